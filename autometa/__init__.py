@@ -1,0 +1,43 @@
+"""AutoMeta gives hyperparameter search a memory.
+
+Public names load on first use, so that `import autometa` costs milliseconds and `autometa --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AutoMetaClassifier": "estimator",
+    "AutoMetaRegressor": "estimator",
+    "load_model": "estimator",
+    "MetaStore": "store",
+    "WarmStartSampler": "sampler",
+    "SearchSpace": "space",
+    "Task": "task",
+    "read_task": "task",
+    "make_task": "task",
+    "describe": "metafeatures",
+    "InputError": "errors",
+    "StoreError": "errors",
+    "RunError": "errors",
+    "NoModelError": "errors",
+    "AutoMetaError": "errors",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the room of a public name when the name is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'autometa' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"autometa.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

@@ -1,0 +1,411 @@
+"""A search space: Optuna distributions in order, some active only under a condition.
+
+The space of `fit` is one of these (a choice of family, then that family's own parameters), and so is the flat space of
+somebody's own study. A configuration is a plain dictionary holding the *active* parameters only; nothing is imputed for
+the inactive ones.
+
+Laws: ``decode(encode(c)) == c`` (floats to rounding); every sampled, filled, clipped or decoded configuration is
+contained; a mask is one exactly at the dimensions of the active parameters.
+
+Letters:  d encoded dimensions · m configurations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+    json_to_distribution,
+)
+
+from autometa.errors import did_you_mean
+
+Config = dict[str, Any]
+
+FAMILY = "family"  # the top-level choice of a CASH space
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Active only while the parameter `name` is active and takes one of `values`."""
+
+    name: str
+    values: tuple[Any, ...]
+
+    def holds(self, config: Mapping[str, Any]) -> bool:
+        """Whether `config` satisfies this condition."""
+        return self.name in config and config[self.name] in self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: its Optuna distribution, its default, and the condition under which it is active."""
+
+    name: str
+    distribution: BaseDistribution
+    default: Any
+    when: Condition | None = None
+
+    @property
+    def width(self) -> int:
+        """How many encoded dimensions it takes: one per category, otherwise one."""
+        if isinstance(self.distribution, CategoricalDistribution):
+            return len(self.distribution.choices)
+        return 1
+
+
+class Encoded(NamedTuple):
+    """A configuration as numbers."""
+
+    x: NDArray[np.float64]  # (d,) in [0, 1]; 0 where inactive
+    mask: NDArray[np.bool_]  # (d,) whether the dimension belongs to an active parameter
+
+
+def real(low: float, high: float, default: float, *, log: bool = False) -> tuple[FloatDistribution, float]:
+    """A real parameter and its default, to be named in `SearchSpace.of`."""
+    return FloatDistribution(low, high, log=log), default
+
+
+def integer(low: int, high: int, default: int, *, log: bool = False) -> tuple[IntDistribution, int]:
+    """An integer parameter and its default, to be named in `SearchSpace.of`."""
+    return IntDistribution(low, high, log=log), default
+
+
+def choice(*choices: Any) -> tuple[CategoricalDistribution, Any]:
+    """A categorical parameter whose default is its first choice, to be named in `SearchSpace.of`."""
+    return CategoricalDistribution(choices), choices[0]
+
+
+class SearchSpace:
+    """Parameters in an order in which every parent comes before its children.
+
+    Example:
+        >>> space = SearchSpace.of(depth=integer(1, 16, 6), rate=real(1e-3, 1.0, 0.1, log=True))
+        >>> space.default
+        {'depth': 6, 'rate': 0.1}
+        >>> space.clip({"depth": 99, "rate": 0.5})
+        ({'depth': 16, 'rate': 0.5}, ['depth: 99 is outside [1, 16], taken as 16'])
+    """
+
+    def __init__(self, parameters: Sequence[Parameter]) -> None:
+        """Refuses (ValueError) duplicate names, a parent that comes after its child, and a default outside its range."""
+        self.parameters = tuple(parameters)
+        seen: dict[str, Parameter] = {}
+        for parameter in self.parameters:
+            if parameter.name in seen:
+                raise ValueError(f"parameter {parameter.name!r} occurs twice")
+            if parameter.when is not None and parameter.when.name not in seen:
+                raise ValueError(f"{parameter.name!r} depends on {parameter.when.name!r}, which does not come before it")
+            if not _within(parameter.distribution, parameter.default):
+                raise ValueError(f"the default of {parameter.name!r}, {parameter.default!r}, is outside its range")
+            seen[parameter.name] = parameter
+        self._by_name = seen
+
+    @classmethod
+    def of(cls, **parameters: tuple[BaseDistribution, Any]) -> SearchSpace:
+        """A flat space from `real`, `integer` and `choice`."""
+        return cls([Parameter(name, distribution, default) for name, (distribution, default) in parameters.items()])
+
+    @classmethod
+    def cash(cls, spaces: Mapping[str, SearchSpace]) -> SearchSpace:
+        """Combined algorithm selection and hyperparameter optimisation (Thornton et al., 2013).
+
+        The choice ``family`` comes first (its default is the first key); the parameters of family ``f`` follow, renamed
+        ``f.parameter`` and active only when ``family == f``.
+        """
+        names = tuple(spaces)
+        joined = [Parameter(FAMILY, CategoricalDistribution(names), names[0])]
+        for family, space in spaces.items():
+            for p in space:
+                when = Condition(FAMILY, (family,)) if p.when is None else Condition(f"{family}.{p.when.name}", p.when.values)
+                joined.append(Parameter(f"{family}.{p.name}", p.distribution, p.default, when))
+        return cls(joined)
+
+    def __iter__(self) -> Iterator[Parameter]:
+        """The parameters, in order."""
+        return iter(self.parameters)
+
+    def __len__(self) -> int:
+        """The number of parameters."""
+        return len(self.parameters)
+
+    def __getitem__(self, name: str) -> Parameter:
+        """The parameter of that name; KeyError with a suggestion."""
+        if name not in self._by_name:
+            raise KeyError(f"no parameter {name!r}. {did_you_mean(name, list(self._by_name))}".strip())
+        return self._by_name[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether a parameter has that name. Membership of a configuration is `contains`."""
+        return name in self._by_name
+
+    def __eq__(self, other: object) -> bool:
+        """Equal when all parameters are."""
+        return isinstance(other, SearchSpace) and self.parameters == other.parameters
+
+    def __hash__(self) -> int:
+        """By content."""
+        return hash(self.fingerprint)
+
+    def __repr__(self) -> str:
+        """Short."""
+        return f"SearchSpace({len(self)} parameters, {self.d} dimensions)"
+
+    @cached_property
+    def d(self) -> int:
+        """Encoded dimensions."""
+        return sum(p.width for p in self.parameters)
+
+    @cached_property
+    def slices(self) -> dict[str, slice]:
+        """Where each parameter stands in an encoded configuration."""
+        out, start = {}, 0
+        for p in self.parameters:
+            out[p.name] = slice(start, start + p.width)
+            start += p.width
+        return out
+
+    @property
+    def default(self) -> Config:
+        """Every parameter at its default, as far as it is active."""
+        return self._walk(lambda p: p.default)
+
+    def complete(self, partial: Mapping[str, Any]) -> Config:
+        """`partial` with the default for every active parameter that it lacks; inactive and unknown names are dropped."""
+        return self._walk(lambda p: partial.get(p.name, p.default))
+
+    def defaults(self) -> list[Config]:
+        """The default of every choice of the top-level ``family``, or the one default of a flat space."""
+        if FAMILY not in self:
+            return [self.default]
+        choices = self[FAMILY].distribution
+        assert isinstance(choices, CategoricalDistribution)
+        return [self.complete({FAMILY: family}) for family in choices.choices]
+
+    def problems(self, config: Mapping[str, Any]) -> list[str]:
+        """Why `config` is not a configuration of this space; empty when it is."""
+        out = []
+        expected = self._walk(lambda p: config.get(p.name, p.default))
+        for name in expected:
+            if name not in config:
+                out.append(f"{name}: missing")
+            elif not _within(self[name].distribution, config[name]):
+                out.append(f"{name}: {config[name]!r} is outside {_range(self[name].distribution)}")
+        for name in config:
+            if name not in self:
+                out.append(f"{name}: unknown. {did_you_mean(name, list(self._by_name))}".strip())
+            elif name not in expected:
+                out.append(f"{name}: inactive under this configuration")
+        return out
+
+    def contains(self, config: Mapping[str, Any]) -> bool:
+        """Whether `config` holds exactly the active parameters, each within its range."""
+        return not self.problems(config)
+
+    def clip(self, config: Mapping[str, Any]) -> tuple[Config, list[str]]:
+        """The nearest configuration of this space, and what was changed to get there."""
+        changes: list[str] = []
+
+        def repair(p: Parameter) -> Any:
+            if p.name not in config:
+                changes.append(f"{p.name}: missing, taken as {p.default!r}")
+                return p.default
+            value = config[p.name]
+            if _within(p.distribution, value):
+                return value
+            mended = _nearest(p.distribution, value, p.default)
+            changes.append(f"{p.name}: {value!r} is outside {_range(p.distribution)}, taken as {mended!r}")
+            return mended
+
+        clipped = self._walk(repair)
+        changes += [f"{name}: dropped" for name in config if name not in clipped]
+        return clipped, changes
+
+    def encode(self, config: Mapping[str, Any]) -> Encoded:
+        """Numbers in [0, 1] (log applied, integers scaled, categories one-hot), and which of them mean anything."""
+        x, mask = np.zeros(self.d), np.zeros(self.d, dtype=bool)
+        for p in self.parameters:
+            if p.name in config:
+                where = self.slices[p.name]
+                x[where] = _to_unit(p.distribution, config[p.name])
+                mask[where] = True
+        return Encoded(x, mask)
+
+    def encode_all(self, configs: Sequence[Mapping[str, Any]]) -> Encoded:
+        """`encode` stacked: x and mask are (m, d)."""
+        rows = [self.encode(config) for config in configs]
+        if not rows:
+            return Encoded(np.zeros((0, self.d)), np.zeros((0, self.d), dtype=bool))
+        return Encoded(np.stack([r.x for r in rows]), np.stack([r.mask for r in rows]))
+
+    def decode(self, x: NDArray[np.float64]) -> Config:  # x: (d,)
+        """The configuration at a point; the point is clipped into [0, 1], a category is the largest of its one-hot."""
+        return self._walk(lambda p: _from_unit(p.distribution, x[self.slices[p.name]]))
+
+    def sample(self, rng: np.random.Generator) -> Config:
+        """One configuration, uniform in the encoded space, families equally likely."""
+        return self.decode(rng.random(self.d))
+
+    def fill(self, m: int, seed: int = 0) -> list[Config]:
+        """`m` configurations that cover the space (scrambled Sobol points over the active dimensions).
+
+        In a CASH space the families take turns, so that any prefix is balanced.
+        """
+        from scipy.stats import qmc
+
+        if FAMILY not in self:
+            points = qmc.Sobol(max(self.d, 1), seed=seed).random_base2(max(1, math.ceil(math.log2(max(m, 2)))))
+            return [self.decode(point) for point in points[:m]]
+        choices = self[FAMILY].distribution
+        assert isinstance(choices, CategoricalDistribution)
+        per_family = -(-m // len(choices.choices))
+        columns = []
+        for k, family in enumerate(choices.choices):
+            own = SearchSpace([
+                Parameter(p.name, p.distribution, p.default, None if p.when is None or p.when.name == FAMILY else p.when)
+                for p in self.parameters
+                if p.name.startswith(f"{family}.")
+            ])
+            columns.append([{FAMILY: family, **config} for config in own.fill(per_family, seed + k)])
+        return [config for row in zip(*columns, strict=True) for config in row][:m]
+
+    def suggest(self, trial: Any) -> Config:
+        """The configuration of an Optuna trial, asked for in this space's order."""
+        return self._walk(lambda p: trial._suggest(p.name, p.distribution))
+
+    def only(self, families: Sequence[str]) -> SearchSpace:
+        """This CASH space restricted to some of its families."""
+        keep = [p for p in self.parameters if p.name.split(".")[0] in families and p.name != FAMILY]
+        head = Parameter(FAMILY, CategoricalDistribution(tuple(families)), families[0])
+        return SearchSpace([head, *keep])
+
+    def to_json(self) -> str:
+        """A JSON text that `from_json` reads back equal."""
+        return json.dumps([
+            {
+                "name": p.name,
+                "distribution": json.loads(distribution_to_json(p.distribution)),
+                "default": p.default,
+                "when": None if p.when is None else {"name": p.when.name, "values": list(p.when.values)},
+            }
+            for p in self.parameters
+        ])
+
+    @classmethod
+    def from_json(cls, text: str) -> SearchSpace:
+        """The space that `to_json` wrote."""
+        return cls([
+            Parameter(
+                p["name"],
+                json_to_distribution(json.dumps(p["distribution"])),
+                p["default"],
+                None if p["when"] is None else Condition(p["when"]["name"], tuple(p["when"]["values"])),
+            )
+            for p in json.loads(text)
+        ])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that depend on every parameter."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    def _walk(self, value: Any) -> Config:
+        """Visits the parameters in order; each active one takes ``value(parameter)``."""
+        config: Config = {}
+        for p in self.parameters:
+            if p.when is None or p.when.holds(config):
+                config[p.name] = value(p)
+        return config
+
+
+def split_family(config: Mapping[str, Any]) -> tuple[str, Config]:
+    """A configuration of a CASH space as its family and that family's own parameters.
+
+    Example:
+        >>> split_family({"family": "knn", "knn.n_neighbors": 5})
+        ('knn', {'n_neighbors': 5})
+    """
+    family = config[FAMILY]
+    return family, {k.removeprefix(f"{family}."): v for k, v in config.items() if k != FAMILY}
+
+
+def config_key(config: Mapping[str, Any]) -> str:
+    """One text per configuration, whatever the order of its keys: canonical JSON with floats to 10 digits.
+
+    Example:
+        >>> config_key({"b": 0.1 + 0.2, "a": 1})
+        '{"a":1,"b":0.3}'
+    """
+    rounded = {k: float(f"{v:.10g}") if isinstance(v, float) else v for k, v in config.items()}
+    return json.dumps(rounded, sort_keys=True, separators=(",", ":"), default=lambda v: v.item())
+
+
+def _within(distribution: BaseDistribution, value: Any) -> bool:
+    if isinstance(distribution, CategoricalDistribution):
+        return any(value is c or (type(value) is type(c) and value == c) for c in distribution.choices)
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or math.isnan(value):
+        return False
+    if isinstance(distribution, IntDistribution) and float(value) != int(value):
+        return False
+    return bool(distribution._contains(value))
+
+
+def _range(distribution: BaseDistribution) -> str:
+    if isinstance(distribution, CategoricalDistribution):
+        return f"{list(distribution.choices)}"
+    assert isinstance(distribution, (IntDistribution, FloatDistribution))
+    return f"[{distribution.low}, {distribution.high}]"
+
+
+def _nearest(distribution: BaseDistribution, value: Any, default: Any) -> Any:
+    if isinstance(distribution, CategoricalDistribution) or isinstance(value, bool):
+        return default
+    if not isinstance(value, (int, float, np.integer, np.floating)) or math.isnan(value):
+        return default
+    assert isinstance(distribution, (IntDistribution, FloatDistribution))
+    value = min(max(value, distribution.low), distribution.high)
+    return _on_grid(distribution, float(value))
+
+
+def _on_grid(distribution: IntDistribution | FloatDistribution, value: float) -> Any:
+    """Rounds to the distribution's step and into its bounds."""
+    if distribution.step is not None and not distribution.log:
+        value = distribution.low + round((value - distribution.low) / distribution.step) * distribution.step
+    value = min(max(value, distribution.low), distribution.high)
+    return round(value) if isinstance(distribution, IntDistribution) else float(value)
+
+
+def _to_unit(distribution: BaseDistribution, value: Any) -> NDArray[np.float64] | float:
+    if isinstance(distribution, CategoricalDistribution):
+        index = next(i for i, c in enumerate(distribution.choices) if value is c or (type(value) is type(c) and value == c))
+        return np.eye(len(distribution.choices))[index]
+    assert isinstance(distribution, (IntDistribution, FloatDistribution))
+    low, high = float(distribution.low), float(distribution.high)
+    if low == high:
+        return 0.5
+    if distribution.log:
+        return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
+    return (float(value) - low) / (high - low)
+
+
+def _from_unit(distribution: BaseDistribution, x: NDArray[np.float64]) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[int(np.argmax(x))]
+    assert isinstance(distribution, (IntDistribution, FloatDistribution))
+    low, high = float(distribution.low), float(distribution.high)
+    u = min(max(float(x[0]), 0.0), 1.0)
+    value = math.exp(math.log(low) + u * (math.log(high) - math.log(low))) if distribution.log else low + u * (high - low)
+    return _on_grid(distribution, value)
