@@ -1,0 +1,240 @@
+"""Experience: the same configurations tried on many tables, for the memory to learn from.
+
+Everybody's pool is the same: each family's default first, then configurations that fill its space, families taking turns.
+The tables take turns too, so that stopping at any moment leaves a balanced table of tasks x configurations, and starting
+again goes on where it stopped: what is in the store is not done twice.
+
+Only what is measured is kept (scores, seconds, memory, meta-features), never a row of the data.
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from autometa.errors import AutoMetaError, InputError, Problem
+from autometa.evaluation import METRICS, Splits, available_cpus, evaluate_isolated, plan_splits
+from autometa.evaluation.isolation import Isolation
+from autometa.families import available, cash_space, suited
+from autometa.metafeatures import describe
+from autometa.space import FAMILY, Config, config_key
+from autometa.store import MetaStore, TaskRecord
+from autometa.task import Task, read_task
+
+SPACE = "fit"  # the space under which `fit` looks for experience
+SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl", ".gz", ".zst")
+UNLIMITED = 1e9  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table to collect on, and what the catalogue knows about it."""
+
+    path: Path
+    family: str | None = None
+    openml_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A bounded sample on disk, ready for trials."""
+
+    folder: Path
+    record: TaskRecord
+    splits: Splits
+    unsuited: frozenset[str]
+    done: set[str]  # keys of the configurations that are in the store
+
+
+def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Source]:
+    """Tables named by files and folders (not searched deeper), in the order of their names.
+
+    Args:
+        paths: Files, or folders of files.
+        catalog: A CSV with columns ``name`` (file stem), ``family`` and ``openml_id``. Tables that share a family are
+            variants of one another and will be left out together by benchmarks.
+
+    Raises:
+        InputError: Every path that does not exist, folders without a table, a catalogue without names.
+    """
+    problems, files = [], []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES)
+            if not inside:
+                problems.append(Problem(str(path), "holds no table", f"Known endings: {', '.join(SUFFIXES)}."))
+            files += inside
+        elif path.exists():
+            files.append(path)
+        else:
+            problems.append(Problem(str(path), "does not exist"))
+    known: dict[str, dict[str, str]] = {}
+    if catalog is not None:
+        if not catalog.is_file():
+            problems.append(Problem(str(catalog), "does not exist"))
+        else:
+            with catalog.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            if not rows or "name" not in rows[0]:
+                problems.append(Problem(str(catalog), "has no column 'name'", "Expected: name, family, openml_id."))
+            else:
+                known = {row["name"]: row for row in rows}
+    if problems:
+        raise InputError(problems)
+    sources = []
+    for file in files:
+        row = known.get(file.name.split(".")[0], known.get(file.stem, {}))
+        number = row.get("openml_id") or None
+        sources.append(Source(file, row.get("family") or None, None if number is None else int(float(number))))
+    return sources
+
+
+def pool(kind: str, configs: int, seed: int) -> list[Config]:
+    """The configurations everybody tries: every family's default, then a filling of the space, families taking turns.
+
+    Every prefix of it is a pool too, so collecting with more configurations goes on from fewer.
+    """
+    space = cash_space(kind)  # type: ignore[arg-type]
+    fixed = 4096  # the filling must not depend on how much of it is asked for
+    seen: dict[str, Config] = {}
+    for config in [*space.defaults(), *space.fill(fixed, seed)]:
+        seen.setdefault(config_key(config), config)
+        if len(seen) == configs:
+            break
+    return list(seen.values())
+
+
+def collect(
+    sources: Sequence[Source],
+    store: MetaStore,
+    *,
+    configs: int = 60,
+    rows: int = 5000,
+    folds: int | None = None,
+    seconds: float | None = None,
+    trial_seconds: float = 60.0,
+    max_ram: int = 4 * 2**30,
+    jobs: int | None = None,
+    seed: int = 0,
+    tell: Callable[[int, int, str], None] = lambda done, total, text: None,
+) -> dict[str, Any]:
+    """Evaluates the pool on every table that it can read, round by round, into a store.
+
+    Args:
+        sources: Tables, from `find_sources`.
+        store: Where evaluations go; what is there already is not done again.
+        configs: Size of the pool per table.
+        rows: Larger tables are sampled down to this many rows; the evaluations say so.
+        folds: Of the cross-validation; None for as many as the size suggests.
+        seconds: Stop after this time; None to finish.
+        trial_seconds: Longest that one evaluation may take.
+        max_ram: Bytes that one evaluation may use.
+        jobs: Evaluations at once; None for one per CPU.
+        seed: Of samples, splits and models.
+        tell: Called with evaluations done, evaluations in all, and what happened.
+
+    Returns:
+        ``tables``, ``evaluations`` (new), ``failed`` (of those), ``unreadable`` ({path: why}), ``seconds``.
+    """
+    began = time.monotonic()
+    unreadable: dict[str, str] = {}
+    counts = {"evaluations": 0, "failed": 0}
+    lock = threading.Lock()
+    stop = threading.Event()
+    total = len(sources) * configs
+
+    with tempfile.TemporaryDirectory(prefix="autometa-collect-") as work, Isolation() as isolation:
+        isolation.warm_up()
+        prepared: dict[int, _Prepared] = {}
+
+        def prepare(index: int) -> _Prepared | None:
+            source = sources[index]
+            if str(source.path) in unreadable:
+                return None
+            if index not in prepared:
+                try:
+                    prepared[index] = _prepare(source, store, Path(work) / str(index), rows=rows, folds=folds, seed=seed)
+                except AutoMetaError as error:
+                    unreadable[str(source.path)] = str(error)
+                    return None
+            return prepared[index]
+
+        def one(index: int, k: int) -> None:
+            if stop.is_set() or (seconds is not None and time.monotonic() - began > seconds):
+                return
+            ready = prepare(index)
+            if ready is None:
+                return
+            candidates = pools[ready.record.kind]
+            if k >= len(candidates) or candidates[k][FAMILY] in ready.unsuited or config_key(candidates[k]) in ready.done:
+                return
+            evaluation = evaluate_isolated(
+                isolation,
+                ready.folder,
+                candidates[k],
+                ready.splits,
+                seconds=trial_seconds,
+                max_ram=max_ram,
+                oof_path=None,
+                seed=seed,
+                threads=1,
+                device="cpu",
+                origin="search",
+            )
+            if stop.is_set():
+                return  # cut short, which says nothing about the configuration
+            store.add(ready.record, [evaluation])
+            with lock:
+                ready.done.add(config_key(candidates[k]))
+                counts["evaluations"] += 1
+                counts["failed"] += evaluation.state != "complete"
+                tell(counts["evaluations"], total, f"{ready.record.name}: {candidates[k][FAMILY]} {evaluation.state}")
+
+        pools = {kind: pool(kind, configs, seed) for kind in ("binary", "multiclass", "regression")}
+        workers = ThreadPoolExecutor(jobs or available_cpus())
+        try:
+            for k in range(configs):
+                # One table at a time per worker within a round: tables are prepared once, by whoever comes first.
+                list(workers.map(one, range(len(sources)), [k] * len(sources)))
+        except BaseException:
+            stop.set()
+            isolation.cancel_all()
+            raise
+        finally:
+            workers.shutdown(wait=True, cancel_futures=True)
+    return {**counts, "tables": len(prepared), "unreadable": unreadable, "seconds": round(time.monotonic() - began, 1)}
+
+
+def _prepare(source: Source, store: MetaStore, folder: Path, *, rows: int, folds: int | None, seed: int) -> _Prepared:
+    task: Task = replace(
+        read_task(source.path, known_metrics=METRICS), family=source.family or source.path.name.split(".")[0], openml_id=source.openml_id
+    )
+    sample = task.sample(rows, seed)
+    sample.save(folder)
+    record = TaskRecord(
+        fingerprint=task.fingerprint,
+        name=task.name,
+        kind=task.kind,
+        metric=task.metric,
+        n_rows=task.n,
+        n_columns=task.p,
+        n_classes=len(task.classes),
+        family=task.family,
+        openml_id=task.openml_id,
+        metafeatures=describe(task, seconds=UNLIMITED),
+        space=SPACE,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        source="collect",
+    )
+    done = {config_key(e.config) for e in store.evaluations(record.fingerprint, SPACE) if e.seed == seed}
+    unsuited = frozenset(suited(sample, available(task.kind)))
+    return _Prepared(folder, record, plan_splits(sample, seed=seed, folds=folds), unsuited, done)
+

@@ -1,0 +1,377 @@
+"""The scikit-learn face of AutoMeta, and `fit_file`, which the command line calls.
+
+`AutoMetaClassifier` and `AutoMetaRegressor` go wherever a scikit-learn estimator goes: pipelines, `cross_val_score`,
+`clone`, pickles. A table may hold numbers, categories, dates, text and missing values; nothing has to be encoded first.
+
+    task -> meta-features -> store -> recommend -> search -> ensemble -> store
+"""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+import tempfile
+import time as clock
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from autometa.errors import AutoMetaError, InputError, Problem, RunError
+from autometa.evaluation import METRICS, resolve_metric
+from autometa.evaluation.isolation import shared_isolation
+from autometa.search import (
+    Model,
+    Progress,
+    Result,
+    Run,
+    Settings,
+    Silent,
+    TrialRow,
+    default_folder,
+    leaderboard,
+    load_model,
+    search,
+)
+from autometa.search.seal import check_seal, seal, write_bytes
+from autometa.task import Task, make_task, read_task
+
+__all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "fit_file", "load_model"]
+
+
+def fit_file(
+    data: str | Path,
+    *,
+    target: str | None = None,
+    metric: str | None = None,
+    group: str | None = None,
+    time_order: str | None = None,
+    drop_missing_target: bool = False,
+    rename_duplicates: bool = False,
+    settings: Settings,
+    run: Path | None = None,
+    progress: Progress | None = None,
+    started: float | None = None,
+) -> Result:
+    """Reads a table, searches, and leaves a run folder with the model in it.
+
+    Args:
+        data: A file that `autometa.task.read_table` reads; ``-`` is standard input.
+        target: Column to predict; None for one called target, class, label or y, else the last.
+        metric: A scikit-learn scorer name; None for the usual one of the kind of task.
+        group: Column whose rows must stay together in a fold.
+        time_order: Column that orders the rows in time; folds then never train on the future.
+        drop_missing_target: Leave out rows without a target instead of refusing them.
+        rename_duplicates: Make duplicated column names unique instead of refusing them.
+        settings: Everything else.
+        run: Folder to make; None for one under ``autometa_runs``.
+        progress: Told what happens.
+        started: When the time budget began (`time.monotonic`).
+
+    Raises:
+        InputError: Everything that is wrong with the table, the folder and the settings, together.
+    """
+    started = clock.monotonic() if started is None else started
+    progress = progress or Silent()
+    isolation = shared_isolation()
+    isolation.warm_up()  # while the table is read
+    progress.stage("reading", str(data))
+    problems = Run.check_free(run) if run is not None else []
+    try:
+        task = read_task(
+            data,
+            target=target,
+            metric=metric,
+            known_metrics=METRICS,
+            group=group,
+            time_order=time_order,
+            drop_missing_target=drop_missing_target,
+            rename_duplicates=rename_duplicates,
+        )
+    except InputError as error:
+        raise InputError([*problems, *error.problems]) from error.__cause__
+    if problems:
+        raise InputError(problems)
+    for note in task.notes:
+        progress.note(note)
+    folder = run or default_folder(task.name)
+    return search(task, settings, folder, progress=progress, started=started, isolation=isolation)
+
+
+class _AutoMeta(BaseEstimator):
+    """What both estimators share; see `AutoMetaClassifier` for the parameters."""
+
+    def __init__(
+        self,
+        *,
+        metric: str | None = None,
+        time: float | None = None,
+        trials: int | None = None,
+        jobs: int | None = None,
+        families: Sequence[str] | None = None,
+        run: str | Path | None = None,
+        store: str | None = None,
+        cold: bool = False,
+        remember: bool = True,
+        random_state: int | None = 0,
+        max_ram: int | None = None,
+        trial_time: float | None = None,
+        device: str = "auto",
+        progress: Progress | None = None,
+    ) -> None:
+        self.metric = metric
+        self.time = time
+        self.trials = trials
+        self.jobs = jobs
+        self.families = families
+        self.run = run
+        self.store = store
+        self.cold = cold
+        self.remember = remember
+        self.random_state = random_state
+        self.max_ram = max_ram
+        self.trial_time = trial_time
+        self.device = device
+        self.progress = progress
+
+    def __sklearn_tags__(self) -> Tags:
+        """Categories, text and missing values are welcome."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        tags.target_tags.required = True
+        return tags
+
+    def _fit(self, X: Any, y: Any, kind: str | None, groups: ArrayLike | None, time_order: ArrayLike | None) -> Self:
+        started = clock.monotonic()
+        frame, target = self._validated(X, y)
+        settings = Settings(
+            seconds=self.time,
+            trials=self.trials,
+            jobs=self.jobs,
+            families=None if self.families is None else tuple(self.families),
+            store=self.store,
+            cold=self.cold,
+            remember=self.remember,
+            seed=_seed(self.random_state),
+            max_ram=self.max_ram,
+            trial_seconds=self.trial_time,
+            device=self.device,
+        )
+        isolation = shared_isolation()
+        isolation.warm_up()
+        task = make_task(
+            frame,
+            y=target,
+            kind=kind,
+            metric=self.metric,
+            known_metrics=METRICS,
+            group=groups,
+            time_order=time_order,
+            name="table",
+        )
+        temporary = None if self.run is not None else Path(tempfile.mkdtemp(prefix="autometa-"))
+        try:
+            folder = Path(self.run) if self.run is not None else temporary / "run"  # type: ignore[operator]
+            result = search(task, settings, folder, progress=self.progress, started=started, isolation=isolation)
+            self._keep(result)
+        finally:
+            if temporary is not None:
+                shutil.rmtree(temporary, ignore_errors=True)
+        return self
+
+    def _validated(self, X: Any, y: Any) -> tuple[pd.DataFrame | NDArray[Any], NDArray[Any]]:
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        if isinstance(X, pd.DataFrame):
+            validate_data(self, X, skip_check_array=True)
+            if len(X) == 0 or X.shape[1] == 0:
+                raise ValueError(f"Found array with {len(X)} sample(s) and {X.shape[1]} feature(s) while a minimum of 1 is required.")
+        else:
+            X = validate_data(self, X, dtype=None, ensure_all_finite=False)
+        y = column_or_1d(y, warn=True)
+        if len(y) != len(X):
+            raise ValueError(f"X has {len(X)} rows and y has {len(y)}: they must have the same number")
+        if pd.isna(y).any():
+            raise ValueError(f"Input y contains NaN in {int(pd.isna(y).sum())} rows: drop them")
+        return X, y
+
+    def _keep(self, result: Result) -> None:
+        import optuna
+
+        folder = Run.open(result.run)
+        study = optuna.create_study(direction="maximize")
+        study.add_trials(folder.study().get_trials(deepcopy=False))
+        self.model_: Model = load_model(result.run)
+        self.study_ = study
+        self.best_config_ = result.best.evaluation.config
+        self.leaderboard_ = leaderboard_frame(result.trials, result.task.metric)
+        self.recommendations_ = [r.config for r in result.recommendations]
+        self.summary_ = result.summary()
+        self.run_ = None if self.run is None else str(result.run)
+        self.metric_ = result.task.metric
+
+    def _frame(self, X: Any) -> pd.DataFrame | NDArray[Any]:
+        check_is_fitted(self, "model_")
+        if isinstance(X, pd.DataFrame):
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return X
+        return np.asarray(validate_data(self, X, reset=False, dtype=None, ensure_all_finite=False))
+
+    def predict(self, X: Any) -> NDArray[Any]:  # (n,)
+        """Answers for a table with the columns that `fit` saw.
+
+        Args:
+            X: (n, p) DataFrame or array.
+        """
+        frame = self._frame(X)
+        return self.model_.predict(frame)
+
+    def save(self, path: str | Path) -> None:
+        """Writes this estimator to a file that `load` reads; it is sealed with a key only you have."""
+        check_is_fitted(self, "model_")
+        path = Path(path)
+        write_bytes(path, pickle.dumps(self, protocol=5))
+        seal(path)
+
+    @classmethod
+    def load(cls, path: str | Path, *, trusted: bool = False) -> Self:
+        """Reads what `save` wrote.
+
+        Args:
+            path: The file.
+            trusted: Read it even though somebody else wrote it. Reading it runs code that is in the file.
+
+        Raises:
+            RunError: The file is missing, damaged, not one of these, or somebody else's.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise RunError(f"{path} does not exist")
+        if not trusted:
+            check_seal(path)
+        try:
+            estimator = pickle.loads(path.read_bytes())  # noqa: S301 - sealed, or trusted by the caller
+        except Exception as error:
+            raise RunError(f"{path} is damaged ({type(error).__name__}: {error}); it was left as it is") from error
+        if not isinstance(estimator, cls):
+            raise RunError(f"{path} holds a {type(estimator).__name__}, not a {cls.__name__}")
+        return estimator
+
+
+class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
+    """A classifier that finds its own pipeline, starting from what past tasks taught.
+
+    Args:
+        metric: A scikit-learn scorer name; None for ``roc_auc`` with two classes and ``neg_log_loss`` with more.
+        time: Seconds for everything; None for 60, unless `trials` is given.
+        trials: Configurations to evaluate; None for as many as the time allows. With `trials` alone, the same
+            `random_state` and the same store, two fits end in the same model.
+        jobs: Trials at once; None for one per CPU under a time budget and one otherwise.
+        families: Names of model families; None for all that suit the table.
+        run: Folder to keep the run in; None for none.
+        store: URL or path of the metadata store; None for your own.
+        cold: Search without memory.
+        remember: Add the finished task to the store.
+        random_state: Seed; None for a fresh one.
+        max_ram: Bytes for one trial.
+        trial_time: Seconds for one trial.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        progress: Told what happens during `fit`.
+
+    Attributes:
+        classes_: (c,) the labels.
+        best_config_: The best single configuration.
+        leaderboard_: Every trial with all metrics, best first.
+        recommendations_: What the memory proposed before the first trial.
+        study_: The Optuna study.
+        model_: What answers.
+        summary_: What ``autometa fit --json`` prints.
+        n_features_in_: Columns seen in `fit`; `feature_names_in_` their names, if they had any.
+    """
+
+    def fit(self, X: Any, y: Any, groups: ArrayLike | None = None, time_order: ArrayLike | None = None) -> Self:
+        """Searches, and keeps the best ensemble.
+
+        Args:
+            X: (n, p) table.
+            y: (n,) labels.
+            groups: (n,) rows of one group stay together in a fold.
+            time_order: (n,) moments; folds never train on the future.
+        """
+        if y is not None:
+            check_classification_targets(y)
+        self._fit(X, y, "classification", groups, time_order)
+        self.classes_ = np.asarray(self.model_.classes)
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # (n, c)
+        """Probability of each class, in the order of `classes_`.
+
+        Args:
+            X: (n, p) table.
+        """
+        frame = self._frame(X)
+        return self.model_.predict_proba(frame)
+
+
+class AutoMetaRegressor(RegressorMixin, _AutoMeta):
+    """A regressor that finds its own pipeline; its parameters and attributes are `AutoMetaClassifier`'s.
+
+    The metric is ``neg_root_mean_squared_error`` unless another is named.
+    """
+
+    def fit(self, X: Any, y: Any, groups: ArrayLike | None = None, time_order: ArrayLike | None = None) -> Self:
+        """Searches, and keeps the best ensemble.
+
+        Args:
+            X: (n, p) table.
+            y: (n,) numbers.
+            groups: (n,) rows of one group stay together in a fold.
+            time_order: (n,) moments; folds never train on the future.
+        """
+        return self._fit(X, y, "regression", groups, time_order)
+
+
+def leaderboard_frame(trials: Sequence[TrialRow], metric: str) -> pd.DataFrame:
+    """Trials as a table: rank, trial, family, origin, state, the optimised metric and all others, seconds, parameters.
+
+    Args:
+        trials: Of one run.
+        metric: The optimised one; it comes first.
+    """
+    complete = leaderboard(trials, metric)
+    ranked = {row.number: rank for rank, row in enumerate(complete, start=1)}
+    rows = []
+    for row in [*complete, *(t for t in trials if t.number not in ranked)]:
+        e = row.evaluation
+        rows.append(
+            {
+                "rank": ranked.get(row.number, np.nan),
+                "trial": row.number,
+                "family": e.config["family"],
+                "origin": row.origin,
+                "state": e.state,
+                metric: e.scores.get(metric, np.nan),
+                **{name: value for name, value in e.scores.items() if name != metric},
+                "fit_seconds": e.fit_seconds,
+                "config": e.config,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _seed(random_state: Any) -> int:
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] & 0x7FFFFFFF)
+    if isinstance(random_state, (int, np.integer)):
+        return int(random_state)
+    return int(random_state.randint(2**31 - 1))

@@ -1,0 +1,49 @@
+"""Which evaluated pipelines answer together, and how much each has to say.
+
+Greedy selection with replacement over out-of-fold predictions (Caruana et al., ICML 2004): start from the best single
+pipeline and add, again and again, the one whose addition helps the ensemble most. Nothing is trained.
+
+Letters:  n rows · c classes · m candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROUNDS = 40  # additions tried; weights are multiples of one over the number of rounds kept
+
+
+def greedy_ensemble(
+    predictions: Sequence[NDArray[np.float64]],  # m x (n,) or (n, c); best first
+    score: Callable[[NDArray[np.float64]], float],  # larger is better
+    *,
+    rounds: int = ROUNDS,
+    out_of_time: Callable[[], bool] = lambda: False,
+) -> NDArray[np.float64]:  # (m,) weights, at least 0, sum 1
+    """Weights of a greedy ensemble; all on the first candidate when nothing improves on it.
+
+    Each round adds the candidate that gives the best score. The rounds up to the best score seen are kept. Ties go to the
+    earlier candidate, so the result depends on nothing but its arguments.
+
+    Source:
+        Caruana, Niculescu-Mizil, Crew, Ksikes: Ensemble selection from libraries of models. ICML 2004.
+    """
+    counts = np.zeros(len(predictions), dtype=int)
+    counts[0] = 1
+    total = np.array(predictions[0], dtype=np.float64)
+    best_score, best_counts = score(total), counts.copy()
+    for size in range(2, rounds + 2):
+        if len(predictions) == 1 or out_of_time():
+            break
+        scores = np.array([score((total + p) / size) for p in predictions])
+        if not np.isfinite(scores).any():
+            break
+        pick = int(np.nanargmax(scores))
+        counts[pick] += 1
+        total += predictions[pick]
+        if scores[pick] > best_score:
+            best_score, best_counts = scores[pick], counts.copy()
+    return best_counts / best_counts.sum()

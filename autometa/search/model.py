@@ -1,0 +1,146 @@
+"""The final model: pipelines that answer together, from a raw table to the target's own labels.
+
+A member keeps its fitted pipelines as bytes until they are first asked, so that putting a model together, saving it and
+loading it import no learner's library.
+
+Letters:  n rows · c classes.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autometa.errors import InputError, RunError
+from autometa.search.seal import check_seal, seal, write_bytes
+from autometa.space import Config
+from autometa.task import Schema, Task
+
+
+@dataclass(eq=False)
+class Member:
+    """One configuration in the final model: trial number, weight, and its pickled pipelines (one refitted, or one a fold)."""
+
+    number: int
+    weight: float
+    content: bytes = field(repr=False)
+    _pipelines: tuple[Any, ...] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def pipelines(self) -> tuple[Any, ...]:
+        """The fitted scikit-learn pipelines, read on first use."""
+        if self._pipelines is None:
+            self._pipelines = tuple(pickle.loads(self.content))  # noqa: S301 - the file it came from was checked
+        return self._pipelines
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the pipelines that were read: their bytes say the same."""
+        return {**self.__dict__, "_pipelines": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Weighted average of its members' predictions.
+
+    Args:
+        name: Of the table it was made from.
+        target: Name of the target column.
+        kind: binary, multiclass or regression.
+        metric: That was optimised.
+        classes: (c,) original labels, in the order of the probability columns; empty for regression.
+        schema: How a raw table becomes features.
+        members: What answers.
+    """
+
+    name: str
+    target: str
+    kind: str
+    metric: str
+    classes: tuple[Any, ...]
+    schema: Schema
+    members: tuple[Member, ...]
+
+    def predict(self, frame: pd.DataFrame | NDArray[Any]) -> NDArray[Any]:  # (n,)
+        """Labels as they were in the training table, or numbers.
+
+        Raises:
+            InputError: Columns that the model needs are missing; all are listed.
+        """
+        values = self._average(frame)
+        if self.kind == "regression":
+            return values
+        return np.asarray(self.classes)[values.argmax(axis=1)]
+
+    def predict_proba(self, frame: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
+        """Probability of each class, in the order of `classes`.
+
+        Raises:
+            InputError: The target is a number and has no probabilities.
+        """
+        if self.kind == "regression":
+            raise InputError(f"{self.target!r} is a number; a regression has no probabilities. Leave out --proba.")
+        return self._average(frame)
+
+    def _average(self, frame: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
+        X = self.schema.apply(frame)
+        return np.asarray(sum(m.weight * mean_prediction(m.pipelines, X, self.kind, len(self.classes)) for m in self.members))
+
+
+def mean_prediction(pipelines: Sequence[Any], X: pd.DataFrame, kind: str, c: int) -> NDArray[np.float64]:  # (n,) or (n, c)
+    """Mean over pipelines of one configuration; a class that one never saw has probability 0 there."""
+    from autometa.evaluation import predict_aligned
+
+    return np.mean([predict_aligned(pipeline, X, kind, c) for pipeline in pipelines], axis=0)
+
+
+def refit(task_folder: Path, config: Config, path: Path, *, seed: int, threads: int, device: str) -> None:
+    """Fits one configuration on the whole task and leaves the pipeline at `path`. Runs in a process of its own."""
+    from threadpoolctl import threadpool_limits
+
+    from autometa.families import build
+
+    task = Task.load(task_folder)
+    with threadpool_limits(threads):
+        pipeline = build(config, task.columns, task.kind, n_rows=task.n, seed=seed, threads=threads, device=device)
+        pipeline.fit(task.X, task.y)
+    write_bytes(path, pickle.dumps((pipeline,), protocol=5))
+
+
+def save_model(model: Model, path: Path) -> None:
+    """Writes the model and its seal."""
+    write_bytes(path, pickle.dumps(model, protocol=5))
+    seal(path)
+
+
+def load_model(path: str | Path, *, trusted: bool = False) -> Model:
+    """Reads a model file, or the model of a run folder.
+
+    Args:
+        path: A run folder, or its ``model.pkl``.
+        trusted: Read it even though somebody else made it. Reading a model runs code that is in the file.
+
+    Raises:
+        RunError: There is no model, it is damaged, or it was made by somebody else and `trusted` is false.
+    """
+    path = Path(path)
+    path = path / "model.pkl" if path.is_dir() else path
+    if not path.exists():
+        if (path.parent / "run.json").exists():
+            raise RunError(f"{path.parent} has no model yet. `autometa resume {path.parent}` finishes the run")
+        raise RunError(f"{path} does not exist. Name the folder of a run")
+    if not trusted:
+        check_seal(path)
+    try:
+        model = pickle.loads(path.read_bytes())  # noqa: S301 - sealed, or trusted by the caller
+    except Exception as error:
+        raise RunError(f"{path} is damaged ({type(error).__name__}: {error}); it was left as it is") from error
+    if not isinstance(model, Model):
+        raise RunError(f"{path} holds no AutoMeta model")
+    return model

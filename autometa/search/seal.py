@@ -1,0 +1,69 @@
+"""Whose file is this: a seal made with a key that only this user has.
+
+Reading a pickle runs what is in it. A file that may hold one is sealed when it is written; one with another seal, or
+none, is refused until the caller says that it is trusted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from autometa.errors import RunError
+
+KEY_BYTES = 32
+
+
+def seal(path: Path) -> None:
+    """Leaves the seal of a file beside it, as ``NAME.seal``."""
+    write_bytes(_beside(path), _sign(path.read_bytes()).encode())
+
+
+def check_seal(path: Path) -> None:
+    """Refuses (RunError) a file that this user did not write on this machine."""
+    mark = _beside(path)
+    if not (mark.exists() and hmac.compare_digest(mark.read_text(encoding="ascii", errors="replace").strip(), _sign(path.read_bytes()))):
+        raise RunError(
+            f"{path} was not written by you on this machine, and reading it runs code that is in it. "
+            "If you trust whoever made it, use --trust (in Python: trusted=True)"
+        )
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replaces a file atomically; it is on disk when this returns."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".seal")
+
+
+def _sign(content: bytes) -> str:
+    return hmac.new(_key(), hashlib.blake2b(content).digest(), "sha256").hexdigest()
+
+
+def _key() -> bytes:
+    """This user's secret, made on first use; only its owner can read it."""
+    from platformdirs import user_data_path
+
+    path = user_data_path("autometa") / "seal.key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+        try:
+            os.link(temporary, path)  # whole or not at all, and the first of two processes wins
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+    return path.read_bytes()

@@ -1,0 +1,590 @@
+"""The search: what to try, tried in isolation, journalled at once, and put together at the end.
+
+    propose   the sampler asks the memory first, then Optuna
+    try       each configuration in a process of its own, under a deadline and a memory cap
+    journal   the evaluation is on disk before the next trial begins
+    finish    greedy ensemble of what was evaluated, refitted, sealed, remembered
+
+Law: with a trial budget, one job, the same seed and the same store, two searches try the same configurations and end in
+the same model. So nothing below depends on the clock unless there is a time budget.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.errors import InputError, NoModelError, Problem, RunError
+from autometa.evaluation import Evaluation, Splits, available_cpus, evaluate_isolated, plan_splits, score
+from autometa.evaluation.isolation import Isolation, Killed
+from autometa.families import available, cash_space, suited
+from autometa.search.budget import Budget
+from autometa.search.ensemble import greedy_ensemble
+from autometa.search.model import Member, Model, refit, save_model
+from autometa.search.run import EVALUATION, FINISHED, STARTED, Run, trial_row, write_json
+from autometa.search.seal import check_seal, seal
+from autometa.search.settings import Progress, Settings, Silent, TrialRow
+from autometa.space import FAMILY, Config, SearchSpace
+from autometa.task import Task
+
+if TYPE_CHECKING:
+    import optuna
+
+    from autometa.recommend import Recommendation
+
+ENSEMBLE_CANDIDATES = 25  # best trials whose predictions may enter the ensemble, and whose fold models are kept
+TRIAL_SHARE = 0.25  # of the time budget, the most one trial may take once there is something to fall back on
+DESCRIBE_SECONDS = 1.0  # for meta-features
+UNHURRIED = 600.0  # seconds for what has no time budget, so that a hang still ends
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished search.
+
+    Args:
+        run: Its folder.
+        task: The task searched.
+        settings: What was asked.
+        trials: Every finished trial, in order.
+        recommendations: What the memory proposed before the first trial.
+        members: (trial number, weight) of the final model; one member is the best single pipeline.
+        score: Of the final model, out of fold, in the task's metric, larger is better; `score_std` over folds.
+        oof: (n,) or (n, c) out-of-fold prediction of the final model; NaN where a row was never held out.
+        seconds: Wall time of everything.
+        interrupted: Whether the person ended it.
+        model: Where the model is.
+        refitted: Whether the members were fitted anew on all rows; otherwise each is the average of its fold models.
+    """
+
+    run: Path
+    task: Task
+    settings: Settings
+    trials: tuple[TrialRow, ...]
+    recommendations: tuple[Recommendation, ...]
+    members: tuple[tuple[int, float], ...]
+    score: float
+    score_std: float
+    oof: NDArray[np.float64]
+    seconds: float
+    interrupted: bool
+    model: Path
+    refitted: bool
+
+    @property
+    def best(self) -> TrialRow:
+        """The best single trial."""
+        return leaderboard(self.trials, self.task.metric)[0]
+
+    def summary(self) -> dict[str, Any]:
+        """What ``autometa fit --json`` prints."""
+        best = self.best
+        by_number = {t.number: t for t in self.trials}
+        return {
+            "run": str(self.run),
+            "task": self.task.kind,
+            "target": self.task.target,
+            "rows": self.task.n,
+            "columns": self.task.p,
+            "metric": self.task.metric,
+            "score": self.score,
+            "score_std": self.score_std,
+            "trials": len(self.trials),
+            "failed": sum(t.evaluation.state not in ("complete", "stopped") for t in self.trials),
+            "warm_trials": sum(t.origin in ("portfolio", "similar") for t in self.trials),
+            "seconds": round(self.seconds, 3),
+            "best": {
+                "family": best.evaluation.config[FAMILY],
+                "params": {k: v for k, v in best.evaluation.config.items() if k != FAMILY},
+                "score": best.evaluation.scores[self.task.metric],
+                "trial": best.number,
+                "origin": best.origin,
+            },
+            "ensemble": [
+                {"trial": number, "family": by_number[number].evaluation.config[FAMILY], "weight": weight}
+                for number, weight in self.members
+            ],
+        }
+
+
+def leaderboard(trials: Sequence[TrialRow], metric: str) -> list[TrialRow]:
+    """The complete trials, best first; ties go to the earlier."""
+    complete = [t for t in trials if t.evaluation.state == "complete" and math.isfinite(t.evaluation.scores[metric])]
+    return sorted(complete, key=lambda t: (-t.evaluation.scores[metric], t.number))
+
+
+def search(
+    task: Task,
+    settings: Settings,
+    run: Path,
+    *,
+    progress: Progress | None = None,
+    started: float | None = None,
+    isolation: Isolation | None = None,
+) -> Result:
+    """Searches in a new run folder until the budget ends.
+
+    Args:
+        task: What to learn.
+        settings: Budget, families, store, seed and the rest.
+        run: A folder that is new or empty.
+        progress: Told what happens; None for silence.
+        started: When the clock of the time budget began (`time.monotonic`); None for now.
+        isolation: Where trials run; None for one of its own.
+
+    Raises:
+        InputError: The folder is taken, a family is unknown, or none suits the table.
+        NoModelError: The budget ended before any configuration could be evaluated.
+        StoreError: The metadata store cannot be used.
+    """
+    budget = Budget(settings.seconds, settings.trials, time.monotonic() if started is None else started)
+    space = search_space(task, settings)
+    splits = plan_splits(task, seed=settings.seed)
+    folder = Run.create(run, task, settings)
+    seal(folder.folder / "run.json")
+    with folder.locked():
+        return _Search(folder, space, splits, budget, progress or Silent(), isolation).conduct()
+
+
+def resume(
+    run: Path,
+    *,
+    seconds: float | None = None,
+    trials: int | None = None,
+    progress: Progress | None = None,
+    trusted: bool = False,
+) -> Result:
+    """Goes on with a run that was killed at any moment, with what was left of its budget.
+
+    Args:
+        run: Its folder.
+        seconds: Extra time, added to what was left.
+        trials: Extra trials, added to what was left.
+        progress: Told what happens; None for silence.
+        trusted: Go on even though somebody else began it: that runs code that is in the folder.
+
+    Raises:
+        RunError: The folder is not a run, is in use, or is somebody else's.
+        NoModelError: The budget ended before any configuration could be evaluated.
+    """
+    started = time.monotonic()
+    folder = Run.open(run)
+    if not trusted:
+        check_seal(run / "run.json")
+    with folder.locked():
+        settings = folder.settings
+        done = folder.trials(folder.study(repair=True))
+        used = max((t.finished for t in done), default=0.0)
+        total = settings.seconds
+        if total is not None:
+            # What comes after the last trial needs its time even when the search had spent all of its own.
+            total = max(total + (seconds or 0.0), used + 2 * Budget(total, None).reserve)
+        wanted = settings.trials if settings.trials is None else settings.trials + (trials or 0)
+        budget = Budget(total, wanted, started - used)
+        space, splits = search_space(folder.task, settings), plan_splits(folder.task, seed=settings.seed)
+        return _Search(folder, space, splits, budget, progress or Silent(), None).conduct()
+
+
+def search_space(task: Task, settings: Settings) -> SearchSpace:
+    """The conditional space of every family that was asked for, is installed and suits the table.
+
+    Raises:
+        InputError: A family is unknown, or none is left.
+    """
+    asked = tuple(settings.families or available(task.kind))
+    cash_space(task.kind, asked)  # refuses unknown names
+    unsuited = suited(task, asked)
+    kept = tuple(f for f in asked if f not in unsuited)
+    if not kept:
+        raise InputError([Problem(f"family {f}", why, "Choose another.") for f, why in unsuited.items()])
+    return cash_space(task.kind, kept)
+
+
+class _Search:
+    """One search in one run folder. The lock guards the study and everything that a finished trial changes."""
+
+    def __init__(
+        self,
+        run: Run,
+        space: SearchSpace,
+        splits: Splits,
+        budget: Budget,
+        progress: Progress,
+        isolation: Isolation | None,
+    ) -> None:
+        self.run, self.space, self.splits, self.budget, self.progress = run, space, splits, budget, progress
+        self.task, self.settings = run.task, run.settings
+        cpus = available_cpus()
+        self.jobs = self.settings.jobs or (1 if self.settings.seconds is None else cpus)
+        self.threads = max(1, cpus // self.jobs)
+        self.isolation = isolation
+        self.lock = threading.RLock()
+        self.stop = threading.Event()  # no more trials
+        self.interrupted = False
+        self.rows: list[TrialRow] = []
+        self.faults: list[BaseException] = []
+
+    # ------------------------------------------------------------------------------------------------ the whole of it
+
+    def conduct(self) -> Result:
+        """Search, then finish."""
+        with contextlib.ExitStack() as stack:
+            if self.isolation is None:
+                self.isolation = stack.enter_context(Isolation())
+            self.isolation.warm_up()
+            self.recommendations = self._recall()
+            self.study = self.run.study(self.sampler, repair=True)
+            self.rows = list(self.run.trials(self.study))
+            self._settle_interrupted()
+            self.progress.started(self.task, self.settings, self.recommendations)
+            stack.enter_context(self._interrupts())
+            self.progress.stage("searching")
+            self._search()
+            return self._finish()
+
+    # --------------------------------------------------------------------------------------------------------- recall
+
+    def _recall(self) -> list[Recommendation]:
+        """Asks the memory, sets `sampler`, and keeps what was proposed."""
+        from autometa.sampler import WarmStartSampler
+
+        seed = self.settings.seed
+        if self.settings.cold:
+            self.metafeatures = None
+            self.sampler: optuna.samplers.BaseSampler = WarmStartSampler(None, self.space, seed=seed)
+            return []
+        from autometa.metafeatures import describe
+        from autometa.store import MetaStore
+
+        self.progress.stage("describing")
+        hurried = self.settings.seconds is not None
+        allowance = min(DESCRIBE_SECONDS, 0.05 * self.settings.seconds) if hurried else UNHURRIED
+        self.metafeatures = describe(self.task, seconds=allowance)
+        past = MetaStore.with_shipped(self.settings.store).past(
+            space="fit", kind=self.task.kind, metric=self.task.metric, exclude=self.settings.exclude
+        )
+        self.sampler = WarmStartSampler(
+            past,
+            self.space,
+            self.metafeatures,
+            seed=seed,
+            seconds=(lambda: max(self.budget.left_to_search, 0.0)) if hurried else None,
+        )
+        recommendations = self.sampler.recommend(10)
+        self.run.save_recommendations(recommendations)
+        return recommendations
+
+    # --------------------------------------------------------------------------------------------------------- search
+
+    def _settle_interrupted(self) -> None:
+        """Trials that were running when the process died: finished if their evaluation is there, else tried again."""
+        from optuna.trial import TrialState
+
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if row := trial_row(trial):
+                self._tell(trial, row.evaluation)
+            else:
+                self.study.tell(trial.number, state=TrialState.FAIL)
+                if trial.params:
+                    self.study.enqueue_trial(trial.params, user_attrs=dict(trial.user_attrs))
+
+    def _search(self) -> None:
+        threads = [threading.Thread(target=self._work, daemon=True, name=f"trial-{k}") for k in range(self.jobs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.1)  # short, so that Ctrl-C is heard
+        if self.faults:
+            raise self.faults[0]
+
+    def _work(self) -> None:
+        try:
+            while not self.stop.is_set():
+                with self.lock:
+                    if not self._may_begin():
+                        return
+                    trial = self.study.ask()
+                    config = self.space.suggest(trial)
+                    begun = self.budget.elapsed
+                self._try(trial, config, begun)
+        except BaseException as error:  # noqa: BLE001 - carried to the main thread and raised there
+            self.faults.append(error)
+            self.stop.set()
+
+    def _may_begin(self) -> bool:
+        from optuna.trial import TrialState
+
+        if self.stop.is_set() or self.budget.left_to_search <= 0:
+            return False
+        if self.budget.trials is None:
+            return True
+        running = len(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+        return len(self.rows) + running < self.budget.trials
+
+    def _try(self, trial: optuna.Trial, config: Config, begun: float) -> None:
+        from autometa.sampler import origin_of
+
+        origin, reason = origin_of(trial)
+        metric = self.task.metric
+        with self.lock:
+            self.progress.trial_started(trial.number, config, origin, reason)
+            board = leaderboard(self.rows, metric)
+        last = board[ENSEMBLE_CANDIDATES - 1] if len(board) >= ENSEMBLE_CANDIDATES else None
+        assert self.isolation is not None
+        evaluation = evaluate_isolated(
+            self.isolation,
+            self.run.folder / "task",
+            config,
+            self.splits,
+            seconds=self._deadline(bool(board)),
+            max_ram=self.settings.max_ram or self._share_of_ram(),
+            oof_path=self.run.oof_path(trial.number),
+            seed=self.settings.seed,
+            threads=self.threads,
+            device=self.settings.device,
+            rival=None if not board else board[0].evaluation.folds[metric],
+            keep_models=self.run.models_path(trial.number),
+            keep_above=None if last is None else last.evaluation.scores[metric],
+            origin=origin,
+        )
+        with self.lock:
+            if self.stop.is_set() and evaluation.state != "complete":
+                return  # cut short by the person, which says nothing about the configuration
+            row = TrialRow(trial.number, evaluation, origin, reason, begun, self.budget.elapsed)
+            trial.set_user_attr(STARTED, row.started)
+            trial.set_user_attr(FINISHED, row.finished)
+            trial.set_user_attr(EVALUATION, evaluation.to_dict())  # from here on the trial is finished
+            self._tell(trial, evaluation)
+            self.rows.append(row)
+            board = leaderboard(self.rows, metric)
+            for dropped in board[ENSEMBLE_CANDIDATES:]:
+                self.run.models_path(dropped.number).unlink(missing_ok=True)
+            self.progress.trial_finished(row, board[0] if board else None, self.budget.elapsed)
+
+    def _tell(self, trial: Any, evaluation: Evaluation) -> None:
+        """Complete trials have a value; the others are pruned, which Optuna ranks below, with what was seen of them."""
+        from optuna.trial import TrialState
+
+        value = evaluation.scores.get(self.task.metric)
+        if evaluation.state == "complete" and value is not None and math.isfinite(value):
+            self.study.tell(trial.number, value)
+            return
+        self.study.tell(trial.number, state=TrialState.PRUNED)
+
+    def _deadline(self, have_something: bool) -> float:
+        """Seconds for the next trial."""
+        limits = [self.settings.trial_seconds or math.inf]
+        if self.settings.seconds is None:
+            limits.append(UNHURRIED)
+        else:
+            limits.append(self.budget.left_to_search)
+            if have_something:
+                limits.append(TRIAL_SHARE * self.settings.seconds)
+        return max(min(limits), 0.1)
+
+    def _share_of_ram(self) -> int:
+        import psutil
+
+        return int(0.8 * psutil.virtual_memory().available / self.jobs)
+
+    # --------------------------------------------------------------------------------------------------------- finish
+
+    def _finish(self) -> Result:
+        metric = self.task.metric
+        board = leaderboard(self.rows, metric)
+        if not board:
+            raise NoModelError(self._why_no_model())
+        self.progress.stage("ensembling")
+        candidates = [(row, oof) for row in board[:ENSEMBLE_CANDIDATES] if (oof := self.run.oof(row.number)) is not None]
+        if not candidates:
+            raise RunError(f"{self.run.folder / 'oof'} lacks the predictions of every complete trial")
+        seen = np.isfinite(candidates[0][1].reshape(self.task.n, -1)).all(axis=1)
+        judge = partial(self._score, rows=seen)
+        weights = greedy_ensemble(
+            [oof for _, oof in candidates], judge, out_of_time=lambda: self.budget.left < 0.6 * self.budget.reserve
+        )
+        chosen = [(row, float(w)) for (row, _), w in zip(candidates, weights, strict=True) if w > 0]
+        self.progress.stage("refitting", f"{len(chosen)} pipelines" if len(chosen) > 1 else "1 pipeline")
+        members, refitted = self._fit_members(chosen)
+        oofs = {row.number: oof for row, oof in candidates}
+        oof = np.asarray(sum(m.weight * oofs[m.number] for m in members))
+        per_fold = np.array([self._score(oof, rows=test) for _, test in self.splits.folds])
+        model = Model(
+            self.task.name, self.task.target, self.task.kind, metric, self.task.classes, self.task.schema, tuple(members)
+        )
+        save_model(model, self.run.folder / "model.pkl")
+        if self.settings.remember:
+            self.progress.stage("remembering")
+            self._remember()
+        result = Result(
+            run=self.run.folder,
+            task=self.task,
+            settings=self.settings,
+            trials=tuple(sorted(self.rows, key=lambda row: row.number)),
+            recommendations=tuple(self.recommendations),
+            members=tuple((m.number, m.weight) for m in members),
+            score=float(np.nanmean(per_fold)),
+            score_std=float(np.nanstd(per_fold)),
+            oof=oof,
+            seconds=self.budget.elapsed,
+            interrupted=self.interrupted,
+            model=self.run.folder / "model.pkl",
+            refitted=refitted,
+        )
+        np.save(self.run.folder / "oof.npy", oof)
+        write_json(
+            self.run.folder / "result.json",
+            {
+                "members": result.members,
+                "score": result.score,
+                "score_std": result.score_std,
+                "seconds": result.seconds,
+                "interrupted": result.interrupted,
+                "refitted": refitted,
+                "summary": result.summary(),
+            },
+        )
+        return result
+
+    def _fit_members(self, chosen: list[tuple[TrialRow, float]]) -> tuple[list[Member], bool]:
+        """Fits the chosen configurations on all rows; one that cannot be in time answers by its fold models instead."""
+        assert self.isolation is not None
+        isolation = self.isolation
+
+        def fit(row: TrialRow) -> tuple[bytes | None, bool]:
+            path = self.run.folder / "models" / f"{row.number}-refit.pkl"
+            seconds = UNHURRIED if self.settings.seconds is None else self.budget.left - 0.2 * self.budget.reserve
+            folds_fitted = len(row.evaluation.folds[self.task.metric])
+            expected = row.evaluation.fit_seconds / folds_fitted * self.splits.growth
+            kept = self.run.models_path(row.number)
+            if kept.exists() and (self.interrupted or expected > seconds):
+                return kept.read_bytes(), False
+            try:
+                isolation.call(
+                    refit,
+                    self.run.folder / "task",
+                    row.evaluation.config,
+                    path,
+                    seconds=max(seconds, 0.1) if kept.exists() else max(seconds, 2 * expected + 1.0),
+                    max_ram=self.settings.max_ram or self._share_of_ram(),
+                    seed=self.settings.seed,
+                    threads=self.threads,
+                    device=self.settings.device,
+                )
+                return path.read_bytes(), True
+            except Killed as killed:
+                self.progress.note(f"trial {row.number} was not refitted on all rows: {killed.reason}")
+                return (kept.read_bytes() if kept.exists() else None), False
+            finally:
+                path.unlink(missing_ok=True)
+
+        with ThreadPoolExecutor(self.jobs) as pool:
+            fitted = list(pool.map(fit, [row for row, _ in chosen]))
+        members = [Member(row.number, w, content) for (row, w), (content, _) in zip(chosen, fitted, strict=True) if content]
+        if not members:
+            raise NoModelError("No evaluated pipeline could be fitted on the whole table: raise --max-ram or --time")
+        total = sum(m.weight for m in members)
+        for member in members:
+            member.weight /= total
+        return members, all(anew for content, anew in fitted if content)
+
+    def _score(self, prediction: NDArray[np.float64], *, rows: NDArray[Any]) -> float:
+        return score(self.task.metric, self.task.y[rows], prediction[rows], len(self.task.classes))
+
+    def _remember(self) -> None:
+        from autometa.store import MetaStore, TaskRecord
+
+        store = MetaStore(self.settings.store)
+        record = TaskRecord(
+            fingerprint=self.task.fingerprint,
+            name=self.task.name,
+            kind=self.task.kind,
+            metric=self.task.metric,
+            n_rows=self.task.n,
+            n_columns=self.task.p,
+            n_classes=len(self.task.classes),
+            family=self.task.family,
+            openml_id=self.task.openml_id,
+            metafeatures=self.metafeatures,
+            space="fit",
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            source="fit",
+        )
+        store.add(record, [row.evaluation for row in self.rows])
+
+    def _why_no_model(self) -> str:
+        if not self.rows:
+            return "The budget ended before the first configuration was evaluated: give it more time"
+        reasons = sorted({f"{r.evaluation.config[FAMILY]}: {r.evaluation.state}, {r.evaluation.reason}" for r in self.rows})
+        return f"None of {len(self.rows)} configurations could be evaluated: " + "; ".join(reasons[:5])
+
+    # ----------------------------------------------------------------------------------------------------- interrupts
+
+    @contextlib.contextmanager
+    def _interrupts(self) -> Iterator[None]:
+        """First Ctrl-C: no more trials, finish with the best so far. Second: stop at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def heard(signum: int, frame: Any) -> None:
+            assert self.isolation is not None
+            again, self.interrupted = self.interrupted, True
+            self.stop.set()
+            self.isolation.cancel_all()
+            if again:
+                raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGINT, heard)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def open_run(run: Path) -> Result:
+    """A finished run, read back from its folder.
+
+    Raises:
+        RunError: It is not a run, or not finished.
+    """
+    import json
+
+    folder = Run.open(run)
+    path = run / "result.json"
+    if not path.exists():
+        raise RunError(f"{run} was not finished. `autometa resume {run}` goes on with it")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        oof = np.load(run / "oof.npy")
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error}); it was left as it is") from error
+    return Result(
+        run=run,
+        task=folder.task,
+        settings=folder.settings,
+        trials=folder.trials(folder.study()),
+        recommendations=folder.recommendations(),
+        members=tuple((number, weight) for number, weight in values["members"]),
+        score=values["score"],
+        score_std=values["score_std"],
+        oof=oof,
+        seconds=values["seconds"],
+        interrupted=values["interrupted"],
+        model=run / "model.pkl",
+        refitted=values["refitted"],
+    )

@@ -1,0 +1,140 @@
+"""What a search was asked to do, and how it reports while it does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from autometa.errors import InputError, Problem
+from autometa.store import Exclusion
+
+if TYPE_CHECKING:
+    from autometa.evaluation import Evaluation
+    from autometa.recommend import Recommendation
+    from autometa.space import Config
+    from autometa.task import Task
+
+DEFAULT_SECONDS = 60.0  # when neither a time nor a number of trials is given
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything `fit` can be told about the search. Kept as JSON in the run folder, so that a run can be resumed.
+
+    Args:
+        seconds: Time budget for everything, in seconds; None for none.
+        trials: How many configurations to evaluate; None for as many as the time allows.
+        jobs: Trials at once. None takes one per CPU under a time budget, and one under a trial budget, which then repeats
+            exactly under its seed.
+        families: Names of model families to search; None for all that suit the table.
+        store: URL or path of the metadata store; None for the user's own.
+        cold: Search without memory: no store is read, no recommendation made.
+        remember: Add the finished task to the store.
+        seed: Seeds splits, models and sampler.
+        max_ram: Bytes that one trial's processes may hold together; None leaves a share of what the machine has free.
+        trial_seconds: Longest that one trial may take, in seconds.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        exclude: Past tasks that must not be learned from.
+    """
+
+    seconds: float | None = None
+    trials: int | None = None
+    jobs: int | None = None
+    families: tuple[str, ...] | None = None
+    store: str | None = None
+    cold: bool = False
+    remember: bool = True
+    seed: int = 0
+    max_ram: int | None = None
+    trial_seconds: float | None = None
+    device: str = "auto"
+    exclude: Exclusion = field(default_factory=Exclusion)
+
+    def __post_init__(self) -> None:
+        """Refuses every impossible value at once; without any budget the time is `DEFAULT_SECONDS`."""
+        problems = self.problems()
+        if problems:
+            raise InputError(problems)
+        if self.seconds is None and self.trials is None:
+            object.__setattr__(self, "seconds", DEFAULT_SECONDS)
+
+    def problems(self) -> list[Problem]:
+        """What cannot be done, each with its mend."""
+        wrong = []
+        for name, value, least in (
+            ("time", self.seconds, "a number of seconds above 0"),
+            ("trials", self.trials, "a number of at least 1"),
+            ("jobs", self.jobs, "a number of at least 1"),
+            ("max-ram", self.max_ram, "a size above 0, such as 2GB"),
+            ("trial-time", self.trial_seconds, "a number of seconds above 0"),
+        ):
+            if value is not None and not value > 0:
+                wrong.append(Problem(name, f"{value} is not {least}", "Leave it out for the default."))
+        if self.device not in ("auto", "cpu", "cuda"):
+            wrong.append(Problem("device", f"{self.device!r} is not known", "Choose auto, cpu or cuda."))
+        return wrong
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-safe."""
+        out = asdict(self)
+        out["exclude"] = {k: sorted(v) for k, v in out["exclude"].items()}
+        return out
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Settings:
+        """What `to_dict` wrote."""
+        values = dict(values)
+        values["families"] = None if values["families"] is None else tuple(values["families"])
+        values["exclude"] = Exclusion(**{k: frozenset(v) for k, v in values["exclude"].items()})
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """One finished trial of a run; times are seconds since the run began."""
+
+    number: int
+    evaluation: Evaluation
+    origin: str
+    reason: str
+    started: float
+    finished: float
+
+
+class Progress(Protocol):
+    """The one small interface through which a search reports; the command line draws it, tests record it."""
+
+    def stage(self, name: str, detail: str = "") -> None:
+        """A stage begins: reading, describing, searching, ensembling, refitting, remembering."""
+
+    def started(self, task: Task, settings: Settings, recommendations: Sequence[Recommendation]) -> None:
+        """The search is about to begin."""
+
+    def trial_started(self, number: int, config: Config, origin: str, reason: str) -> None:
+        """A trial begins."""
+
+    def trial_finished(self, trial: TrialRow, incumbent: TrialRow | None, elapsed: float) -> None:
+        """A trial ended; `elapsed` counts from the start of the run, in seconds."""
+
+    def note(self, text: str) -> None:
+        """Something the person should know."""
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    def stage(self, name: str, detail: str = "") -> None:
+        """Nothing."""
+
+    def started(self, task: Task, settings: Settings, recommendations: Sequence[Recommendation]) -> None:
+        """Nothing."""
+
+    def trial_started(self, number: int, config: Config, origin: str, reason: str) -> None:
+        """Nothing."""
+
+    def trial_finished(self, trial: TrialRow, incumbent: TrialRow | None, elapsed: float) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
