@@ -1,8 +1,9 @@
 """Experience: the same configurations tried on many tables, for the memory to learn from.
 
-Everybody's pool is the same: each family's default first, then configurations that fill its space, families taking turns.
-The tables take turns too, so that stopping at any moment leaves a balanced table of tasks x configurations, and starting
-again goes on where it stopped: what is in the store is not done twice.
+Everybody's pool is the same: each family's default, then what did well elsewhere, then configurations that fill the space,
+families taking turns in proportion to how many parameters they have. The tables take turns too, so that stopping at any
+moment leaves a balanced table of tasks x configurations, and starting again goes on where it stopped: what is in the
+store is not done twice.
 
 Only what is measured is kept (scores, seconds, memory, meta-features), never a row of the data.
 """
@@ -16,18 +17,16 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from autometa.errors import AutoMetaError, InputError, Problem
-from autometa.evaluation import METRICS, Splits, available_cpus, evaluate_isolated, plan_splits
-from autometa.evaluation.isolation import Isolation
-from autometa.families import available, cash_space, suited
+from autometa.evaluation import Cancelled, Isolation, Splits, available_cpus, evaluate_isolated, plan_splits
+from autometa.families import available, cash_space, presets, suited
 from autometa.metafeatures import describe
 from autometa.space import FAMILY, Config, config_key
 from autometa.store import MetaStore, TaskRecord
-from autometa.task import Task, read_task
+from autometa.task import read_task
 
 SPACE = "fit"  # the space under which `fit` looks for experience
 SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl", ".gz", ".zst")
@@ -98,18 +97,21 @@ def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Sou
 
 
 def pool(kind: str, configs: int, seed: int) -> list[Config]:
-    """The configurations everybody tries: every family's default, then a filling of the space, families taking turns.
+    """The configurations everybody tries: every family's default, presets, then a filling of the space.
 
     Every prefix of it is a pool too, so collecting with more configurations goes on from fewer.
     """
     space = cash_space(kind)  # type: ignore[arg-type]
-    fixed = 4096  # the filling must not depend on how much of it is asked for
-    seen: dict[str, Config] = {}
-    for config in [*space.defaults(), *space.fill(fixed, seed)]:
+    seen: dict[str, Config] = {config_key(config): config for config in [*space.defaults(), *presets(kind)]}  # type: ignore[arg-type]
+    fillings = []
+    for family in available(kind):  # type: ignore[arg-type]
+        own = space.only([family])
+        turns = len(own) - 1  # a family takes as many turns as it has parameters
+        # 256 whatever is asked for, so that a longer pool begins with the shorter one.
+        fillings += [((k + 0.5) / max(turns, 1), family, config) for k, config in enumerate(own.fill(256, seed))]
+    for _, _, config in sorted(fillings, key=lambda turn: turn[:2]):
         seen.setdefault(config_key(config), config)
-        if len(seen) == configs:
-            break
-    return list(seen.values())
+    return list(seen.values())[:configs]
 
 
 def collect(
@@ -176,21 +178,19 @@ def collect(
             candidates = pools[ready.record.kind]
             if k >= len(candidates) or candidates[k][FAMILY] in ready.unsuited or config_key(candidates[k]) in ready.done:
                 return
-            evaluation = evaluate_isolated(
-                isolation,
-                ready.folder,
-                candidates[k],
-                ready.splits,
-                seconds=trial_seconds,
-                max_ram=max_ram,
-                oof_path=None,
-                seed=seed,
-                threads=1,
-                device="cpu",
-                origin="search",
-            )
-            if stop.is_set():
-                return  # cut short, which says nothing about the configuration
+            try:
+                evaluation = evaluate_isolated(
+                    isolation,
+                    ready.folder,
+                    candidates[k],
+                    ready.splits,
+                    seconds=trial_seconds,
+                    max_ram=max_ram,
+                    oof_path=None,
+                    seed=seed,
+                )
+            except Cancelled:
+                return
             store.add(ready.record, [evaluation])
             with lock:
                 ready.done.add(config_key(candidates[k]))
@@ -214,25 +214,15 @@ def collect(
 
 
 def _prepare(source: Source, store: MetaStore, folder: Path, *, rows: int, folds: int | None, seed: int) -> _Prepared:
-    task: Task = replace(
-        read_task(source.path, known_metrics=METRICS), family=source.family or source.path.name.split(".")[0], openml_id=source.openml_id
-    )
+    family = source.family or source.path.name.split(".")[0]
+    task = read_task(source.path, family=family, openml_id=source.openml_id)
     sample = task.sample(rows, seed)
     sample.save(folder)
-    record = TaskRecord(
+    # The record describes the rows that were evaluated, under the fingerprint of the whole table: scores and seconds
+    # belong to that many rows, and a large new table should not take a sample for its like.
+    record = replace(
+        TaskRecord.of(sample, describe(sample, seconds=UNLIMITED), space=SPACE, source="collect"),
         fingerprint=task.fingerprint,
-        name=task.name,
-        kind=task.kind,
-        metric=task.metric,
-        n_rows=task.n,
-        n_columns=task.p,
-        n_classes=len(task.classes),
-        family=task.family,
-        openml_id=task.openml_id,
-        metafeatures=describe(task, seconds=UNLIMITED),
-        space=SPACE,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        source="collect",
     )
     done = {config_key(e.config) for e in store.evaluations(record.fingerprint, SPACE) if e.seed == seed}
     unsuited = frozenset(suited(sample, available(task.kind)))

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time as clock
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,9 +25,8 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from autometa.errors import AutoMetaError, InputError, Problem, RunError
-from autometa.evaluation import METRICS, resolve_metric
-from autometa.evaluation.isolation import shared_isolation
+from autometa.errors import InputError, Problem, RunError
+from autometa.evaluation import resolve_metric
 from autometa.search import (
     Model,
     Progress,
@@ -39,9 +39,10 @@ from autometa.search import (
     leaderboard,
     load_model,
     search,
+    shared_isolation,
 )
 from autometa.search.seal import check_seal, seal, write_bytes
-from autometa.task import Task, make_task, read_task
+from autometa.task import make_task, read_task
 
 __all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "fit_file", "load_model"]
 
@@ -55,6 +56,8 @@ def fit_file(
     time_order: str | None = None,
     drop_missing_target: bool = False,
     rename_duplicates: bool = False,
+    family: str | None = None,
+    openml_id: int | None = None,
     settings: Settings,
     run: Path | None = None,
     progress: Progress | None = None,
@@ -70,6 +73,8 @@ def fit_file(
         time_order: Column that orders the rows in time; folds then never train on the future.
         drop_missing_target: Leave out rows without a target instead of refusing them.
         rename_duplicates: Make duplicated column names unique instead of refusing them.
+        family: The family of tables that this one is a variant of, for whoever leaves it out later.
+        openml_id: Its number at OpenML.
         settings: Everything else.
         run: Folder to make; None for one under ``autometa_runs``.
         progress: Told what happens.
@@ -84,17 +89,22 @@ def fit_file(
     isolation.warm_up()  # while the table is read
     progress.stage("reading", str(data))
     problems = Run.check_free(run) if run is not None else []
+    kind, unknown = kind_of_metric(metric)
+    problems += unknown
     try:
         task = read_task(
             data,
             target=target,
-            metric=metric,
-            known_metrics=METRICS,
+            kind=kind,
             group=group,
             time_order=time_order,
             drop_missing_target=drop_missing_target,
             rename_duplicates=rename_duplicates,
+            family=family,
+            openml_id=openml_id,
         )
+        if metric is not None and not unknown:
+            task = replace(task, metric=resolve_metric(metric, task.kind))
     except InputError as error:
         raise InputError([*problems, *error.problems]) from error.__cause__
     if problems:
@@ -103,6 +113,27 @@ def fit_file(
         progress.note(note)
     folder = run or default_folder(task.name)
     return search(task, settings, folder, progress=progress, started=started, isolation=isolation)
+
+
+def kind_of_metric(metric: str | None) -> tuple[str | None, list[Problem]]:
+    """The kind of task that a metric implies, as `make_task` takes it; and what is wrong with its name.
+
+    Example:
+        >>> kind_of_metric("rmse"), kind_of_metric("accuracy")
+        (('regression', []), ('classification', []))
+    """
+    if metric is None:
+        return None, []
+    serves, refusals = [], []
+    for kind in ("binary", "multiclass", "regression"):
+        try:
+            resolve_metric(metric, kind)
+            serves.append(kind)
+        except InputError as error:
+            refusals = list(error.problems)
+    if not serves:
+        return None, refusals
+    return {("regression",): "regression", ("binary",): "binary"}.get(tuple(serves), "classification"), []
 
 
 class _AutoMeta(BaseEstimator):
@@ -168,16 +199,14 @@ class _AutoMeta(BaseEstimator):
         )
         isolation = shared_isolation()
         isolation.warm_up()
-        task = make_task(
-            frame,
-            y=target,
-            kind=kind,
-            metric=self.metric,
-            known_metrics=METRICS,
-            group=groups,
-            time_order=time_order,
-            name="table",
-        )
+        if self.metric is not None:
+            problems = kind_of_metric(self.metric)[1]
+            if problems:
+                raise InputError(problems)
+        frame, group, order = _with_columns(frame, groups, time_order)
+        task = make_task(frame, y=target, kind=kind, group=group, time_order=order)
+        if self.metric is not None:
+            task = replace(task, metric=resolve_metric(self.metric, task.kind))
         temporary = None if self.run is not None else Path(tempfile.mkdtemp(prefix="autometa-"))
         try:
             folder = Path(self.run) if self.run is not None else temporary / "run"  # type: ignore[operator]
@@ -367,6 +396,21 @@ def leaderboard_frame(trials: Sequence[TrialRow], metric: str) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _with_columns(
+    frame: pd.DataFrame | NDArray[Any], groups: ArrayLike | None, time_order: ArrayLike | None
+) -> tuple[pd.DataFrame | NDArray[Any], str | None, str | None]:
+    """The table with groups and moments as columns of their own, and what these are called."""
+    named = {"autometa:group": groups, "autometa:time": time_order}
+    extra = {name: np.asarray(values) for name, values in named.items() if values is not None}
+    if extra:
+        frame = pd.DataFrame(frame).reset_index(drop=True)
+        wrong = [Problem(name, f"has {len(v)} entries for {len(frame)} rows") for name, v in extra.items() if len(v) != len(frame)]
+        if wrong:
+            raise InputError(wrong)
+        frame = pd.concat([frame, pd.DataFrame(extra)], axis=1)
+    return frame, *(name if name in extra else None for name in named)
 
 
 def _seed(random_state: Any) -> int:

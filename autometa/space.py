@@ -356,11 +356,9 @@ def config_key(config: Mapping[str, Any]) -> str:
 def _within(distribution: BaseDistribution, value: Any) -> bool:
     if isinstance(distribution, CategoricalDistribution):
         return any(value is c or (type(value) is type(c) and value == c) for c in distribution.choices)
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         return False
-    if isinstance(distribution, IntDistribution) and float(value) != int(value):
-        return False
-    return bool(distribution._contains(value))
+    return bool(distribution._contains(value))  # False for NaN, infinity, and off the step
 
 
 def _range(distribution: BaseDistribution) -> str:
@@ -373,7 +371,7 @@ def _range(distribution: BaseDistribution) -> str:
 def _nearest(distribution: BaseDistribution, value: Any, default: Any) -> Any:
     if isinstance(distribution, CategoricalDistribution) or isinstance(value, bool):
         return default
-    if not isinstance(value, (int, float, np.integer, np.floating)) or math.isnan(value):
+    if not isinstance(value, (int, float, np.integer, np.floating)) or value != value:  # the last is NaN
         return default
     assert isinstance(distribution, (IntDistribution, FloatDistribution))
     value = min(max(value, distribution.low), distribution.high)
@@ -393,12 +391,10 @@ def _to_unit(distribution: BaseDistribution, value: Any) -> NDArray[np.float64] 
         index = next(i for i, c in enumerate(distribution.choices) if value is c or (type(value) is type(c) and value == c))
         return np.eye(len(distribution.choices))[index]
     assert isinstance(distribution, (IntDistribution, FloatDistribution))
-    low, high = float(distribution.low), float(distribution.high)
-    if low == high:
-        return 0.5
+    low, value, high = float(distribution.low), float(value), float(distribution.high)
     if distribution.log:
-        return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
-    return (float(value) - low) / (high - low)
+        low, value, high = math.log(low), math.log(value), math.log(high)
+    return 0.5 if low == high else (value - low) / (high - low)
 
 
 def _from_unit(distribution: BaseDistribution, x: NDArray[np.float64]) -> Any:

@@ -1,6 +1,6 @@
 """The final model: pipelines that answer together, from a raw table to the target's own labels.
 
-A member keeps its fitted pipelines as bytes until they are first asked, so that putting a model together, saving it and
+A member keeps its fitted models as bytes until they are first asked, so that putting a model together, saving it and
 loading it import no learner's library.
 
 Letters:  n rows · c classes.
@@ -9,7 +9,6 @@ Letters:  n rows · c classes.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, RunError
+from autometa.evaluation import FoldModel, fit_fold
 from autometa.search.seal import check_seal, seal, write_bytes
 from autometa.space import Config
 from autometa.task import Schema, Task
@@ -26,23 +26,27 @@ from autometa.task import Schema, Task
 
 @dataclass(eq=False)
 class Member:
-    """One configuration in the final model: trial number, weight, and its pickled pipelines (one refitted, or one a fold)."""
+    """One configuration in the final model: trial number, weight, and its pickled models (one refitted, or one a fold)."""
 
     number: int
     weight: float
     content: bytes = field(repr=False)
-    _pipelines: tuple[Any, ...] | None = field(default=None, init=False, repr=False)
+    _models: tuple[FoldModel, ...] | None = field(default=None, init=False, repr=False)
 
     @property
-    def pipelines(self) -> tuple[Any, ...]:
-        """The fitted scikit-learn pipelines, read on first use."""
-        if self._pipelines is None:
-            self._pipelines = tuple(pickle.loads(self.content))  # noqa: S301 - the file it came from was checked
-        return self._pipelines
+    def models(self) -> tuple[FoldModel, ...]:
+        """The fitted models, read on first use."""
+        if self._models is None:
+            self._models = tuple(pickle.loads(self.content))  # noqa: S301 - the file it came from was checked
+        return self._models
+
+    def predict(self, X: pd.DataFrame) -> NDArray[np.float64]:  # (n,) or (n, c)
+        """Mean over its models."""
+        return np.mean([model.predict(X) for model in self.models], axis=0)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the pipelines that were read: their bytes say the same."""
-        return {**self.__dict__, "_pipelines": None}
+        """Without the models that were read: their bytes say the same."""
+        return {**self.__dict__, "_models": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,27 +94,20 @@ class Model:
 
     def _average(self, frame: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
         X = self.schema.apply(frame)
-        return np.asarray(sum(m.weight * mean_prediction(m.pipelines, X, self.kind, len(self.classes)) for m in self.members))
-
-
-def mean_prediction(pipelines: Sequence[Any], X: pd.DataFrame, kind: str, c: int) -> NDArray[np.float64]:  # (n,) or (n, c)
-    """Mean over pipelines of one configuration; a class that one never saw has probability 0 there."""
-    from autometa.evaluation import predict_aligned
-
-    return np.mean([predict_aligned(pipeline, X, kind, c) for pipeline in pipelines], axis=0)
+        return np.asarray(sum(member.weight * member.predict(X) for member in self.members))
 
 
 def refit(task_folder: Path, config: Config, path: Path, *, seed: int, threads: int, device: str) -> None:
-    """Fits one configuration on the whole task and leaves the pipeline at `path`. Runs in a process of its own."""
+    """Fits one configuration on the whole task and leaves the model at `path`. Runs in a process of its own."""
+    import warnings
+
     from threadpoolctl import threadpool_limits
 
-    from autometa.families import build
-
     task = Task.load(task_folder)
-    with threadpool_limits(threads):
-        pipeline = build(config, task.columns, task.kind, n_rows=task.n, seed=seed, threads=threads, device=device)
-        pipeline.fit(task.X, task.y)
-    write_bytes(path, pickle.dumps((pipeline,), protocol=5))
+    with warnings.catch_warnings(), threadpool_limits(threads):
+        warnings.simplefilter("ignore")  # its warnings were judged by its score
+        model = fit_fold(task, config, np.arange(task.n), seed=seed, threads=threads, device=device)
+    write_bytes(path, pickle.dumps([model], protocol=5))
 
 
 def save_model(model: Model, path: Path) -> None:

@@ -11,15 +11,16 @@ the same model. So nothing below depends on the clock unless there is a time bud
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import math
+import os
 import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +29,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, NoModelError, Problem, RunError
-from autometa.evaluation import Evaluation, Splits, available_cpus, evaluate_isolated, plan_splits, score
-from autometa.evaluation.isolation import Isolation, Killed
+from autometa.evaluation import (
+    Cancelled,
+    Evaluation,
+    Isolation,
+    Killed,
+    Splits,
+    available_cpus,
+    available_ram,
+    evaluate_isolated,
+    plan_splits,
+    score,
+)
 from autometa.families import available, cash_space, suited
 from autometa.search.budget import Budget
 from autometa.search.ensemble import greedy_ensemble
@@ -143,7 +154,7 @@ def search(
         run: A folder that is new or empty.
         progress: Told what happens; None for silence.
         started: When the clock of the time budget began (`time.monotonic`); None for now.
-        isolation: Where trials run; None for one of its own.
+        isolation: Where trials run; None for the one that searches of this process share.
 
     Raises:
         InputError: The folder is taken, a family is unknown, or none suits the table.
@@ -198,6 +209,17 @@ def resume(
         return _Search(folder, space, splits, budget, progress or Silent(), None).conduct()
 
 
+_shared: dict[int, Isolation] = {}  # by process, since a fork must not use its parent's
+
+
+def shared_isolation() -> Isolation:
+    """One isolation for every search of this process, so that only the first waits for it to warm up."""
+    if os.getpid() not in _shared:
+        _shared[os.getpid()] = isolation = Isolation()
+        atexit.register(isolation.close)
+    return _shared[os.getpid()]
+
+
 def search_space(task: Task, settings: Settings) -> SearchSpace:
     """The conditional space of every family that was asked for, is installed and suits the table.
 
@@ -230,7 +252,7 @@ class _Search:
         cpus = available_cpus()
         self.jobs = self.settings.jobs or (1 if self.settings.seconds is None else cpus)
         self.threads = max(1, cpus // self.jobs)
-        self.isolation = isolation
+        self.isolation = isolation or shared_isolation()
         self.lock = threading.RLock()
         self.stop = threading.Event()  # no more trials
         self.interrupted = False
@@ -242,8 +264,6 @@ class _Search:
     def conduct(self) -> Result:
         """Search, then finish."""
         with contextlib.ExitStack() as stack:
-            if self.isolation is None:
-                self.isolation = stack.enter_context(Isolation())
             self.isolation.warm_up()
             self.recommendations = self._recall()
             self.study = self.run.study(self.sampler, repair=True)
@@ -321,6 +341,8 @@ class _Search:
                     config = self.space.suggest(trial)
                     begun = self.budget.elapsed
                 self._try(trial, config, begun)
+        except Cancelled:
+            return  # by the person, which says nothing about the configuration
         except BaseException as error:  # noqa: BLE001 - carried to the main thread and raised there
             self.faults.append(error)
             self.stop.set()
@@ -344,7 +366,6 @@ class _Search:
             self.progress.trial_started(trial.number, config, origin, reason)
             board = leaderboard(self.rows, metric)
         last = board[ENSEMBLE_CANDIDATES - 1] if len(board) >= ENSEMBLE_CANDIDATES else None
-        assert self.isolation is not None
         evaluation = evaluate_isolated(
             self.isolation,
             self.run.folder / "task",
@@ -362,8 +383,6 @@ class _Search:
             origin=origin,
         )
         with self.lock:
-            if self.stop.is_set() and evaluation.state != "complete":
-                return  # cut short by the person, which says nothing about the configuration
             row = TrialRow(trial.number, evaluation, origin, reason, begun, self.budget.elapsed)
             trial.set_user_attr(STARTED, row.started)
             trial.set_user_attr(FINISHED, row.finished)
@@ -397,9 +416,7 @@ class _Search:
         return max(min(limits), 0.1)
 
     def _share_of_ram(self) -> int:
-        import psutil
-
-        return int(0.8 * psutil.virtual_memory().available / self.jobs)
+        return int(0.8 * available_ram() / self.jobs)
 
     # --------------------------------------------------------------------------------------------------------- finish
 
@@ -422,7 +439,7 @@ class _Search:
         members, refitted = self._fit_members(chosen)
         oofs = {row.number: oof for row, oof in candidates}
         oof = np.asarray(sum(m.weight * oofs[m.number] for m in members))
-        per_fold = np.array([self._score(oof, rows=test) for _, test in self.splits.folds])
+        per_fold = np.array([self._score(oof, rows=test) for _, test in self.splits])
         model = Model(
             self.task.name, self.task.target, self.task.kind, metric, self.task.classes, self.task.schema, tuple(members)
         )
@@ -462,14 +479,14 @@ class _Search:
 
     def _fit_members(self, chosen: list[tuple[TrialRow, float]]) -> tuple[list[Member], bool]:
         """Fits the chosen configurations on all rows; one that cannot be in time answers by its fold models instead."""
-        assert self.isolation is not None
         isolation = self.isolation
+        growth = self.task.n / float(self.splits.train.sum(axis=1).mean())  # of the rows fitted on
 
         def fit(row: TrialRow) -> tuple[bytes | None, bool]:
             path = self.run.folder / "models" / f"{row.number}-refit.pkl"
             seconds = UNHURRIED if self.settings.seconds is None else self.budget.left - 0.2 * self.budget.reserve
             folds_fitted = len(row.evaluation.folds[self.task.metric])
-            expected = row.evaluation.fit_seconds / folds_fitted * self.splits.growth
+            expected = row.evaluation.fit_seconds / folds_fitted * growth
             kept = self.run.models_path(row.number)
             if kept.exists() and (self.interrupted or expected > seconds):
                 return kept.read_bytes(), False
@@ -509,21 +526,7 @@ class _Search:
         from autometa.store import MetaStore, TaskRecord
 
         store = MetaStore(self.settings.store)
-        record = TaskRecord(
-            fingerprint=self.task.fingerprint,
-            name=self.task.name,
-            kind=self.task.kind,
-            metric=self.task.metric,
-            n_rows=self.task.n,
-            n_columns=self.task.p,
-            n_classes=len(self.task.classes),
-            family=self.task.family,
-            openml_id=self.task.openml_id,
-            metafeatures=self.metafeatures,
-            space="fit",
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            source="fit",
-        )
+        record = TaskRecord.of(self.task, self.metafeatures, source="fit")
         store.add(record, [row.evaluation for row in self.rows])
 
     def _why_no_model(self) -> str:
@@ -542,8 +545,7 @@ class _Search:
             return
 
         def heard(signum: int, frame: Any) -> None:
-            assert self.isolation is not None
-            again, self.interrupted = self.interrupted, True
+                again, self.interrupted = self.interrupted, True
             self.stop.set()
             self.isolation.cancel_all()
             if again:

@@ -1,0 +1,64 @@
+# Each target does all of its own set-up: on a fresh machine with Python 3.11 or later, `make demo` or `make test` is enough.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO := autometa_runs/demo
+# Tests use processes of their own; one numerical thread each keeps them from fighting over the cores.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help install demo test lint types unit wheel format clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    fit, predict and report on a real dataset (about a minute after the installation)"
+	@echo "make test    everything that must pass: lint, format, types, tests, the built wheel"
+	@echo "make install the environment $(VENV) alone"
+	@echo "make lint | types | unit | wheel   one part of make test"
+	@echo "make format  let ruff reformat and mend"
+
+install: $(VENV)/installed
+
+# torch comes first, because its default build on Linux brings gigabytes of GPU libraries: without a GPU the CPU build is
+# tried, and the default one taken where no CPU build is offered.
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "AutoMeta needs Python 3.11 or later; choose one with make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	@torch=$$(sed -n 's/^torch==//p' constraints.txt); \
+	if nvidia-smi >/dev/null 2>&1; then $(BIN)/python -m pip install --quiet "torch==$$torch"; \
+	else $(BIN)/python -m pip install --quiet "torch==$$torch+cpu" 2>/dev/null || $(BIN)/python -m pip install --quiet "torch==$$torch"; fi
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,xgboost,catboost]"
+	@$(BIN)/python -c 'import lightgbm' || { echo "LightGBM needs the OpenMP runtime: apt-get install libgomp1, or brew install libomp"; exit 1; }
+	@touch $@
+
+demo: install
+	rm -rf $(DEMO)
+	$(BIN)/python benchmarks/demo.py write $(DEMO)
+	$(BIN)/autometa fit $(DEMO)/breast_cancer.csv --target diagnosis --time 30 --run $(DEMO)/run --store $(DEMO)/store.db
+	$(BIN)/autometa predict $(DEMO)/run $(DEMO)/unseen.csv --proba --out $(DEMO)/predictions.csv
+	$(BIN)/python benchmarks/demo.py judge $(DEMO)
+
+test: lint types wheel unit
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+unit: install
+	$(BIN)/pytest
+
+# The wheel alone, in an empty folder: what it lacks cannot be borrowed from the checkout.
+wheel: install
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(BIN)/python -m build --no-isolation --outdir "$$folder/dist" . >"$$folder/log" 2>&1 || { cat "$$folder/log"; exit 1; }; \
+	$(BIN)/python tests/wheel.py "$$folder/dist"
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

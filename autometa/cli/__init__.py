@@ -1,0 +1,24 @@
+"""The command line: a command parses, calls one room, and prints.
+
+    fit        a table in, a tuned and explained model out          estimator.fit_file
+    predict    answers of a saved model                             estimator.load_model
+    resume     continues a run that was stopped or killed           search.resume
+    report     what happened, as one HTML file                      report.write
+    recommend  what to try first, without trying it                 recommend
+    collect    fills a store with evaluations on many tables        collect.collect
+    store      looks into a store, and tends it                     store.MetaStore
+    doctor     whether everything here works                        cli.doctor
+
+Law: with ``--json`` a command prints exactly one JSON value on standard output, and nothing else there; progress and
+refusals go to standard error. An `AutoMetaError` becomes one line for each problem and its exit code: 2 for bad input or
+usage, 3 for a store or run that cannot be used, 4 when the budget ended without a model, 130 when interrupted.
+
+Start-up is a feature: this room imports typer, and nothing heavier before a command runs. To add a command, write a
+function in `app` that imports in its body.
+"""
+
+from __future__ import annotations
+
+from autometa.cli.app import app, main
+
+__all__ = ["app", "main"]

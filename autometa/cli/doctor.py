@@ -1,0 +1,192 @@
+"""Whether everything here works: what is installed, what the machine has, whether the stores can be read and written.
+
+`examine` never fails: what cannot be found out is part of what it reports. Importing torch is left to a process of its
+own with a deadline, because a broken GPU driver can hang it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from autometa.cli.values import printable
+from autometa.report.words import spoken_bytes
+
+REQUIRED = (
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "optuna",
+    "lightgbm",
+    "torch",
+    "openml",
+    "SQLAlchemy",
+    "alembic",
+    "pyarrow",
+    "typer",
+    "rich",
+    "platformdirs",
+    "psutil",
+)
+OPTIONAL = {
+    "xgboost": ("xgboost-cpu", "xgboost"),
+    "catboost": ("catboost",),
+}  # import name: distributions that bring it
+TORCH_SECONDS = 60.0
+
+_ASK_TORCH = "import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')"
+
+
+def examine(store: str | None) -> dict[str, Any]:
+    """Everything that is worth knowing when something does not work, as JSON."""
+    import autometa
+
+    packages = {name: _version(name) for name in REQUIRED}
+    findings: dict[str, Any] = {
+        "autometa": autometa.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": packages,
+        "missing": [name for name, version in packages.items() if version is None],
+        "optional": {name: _first(_version(d) for d in distributions) for name, distributions in OPTIONAL.items()},
+        **_machine(),
+        "gpu": _gpu(),
+        "store": _store(store),
+        "shipped": _shipped(),
+    }
+    return findings
+
+
+def show_findings(findings: dict[str, Any]) -> None:
+    """The findings for a person, with how to mend what is wrong."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from autometa.cli.show import page
+
+    console = page()
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+
+    def row(good: bool | None, name: str, text: str) -> None:
+        mark = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("·", "dim")}[good]
+        table.add_row(Text(*mark), name, Text(printable(text)))
+
+    row(True, "autometa", f"{findings['autometa']}, Python {findings['python']}, {findings['platform']}")
+    missing = findings["missing"]
+    installed = ", ".join(f"{name} {version}" for name, version in findings["packages"].items() if version is not None)
+    row(True, "packages", installed)
+    for name in missing:
+        row(False, name, f"is not installed. pip install {name}")
+    for name, version in findings["optional"].items():
+        row(
+            True if version else None,
+            name,
+            version or f"not installed: its family is left out. pip install {OPTIONAL[name][0]}",
+        )
+    row(
+        True,
+        "machine",
+        f"{findings['cpus']} CPUs, {spoken_bytes(findings['ram_free'])} of {spoken_bytes(findings['ram'])} memory free",
+    )
+    gpu = findings["gpu"]
+    row(True if gpu["name"] else None, "GPU", gpu["name"] or gpu["why"])
+    store = findings["store"]
+    size = (
+        "not there yet: the first fit makes it"
+        if store["new"]
+        else f"{store['tasks']:,} tasks, {store['evaluations']:,} evaluations"
+    )
+    row(store["usable"], "store", f"{store['url']}  {size if store['usable'] else store['why']}")
+    shipped = findings["shipped"]
+    row(
+        bool(shipped["tasks"]) or None,
+        "memory",
+        shipped["why"] or f"{shipped['tasks']:,} tasks, {shipped['evaluations']:,} evaluations came with the package",
+    )
+    console.print(table)
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _first(versions: Any) -> str | None:
+    return next((version for version in versions if version is not None), None)
+
+
+def _machine() -> dict[str, Any]:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"cpus": cpus, "ram": memory.total, "ram_free": memory.available}
+
+
+def _gpu() -> dict[str, str | None]:
+    if importlib.util.find_spec("torch") is None:
+        return {"name": None, "why": "torch is not installed"}
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, timeout=TORCH_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return {"name": None, "why": f"torch did not answer within {TORCH_SECONDS:.0f} s"}
+    if answer.returncode != 0:
+        said = answer.stderr.strip().splitlines()
+        return {"name": None, "why": f"torch does not start: {said[-1] if said else f'exit code {answer.returncode}'}"}
+    name = answer.stdout.strip()
+    return (
+        {"name": name, "why": None}
+        if name
+        else {"name": None, "why": "none that torch can use; networks train on the CPU"}
+    )
+
+
+def _store(url: str | None) -> dict[str, Any]:
+    from autometa.errors import AutoMetaError
+    from autometa.store import MetaStore
+
+    try:
+        opened = MetaStore(url)
+        info = opened.info()
+        location = str(info["url"])
+        problems = [str(problem) for problem in opened.verify()]
+    except (AutoMetaError, OSError) as error:
+        return {"url": url or "the default", "usable": False, "new": False, "why": str(error)}
+    new = (
+        not info["tasks"]
+        and location.startswith("sqlite:///")
+        and not Path(location.removeprefix("sqlite:///")).exists()
+    )
+    return {**info, "usable": not problems, "new": new, "why": "; ".join(problems) or None}
+
+
+def _shipped() -> dict[str, Any]:
+    """The read-only memory alone: what the union knows with an empty store above it."""
+    import tempfile
+
+    from autometa.errors import AutoMetaError
+    from autometa.store import MetaStore
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="autometa-doctor-") as folder:
+            info = MetaStore.with_shipped(str(Path(folder) / "empty.db")).info()
+    except (AutoMetaError, OSError) as error:
+        return {"tasks": 0, "evaluations": 0, "why": str(error)}
+    return {
+        "tasks": info["tasks"],
+        "evaluations": info["evaluations"],
+        "why": None if info["tasks"] else "none came with the package",
+    }

@@ -1,0 +1,232 @@
+"""What a person sees while a search runs.
+
+On a terminal three or four lines that change in place (the budget, the best so far, what is being tried and where it
+came from), and above them one lasting line for each new best. In a pipe or a log file, the lasting lines and a sign of
+life now and then. Everything goes to standard error.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from autometa.cli.show import ORIGIN_STYLES, console_width
+from autometa.cli.values import printable
+from autometa.report.words import family_label, origin_words, spoken_score, spoken_seconds
+
+if TYPE_CHECKING:
+    from autometa.recommend import Recommendation
+    from autometa.search import Settings, TrialRow
+    from autometa.space import Config
+    from autometa.task import Task
+
+FRAMES_PER_SECOND = 8
+SIGN_OF_LIFE_SECONDS = 15.0  # between lines where nothing can change in place
+SHOWN_AT_ONCE = 4  # running trials with a line of their own
+
+STAGES = {
+    "reading": "reading the table",
+    "describing": "looking for similar tasks",
+    "searching": "searching",
+    "ensembling": "putting an ensemble together",
+    "refitting": "fitting the final model on all rows",
+    "remembering": "remembering what was learned",
+}
+
+
+@contextmanager
+def live(stream: Any = None) -> Iterator[LiveProgress]:
+    """Progress on standard error (or `stream`) for as long as the block runs."""
+    console = Console(file=stream, stderr=stream is None, highlight=False)
+    progress = LiveProgress(console)
+    if not console.is_terminal:
+        yield progress
+        return
+    display = Live(
+        get_renderable=progress.frame,
+        console=console,
+        refresh_per_second=FRAMES_PER_SECOND,
+        transient=True,
+        redirect_stdout=False,
+    )
+    with display:
+        yield progress
+
+
+class LiveProgress:
+    """A `search.Progress` for a person; its methods may be called from several threads."""
+
+    def __init__(self, console: Console) -> None:
+        """Draws on `console`."""
+        self._console = console
+        self._lock = threading.RLock()
+        self._begun = self._spoken = time.monotonic()
+        self._stage = "reading"
+        self._detail = ""
+        self._task: Task | None = None
+        self._settings: Settings | None = None
+        self._running: dict[int, tuple[str, str, str, float]] = {}  # number -> family, origin, reason, when it began
+        self._best: TrialRow | None = None
+        self._done = self._failed = 0
+        self._spinner = Spinner("dots", style="cyan")
+
+    def stage(self, name: str, detail: str = "") -> None:
+        """A stage begins."""
+        with self._lock:
+            self._stage, self._detail = name, detail
+            self._running.clear()
+            if not self._console.is_terminal:
+                self._say(Text(f"{STAGES.get(name, name)}{f' ({printable(detail)})' if detail else ''}"))
+
+    def started(self, task: Task, settings: Settings, recommendations: Sequence[Recommendation]) -> None:
+        """The search is about to begin."""
+        with self._lock:
+            self._task, self._settings = task, settings
+            words = (
+                f"{printable(task.name)}: {task.n:,} rows, {task.p:,} columns, predicting {printable(task.target)!r}"
+            )
+            self._say(Text(f"{words} ({task.kind}, {task.metric})", style="bold"))
+            if recommendations:
+                warm = sum(r.origin != "default" for r in recommendations)
+                self._say(
+                    Text(f"{warm} of the first {len(recommendations)} configurations come from past tasks", style="dim")
+                )
+
+    def trial_started(self, number: int, config: Config, origin: str, reason: str) -> None:
+        """A trial begins."""
+        with self._lock:
+            self._running[number] = (family_label(config["family"]), origin, printable(reason), time.monotonic())
+
+    def trial_finished(self, trial: TrialRow, incumbent: TrialRow | None, elapsed: float) -> None:
+        """A trial ended."""
+        with self._lock:
+            self._running.pop(trial.number, None)
+            self._done += 1
+            self._begun = time.monotonic() - elapsed
+            self._failed += trial.evaluation.state not in ("complete", "stopped")
+            if incumbent is not None and incumbent.number == trial.number:
+                self._best = incumbent
+                line = Text(f"{_clock(elapsed):>7}  ", style="dim")
+                line.append(f"{self._score(incumbent)}  ", style="bold green" if self._console.is_terminal else "bold")
+                line.append(f"{family_label(incumbent.evaluation.config['family'])} ", style="default not dim")
+                line.append(f"(trial {incumbent.number}, {origin_words(trial.origin)})", style="dim")
+                self._say(line)
+            elif not self._console.is_terminal and time.monotonic() - self._spoken > SIGN_OF_LIFE_SECONDS:
+                failed = f", {self._failed} failed" if self._failed else ""
+                self._say(Text(f"{_clock(elapsed):>7}  {self._done} trials{failed}, best {self._score(self._best)}"))
+
+    def note(self, text: str) -> None:
+        """Something the person should know."""
+        with self._lock:
+            self._say(Text(printable(text), style="yellow"))
+
+    def frame(self) -> Group:
+        """The lines that change in place."""
+        with self._lock:
+            grid = Table.grid(padding=(0, 1))
+            grid.add_column(width=4, style="dim", no_wrap=True)
+            grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+            width = console_width(self._console)
+            for label, line in self._lines(width - 5):
+                grid.add_row(label, line)
+            return Group(grid)
+
+    # ------------------------------------------------------------------------------------------------- lines
+
+    def _lines(self, width: int) -> Iterator[tuple[str | Spinner, Any]]:
+        elapsed = time.monotonic() - self._begun
+        if self._stage != "searching":
+            detail = f" ({printable(self._detail)})" if self._detail else ""
+            yield self._spinner, Text(f"{STAGES.get(self._stage, self._stage)}{detail}  {_clock(elapsed)}")
+            return
+        yield self._spinner, self._budget(elapsed, width)
+        yield "best", self._incumbent()
+        running = sorted(self._running.items())
+        for number, (family, origin, reason, begun) in running[:SHOWN_AT_ONCE]:
+            line = Text(f"{family} ", overflow="ellipsis")
+            line.append(f"{_clock(time.monotonic() - begun)} ", style="dim")
+            line.append(f"{origin_words(origin)} ", style=ORIGIN_STYLES.get(origin, ""))
+            line.append(reason, style="dim")
+            yield f"#{number}", line
+        if len(running) > SHOWN_AT_ONCE:
+            yield "", Text(f"and {len(running) - SHOWN_AT_ONCE} more", style="dim")
+
+    def _budget(self, elapsed: float, width: int) -> Table:
+        assert self._settings is not None
+        seconds, trials = self._settings.seconds, self._settings.trials
+        parts = [f"{self._done} trials" if trials is None else f"{self._done}/{trials} trials"]
+        if self._failed:
+            parts.append(f"{self._failed} failed")
+        parts.append(_clock(elapsed) if seconds is None else f"{_clock(elapsed)} / {_clock(seconds)}")
+        words = "  ".join(parts)
+        shares = [elapsed / seconds if seconds else 0.0, self._done / trials if trials else 0.0]
+        row = Table.grid(padding=(0, 1))
+        bar = ProgressBar(total=1.0, completed=min(max(shares), 1.0), width=max(10, min(40, width - len(words) - 2)))
+        row.add_row(bar, Text(words))
+        return row
+
+    def _incumbent(self) -> Text:
+        if self._best is None:
+            return Text("nothing yet", style="dim")
+        line = Text(overflow="ellipsis")
+        line.append(self._score(self._best), style="bold green")
+        line.append(f"  {family_label(self._best.evaluation.config['family'])} ")
+        line.append(f"trial {self._best.number}, {origin_words(self._best.origin)}", style="dim")
+        return line
+
+    def _score(self, trial: TrialRow | None) -> str:
+        if trial is None or self._task is None:
+            return "nothing yet"
+        return spoken_score(self._task.metric, trial.evaluation.scores[self._task.metric])
+
+    def _say(self, line: Text) -> None:
+        self._spoken = time.monotonic()
+        self._console.print(line, soft_wrap=not self._console.is_terminal)
+
+
+@contextmanager
+def counting(title: str, stream: Any = None) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar for work that is counted: the callback takes how many are done, of how many, and what was just done."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(file=stream, stderr=stream is None, highlight=False)
+    if not console.is_terminal:
+        spoken = [0.0]
+
+        def tell(done: int, total: int, text: str) -> None:
+            if done == total or time.monotonic() - spoken[0] > SIGN_OF_LIFE_SECONDS:
+                spoken[0] = time.monotonic()
+                console.print(Text(f"{title}: {done}/{total}  {printable(text)}"), soft_wrap=True)
+
+        yield tell
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[said]}", markup=False, style="dim"),
+    )
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
+        bar = progress.add_task(title, total=None, said="")
+
+        def update(done: int, total: int, text: str) -> None:
+            progress.update(bar, completed=done, total=total, said=printable(text)[:40])
+
+        yield update
+
+
+def _clock(seconds: float) -> str:
+    """Minutes and seconds, as on a clock."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}" if minutes < 60 else spoken_seconds(seconds)

@@ -1,0 +1,91 @@
+"""Help pages and refusals, in one style.
+
+Help is plain text: rich's help pages cost 100 ms more than everything else that `autometa --help` does. Options stand
+under the panel they name (``rich_help_panel``). Whatever goes wrong, a person reads one line for each problem:
+
+    autometa: adult.csv has no column 'clas'. Did you mean 'class'?
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from autometa.errors import AutoMetaError, InputError, Problem, did_you_mean
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+class Interrupted(AutoMetaError):
+    """The person pressed Ctrl-C, and there was nothing to finish cleanly."""
+
+    exit_code = INTERRUPTED
+
+
+class Command(TyperCommand):
+    """A command whose help groups its options by panel."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """``[OPTIONS] RUN DATA``: arguments by their names alone."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command; Ctrl-C is an error like others here."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("stopped") from None
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments first, then each panel in the order of its first option."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is None:
+                continue
+            if parameter.param_type_name == "argument":
+                panels.setdefault("Arguments", []).append((parameter.metavar, parameter.help))
+            else:
+                panels.setdefault(getattr(parameter, "rich_help_panel", None) or "Other", []).append(record)
+        for title in sorted(panels, key=lambda title: (title != "Arguments", title == "Other")):
+            with formatter.section(title):
+                formatter.write_dl(panels[title])
+
+
+def usage_problem(error: typer.TyperException) -> Problem:
+    """What typer refused, as one of ours: which command, what, and what was probably meant."""
+    context = getattr(error, "ctx", None)
+    where = context.command_path.removeprefix("autometa").strip() if context is not None else ""
+    fix = f"`autometa {where} --help` lists what there is.".replace("  ", " ")
+    text = error.format_message().strip().splitlines()[0].rstrip(".")
+    option = getattr(error, "option_name", None)
+    if option is not None and text.startswith("No such option"):
+        known = (
+            [name for parameter in context.command.get_params(context) for name in parameter.opts] if context else []
+        )
+        text, fix = f"no option {option}", f"{did_you_mean(option, known)} {fix}".strip()
+    elif text.startswith("No such command"):
+        text, _, meant = text[0].lower() + text[1:], *text.partition(". ")[1:]
+        text = text.partition(". ")[0]
+        fix = f"{meant.rstrip('?')}? {fix}" if meant else fix
+    else:
+        text = text[0].lower() + text[1:]
+    return Problem(where, text, fix)
+
+
+def refuse(error: AutoMetaError, *, as_json: bool) -> int:
+    """Tells all problems on standard error (and, for a program, one JSON value on standard output); gives the exit code."""
+    from autometa.cli.values import printable
+
+    problems = error.problems if isinstance(error, InputError) else (Problem("", str(error)),)
+    for problem in problems:
+        print(f"autometa: {printable(problem)}", file=sys.stderr)
+    if as_json:
+        import json
+
+        said = [{"where": p.where, "what": p.what, "fix": p.fix} for p in problems]
+        print(json.dumps({"error": said, "exit_code": error.exit_code}))
+    return error.exit_code

@@ -1,0 +1,324 @@
+"""What a prediction is worth, under scikit-learn's scorer names.
+
+A score is larger when it is better, always; a `Metric` knows its own sign and unit at the door. Classification is
+judged by probabilities (n, c), whose most probable class is the label; regression by values (n,). Every metric that a
+prediction allows is computed at once from one `Comparison`, which counts the confusion and ranks the probabilities
+only once: some twenty scikit-learn calls would cost more than many a fit.
+
+Law: a score equals that of `sklearn.metrics.get_scorer(name)` wherever that is defined. Where a fold lacks a class, the
+ranking metrics average over the classes that are there; what is undefined (one class only) is NaN, never a warning.
+To add a metric, write its formula and give it a line in `METRICS`: the tests find scikit-learn's scorer by its name.
+
+Letters:  n rows · c classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from autometa.errors import InputError, Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from autometa.task import Kind
+
+Values = NDArray[np.float64]
+
+
+class Comparison:
+    """The truth beside a prediction, and what several metrics need of both, computed when first asked for."""
+
+    def __init__(self, y: ArrayLike, prediction: ArrayLike) -> None:
+        """Class codes (n,) with probabilities (n, c), or values (n,) with values (n,)."""
+        self.prediction: Values = np.asarray(prediction, dtype=np.float64)
+        self.y: NDArray[Any] = np.asarray(y) if self.prediction.ndim == 1 else np.asarray(y).astype(np.intp, copy=False)
+
+    @cached_property
+    def confusion(self) -> Values:  # (c, c)
+        """How many rows of each true class (down) were taken for each class (across)."""
+        c = self.prediction.shape[1]
+        counts = np.bincount(self.y * c + self.prediction.argmax(axis=1), minlength=c * c)
+        return counts.reshape(c, c).astype(np.float64)
+
+    @cached_property
+    def support(self) -> Values:  # (c,)
+        """How many rows each class has."""
+        return np.bincount(self.y, minlength=self.prediction.shape[1]).astype(np.float64)
+
+    @cached_property
+    def of_truth(self) -> Values:  # (n,)
+        """The probability that each row's own class was given."""
+        return self.prediction[np.arange(len(self.y)), self.y]
+
+    @cached_property
+    def separation(self) -> Values:  # (c, c)
+        """``[a, b]``: how often a row of class a is given more of class a than a row of class b is, ties counted half.
+
+        Off the diagonal this is the area under the ROC curve of a against b by the probability of a (Hand and Till,
+        2001); every AUC is an average of it. NaN where either class is absent.
+        """
+        c = self.prediction.shape[1]
+        out = np.full((c, c), np.nan)
+        present = self.support > 0
+        for a in np.flatnonzero(present):
+            p = self.prediction[:, a]
+            own = np.sort(p[self.y == a])
+            below = (np.searchsorted(own, p, "left") + np.searchsorted(own, p, "right")) / (2.0 * len(own))
+            lost = np.bincount(self.y, weights=below, minlength=c)
+            out[a, present] = 1.0 - lost[present] / self.support[present]
+        return out
+
+    @cached_property
+    def area(self) -> float:
+        """The area under the ROC curve of class 1 against class 0; NaN where one is absent."""
+        p = self.prediction[:, 1]
+        positive, negative = np.sort(p[self.y == 1]), np.sort(p[self.y == 0])
+        if not (len(positive) and len(negative)):
+            return float("nan")
+        lost = np.searchsorted(positive, negative, "left") + np.searchsorted(positive, negative, "right")
+        return float(1.0 - lost.sum() / (2.0 * len(positive) * len(negative)))
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One way to judge a prediction."""
+
+    name: str  # scikit-learn's scorer name
+    title: str  # what people call it, in its own unit
+    kinds: frozenset[str]
+    needs: Literal["label", "probability", "value"]
+    sign: Literal[1, -1]  # -1: smaller is better in the metric's own unit
+    formula: Callable[[Comparison], float]  # in the metric's own unit; NaN where undefined
+
+    def function(self, y: ArrayLike, prediction: ArrayLike) -> float:
+        """The value in the metric's own unit (an RMSE is positive); NaN where undefined."""
+        return float(self.formula(Comparison(y, prediction)))
+
+    def value(self, score: float) -> float:
+        """A score (larger is better) in the metric's own unit."""
+        return self.sign * score
+
+
+def _accuracy(seen: Comparison) -> float:
+    return np.trace(seen.confusion) / len(seen.y)
+
+
+def _recalls(seen: Comparison) -> Values:  # (c,)
+    return np.diag(seen.confusion) / np.maximum(seen.confusion.sum(axis=1), 1.0)
+
+
+def _precisions(seen: Comparison) -> Values:  # (c,)
+    return np.diag(seen.confusion) / np.maximum(seen.confusion.sum(axis=0), 1.0)
+
+
+def _f1s(seen: Comparison) -> Values:  # (c,)
+    return 2.0 * np.diag(seen.confusion) / np.maximum(seen.confusion.sum(axis=0) + seen.confusion.sum(axis=1), 1.0)
+
+
+def _occurs(seen: Comparison) -> NDArray[np.bool_]:  # (c,)
+    return seen.confusion.sum(axis=0) + seen.confusion.sum(axis=1) > 0
+
+
+def _balanced_accuracy(seen: Comparison) -> float:
+    return _recalls(seen)[seen.support > 0].mean()
+
+
+def _matthews(seen: Comparison) -> float:
+    true, guessed, n = seen.confusion.sum(axis=1), seen.confusion.sum(axis=0), float(len(seen.y))
+    spread = (n * n - guessed @ guessed) * (n * n - true @ true)
+    return 0.0 if spread == 0 else (np.trace(seen.confusion) * n - true @ guessed) / np.sqrt(spread)
+
+
+def _rest(seen: Comparison) -> Values:  # (k,) of the classes that are there and not alone
+    present = np.flatnonzero(seen.support > 0)
+    if len(present) < 2:
+        return np.full(1, np.nan)
+    pairs, weights = seen.separation[np.ix_(present, present)], np.tile(seen.support[present], (len(present), 1))
+    np.fill_diagonal(weights, 0.0)
+    return (pairs * weights).sum(axis=1) / weights.sum(axis=1)
+
+
+def _rest_weighted(seen: Comparison) -> float:
+    each = _rest(seen)
+    return float(each @ seen.support[seen.support > 0]) / len(seen.y) if len(each) > 1 else float("nan")
+
+
+def _pairs(seen: Comparison) -> float:
+    present = np.flatnonzero(seen.support > 0)
+    pairs = seen.separation[np.ix_(present, present)][~np.eye(len(present), dtype=bool)]
+    return pairs.mean() if len(pairs) else float("nan")
+
+
+def _average_precision(seen: Comparison) -> float:
+    p, positives = seen.prediction[:, 1], seen.support[1]
+    if positives == 0:
+        return float("nan")
+    order = np.argsort(-p, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(p[order])), len(p) - 1)  # the end of each run of ties
+    hits = np.cumsum(seen.y[order] == 1)[last]
+    return float(np.diff(hits / positives, prepend=0.0) @ (hits / (last + 1)))
+
+
+def _log_loss(seen: Comparison) -> float:
+    tiny = np.finfo(np.float64).eps
+    return -np.log(np.clip(seen.of_truth, tiny, 1.0 - tiny)).mean()
+
+
+def _brier(seen: Comparison) -> float:
+    squared = (seen.prediction**2).sum(axis=1) - 2.0 * seen.of_truth + 1.0
+    return squared.mean() / (2.0 if seen.prediction.shape[1] == 2 else 1.0)
+
+
+def _of_variance(residual: np.floating[Any], total: np.floating[Any]) -> float:
+    """One less the share that remains; scikit-learn's finite answers where the truth is constant."""
+    return float(1.0 - residual / total) if total > 0 else float(residual == 0)
+
+
+def _r2(seen: Comparison) -> float:
+    if len(seen.y) < 2:
+        return float("nan")
+    return _of_variance(((seen.y - seen.prediction) ** 2).sum(), ((seen.y - seen.y.mean()) ** 2).sum())
+
+
+def _explained_variance(seen: Comparison) -> float:
+    return _of_variance(np.var(seen.y - seen.prediction), np.var(seen.y))
+
+
+def _squared_error(seen: Comparison) -> float:
+    return ((seen.y - seen.prediction) ** 2).mean()
+
+
+def _absolute_error(seen: Comparison) -> float:
+    return np.abs(seen.y - seen.prediction).mean()
+
+
+def _percentage_error(seen: Comparison) -> float:
+    return (np.abs(seen.y - seen.prediction) / np.maximum(np.abs(seen.y), np.finfo(np.float64).eps)).mean()
+
+
+def _squared_log_error(seen: Comparison) -> float:
+    if seen.y.min() <= -1 or seen.prediction.min() <= -1:
+        return float("nan")
+    return ((np.log1p(seen.y) - np.log1p(seen.prediction)) ** 2).mean()
+
+
+_BOTH, _TWO, _MANY, _REAL = (
+    frozenset(kinds) for kinds in (("binary", "multiclass"), ("binary",), ("multiclass",), ("regression",))
+)
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", "accuracy", _BOTH, "label", 1, _accuracy),
+        Metric("balanced_accuracy", "balanced accuracy", _BOTH, "label", 1, _balanced_accuracy),
+        Metric("f1", "F1", _TWO, "label", 1, lambda seen: _f1s(seen)[1]),
+        Metric("f1_macro", "macro F1", _BOTH, "label", 1, lambda seen: _f1s(seen)[_occurs(seen)].mean()),
+        Metric("f1_weighted", "weighted F1", _BOTH, "label", 1, lambda s: float(_f1s(s) @ s.support) / len(s.y)),
+        Metric("precision", "precision", _TWO, "label", 1, lambda seen: _precisions(seen)[1]),
+        Metric("precision_macro", "macro precision", _BOTH, "label", 1, lambda s: _precisions(s)[_occurs(s)].mean()),
+        Metric("recall", "recall", _TWO, "label", 1, lambda seen: _recalls(seen)[1]),
+        Metric("recall_macro", "macro recall", _BOTH, "label", 1, lambda seen: _recalls(seen)[_occurs(seen)].mean()),
+        Metric("matthews_corrcoef", "Matthews correlation", _BOTH, "label", 1, _matthews),
+        Metric("roc_auc", "ROC AUC", _TWO, "probability", 1, lambda seen: seen.area),
+        Metric("roc_auc_ovr", "ROC AUC, one against rest", _MANY, "probability", 1, lambda s: _rest(s).mean()),
+        Metric("roc_auc_ovr_weighted", "weighted ROC AUC", _MANY, "probability", 1, _rest_weighted),
+        Metric("roc_auc_ovo", "ROC AUC, one against one", _MANY, "probability", 1, _pairs),
+        Metric("average_precision", "average precision", _TWO, "probability", 1, _average_precision),
+        Metric("neg_log_loss", "log loss", _BOTH, "probability", -1, _log_loss),
+        Metric("neg_brier_score", "Brier score", _BOTH, "probability", -1, _brier),
+        Metric("r2", "R²", _REAL, "value", 1, _r2),
+        Metric("explained_variance", "explained variance", _REAL, "value", 1, _explained_variance),
+        Metric("neg_root_mean_squared_error", "RMSE", _REAL, "value", -1, lambda s: float(np.sqrt(_squared_error(s)))),
+        Metric("neg_mean_squared_error", "MSE", _REAL, "value", -1, _squared_error),
+        Metric("neg_mean_absolute_error", "MAE", _REAL, "value", -1, _absolute_error),
+        Metric("neg_median_absolute_error", "median absolute error", _REAL, "value", -1,
+               lambda seen: np.median(np.abs(seen.y - seen.prediction))),
+        Metric("neg_mean_absolute_percentage_error", "MAPE", _REAL, "value", -1, _percentage_error),
+        Metric("neg_max_error", "largest error", _REAL, "value", -1, lambda s: np.abs(s.y - s.prediction).max()),
+        Metric("neg_mean_squared_log_error", "MSLE", _REAL, "value", -1, _squared_log_error),
+        Metric("neg_root_mean_squared_log_error", "RMSLE", _REAL, "value", -1, lambda s: _squared_log_error(s) ** 0.5),
+    )
+}  # fmt: skip
+
+_ALIASES: dict[str, tuple[str, ...]] = {  # the first that fits the kind is meant
+    "auc": ("roc_auc", "roc_auc_ovr"),
+    "rocauc": ("roc_auc", "roc_auc_ovr"),
+    "roc_auc_score": ("roc_auc", "roc_auc_ovr"),
+    "ap": ("average_precision",),
+    "pr_auc": ("average_precision",),
+    "acc": ("accuracy",),
+    "bacc": ("balanced_accuracy",),
+    "balanced_acc": ("balanced_accuracy",),
+    "macro_f1": ("f1_macro",),
+    "weighted_f1": ("f1_weighted",),
+    "mcc": ("matthews_corrcoef",),
+    "logloss": ("neg_log_loss",),
+    "cross_entropy": ("neg_log_loss",),
+    "brier": ("neg_brier_score",),
+    "rmse": ("neg_root_mean_squared_error",),
+    "mse": ("neg_mean_squared_error",),
+    "mae": ("neg_mean_absolute_error",),
+    "medae": ("neg_median_absolute_error",),
+    "mape": ("neg_mean_absolute_percentage_error",),
+    "msle": ("neg_mean_squared_log_error",),
+    "rmsle": ("neg_root_mean_squared_log_error",),
+}
+
+
+# Every name that `resolve_metric` takes exactly so, with the kinds of task that it serves.
+METRIC_KINDS: dict[str, frozenset[str]] = {name: metric.kinds for name, metric in METRICS.items()} | {
+    alias: frozenset().union(*(METRICS[name].kinds for name in names)) for alias, names in _ALIASES.items()
+}
+
+
+def metric_for(kind: Kind) -> str:
+    """The metric of a task that names none: AUC, log loss or RMSE (the AutoML Benchmark's convention)."""
+    from autometa.task import DEFAULT_METRICS
+
+    return DEFAULT_METRICS[kind]
+
+
+def resolve_metric(name: str, kind: Kind) -> str:
+    """The scorer name that is meant: exact, without its ``neg_`` or ``_score``, or one of the usual short forms.
+
+    Raises:
+        InputError: If the metric is unknown, or does not fit a task of this kind; lists those that do.
+
+    Example:
+        >>> resolve_metric("RMSE", "regression"), resolve_metric("auc", "multiclass")
+        ('neg_root_mean_squared_error', 'roc_auc_ovr')
+    """
+    asked = str(name).strip().casefold().replace("-", "_").replace(" ", "_")
+    meant = (asked,) if asked in METRICS else _ALIASES.get(asked, ())
+    for guess in (f"neg_{asked}", asked.removesuffix("_score"), f"neg_{asked.removesuffix('_loss')}", f"{asked}_score"):
+        meant = meant or ((guess,) if guess in METRICS else _ALIASES.get(guess, ()))
+    fitting = [known for known, metric in METRICS.items() if kind in metric.kinds]
+    for known in meant:
+        if known in fitting:
+            return known
+    listing = f"Known for a {kind} task: {', '.join(fitting)}."
+    if not meant:
+        hint = did_you_mean(asked, [*fitting, *_ALIASES])
+        raise InputError(Problem("metric", f"{name!r} is unknown", f"{hint} {listing}".strip()))
+    instead = next((known for known in fitting if known.startswith(meant[0])), None)
+    hint = f"Did you mean {instead!r}?" if instead else ""
+    raise InputError(Problem("metric", f"{name!r} does not fit a {kind} task", f"{hint} {listing}".strip()))
+
+
+def score(metric: str, y: ArrayLike, prediction: ArrayLike, n_classes: int = 0) -> float:
+    """One score, larger is better; NaN where undefined. Quick: a greedy ensemble asks thousands of times.
+
+    `prediction` is (n, c) probabilities, or (n,) values for regression, where `n_classes` is 0.
+    """
+    chosen = METRICS[metric]
+    return chosen.sign * chosen.function(y, prediction)
+
+
+def score_all(kind: Kind, y: ArrayLike, prediction: ArrayLike, n_classes: int = 0) -> dict[str, float]:
+    """Every score that a task of this kind allows, by name; larger is better, NaN where undefined."""
+    seen = Comparison(y, prediction)
+    return {name: metric.sign * float(metric.formula(seen)) for name, metric in METRICS.items() if kind in metric.kinds}

@@ -1,0 +1,110 @@
+"""What the boosting libraries share: class codes, early stopping on an inner split, and a cap on the number of trees.
+
+A library's own part is one function `train(parameters, X, y, rounds=..., categorical=..., validation=...)` in its
+family's file, which returns the fitted model and the number of rounds it settled on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+from autometa.families.holdout import inner_split
+
+Pair = tuple[NDArray, NDArray]  # X, y
+
+MOST_TREES = 20_000  # one round grows a tree per class: 2000 rounds of 10 classes is as far as a trial goes
+PATIENCE = 50  # rounds without improvement; fewer stops slow learning rates too early
+REFIT_BELOW = 10_000  # rows; on small tables the held-out rows are worth a second fit with the rounds found
+
+
+class _Boosting(BaseEstimator):
+    def __init__(
+        self,
+        train: Callable[..., tuple[Any, int]],
+        parameters: Mapping[str, Any],
+        *,
+        rounds: int,
+        early_stop: bool,
+        categorical: int,
+        seed: int,
+    ) -> None:
+        self.train = train
+        self.parameters = parameters
+        self.rounds = rounds
+        self.early_stop = early_stop
+        self.categorical = categorical  # the first so many columns hold category codes
+        self.seed = seed
+
+    def _boost(self, X: NDArray, y: NDArray, n_classes: int) -> None:
+        rounds = min(self.rounds, MOST_TREES // n_classes) if n_classes > 2 else self.rounds
+        common = {"parameters": dict(self.parameters), "categorical": self.categorical}
+        if not self.early_stop or len(y) < 20:
+            self.model_, self.rounds_ = self.train(X=X, y=y, rounds=rounds, validation=None, **common)
+            return
+        fit, hold = inner_split(y, classification=n_classes > 0, fraction=0.15, seed=self.seed)
+        self.model_, self.rounds_ = self.train(X=X[fit], y=y[fit], rounds=rounds, validation=(X[hold], y[hold]), **common)
+        if len(y) < REFIT_BELOW:
+            self.model_, _ = self.train(X=X, y=y, rounds=self.rounds_, validation=None, **common)
+
+
+class BoostingClassifier(ClassifierMixin, _Boosting):
+    """Gradient boosting of any library; labels may be any codes, contiguous or not."""
+
+    def fit(self, X: NDArray, y: NDArray) -> Self:
+        """X: (n, width), categories first; y: (n,)."""
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.n_features_in_ = X.shape[1]
+        if len(self.classes_) > 1:
+            self._boost(X, codes, len(self.classes_))
+        return self
+
+    def predict_proba(self, X: NDArray) -> NDArray[np.float64]:  # (n, c)
+        """Aligned with `classes_`."""
+        if len(self.classes_) == 1:
+            return np.ones((len(X), 1))
+        return np.asarray(self.model_.predict_proba(X), dtype=np.float64)
+
+    def predict(self, X: NDArray) -> NDArray:  # (n,)
+        """The likeliest class."""
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+
+class BoostingRegressor(RegressorMixin, _Boosting):
+    """Gradient boosting of any library."""
+
+    def fit(self, X: NDArray, y: NDArray) -> Self:
+        """X: (n, width), categories first; y: (n,)."""
+        self.n_features_in_ = X.shape[1]
+        self._boost(X, np.asarray(y, dtype=np.float64), 0)
+        return self
+
+    def predict(self, X: NDArray) -> NDArray[np.float64]:  # (n,)
+        """Values."""
+        return np.asarray(self.model_.predict(X), dtype=np.float64)
+
+
+def boosting_pipeline(
+    columns: Any,
+    kind: str,
+    train: Callable[..., tuple[Any, int]],
+    parameters: Mapping[str, Any],
+    *,
+    rounds: int,
+    early_stop: bool,
+    seed: int,
+) -> Any:
+    """Native preprocessing (category codes first, NaN kept) and a boosting estimator."""
+    from sklearn.pipeline import Pipeline
+
+    from autometa.families.preprocess import preprocessing
+
+    face = BoostingRegressor if kind == "regression" else BoostingClassifier
+    model = face(
+        train, parameters, rounds=rounds, early_stop=early_stop, categorical=len(columns.categorical), seed=seed
+    )
+    return Pipeline([("preprocessing", preprocessing(columns, kind, categories="codes", seed=seed)), ("model", model)])

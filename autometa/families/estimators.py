@@ -1,0 +1,383 @@
+"""scikit-learn estimators of the families whose learner needs more than a constructor.
+
+Each says what it adds: a bound on its cost, probabilities, a scaled target.
+
+Letters:  n rows · p inputs · c classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import log_softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import (
+    RBF,
+    ConstantKernel,
+    DotProduct,
+    Kernel,
+    Matern,
+    WhiteKernel,
+)
+from sklearn.linear_model import ElasticNet, LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.svm import SVC, SVR
+
+from autometa.families import mlp
+from autometa.families.holdout import inner_split
+
+
+class _Classifier(ClassifierMixin, BaseEstimator):
+    """Labels are the likeliest of the probabilities; a training part of one class predicts that class."""
+
+    def predict(self, X: NDArray) -> NDArray:  # (n,)
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+
+class LogisticRegressionUpToACap(_Classifier):
+    """Logistic regression that stops after a number of passes, converged or not.
+
+    Half-converged coefficients predict about as well, and time is what a search is short of: so its ConvergenceWarning
+    is silenced here.
+    """
+
+    def __init__(self, *, C: float, l1_ratio: float, class_weight: str | None, seed: int) -> None:
+        self.C = C
+        self.l1_ratio = l1_ratio
+        self.class_weight = class_weight
+        self.seed = seed
+
+    def fit(self, X: NDArray, y: NDArray) -> Self:
+        """X: (n, p); y: (n,)."""
+        self.classes_ = np.unique(y)
+        self.n_features_in_ = X.shape[1]
+        solver = {"solver": "saga", "max_iter": 100, "tol": 1e-3} if self.l1_ratio else {"max_iter": 200}
+        self.model_ = LogisticRegression(
+            C=self.C, l1_ratio=self.l1_ratio, class_weight=self.class_weight, random_state=self.seed, **solver
+        )
+        if len(self.classes_) > 1:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                self.model_.fit(X, y)
+        return self
+
+    def predict_proba(self, X: NDArray) -> NDArray[np.float64]:  # (n, c)
+        """Aligned with `classes_`."""
+        return self.model_.predict_proba(X) if len(self.classes_) > 1 else np.ones((len(X), 1))
+
+
+class ElasticNetOnScaledTarget(RegressorMixin, BaseEstimator):
+    """Elastic net on a standardised target, whose `alpha` is in ridge regression's unit (scikit-learn's divided by n).
+
+    It stops at an iteration cap, converged or not, and says nothing about it: see `LogisticRegressionUpToACap`.
+    """
+
+    def __init__(self, *, alpha: float, l1_ratio: float) -> None:
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+
+    def fit(self, X: NDArray, y: NDArray) -> Self:
+        """X: (n, p); y: (n,)."""
+        self.n_features_in_ = X.shape[1]
+        self.center_, self.spread_ = _center_and_spread(y)
+        self.model_ = ElasticNet(alpha=self.alpha / len(y), l1_ratio=self.l1_ratio, max_iter=500, tol=1e-3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.model_.fit(X, (y - self.center_) / self.spread_)
+        return self
+
+    def predict(self, X: NDArray) -> NDArray[np.float64]:  # (n,)
+        """Values, in the target's unit."""
+        return self.model_.predict(X) * self.spread_ + self.center_
+
+
+class NaiveBayes(_Classifier):
+    """Gaussian naive Bayes whose prior may be uniform over the classes that were seen."""
+
+    def __init__(self, *, var_smoothing: float, uniform_prior: bool) -> None:
+        self.var_smoothing = var_smoothing
+        self.uniform_prior = uniform_prior
+
+    def fit(self, X: NDArray, y: NDArray) -> Self:
+        """X: (n, p); y: (n,)."""
+        self.classes_ = np.unique(y)
+        self.n_features_in_ = X.shape[1]
+        prior = np.full(len(self.classes_), 1 / len(self.classes_)) if self.uniform_prior else None
+        # A constant column alone has no variance at all, and the library's smoothing, a share of it, would be zero.
+        smoothing = max(self.var_smoothing, 1e-12 / max(X.var(axis=0).max(), 1e-300)) if X.size else self.var_smoothing
+        self.model_ = GaussianNB(priors=prior, var_smoothing=smoothing).fit(X, y)
+        return self
+
+    def predict_proba(self, X: NDArray) -> NDArray[np.float64]:  # (n, c)
+        """Aligned with `classes_`."""
+        return self.model_.predict_proba(X)
+
+
+MOST_STEPS = 200_000  # of libsvm's solver: some 20 s on 10,000 rows, then the half-solved machine is taken
+_KERNEL_MEMORY = 300  # MB of kernel cache
+
+
+class SupportVectorClassifier(_Classifier):
+    """Support vectors with probabilities: decision values of held-out rows, softened by one temperature and biases.
+
+    scikit-learn's own calibration refuses classes with fewer rows than its folds, and fits five machines; this fits two.
+    The solver stops at a cap, silently: a half-solved machine is still a candidate.
+    """
+
+    def __init__(
+        self,
+        *,
+        C: float,
+        kernel: str,
+        gamma: float,
+        class_weight: str | None,
+        degree: int = 3,
+        seed: int,
+    ) -> None:
+        self.C = C
+        self.kernel = kernel
+        self.gamma = gamma
+        self.class_weight = class_weight
+        self.degree = degree
+        self.seed = seed
+
+    def fit(self, X: NDArray, y: NDArray) -> Self:
+        """X: (n, p); y: (n,)."""
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.n_features_in_ = X.shape[1]
+        if len(self.classes_) == 1:
+            return self
+        fit, hold = inner_split(codes, classification=True, fraction=0.25, seed=self.seed)
+        self.model_ = self._machine(X[fit], codes[fit])
+        self.calibration_ = _calibrate(self._decide(X[hold]), codes[hold])
+        self.model_ = self._machine(X, codes)
+        return self
+
+    def predict_proba(self, X: NDArray) -> NDArray[np.float64]:  # (n, c)
+        """Aligned with `classes_`."""
+        if len(self.classes_) == 1:
+            return np.ones((len(X), 1))
+        return np.exp(_soften(self._decide(X), self.calibration_))
+
+    def _machine(self, X: NDArray, codes: NDArray) -> SVC:
+        machine = SVC(
+            C=self.C,
+            kernel=self.kernel,
+            gamma=_gamma(self.gamma, X),
+            degree=self.degree,
+            coef0=1.0 if self.kernel == "poly" else 0.0,
+            class_weight=self.class_weight,
+            cache_size=_KERNEL_MEMORY,
+            max_iter=MOST_STEPS,
+            random_state=self.seed,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return machine.fit(X, codes)
+
+    def _decide(self, X: NDArray) -> NDArray[np.float64]:  # (n, c)
+        values = self.model_.decision_function(X)
+        return np.column_stack([-values, values]) if values.ndim == 1 else values
+
+
+class SupportVectorRegressor(RegressorMixin, BaseEstimator):
+    """Support vectors on a standardised target. The solver stops at a cap, silently."""
+
+    def __init__(self, *, C: float, kernel: str, gamma: float, epsilon: float, degree: int = 3) -> None:
+        self.C = C
+        self.kernel = kernel
+        self.gamma = gamma
+        self.epsilon = epsilon
+        self.degree = degree
+
+    def fit(self, X: NDArray, y: NDArray) -> Self:
+        """X: (n, p); y: (n,)."""
+        self.n_features_in_ = X.shape[1]
+        self.center_, self.spread_ = _center_and_spread(y)
+        self.model_ = SVR(
+            C=self.C,
+            kernel=self.kernel,
+            gamma=_gamma(self.gamma, X),
+            epsilon=self.epsilon,
+            degree=self.degree,
+            coef0=1.0 if self.kernel == "poly" else 0.0,
+            cache_size=_KERNEL_MEMORY,
+            max_iter=MOST_STEPS,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.model_.fit(X, (y - self.center_) / self.spread_)
+        return self
+
+    def predict(self, X: NDArray) -> NDArray[np.float64]:  # (n,)
+        """Values, in the target's unit."""
+        return self.model_.predict(X) * self.spread_ + self.center_
+
+
+class GaussianProcess(RegressorMixin, BaseEstimator):
+    """Gaussian process whose kernel is learned on at most `MOST_KERNEL_ROWS` rows and then used on all.
+
+    Learning takes some fifty factorisations of a matrix of rows by rows; using takes one.
+    """
+
+    MOST_KERNEL_ROWS = 500
+    MOST_LENGTH_SCALES = 50  # gradients hold one matrix of rows by rows for each
+
+    def __init__(self, *, kernel: str, relevance: bool, linear: bool, seed: int) -> None:
+        self.kernel = kernel
+        self.relevance = relevance
+        self.linear = linear
+        self.seed = seed
+
+    def fit(self, X: NDArray, y: NDArray) -> Self:
+        """X: (n, p); y: (n,)."""
+        self.n_features_in_ = X.shape[1]
+        self.center_, self.spread_ = _center_and_spread(y)
+        target = (y - self.center_) / self.spread_
+        rows = np.random.default_rng(self.seed).permutation(len(y))[: self.MOST_KERNEL_ROWS]
+        with warnings.catch_warnings():
+            # A kernel at the edge of its range, or an optimiser out of steps, is an answer and no accident.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            learned = GaussianProcessRegressor(self._kernel(X), optimizer=_few_steps, random_state=self.seed)
+            learned.fit(X[rows], target[rows])
+        self.model_ = GaussianProcessRegressor(learned.kernel_, optimizer=None, alpha=1e-8).fit(X, target)
+        return self
+
+    def predict(self, X: NDArray) -> NDArray[np.float64]:  # (n,)
+        """Means, in the target's unit."""
+        return self.model_.predict(X) * self.spread_ + self.center_
+
+    def _kernel(self, X: NDArray) -> Kernel:
+        p = X.shape[1]
+        own = self.relevance and 1 < p <= self.MOST_LENGTH_SCALES
+        length = np.full(p, np.sqrt(p)) if own else np.sqrt(p)
+        bounds = (1e-2, 1e4)
+        smoothness = {"rbf": np.inf, "matern_32": 1.5, "matern_52": 2.5}[self.kernel]
+        shape = RBF(length, bounds) if self.kernel == "rbf" else Matern(length, bounds, nu=smoothness)
+        kernel = ConstantKernel(1.0, (1e-3, 1e3)) * shape + WhiteKernel(0.1, (1e-5, 1e1))
+        return kernel + ConstantKernel(0.1 / p, (1e-6, 1e2)) * DotProduct(1.0, "fixed") if self.linear else kernel
+
+
+def _few_steps(objective: Any, start: NDArray, bounds: NDArray) -> tuple[NDArray, float]:
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 30, "maxfun": 50})
+    return found.x, found.fun
+
+
+def _center_and_spread(y: NDArray) -> tuple[float, float]:
+    """Mean and standard deviation; 1 for a constant target."""
+    return float(np.mean(y)), float(np.std(y)) or 1.0
+
+
+def _gamma(multiple: float, X: NDArray) -> float:
+    """A multiple of the library's gamma="scale"."""
+    variance = float(X.var())
+    return multiple / (X.shape[1] * variance) if variance > 0 else multiple
+
+
+def _soften(values: NDArray, calibration: NDArray) -> NDArray[np.float64]:  # (n, c) log probabilities
+    return log_softmax(np.exp(calibration[0]) * values + calibration[1:], axis=1)
+
+
+def _calibrate(values: NDArray, codes: NDArray) -> NDArray[np.float64]:  # (1 + c,) log of the slope, biases
+    """The slope and biases of least log loss, pulled a little towards slope 1 and no bias: held-out rows may be few."""
+
+    def loss(calibration: NDArray) -> float:
+        found = _soften(values, calibration)[np.arange(len(codes)), codes].sum()
+        return float(-found + 0.05 * np.sum(calibration**2))
+
+    return minimize(loss, np.zeros(1 + values.shape[1]), method="L-BFGS-B").x
+
+
+class _Network(BaseEstimator):
+    """The face of `mlp.fit` and `mlp.predict`; holds its weights as NumPy arrays, and pickles without torch."""
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        *,
+        categorical: int,
+        seed: int = 0,
+        threads: int = 1,
+        device: str = "cpu",
+        seconds: float | None = None,
+    ) -> None:
+        self.config = config
+        self.categorical = categorical  # the first so many columns hold category codes
+        self.seed = seed
+        self.threads = threads
+        self.device = device
+        self.seconds = seconds  # after which training stops at the best so far; None leaves it to the bound on work
+
+    def _learn(self, X: NDArray, target: NDArray, outputs: int) -> None:
+        self.n_features_in_ = X.shape[1]
+        codes = np.nan_to_num(X[:, : self.categorical], nan=-1.0)
+        self.cardinalities_ = codes.max(axis=0, initial=-1.0).astype(np.int64) + 1
+        train, held = inner_split(target, classification=outputs > 1, fraction=0.15, seed=self.seed)
+        numbers, codes = self._inputs(X)
+        self.outputs_ = outputs
+        self.weights_ = mlp.fit(
+            numbers,
+            codes,
+            target,
+            train,
+            held,
+            self.config,
+            n_vectors=int(np.sum(self.cardinalities_ + 1)),
+            outputs=outputs,
+            seed=self.seed,
+            threads=self.threads,
+            device=self.device,
+            seconds=self.seconds,
+        )
+
+    def _inputs(self, X: NDArray) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Numbers, and rows of one table in which each column's first row is for missing and unseen."""
+        codes = np.nan_to_num(X[:, : self.categorical], nan=-1.0).astype(np.int64) + 1
+        codes = np.where(codes <= self.cardinalities_, codes, 0)
+        starts = np.cumsum(self.cardinalities_ + 1) - (self.cardinalities_ + 1)
+        return np.ascontiguousarray(X[:, self.categorical :], dtype=np.float32), codes + starts
+
+    def _answer(self, X: NDArray) -> NDArray[np.float64]:
+        return mlp.predict(self.weights_, *self._inputs(X), outputs=self.outputs_, threads=self.threads)
+
+
+class NetworkClassifier(ClassifierMixin, _Network):
+    """The neural network of `mlp`, for classes."""
+
+    def fit(self, X: NDArray, y: NDArray) -> Self:
+        """X: (n, width), category codes first; y: (n,)."""
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) > 1:
+            self._learn(X, codes, len(self.classes_))
+        return self
+
+    def predict_proba(self, X: NDArray) -> NDArray[np.float64]:  # (n, c)
+        """Aligned with `classes_`."""
+        if len(self.classes_) == 1:
+            return np.ones((len(X), 1))
+        return self._answer(X)
+
+    def predict(self, X: NDArray) -> NDArray:  # (n,)
+        """The likeliest class."""
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+
+class NetworkRegressor(RegressorMixin, _Network):
+    """The neural network of `mlp`, for values: on a standardised target, within the range seen in training."""
+
+    def fit(self, X: NDArray, y: NDArray) -> Self:
+        """X: (n, width), category codes first; y: (n,)."""
+        self.center_, self.spread_ = _center_and_spread(y)
+        self.low_, self.high_ = float(np.min(y)), float(np.max(y))
+        self._learn(X, (y - self.center_) / self.spread_, 1)
+        return self
+
+    def predict(self, X: NDArray) -> NDArray[np.float64]:  # (n,)
+        """Values, in the target's unit."""
+        return np.clip(self._answer(X)[:, 0] * self.spread_ + self.center_, self.low_, self.high_)

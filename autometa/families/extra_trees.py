@@ -1,0 +1,32 @@
+"""Extremely randomised trees: averaged trees that draw their thresholds at random."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autometa.families.family import Family, Kind
+from autometa.families.random_forest import forest_limit, forest_pipeline, forest_space
+from autometa.space import Config, SearchSpace
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from autometa.task import Columns
+
+
+def space(kind: Kind) -> SearchSpace:
+    """As a random forest's; all rows for every tree by default."""
+    return forest_space(kind, bootstrap=False)
+
+
+def build(
+    config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
+) -> Pipeline:
+    """See `random_forest.forest_pipeline`."""
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+
+    learner = ExtraTreesRegressor if kind == "regression" else ExtraTreesClassifier
+    return forest_pipeline(learner, config, columns, kind, seed=seed, threads=threads)
+
+
+FAMILY = Family("extra_trees", "Extra trees", space, build, limit=forest_limit)

@@ -1,0 +1,79 @@
+"""LightGBM: boosted trees grown leaf by leaf, with native categories and missing values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autometa.families.family import Family, Kind
+from autometa.space import Config, SearchSpace, choice, integer, real
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from sklearn.pipeline import Pipeline
+
+    from autometa.task import Columns
+
+NONE = 1e-4  # the low end of the regularisation range stands for the library's default, 0
+
+
+def space(kind: Kind) -> SearchSpace:
+    """Ranges: the union of what AutoGluon's TabRepo and FLAML found worth searching, bounded in leaves and rounds."""
+    parameters = {
+        "n_estimators": integer(20, 2000, 100, log=True),
+        "early_stop": choice(False, True),
+        "learning_rate": real(0.005, 0.5, 0.1, log=True),
+        "num_leaves": integer(4, 255, 31, log=True),
+        "min_child_samples": integer(1, 100, 20, log=True),
+        "subsample": real(0.5, 1.0, 1.0),
+        "colsample_bytree": real(0.3, 1.0, 1.0),
+        "reg_lambda": real(NONE, 100.0, NONE, log=True),
+        "extra_trees": choice(False, True),
+    }
+    if kind != "regression":
+        parameters["class_weight"] = choice(None, "balanced")
+    return SearchSpace.of(**parameters)
+
+
+def build(
+    config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
+) -> Pipeline:
+    """Deterministic: one histogram layout whatever the machine finds faster."""
+    from autometa.families.boosting import boosting_pipeline
+
+    parameters = dict(config)
+    rounds, early_stop = parameters.pop("n_estimators"), parameters.pop("early_stop")
+    parameters |= {
+        "objective": {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}[kind],
+        "reg_lambda": 0.0 if config["reg_lambda"] <= NONE else config["reg_lambda"],
+        "subsample_freq": 1 if config["subsample"] < 1 else 0,
+        "random_state": seed,
+        "n_jobs": threads,
+        "deterministic": True,
+        "force_col_wise": True,
+        "verbosity": -1,
+    }
+    return boosting_pipeline(columns, kind, train, parameters, rounds=rounds, early_stop=early_stop, seed=seed)
+
+
+def train(
+    *, parameters: Config, X: NDArray, y: NDArray, rounds: int, categorical: int, validation: Any
+) -> tuple[Any, int]:
+    """The fitted model and its number of rounds."""
+    import lightgbm
+
+    from autometa.families.boosting import PATIENCE
+
+    if parameters["objective"] == "regression":
+        model = lightgbm.LGBMRegressor(n_estimators=rounds, **parameters)
+    else:  # a fold may lack classes: LightGBM counts those it sees
+        objective = "binary" if y.max() == 1 else "multiclass"
+        model = lightgbm.LGBMClassifier(n_estimators=rounds, **parameters | {"objective": objective})
+    options: dict[str, Any] = {"categorical_feature": list(range(categorical))} if categorical else {}
+    if validation is not None:
+        options["eval_X"], options["eval_y"] = validation
+        options["callbacks"] = [lightgbm.early_stopping(PATIENCE, verbose=False)]
+    model.fit(X, y, **options)
+    return model, model.best_iteration_ or rounds
+
+
+FAMILY = Family("lightgbm", "LightGBM", space, build, requires="lightgbm")

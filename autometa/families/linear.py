@@ -1,0 +1,62 @@
+"""Linear models: logistic regression, ridge regression, and elastic nets of both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autometa.families.family import Family, Kind
+from autometa.space import Condition, Config, Parameter, SearchSpace, choice, integer, real
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from autometa.task import Columns
+
+
+def space(kind: Kind) -> SearchSpace:
+    """`C` is logistic regression's inverse strength, `alpha` ridge regression's strength; both 1 by default."""
+    if kind == "regression":
+        parameters = {"alpha": real(1e-3, 1e4, 1.0, log=True)}
+    else:
+        parameters = {"C": real(1e-4, 1e3, 1.0, log=True), "class_weight": choice(None, "balanced")}
+    parameters |= {
+        "penalty": choice("l2", "elasticnet"),
+        "scale": choice("standard", "quantile", "robust"),
+        "categories": choice("onehot", "target"),
+        "min_frequency": integer(1, 50, 1, log=True),
+    }
+    mixture = Parameter("l1_ratio", *real(0.05, 1.0, 0.5), Condition("penalty", ("elasticnet",)))
+    return SearchSpace([*SearchSpace.of(**parameters), mixture])
+
+
+def build(
+    config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
+) -> Pipeline:
+    """Inputs are always scaled: the penalty means nothing otherwise."""
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import Pipeline
+
+    from autometa.families.estimators import ElasticNetOnScaledTarget, LogisticRegressionUpToACap
+    from autometa.families.preprocess import preprocessing
+
+    steps = preprocessing(
+        columns,
+        kind,
+        categories=config["categories"],
+        scale=config["scale"],
+        min_frequency=config["min_frequency"],
+        seed=seed,
+    )
+    l1_ratio = config.get("l1_ratio", 0.0)
+    if kind != "regression":
+        model = LogisticRegressionUpToACap(
+            C=config["C"], l1_ratio=l1_ratio, class_weight=config["class_weight"], seed=seed
+        )
+    elif l1_ratio:
+        model = ElasticNetOnScaledTarget(alpha=config["alpha"], l1_ratio=l1_ratio)
+    else:
+        model = Ridge(alpha=config["alpha"], solver="auto", random_state=seed)
+    return Pipeline([("preprocessing", steps), ("model", model)])
+
+
+FAMILY = Family("linear", "Linear model", space, build)

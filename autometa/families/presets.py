@@ -1,0 +1,86 @@
+"""Configurations that did well on many tables elsewhere: where a pool of experience begins, after the defaults.
+
+What is not named is at its default. Experience decides which of them are ever recommended, so an entry needs only to be
+worth the time to try it.
+
+Sources:
+    AutoGluon's tabular presets (Erickson et al., 2020) and the portfolio learned by TabRepo (Salinas and Erickson,
+    2024): slow boosting with early stopping, large and small trees, randomised trees. The tuned defaults of RealMLP's
+    paper (Holzmüller, Grinsztajn, Steinwart, 2024) for boosted trees. Regularisation paths for the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
+    "lightgbm": (
+        {"n_estimators": 2000, "early_stop": True, "learning_rate": 0.05},
+        {"n_estimators": 300, "learning_rate": 0.03, "num_leaves": 8, "min_child_samples": 10, "subsample": 0.8,
+         "colsample_bytree": 0.6, "reg_lambda": 1.0},
+        {"n_estimators": 2000, "early_stop": True, "learning_rate": 0.05, "extra_trees": True},
+        {"n_estimators": 1000, "learning_rate": 0.04, "num_leaves": 50, "min_child_samples": 40, "subsample": 0.75,
+         "colsample_bytree": 0.4},
+        {"n_estimators": 2000, "early_stop": True, "learning_rate": 0.03, "num_leaves": 128, "min_child_samples": 3,
+         "colsample_bytree": 0.9},
+    ),
+    "catboost": (
+        {"n_estimators": 300, "rate": "given", "learning_rate": 0.05, "depth": 4},
+        {"n_estimators": 2000, "early_stop": True, "rate": "given", "learning_rate": 0.05},
+        {"n_estimators": 500, "rate": "given", "learning_rate": 0.05, "depth": 8, "l2_leaf_reg": 5.0},
+        {"n_estimators": 1000, "rate": "given", "learning_rate": 0.08, "depth": 7, "l2_leaf_reg": 0.3,
+         "random_strength": 0.8, "max_ctr_complexity": 1},
+    ),
+    "xgboost": (
+        {"n_estimators": 2000, "early_stop": True, "learning_rate": 0.05},
+        {"n_estimators": 500, "learning_rate": 0.03, "max_depth": 3, "subsample": 0.8, "colsample_bytree": 0.6},
+        {"n_estimators": 1000, "learning_rate": 0.08, "max_depth": 9, "min_child_weight": 0.1, "subsample": 0.65},
+    ),
+    "hist_gradient_boosting": (
+        {"max_iter": 1000, "early_stop": True, "learning_rate": 0.05},
+        {"max_iter": 300, "learning_rate": 0.03, "max_leaf_nodes": 8, "l2_regularization": 10.0, "max_features": 0.5},
+    ),
+    "extra_trees": (
+        {"n_estimators": 300},
+        {"n_estimators": 300, "max_features": 0.6, "min_samples_leaf": 2},
+        {"n_estimators": 300, "max_features": 1.0, "min_samples_leaf": 3, "categories": "onehot"},
+        {"n_estimators": 300, "min_samples_leaf": 5, "categories": "target"},
+    ),
+    "random_forest": (
+        {"n_estimators": 300},
+        {"n_estimators": 300, "max_features": 0.4, "min_samples_leaf": 3},
+        {"n_estimators": 300, "max_features": 0.2, "criterion": "entropy"},
+    ),
+    "linear": (
+        {"C": 0.1, "alpha": 10.0},
+        {"C": 0.01, "alpha": 100.0},
+        {"C": 10.0, "alpha": 0.1},
+        {"scale": "quantile"},
+        {"penalty": "elasticnet", "C": 0.3, "alpha": 0.03, "l1_ratio": 0.7},
+        {"categories": "target", "C": 0.1, "alpha": 10.0, "scale": "quantile"},
+    ),
+    "mlp": (
+        {"width": 256, "depth": 3, "dropout": 0.2, "learning_rate": 0.001, "weight_decay": 0.05},
+        {"members": 4, "width": 64, "depth": 1, "embedding": "none", "learning_rate": 0.01},
+        {"scale": "quantile", "embedding": "none", "dropout": 0.3},
+    ),
+    "svm": (
+        {"C": 10.0},
+        {"C": 10.0, "gamma": 0.3},
+        {"C": 100.0, "gamma": 0.1},
+        {"C": 3.0, "scale": "quantile"},
+    ),
+    "knn": (
+        {"n_neighbors": 15, "weights": "distance", "p": 1},
+        {"n_neighbors": 30, "weights": "distance", "scale": "quantile"},
+        {"n_neighbors": 1},
+    ),
+    "naive_bayes": (
+        {"var_smoothing": 0.01},
+        {"scale": "quantile"},
+    ),
+    "gaussian_process": (
+        {"kernel": "matern_52"},
+        {"kernel": "matern_32", "linear": True},
+    ),
+}  # fmt: skip

@@ -1,0 +1,157 @@
+"""What a task looks like: some fifty numbers that tell which past tasks it resembles.
+
+`describe` turns a task into `MetaFeatures`: a named, ordered, versioned vector, a pure function of the task, computed
+on a bounded sample within a time box. Groups go from cheap to dear (`GROUPS`), so landmarks are the first to fall out
+of the box; what was not computed, or is not defined for this kind of task, is NaN.
+
+Law: neither the order of the rows nor that of the columns matters, nor what the columns are called. What pymfe computes
+too has pymfe's value (`PYMFE`), on what the sample holds.
+
+A meta-feature is a function of a `View`, in the tuple `FEATURES` of its group, and its name the feature's name. To add
+one, write it there; raise `VERSION` with every change of a value, as vectors of different versions cannot be compared.
+
+Letters:  f meta-features.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.errors import InputError, Problem, did_you_mean
+from autometa.metafeatures import information, landmarking, model, simple, statistical
+from autometa.metafeatures.view import View
+
+if TYPE_CHECKING:
+    from autometa.task import Task
+
+__all__ = ["GROUPS", "NAMES", "PYMFE", "VERSION", "MetaFeatures", "describe"]
+
+VERSION = "1"
+
+GROUPS: Mapping[str, tuple[Callable[[View], float], ...]] = MappingProxyType(
+    {
+        "simple": simple.FEATURES,
+        "statistical": statistical.FEATURES,
+        "information": information.FEATURES,
+        "model": model.FEATURES,
+        "landmarking": landmarking.FEATURES,
+    }
+)
+NAMES: tuple[str, ...] = tuple(feature.__name__ for group in GROUPS.values() for feature in group)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MetaFeatures:
+    """What a task looks like."""
+
+    names: tuple[str, ...]  # (f,)
+    values: NDArray[np.float64]  # (f,); NaN: not defined for this task, or not computed in time
+    version: str  # of the definitions
+    seconds: dict[str, float]  # of each feature computed; a shared part is charged to the first that needs it
+
+    def __getitem__(self, name: str) -> float:
+        """The value of one feature."""
+        return float(self.values[self.names.index(name)])
+
+
+def describe(task: Task, *, seconds: float = 1.0, groups: Collection[str] | None = None) -> MetaFeatures:
+    """The meta-features of a task; never fails, as what cannot be computed is NaN.
+
+    Args:
+        task: What to describe.
+        seconds: The time box, in processor seconds of this thread, so that a busy machine does not change the answer.
+            No feature is begun after it; one under way is finished. Loading scikit-learn is not counted.
+        groups: Compute these groups only (names in `GROUPS`), all by default.
+
+    Raises:
+        InputError: If a group is unknown.
+    """
+    wanted = GROUPS if groups is None else groups
+    unknown = [name for name in wanted if name not in GROUPS]
+    if unknown:
+        raise InputError(
+            Problem("groups", f"no group of meta-features is called {name!r}", did_you_mean(name, list(GROUPS)))
+            for name in unknown
+        )
+    if {"model", "landmarking"} & set(wanted):
+        import sklearn.discriminant_analysis
+        import sklearn.linear_model
+        import sklearn.naive_bayes
+        import sklearn.neighbors
+        import sklearn.tree  # noqa: F401
+    started = time.thread_time()
+    deadline = started + seconds
+    view = View(task)
+    values = np.full(len(NAMES), np.nan)
+    cost: dict[str, float] = {}
+    for name, features in GROUPS.items():
+        for feature in features if name in wanted else ():
+            if started >= deadline:
+                break
+            values[NAMES.index(feature.__name__)] = _value(feature, view)
+            started, before = time.thread_time(), started
+            cost[feature.__name__] = started - before
+    values.flags.writeable = False
+    return MetaFeatures(NAMES, values, VERSION, cost)
+
+
+def _value(feature: Callable[[View], float], view: View) -> float:
+    """The feature, NaN where the task has none: arithmetic without a result, a learner that refuses the data."""
+    try:
+        with np.errstate(all="ignore"):
+            value = float(feature(view))
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError):
+        return np.nan
+    return value if np.isfinite(value) else np.nan
+
+
+# name -> (its name in pymfe, summary), where pymfe computes the same from the same table: `rescale="standard"`, and for
+# the landmarks `num_cv_folds=3, score="balanced-accuracy"`. The last two groups are computed from the small sample.
+PYMFE: Mapping[str, tuple[str, str | None]] = MappingProxyType(
+    {
+        "rows": ("nr_inst", None),
+        "columns": ("nr_attr", None),
+        "classes": ("nr_class", None),
+        "columns_per_row": ("attr_to_inst", None),
+        "numeric_columns": ("nr_num", None),
+        "categorical_columns": ("nr_cat", None),
+        "smallest_class_share": ("freq_class", "min"),
+        "largest_class_share": ("freq_class", "max"),
+        "binary_columns": ("nr_bin", None),
+        "sparsity_mean": ("sparsity", "nanmean"),
+        "skewness_mean": ("skewness", "nanmean"),
+        "skewness_sd": ("skewness", "nansd"),
+        "kurtosis_mean": ("kurtosis", "nanmean"),
+        "kurtosis_sd": ("kurtosis", "nansd"),
+        "outlier_columns": ("nr_outliers", None),
+        "correlation_mean": ("cor", "nanmean"),
+        "correlation_sd": ("cor", "nansd"),
+        "correlated_pairs_share": ("nr_cor_attr", None),
+        "gravity": ("gravity", None),
+        "class_entropy": ("class_ent", None),
+        "column_entropy_mean": ("attr_ent", "nanmean"),
+        "joint_entropy_mean": ("joint_ent", "nanmean"),
+        "mutual_information_mean": ("mut_inf", "nanmean"),
+        "mutual_information_max": ("mut_inf", "max"),
+        "equivalent_columns": ("eq_num_attr", None),
+        "noise_to_signal": ("ns_ratio", None),
+        "tree_leaves": ("leaves", None),
+        "tree_depth": ("tree_depth", "max"),
+        "tree_leaf_depth_mean": ("leaves_branch", "nanmean"),
+        "tree_nodes_per_row": ("nodes_per_inst", None),
+        "tree_nodes_per_column": ("nodes_per_attr", None),
+        "tree_importance_max": ("var_importance", "max"),
+        "tree_importance_sd": ("var_importance", "nansd"),
+        "decision_node": ("best_node", "nanmean"),
+        "naive_bayes": ("naive_bayes", "nanmean"),
+        "linear_model": ("linear_discr", "nanmean"),
+        "nearest_neighbour": ("one_nn", "nanmean"),
+    }
+)

@@ -1,0 +1,62 @@
+"""Which configurations to try first, given how a task looks and the results so far.
+
+A recommender answers before anything has been evaluated on the new task, and keeps answering as results come in. It has
+seen other tasks: their meta-features, and how configurations scored on them. `Defaults` needs no past, `Portfolio` covers
+the tasks seen so far, `NearestTasks` trusts resemblance, `AdaptivePortfolio` weighs the past tasks by resemblance and then
+by how well they agree with the results.
+
+Law: nothing is recommended that the space does not contain or that was observed already; without a past everybody
+recommends the defaults; every recommendation carries its reason. To add a recommender, write a class with `fit` and
+`recommend` and give it a line in `RECOMMENDERS`: the contract tests find it there.
+
+Letters:  t past tasks · m configurations · f meta-features · k observed results.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, Self
+
+from autometa.recommend.recommenders import (
+    RECOMMENDERS,
+    AdaptivePortfolio,
+    Defaults,
+    Evidence,
+    NearestTasks,
+    Observed,
+    Portfolio,
+    Recommendation,
+)
+
+if TYPE_CHECKING:
+    from autometa.metafeatures import MetaFeatures
+    from autometa.space import SearchSpace
+    from autometa.store import PastTasks
+
+__all__ = [
+    "RECOMMENDERS",
+    "AdaptivePortfolio",
+    "Defaults",
+    "Evidence",
+    "NearestTasks",
+    "Portfolio",
+    "Recommendation",
+    "Recommender",
+]
+
+
+class Recommender(Protocol):
+    """What every recommender can do."""
+
+    def fit(self, past: PastTasks, space: SearchSpace) -> Self:
+        """Learns from past tasks; configurations that `space` cannot hold are left out, numbers out of range clipped."""
+        ...
+
+    def recommend(
+        self, metafeatures: MetaFeatures | None, m: int, *, observed: Observed = (), seconds: float | None = None
+    ) -> list[Recommendation]:
+        """At most `m` configurations, the first to try first.
+
+        `observed` holds what was tried on this task: a configuration and its score, larger is better, NaN while it runs,
+        -inf if it failed. `seconds` is the time left to spend on them.
+        """
+        ...

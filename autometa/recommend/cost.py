@@ -1,0 +1,64 @@
+"""How long a configuration will take on a new task, from how long it took on past ones.
+
+The logarithm of the seconds is linear in the logarithms of rows and columns, with a slope per configuration that is shrunk
+towards the slope of all; seconds that are far from a configuration's usual ones are drawn in first, so that one stalled
+machine does not spoil it.
+
+Letters:  t past tasks · m configurations.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from autometa.metafeatures import MetaFeatures
+
+SHRINKAGE = 3.0  # a configuration's own slope counts as much as everybody's after about this many tasks
+SIZES = ("rows", "columns")  # the meta-features that say how large a task is
+LEAST = 0.05  # seconds that even the cheapest trial takes
+
+
+class Cost:
+    """Expected seconds of configurations, by the size of a task."""
+
+    def __init__(self, seconds: NDArray[np.float64], sizes: NDArray[np.float64]) -> None:
+        """`seconds` is (t, m), NaN where unknown; `sizes` is (t, 2): rows and columns."""
+        t, m = seconds.shape
+        known = np.isfinite(seconds) & (seconds > 0)  # (t, m)
+        y = np.log(np.where(known, seconds, 1.0))
+        logs = np.log(np.maximum(sizes, 1.0))
+        self.centre = np.median(logs, axis=0) if t else np.zeros(2)
+        x = logs - self.centre  # (t, 2)
+        weights = known.astype(float)
+        self.known = bool(known.any())
+        if not self.known:
+            self.level, self.slopes = np.zeros(m), np.zeros((m, 2))
+            return
+        count = weights.sum(axis=0)  # (m,)
+        overall = y[known].mean()
+        mean = (np.where(known, y, 0.0).sum(axis=0) + overall) / (count + 1)  # (m,)
+        spread = np.sqrt(np.where(known, (y - mean) ** 2, 0.0).sum() / known.sum())
+        y = np.clip(y, mean - 3 * spread, mean + 3 * spread)
+        # One slope for all: within configurations, so that a configuration tried on large tasks only does not look slow.
+        x_mean = np.einsum("tm,tk->mk", weights, x) / np.maximum(count, 1)[:, None]  # (m, 2)
+        dx = np.where(known[:, :, None], x[:, None, :] - x_mean[None], 0.0)  # (t, m, 2)
+        dy = np.where(known, y - mean, 0.0)
+        common = np.linalg.solve(np.einsum("tmi,tmj->ij", dx, dx) + np.eye(2), np.einsum("tmi,tm->i", dx, dy))  # (2,)
+        rest = np.where(known, y - x @ common[:, None], 0.0)
+        within = np.einsum("tmi,tmj->mij", dx, dx) + SHRINKAGE * np.eye(2)
+        own = np.linalg.solve(within, np.einsum("tmi,tm->mi", dx, rest)[..., None])[..., 0]  # (m, 2)
+        self.slopes = common + own
+        base = (y[known] - (x @ common)[np.nonzero(known)[0]]).mean()
+        level = np.where(known, y - x @ self.slopes.T, 0.0).sum(axis=0)
+        self.level = (level + base) / (count + 1)
+
+    def of(self, metafeatures: MetaFeatures | None) -> NDArray[np.float64]:  # (m,)
+        """Expected seconds of each configuration on a task of that size (of the typical size if it is not known)."""
+        value_of = {} if metafeatures is None else dict(zip(metafeatures.names, metafeatures.values, strict=True))
+        size = np.array([value_of.get(name, np.nan) for name in SIZES], dtype=float)
+        x = np.where(np.isfinite(size), np.log(np.maximum(size, 1.0)) - self.centre, 0.0)
+        return np.maximum(np.exp(self.level + self.slopes @ x), LEAST)

@@ -1,0 +1,102 @@
+"""How much a new task looks like each past one, and in what.
+
+Every meta-feature is put on the scale of its ranks over the past tasks (0 the smallest, 1 the largest; beyond the ends it
+goes on linearly), so that no unit and no outlier rules the distance: the root mean square difference over what both know.
+A task is *strange* when even its nearest neighbour is further away than past tasks' nearest neighbours nearly always are.
+
+Letters:  t past tasks · f meta-features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from autometa.metafeatures import MetaFeatures
+
+NEIGHBOURS = 5  # the distance to this neighbour, typical over the past tasks, is one unit of unlikeness
+STRANGE_QUANTILE = 0.95
+SHARED = 0.5  # tasks that share fewer than this part of the known meta-features cannot be compared
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resemblance:
+    """One new task beside all past tasks."""
+
+    distances: NDArray[np.float64]  # (t,) inf where they cannot be compared
+    similarity: NDArray[np.float64]  # (t,) in [0, 1], 1 = the same meta-features
+    strange: bool  # nothing in the past is like it
+    agreement: NDArray[np.float64]  # (t, f) how much more a meta-feature agrees than it does with the past at large
+    names: tuple[str, ...]  # (f,)
+
+    def agrees(self, task: int, k: int = 3) -> tuple[str, ...]:
+        """The names of the `k` meta-features that speak most for the resemblance to a past task."""
+        order = np.argsort(-self.agreement[task], kind="stable")
+        return tuple(self.names[j] for j in order[:k] if self.agreement[task, j] > 0)
+
+
+class Similarity:
+    """Distances between tasks in the ranks of their meta-features."""
+
+    def __init__(self, metafeatures: NDArray[np.float64], names: tuple[str, ...], version: str = "") -> None:
+        """`metafeatures` is (t, f) with NaN where unknown; a column that never varies says nothing and is left out."""
+        varies = np.array([len(np.unique(column[np.isfinite(column)])) > 1 for column in metafeatures.T], dtype=bool)
+        self.names = tuple(name for name, keep in zip(names, varies, strict=True) if keep)
+        self.version = version
+        self._past = metafeatures[:, varies]
+        self._ordered = [np.sort(column[np.isfinite(column)]) for column in self._past.T]
+        self._ranks = self._rank(self._past)
+        t = len(self._past)
+        between = np.array([self._distances(row, self._ranks) for row in self._ranks]).reshape(t, t)
+        np.fill_diagonal(between, np.inf)
+        between.sort(axis=1)
+        self.unit = _typical(between[:, min(NEIGHBOURS, max(t - 1, 1)) - 1] if t > 1 else np.array([]), 0.5)
+        self.limit = _typical(between[:, 0] if t > 1 else np.array([]), STRANGE_QUANTILE)
+
+    def to(self, metafeatures: MetaFeatures | None) -> Resemblance | None:
+        """The past tasks beside a new one; None when there is nothing to compare."""
+        if metafeatures is None or not self.names or not np.isfinite(self.unit):
+            return None
+        if self.version and metafeatures.version != self.version:
+            return None
+        value_of = dict(zip(metafeatures.names, metafeatures.values, strict=True))
+        new = self._rank(np.array([[value_of.get(name, np.nan) for name in self.names]], dtype=float))[0]  # (f,)
+        distances = self._distances(new, self._ranks)
+        if not np.isfinite(distances).any():
+            return None
+        gaps = np.abs(self._ranks - new)  # (t, f)
+        known = np.isfinite(gaps)
+        usual = np.where(known, gaps, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)  # (f,)
+        return Resemblance(
+            distances=distances,
+            similarity=np.exp(-0.5 * (distances / self.unit) ** 2),
+            strange=bool(distances.min() > self.limit),
+            agreement=np.where(known, usual - gaps, -np.inf),
+            names=self.names,
+        )
+
+    def _rank(self, values: NDArray[np.float64]) -> NDArray[np.float64]:  # (a, f) -> (a, f)
+        ranks = np.full(values.shape, np.nan)
+        for j, ordered in enumerate(self._ordered):
+            column, n = values[:, j], len(ordered)
+            middle = (np.searchsorted(ordered, column, "left") + np.searchsorted(ordered, column, "right")) / 2 / n
+            span = max(ordered[-1] - ordered[0], 1e-300)
+            beyond = np.maximum(column - ordered[-1], 0) / span - np.maximum(ordered[0] - column, 0) / span
+            ranks[:, j] = np.where(np.isfinite(column), middle + np.clip(beyond, -1, 1), np.nan)
+        return ranks
+
+    def _distances(self, new: NDArray[np.float64], ranks: NDArray[np.float64]) -> NDArray[np.float64]:  # (f,), (t, f) -> (t,)
+        squares = (ranks - new) ** 2
+        shared = np.isfinite(squares).sum(axis=1)
+        enough = shared >= max(SHARED * np.isfinite(new).sum(), 1)
+        mean = np.where(np.isfinite(squares), squares, 0.0).sum(axis=1) / np.maximum(shared, 1)
+        return np.where(enough, np.sqrt(mean), np.inf)
+
+
+def _typical(distances: NDArray[np.float64], quantile: float) -> float:
+    finite = distances[np.isfinite(distances)]
+    return max(float(np.quantile(finite, quantile)), 1e-6) if len(finite) else np.inf

@@ -1,0 +1,117 @@
+"""How scores, families and origins are said to a person: in the metric's own unit, by the names the field uses."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+ORIGINS = {  # where a configuration came from, in the order in which a search turns to them
+    "default": "default",
+    "portfolio": "portfolio",
+    "similar": "similar tasks",
+    "search": "search",
+}
+
+
+def origin_words(origin: str) -> str:
+    """What an origin is called."""
+    return ORIGINS.get(origin, origin)
+
+
+def family_label(name: str) -> str:
+    """The display name of a family; its own name when it is not in the catalogue."""
+    from autometa.families import FAMILIES
+
+    return FAMILIES[name].label if name in FAMILIES else name
+
+
+def metric_title(metric: str) -> str:
+    """What people call a metric: ``RMSE`` for ``neg_root_mean_squared_error``."""
+    from autometa.evaluation import METRICS
+
+    return METRICS[metric].title if metric in METRICS else metric.removeprefix("neg_").replace("_", " ")
+
+
+def own_unit(metric: str, score: float) -> float:
+    """A score (larger is better) in the metric's own unit: an RMSE is positive."""
+    from autometa.evaluation import METRICS
+
+    return METRICS[metric].value(score) if metric in METRICS else -score if metric.startswith("neg_") else score
+
+
+def spoken_score(metric: str, score: float, spread: float | None = None) -> str:
+    """``ROC AUC 0.9931 ± 0.0042``, in the metric's own unit."""
+    return f"{metric_title(metric)} {spoken_value(metric, score, spread)}"
+
+
+def spoken_value(metric: str, score: float, spread: float | None = None) -> str:
+    """A score without the metric's name, in its own unit."""
+    value = own_unit(metric, score)
+    if spread is None or not math.isfinite(spread):
+        return number(value)
+    return f"{number(value)} ± {number(spread, digits=2)}"
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """A number with at least `digits` significant digits, without an exponent where that reads well.
+
+    Example:
+        >>> [number(v) for v in (0.98765432, 1234567.8, 52.03641, 0.00001234, 3, True, float("nan"))]
+        ['0.9877', '1,234,568', '52.04', '1.234e-05', '3', 'True', '-']
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        try:
+            value = value if isinstance(value, bool) else value.item()
+        except AttributeError:
+            return str(value)
+        if isinstance(value, bool):
+            return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not math.isfinite(value):
+        return "-" if math.isnan(value) else ("∞" if value > 0 else "-∞")
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if size < -4 or size > 11:
+        return f"{value:.{digits - 1}e}"
+    return f"{value:,.{max(digits - 1 - size, 0)}f}"
+
+
+def spoken_seconds(seconds: float) -> str:
+    """A duration as it is said.
+
+    Example:
+        >>> [spoken_seconds(s) for s in (0.012, 4.25, 59.96, 83, 7325)]
+        ['12 ms', '4.2 s', '1:00', '1:23', '2:02:05']
+    """
+    if not math.isfinite(seconds):
+        return "-"
+    if seconds < 0.1:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def spoken_bytes(count: float) -> str:
+    """An amount of memory as it is said.
+
+    Example:
+        >>> spoken_bytes(999), spoken_bytes(2_500_000)
+        ('999 B', '2.5 MB')
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def evidence_values(evidence: Any) -> dict[str, Any]:
+    """A piece of evidence (`recommend.Evidence`, or one read back from a run) by the names of its fields."""
+    values = (
+        dict(evidence) if isinstance(evidence, dict) else {name: getattr(evidence, name) for name in evidence.__slots__}
+    )
+    return {"similarity": None, "agrees": (), "score": None, **values}

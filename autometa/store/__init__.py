@@ -1,0 +1,46 @@
+"""The memory: which tasks were seen, and how configurations did on them.
+
+A store is an append-only memory of tasks and evaluations behind a URL: an SQLite file (the user's own by default) or a
+PostgreSQL database. The evaluations of one task in one search space form one compressed Arrow block, so that learning
+from a million evaluations reads a thousand blocks and never a million rows. The memory shipped with the package lies
+read-only beneath the user's store (`MetaStore.with_shipped`); both are read as one.
+
+Laws: what was added reads back equal; adding twice changes nothing, whoever adds and in whatever order; a read never
+creates a store; a store that cannot be used is left as it is, byte for byte. No cell of a table enters: text that a
+failure quotes is masked before it is kept.
+
+    records     TaskRecord · Exclusion · PastTasks     what is kept of a task, what a reader leaves out, what it gets
+    blocks      evaluations <-> compressed Arrow block
+    database    URL -> engine, schema and its steps, errors; with `metastore` the only place that speaks SQL
+    metastore   MetaStore
+    reading     one store or several layers, read as one
+    exchange    export, import, the file to ship
+    inspection  every invariant, checked
+
+To add a way of bringing experience in (an Optuna study, a table of runs), turn it into a `TaskRecord` and `Evaluation`s
+and call `MetaStore.add`: identity, merging and concurrency are settled there.
+
+Letters:  t tasks · m configurations · f meta-features.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from autometa.store.records import Exclusion, PastTasks, TaskRecord
+
+if TYPE_CHECKING:
+    from autometa.store.metastore import MetaStore
+    from autometa.store.reading import StoreUnion
+
+__all__ = ["Exclusion", "MetaStore", "PastTasks", "StoreUnion", "TaskRecord"]
+
+_HOMES = {"MetaStore": "metastore", "StoreUnion": "reading"}  # on first use: SQLAlchemy and Arrow cost 0.4 s
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what speaks to databases when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'autometa.store' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"autometa.store.{_HOMES[name]}"), name)

@@ -1,0 +1,138 @@
+"""Every invariant of a store, checked.
+
+Each check is a function that takes one task with its block and says what is wrong; to check more, write one and name it
+in `CHECKS`. Nothing is changed, whatever is found.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from autometa.errors import Problem
+from autometa.store.blocks import Block, canonical, check, configs_in, decode, key, unpack
+from autometa.store.database import Database, block, task
+
+if TYPE_CHECKING:
+    from autometa.evaluation import Evaluation
+
+KINDS = ("binary", "multiclass", "regression")
+STATES = ("complete", "stopped", "failed", "timeout", "memory", "crashed")
+EXAMPLES = 3  # places named of one thing that is wrong many times
+
+
+def verify(database: Database) -> list[Problem]:
+    """Everything that is wrong; empty when nothing is. Raises StoreError when it cannot be opened at all."""
+    with database.reading() as connection:
+        if connection is None:
+            return []
+        problems = []
+        if connection.dialect.name == "sqlite":
+            lines = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+            problems += [Problem(database.shown, f"SQLite: {line}", _REPLACE) for line in lines if line != "ok"]
+        try:
+            at = sa.and_(task.c.fingerprint == block.c.fingerprint, task.c.space == block.c.space)
+            both = sa.select(task, *(c.label(f"block_{c.name}") for c in block.c)).join_from(task, block, at, full=True)
+            for row in connection.execution_options(yield_per=16).execute(both):
+                problems += _wrong_with(row)
+        except DBAPIError as error:  # the pages of the file; what could still be read was
+            problems.append(Problem(database.shown, f"cannot be read to its end: {error.orig}", _REPLACE))
+        return problems
+
+
+_REPLACE = "Restore a copy, or merge what can still be read into a new store."
+_REMOVE = "Remove the task and add it again."
+
+
+def _wrong_with(row: Any) -> Iterator[Problem]:
+    """Everything that is wrong with one task and its block."""
+    if row.fingerprint is None:
+        yield Problem(f"block {row.block_fingerprint} ({row.block_space})", "belongs to no task", "Remove it.")
+        return
+    where = f"task {row.name!r} ({row.fingerprint[:12]}, {row.space})"
+    for what in _record(row):
+        yield Problem(where, what, _REMOVE)
+    if row.block_fingerprint is None:
+        yield Problem(where, "has no block of evaluations", _REMOVE)
+        return
+    content = Block(row.block_scores, row.block_details, row.block_evaluations)
+    try:
+        check(content)
+        evaluations = decode(content)
+        texts, _ = configs_in(unpack(content.scores))
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        yield Problem(where, f"its evaluations are damaged: {error}", _REMOVE)
+        return
+    for what in _configs(texts.to_pylist()):
+        yield Problem(where, what, _REMOVE)
+    for says, holds in CHECKS.items():
+        wrong = [index for index, evaluation in enumerate(evaluations) if not holds(evaluation)]
+        if wrong:
+            yield Problem(where, f"{says}: {_places(wrong)}", _REMOVE)
+    keys = [key(evaluation) for evaluation in evaluations]
+    twice = (
+        [index for index, name in enumerate(keys) if keys.index(name) != index] if len(set(keys)) < len(keys) else []
+    )
+    if twice:
+        yield Problem(where, f"is there twice: {_places(twice)}", _REMOVE)
+
+
+def _record(row: Any) -> Iterator[str]:
+    if not re.fullmatch("[0-9a-f]{16,128}", row.fingerprint):
+        yield f"the fingerprint {row.fingerprint!r} is not 16 or more hexadecimal digits"
+    if row.space == "fit" and row.kind not in KINDS:
+        yield f"unknown kind {row.kind!r}"
+    if min(row.n_rows, row.n_columns, row.n_classes) < 0:
+        yield "a negative number of rows, columns or classes"
+    try:
+        datetime.fromisoformat(row.created)
+    except ValueError:
+        yield f"the time {row.created!r} is not in ISO 8601"
+    if row.metafeatures is not None:
+        try:
+            content = json.loads(row.metafeatures)
+            names, values = content["names"], content["values"]
+            if len(names) != len(values) or len(set(names)) != len(names):
+                yield f"{len(values)} meta-features under {len(set(names))} different names"
+            if any(math.isinf(float(value)) for value in values):
+                yield "a meta-feature is infinite"
+        except (ValueError, KeyError, TypeError) as error:
+            yield f"its meta-features cannot be read: {error}"
+
+
+def _configs(texts: Sequence[str]) -> Iterator[str]:
+    wrong = []
+    for text in texts:
+        config = json.loads(text)
+        if not isinstance(config, dict) or canonical(config) != text:
+            wrong.append(text)
+    if wrong:
+        yield f"{len(wrong)} configurations are not canonical JSON, such as {wrong[0][:80]}"
+
+
+def _places(wrong: Sequence[int]) -> str:
+    more = f" and {len(wrong) - EXAMPLES} more" if len(wrong) > EXAMPLES else ""
+    return "evaluation " + ", ".join(map(str, wrong[:EXAMPLES])) + more
+
+
+def _finite(values: Any) -> bool:
+    return not any(math.isinf(value) for value in values)
+
+
+# What is said when it does not hold, and what must hold of every evaluation.
+CHECKS: dict[str, Callable[[Evaluation], bool]] = {
+    "unknown state": lambda e: e.state in STATES,
+    "complete, but without a score": lambda e: e.state != "complete" or bool(e.scores),
+    "not complete, and no reason given": lambda e: e.state == "complete" or bool(e.reason),
+    "a score is infinite": lambda e: _finite(e.scores.values()),
+    "a fold's score is infinite": lambda e: all(_finite(values) for values in e.folds.values()),
+    "scores by fold in a metric that has no score": lambda e: set(e.folds) <= set(e.scores),
+    "negative seconds, memory or rows": lambda e: not (min(e.fit_seconds, e.predict_seconds, e.peak_ram, e.rows) < 0),
+}

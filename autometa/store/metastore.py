@@ -1,0 +1,279 @@
+"""The metadata store: an append-only memory of tasks and evaluations behind a URL.
+
+Adding a finished task is one transaction: the block of its evaluations is read, what is new is appended, and the block
+is written back. The transaction holds the store's write lock (SQLite) or the task's row (PostgreSQL), so any number of
+processes may add at once, and a process that dies leaves the store as it was before.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from autometa.errors import Problem
+from autometa.store.blocks import Block, check, decode, encode, extend, masked
+from autometa.store.database import HEAD, Database, block, locate, record_of, shipped_memory, task, values_of
+from autometa.store.reading import (
+    WIDTH,
+    Entry,
+    StoreUnion,
+    evaluations_in,
+    find_in,
+    info_in,
+    past_in,
+    records_in,
+    sound,
+)
+from autometa.store.records import NOTHING, Exclusion, PastTasks, TaskRecord
+
+if TYPE_CHECKING:
+    from autometa.evaluation import Evaluation
+
+BATCH = 64  # tasks that are held in memory at once while a store is copied: 15 MB at 1,000 evaluations each
+
+
+class MetaStore:
+    """A store of tasks and evaluations, in an SQLite file or a PostgreSQL database.
+
+    Nothing is opened or created until it is used; a store that does not exist yet reads as an empty one, and comes into
+    being with the first write.
+
+    Args:
+        url: A path, ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/DATABASE``. None means the store that the
+            environment variable AUTOMETA_STORE names, else ``store.db`` in the user's data directory.
+        read_only: Refuse every write, and never step the schema forward.
+
+    Example:
+        >>> store = MetaStore("no_such_folder/store.db")
+        >>> store.tasks()
+        []
+    """
+
+    def __init__(self, url: str | Path | None = None, *, read_only: bool = False, immutable: bool = False) -> None:
+        """Raises StoreError for a URL that cannot hold a store."""
+        self._database = Database(locate(url), read_only=read_only, immutable=immutable)
+        self.layers = (self,)
+
+    @classmethod
+    def with_shipped(cls, url: str | Path | None = None) -> StoreUnion | MetaStore:
+        """The store at `url` above the shipped memory, read as one; what is added goes to the store at `url`.
+
+        Where no memory was shipped it is the store alone.
+        """
+        shipped = shipped_memory()
+        return cls(url) if shipped is None else StoreUnion(cls(shipped, immutable=True), cls(url))
+
+    def __repr__(self) -> str:
+        return f"MetaStore({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        """The file, or the URL without its password."""
+        return self._database.shown
+
+    # ---------------------------------------------------------------------------------------------------------- reading
+
+    def tasks(self, *, space: str | None = "fit", kind: str | None = None) -> list[TaskRecord]:
+        """The records of the tasks of a search space (None: of every space) and kind, ordered by fingerprint."""
+        return records_in(self.layers, space=space, kind=kind)
+
+    def find(self, text: str) -> TaskRecord:
+        """The one task whose name is `text`, or whose fingerprint begins with it; InputError otherwise."""
+        return find_in(self.layers, text)
+
+    def evaluations(self, fingerprint: str, space: str = "fit") -> list[Evaluation]:
+        """The evaluations of a task in the order in which they were added; empty for a task that is not known."""
+        return evaluations_in(self.layers, fingerprint, space)
+
+    def past(
+        self,
+        *,
+        space: str = "fit",
+        kind: str | None,
+        metric: str,
+        exclude: Exclusion = NOTHING,
+        most: int | None = WIDTH,
+    ) -> PastTasks:
+        """What recommenders learn from, in one read.
+
+        Any stored metric may be asked for, also one that no search optimised. A task on which nothing has a finite
+        score in it is left out. Several evaluations of one configuration on one task become the mean of those on the
+        most rows. A configuration stopped as hopeless has the mean of the folds it finished; one that failed, ran out
+        of time or memory, or crashed has -inf.
+
+        Args:
+            space: The search space.
+            kind: Kind of task; None for all.
+            metric: Scorer name.
+            exclude: What must not be seen.
+            most: At most this many configurations: those that the most tasks have tried, then those that did best on
+                their task. The table is dense, and searches that each try their own configurations would make it wide.
+        """
+        return past_in(self.layers, space=space, kind=kind, metric=metric, exclude=exclude, most=most)
+
+    def info(self) -> dict[str, Any]:
+        """`url`, `tasks`, `evaluations`, `families` (evaluations per model family), `bytes` and `schema`."""
+        with self._database.reading() as connection:
+            size = 0 if connection is None else self._database.bytes(connection)
+        return {"url": self.url, **info_in(self.layers), "bytes": size, "schema": HEAD}
+
+    def entries(
+        self,
+        *,
+        space: str | None = None,
+        kind: str | None = None,
+        fingerprints: Sequence[str] | None = None,
+        scores: bool = False,
+        details: bool = False,
+    ) -> list[Entry]:
+        """The tasks that match, by fingerprint and space, with the parts of their blocks that were asked for."""
+        wanted = [block.c.evaluations, *[block.c.scores] * scores, *[block.c.details] * details]
+        query = sa.select(task, *wanted).join_from(task, block).order_by(task.c.fingerprint, task.c.space)
+        if space is not None:
+            query = query.where(task.c.space == space)
+        if kind is not None:
+            query = query.where(task.c.kind == kind)
+        if fingerprints is not None:
+            query = query.where(task.c.fingerprint.in_(fingerprints))
+        with self._database.reading() as connection:
+            rows = [] if connection is None else connection.execute(query).all()
+        return [
+            Entry(
+                record_of(row),
+                Block(row.scores if scores else b"", row.details if details else b"", row.evaluations),
+            )
+            for row in rows
+        ]
+
+    # ---------------------------------------------------------------------------------------------------------- writing
+
+    def add(self, record: TaskRecord, evaluations: Sequence[Evaluation]) -> int:
+        """Adds a task and its evaluations; what is known already is not added again. Returns how many were new.
+
+        An evaluation is known when one with all of its content is there. A record that is there already keeps what it
+        says and gains what it lacked.
+
+        Raises:
+            StoreError: If the store cannot be used or written. Nothing was added then.
+        """
+        new = [masked(evaluation) for evaluation in evaluations]
+        return self._database.write(lambda connection: self._append(connection, record, new))
+
+    def merge(self, other: MetaStore | StoreUnion) -> int:
+        """Adds everything that `other` holds; returns how many evaluations were new. Doing it again changes nothing."""
+        return sum(self._absorb(batch) for layer in other.layers for batch in layer.batches())
+
+    def remove(self, fingerprint: str, space: str | None = None) -> int:
+        """Forgets a task, in one space or in all; returns how many evaluations went with it."""
+        if not self._database.exists():
+            return 0
+
+        def where(table: sa.Table) -> sa.ColumnElement[bool]:
+            here = table.c.fingerprint == fingerprint
+            return here if space is None else here & (table.c.space == space)
+
+        def work(connection: Connection) -> int:
+            gone = connection.scalar(
+                sa.select(sa.func.coalesce(sa.func.sum(block.c.evaluations), 0)).where(where(block))
+            )
+            connection.execute(sa.delete(block).where(where(block)))
+            connection.execute(sa.delete(task).where(where(task)))
+            return int(gone or 0)
+
+        return self._database.write(work)
+
+    def import_(self, path: str | Path) -> int:
+        """Adds what `export` wrote; returns how many evaluations were new.
+
+        Raises:
+            InputError: If the folder is not an export, or not as it was written; nothing was added then.
+        """
+        from autometa.store import exchange
+
+        return sum(self._absorb(batch) for batch in exchange.batches(Path(path)))
+
+    # ------------------------------------------------------------------------------------------------------- elsewhere
+
+    def export(self, path: str | Path) -> dict[str, Any]:
+        """Writes a new folder of parquet files with a manifest, and returns the manifest."""
+        from autometa.store import exchange
+
+        return exchange.export(self.batches(), Path(path))
+
+    def ship(self, path: str | Path, *, folds: bool = False) -> int:
+        """Writes a compact file that opens read-only, as the package ships; returns its bytes.
+
+        Floats are kept in single precision, and the scores of single folds only if `folds`.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            shipped = MetaStore(Path(folder) / "memory.db")
+            for batch in self.batches():
+                shipped._absorb([Entry(record, sound(self, record, _compact, old, folds)) for record, old in batch])
+            shipped._database.seal()
+            Path(shipped.url).replace(path)
+        return path.stat().st_size
+
+    def verify(self) -> list[Problem]:
+        """Everything that is wrong with the store; empty when nothing is. Changes nothing."""
+        from autometa.store import inspection
+
+        return inspection.verify(self._database)
+
+    def batches(self) -> Iterator[list[Entry]]:
+        """All entries with their whole blocks, some tasks at a time."""
+        fingerprints = sorted({record.fingerprint for record in self.tasks(space=None)})
+        for start in range(0, len(fingerprints), BATCH):
+            yield self.entries(fingerprints=fingerprints[start : start + BATCH], scores=True, details=True)
+
+    def _absorb(self, entries: Sequence[Entry]) -> int:
+        """Adds entries in one transaction."""
+        return self._database.write(lambda connection: sum(self._join(connection, entry) for entry in entries))
+
+    def _join(self, connection: Connection, entry: Entry) -> int:
+        """Adds an entry: a task that is not known yet takes over the block as it is."""
+        sound(self, entry.record, check, entry.block)
+        if _insert(connection, entry.record, entry.block):
+            return entry.block.evaluations
+        return self._append(connection, entry.record, sound(self, entry.record, decode, entry.block))
+
+    def _append(self, connection: Connection, record: TaskRecord, evaluations: Sequence[Evaluation]) -> int:
+        """Adds evaluations to a task in the transaction of `connection`; how many were new."""
+        _insert(connection, record, encode([]))
+        found = sa.select(task, block).join_from(task, block).where(*_at(task, record)).with_for_update()
+        row = connection.execute(found).one()
+        known = record_of(row)
+        values = values_of(known.merged(record))
+        if values != values_of(known):
+            connection.execute(sa.update(task).where(*_at(task, record)).values(values))
+        kept = Block(row.scores, row.details, row.evaluations)
+        together = sound(self, known, extend, kept, evaluations)
+        if together is not kept:
+            connection.execute(sa.update(block).where(*_at(block, record)).values(together._asdict()))
+        return together.evaluations - kept.evaluations
+
+
+def _at(table: sa.Table, record: TaskRecord) -> tuple[sa.ColumnElement[bool], ...]:
+    """Where a table speaks of a task."""
+    return table.c.fingerprint == record.fingerprint, table.c.space == record.space
+
+
+def _insert(connection: Connection, record: TaskRecord, content: Block) -> bool:
+    """Inserts a task with its block, unless the task is there; whether it was inserted."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    if not connection.execute(insert(task).values(values_of(record)).on_conflict_do_nothing()).rowcount:
+        return False
+    place = {"fingerprint": record.fingerprint, "space": record.space}
+    connection.execute(sa.insert(block).values(place | content._asdict()))
+    return True
+
+
+def _compact(content: Block, folds: bool) -> Block:
+    return encode(decode(content), ship=True, folds=folds)

@@ -1,0 +1,298 @@
+"""One store or several layers of stores, read as one.
+
+A layer hands out its entries: a task's record and the block of its evaluations. Every question is answered from the
+entries of all layers, joined by fingerprint and space; the memory shipped with the package is a layer beneath the
+user's own store.
+
+Letters:  t tasks · m configurations · n evaluations of one task · f meta-features.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from autometa.errors import InputError, Problem, StoreError, did_you_mean
+from autometa.store.blocks import Block, configs_in, decode, key, scores_in, unpack
+from autometa.store.records import NOTHING, Exclusion, PastTasks, TaskRecord
+
+if TYPE_CHECKING:
+    from autometa.evaluation import Evaluation
+    from autometa.store.metastore import MetaStore
+
+
+T = TypeVar("T")
+
+WIDTH = (
+    2000  # configurations of a table: 11 MB at 330 tasks, where the 30,000 that searches left there take 160 MB and 1 s
+)
+
+
+class Entry(NamedTuple):
+    """One task in one space. Of its block, what was not asked for is empty."""
+
+    record: TaskRecord
+    block: Block
+
+
+class Layer(Protocol):
+    """What reading needs of a store."""
+
+    @property
+    def url(self) -> str:
+        """How messages name it."""
+
+    def entries(
+        self,
+        *,
+        space: str | None = None,
+        kind: str | None = None,
+        fingerprints: Sequence[str] | None = None,
+        scores: bool = False,
+        details: bool = False,
+    ) -> list[Entry]:
+        """The tasks that match, by fingerprint and space, with the parts of their blocks that were asked for."""
+
+
+def records_in(layers: Sequence[Layer], *, space: str | None, kind: str | None) -> list[TaskRecord]:
+    """The record of every task, what one layer lacks filled in from the next."""
+    return [record for record, _ in _joined(layers, space=space, kind=kind)]
+
+
+def evaluations_in(layers: Sequence[Layer], fingerprint: str, space: str) -> list[Evaluation]:
+    """Every evaluation of a task once, in the order in which they were added."""
+    seen: dict[str, Evaluation] = {}
+    for layer in layers:
+        for entry in layer.entries(space=space, fingerprints=[fingerprint], scores=True, details=True):
+            for evaluation in sound(layer, entry.record, decode, entry.block):
+                seen.setdefault(key(evaluation), evaluation)
+    return list(seen.values())
+
+
+def past_in(
+    layers: Sequence[Layer], *, space: str, kind: str | None, metric: str, exclude: Exclusion, most: int | None
+) -> PastTasks:
+    """The table of tasks and configurations in one metric, from one read of each layer."""
+    joined = [entry for entry in _joined(layers, space=space, kind=kind, scores=True) if not exclude.excludes(entry[0])]
+    parts = [[sound(layer, record, _columns, block, metric) for layer, block in blocks] for record, blocks in joined]
+    texts, code_of = _coded([part.configs for task in parts for part in task])
+    records, cells = [], []
+    for (record, _), task in zip(joined, parts, strict=True):
+        found = _cells(task, [next(code_of) for _ in task])
+        if np.isfinite(found.score).any():  # a task on which nothing has a score in this metric teaches nothing
+            records.append(record)
+            cells.append(found)
+    kept = _foremost(cells, len(texts), most)
+    column_of = np.full(len(texts), -1)
+    column_of[kept] = np.arange(len(kept))
+    scores = np.full((len(cells), len(kept)), np.nan)
+    seconds = np.full((len(cells), len(kept)), np.nan)
+    for row, found in enumerate(cells):
+        column = column_of[found.config]
+        scores[row, column[column >= 0]] = found.score[column >= 0]
+        seconds[row, column[column >= 0]] = found.seconds[column >= 0]
+    # One parse of one long text takes half the time of one parse per configuration.
+    configs = json.loads("[" + ",".join(texts.take(pa.array(kept)).to_pylist()) + "]")
+    return PastTasks(tuple(records), tuple(configs), scores, seconds, *_metafeatures(records))
+
+
+def info_in(layers: Sequence[Layer]) -> dict[str, Any]:
+    """What the layers hold together."""
+    families: Counter[str] = Counter()
+    tasks, evaluations = 0, 0
+    for record, blocks in _joined(layers, space=None, kind=None, scores=True):
+        tasks += 1
+        for layer, block in blocks:
+            evaluations += block.evaluations
+            families.update(sound(layer, record, _families, block))
+    return {"tasks": tasks, "evaluations": evaluations, "families": dict(sorted(families.items()))}
+
+
+def find_in(layers: Sequence[Layer], text: str) -> TaskRecord:
+    """The one task whose name is `text` or whose fingerprint begins with it."""
+    records = records_in(layers, space=None, kind=None)
+    found = [r for r in records if r.name == text] or [r for r in records if text and r.fingerprint.startswith(text)]
+    if not found:
+        raise InputError(Problem(layers[-1].url, f"no task {text!r}", did_you_mean(text, [r.name for r in records])))
+    if len({r.fingerprint for r in found}) > 1:
+        names = ", ".join(f"{r.fingerprint[:12]} ({r.name})" for r in found[:5])
+        raise InputError(Problem(layers[-1].url, f"{text!r} is {len(found)} tasks", f"Say which: {names}."))
+    return found[0]
+
+
+def sound(layer: Layer, record: TaskRecord, read: Callable[..., T], *arguments: Any) -> T:
+    """``read(*arguments)``; a block that is broken becomes a `StoreError` that names its task."""
+    try:
+        return read(*arguments)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise StoreError(
+            f"{layer.url}: the evaluations of task {record.name!r} ({record.fingerprint[:12]}) are damaged: {error}. "
+            "`autometa store verify` lists everything that is."
+        ) from error
+
+
+def _joined(
+    layers: Sequence[Layer], *, space: str | None, kind: str | None, scores: bool = False
+) -> Iterator[tuple[TaskRecord, list[tuple[Layer, Block]]]]:
+    """Each task once, with its blocks from every layer; ordered by content, so that equal stores read equally."""
+    joined: dict[tuple[str, str], tuple[TaskRecord, list[tuple[Layer, Block]]]] = {}
+    for layer in layers:
+        for record, block in layer.entries(space=space, kind=kind, scores=scores):
+            place = record.fingerprint, record.space
+            if place in joined:
+                known, blocks = joined[place]
+                joined[place] = known.merged(record), [*blocks, (layer, block)]
+            else:
+                joined[place] = record, [(layer, block)]
+    for place in sorted(joined):
+        yield joined[place]
+
+
+class _Columns(NamedTuple):
+    """What learning needs of one block."""
+
+    configs: pa.StringArray  # distinct, as JSON
+    config: NDArray[np.int32]  # (n,) which of them
+    score: NDArray[np.float64]  # (n,)
+    seconds: NDArray[np.float64]  # (n,)
+    rows: NDArray[np.int64]  # (n,)
+
+
+class _Cells(NamedTuple):
+    """The row of the table that belongs to one task, sparse."""
+
+    config: NDArray[np.int64]  # (n,) distinct codes
+    score: NDArray[np.float64]  # (n,)
+    seconds: NDArray[np.float64]  # (n,)
+
+
+def _columns(block: Block, metric: str) -> _Columns:
+    table = unpack(block.scores)
+    seconds = table["fit_seconds"].to_numpy().astype(np.float64) + table["predict_seconds"].to_numpy()
+    return _Columns(*configs_in(table), scores_in(table, metric), seconds, table["rows"].to_numpy())
+
+
+def _coded(dictionaries: Sequence[pa.StringArray]) -> tuple[pa.StringArray, Iterator[NDArray[np.int64]]]:
+    """The distinct texts of all dictionaries in order of appearance, and of each the codes of its own texts."""
+    together = pa.chunked_array(dictionaries, pa.string()).combine_chunks().dictionary_encode()
+    if isinstance(together, pa.ChunkedArray):  # without a chunk
+        return pa.array([], pa.string()), iter(())
+    ends = np.cumsum([len(dictionary) for dictionary in dictionaries])
+    return together.dictionary, iter(np.split(together.indices.to_numpy().astype(np.int64), ends[:-1]))
+
+
+def _cells(parts: Sequence[_Columns], code_of: Sequence[NDArray[np.int64]]) -> _Cells:
+    """One cell per configuration: the mean over its evaluations on the most rows; -inf only if all of those failed."""
+    code = np.concatenate([codes[part.config] for codes, part in zip(code_of, parts, strict=True)])
+    score, seconds, rows = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("score", "seconds", "rows")
+    )
+    if len(parts) == 1 and len(parts[0].configs) == len(code):
+        return _Cells(code, score, seconds)
+    config, cell = np.unique(code, return_inverse=True)
+    most = np.zeros(len(config), dtype=rows.dtype)
+    np.maximum.at(most, cell, rows)
+    top = rows == most[cell]
+    finished = top & ~np.isneginf(score)
+    count = np.bincount(cell[finished], minlength=len(config))
+    total = np.bincount(cell[finished], score[finished], minlength=len(config))
+    mean = np.full(len(config), -np.inf)
+    np.divide(total, count, out=mean, where=count > 0)
+    spent = np.bincount(cell[top], seconds[top], minlength=len(config)) / np.bincount(cell[top], minlength=len(config))
+    return _Cells(config, mean, spent)
+
+
+def _foremost(cells: Sequence[_Cells], m: int, most: int | None) -> NDArray[np.int64]:
+    """Codes, in order, of the `most` configurations that the most tasks have tried; of equals the best somewhere."""
+    tasks = np.zeros(m, dtype=np.int64)
+    rank = np.full(m, np.iinfo(np.int64).max)
+    for found in cells:
+        tasks[found.config] += 1
+        best_first = found.config[np.argsort(-found.score, kind="stable")]
+        rank[best_first] = np.minimum(rank[best_first], np.arange(len(best_first)))
+    foremost = np.lexsort((rank, -tasks))[: np.count_nonzero(tasks)]
+    return np.sort(foremost if most is None else foremost[:most])
+
+
+def _metafeatures(records: Sequence[TaskRecord]) -> tuple[NDArray[np.float64], tuple[str, ...], str]:
+    """The meta-features of the tasks, (t, f), in this program's version if any has it, else in the most common one."""
+    from autometa.metafeatures import VERSION
+
+    versions = Counter(r.metafeatures.version for r in records if r.metafeatures is not None)
+    if not versions:
+        return np.zeros((len(records), 0)), (), VERSION
+    version = VERSION if VERSION in versions else versions.most_common(1)[0][0]
+    names: dict[str, int] = {}
+    for record in records:
+        if record.metafeatures is not None and record.metafeatures.version == version:
+            for name in record.metafeatures.names:
+                names.setdefault(name, len(names))
+    order = tuple(names)
+    values = np.full((len(records), len(names)), np.nan)
+    for row, record in enumerate(records):
+        if (m := record.metafeatures) is not None and m.version == version:
+            values[row, slice(None) if m.names == order else [names[name] for name in m.names]] = m.values
+    return values, order, version
+
+
+_FAMILY = re.compile(r'"family":"((?:[^"\\]|\\.)*)"')
+
+
+def _families(block: Block) -> Counter[str]:
+    """How many evaluations of a block tried which model family."""
+    texts, which = configs_in(unpack(block.scores))
+    counts: Counter[str] = Counter()
+    for text, count in zip(texts.to_pylist(), np.bincount(which, minlength=len(texts)).tolist(), strict=True):
+        if found := _FAMILY.search(text):
+            counts[found.group(1)] += count
+    return counts
+
+
+class StoreUnion:
+    """The shipped memory and the user's store above it, read as one; what is added goes to the user's."""
+
+    def __init__(self, shipped: MetaStore, own: MetaStore) -> None:
+        """Neither is opened yet."""
+        self.layers = (shipped, own)
+        self.own = own
+        self.url = own.url
+
+    def tasks(self, *, space: str | None = "fit", kind: str | None = None) -> list[TaskRecord]:
+        """As `MetaStore.tasks`."""
+        return records_in(self.layers, space=space, kind=kind)
+
+    def find(self, text: str) -> TaskRecord:
+        """As `MetaStore.find`."""
+        return find_in(self.layers, text)
+
+    def evaluations(self, fingerprint: str, space: str = "fit") -> list[Evaluation]:
+        """As `MetaStore.evaluations`."""
+        return evaluations_in(self.layers, fingerprint, space)
+
+    def past(
+        self,
+        *,
+        space: str = "fit",
+        kind: str | None,
+        metric: str,
+        exclude: Exclusion = NOTHING,
+        most: int | None = WIDTH,
+    ) -> PastTasks:
+        """As `MetaStore.past`."""
+        return past_in(self.layers, space=space, kind=kind, metric=metric, exclude=exclude, most=most)
+
+    def info(self) -> dict[str, Any]:
+        """As `MetaStore.info`, over both; `url` and `schema` are those of the user's store."""
+        sizes = [layer.info() for layer in self.layers]
+        return {**sizes[-1], **info_in(self.layers), "bytes": sum(size["bytes"] for size in sizes)}
+
+    def add(self, record: TaskRecord, evaluations: Sequence[Evaluation]) -> int:
+        """As `MetaStore.add`, to the user's store."""
+        return self.own.add(record, evaluations)

@@ -1,0 +1,104 @@
+"""What is kept of a task, what a reader leaves out, and what a reader gets.
+
+Letters:  t tasks · m configurations · f meta-features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from autometa.metafeatures import MetaFeatures
+    from autometa.space import Config
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """What the store keeps of a task: how it looks, never a row of it.
+
+    One record per fingerprint and space. `family` names the data set family whose variants share answers; `space` is
+    ``"fit"`` for the product's own search space, else the fingerprint of somebody's own.
+    """
+
+    fingerprint: str
+    name: str
+    kind: str
+    metric: str
+    n_rows: int
+    n_columns: int
+    n_classes: int  # 0 for regression
+    family: str | None = None
+    openml_id: int | None = None
+    metafeatures: MetaFeatures | None = None
+    space: str = "fit"
+    created: str = field(default_factory=_now)  # ISO 8601, UTC
+    source: str = ""  # who added it: "fit", "collect", ...
+
+    @classmethod
+    def of(
+        cls, task: Any, metafeatures: MetaFeatures | None = None, *, space: str = "fit", source: str = ""
+    ) -> TaskRecord:
+        """The record of a `Task`."""
+        return cls(
+            task.fingerprint, task.name, task.kind, task.metric, task.n, task.p, task.c,
+            task.family, task.openml_id, metafeatures, space, source=source,
+        )  # fmt: skip
+
+    def merged(self, newer: TaskRecord) -> TaskRecord:
+        """This record with what it lacks taken from `newer`, and the meta-features of the later version."""
+        filled = {f.name: getattr(newer, f.name) for f in fields(self) if getattr(self, f.name) in (None, "")}
+        mine, theirs = self.metafeatures, newer.metafeatures
+        if mine is not None and theirs is not None and _order(theirs.version) > _order(mine.version):
+            filled["metafeatures"] = theirs
+        return replace(self, **filled)
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Which tasks a reader must not see: a benchmark never sees its own answer."""
+
+    fingerprints: frozenset[str] = frozenset()
+    openml_ids: frozenset[int] = frozenset()
+    families: frozenset[str] = frozenset()
+
+    def excludes(self, record: TaskRecord) -> bool:
+        """Whether `record` is the same data, the same OpenML task or data set, or of the same family."""
+        return (
+            record.fingerprint in self.fingerprints
+            or record.openml_id in self.openml_ids
+            or (record.family is not None and record.family in self.families)
+        )
+
+
+NOTHING = Exclusion()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PastTasks:
+    """What recommenders learn from: a table of tasks and configurations in one metric."""
+
+    records: tuple[TaskRecord, ...]  # (t,)
+    configs: tuple[Config, ...]  # (m,) distinct configurations, the union over the tasks
+    scores: NDArray[np.float64]  # (t, m) larger is better; NaN = not evaluated, -inf = failed
+    seconds: NDArray[np.float64]  # (t, m) to fit and predict; NaN = unknown
+    metafeatures: NDArray[np.float64]  # (t, f) NaN = not known, or of another version
+    metafeature_names: tuple[str, ...]  # (f,)
+    metafeature_version: str = ""
+
+    def __len__(self) -> int:
+        """The number of tasks, t."""
+        return len(self.records)
+
+
+def _order(version: str) -> list[tuple[int, str]]:
+    """Versions in their natural order: "2" before "10"."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in version.split(".")]

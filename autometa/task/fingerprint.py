@@ -1,0 +1,109 @@
+"""The same data is recognised however it arrives: a hash of a table's content.
+
+Every cell becomes 64 bits that depend on what it says, not on how it is stored: the number 3, the category "3" and the
+text "3.0" out of a file agree; numbers are compared to about ten significant digits. A column is salted with a sum over
+its own cells, so that neither its name nor its place matters; a row is the sum of its salted cells, the table the sum of
+its mixed rows, so that the order of rows does not matter either.
+
+Law: permuting rows or columns, renaming columns, or writing the table to another format and reading it back changes nothing;
+changing one cell does.
+
+Letters:  n rows · p columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autometa.task.schema import label, number_style
+
+Bits = NDArray[np.uint64]
+
+KEPT = 33  # bits of the mantissa: ten significant digits
+CELLS = 1 << 20  # numbers hashed at once
+
+_MISSING = np.uint64(0x9E3779B97F4A7C15)
+_TARGET = np.uint64(0xD1B54A32D192ED03)
+
+
+def fingerprint(X: pd.DataFrame, y: NDArray, classes: Sequence[object], kind: str) -> str:  # X: (n, p), y: (n,)
+    """Thirty-two hexadecimal digits for typed features and a target."""
+    rows = np.zeros(len(X), dtype=np.uint64)
+    numeric = [i for i, dtype in enumerate(X.dtypes) if pd.api.types.is_numeric_dtype(dtype)]
+    values = X.iloc[:, numeric].to_numpy(np.float64)
+    step = max(1, CELLS // max(len(X), 1))
+    for start in range(0, len(numeric), step):
+        rows += _salted(number_bits(values[:, start : start + step]))
+    for i in sorted(set(range(X.shape[1])) - set(numeric)):
+        rows += _salted(_column_bits(X.iloc[:, i])[:, np.newaxis])
+    target = label_bits([label(c) for c in classes])[y] if len(classes) else number_bits(y[:, np.newaxis])[:, 0]
+    rows += mix(target ^ _TARGET)
+    first, second = mix(rows).sum(dtype=np.uint64), mix(rows ^ _TARGET).sum(dtype=np.uint64)
+    return hashlib.sha256(f"{kind} {len(X)} {X.shape[1]} {first} {second}".encode()).hexdigest()[:32]
+
+
+def mix(bits: Bits) -> Bits:
+    """Scatters 64 bits over 64 bits, one to one (the finaliser of SplitMix64; Steele et al., 2014)."""
+    bits = bits ^ (bits >> np.uint64(30))
+    bits *= np.uint64(0xBF58476D1CE4E5B9)
+    bits ^= bits >> np.uint64(27)
+    bits *= np.uint64(0x94D049BB133111EB)
+    bits ^= bits >> np.uint64(31)
+    return bits
+
+
+def number_bits(values: NDArray[np.float64]) -> Bits:  # (n, p) -> (n, p)
+    """Numbers as bits, rounded to `KEPT` binary digits.
+
+    A column that single precision holds exactly came from there: its numbers are taken as the shortest decimals that
+    denote them, which is what a text file would have said.
+    """
+    missing = np.isnan(values)
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    short = ((values == single) | missing).all(axis=0) & ~((values == np.rint(values)) | missing).all(axis=0)
+    if short.any():
+        import pyarrow as pa
+
+        values = values.copy()
+        decimals = pa.array(single[:, short].ravel(), from_pandas=False).cast(pa.string()).cast(pa.float64())
+        values[:, short] = decimals.to_numpy().reshape(len(values), -1)
+    drop = np.uint64(52 - KEPT)
+    bits = (values + 0.0).view(np.uint64)  # adding zero turns -0 into 0
+    bits = (bits + (np.uint64(1) << (drop - np.uint64(1)))) >> drop  # carries into the exponent, as rounding should
+    bits[missing] = _MISSING
+    return bits
+
+
+def label_bits(texts: Sequence[str]) -> Bits:  # (len(texts),)
+    """Texts as bits; a text that spells a number as that number, truth values as 0 and 1."""
+    truth = {"true": "1", "false": "0"}
+    texts = [truth.get(text.lower(), text) for text in texts]
+    out = np.empty(len(texts), dtype=np.uint64)
+    for i, text in enumerate(texts):
+        if number_style([text]) == "point":
+            out[i] = number_bits(np.array([[float(text)]]))[0, 0]
+        else:
+            out[i] = int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+    return out
+
+
+def _salted(cells: Bits) -> Bits:  # (n, p) -> (n,)
+    """The share of some columns in every row's hash."""
+    return mix(cells ^ mix(cells).sum(axis=0, dtype=np.uint64)).sum(axis=1, dtype=np.uint64)
+
+
+def _column_bits(column: pd.Series) -> Bits:  # (n,)
+    """A column of categories or text as bits."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        bits = label_bits([label(value) for value in column.cat.categories])
+        return np.append(bits, _MISSING)[column.cat.codes.to_numpy()]
+    codes, texts = pd.factorize(column)
+    bits = label_bits([str(text) for text in texts])
+    bits[np.asarray(texts) == ""] = _MISSING
+    return np.append(bits, _MISSING)[codes]

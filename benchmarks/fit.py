@@ -1,0 +1,453 @@
+"""How good is `autometa fit` on data that it has never seen, beside what else could be done in the same time?
+
+    python benchmarks/fit.py --setup            the environments of FLAML and AutoGluon, under .venvs/
+    python benchmarks/fit.py --time 30 60       runs what is not in the results yet; may be stopped and started at any time
+    python benchmarks/fit.py --quick            three small data sets at 10 s
+    python benchmarks/fit.py --report           tables from the results so far
+
+One *cell* is a method on a dataset under a budget: a process of its own, on the same 2 cores, with the same 75 % of the
+rows to learn from (split once with seed 0, stratified), the same metric (AutoML Benchmark: AUC, log loss, RMSE) and a hard
+limit of three budgets and a minute. The dataset's whole family is left out of the memory that AutoMeta starts from, and what
+it remembers goes to a store that is thrown away. All cells of one dataset are run before the next dataset begins, in an
+order that is drawn anew for each, so a stop at any moment leaves whole datasets to compare.
+
+The datasets are chosen by `choose`, a fixed rule with a fixed seed, never by result.
+
+Letters:  n rows · t datasets · b resamplings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import platform
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fit_methods import METHODS, METRICS, UNTIMED
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+RESULTS = REPOSITORY / "benchmarks" / "results" / "fit.jsonl"
+COMPARED = tuple(m for m in METHODS if m != "autogluon-best")  # by default: the preset needs more time than it gets here
+ENVIRONMENTS = {
+    ".venvs/flaml": ["flaml[automl]==2.7.0", "pyarrow"],
+    ".venvs/autogluon": ["autogluon.tabular[lightgbm,catboost,xgboost,fastai]==1.6.3", "pyarrow"],
+}
+RESAMPLINGS = 100  # b: of the test rows, the same for every method
+BANDS = ((500, 2_000), (2_000, 10_000), (10_000, 50_001))  # rows
+
+# the datasets --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One row of the catalogue."""
+
+    name: str
+    kind: str
+    family: str
+    rows: int
+
+
+def choose(catalog: Path, each: int = 8, seed: int = 0) -> list[Dataset]:
+    """`each` datasets of each kind: real ones, of families that are all different, small, middle and large in turn.
+
+    Among the real datasets of 500 to 50,000 rows whose rarest class has at least 20 rows, those in OpenML-CC18 or the AutoML
+    Benchmark come first, and otherwise the order is drawn with `seed`. The kinds take turns in the list.
+    """
+    with catalog.open(encoding="utf-8", newline="") as file:
+        rows = [r for r in csv.DictReader(file) if r["origin"] == "real" and 500 <= int(r["n_rows"]) <= 50_000]
+    rows = [r for r in rows if r["task"] == "regression" or float(r["minority_fraction"] or 0) * int(r["n_rows"]) >= 20]
+    rows.sort(key=lambda r: r["name"])
+    random.Random(seed).shuffle(rows)
+    rows.sort(key=lambda r: "1" not in (r["in_cc18"], r["in_amlb"]))  # stable
+    chosen: list[Dataset] = []
+    for turn in range(each):
+        for kind in METRICS:
+            used = {d.family for d in chosen}
+            low, high = BANDS[turn % len(BANDS)]
+            free = [r for r in rows if r["task"] == kind and r["family"] not in used]
+            first = next((r for r in free if low <= int(r["n_rows"]) < high), free[0])
+            chosen.append(Dataset(first["name"], kind, first["family"], int(first["n_rows"])))
+    return chosen
+
+
+def split(frame: pd.DataFrame, kind: str, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """75 % to learn from, 25 % to be judged by; classes as text, in both in their proportions."""
+    from sklearn.model_selection import train_test_split
+
+    if kind != "regression":
+        frame = frame.assign(target=frame["target"].astype(str))
+    train, test = train_test_split(
+        frame, test_size=0.25, random_state=seed, stratify=None if kind == "regression" else frame["target"]
+    )
+    return train.reset_index(drop=True), test.reset_index(drop=True)
+
+
+# one cell ------------------------------------------------------------------------------------------------------------
+
+
+def score(
+    kind: str,
+    y: NDArray[Any],  # (n,) labels as text, or numbers
+    classes: NDArray[np.str_],  # (c,)
+    prediction: NDArray[np.float64],  # (n, c) probabilities or (n,) values
+) -> float:
+    """AUC, negative log loss or negative RMSE: larger is better."""
+    from sklearn.metrics import roc_auc_score
+
+    if kind == "regression":
+        return float(-np.sqrt(np.mean((y - prediction) ** 2)))
+    if not np.isfinite(prediction).all():
+        raise ValueError("a probability is not finite")
+    columns = {label: i for i, label in enumerate(classes)}
+    labels = sorted(set(y) | set(classes))
+    if kind == "binary":
+        return float(roc_auc_score(y == labels[-1], prediction[:, columns[labels[-1]]]))
+    clipped = np.clip(prediction / prediction.sum(axis=1, keepdims=True), 1e-15, 1.0)
+    own = np.array([clipped[i, columns[label]] if label in columns else 1e-15 for i, label in enumerate(y)])
+    return float(np.mean(np.log(own)))
+
+
+def resampled(kind: str, y: NDArray[Any], classes: NDArray[np.str_], prediction: NDArray[np.float64]) -> list[float]:
+    """The score on `RESAMPLINGS` bootstrap samples of the test rows, the same samples for every method."""
+    rng, n, out = np.random.default_rng(0), len(y), []
+    while len(out) < RESAMPLINGS:
+        rows = rng.integers(0, n, n)
+        if kind != "binary" or len(set(y[rows])) == 2:
+            out.append(float(f"{score(kind, y[rows], classes, prediction[rows]):.6g}"))
+    return out
+
+
+def constant(kind: str, train: NDArray[Any], test: NDArray[Any]) -> float:
+    """The score of the best prediction that looks at no feature: the scale's zero."""
+    if kind == "regression":
+        return score(kind, test, np.array([]), np.full(len(test), train.mean()))
+    labels, counts = np.unique(train, return_counts=True)
+    return score(kind, test, labels, np.tile(counts / counts.sum(), (len(test), 1)))
+
+
+def run_cell(dataset: Dataset, method: str, budget: float, cores: int, data: Path, seed: int = 0) -> dict[str, Any]:
+    """Runs one cell to its end or its hard limit; never raises for the method's own faults."""
+    train, test = split(pd.read_parquet(data / "tabular" / f"{dataset.name}.parquet"), dataset.kind)
+    y = test.pop("target").to_numpy()
+    limit = 900.0 if method in UNTIMED else budget * 3 + 60
+    out: dict[str, Any] = {"dataset": dataset.name, "kind": dataset.kind, "family": dataset.family, "method": method}
+    out |= {"budget": budget, "cores": cores, "seed": seed, "metric": METRICS[dataset.kind], "rows": len(train) + len(test)}
+    out |= {"constant": constant(dataset.kind, train["target"].to_numpy(), y), "score": None, "error": None}
+    with tempfile.TemporaryDirectory(prefix="autometa-fit-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        train.to_parquet(folder / "train.parquet", index=False)
+        test.to_parquet(folder / "test.parquet", index=False)
+        (folder / "kind").write_text(dataset.kind, encoding="utf-8")
+        python = REPOSITORY / METHODS[method][1] / "bin" / "python"
+        if not python.exists() and METHODS[method][1] == ".venv":
+            python = Path(sys.executable)
+        program = [python, Path(__file__).with_name("fit_methods.py"), method, folder, budget, cores, seed, dataset.family]
+        out["error"], out["seconds"], out["peak_ram"] = _run([str(p) for p in program], folder, limit, cores)
+        if (folder / "facts.json").exists():
+            out |= json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+            answer = np.load(folder / "prediction.npz")
+            try:
+                out["score"] = score(dataset.kind, y, answer["classes"], answer["prediction"])
+                out["resampled"] = resampled(dataset.kind, y, answer["classes"], answer["prediction"])
+            except ValueError as error:
+                out |= {"score": None, "error": f"unusable prediction: {error}"}
+    return out
+
+
+def _run(program: list[str], folder: Path, limit: float, cores: int) -> tuple[str | None, float, int]:
+    """Error or None, seconds, and the peak resident memory of the process tree in bytes (looked at four times a second)."""
+    import psutil
+
+    threads = {name: str(cores) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    started, peak = time.monotonic(), 0
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            program, cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=os.environ | threads, start_new_session=True
+        )
+        tree = psutil.Process(process.pid)
+        known: dict[int, psutil.Process] = {process.pid: tree}
+        try:
+            while process.poll() is None and time.monotonic() - started < limit:
+                held = 0
+                try:
+                    known |= {p.pid: p for p in tree.children(recursive=True)}
+                except psutil.NoSuchProcess:
+                    break
+                for p in known.values():
+                    try:
+                        held += p.memory_info().rss
+                    except psutil.NoSuchProcess:
+                        continue
+                peak = max(peak, held)
+                time.sleep(0.25)
+            late = process.poll() is None and time.monotonic() - started >= limit
+        finally:
+            for p in known.values():  # the method may have left processes of its own behind
+                try:
+                    p.send_signal(signal.SIGKILL)
+                except psutil.NoSuchProcess:
+                    continue
+            process.wait()
+    seconds = round(time.monotonic() - started, 2)
+    if late:
+        return f"killed at the hard limit of {limit:.0f} s", seconds, peak
+    if not (folder / "facts.json").exists():
+        lines = (folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return f"exit code {process.returncode}: {lines[-1] if lines else 'no output'}", seconds, peak
+    return None, seconds, peak
+
+
+# all cells -----------------------------------------------------------------------------------------------------------
+
+
+def cells(datasets: Sequence[Dataset], methods: Sequence[str], budgets: Sequence[float]) -> Iterator[tuple[Dataset, str, float]]:
+    """Dataset by dataset; within one, budgets and methods in an order of its own. What no budget changes has budget 0."""
+    for dataset in datasets:
+        own = [(m, b) for m in methods for b in ((0.0,) if m in UNTIMED else budgets)]
+        random.Random(dataset.name).shuffle(own)
+        yield from ((dataset, method, budget) for method, budget in own)
+
+
+def key(record: dict[str, Any]) -> tuple[Any, ...]:
+    """What identifies a cell."""
+    return tuple(record[k] for k in ("dataset", "method", "budget", "cores", "seed"))
+
+
+def read(results: Path) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """The results so far; of a repeated cell, the last. A line that was cut off by a kill is left out."""
+    out = {}
+    for line in results.read_text(encoding="utf-8").splitlines() if results.exists() else []:
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        out[key(record)] = record
+    return out
+
+
+def machine() -> dict[str, Any]:
+    """Where the cell ran."""
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
+    return {"processor": model, "cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+
+
+def revision() -> str:
+    """The commit, with a plus where the checkout differs from it."""
+    git = ["git", "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*"]
+    return subprocess.run(git, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def run(arguments: argparse.Namespace, datasets: Sequence[Dataset]) -> None:
+    """Runs every cell that has no result yet and appends its result."""
+    done = read(arguments.results)
+    repeat = set(arguments.repeat)
+    arguments.results.parent.mkdir(parents=True, exist_ok=True)
+    todo = [
+        (d, m, b)
+        for d, m, b in cells(datasets, arguments.methods, arguments.time)
+        if (old := done.get((d.name, m, b, arguments.cores, 0))) is None or m in repeat or (arguments.retry and old["error"])
+    ]
+    where = machine()
+    for i, (dataset, method, budget) in enumerate(todo, start=1):
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+        record = run_cell(dataset, method, budget, arguments.cores, arguments.data)
+        record |= {"machine": where, "load": load, "revision": revision(), "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        with arguments.results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        said = f"{record['score']:.5g}" if record["score"] is not None else record["error"]
+        print(f"[{i}/{len(todo)}] {dataset.name} {method} {budget:g} s: {said} ({record['seconds']:.0f} s)", flush=True)
+
+
+# the report ----------------------------------------------------------------------------------------------------------
+
+
+def ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, methods) -> (t, methods)
+    """Rank 1 for the best of a row; equals share their mean rank, and failures (NaN) the last ones."""
+    from scipy.stats import rankdata
+
+    return rankdata(-np.nan_to_num(scores, nan=-np.inf), axis=1, method="average")
+
+
+def report(records: Sequence[dict[str, Any]], budget: float, methods: Sequence[str], cores: int) -> str:
+    """The tables of one budget, in Markdown, over the datasets that every method has been tried on."""
+    from scipy.stats import wilcoxon
+
+    table: dict[str, dict[str, dict[str, Any]]] = {}
+    for r in records:
+        if r["cores"] == cores and r["method"] in {"autometa", *methods} and r["budget"] in (budget, 0.0):
+            table.setdefault(r["dataset"], {})[r["method"]] = r
+    names = [name for name, row in table.items() if {"autometa", *methods} == set(row)]
+    lines = [f"## {budget:g} s, {cores} cores, {len(names)} datasets", ""]
+    if not names:
+        return "\n".join([*lines, "No dataset has been tried with every method yet.", ""])
+    kinds = Counter(table[name]["autometa"]["kind"] for name in names)
+    lines += [", ".join(f"{n} {kind}" for kind, n in kinds.items()) + ". Larger is better; the best of a row is bold.", ""]
+
+    methods = ["autometa", *(m for m in methods if m != "autometa")]
+    scores = np.array([[_number(table[name][m]["score"]) for m in methods] for name in names])  # (t, methods)
+    zero = np.array([table[name]["autometa"]["constant"] for name in names])
+    # 0 is what a constant prediction scores, 1 the best of all methods: a scale that exists wherever there is anything to learn.
+    top = np.nanmax(scores, axis=1)
+    unit = np.maximum(top - zero, 1e-12)
+    scaled = (scores - zero[:, None]) / unit[:, None]
+    rank = ranks(scores)
+
+    lines += ["| dataset | rows | metric | " + " | ".join(methods) + " |", "|---|---|---|" + "---|" * len(methods)]
+    for i, name in enumerate(names):
+        row = [f"**{s:.4f}**" if s == top[i] else ("failed" if np.isnan(s) else f"{s:.4f}") for s in scores[i]]
+        own = table[name]["autometa"]
+        lines.append(f"| {name} | {own['rows']} | {own['metric'].removeprefix('neg_')} | " + " | ".join(row) + " |")
+
+    rng = np.random.default_rng(0)
+    draws = rank[rng.integers(0, len(names), (2000, len(names)))].mean(axis=1)  # (2000, methods)
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    lines += ["", "| method | average rank | 95 % interval | mean scaled score | failed | fit seconds, median | largest | peak RAM, MB, median |"]
+    lines += ["|---|---|---|---|---|---|---|---|"]
+    for j in np.argsort(rank.mean(axis=0)):
+        rows = [table[name][methods[j]] for name in names]
+        took = np.array([r.get("fit_seconds", np.nan) for r in rows], dtype=float)
+        lines.append(
+            f"| {methods[j]} | {rank[:, j].mean():.2f} | {low[j]:.2f} to {high[j]:.2f} | {np.nan_to_num(scaled[:, j]).mean():.4f} "
+            f"| {int(np.isnan(scores[:, j]).sum())} | {np.nanmedian(took):.1f} | {np.nanmax(took):.1f} "
+            f"| {np.median([r['peak_ram'] for r in rows]) / 1e6:.0f} |"
+        )
+
+    mine = methods.index("autometa")
+    others = [j for j in range(len(methods)) if j != mine]
+    gap = np.nan_to_num(scaled[:, [mine]]) - np.nan_to_num(scaled)  # (t, methods)
+    p = [wilcoxon(gap[:, j]).pvalue if np.abs(gap[:, j]).sum() > 0 and len(names) > 5 else 1.0 for j in others]
+    lines += [
+        "",
+        "AutoMeta against each. A difference is in the scale 0 = constant prediction, 1 = best of all; *beyond noise* counts",
+        "those beyond two standard errors of the paired bootstrap over the test rows.",
+        "",
+        "| against | wins / ties / losses | beyond noise | mean difference | worst loss | on | Wilcoxon p (Holm) |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for j, adjusted in zip(others, holm(p), strict=True):
+        sure = [_beyond_noise(table[name]["autometa"], table[name][methods[j]]) for name in names]
+        plain = np.where(np.abs(gap[:, j]) < 1e-4, 0, np.sign(gap[:, j]))
+        worst = int(np.argmin(gap[:, j]))
+        lines.append(
+            f"| {methods[j]} | {_wins(plain)} | {_wins(np.array(sure))} | {gap[:, j].mean():+.4f} | {min(gap[worst, j], 0):.4f} "
+            f"| {names[worst] if gap[worst, j] < 0 else ''} | {adjusted:.3g} |"
+        )
+    failures = [(name, m, table[name][m]["error"]) for name in names for m in methods if table[name][m]["error"]]
+    lines += ["", *(f"- {name}, {m}: {error}" for name, m, error in failures)] if failures else []
+    versions = {k: v for name in names for m in methods for k, v in table[name][m].get("versions", {}).items()}
+    one = table[names[0]]["autometa"]
+    lines += ["", f"{one['machine']['processor']}, {one['machine']['cpus']} CPUs, Python {one['machine']['python']}; revision {one['revision']}; "]
+    lines[-1] += ", ".join(f"{k} {versions[k]}" for k in ("autogluon.tabular", "flaml", "lightgbm", "optuna", "scikit-learn") if k in versions)
+    return "\n".join([*lines, ""])
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment.
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03])
+        [0.03, 0.06, 0.06]
+    """
+    out, largest = [0.0] * len(p), 0.0
+    for place, i in enumerate(np.argsort(p)):
+        largest = max(largest, min(1.0, (len(p) - place) * p[i]))
+        out[i] = round(largest, 12)
+    return out
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _beyond_noise(mine: dict[str, Any], other: dict[str, Any]) -> int:
+    if mine["score"] is None or other["score"] is None:
+        return (mine["score"] is not None) - (other["score"] is not None)
+    noise = np.std(np.subtract(mine["resampled"], other["resampled"]))
+    difference = mine["score"] - other["score"]
+    return int(np.sign(difference)) if abs(difference) > 2 * noise else 0
+
+
+def _wins(signs: NDArray[Any]) -> str:
+    return f"{int((signs > 0).sum())} / {int((signs == 0).sum())} / {int((signs < 0).sum())}"
+
+
+# the program ---------------------------------------------------------------------------------------------------------
+
+
+def setup() -> None:
+    """Creates the environments of the other systems where they are missing, torch first so that its CPU build is taken."""
+    for name, packages in ENVIRONMENTS.items():
+        folder = REPOSITORY / name
+        wanted = hashlib.sha256(" ".join(packages).encode()).hexdigest()
+        if (folder / "installed").exists() and (folder / "installed").read_text(encoding="utf-8") == wanted:
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run(["python3", "-m", "venv", folder], check=True)
+        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
+        if subprocess.run([*pip, "torch==2.13.0+cpu"], check=False, stderr=subprocess.DEVNULL).returncode != 0:
+            subprocess.run([*pip, "torch==2.13.0"], check=True)
+        subprocess.run([*pip, *packages], check=True)
+        (folder / "installed").write_text(wanted, encoding="utf-8")
+
+
+def main() -> None:
+    """Parses, then sets up, runs or reports."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--setup", action="store_true", help="create the environments of the other systems")
+    parser.add_argument("--report", action="store_true", help="print the tables and write them beside the results")
+    parser.add_argument("--list", action="store_true", help="print the chosen datasets")
+    parser.add_argument("--quick", action="store_true", help="three small datasets at 10 s, to results of their own")
+    parser.add_argument("--time", type=float, nargs="+", default=[30.0, 60.0], help="budgets in seconds")
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(COMPARED))
+    parser.add_argument("--datasets", nargs="+", default=None, help="only these of the chosen")
+    parser.add_argument("--each", type=int, default=8, help="datasets of each kind")
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--retry", action="store_true", help="run cells again that ended in an error")
+    parser.add_argument("--repeat", nargs="+", choices=list(METHODS), default=[], help="run all cells of these methods again")
+    arguments = parser.parse_args()
+    if arguments.setup:
+        setup()
+        return
+    datasets = choose(arguments.data / "catalog.csv", arguments.each)
+    if arguments.quick:
+        arguments.time, arguments.results = [10.0], arguments.results.with_stem("fit-quick")
+        datasets = [min((d for d in datasets if d.kind == kind), key=lambda d: d.rows) for kind in METRICS]
+    if arguments.datasets:
+        datasets = [d for d in datasets if d.name in arguments.datasets]
+    if arguments.list:
+        for d in datasets:
+            print(f"{d.kind:12} {d.rows:6} {d.name} ({d.family})")
+        return
+    if not arguments.report:
+        run(arguments, datasets)
+    text = "\n".join(report(list(read(arguments.results).values()), b, arguments.methods, arguments.cores) for b in arguments.time)
+    print(text)
+    arguments.results.with_suffix(".md").write_text(f"# {Path(__file__).name}\n\n{text}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""What every test starts from: nothing of the user's is read or written, and no thread pool fights for the cores."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything numerical is imported
+
+# The machine that runs the tests may be busy, so no example has a deadline; the same examples are tried every time.
+settings.register_profile("autometa", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("autometa")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_store_of_the_user(tmp_path_factory: pytest.TempPathFactory):
+    """The user's data directory is an empty folder: a finished search is remembered there and nowhere else."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("user_data")
+        patch.setenv("XDG_DATA_HOME", str(folder))
+        patch.setattr("platformdirs.user_data_dir", lambda *_, **__: str(folder))
+        yield folder

@@ -1,0 +1,369 @@
+"""The search: what it promises whatever the table, and what happens when somebody pulls the plug."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+
+from autometa.errors import InputError, NoModelError, RunError
+from autometa.search import Run, Settings, load_model, open_run, resume, search
+from autometa.search.ensemble import greedy_ensemble
+from autometa.task import make_task
+
+QUICK = ("linear", "naive_bayes", "knn")
+
+
+@pytest.fixture
+def wine():
+    X, y = load_wine(return_X_y=True, as_frame=True)
+    return make_task(X, y=np.array(["red", "white", "rosé"])[y], name="wine")
+
+
+@pytest.fixture
+def cancer():
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    return make_task(X, y=y, name="cancer")
+
+
+def quick(tmp_path: Path, **changes) -> Settings:
+    return Settings(**({"trials": 6, "families": QUICK, "store": str(tmp_path / "store.db")} | changes))
+
+
+class Recorder:
+    """Progress that remembers."""
+
+    def __init__(self) -> None:
+        self.stages, self.finished, self.notes = [], [], []
+
+    def stage(self, name, detail=""):
+        self.stages.append(name)
+
+    def started(self, task, settings, recommendations):
+        pass
+
+    def trial_started(self, number, config, origin, reason):
+        pass
+
+    def trial_finished(self, trial, incumbent, elapsed):
+        self.finished.append(trial.number)
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+class TestEverySearch:
+    def test_a_trial_budget_is_spent_exactly_and_every_trial_is_in_the_journal(self, wine, tmp_path):
+        recorder = Recorder()
+        result = search(wine, quick(tmp_path), tmp_path / "run", progress=recorder)
+        assert len(result.trials) == 6 == len(recorder.finished)
+        assert [t.number for t in Run.open(tmp_path / "run").trials(Run.open(tmp_path / "run").study())] == list(range(6))
+        assert recorder.stages == ["describing", "searching", "ensembling", "refitting", "remembering"]
+
+    def test_the_model_answers_in_the_targets_own_labels(self, wine, tmp_path):
+        result = search(wine, quick(tmp_path, trials=3), tmp_path / "run")
+        X = load_wine(as_frame=True).data
+        model = load_model(tmp_path / "run")
+        assert set(model.predict(X)) <= {"red", "white", "rosé"}
+        probability = model.predict_proba(X)
+        assert probability.shape == (178, 3)
+        np.testing.assert_allclose(probability.sum(axis=1), 1)
+        assert (model.predict(X) == np.array(["red", "white", "rosé"])[load_wine().target]).mean() > 0.9
+        assert result.score > -0.5
+
+    def test_regression_predicts_numbers_and_refuses_probabilities(self, tmp_path):
+        X, y = load_diabetes(return_X_y=True, as_frame=True)
+        task = make_task(X, y=y, name="diabetes")
+        search(task, quick(tmp_path, trials=2, families=("linear",)), tmp_path / "run")
+        model = load_model(tmp_path / "run")
+        assert np.corrcoef(model.predict(X), y)[0, 1] > 0.6
+        with pytest.raises(InputError, match="no probabilities"):
+            model.predict_proba(X)
+
+    def test_the_same_seed_tries_the_same_configurations_and_ends_in_the_same_model(self, cancer, tmp_path):
+        results = [search(cancer, quick(tmp_path, trials=14, remember=False), tmp_path / f"run{k}") for k in range(2)]
+        first, second = ([t.evaluation.config for t in r.trials] for r in results)
+        assert first == second
+        assert results[0].members == results[1].members
+        X = load_breast_cancer(as_frame=True).data
+        answers = [load_model(tmp_path / f"run{k}").predict_proba(X) for k in range(2)]
+        np.testing.assert_array_equal(*answers)
+
+    def test_another_seed_tries_others(self, wine, tmp_path):
+        settings = [quick(tmp_path, trials=14, seed=s, cold=True, remember=False) for s in (0, 1)]
+        tried = [[t.evaluation.config for t in search(wine, s, tmp_path / f"run{s.seed}").trials] for s in settings]
+        assert tried[0] != tried[1]
+
+    def test_jobs_run_at_once_and_spend_the_same_budget(self, wine, tmp_path):
+        result = search(wine, quick(tmp_path, trials=8, jobs=2), tmp_path / "run")
+        assert sorted(t.number for t in result.trials) == list(range(8))
+        spans = [(t.started, t.finished) for t in result.trials]
+        assert any(a[0] < b[0] < a[1] for a in spans for b in spans if a != b)
+
+    def test_the_ensemble_is_never_worse_out_of_fold_than_its_best_member(self, cancer, tmp_path):
+        from autometa.evaluation import score
+
+        result = search(cancer, quick(tmp_path, trials=8), tmp_path / "run")
+        run = Run.open(tmp_path / "run")
+        singles = [score("roc_auc", cancer.y, run.oof(t.number), 2) for t in result.trials if t.evaluation.state == "complete"]
+        assert score("roc_auc", cancer.y, result.oof, 2) >= max(singles) - 1e-12
+
+    def test_a_finished_run_reads_back_the_same(self, wine, tmp_path):
+        result = search(wine, quick(tmp_path), tmp_path / "run")
+        again = open_run(tmp_path / "run")
+        assert again.summary() == result.summary()
+        np.testing.assert_array_equal(again.oof, result.oof)
+        assert again.recommendations == result.recommendations
+
+    def test_the_finished_task_is_remembered_once_and_helps_the_next(self, wine, tmp_path):
+        from autometa.store import MetaStore
+
+        search(wine, quick(tmp_path), tmp_path / "one")
+        store = MetaStore(tmp_path / "store.db")
+        assert [r.fingerprint for r in store.tasks()] == [wine.fingerprint]
+        assert len(store.evaluations(wine.fingerprint)) == 6
+        second = search(wine, quick(tmp_path), tmp_path / "two")
+        assert any("wine" in r.reason or any("wine" in str(e) for e in r.evidence) for r in second.recommendations)
+
+    def test_nothing_is_remembered_when_asked_not_to(self, wine, tmp_path):
+        search(wine, quick(tmp_path, remember=False, trials=2), tmp_path / "run")
+        assert not (tmp_path / "store.db").exists()
+
+    def test_a_cold_search_recommends_nothing(self, wine, tmp_path):
+        result = search(wine, quick(tmp_path, cold=True, trials=3), tmp_path / "run")
+        assert result.recommendations == ()
+        assert result.summary()["warm_trials"] == 0
+
+    def test_summary_is_json_with_the_promised_fields(self, wine, tmp_path):
+        summary = search(wine, quick(tmp_path, trials=2), tmp_path / "run").summary()
+        assert json.loads(json.dumps(summary)) == summary
+        promised = "run task target rows columns metric score score_std trials failed warm_trials seconds best ensemble"
+        assert set(promised.split()) <= set(summary)
+        assert {"family", "params"} <= set(summary["best"])
+
+    def test_time_order_and_groups_reach_the_folds(self, tmp_path):
+        rng = np.random.default_rng(0)
+        frame = pd.DataFrame({"a": rng.normal(size=200), "b": rng.normal(size=200), "when": np.arange(200)})
+        frame["y"] = (frame.a + rng.normal(size=200) > 0).map({True: "p", False: "q"})
+        task = make_task(frame, target="y", time_order="when")
+        result = search(task, quick(tmp_path, trials=2), tmp_path / "run")
+        unseen = np.isnan(result.oof).any(axis=1)
+        assert unseen[:20].all()
+        assert not unseen[-20:].any()
+
+
+class TestBudget:
+    def test_a_time_budget_holds(self, cancer, tmp_path):
+        began = time.monotonic()
+        result = search(cancer, quick(tmp_path, trials=None, seconds=8.0), tmp_path / "run")
+        assert time.monotonic() - began < 8.0 + 2.0
+        assert len(result.trials) > 3
+
+    def test_no_time_for_any_trial_is_an_error_that_says_so(self, cancer, tmp_path):
+        with pytest.raises(NoModelError, match="more time"):
+            search(cancer, quick(tmp_path, trials=None, seconds=0.01), tmp_path / "run")
+
+    def test_impossible_settings_are_all_named(self):
+        with pytest.raises(InputError) as caught:
+            Settings(seconds=-1, trials=0, jobs=0, device="abacus")
+        assert len(caught.value.problems) == 4
+
+
+class TestBadFolders:
+    def test_a_folder_that_is_not_a_run_is_left_alone(self, wine, tmp_path):
+        (tmp_path / "taken").mkdir()
+        (tmp_path / "taken" / "thesis.txt").write_text("years of work")
+        with pytest.raises(InputError, match="not a run"):
+            search(wine, quick(tmp_path), tmp_path / "taken")
+        assert [f.name for f in (tmp_path / "taken").iterdir()] == ["thesis.txt"]
+        with pytest.raises(RunError, match="not a run"):
+            resume(tmp_path / "taken")
+
+    def test_a_run_is_never_overwritten(self, wine, tmp_path):
+        search(wine, quick(tmp_path, trials=2), tmp_path / "run")
+        with pytest.raises(InputError, match="resume"):
+            search(wine, quick(tmp_path, trials=2), tmp_path / "run")
+
+    def test_a_model_of_somebody_else_is_refused_until_trusted(self, wine, tmp_path):
+        search(wine, quick(tmp_path, trials=2), tmp_path / "run")
+        model = tmp_path / "run" / "model.pkl"
+        marker = tmp_path / "ran"
+
+        class Trap:
+            def __reduce__(self):
+                return (Path.touch, (marker,))
+
+        model.write_bytes(pickle.dumps(Trap()))
+        with pytest.raises(RunError, match="--trust"):
+            load_model(tmp_path / "run")
+        assert not marker.exists()
+        with pytest.raises(RunError, match="no AutoMeta model"):
+            load_model(tmp_path / "run", trusted=True)
+
+    def test_a_damaged_head_is_named_and_left_alone(self, wine, tmp_path):
+        search(wine, quick(tmp_path, trials=2), tmp_path / "run")
+        head = tmp_path / "run" / "run.json"
+        head.write_text("{")
+        with pytest.raises(RunError, match=r"run\.json is damaged"):
+            open_run(tmp_path / "run")
+        assert head.read_text() == "{"
+
+    def test_a_run_of_a_newer_program_is_refused(self, wine, tmp_path):
+        search(wine, quick(tmp_path, trials=2), tmp_path / "run")
+        head = tmp_path / "run" / "run.json"
+        head.write_text(head.read_text().replace('"format": 1', '"format": 99'))
+        with pytest.raises(RunError, match="newer"):
+            open_run(tmp_path / "run")
+
+
+class TestInterruption:
+    def test_a_torn_line_is_dropped_and_the_rest_kept(self, wine, tmp_path):
+        search(wine, quick(tmp_path), tmp_path / "run")
+        journal = tmp_path / "run" / "journal.log"
+        (tmp_path / "run" / "result.json").unlink()
+        with journal.open("ab") as file:
+            file.write(b'{"op_code": 9, "trial_id"')
+        result = resume(tmp_path / "run", trials=2)
+        assert len(result.trials) == 8
+
+    def test_damage_in_the_middle_is_named_and_left_alone(self, wine, tmp_path):
+        search(wine, quick(tmp_path), tmp_path / "run")
+        journal = tmp_path / "run" / "journal.log"
+        lines = journal.read_bytes().splitlines(keepends=True)
+        lines[5] = b"garbage\n"
+        journal.write_bytes(b"".join(lines))
+        with pytest.raises(RunError, match=r"journal\.log is damaged"):
+            resume(tmp_path / "run")
+        assert journal.read_bytes() == b"".join(lines)
+
+    def test_two_processes_do_not_work_on_one_run(self, wine, tmp_path):
+        search(wine, quick(tmp_path, trials=2), tmp_path / "run")
+        with Run.open(tmp_path / "run").locked():
+            script = f"from autometa.search import resume; from pathlib import Path; resume(Path({str(tmp_path / 'run')!r}))"
+            done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+        assert "in use by another process" in done.stderr
+
+    def test_ctrl_c_ends_with_the_best_so_far(self, tmp_path):
+        process = start(tmp_path, trials=10_000)
+        wait_for_trials(process, 3)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+        assert "interrupted True" in out
+        assert load_model(tmp_path / "run").members
+
+    @pytest.mark.slow
+    def test_killed_at_random_points_twenty_times_no_finished_trial_is_lost(self, tmp_path):
+        draw = random.Random(0)
+        reported: set[int] = set()
+        kills = 0
+        while kills < 20:
+            process = start(tmp_path, trials=10_000)
+            reported |= wait_for_trials(process, 1)
+            time.sleep(draw.uniform(0, 0.8))
+            children = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(signal.SIGKILL)
+            out, _ = process.communicate(timeout=30)
+            kills += 1
+            reported |= {int(line.split()[1]) for line in out.splitlines() if line.startswith("finished")}
+            _, alive = psutil.wait_procs(children, timeout=3)
+            assert not alive, "a child outlived its parent"
+            run = Run.open(tmp_path / "run")
+            with run.locked():
+                rows = run.trials(run.study(repair=True))
+            assert reported <= {row.number for row in rows}
+        assert len(reported) >= 20
+        head = json.loads((tmp_path / "run" / "run.json").read_text())
+        assert head["settings"]["trials"] == 10_000
+        process = start(tmp_path, trials=10_000)  # and once more, to the end
+        wait_for_trials(process, 1)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+        assert "interrupted True" in out
+        assert reported <= {row.number for row in open_run(tmp_path / "run").trials}
+
+
+SCRIPT = textwrap.dedent("""
+    import sys
+    from pathlib import Path
+    from sklearn.datasets import load_wine
+    from autometa.search import Settings, Silent, resume, search
+    from autometa.task import make_task
+
+    class Loud(Silent):
+        def trial_finished(self, trial, incumbent, elapsed):
+            print("finished", trial.number, flush=True)
+
+    folder, trials = Path(sys.argv[1]), int(sys.argv[2])
+    if (folder / "run" / "run.json").exists():
+        result = resume(folder / "run", progress=Loud())
+    else:
+        X, y = load_wine(return_X_y=True, as_frame=True)
+        settings = Settings(trials=trials, families=("naive_bayes", "knn"), store=str(folder / "store.db"))
+        result = search(make_task(X, y=y, name="wine"), settings, folder / "run", progress=Loud())
+    print("interrupted", result.interrupted, flush=True)
+""")
+
+
+def start(folder: Path, trials: int) -> subprocess.Popen[str]:
+    """A search in a process of its own, which reports each finished trial in a line."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-c", SCRIPT, str(folder), str(trials)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+
+
+def wait_for_trials(process: subprocess.Popen[str], count: int) -> set[int]:
+    """Reads until that many trials were reported."""
+    seen: set[int] = set()
+    assert process.stdout is not None
+    while len(seen) < count:
+        line = process.stdout.readline()
+        assert line, "the search ended by itself"
+        if line.startswith("finished"):
+            seen.add(int(line.split()[1]))
+    return seen
+
+
+class TestGreedyEnsemble:
+    def test_one_candidate_takes_all(self):
+        assert greedy_ensemble([np.zeros(3)], lambda p: 0.0).tolist() == [1.0]
+
+    def test_the_first_is_kept_alone_when_nothing_improves_on_it(self):
+        y = np.array([0.0, 1.0, 2.0])
+        weights = greedy_ensemble([y, y + 5], lambda p: -float(((p - y) ** 2).mean()))
+        assert weights.tolist() == [1.0, 0.0]
+
+    def test_errors_that_cancel_are_found(self):
+        y = np.arange(20.0)
+        weights = greedy_ensemble([y + 1, y - 1], lambda p: -float(((p - y) ** 2).mean()))
+        np.testing.assert_allclose(weights, [0.5, 0.5])
+
+    def test_weights_equal_those_of_the_naive_loop(self):
+        rng = np.random.default_rng(0)
+        y = rng.normal(size=50)
+        candidates = [y + rng.normal(size=50) for _ in range(6)]
+        candidates.sort(key=lambda p: ((p - y) ** 2).mean())
+
+        def judge(p):
+            return -float(((p - y) ** 2).mean())
+
+        bag, best, kept = [0], judge(candidates[0]), [0]
+        for _ in range(40):
+            pick = max(range(6), key=lambda k: judge(np.mean([candidates[i] for i in [*bag, k]], axis=0)))
+            bag.append(pick)
+            if judge(np.mean([candidates[i] for i in bag], axis=0)) > best:
+                best, kept = judge(np.mean([candidates[i] for i in bag], axis=0)), list(bag)
+        naive = np.bincount(kept, minlength=6) / len(kept)
+        np.testing.assert_allclose(greedy_ensemble(candidates, judge), naive)
