@@ -26,7 +26,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from autometa.errors import InputError, Problem, RunError
-from autometa.evaluation import resolve_metric
+from autometa.evaluation import resolve_metric, shared_isolation
 from autometa.search import (
     Model,
     Progress,
@@ -39,7 +39,6 @@ from autometa.search import (
     leaderboard,
     load_model,
     search,
-    shared_isolation,
 )
 from autometa.search.seal import check_seal, seal, write_bytes
 from autometa.task import make_task, read_task

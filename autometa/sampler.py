@@ -8,8 +8,8 @@ study may be resumed, shared by workers, and mixed with enqueued trials; nothing
     autometa:reason   a sentence for people
     autometa:config   the configuration that the trial was given
 
-Law: a configuration that any trial of the study has, whatever became of it, is not given again; without a past the study
-is exactly the cold sampler's own. To use another recommender, pass it, or its name in `recommend.RECOMMENDERS`.
+Law: a configuration that any trial of the study has, whatever became of it, is not given again; without a past the
+study is exactly the cold sampler's own. To use another recommender, pass it, or its name in `recommend.RECOMMENDERS`.
 
 Letters:  m configurations.
 """
@@ -34,7 +34,6 @@ from autometa.errors import InputError, Problem, did_you_mean
 from autometa.recommend import RECOMMENDERS, Recommendation, Recommender
 from autometa.recommend.memory import standing
 from autometa.space import FAMILY, Condition, Config, Parameter, SearchSpace, config_key
-
 from autometa.store import Exclusion, PastTasks
 
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ class WarmStartSampler(BaseSampler):
         self._started = time.monotonic()
 
     def reseed_rng(self) -> None:
-        """Reseeds the cold sampler; recommendations have no randomness, workers are told apart by the study's trials."""
+        """Reseeds the cold sampler; recommendations have no randomness, the study's trials tell workers apart."""
         self._cold.reseed_rng()
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
@@ -170,8 +169,8 @@ class WarmStartSampler(BaseSampler):
             self._assign(study, trial)
         if CONFIG not in trial.user_attrs:
             return self._cold.infer_relative_search_space(study, trial)
-        # Recommended values are handed out by `sample_independent`, which knows the distribution that the objective really
-        # asks for; a relative space of another kind than the objective's would be an error, one out of range be ignored.
+        # Recommended values are handed out by `sample_independent`, which is told what distribution the objective asks
+        # for. A relative space of another kind would be an error there, a value out of range silently be replaced.
         return {}
 
     def sample_relative(
@@ -199,14 +198,12 @@ class WarmStartSampler(BaseSampler):
                 return value
         return self._cold.sample_independent(study, trial, param_name, param_distribution)
 
-    def after_trial(
-        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Tells the cold sampler."""
         self._cold.after_trial(study, trial, state, values)
 
     def recommend(self, study: Study, m: int = 1) -> list[Recommendation]:
-        """What would be tried next in `study`, for `enqueue_trial` or to look at; [] when it is the cold sampler's turn."""
+        """What would be tried next, for `enqueue_trial` or to look at; empty when it is the cold sampler's turn."""
         return self._recommend(study, study.get_trials(deepcopy=False), m)
 
     def _assign(self, study: Study, trial: FrozenTrial) -> None:
@@ -243,8 +240,9 @@ class WarmStartSampler(BaseSampler):
 def spanned(past: PastTasks) -> SearchSpace:
     """The smallest space that holds the past configurations: somebody's own, recovered from what was tried in it.
 
-    Numbers span their range (logarithmic when positive and wider than a factor of 100), anything else is a category. In a
-    CASH space the parameters of a family are active with it. The default is the configuration with the best mean standing.
+    Numbers span their range (logarithmic when positive and wider than a factor of 100), anything else is a category. In
+    a CASH space the parameters of a family are active with it. The default is the configuration with the best mean
+    standing.
 
     Raises:
         InputError: If a parameter is there in some configurations only and no family says when.
@@ -262,11 +260,15 @@ def spanned(past: PastTasks) -> SearchSpace:
         owner = name.split(".")[0] if "." in name and name.split(".")[0] in families else None
         expected = len(configs) if owner is None else families.count(owner)
         if len(values[name]) < expected:
-            problems.append(Problem(name, f"only {len(values[name])} of {expected} past configurations have it", "Pass space=."))
+            problems.append(
+                Problem(name, f"only {len(values[name])} of {expected} past configurations have it", "Pass space=.")
+            )
         distribution = _spanned(values[name])
         default = best[name] if name in best else values[name][0]
         default = float(default) if isinstance(distribution, FloatDistribution) else default
-        parameters.append(Parameter(name, distribution, default, None if owner is None else Condition(FAMILY, (owner,))))
+        parameters.append(
+            Parameter(name, distribution, default, None if owner is None else Condition(FAMILY, (owner,)))
+        )
     if problems:
         raise InputError(problems)
     return SearchSpace(parameters)

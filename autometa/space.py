@@ -101,14 +101,14 @@ class SearchSpace:
     """
 
     def __init__(self, parameters: Sequence[Parameter]) -> None:
-        """Refuses (ValueError) duplicate names, a parent that comes after its child, and a default outside its range."""
+        """Refuses (ValueError) duplicate names, a parent after its child, and a default outside its range."""
         self.parameters = tuple(parameters)
         seen: dict[str, Parameter] = {}
         for parameter in self.parameters:
             if parameter.name in seen:
                 raise ValueError(f"parameter {parameter.name!r} occurs twice")
             if parameter.when is not None and parameter.when.name not in seen:
-                raise ValueError(f"{parameter.name!r} depends on {parameter.when.name!r}, which does not come before it")
+                raise ValueError(f"{parameter.name!r} depends on {parameter.when.name!r}, which must come before it")
             if not _within(parameter.distribution, parameter.default):
                 raise ValueError(f"the default of {parameter.name!r}, {parameter.default!r}, is outside its range")
             seen[parameter.name] = parameter
@@ -130,7 +130,8 @@ class SearchSpace:
         joined = [Parameter(FAMILY, CategoricalDistribution(names), names[0])]
         for family, space in spaces.items():
             for p in space:
-                when = Condition(FAMILY, (family,)) if p.when is None else Condition(f"{family}.{p.when.name}", p.when.values)
+                inner = p.when and Condition(f"{family}.{p.when.name}", p.when.values)
+                when = inner or Condition(FAMILY, (family,))
                 joined.append(Parameter(f"{family}.{p.name}", p.distribution, p.default, when))
         return cls(joined)
 
@@ -184,7 +185,7 @@ class SearchSpace:
         return self._walk(lambda p: p.default)
 
     def complete(self, partial: Mapping[str, Any]) -> Config:
-        """`partial` with the default for every active parameter that it lacks; inactive and unknown names are dropped."""
+        """`partial` with defaults for the active parameters it lacks; inactive and unknown names are dropped."""
         return self._walk(lambda p: partial.get(p.name, p.default))
 
     def defaults(self) -> list[Config]:
@@ -274,11 +275,13 @@ class SearchSpace:
         per_family = -(-m // len(choices.choices))
         columns = []
         for k, family in enumerate(choices.choices):
-            own = SearchSpace([
-                Parameter(p.name, p.distribution, p.default, None if p.when is None or p.when.name == FAMILY else p.when)
-                for p in self.parameters
-                if p.name.startswith(f"{family}.")
-            ])
+            own = SearchSpace(
+                [
+                    Parameter(p.name, p.distribution, p.default, p.when if p.when and p.when.name != FAMILY else None)
+                    for p in self.parameters
+                    if p.name.startswith(f"{family}.")
+                ]
+            )
             columns.append([{FAMILY: family, **config} for config in own.fill(per_family, seed + k)])
         return [config for row in zip(*columns, strict=True) for config in row][:m]
 
@@ -294,28 +297,32 @@ class SearchSpace:
 
     def to_json(self) -> str:
         """A JSON text that `from_json` reads back equal."""
-        return json.dumps([
-            {
-                "name": p.name,
-                "distribution": json.loads(distribution_to_json(p.distribution)),
-                "default": p.default,
-                "when": None if p.when is None else {"name": p.when.name, "values": list(p.when.values)},
-            }
-            for p in self.parameters
-        ])
+        return json.dumps(
+            [
+                {
+                    "name": p.name,
+                    "distribution": json.loads(distribution_to_json(p.distribution)),
+                    "default": p.default,
+                    "when": None if p.when is None else {"name": p.when.name, "values": list(p.when.values)},
+                }
+                for p in self.parameters
+            ]
+        )
 
     @classmethod
     def from_json(cls, text: str) -> SearchSpace:
         """The space that `to_json` wrote."""
-        return cls([
-            Parameter(
-                p["name"],
-                json_to_distribution(json.dumps(p["distribution"])),
-                p["default"],
-                None if p["when"] is None else Condition(p["when"]["name"], tuple(p["when"]["values"])),
-            )
-            for p in json.loads(text)
-        ])
+        return cls(
+            [
+                Parameter(
+                    p["name"],
+                    json_to_distribution(json.dumps(p["distribution"])),
+                    p["default"],
+                    None if p["when"] is None else Condition(p["when"]["name"], tuple(p["when"]["values"])),
+                )
+                for p in json.loads(text)
+            ]
+        )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -353,12 +360,18 @@ def config_key(config: Mapping[str, Any]) -> str:
     return json.dumps(rounded, sort_keys=True, separators=(",", ":"), default=lambda v: v.item())
 
 
+def _index(distribution: CategoricalDistribution, value: Any) -> int | None:
+    """Which choice `value` is, telling 1 from True and from 1.0; None when it is none of them."""
+    same = (i for i, c in enumerate(distribution.choices) if value is c or (type(value) is type(c) and value == c))
+    return next(same, None)
+
+
 def _within(distribution: BaseDistribution, value: Any) -> bool:
     if isinstance(distribution, CategoricalDistribution):
-        return any(value is c or (type(value) is type(c) and value == c) for c in distribution.choices)
+        return _index(distribution, value) is not None
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         return False
-    return bool(distribution._contains(value))  # False for NaN, infinity, and off the step
+    return bool(distribution._contains(float(value)))  # False for NaN, infinity, and off the step
 
 
 def _range(distribution: BaseDistribution) -> str:
@@ -388,8 +401,7 @@ def _on_grid(distribution: IntDistribution | FloatDistribution, value: float) ->
 
 def _to_unit(distribution: BaseDistribution, value: Any) -> NDArray[np.float64] | float:
     if isinstance(distribution, CategoricalDistribution):
-        index = next(i for i, c in enumerate(distribution.choices) if value is c or (type(value) is type(c) and value == c))
-        return np.eye(len(distribution.choices))[index]
+        return np.eye(len(distribution.choices))[_index(distribution, value)]
     assert isinstance(distribution, (IntDistribution, FloatDistribution))
     low, value, high = float(distribution.low), float(value), float(distribution.high)
     if distribution.log:
@@ -403,5 +415,6 @@ def _from_unit(distribution: BaseDistribution, x: NDArray[np.float64]) -> Any:
     assert isinstance(distribution, (IntDistribution, FloatDistribution))
     low, high = float(distribution.low), float(distribution.high)
     u = min(max(float(x[0]), 0.0), 1.0)
-    value = math.exp(math.log(low) + u * (math.log(high) - math.log(low))) if distribution.log else low + u * (high - low)
-    return _on_grid(distribution, value)
+    if distribution.log:
+        return _on_grid(distribution, math.exp(math.log(low) + u * (math.log(high) - math.log(low))))
+    return _on_grid(distribution, low + u * (high - low))

@@ -1,7 +1,7 @@
 """The demonstration's data: the Wisconsin breast cancer study that ships with scikit-learn, as two CSV files.
 
-    python benchmarks/demo.py write FOLDER    breast_cancer.csv to learn from, unseen.csv to be judged by
-    python benchmarks/demo.py judge FOLDER    compares FOLDER/predictions.csv with the truth about unseen.csv
+python benchmarks/demo.py write FOLDER    breast_cancer.csv to learn from, unseen.csv to be judged by
+python benchmarks/demo.py judge FOLDER    compares FOLDER/predictions.csv with the truth about unseen.csv
 """
 
 from __future__ import annotations

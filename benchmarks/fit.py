@@ -1,15 +1,15 @@
 """How good is `autometa fit` on data that it has never seen, beside what else could be done in the same time?
 
     python benchmarks/fit.py --setup            the environments of FLAML and AutoGluon, under .venvs/
-    python benchmarks/fit.py --time 30 60       runs what is not in the results yet; may be stopped and started at any time
+    python benchmarks/fit.py --time 30 60       runs what is not in the results yet; may be stopped at any time
     python benchmarks/fit.py --quick            three small data sets at 10 s
     python benchmarks/fit.py --report           tables from the results so far
 
 One *cell* is a method on a dataset under a budget: a process of its own, on the same 2 cores, with the same 75 % of the
-rows to learn from (split once with seed 0, stratified), the same metric (AutoML Benchmark: AUC, log loss, RMSE) and a hard
-limit of three budgets and a minute. The dataset's whole family is left out of the memory that AutoMeta starts from, and what
-it remembers goes to a store that is thrown away. All cells of one dataset are run before the next dataset begins, in an
-order that is drawn anew for each, so a stop at any moment leaves whole datasets to compare.
+rows to learn from (split once with seed 0, stratified), the same metric (AutoML Benchmark: AUC, log loss, RMSE) and a
+hard limit of three budgets and a minute. The dataset's whole family is left out of the memory that AutoMeta starts
+from, and what it remembers goes to a store that is thrown away. All cells of one dataset are run before the next
+dataset begins, in an order that is drawn anew for each, so a stop at any moment leaves whole datasets to compare.
 
 The datasets are chosen by `choose`, a fixed rule with a fixed seed, never by result.
 
@@ -19,6 +19,7 @@ Letters:  n rows · t datasets · b resamplings.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import hashlib
 import json
@@ -26,26 +27,26 @@ import os
 import platform
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-
 from fit_methods import METHODS, METRICS, UNTIMED
+from numpy.typing import NDArray
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "fit.jsonl"
-COMPARED = tuple(m for m in METHODS if m != "autogluon-best")  # by default: the preset needs more time than it gets here
+COMPARED = tuple(
+    m for m in METHODS if m != "autogluon-best"
+)  # by default: the preset needs more time than it gets here
 ENVIRONMENTS = {
     ".venvs/flaml": ["flaml[automl]==2.7.0", "pyarrow"],
     ".venvs/autogluon": ["autogluon.tabular[lightgbm,catboost,xgboost,fastai]==1.6.3", "pyarrow"],
@@ -69,8 +70,8 @@ class Dataset:
 def choose(catalog: Path, each: int = 8, seed: int = 0) -> list[Dataset]:
     """`each` datasets of each kind: real ones, of families that are all different, small, middle and large in turn.
 
-    Among the real datasets of 500 to 50,000 rows whose rarest class has at least 20 rows, those in OpenML-CC18 or the AutoML
-    Benchmark come first, and otherwise the order is drawn with `seed`. The kinds take turns in the list.
+    Among the real datasets of 500 to 50,000 rows whose rarest class has at least 20 rows, those in OpenML-CC18 or the
+    AutoML Benchmark come first, and otherwise the order is drawn with `seed`. The kinds take turns in the list.
     """
     with catalog.open(encoding="utf-8", newline="") as file:
         rows = [r for r in csv.DictReader(file) if r["origin"] == "real" and 500 <= int(r["n_rows"]) <= 50_000]
@@ -150,7 +151,13 @@ def run_cell(dataset: Dataset, method: str, budget: float, cores: int, data: Pat
     y = test.pop("target").to_numpy()
     limit = 900.0 if method in UNTIMED else budget * 3 + 60
     out: dict[str, Any] = {"dataset": dataset.name, "kind": dataset.kind, "family": dataset.family, "method": method}
-    out |= {"budget": budget, "cores": cores, "seed": seed, "metric": METRICS[dataset.kind], "rows": len(train) + len(test)}
+    out |= {
+        "budget": budget,
+        "cores": cores,
+        "seed": seed,
+        "metric": METRICS[dataset.kind],
+        "rows": len(train) + len(test),
+    }
     out |= {"constant": constant(dataset.kind, train["target"].to_numpy(), y), "score": None, "error": None}
     with tempfile.TemporaryDirectory(prefix="autometa-fit-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -160,9 +167,19 @@ def run_cell(dataset: Dataset, method: str, budget: float, cores: int, data: Pat
         python = REPOSITORY / METHODS[method][1] / "bin" / "python"
         if not python.exists() and METHODS[method][1] == ".venv":
             python = Path(sys.executable)
-        program = [python, Path(__file__).with_name("fit_methods.py"), method, folder, budget, cores, seed, dataset.family]
-        out["error"], out["seconds"], out["peak_ram"] = _run([str(p) for p in program], folder, limit, cores)
-        if (folder / "facts.json").exists():
+        program = [
+            python,
+            Path(__file__).with_name("fit_methods.py"),
+            method,
+            folder,
+            budget,
+            cores,
+            seed,
+            dataset.family,
+        ]
+        threads = {name: str(cores) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        out["error"], out["seconds"], out["peak_ram"] = watched([str(p) for p in program], folder, limit, threads)
+        if out["error"] is None:
             out |= json.loads((folder / "facts.json").read_text(encoding="utf-8"))
             answer = np.load(folder / "prediction.npz")
             try:
@@ -173,54 +190,55 @@ def run_cell(dataset: Dataset, method: str, budget: float, cores: int, data: Pat
     return out
 
 
-def _run(program: list[str], folder: Path, limit: float, cores: int) -> tuple[str | None, float, int]:
-    """Error or None, seconds, and the peak resident memory of the process tree in bytes (looked at four times a second)."""
+def watched(
+    program: list[str], folder: Path, limit: float, environment: Mapping[str, str] | None = None
+) -> tuple[str | None, float, int]:
+    """Runs a program in `folder`, its output to ``output`` and its errors to ``log`` there, and ends its whole tree.
+
+    Returns:
+        What went wrong or None, its seconds, and the peak resident memory of its process tree in bytes, looked at ten
+        times a second (memory that processes share is counted in each).
+    """
     import psutil
 
-    threads = {name: str(cores) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     started, peak = time.monotonic(), 0
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            program, cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=os.environ | threads, start_new_session=True
+    with (folder / "output").open("wb") as output, (folder / "log").open("wb") as log:
+        process = psutil.Popen(
+            program,
+            cwd=folder,
+            stdout=output,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(environment or {})},
         )
-        tree = psutil.Process(process.pid)
-        known: dict[int, psutil.Process] = {process.pid: tree}
-        try:
-            while process.poll() is None and time.monotonic() - started < limit:
-                held = 0
-                try:
-                    known |= {p.pid: p for p in tree.children(recursive=True)}
-                except psutil.NoSuchProcess:
-                    break
-                for p in known.values():
-                    try:
-                        held += p.memory_info().rss
-                    except psutil.NoSuchProcess:
-                        continue
-                peak = max(peak, held)
-                time.sleep(0.25)
-            late = process.poll() is None and time.monotonic() - started >= limit
-        finally:
-            for p in known.values():  # the method may have left processes of its own behind
-                try:
-                    p.send_signal(signal.SIGKILL)
-                except psutil.NoSuchProcess:
-                    continue
-            process.wait()
-    seconds = round(time.monotonic() - started, 2)
+        known: dict[int, psutil.Process] = {}  # the method may leave processes behind that outlive it
+        while process.poll() is None and time.monotonic() - started < limit:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                known |= {p.pid: p for p in (process, *process.children(recursive=True))}
+                peak = max(peak, sum(p.memory_info().rss for p in known.values() if p.is_running()))
+            with contextlib.suppress(psutil.TimeoutExpired):
+                process.wait(0.1)
+        seconds, late = time.monotonic() - started, process.poll() is None
+        for p in known.values():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                p.kill()
+        psutil.wait_procs(known.values(), timeout=10)
+    error = None
     if late:
-        return f"killed at the hard limit of {limit:.0f} s", seconds, peak
-    if not (folder / "facts.json").exists():
-        lines = (folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return f"exit code {process.returncode}: {lines[-1] if lines else 'no output'}", seconds, peak
-    return None, seconds, peak
+        error = f"killed at the hard limit of {limit:.0f} s"
+    elif process.returncode != 0:
+        said = (folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        error = f"exit code {process.returncode}: {said[-1] if said else 'no output'}"
+    return error, round(seconds, 2), peak
 
 
 # all cells -----------------------------------------------------------------------------------------------------------
 
 
-def cells(datasets: Sequence[Dataset], methods: Sequence[str], budgets: Sequence[float]) -> Iterator[tuple[Dataset, str, float]]:
-    """Dataset by dataset; within one, budgets and methods in an order of its own. What no budget changes has budget 0."""
+def cells(
+    datasets: Sequence[Dataset], methods: Sequence[str], budgets: Sequence[float]
+) -> Iterator[tuple[Dataset, str, float]]:
+    """Dataset by dataset; within one, budgets and methods in an order of its own. Budget 0: no budget changes it."""
     for dataset in datasets:
         own = [(m, b) for m in methods for b in ((0.0,) if m in UNTIMED else budgets)]
         random.Random(dataset.name).shuffle(own)
@@ -250,7 +268,12 @@ def machine() -> dict[str, Any]:
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
-    return {"processor": model, "cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+    return {
+        "processor": model,
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }
 
 
 def revision() -> str:
@@ -267,13 +290,20 @@ def run(arguments: argparse.Namespace, datasets: Sequence[Dataset]) -> None:
     todo = [
         (d, m, b)
         for d, m, b in cells(datasets, arguments.methods, arguments.time)
-        if (old := done.get((d.name, m, b, arguments.cores, 0))) is None or m in repeat or (arguments.retry and old["error"])
+        if (old := done.get((d.name, m, b, arguments.cores, 0))) is None
+        or m in repeat
+        or (arguments.retry and old["error"])
     ]
     where = machine()
     for i, (dataset, method, budget) in enumerate(todo, start=1):
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
         record = run_cell(dataset, method, budget, arguments.cores, arguments.data)
-        record |= {"machine": where, "load": load, "revision": revision(), "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        record |= {
+            "machine": where,
+            "load": load,
+            "revision": revision(),
+            "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
         with arguments.results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
         said = f"{record['score']:.5g}" if record["score"] is not None else record["error"]
@@ -303,12 +333,15 @@ def report(records: Sequence[dict[str, Any]], budget: float, methods: Sequence[s
     if not names:
         return "\n".join([*lines, "No dataset has been tried with every method yet.", ""])
     kinds = Counter(table[name]["autometa"]["kind"] for name in names)
-    lines += [", ".join(f"{n} {kind}" for kind, n in kinds.items()) + ". Larger is better; the best of a row is bold.", ""]
+    lines += [
+        ", ".join(f"{n} {kind}" for kind, n in kinds.items()) + ". Larger is better; the best of a row is bold.",
+        "",
+    ]
 
     methods = ["autometa", *(m for m in methods if m != "autometa")]
     scores = np.array([[_number(table[name][m]["score"]) for m in methods] for name in names])  # (t, methods)
     zero = np.array([table[name]["autometa"]["constant"] for name in names])
-    # 0 is what a constant prediction scores, 1 the best of all methods: a scale that exists wherever there is anything to learn.
+    # 0 is what a constant prediction scores, 1 the best of all methods: a scale wherever there is anything to learn.
     top = np.nanmax(scores, axis=1)
     unit = np.maximum(top - zero, 1e-12)
     scaled = (scores - zero[:, None]) / unit[:, None]
@@ -323,13 +356,18 @@ def report(records: Sequence[dict[str, Any]], budget: float, methods: Sequence[s
     rng = np.random.default_rng(0)
     draws = rank[rng.integers(0, len(names), (2000, len(names)))].mean(axis=1)  # (2000, methods)
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
-    lines += ["", "| method | average rank | 95 % interval | mean scaled score | failed | fit seconds, median | largest | peak RAM, MB, median |"]
+    lines += [
+        "",
+        "| method | average rank | 95 % interval | mean scaled score | failed | fit seconds, median | largest "
+        "| peak RAM, MB, median |",
+    ]
     lines += ["|---|---|---|---|---|---|---|---|"]
     for j in np.argsort(rank.mean(axis=0)):
         rows = [table[name][methods[j]] for name in names]
         took = np.array([r.get("fit_seconds", np.nan) for r in rows], dtype=float)
         lines.append(
-            f"| {methods[j]} | {rank[:, j].mean():.2f} | {low[j]:.2f} to {high[j]:.2f} | {np.nan_to_num(scaled[:, j]).mean():.4f} "
+            f"| {methods[j]} | {rank[:, j].mean():.2f} | {low[j]:.2f} to {high[j]:.2f} "
+            f"| {np.nan_to_num(scaled[:, j]).mean():.4f} "
             f"| {int(np.isnan(scores[:, j]).sum())} | {np.nanmedian(took):.1f} | {np.nanmax(took):.1f} "
             f"| {np.median([r['peak_ram'] for r in rows]) / 1e6:.0f} |"
         )
@@ -340,8 +378,8 @@ def report(records: Sequence[dict[str, Any]], budget: float, methods: Sequence[s
     p = [wilcoxon(gap[:, j]).pvalue if np.abs(gap[:, j]).sum() > 0 and len(names) > 5 else 1.0 for j in others]
     lines += [
         "",
-        "AutoMeta against each. A difference is in the scale 0 = constant prediction, 1 = best of all; *beyond noise* counts",
-        "those beyond two standard errors of the paired bootstrap over the test rows.",
+        "AutoMeta against each. A difference is in the scale 0 = constant prediction, 1 = best of all; *beyond noise*",
+        "counts those beyond two standard errors of the paired bootstrap over the test rows.",
         "",
         "| against | wins / ties / losses | beyond noise | mean difference | worst loss | on | Wilcoxon p (Holm) |",
         "|---|---|---|---|---|---|---|",
@@ -351,15 +389,24 @@ def report(records: Sequence[dict[str, Any]], budget: float, methods: Sequence[s
         plain = np.where(np.abs(gap[:, j]) < 1e-4, 0, np.sign(gap[:, j]))
         worst = int(np.argmin(gap[:, j]))
         lines.append(
-            f"| {methods[j]} | {_wins(plain)} | {_wins(np.array(sure))} | {gap[:, j].mean():+.4f} | {min(gap[worst, j], 0):.4f} "
+            f"| {methods[j]} | {_wins(plain)} | {_wins(np.array(sure))} | {gap[:, j].mean():+.4f} "
+            f"| {min(gap[worst, j], 0):.4f} "
             f"| {names[worst] if gap[worst, j] < 0 else ''} | {adjusted:.3g} |"
         )
     failures = [(name, m, table[name][m]["error"]) for name in names for m in methods if table[name][m]["error"]]
     lines += ["", *(f"- {name}, {m}: {error}" for name, m, error in failures)] if failures else []
     versions = {k: v for name in names for m in methods for k, v in table[name][m].get("versions", {}).items()}
     one = table[names[0]]["autometa"]
-    lines += ["", f"{one['machine']['processor']}, {one['machine']['cpus']} CPUs, Python {one['machine']['python']}; revision {one['revision']}; "]
-    lines[-1] += ", ".join(f"{k} {versions[k]}" for k in ("autogluon.tabular", "flaml", "lightgbm", "optuna", "scikit-learn") if k in versions)
+    lines += [
+        "",
+        f"{one['machine']['processor']}, {one['machine']['cpus']} CPUs, Python {one['machine']['python']}; "
+        f"revision {one['revision']}; ",
+    ]
+    lines[-1] += ", ".join(
+        f"{k} {versions[k]}"
+        for k in ("autogluon.tabular", "flaml", "lightgbm", "optuna", "scikit-learn")
+        if k in versions
+    )
     return "\n".join([*lines, ""])
 
 
@@ -397,7 +444,7 @@ def _wins(signs: NDArray[Any]) -> str:
 
 
 def setup() -> None:
-    """Creates the environments of the other systems where they are missing, torch first so that its CPU build is taken."""
+    """Creates the missing environments of the other systems, torch first so that its CPU build is taken."""
     for name, packages in ENVIRONMENTS.items():
         folder = REPOSITORY / name
         wanted = hashlib.sha256(" ".join(packages).encode()).hexdigest()
@@ -427,14 +474,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--retry", action="store_true", help="run cells again that ended in an error")
-    parser.add_argument("--repeat", nargs="+", choices=list(METHODS), default=[], help="run all cells of these methods again")
+    parser.add_argument(
+        "--repeat", nargs="+", choices=list(METHODS), default=[], help="run all cells of these methods again"
+    )
     arguments = parser.parse_args()
     if arguments.setup:
         setup()
         return
     datasets = choose(arguments.data / "catalog.csv", arguments.each)
     if arguments.quick:
-        arguments.time, arguments.results = [10.0], arguments.results.with_stem("fit-quick")
+        arguments.time, arguments.results = [10.0], arguments.results.with_stem(f"{arguments.results.stem}-quick")
         datasets = [min((d for d in datasets if d.kind == kind), key=lambda d: d.rows) for kind in METRICS]
     if arguments.datasets:
         datasets = [d for d in datasets if d.name in arguments.datasets]
@@ -444,7 +493,9 @@ def main() -> None:
         return
     if not arguments.report:
         run(arguments, datasets)
-    text = "\n".join(report(list(read(arguments.results).values()), b, arguments.methods, arguments.cores) for b in arguments.time)
+    text = "\n".join(
+        report(list(read(arguments.results).values()), b, arguments.methods, arguments.cores) for b in arguments.time
+    )
     print(text)
     arguments.results.with_suffix(".md").write_text(f"# {Path(__file__).name}\n\n{text}", encoding="utf-8")
 

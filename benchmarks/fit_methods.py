@@ -1,14 +1,14 @@
-"""The methods that `benchmarks/fit.py` compares, each a function that learns a training table and predicts a test table.
+"""The methods that `benchmarks/fit.py` compares: functions that learn a training table and predict a test table.
 
-`fit.py` runs this file as a program of its own in the environment of the method (nothing of AutoMeta is imported for the
-methods of others), with two parquet files as input and one `.npz` file as output:
+`fit.py` runs this file as a program of its own in the environment of the method (nothing of AutoMeta is imported for
+the methods of others), with two parquet files as input and one `.npz` file as output:
 
     python fit_methods.py METHOD FOLDER SECONDS CORES SEED FAMILY
 
-FOLDER holds ``train.parquet`` and ``test.parquet`` (the last column of the first is ``target``: text for a classification, a
-number for a regression; the second has none) and ``kind``; it receives ``prediction.npz`` with the classes (c,) and the
-probabilities (n, c), or the values (n,), and ``facts.json``. To add a method, write a function and give it a line in
-`METHODS`.
+FOLDER holds ``train.parquet`` and ``test.parquet`` (the last column of the first is ``target``: text for a
+classification, a number for a regression; the second has none) and ``kind``; it receives ``prediction.npz`` with the
+classes (c,) and the probabilities (n, c), or the values (n,), and ``facts.json``. To add a method, write a function and
+give it a line in `METHODS`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 METRICS = {"binary": "roc_auc", "multiclass": "neg_log_loss", "regression": "neg_root_mean_squared_error"}
@@ -64,11 +63,11 @@ Prediction = "tuple[np.ndarray | None, np.ndarray]"  # the classes (c,) or None,
 
 def autometa(cell: Cell, *, cold: bool = False) -> Prediction:
     """`autometa fit` with the shipped memory, less the family of this dataset."""
+    import pandas as pd
+
     from autometa.estimator import fit_file, load_model
     from autometa.search import Settings
     from autometa.store import Exclusion
-
-    import pandas as pd
 
     settings = Settings(
         seconds=cell.seconds,
@@ -86,7 +85,11 @@ def autometa(cell: Cell, *, cold: bool = False) -> Prediction:
             settings=settings,
             run=cell.folder / "run",
         )
-    cell.facts |= {"trials": len(result.trials), "validation": result.score, "winner": result.best.evaluation.config["family"]}
+    cell.facts |= {
+        "trials": len(result.trials),
+        "validation": result.score,
+        "winner": result.best.evaluation.config["family"],
+    }
     model, test = load_model(cell.folder / "run"), pd.read_parquet(cell.folder / "test.parquet")
     if cell.kind == "regression":
         return None, model.predict(test)
@@ -101,8 +104,8 @@ def autometa_cold(cell: Cell) -> Prediction:
 def best_default(cell: Cell) -> Prediction:
     """Every suited family's default in cross-validation, the best of them fitted on all rows.
 
-    It is held to no budget, except that a family whose cross-validation takes longer than 60 s is left out: it stands for
-    what a patient person gets without any tuning.
+    It is held to no budget, except that a family whose cross-validation takes longer than 60 s is left out: it stands
+    for what a patient person gets without any tuning.
     """
     import pandas as pd
 
@@ -139,7 +142,12 @@ def best_default(cell: Cell) -> Prediction:
                     scores[config["family"]] = evaluation.scores[metric]
         winner = max(scores, key=scores.__getitem__)
         model = build(
-            space.complete({"family": winner}), task.columns, task.kind, n_rows=task.n, seed=cell.seed, threads=cell.cores
+            space.complete({"family": winner}),
+            task.columns,
+            task.kind,
+            n_rows=task.n,
+            seed=cell.seed,
+            threads=cell.cores,
         )
         model.fit(task.X, task.y)
     cell.facts |= {"winner": winner, "validation": scores[winner], "defaults": scores}
@@ -208,8 +216,8 @@ def autogluon(cell: Cell, **options: Any) -> Prediction:
 def autogluon_best(cell: Cell) -> Prediction:
     """AutoGluon with the preset that it enters in the AutoML Benchmark: bagging and stacking.
 
-    Without the rehearsal that this preset begins with: it takes a quarter of the time, and where that quarter is too short
-    for one model the whole fit ends without any (1.6.3 at 10 s).
+    Without the rehearsal that this preset begins with: it takes a quarter of the time, and where that quarter is too
+    short for one model the whole fit ends without any (1.6.3 at 10 s).
     """
     return autogluon(cell, presets="best_quality", dynamic_stacking=False)
 
@@ -243,8 +251,22 @@ def main() -> None:
     np.savez(cell.folder / "prediction.npz", classes=names, prediction=np.asarray(prediction, dtype=float))
     from importlib.metadata import distributions
 
-    wanted = {"autometa", "lightgbm", "scikit-learn", "optuna", "flaml", "autogluon.tabular", "xgboost", "xgboost-cpu", "catboost", "torch", "pandas"}
-    cell.facts["versions"] = {d.metadata["Name"].lower(): d.version for d in distributions() if d.metadata["Name"].lower() in wanted}
+    wanted = {
+        "autometa",
+        "lightgbm",
+        "scikit-learn",
+        "optuna",
+        "flaml",
+        "autogluon.tabular",
+        "xgboost",
+        "xgboost-cpu",
+        "catboost",
+        "torch",
+        "pandas",
+    }
+    cell.facts["versions"] = {
+        d.metadata["Name"].lower(): d.version for d in distributions() if d.metadata["Name"].lower() in wanted
+    }
     (cell.folder / "facts.json").write_text(json.dumps(cell.facts), encoding="utf-8")
 
 

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from autometa.errors import AutoMetaError, InputError, NoModelError, Problem, RunError, StoreError, did_you_mean
 
-LEAVES = [(InputError, ValueError, 2), (StoreError, RuntimeError, 3), (RunError, RuntimeError, 3), (NoModelError, RuntimeError, 4)]
+LEAVES = [
+    (InputError, ValueError, 2),
+    (StoreError, RuntimeError, 3),
+    (RunError, RuntimeError, 3),
+    (NoModelError, RuntimeError, 4),
+]
 
 
 @pytest.mark.parametrize(("error", "builtin", "exit_code"), LEAVES)
@@ -39,10 +44,12 @@ def test_an_input_error_keeps_every_problem_through_pickling(rows):
 
 
 def test_all_problems_are_listed_one_a_line_with_their_mend():
-    error = InputError([
-        Problem("a.csv", "no column 'clas'", "Did you mean 'class'?"),
-        Problem("--time", "-1 is not positive"),
-    ])
+    error = InputError(
+        [
+            Problem("a.csv", "no column 'clas'", "Did you mean 'class'?"),
+            Problem("--time", "-1 is not positive"),
+        ]
+    )
     assert str(error).splitlines() == ["a.csv: no column 'clas'. Did you mean 'class'?", "--time: -1 is not positive."]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
@@ -10,38 +11,51 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autometa.errors import InputError
 from autometa.families import FAMILIES, available, build, cash_space, suited
-from autometa.space import FAMILY
+from autometa.families.holdout import inner_split
+from autometa.space import SearchSpace
+from autometa.task import Columns
 
-COLUMNS = SimpleNamespace(
+KINDS = ("binary", "multiclass", "regression")
+PAIRS = [(kind, family) for kind in KINDS for family in available(kind)]
+COLUMNS = Columns(
     numeric=("café", '{"a":1}', "all missing", "constant", "some missing", "huge"),
     categorical=("colour", "many", "[0]", "constant too"),
     text=("comment",),
 )
-KINDS = ("binary", "multiclass", "regression")
-PAIRS = [(kind, family) for kind in KINDS for family in available(kind)]
 
 
-def nasty(kind: str, n: int = 90, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+@pytest.fixture
+def few_epochs(monkeypatch):
+    """For what holds of a network however short its training."""
+    monkeypatch.setattr("autometa.families.mlp.EPOCHS", 3)
+
+
+def nasty(kind, n=90):
     """A small table with every kind of column, and what goes wrong in folds: unseen, all missing, constant, rare."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     signal = rng.normal(size=n)
     colours = rng.choice(["red", "green", "blue", "żółty"], size=n)
-    frame = pd.DataFrame({
-        "café": signal,
-        '{"a":1}': rng.exponential(size=n) * 1e6,
-        "all missing": np.nan,
-        "constant": 3.0,
-        "some missing": np.where(rng.random(n) < 0.3, np.nan, rng.integers(0, 3, n)),
-        "huge": np.where(rng.random(n) < 0.05, 1e300, 1.0),
-        "colour": pd.Categorical(np.where(rng.random(n) < 0.2, None, colours)),
-        "many": pd.Categorical([f"id {i // 2}" for i in rng.permutation(n)]),
-        "[0]": pd.Categorical(["0"] * (n - 1) + [None]),
-        "constant too": pd.Categorical(["only"] * n),
-        "comment": rng.choice(["", "a good day", "a bad night, again", "naïve ☃", "..."], size=n),
-    })
+    frame = pd.DataFrame(
+        {
+            "café": signal,
+            '{"a":1}': rng.exponential(size=n) * 1e6,
+            "all missing": np.nan,
+            "constant": 3.0,
+            "some missing": np.where(rng.random(n) < 0.3, np.nan, rng.integers(0, 3, n)),
+            "huge": np.where(rng.random(n) < 0.05, 1e300, 1.0),
+            "colour": pd.Categorical(np.where(rng.random(n) < 0.2, None, colours)),
+            "many": pd.Categorical([f"id {i // 2}" for i in rng.permutation(n)]),
+            "[0]": pd.Categorical(["0"] * (n - 1) + [None]),
+            "constant too": pd.Categorical(["only"] * n),
+            "comment": rng.choice(["", "a good day", "a bad night, again", "naïve ☃", "..."], size=n),
+        }
+    )
+    frame.loc[n - 5 :, "all missing"] = 7.0  # seen in prediction only
     score = signal + (colours == "red") + 0.3 * rng.normal(size=n)
     if kind == "regression":
         return frame, 1000.0 + 50.0 * score
@@ -50,28 +64,357 @@ def nasty(kind: str, n: int = 90, seed: int = 0) -> tuple[pd.DataFrame, np.ndarr
     return frame, np.select([score < -0.7, score < 0.5], [0, 2], 5).astype(np.int64)  # codes with gaps, as in a fold
 
 
-def fit_and_check(config, kind, frame, y, rows, columns=COLUMNS):
-    model = build(config, columns, kind, n_rows=len(rows), seed=3)
+def cheap(config):
+    """The same configuration with few rounds and a narrow network: what is tested is that it works."""
+    bounds = {"n_estimators": 40, "max_iter": 40, "width": 48, "members": 3}
+    return {
+        name: min(value, bounds[own]) if (own := name.split(".")[-1]) in bounds else value
+        for name, value in config.items()
+    }
+
+
+def predictions(config, kind, frame, y, rows, columns=COLUMNS):
+    """Fits on some rows, predicts all, and checks what any scikit-learn model of that kind promises."""
+    model = build(cheap(config), columns, kind, n_rows=len(rows), seed=3)
     model.fit(frame.iloc[rows], y[rows])
     if kind == "regression":
         values = model.predict(frame)
-        assert values.shape == (len(frame),) and np.isfinite(values).all()
+        assert values.shape == (len(frame),)
+        assert np.isfinite(values).all()
         return values
     probabilities = model.predict_proba(frame)
     assert list(model.classes_) == sorted(set(y[rows]))
     assert probabilities.shape == (len(frame), len(model.classes_))
-    assert np.isfinite(probabilities).all() and (probabilities >= 0).all()
+    assert (probabilities >= 0).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
     assert set(model.predict(frame)) <= set(y[rows])
     return probabilities
 
 
+# -- what every family promises --------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(("kind", "family"), PAIRS)
-def test_random_configurations_of_every_family_fit_a_nasty_table(kind, family):
+def test_a_space_is_small_and_survives_json(kind, family):
+    space = FAMILIES[family].space(kind)
+    assert 3 <= len(space) <= 11
+    assert space.contains(space.default)
+    assert SearchSpace.from_json(space.to_json()) == space
+    assert json.loads(json.dumps(space.default)) == space.default
+
+
+@pytest.mark.parametrize(("kind", "family"), PAIRS)
+def test_random_configurations_fit_a_nasty_table(kind, family, few_epochs):
     frame, y = nasty(kind)
-    train = np.arange(60)  # the rest brings unseen categories and words
     space = cash_space(kind, [family])
-    rng = np.random.default_rng(abs(hash(family)) % 1000 if False else len(family))
+    rng = np.random.default_rng(1)
     for config in [space.default, *(space.sample(rng) for _ in range(5))]:
-        cheap = {k: min(v, 60) if k.endswith(("n_estimators", "max_iter")) else v for k, v in config.items()}
-        fit_and_check(cheap, kind, frame, y, train)
+        predictions(config, kind, frame, y, np.arange(60))  # the other rows bring unseen categories and words
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_seed_repeats_exactly_and_a_pickled_pipeline_predicts_the_same(family, few_epochs):
+    kind = "binary" if "binary" in FAMILIES[family].kinds else "regression"
+    frame, y = nasty(kind)
+    config = cheap(cash_space(kind, [family]).default)
+    first, second = (build(config, COLUMNS, kind, n_rows=90, seed=5).fit(frame, y) for _ in range(2))
+    answer = "predict" if kind == "regression" else "predict_proba"
+    np.testing.assert_array_equal(getattr(first, answer)(frame), getattr(second, answer)(frame))
+    np.testing.assert_array_equal(
+        getattr(first, answer)(frame), getattr(pickle.loads(pickle.dumps(second)), answer)(frame)
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_prediction_does_not_depend_on_the_other_rows(family, few_epochs):
+    kind = "multiclass" if "multiclass" in FAMILIES[family].kinds else "regression"
+    frame, y = nasty(kind)
+    model = build(cheap(cash_space(kind, [family]).default), COLUMNS, kind, n_rows=90, seed=5).fit(frame, y)
+    answer = model.predict if kind == "regression" else model.predict_proba
+    np.testing.assert_allclose(answer(frame.iloc[[7, 3]]), answer(frame)[[7, 3]], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "columns",
+    [
+        Columns(numeric=("café",)),
+        Columns(categorical=("colour",)),
+        Columns(text=("comment",)),
+        Columns(categorical=("[0]",)),
+    ],
+    ids=["one number", "one category", "one text", "one constant"],
+)
+def test_one_column_and_ten_rows_are_enough(family, columns, few_epochs):
+    kind = "binary" if "binary" in FAMILIES[family].kinds else "regression"
+    frame, y = nasty(kind)
+    if family == "catboost" and columns.categorical == ("[0]",):
+        pytest.skip("CatBoost refuses a table whose every column is constant: a failed trial")
+    predictions(cash_space(kind, [family]).default, kind, frame, y, np.arange(10), columns)
+
+
+@pytest.mark.parametrize("family", ["lightgbm", "extra_trees", "linear", "mlp", "knn"])  # one for each preprocessing
+def test_a_thousand_columns_are_not_too_many(family, few_epochs):
+    kind = "binary" if "binary" in FAMILIES[family].kinds else "regression"
+    rng = np.random.default_rng(0)
+    numbers = pd.DataFrame(rng.normal(size=(40, 600))).add_prefix("n")
+    categories = pd.DataFrame(rng.integers(0, 5, size=(40, 600)).astype(str)).add_prefix("c").astype("category")
+    columns = Columns(numeric=tuple(numbers), categorical=tuple(categories))
+    y = rng.integers(0, 2, 40) if kind == "binary" else rng.normal(size=40)
+    config = cheap(cash_space(kind, [family]).default)
+    config = {name: min(value, 5) if name.endswith("n_estimators") else value for name, value in config.items()}
+    predictions(config, kind, pd.concat([numbers, categories], axis=1), y, np.arange(30), columns)
+
+
+@pytest.mark.parametrize("family", available("binary"))
+def test_a_training_part_of_one_class_predicts_it(family, few_epochs):
+    frame, _ = nasty("binary")
+    probabilities = predictions(
+        cash_space("binary", [family]).default, "binary", frame, np.ones(90, dtype=int), np.arange(60)
+    )
+    np.testing.assert_allclose(probabilities, 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_default_learns_an_easy_rule(family):
+    kind = "binary" if "binary" in FAMILIES[family].kinds else "regression"
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abc"))
+    score = frame["a"].to_numpy() + 0.5 * frame["b"].to_numpy()
+    y = (score > 0).astype(int) if kind == "binary" else 1e4 + 10 * score
+    model = build(cash_space(kind, [family]).default, Columns(numeric=("a", "b", "c")), kind, n_rows=200, seed=0)
+    assert model.fit(frame[:200], y[:200]).score(frame[200:], y[200:]) > 0.85
+
+
+# -- the catalogue ---------------------------------------------------------------------------------------
+
+
+def test_importing_the_catalogue_imports_no_learner():
+    heavy = ["sklearn", "scipy", "pandas", "torch", "lightgbm", "catboost", "xgboost"]
+    code = f"import autometa.families, sys; print([name for name in {heavy} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_families_keep_the_order_of_the_catalogue_whatever_order_they_are_asked_for_in():
+    assert cash_space("binary", ["knn", "lightgbm"]) == cash_space("binary", ["lightgbm", "knn"])
+    assert cash_space("regression").default["family"] == "lightgbm"
+
+
+def test_every_wrong_family_is_reported_at_once_with_what_was_probably_meant():
+    with pytest.raises(InputError) as error:
+        cash_space("regression", ["ligthgbm", "naive_bayes", "knn"])
+    assert len(error.value.problems) == 2
+    assert "Did you mean 'lightgbm'?" in str(error.value)
+    assert "is not made for regression" in str(error.value)
+
+
+def test_a_family_whose_package_is_absent_is_not_available(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "catboost" else SimpleNamespace())
+    assert "catboost" not in available("binary")
+    with pytest.raises(InputError, match="needs the package catboost"):
+        cash_space("binary", ["catboost"])
+
+
+def test_what_takes_too_long_is_left_out_with_a_reason():
+    small, large = SimpleNamespace(n=500, p=20, c=2), SimpleNamespace(n=200_000, p=100, c=60)
+    assert suited(small, list(FAMILIES)) == {}
+    assert {"svm", "knn", "gaussian_process", "catboost", "random_forest"} <= set(suited(large, list(FAMILIES)))
+    assert "200000 rows" in suited(large, ["svm"])["svm"]
+
+
+# -- preprocessing ---------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "c", "d", None]), min_size=1, max_size=30),
+    st.integers(1, 4),
+    st.one_of(st.none(), st.integers(2, 4)),
+)
+def test_category_codes_are_dense_and_merge_what_is_rare(values, min_frequency, most):
+    from autometa.families.preprocess import CategoryCodes
+
+    frame = pd.DataFrame({"x": pd.Categorical(values, categories=["d", "a", "b", "c", "never"])})
+    codes = CategoryCodes(most=most, min_frequency=min_frequency).fit(frame).transform(frame)[:, 0]
+    assert [np.isnan(code) for code in codes] == [value is None for value in values]
+    used = np.unique(codes[~np.isnan(codes)])
+    np.testing.assert_array_equal(used, np.arange(len(used)))
+    assert most is None or len(used) <= most
+    code_of = {value: code for value, code in zip(values, codes, strict=True) if value is not None}
+    for value, code in code_of.items():  # what shares its code with another is rare, or one too many
+        others = [other for other in code_of if other != value and code_of[other] == code]
+        assert not others or most is not None or values.count(value) < min_frequency
+
+
+def test_category_codes_follow_names_and_not_their_places():
+    from autometa.families.preprocess import CategoryCodes
+
+    encoder = CategoryCodes(most=None).fit(pd.DataFrame({"x": pd.Categorical(["a", "b"])}))
+    later = pd.DataFrame({"x": pd.Categorical(["b", "new", None, "a"], categories=["new", "b", "a"])})
+    np.testing.assert_array_equal(encoder.transform(later)[:, 0], [1, np.nan, np.nan, 0])
+
+
+def test_one_hot_columns_equal_those_of_the_library():
+    from sklearn.preprocessing import OneHotEncoder
+
+    from autometa.families.preprocess import OneHot
+
+    codes = np.array([[0, 0, -1], [2, 0, 1], [1, 0, 0]], dtype=float)
+    later = np.array([[-1, -1, -1], [2, 0, 0]], dtype=float)
+    library = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(codes)
+    np.testing.assert_array_equal(OneHot().fit(codes).transform(later), library.transform(later))
+
+
+def test_a_target_encoding_of_noise_does_not_leak_the_target():
+    from autometa.families.preprocess import TargetMeans
+
+    rng = np.random.default_rng(0)
+    codes, y = np.arange(200.0)[:, None] // 2, rng.integers(0, 2, 200)
+    encoded = TargetMeans(classification=True, seed=0).fit_transform(codes, y)[:, 0]
+    assert abs(np.corrcoef(encoded, y)[0, 1]) < 0.4  # without cross-fitting it is above 0.7
+
+
+def test_a_target_encoding_has_a_bounded_width():
+    from autometa.families.preprocess import MOST_TARGET_CLASSES, TargetMeans
+
+    rng = np.random.default_rng(0)
+    codes, y = rng.integers(0, 5, (300, 2)).astype(float), rng.integers(0, 100, 300)
+    assert TargetMeans(classification=True, seed=0).fit_transform(codes, y).shape == (300, 2 * MOST_TARGET_CLASSES)
+
+
+@given(st.lists(st.integers(0, 5), min_size=2, max_size=60), st.floats(0.05, 0.5), st.integers(0, 5))
+def test_an_inner_split_parts_the_rows_and_keeps_every_class_in_training(classes, fraction, seed):
+    y = np.array(classes)
+    train, held = inner_split(y, classification=True, fraction=fraction, seed=seed)
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, held])), np.arange(len(y)))
+    assert set(y[train]) == set(y)
+    sizes, taken = np.bincount(y, minlength=6), np.bincount(y[held], minlength=6)
+    assert (taken <= np.ceil(sizes * fraction)).all() or taken.sum() == 1
+
+
+# -- what makes some of them themselves ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["lightgbm", "xgboost", "catboost", "hist_gradient_boosting"])
+def test_early_stopping_ends_boosting_of_noise_soon(family):
+    if family not in available("regression"):
+        pytest.skip(f"{family} is not installed")
+    rng = np.random.default_rng(0)
+    frame, y = pd.DataFrame({"x": rng.normal(size=200)}), rng.normal(size=200)
+    rounds = "max_iter" if family == "hist_gradient_boosting" else "n_estimators"
+    config = cash_space("regression", [family]).default | {f"{family}.early_stop": True, f"{family}.{rounds}": 1000}
+    model = build(config, Columns(numeric=("x",)), "regression", n_rows=200, seed=0).fit(frame, y)
+    assert model[-1].rounds_ < 200
+
+
+def test_boosting_grows_fewer_rounds_when_each_has_a_tree_for_every_class():
+    from autometa.families.boosting import MOST_TREES, BoostingClassifier
+
+    asked = []
+
+    def train(*, rounds, **_):
+        asked.append(rounds)
+        return None, rounds
+
+    y = np.arange(400) % 200
+    BoostingClassifier(train, {}, rounds=2000, early_stop=False, categorical=0, seed=0).fit(np.zeros((400, 1)), y)
+    assert asked == [MOST_TREES // 200]
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_support_vectors_are_calibrated_as_well_as_by_the_library(n_classes):
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.metrics import log_loss
+    from sklearn.svm import SVC
+
+    from autometa.families.estimators import SupportVectorClassifier
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(800, 2))
+    truth = np.exp(2 * X @ rng.normal(size=(2, n_classes)))
+    truth /= truth.sum(axis=1, keepdims=True)
+    y = (truth.cumsum(axis=1) < rng.random((800, 1))).sum(axis=1)
+    ours = SupportVectorClassifier(C=1.0, kernel="rbf", gamma=1.0, class_weight=None, seed=0).fit(X[:500], y[:500])
+    theirs = CalibratedClassifierCV(SVC(C=1.0), ensemble=False).fit(X[:500], y[:500])
+    losses = [log_loss(y[500:], model.predict_proba(X[500:])) for model in (ours, theirs)]
+    assert losses[0] < losses[1] + 0.03
+
+
+def test_an_elastic_net_without_l1_is_nearly_the_ridge_regression_of_the_same_alpha():
+    from sklearn.linear_model import Ridge
+
+    from autometa.families.estimators import ElasticNetOnScaledTarget
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    y = 100 + X @ np.array([3.0, -2.0, 0.0, 1.0]) + rng.normal(size=60)
+    net = ElasticNetOnScaledTarget(alpha=10.0, l1_ratio=1e-6).fit(X, y)
+    np.testing.assert_allclose(net.predict(X), Ridge(alpha=10.0).fit(X, y).predict(X), rtol=1e-2)
+
+
+# -- the network -----------------------------------------------------------------------------------------
+
+
+def network(kind="binary", seconds=None, seed=0, **changes):
+    from autometa.families.estimators import NetworkClassifier, NetworkRegressor
+
+    config = FAMILIES["mlp"].space(kind).default | {"members": 2, "width": 32} | changes
+    face = NetworkRegressor if kind == "regression" else NetworkClassifier
+    return face(config, categorical=0, seed=seed, seconds=seconds)
+
+
+def test_the_network_learns_what_no_single_column_tells():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, size=(600, 2))
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    assert network().fit(X[:400], y[:400]).score(X[400:], y[400:]) > 0.93
+
+
+def test_the_network_leaves_global_random_state_and_threads_alone():
+    import torch
+
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+    network().fit(X, y).predict_proba(X)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+
+
+def test_the_network_out_of_time_stops_and_still_predicts():
+    import time
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(4000, 20)), rng.normal(size=4000)
+    began = time.process_time()
+    model = network("regression", seconds=0.05, width=256, members=8).fit(X, y)
+    assert time.process_time() - began < 10.0
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_the_ensemble_is_the_mean_of_its_members():
+    import torch
+
+    from autometa.families import mlp
+
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 3
+    model = network("multiclass", members=3).fit(X, y)
+    weights = {name: torch.from_numpy(weight) for name, weight in model.weights_.items()}
+    inputs = mlp.Inputs(torch.from_numpy(X.astype(np.float32)), torch.zeros((40, 0), dtype=torch.int64))
+    alone = []
+    for member in range(3):
+        own = {
+            k: w[member : member + 1] if k in ("members", "output", "output_bias") else w for k, w in weights.items()
+        }
+        alone.append(mlp.forward(own, inputs).softmax(dim=2)[0].numpy())
+    np.testing.assert_allclose(model.predict_proba(X), np.mean(alone, axis=0), atol=1e-5)
+
+
+def test_a_missing_category_and_one_never_seen_are_the_same_to_the_network():
+    from autometa.families.estimators import NetworkClassifier
+
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.integers(0, 3, 60).astype(float), rng.integers(0, 2, 60).astype(float)])
+    config = FAMILIES["mlp"].space("binary").default | {"members": 1, "width": 16}
+    model = NetworkClassifier(config, categorical=2).fit(X, (X[:, 0] == 1).astype(int))
+    unseen, missing = model.predict_proba(np.array([[9.0, 0.0], [np.nan, 0.0]]))
+    np.testing.assert_array_equal(unseen, missing)

@@ -16,11 +16,12 @@ import pytest
 from autometa.evaluation import Evaluation, score_all
 from autometa.recommend import Recommendation
 from autometa.recommend.recommenders import Evidence
-from autometa.report import write
+from autometa.report import Importance, write
 from autometa.report.charts import Scale, nice_step
-from autometa.report.findings import calibration, confusion, permutation_importance, roc, thinned
+from autometa.report.findings import calibration, confusion, roc, thinned
 from autometa.report.html import Markup, tag
-from autometa.report.page import SECTIONS
+from autometa.report.importance import permutation_importance
+from autometa.report.sections import SECTIONS
 from autometa.report.words import number, spoken_seconds, spoken_value
 from autometa.search import Result, Settings, TrialRow
 from autometa.task import make_task
@@ -89,12 +90,12 @@ def a_result(kind: str, run: Path, trials: int = 24) -> Result:
     )
     recommendations = tuple(
         Recommendation(rows[n].evaluation.config, "similar" if n % 2 else "portfolio", 0.9, "won on task <0>", evidence)
-        for n in range(2, 8)
+        for n in range(2, min(8, trials))
     )
     oof = best[2].copy()
     oof[:7] = np.nan
     return Result(
-        run=run, task=task, settings=Settings(seconds=60.0, families=None), trials=tuple(rows), recommendations=recommendations,
+        run=run, task=task, settings=Settings(seconds=60.0), trials=tuple(rows), recommendations=recommendations,
         members=((best[1], 0.6), (3, 0.4)), score=best[0], score_std=0.01, oof=oof, seconds=51.3, interrupted=False,
         model=run / "model.pkl", refitted=True,
     )  # fmt: skip
@@ -123,17 +124,11 @@ class Page(HTMLParser):
 def written(request, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp(request.param)
     result = a_result(request.param, folder)
-    average = a_prediction(result.task, 0.5, np.random.default_rng(2))
-
-    def predict(X: pd.DataFrame) -> np.ndarray:
-        shift = 0.05 * np.nan_to_num(X.iloc[:, 0].to_numpy(dtype=float))
-        base = average[: len(X)]
-        return base + shift if base.ndim == 1 else np.roll(base, int(shift.sum()) % 2, axis=1)
-
-    return write(result, folder / "report.html", predict=predict, seconds=0.5)
+    found = [Importance(str(name), 1 / (k + 1) - 0.1, 0.05) for k, name in enumerate(result.task.X.columns)]
+    return write(result, folder / "report.html", importance=found)
 
 
-# --------------------------------------------------------------------------------------------------------- the whole page
+# ------------------------------------------------------------------------------------------------------- the whole page
 
 
 def test_every_section_is_there(written):
@@ -197,16 +192,16 @@ def in_chromium(*arguments: str, profile: Path) -> subprocess.CompletedProcess[s
     if browser is None:
         pytest.skip("needs chromium to render the page")
     quiet = [
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync", f"--user-data-dir={profile}", "--virtual-time-budget=3000",
-        "--enable-logging=stderr", "--v=0",
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+        "--disable-background-networking", "--disable-component-update", f"--user-data-dir={profile}",
+        "--virtual-time-budget=3000", "--enable-logging=stderr", "--v=0",
     ]  # fmt: skip
     return subprocess.run([browser, *quiet, *arguments], capture_output=True, text=True, timeout=120, check=True)
 
 
 def test_a_browser_renders_it_without_a_complaint(tmp_path):
     result = a_result("binary", tmp_path)
-    path = write(result, tmp_path / "report.html", predict=lambda X: np.full((len(X), 2), 0.5), seconds=0.3)
+    path = write(result, tmp_path / "report.html")
     shown = in_chromium("--dump-dom", path.as_uri(), profile=tmp_path / "profile")
     assert "CONSOLE" not in shown.stderr, shown.stderr
     dom = Page(shown.stdout)
@@ -276,16 +271,17 @@ def test_importance_finds_the_column_that_the_model_uses():
     )
     frame["target"] = 3 * frame["used"] + rng.normal(0, 0.1, 300)
     task = make_task(frame, target="target")
-    found = permutation_importance(task, lambda X: 3 * X["used"].to_numpy(), seconds=5.0)
-    assert found[0].column == "used"
-    assert found[0].drop > 1.0
-    assert {i.column: i.drop for i in found}["idle"] == 0.0
+    rounds = list(permutation_importance(task, lambda X: 3 * X["used"].to_numpy(), seed=0))
+    assert all({i.column for i in found} == {"used", "idle", "town"} for found in rounds)
+    assert rounds[0][0].column == "used"
+    assert rounds[0][0].drop > 1.0
+    assert {i.column: i.drop for i in rounds[-1]}["idle"] == 0.0
+    assert {i.column: i.drop for i in rounds[-1]}["town"] == 0.0
 
 
-def test_importance_says_nothing_rather_than_half():
-    frame = a_table("regression")
-    task = make_task(frame, target="target")
-    assert permutation_importance(task, lambda X: np.zeros(len(X)), seconds=0.0) == []
+def test_importance_that_was_not_measured_says_why(tmp_path):
+    path = write(a_result("binary", tmp_path, trials=6), tmp_path / "report.html", importance="The <dog> ate it.")
+    assert any("The <dog> ate it." in words for words in Page(path.read_text(encoding="utf-8")).words)
 
 
 # ---------------------------------------------------------------------------------------------------------------- parts

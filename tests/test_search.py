@@ -264,7 +264,6 @@ class TestInterruption:
         assert "interrupted True" in out
         assert load_model(tmp_path / "run").members
 
-    @pytest.mark.slow
     def test_killed_at_random_points_twenty_times_no_finished_trial_is_lost(self, tmp_path):
         draw = random.Random(0)
         reported: set[int] = set()

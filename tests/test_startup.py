@@ -7,7 +7,19 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "sklearn", "pandas", "optuna", "openml", "scipy", "lightgbm", "plotly", "pyarrow", "sqlalchemy", "numpy"}
+HEAVY = {
+    "torch",
+    "sklearn",
+    "pandas",
+    "optuna",
+    "openml",
+    "scipy",
+    "lightgbm",
+    "plotly",
+    "pyarrow",
+    "sqlalchemy",
+    "numpy",
+}
 
 
 def imported_by(*arguments: str) -> set[str]:
@@ -21,7 +33,11 @@ def test_the_probe_sees_what_is_imported():
     assert {"autometa", "pandas", "numpy"} <= imported_by("-c", "import autometa; autometa.read_task")
 
 
-@pytest.mark.parametrize("arguments", [["-m", "autometa", "--help"], ["-m", "autometa", "--version"], ["-c", "import autometa"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [["-m", "autometa", "--help"], ["-m", "autometa", "--version"], ["-c", "import autometa"]],
+    ids=" ".join,
+)
 def test_start_up_imports_nothing_heavy(arguments):
     assert not HEAVY & imported_by(*arguments)
 

@@ -1,7 +1,7 @@
-"""The smoke test of the built wheel (`make wheel`): it runs by itself, from a folder that knows nothing of the checkout.
+"""The smoke test of the built wheel (`make wheel`), in a folder that knows nothing of the checkout.
 
-The dependencies are those of the environment that runs this; AutoMeta itself comes only from the wheel, once from the wheel
-built from the checkout and once from the one built from the source distribution.
+The dependencies are those of the environment that runs this; AutoMeta itself comes from the wheel alone. The source
+distribution must build a wheel of the same files.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def check(wheel: Path, least_tasks: int) -> None:
     """Installs `wheel` alone into an empty folder and uses it from there; raises when anything is missing."""
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("autometa/meta_db/")}
-    tracked = subprocess.run(["git", "ls-files", "meta_db"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    tracked = subprocess.run(
+        ["git", "ls-files", "meta_db"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
     missing = {f"autometa/{name}" for name in tracked.stdout.split()} - packed
     if missing or not packed:
         raise SystemExit(f"{wheel.name} lacks {sorted(missing) or 'autometa/meta_db'}")
@@ -44,7 +46,11 @@ def check(wheel: Path, least_tasks: int) -> None:
         subprocess.run([*pip, str(wheel)], check=True)
         run = [sys.executable, "-W", "error", "-c", f"import sys; sys.path.insert(0, {str(target)!r})\n{USE}"]
         subprocess.run([*run, str(target), str(least_tasks)], cwd=folder, check=True)
-        version = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(target)!r}); from autometa.cli import main; main()"]
+        version = [
+            sys.executable,
+            "-c",
+            f"import sys; sys.path.insert(0, {str(target)!r}); from autometa.cli import main; main()",
+        ]
         subprocess.run([*version, "--version"], cwd=folder, check=True)
 
 
@@ -55,7 +61,11 @@ if __name__ == "__main__":
         with tarfile.open(sdist) as archive:
             archive.extractall(folder, filter="data")
         (source,) = Path(folder).iterdir()
-        subprocess.run([sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", folder, source], check=True, stdout=-3)
+        subprocess.run(
+            [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", folder, source],
+            check=True,
+            stdout=-3,
+        )
         (again,) = Path(folder).glob("*.whl")
         one, other = (set(zipfile.ZipFile(w).namelist()) for w in (wheel, again))
         if one != other:

@@ -637,29 +637,22 @@ def _conclude(result: "Result", *, as_json: bool, trusted: bool = False) -> int:
     """Writes the report of a finished search and says what came of it."""
     from autometa.cli.show import emit, show_result
 
-    left = 0.0 if result.settings.seconds is None else result.settings.seconds - (time.monotonic() - STARTED)
-    hurried = result.interrupted or result.settings.seconds is not None
-    seconds = min(max(left, 0.0), IMPORTANCE_SECONDS) if hurried else IMPORTANCE_SECONDS
-    path = _report(result, None, seconds=seconds, trusted=trusted)
+    left = IMPORTANCE_SECONDS
+    if result.settings.seconds is not None:
+        left = min(left, result.settings.seconds - (time.monotonic() - STARTED))
+    path = _report(result, None, seconds=0.0 if result.interrupted else left, trusted=trusted)
     emit(result.summary()) if as_json else show_result(result, path)
     return INTERRUPTED if result.interrupted else 0
 
 
 def _report(result: "Result", out: Path | None, *, seconds: float, trusted: bool) -> Path:
     """Writes the report; permutation importance is in it when there is time for it."""
-    from autometa.report import write
+    from autometa.report import measure, write
 
-    predict = None
-    if seconds > 0:
-        from autometa.search.model import load_model, mean_prediction
-
-        model = load_model(result.run, trusted=trusted)
-        c = len(model.classes)
-
-        def predict(X: Any) -> Any:
-            return sum(m.weight * mean_prediction(m.pipelines, X, model.kind, c) for m in model.members)
-
-    return write(result, out or result.run / "report.html", predict=predict, seconds=seconds)
+    path = out or result.run / "report.html"
+    if seconds < LEAST_IMPORTANCE_SECONDS:
+        return write(result, path, importance="There was no time left to measure it.")
+    return write(result, path, importance=measure(result, seconds=seconds, trusted=trusted))
 
 
 def _answers(model: Any, frame: Any, *, proba: bool) -> Any:

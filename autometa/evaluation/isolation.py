@@ -101,7 +101,7 @@ class Isolation:
     def __init__(self, *, preload: Sequence[str] = PRELOAD) -> None:
         """`preload` names the modules that the forkserver loads; those that it cannot import are left to the trials."""
         self.preload = tuple(preload)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may cancel while its own thread is inside
         self._server: subprocess.Popen[bytes] | None = None
         self._owner = 0  # the process that started it
         self._control: socket.socket | None = None
@@ -169,7 +169,9 @@ class Isolation:
             with lifeline, conversation:
                 try:
                     with their_lifeline, their_conversation:
-                        self._request(lifeline, [s.fileno() for s in (their_lifeline, their_conversation, payload, words)])
+                        self._request(
+                            lifeline, [s.fileno() for s in (their_lifeline, their_conversation, payload, words)]
+                        )
                     watch = _Watch(self, lifeline, conversation, deadline, seconds, max_ram)
                     watch.until_the_end()
                     return watch.verdict(words)
@@ -205,7 +207,7 @@ class Isolation:
             self._discard_server()
         if self._control is None:
             ours, theirs = socket.socketpair()
-            arguments = json.dumps([sys.path, theirs.fileno(), os.getpid(), self.preload])
+            arguments = json.dumps([list(map(str, sys.path)), theirs.fileno(), os.getpid(), self.preload])
             self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
             with theirs:
                 self._server = subprocess.Popen(
@@ -228,9 +230,9 @@ class Isolation:
             self._control.close()
         if self._server is not None and ours:
             try:
-                self._server.wait(END_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._server.kill()
+                self._server.wait(0.5)
+            except subprocess.TimeoutExpired:  # it is loading a module
+                kill(self._server.pid)
                 self._server.wait()
         if self._complaints is not None:
             self._complaints.close()
@@ -306,7 +308,9 @@ class _Watch:
                         kill(self.process)  # at once, though the forkserver may be loading a module
                 elif ending is not None and not heard and (_is_dead(self.process) or now > ending + END_SECONDS):
                     return  # the forkserver is busy and will reap it later
-        if self.exit_code is None:  # the forkserver is gone, and its trials with it; not what these had started
+        if self.exit_code is None and self.process > 0:  # the forkserver is gone; its trials died of it, nothing else
+            with suppress(OSError):
+                os.killpg(self.process, signal.SIGKILL)
             for number in self.tree:
                 kill(number)
         while self._hear_trial():  # a trial that ended by itself may have said more than was read
@@ -416,11 +420,11 @@ def available_cpus() -> int:
 def available_ram() -> int:
     """Bytes that can still be taken without the system running out: of the machine, and of the control group."""
     left = psutil.virtual_memory().available
-    for limit, usage, statistics, cache in _RAM_LIMITS:
+    for limit, usage, statistics, reclaim in _RAM_LIMITS:
         with suppress(OSError, ValueError):
             free = int(Path(limit).read_text()) - int(Path(usage).read_text())
             lines = Path(statistics).read_text().splitlines()
-            reclaimable = next((int(line.split()[1]) for line in lines if line.startswith(cache)), 0)
+            reclaimable = next((int(line.split()[1]) for line in lines if line.startswith(reclaim)), 0)
             left = min(left, max(free + reclaimable, 0))
     return left
 

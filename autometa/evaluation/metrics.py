@@ -247,7 +247,6 @@ METRICS: dict[str, Metric] = {
 _ALIASES: dict[str, tuple[str, ...]] = {  # the first that fits the kind is meant
     "auc": ("roc_auc", "roc_auc_ovr"),
     "rocauc": ("roc_auc", "roc_auc_ovr"),
-    "roc_auc_score": ("roc_auc", "roc_auc_ovr"),
     "ap": ("average_precision",),
     "pr_auc": ("average_precision",),
     "acc": ("accuracy",),
@@ -268,6 +267,12 @@ _ALIASES: dict[str, tuple[str, ...]] = {  # the first that fits the kind is mean
     "rmsle": ("neg_root_mean_squared_log_error",),
 }
 
+
+def _stem(name: str) -> str:
+    return name.removeprefix("neg_").removesuffix("_loss").removesuffix("_score")
+
+
+_BY_STEM = {_stem(name): (name,) for name in METRICS} | {_stem(alias): names for alias, names in _ALIASES.items()}
 
 # Every name that `resolve_metric` takes exactly so, with the kinds of task that it serves.
 METRIC_KINDS: dict[str, frozenset[str]] = {name: metric.kinds for name, metric in METRICS.items()} | {
@@ -293,9 +298,7 @@ def resolve_metric(name: str, kind: Kind) -> str:
         ('neg_root_mean_squared_error', 'roc_auc_ovr')
     """
     asked = str(name).strip().casefold().replace("-", "_").replace(" ", "_")
-    meant = (asked,) if asked in METRICS else _ALIASES.get(asked, ())
-    for guess in (f"neg_{asked}", asked.removesuffix("_score"), f"neg_{asked.removesuffix('_loss')}", f"{asked}_score"):
-        meant = meant or ((guess,) if guess in METRICS else _ALIASES.get(guess, ()))
+    meant = (asked,) if asked in METRICS else _BY_STEM.get(_stem(asked), ())
     fitting = [known for known, metric in METRICS.items() if kind in metric.kinds]
     for known in meant:
         if known in fitting:

@@ -91,7 +91,9 @@ def cash_space(kind: Kind, families: Sequence[str] | None = None) -> SearchSpace
             problems.append(Problem("families", "none was named", f"Known: {', '.join(known)}."))
         if problems:
             raise InputError(problems)
-    return SearchSpace.cash({name: FAMILIES[name].space(kind) for name in known if families is None or name in families})
+    return SearchSpace.cash(
+        {name: FAMILIES[name].space(kind) for name in known if families is None or name in families}
+    )
 
 
 def presets(kind: Kind) -> list[Config]:

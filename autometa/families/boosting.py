@@ -7,15 +7,21 @@ family's file, which returns the fitted model and the number of rounds it settle
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.pipeline import Pipeline
 
+from autometa.families.family import Kind
 from autometa.families.holdout import inner_split
+from autometa.families.preprocess import preprocessing
 
-Pair = tuple[NDArray, NDArray]  # X, y
+if TYPE_CHECKING:
+    from autometa.task import Columns
+
+Pair = tuple[NDArray[Any], NDArray[Any]]  # X, y
 
 MOST_TREES = 20_000  # one round grows a tree per class: 2000 rounds of 10 classes is as far as a trial goes
 PATIENCE = 50  # rounds without improvement; fewer stops slow learning rates too early
@@ -40,14 +46,16 @@ class _Boosting(BaseEstimator):
         self.categorical = categorical  # the first so many columns hold category codes
         self.seed = seed
 
-    def _boost(self, X: NDArray, y: NDArray, n_classes: int) -> None:
+    def _boost(self, X: NDArray[Any], y: NDArray[Any], n_classes: int) -> None:
         rounds = min(self.rounds, MOST_TREES // n_classes) if n_classes > 2 else self.rounds
         common = {"parameters": dict(self.parameters), "categorical": self.categorical}
         if not self.early_stop or len(y) < 20:
             self.model_, self.rounds_ = self.train(X=X, y=y, rounds=rounds, validation=None, **common)
             return
         fit, hold = inner_split(y, classification=n_classes > 0, fraction=0.15, seed=self.seed)
-        self.model_, self.rounds_ = self.train(X=X[fit], y=y[fit], rounds=rounds, validation=(X[hold], y[hold]), **common)
+        self.model_, self.rounds_ = self.train(
+            X=X[fit], y=y[fit], rounds=rounds, validation=(X[hold], y[hold]), **common
+        )
         if len(y) < REFIT_BELOW:
             self.model_, _ = self.train(X=X, y=y, rounds=self.rounds_, validation=None, **common)
 
@@ -55,7 +63,7 @@ class _Boosting(BaseEstimator):
 class BoostingClassifier(ClassifierMixin, _Boosting):
     """Gradient boosting of any library; labels may be any codes, contiguous or not."""
 
-    def fit(self, X: NDArray, y: NDArray) -> Self:
+    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
         """X: (n, width), categories first; y: (n,)."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.n_features_in_ = X.shape[1]
@@ -63,13 +71,13 @@ class BoostingClassifier(ClassifierMixin, _Boosting):
             self._boost(X, codes, len(self.classes_))
         return self
 
-    def predict_proba(self, X: NDArray) -> NDArray[np.float64]:  # (n, c)
+    def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
         """Aligned with `classes_`."""
         if len(self.classes_) == 1:
             return np.ones((len(X), 1))
         return np.asarray(self.model_.predict_proba(X), dtype=np.float64)
 
-    def predict(self, X: NDArray) -> NDArray:  # (n,)
+    def predict(self, X: NDArray[Any]) -> NDArray[Any]:  # (n,)
         """The likeliest class."""
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
@@ -77,32 +85,28 @@ class BoostingClassifier(ClassifierMixin, _Boosting):
 class BoostingRegressor(RegressorMixin, _Boosting):
     """Gradient boosting of any library."""
 
-    def fit(self, X: NDArray, y: NDArray) -> Self:
+    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
         """X: (n, width), categories first; y: (n,)."""
         self.n_features_in_ = X.shape[1]
         self._boost(X, np.asarray(y, dtype=np.float64), 0)
         return self
 
-    def predict(self, X: NDArray) -> NDArray[np.float64]:  # (n,)
+    def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
         """Values."""
         return np.asarray(self.model_.predict(X), dtype=np.float64)
 
 
 def boosting_pipeline(
-    columns: Any,
-    kind: str,
+    columns: Columns,
+    kind: Kind,
     train: Callable[..., tuple[Any, int]],
     parameters: Mapping[str, Any],
     *,
     rounds: int,
     early_stop: bool,
     seed: int,
-) -> Any:
+) -> Pipeline:
     """Native preprocessing (category codes first, NaN kept) and a boosting estimator."""
-    from sklearn.pipeline import Pipeline
-
-    from autometa.families.preprocess import preprocessing
-
     face = BoostingRegressor if kind == "regression" else BoostingClassifier
     model = face(
         train, parameters, rounds=rounds, early_stop=early_stop, categorical=len(columns.categorical), seed=seed

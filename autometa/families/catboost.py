@@ -58,7 +58,7 @@ def build(
 
 
 def train(
-    *, parameters: Config, X: NDArray, y: NDArray, rounds: int, categorical: int, validation: Any
+    *, parameters: Config, X: NDArray[Any], y: NDArray[Any], rounds: int, categorical: int, validation: Any
 ) -> tuple[CatBoostModel, int]:
     """The fitted model and its number of rounds."""
     import catboost
@@ -75,7 +75,9 @@ def train(
     if validation is None:
         model.fit(wrapped.pool(X, y))
         return wrapped, rounds
-    model.fit(wrapped.pool(X, y), eval_set=wrapped.pool(*validation), early_stopping_rounds=PATIENCE, use_best_model=True)
+    model.fit(
+        wrapped.pool(X, y), eval_set=wrapped.pool(*validation), early_stopping_rounds=PATIENCE, use_best_model=True
+    )
     return wrapped, int(model.tree_count_)
 
 
@@ -86,7 +88,7 @@ class CatBoostModel:
         self.model = model
         self.categorical = categorical
 
-    def pool(self, X: NDArray, y: NDArray | None = None) -> Any:
+    def pool(self, X: NDArray[Any], y: NDArray[Any] | None = None) -> Any:
         """CatBoost wants categories as integers or strings; a missing one is a category of its own, -1."""
         import catboost
         import pandas as pd
@@ -98,11 +100,11 @@ class CatBoostModel:
         table = pd.concat([codes, numbers], axis=1, ignore_index=True)
         return catboost.Pool(table, y, cat_features=list(range(self.categorical)))
 
-    def predict(self, X: NDArray) -> NDArray:  # (n,)
+    def predict(self, X: NDArray[Any]) -> NDArray[Any]:  # (n,)
         """Values."""
         return self.model.predict(self.pool(X))
 
-    def predict_proba(self, X: NDArray) -> NDArray:  # (n, c)
+    def predict_proba(self, X: NDArray[Any]) -> NDArray[Any]:  # (n, c)
         """Probabilities."""
         return self.model.predict_proba(self.pool(X))
 

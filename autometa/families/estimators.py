@@ -36,7 +36,7 @@ from autometa.families.holdout import inner_split
 class _Classifier(ClassifierMixin, BaseEstimator):
     """Labels are the likeliest of the probabilities; a training part of one class predicts that class."""
 
-    def predict(self, X: NDArray) -> NDArray:  # (n,)
+    def predict(self, X: NDArray[Any]) -> NDArray[Any]:  # (n,)
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
 
@@ -53,7 +53,7 @@ class LogisticRegressionUpToACap(_Classifier):
         self.class_weight = class_weight
         self.seed = seed
 
-    def fit(self, X: NDArray, y: NDArray) -> Self:
+    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
         """X: (n, p); y: (n,)."""
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]
@@ -67,7 +67,7 @@ class LogisticRegressionUpToACap(_Classifier):
                 self.model_.fit(X, y)
         return self
 
-    def predict_proba(self, X: NDArray) -> NDArray[np.float64]:  # (n, c)
+    def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
         """Aligned with `classes_`."""
         return self.model_.predict_proba(X) if len(self.classes_) > 1 else np.ones((len(X), 1))
 
@@ -82,7 +82,7 @@ class ElasticNetOnScaledTarget(RegressorMixin, BaseEstimator):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
 
-    def fit(self, X: NDArray, y: NDArray) -> Self:
+    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
         """X: (n, p); y: (n,)."""
         self.n_features_in_ = X.shape[1]
         self.center_, self.spread_ = _center_and_spread(y)
@@ -92,7 +92,7 @@ class ElasticNetOnScaledTarget(RegressorMixin, BaseEstimator):
             self.model_.fit(X, (y - self.center_) / self.spread_)
         return self
 
-    def predict(self, X: NDArray) -> NDArray[np.float64]:  # (n,)
+    def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
         """Values, in the target's unit."""
         return self.model_.predict(X) * self.spread_ + self.center_
 
@@ -104,29 +104,30 @@ class NaiveBayes(_Classifier):
         self.var_smoothing = var_smoothing
         self.uniform_prior = uniform_prior
 
-    def fit(self, X: NDArray, y: NDArray) -> Self:
+    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
         """X: (n, p); y: (n,)."""
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]
         prior = np.full(len(self.classes_), 1 / len(self.classes_)) if self.uniform_prior else None
-        # A constant column alone has no variance at all, and the library's smoothing, a share of it, would be zero.
-        smoothing = max(self.var_smoothing, 1e-12 / max(X.var(axis=0).max(), 1e-300)) if X.size else self.var_smoothing
-        self.model_ = GaussianNB(priors=prior, var_smoothing=smoothing).fit(X, y)
+        self.model_ = GaussianNB(priors=prior, var_smoothing=self.var_smoothing).fit(X, y)
+        self.model_.var_ = np.maximum(self.model_.var_, 1e-12)  # the library's smoothing is none if all is constant
         return self
 
-    def predict_proba(self, X: NDArray) -> NDArray[np.float64]:  # (n, c)
+    def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
         """Aligned with `classes_`."""
-        return self.model_.predict_proba(X)
+        probabilities = self.model_.predict_proba(X)
+        return probabilities / probabilities.sum(axis=1, keepdims=True)  # extreme likelihoods leave them 1e-5 off
 
 
 MOST_STEPS = 200_000  # of libsvm's solver: some 20 s on 10,000 rows, then the half-solved machine is taken
+MOST_REPEATED = 2000  # rows
 _KERNEL_MEMORY = 300  # MB of kernel cache
 
 
 class SupportVectorClassifier(_Classifier):
     """Support vectors with probabilities: decision values of held-out rows, softened by one temperature and biases.
 
-    scikit-learn's own calibration refuses classes with fewer rows than its folds, and fits five machines; this fits two.
+    scikit-learn's own calibration refuses classes with fewer rows than its folds, and needs every class in every fold.
     The solver stops at a cap, silently: a half-solved machine is still a candidate.
     """
 
@@ -147,25 +148,28 @@ class SupportVectorClassifier(_Classifier):
         self.degree = degree
         self.seed = seed
 
-    def fit(self, X: NDArray, y: NDArray) -> Self:
+    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
         """X: (n, p); y: (n,)."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.n_features_in_ = X.shape[1]
         if len(self.classes_) == 1:
             return self
-        fit, hold = inner_split(codes, classification=True, fraction=0.25, seed=self.seed)
-        self.model_ = self._machine(X[fit], codes[fit])
-        self.calibration_ = _calibrate(self._decide(X[hold]), codes[hold])
+        values, truths = [], []
+        for repeat in range(4 if len(codes) < MOST_REPEATED else 1):  # a calibration on few held-out rows is unsteady
+            fit, held = inner_split(codes, classification=True, fraction=0.25, seed=self.seed + repeat)
+            values.append(_decide(self._machine(X[fit], codes[fit]), X[held]))
+            truths.append(codes[held])
+        self.calibration_ = _calibrate(np.concatenate(values), np.concatenate(truths))
         self.model_ = self._machine(X, codes)
         return self
 
-    def predict_proba(self, X: NDArray) -> NDArray[np.float64]:  # (n, c)
+    def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
         """Aligned with `classes_`."""
         if len(self.classes_) == 1:
             return np.ones((len(X), 1))
-        return np.exp(_soften(self._decide(X), self.calibration_))
+        return np.exp(_soften(_decide(self.model_, X), self.calibration_))
 
-    def _machine(self, X: NDArray, codes: NDArray) -> SVC:
+    def _machine(self, X: NDArray[Any], codes: NDArray[Any]) -> SVC:
         machine = SVC(
             C=self.C,
             kernel=self.kernel,
@@ -181,10 +185,6 @@ class SupportVectorClassifier(_Classifier):
             warnings.simplefilter("ignore", ConvergenceWarning)
             return machine.fit(X, codes)
 
-    def _decide(self, X: NDArray) -> NDArray[np.float64]:  # (n, c)
-        values = self.model_.decision_function(X)
-        return np.column_stack([-values, values]) if values.ndim == 1 else values
-
 
 class SupportVectorRegressor(RegressorMixin, BaseEstimator):
     """Support vectors on a standardised target. The solver stops at a cap, silently."""
@@ -196,7 +196,7 @@ class SupportVectorRegressor(RegressorMixin, BaseEstimator):
         self.epsilon = epsilon
         self.degree = degree
 
-    def fit(self, X: NDArray, y: NDArray) -> Self:
+    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
         """X: (n, p); y: (n,)."""
         self.n_features_in_ = X.shape[1]
         self.center_, self.spread_ = _center_and_spread(y)
@@ -215,7 +215,7 @@ class SupportVectorRegressor(RegressorMixin, BaseEstimator):
             self.model_.fit(X, (y - self.center_) / self.spread_)
         return self
 
-    def predict(self, X: NDArray) -> NDArray[np.float64]:  # (n,)
+    def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
         """Values, in the target's unit."""
         return self.model_.predict(X) * self.spread_ + self.center_
 
@@ -235,7 +235,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self.linear = linear
         self.seed = seed
 
-    def fit(self, X: NDArray, y: NDArray) -> Self:
+    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
         """X: (n, p); y: (n,)."""
         self.n_features_in_ = X.shape[1]
         self.center_, self.spread_ = _center_and_spread(y)
@@ -249,11 +249,11 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self.model_ = GaussianProcessRegressor(learned.kernel_, optimizer=None, alpha=1e-8).fit(X, target)
         return self
 
-    def predict(self, X: NDArray) -> NDArray[np.float64]:  # (n,)
+    def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
         """Means, in the target's unit."""
         return self.model_.predict(X) * self.spread_ + self.center_
 
-    def _kernel(self, X: NDArray) -> Kernel:
+    def _kernel(self, X: NDArray[Any]) -> Kernel:
         p = X.shape[1]
         own = self.relevance and 1 < p <= self.MOST_LENGTH_SCALES
         length = np.full(p, np.sqrt(p)) if own else np.sqrt(p)
@@ -264,30 +264,37 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         return kernel + ConstantKernel(0.1 / p, (1e-6, 1e2)) * DotProduct(1.0, "fixed") if self.linear else kernel
 
 
-def _few_steps(objective: Any, start: NDArray, bounds: NDArray) -> tuple[NDArray, float]:
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 30, "maxfun": 50})
+def _few_steps(objective: Any, start: NDArray[Any], bounds: NDArray[Any]) -> tuple[NDArray[Any], float]:
+    found = minimize(
+        objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 30, "maxfun": 50}
+    )
     return found.x, found.fun
 
 
-def _center_and_spread(y: NDArray) -> tuple[float, float]:
+def _center_and_spread(y: NDArray[Any]) -> tuple[float, float]:
     """Mean and standard deviation; 1 for a constant target."""
     return float(np.mean(y)), float(np.std(y)) or 1.0
 
 
-def _gamma(multiple: float, X: NDArray) -> float:
+def _gamma(multiple: float, X: NDArray[Any]) -> float:
     """A multiple of the library's gamma="scale"."""
     variance = float(X.var())
     return multiple / (X.shape[1] * variance) if variance > 0 else multiple
 
 
-def _soften(values: NDArray, calibration: NDArray) -> NDArray[np.float64]:  # (n, c) log probabilities
+def _decide(machine: SVC, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
+    values = machine.decision_function(X)
+    return np.column_stack([-values, values]) if values.ndim == 1 else values
+
+
+def _soften(values: NDArray[Any], calibration: NDArray[Any]) -> NDArray[np.float64]:  # (n, c) log probabilities
     return log_softmax(np.exp(calibration[0]) * values + calibration[1:], axis=1)
 
 
-def _calibrate(values: NDArray, codes: NDArray) -> NDArray[np.float64]:  # (1 + c,) log of the slope, biases
+def _calibrate(values: NDArray[Any], codes: NDArray[Any]) -> NDArray[np.float64]:  # (1 + c,) log of the slope, biases
     """The slope and biases of least log loss, pulled a little towards slope 1 and no bias: held-out rows may be few."""
 
-    def loss(calibration: NDArray) -> float:
+    def loss(calibration: NDArray[Any]) -> float:
         found = _soften(values, calibration)[np.arange(len(codes)), codes].sum()
         return float(-found + 0.05 * np.sum(calibration**2))
 
@@ -314,7 +321,7 @@ class _Network(BaseEstimator):
         self.device = device
         self.seconds = seconds  # after which training stops at the best so far; None leaves it to the bound on work
 
-    def _learn(self, X: NDArray, target: NDArray, outputs: int) -> None:
+    def _learn(self, X: NDArray[Any], target: NDArray[Any], outputs: int) -> None:
         self.n_features_in_ = X.shape[1]
         codes = np.nan_to_num(X[:, : self.categorical], nan=-1.0)
         self.cardinalities_ = codes.max(axis=0, initial=-1.0).astype(np.int64) + 1
@@ -336,34 +343,34 @@ class _Network(BaseEstimator):
             seconds=self.seconds,
         )
 
-    def _inputs(self, X: NDArray) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _inputs(self, X: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Numbers, and rows of one table in which each column's first row is for missing and unseen."""
         codes = np.nan_to_num(X[:, : self.categorical], nan=-1.0).astype(np.int64) + 1
         codes = np.where(codes <= self.cardinalities_, codes, 0)
         starts = np.cumsum(self.cardinalities_ + 1) - (self.cardinalities_ + 1)
         return np.ascontiguousarray(X[:, self.categorical :], dtype=np.float32), codes + starts
 
-    def _answer(self, X: NDArray) -> NDArray[np.float64]:
+    def _answer(self, X: NDArray[Any]) -> NDArray[np.float64]:
         return mlp.predict(self.weights_, *self._inputs(X), outputs=self.outputs_, threads=self.threads)
 
 
 class NetworkClassifier(ClassifierMixin, _Network):
     """The neural network of `mlp`, for classes."""
 
-    def fit(self, X: NDArray, y: NDArray) -> Self:
+    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
         """X: (n, width), category codes first; y: (n,)."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) > 1:
             self._learn(X, codes, len(self.classes_))
         return self
 
-    def predict_proba(self, X: NDArray) -> NDArray[np.float64]:  # (n, c)
+    def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
         """Aligned with `classes_`."""
         if len(self.classes_) == 1:
             return np.ones((len(X), 1))
         return self._answer(X)
 
-    def predict(self, X: NDArray) -> NDArray:  # (n,)
+    def predict(self, X: NDArray[Any]) -> NDArray[Any]:  # (n,)
         """The likeliest class."""
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
@@ -371,13 +378,13 @@ class NetworkClassifier(ClassifierMixin, _Network):
 class NetworkRegressor(RegressorMixin, _Network):
     """The neural network of `mlp`, for values: on a standardised target, within the range seen in training."""
 
-    def fit(self, X: NDArray, y: NDArray) -> Self:
+    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
         """X: (n, width), category codes first; y: (n,)."""
         self.center_, self.spread_ = _center_and_spread(y)
         self.low_, self.high_ = float(np.min(y)), float(np.max(y))
         self._learn(X, (y - self.center_) / self.spread_, 1)
         return self
 
-    def predict(self, X: NDArray) -> NDArray[np.float64]:  # (n,)
+    def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
         """Values, in the target's unit."""
         return np.clip(self._answer(X)[:, 0] * self.spread_ + self.center_, self.low_, self.high_)

@@ -35,9 +35,7 @@ def build(
     from autometa.families.estimators import GaussianProcess
     from autometa.families.preprocess import preprocessing
 
-    model = GaussianProcess(
-        kernel=config["kernel"], relevance=config["relevance"], linear=config["linear"], seed=seed
-    )
+    model = GaussianProcess(kernel=config["kernel"], relevance=config["relevance"], linear=config["linear"], seed=seed)
     steps = preprocessing(columns, kind, categories=config["categories"], scale=config["scale"], seed=seed)
     return Pipeline([("preprocessing", steps), ("model", model)])
 
@@ -49,6 +47,4 @@ def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     return None
 
 
-FAMILY = Family(
-    "gaussian_process", "Gaussian process", space, build, kinds=frozenset({"regression"}), limit=limit
-)
+FAMILY = Family("gaussian_process", "Gaussian process", space, build, kinds=frozenset({"regression"}), limit=limit)

@@ -5,12 +5,14 @@ Law: every class keeps a row in the training part; the same seed gives the same 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
 def inner_split(
-    y: NDArray,  # (n,) class codes or values
+    y: NDArray[Any],  # (n,) class codes or values
     *,
     classification: bool,
     fraction: float,

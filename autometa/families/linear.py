@@ -15,16 +15,18 @@ if TYPE_CHECKING:
 
 def space(kind: Kind) -> SearchSpace:
     """`C` is logistic regression's inverse strength, `alpha` ridge regression's strength; both 1 by default."""
-    if kind == "regression":
-        parameters = {"alpha": real(1e-3, 1e4, 1.0, log=True)}
-    else:
-        parameters = {"C": real(1e-4, 1e3, 1.0, log=True), "class_weight": choice(None, "balanced")}
-    parameters |= {
+    strength = (
+        ("alpha", real(1e-3, 1e4, 1.0, log=True)) if kind == "regression" else ("C", real(1e-4, 1e3, 1.0, log=True))
+    )
+    parameters = {
+        strength[0]: strength[1],
         "penalty": choice("l2", "elasticnet"),
         "scale": choice("standard", "quantile", "robust"),
         "categories": choice("onehot", "target"),
         "min_frequency": integer(1, 50, 1, log=True),
     }
+    if kind != "regression":
+        parameters["class_weight"] = choice(None, "balanced")
     mixture = Parameter("l1_ratio", *real(0.05, 1.0, 0.5), Condition("penalty", ("elasticnet",)))
     return SearchSpace([*SearchSpace.of(**parameters), mixture])
 

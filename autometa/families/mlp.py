@@ -3,8 +3,8 @@
 The whole network is in plain sight below: `initialise`, `forward`, `fit`, `predict`; weights are a dictionary of
 tensors. Numbers enter as they are and as a few learned waves of themselves; categories by learned vectors. `members`
 networks differ only in a scaling of their inputs and in their output layers (TabM-mini), are trained on one batch
-each step, and are averaged. Training is a fixed number of steps, bounded by the work they take and not by a clock, so that
-a seed gives the same network on a slow machine; the step that was best on an inner split is kept.
+each step, and are averaged. Training is a fixed number of steps, bounded by the work they take and not by a clock, so
+that a seed gives the same network on a slow machine; the step that was best on an inner split is kept.
 
 Everything of torch stays in this file; the scikit-learn face is in `estimators`.
 
@@ -48,16 +48,16 @@ def space(kind: Kind) -> SearchSpace:
     parameters = {
         "members": integer(1, 16, 8, log=True),
         "width": integer(32, 512, 128, log=True),
-        "depth": integer(1, 4, 2),
+        "depth": integer(1, 4, 3),
         "dropout": real(0.0, 0.5, 0.1),
-        "learning_rate": real(3e-4, 3e-2, 3e-3, log=True),
+        "learning_rate": real(3e-4, 3e-2, 5e-3, log=True),
         "weight_decay": real(1e-5, 1.0, 1e-2, log=True),
         "scale": choice("robust", "quantile"),
         "embedding": choice("periodic", "none"),
     }
     if kind != "regression":
         parameters["label_smoothing"] = real(0.0, 0.2, 0.0)
-    frequency = Parameter("frequency", *real(0.02, 2.0, 0.2, log=True), Condition("embedding", ("periodic",)))
+    frequency = Parameter("frequency", *real(0.02, 2.0, 0.3, log=True), Condition("embedding", ("periodic",)))
     return SearchSpace([*SearchSpace.of(**parameters), frequency])
 
 
@@ -84,9 +84,7 @@ class Inputs(NamedTuple):
     codes: Tensor  # (n, q) int64, rows of the table of category vectors
 
 
-def initialise(
-    config: Config, p: int, q: int, n_vectors: int, outputs: int, generator: Generator
-) -> dict[str, Tensor]:
+def initialise(config: Config, p: int, q: int, n_vectors: int, outputs: int, generator: Generator) -> dict[str, Tensor]:
     """Fresh weights. `n_vectors` is how many categories all columns have together, missing ones included."""
     import torch
 
@@ -127,7 +125,9 @@ def forward(
     numbers, codes = inputs
     parts = [numbers]  # (b, p)
     if "frequencies" in weights:
-        waves = torch.cos(torch.addcmul(weights["phases"], numbers[:, :, None], weights["frequencies"]))  # (b, p, WAVES)
+        waves = torch.cos(
+            torch.addcmul(weights["phases"], numbers[:, :, None], weights["frequencies"])
+        )  # (b, p, WAVES)
         mixed = torch.bmm(waves.transpose(0, 1), weights["mixing"]).transpose(0, 1) + weights["mixing_bias"]
         parts.append(mixed.flatten(1))  # (b, p * MIXED)
     if "vectors" in weights:
@@ -137,8 +137,10 @@ def forward(
     while f"hidden_{layer}" in weights:
         x = relu(x @ weights[f"hidden_{layer}"] + weights[f"hidden_{layer}_bias"])  # (m, b, w)
         if dropout:
-            keep = torch.empty_like(x).bernoulli_(1 - dropout, generator=generator)
-            x = x * keep / (1 - dropout)
+            keep = torch.empty_like(x[0]).bernoulli_(
+                1 - dropout, generator=generator
+            )  # (b, w), as drawing is what costs
+            x = x * (keep / (1 - dropout))
         layer += 1
     return torch.baddbmm(weights["output_bias"], x, weights["output"])  # (m, b, o)
 
@@ -146,7 +148,7 @@ def forward(
 def fit(
     numbers: NDArray[np.float32],  # (n, p)
     codes: NDArray[np.int64],  # (n, q)
-    target: NDArray,  # (n,) class codes 0..o-1, or standardised float values
+    target: NDArray[Any],  # (n,) class codes 0..o-1, or standardised float values
     train: NDArray[np.intp],
     held: NDArray[np.intp],
     config: Config,
@@ -157,7 +159,7 @@ def fit(
     threads: int,
     device: str,
     seconds: float | None,
-) -> dict[str, NDArray]:
+) -> dict[str, NDArray[Any]]:
     """The weights that were best on the held-out rows, after at most `EPOCHS` epochs, `WORK` and `seconds`."""
     import torch
     from torch.nn.functional import cross_entropy, mse_loss
@@ -221,7 +223,12 @@ def fit(
 
 
 def predict(
-    weights: dict[str, NDArray], numbers: NDArray[np.float32], codes: NDArray[np.int64], *, outputs: int, threads: int
+    weights: dict[str, NDArray[Any]],
+    numbers: NDArray[np.float32],
+    codes: NDArray[np.int64],
+    *,
+    outputs: int,
+    threads: int,
 ) -> NDArray[np.float64]:  # (n, o)
     """Mean over members: of probabilities for several outputs, of values for one."""
     import torch

@@ -24,7 +24,6 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
-    OneHotEncoder,
     QuantileTransformer,
     StandardScaler,
     TargetEncoder,
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 Categories = Literal["codes", "ordinal", "onehot", "target"]
 Scale = Literal["standard", "quantile", "robust"]
 
-MOST_ONE_HOT = 1000  # columns that all one-hot encodings of a table may take together: the matrix is dense
+MOST_ONE_HOT = 500  # columns that all one-hot encodings of a table may take together: the matrix is dense
 MOST_CODES = 250  # histogram learners keep a category in one byte
 MOST_TARGET_CLASSES = 10  # a target encoding takes one column per class; the rarest classes share one
 
@@ -54,8 +53,8 @@ def preprocessing(
 ) -> ColumnTransformer:
     """A transformer from a typed frame to a matrix (n, width): first the categories, then numbers, then text.
 
-    With `scale=None` numbers keep their values and their NaN; otherwise they are imputed and scaled, and those that were
-    missing in training bring an indicator column each. Categories become "codes" (missing is NaN, as learners with
+    With `scale=None` numbers keep their values and their NaN; otherwise they are imputed and scaled, and those that
+    were missing in training bring an indicator column each. Categories become "codes" (missing is NaN, as learners with
     native categories want it), "ordinal" codes (missing is -1), "onehot" columns or "target" means. A category seen in
     fewer than `min_frequency` training rows is merged with the other rare ones.
     """
@@ -82,7 +81,7 @@ def _categories(
         most = int(np.clip(MOST_ONE_HOT // width, 2, 100))
         return make_pipeline(
             CategoryCodes(most=most, min_frequency=min_frequency, missing=-1.0),
-            OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float64),
+            OneHot(),
         )
     means = TargetMeans(classification=kind != "regression", seed=seed)
     codes = CategoryCodes(most=None, min_frequency=min_frequency, missing=-1.0)
@@ -141,11 +140,13 @@ class Quantiles(TransformerMixin, BaseEstimator):
     def fit(self, X: NDArray[np.float64], y: Any = None) -> Self:
         """X: (n, p)."""
         grid = min(1000, len(X))
-        self.scaler_ = QuantileTransformer(n_quantiles=grid, output_distribution="normal", random_state=self.seed).fit(X)
+        self.scaler_ = QuantileTransformer(n_quantiles=grid, output_distribution="normal", random_state=self.seed).fit(
+            X
+        )
         return self
 
     def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Same shape; scores beyond 4 standard deviations, which only values outside the training range reach, are cut."""
+        """Same shape; cut at 4 standard deviations, which only values outside the training range exceed."""
         return np.clip(self.scaler_.transform(X), -4.0, 4.0)
 
 
@@ -202,10 +203,30 @@ class CategoryCodes(TransformerMixin, BaseEstimator):
         counts = np.bincount(codes[codes >= 0], minlength=len(column.cat.categories))
         seen = np.flatnonzero(counts)
         common = seen[counts[seen] >= self.min_frequency]
-        if self.most is not None and (len(common) > self.most or (len(common) < len(seen) and len(common) == self.most)):
+        if self.most is not None and (
+            len(common) > self.most or (len(common) < len(seen) and len(common) == self.most)
+        ):
             common = np.sort(common[np.argsort(-counts[common], kind="stable")][: self.most - 1])
         table = {column.cat.categories[old]: new for new, old in enumerate(common)}
         return table | {column.cat.categories[old]: len(common) for old in np.setdiff1d(seen, common)}
+
+
+class OneHot(TransformerMixin, BaseEstimator):
+    """Dense codes as one column each. Missing, -1, is all zeros, or has a column where training had any."""
+
+    def fit(self, X: NDArray[np.float64], y: Any = None) -> Self:
+        """X: (n, p) codes."""
+        self.first_ = X.min(axis=0, initial=0).astype(np.intp)  # -1 or 0
+        widths = X.max(axis=0, initial=0).astype(np.intp) - self.first_ + 1
+        self.starts_, self.width_ = np.cumsum(widths) - widths, int(widths.sum())
+        return self
+
+    def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # (n, width)
+        """Written directly: scikit-learn's encoder would sort every column again."""
+        out = np.zeros((len(X), self.width_))
+        rows, columns = np.nonzero(X >= self.first_)
+        out[rows, self.starts_[columns] + X[rows, columns].astype(np.intp) - self.first_[columns]] = 1.0
+        return out
 
 
 class TargetMeans(TransformerMixin, BaseEstimator):
@@ -219,13 +240,13 @@ class TargetMeans(TransformerMixin, BaseEstimator):
         self.classification = classification
         self.seed = seed
 
-    def fit(self, X: NDArray[np.float64], y: NDArray) -> Self:
+    def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> Self:
         """X: (n, p) codes."""
         encoder, target = self._encoder(y)
         self.encoder_ = encoder.fit(X, target)
         return self
 
-    def fit_transform(self, X: NDArray[np.float64], y: NDArray) -> NDArray[np.float64]:
+    def fit_transform(self, X: NDArray[np.float64], y: NDArray[Any]) -> NDArray[np.float64]:
         """Each row is encoded by means over other rows."""
         encoder, target = self._encoder(y)
         encoded = encoder.fit_transform(X, target)
@@ -236,9 +257,10 @@ class TargetMeans(TransformerMixin, BaseEstimator):
         """(n, p) or, for more than two classes, (n, p * classes)."""
         return self.encoder_.transform(X)
 
-    def _encoder(self, y: NDArray) -> tuple[TargetEncoder, NDArray]:
+    def _encoder(self, y: NDArray[Any]) -> tuple[TargetEncoder, NDArray[Any]]:
         split = KFold(min(5, len(y)), shuffle=True, random_state=self.seed)
-        target, kind = np.asarray(y, dtype=np.float64), "continuous"
+        target: NDArray[Any] = np.asarray(y, dtype=np.float64)
+        kind = "continuous"
         if self.classification:
             _, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
             if len(counts) > MOST_TARGET_CLASSES:

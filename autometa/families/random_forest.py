@@ -19,7 +19,9 @@ def forest_space(kind: Kind, *, bootstrap: bool) -> SearchSpace:
     fractions = (0.2, 0.4, 0.6, 0.8)
     parameters = {
         "n_estimators": integer(30, 500, 100, log=True),
-        "max_features": choice("sqrt", "log2", *fractions, 1.0) if classification else choice(1.0, "sqrt", "log2", *fractions),
+        "max_features": choice("sqrt", "log2", *fractions, 1.0)
+        if classification
+        else choice(1.0, "sqrt", "log2", *fractions),
         "min_samples_leaf": integer(1, 64, 1, log=True),
         "categories": choice("ordinal", "onehot", "target"),
         "bootstrap": choice(bootstrap, not bootstrap),
@@ -42,10 +44,12 @@ def forest_pipeline(
     parameters = dict(config)
     categories = parameters.pop("categories")
     model = learner(**parameters, random_state=seed, n_jobs=threads)
-    return Pipeline([
-        ("preprocessing", preprocessing(columns, kind, categories=categories, seed=seed)),
-        ("model", model),
-    ])
+    return Pipeline(
+        [
+            ("preprocessing", preprocessing(columns, kind, categories=categories, seed=seed)),
+            ("model", model),
+        ]
+    )
 
 
 def forest_limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:

@@ -43,10 +43,7 @@ def build(
     from autometa.families.preprocess import preprocessing
 
     own = {k: v for k, v in config.items() if k not in ("scale", "categories")}
-    if kind == "regression":
-        model = SupportVectorRegressor(**own)
-    else:
-        model = SupportVectorClassifier(**own, seed=seed)
+    model = SupportVectorRegressor(**own) if kind == "regression" else SupportVectorClassifier(**own, seed=seed)
     steps = preprocessing(columns, kind, categories=config["categories"], scale=config["scale"], seed=seed)
     return Pipeline([("preprocessing", steps), ("model", model)])
 

@@ -51,7 +51,7 @@ def build(
 
 
 def train(
-    *, parameters: Config, X: NDArray, y: NDArray, rounds: int, categorical: int, validation: Any
+    *, parameters: Config, X: NDArray[Any], y: NDArray[Any], rounds: int, categorical: int, validation: Any
 ) -> tuple[Any, int]:
     """The fitted model and its number of rounds."""
     import xgboost

@@ -16,6 +16,7 @@ Letters:  f meta-features.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -105,7 +106,8 @@ def describe(task: Task, *, seconds: float = 1.0, groups: Collection[str] | None
 def _value(feature: Callable[[View], float], view: View) -> float:
     """The feature, NaN where the task has none: arithmetic without a result, a learner that refuses the data."""
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # collinear columns or classes too many are just what is described
             value = float(feature(view))
     except (ArithmeticError, ValueError, np.linalg.LinAlgError):
         return np.nan

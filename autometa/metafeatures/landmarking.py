@@ -10,7 +10,6 @@ Source: Pfahringer, Bensusan and Giraud-Carrier (2000).
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,9 +100,7 @@ def score(view: View, model: BaseEstimator, columns: int | None = None) -> float
     measure = determination if view.regression else balanced_accuracy
     scores = []
     for train, test in folds.split(X, y):
-        with warnings.catch_warnings():  # that columns are collinear is no news about a landmark
-            warnings.simplefilter("ignore")
-            scores.append(measure(y[test], model.fit(X[train], y[train]).predict(X[test])))
+        scores.append(measure(y[test], model.fit(X[train], y[train]).predict(X[test])))
     return float(np.mean(scores))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.metafeatures.profile import standardise
+from autometa.metafeatures.statistical import sd
 from autometa.metafeatures.view import View, shared
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def tree_importance_max(view: View) -> float:
 
 def tree_importance_sd(view: View) -> float:
     """Standard deviation over the columns of the share of the impurity that splits on them remove."""
-    return tree(view).feature_importances_.std(ddof=1)
+    return sd(tree(view).feature_importances_)
 
 
 FEATURES = (

@@ -90,17 +90,12 @@ class View:
         """The kept columns in canonical order, their rows in canonical order, and the targets of these rows, (r,)."""
         columns, y = _columns(self.task), np.asarray(self.task.y)
         hashes = _blend(_bits(y.astype(np.float64)), np.zeros((), np.uint64))
-        keys = _hash_columns(columns, hashes)
-        hashes = _hash_rows(columns, keys, hashes)
-        columns = [columns[j] for j in np.argsort(keys)[:COLUMNS]]
-        bound = min(ROWS, CELLS // max(len(columns), 1))
-        if len(y) > bound:
-            kept = np.argpartition(_number_copies(hashes), bound)[:bound]
-            columns, y, hashes = [column.take(kept) for column in columns], y[kept], hashes[kept]
         hashes = _hash_rows(columns, _hash_columns(columns, hashes), hashes)
-        keys = _number_copies(_hash_columns(columns, hashes))  # now rows with equal hashes are equal, cell by cell
-        order = np.argsort(_hash_rows(columns, keys, hashes))
-        return [columns[j].take(order) for j in np.argsort(keys)], y[order]
+        keys = _number_copies(_hash_columns(columns, hashes))  # so that only rows that are equal keep equal hashes
+        hashes = _number_copies(_hash_rows(columns, keys, hashes))
+        columns = [columns[j] for j in np.argsort(keys)[:COLUMNS]]
+        rows = np.argsort(hashes)[: min(ROWS, CELLS // max(len(columns), 1))]
+        return [column.take(rows) for column in columns], y[rows]
 
     @cached_property
     def y(self) -> NDArray[Any]:  # (r,)

@@ -1,9 +1,9 @@
 """Which configurations to try first, given how a task looks and the results so far.
 
 A recommender answers before anything has been evaluated on the new task, and keeps answering as results come in. It has
-seen other tasks: their meta-features, and how configurations scored on them. `Defaults` needs no past, `Portfolio` covers
-the tasks seen so far, `NearestTasks` trusts resemblance, `AdaptivePortfolio` weighs the past tasks by resemblance and then
-by how well they agree with the results.
+seen other tasks: their meta-features, and how configurations scored on them. `Defaults` needs no past, `Portfolio`
+covers the tasks seen so far, `NearestTasks` trusts resemblance, `AdaptivePortfolio` weighs the past tasks by
+resemblance and then by how well they agree with the results.
 
 Law: nothing is recommended that the space does not contain or that was observed already; without a past everybody
 recommends the defaults; every recommendation carries its reason. To add a recommender, write a class with `fit` and
@@ -48,7 +48,7 @@ class Recommender(Protocol):
     """What every recommender can do."""
 
     def fit(self, past: PastTasks, space: SearchSpace) -> Self:
-        """Learns from past tasks; configurations that `space` cannot hold are left out, numbers out of range clipped."""
+        """Learns from past tasks; what `space` cannot hold is left out, numbers out of range are clipped."""
         ...
 
     def recommend(
@@ -56,7 +56,7 @@ class Recommender(Protocol):
     ) -> list[Recommendation]:
         """At most `m` configurations, the first to try first.
 
-        `observed` holds what was tried on this task: a configuration and its score, larger is better, NaN while it runs,
-        -inf if it failed. `seconds` is the time left to spend on them.
+        `observed` holds what was tried on this task: a configuration and its score, larger is better, NaN while it
+        runs, -inf if it failed. `seconds` is the time left to spend on them.
         """
         ...

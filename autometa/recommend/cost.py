@@ -1,8 +1,8 @@
 """How long a configuration will take on a new task, from how long it took on past ones.
 
-The logarithm of the seconds is linear in the logarithms of rows and columns, with a slope per configuration that is shrunk
-towards the slope of all; seconds that are far from a configuration's usual ones are drawn in first, so that one stalled
-machine does not spoil it.
+The logarithm of the seconds is linear in the logarithms of rows and columns, with a slope per configuration that is
+shrunk towards the slope of all; seconds that are far from a configuration's usual ones are drawn in first, so that one
+stalled machine does not spoil it.
 
 Letters:  t past tasks · m configurations.
 """
@@ -43,7 +43,7 @@ class Cost:
         mean = (np.where(known, y, 0.0).sum(axis=0) + overall) / (count + 1)  # (m,)
         spread = np.sqrt(np.where(known, (y - mean) ** 2, 0.0).sum() / known.sum())
         y = np.clip(y, mean - 3 * spread, mean + 3 * spread)
-        # One slope for all: within configurations, so that a configuration tried on large tasks only does not look slow.
+        # One slope for all, within configurations: one that was tried on large tasks only shall not look slow.
         x_mean = np.einsum("tm,tk->mk", weights, x) / np.maximum(count, 1)[:, None]  # (m, 2)
         dx = np.where(known[:, :, None], x[:, None, :] - x_mean[None], 0.0)  # (t, m, 2)
         dy = np.where(known, y - mean, 0.0)

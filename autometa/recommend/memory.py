@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from autometa.store import PastTasks, TaskRecord
 
 FLOOR_QUANTILE = 0.1  # regret at 3 trials over the Oboe table: 0.066 from the lower decile, 0.079 from the median
+OWN_BEST = 3  # of the configurations that only one task knows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +42,13 @@ class Memory:
     @classmethod
     def of(cls, past: PastTasks, space: SearchSpace) -> Memory:
         """The tasks of `past` that tell configurations apart, and the configurations that fit into `space`."""
-        columns, configs, repairs, column_of = _admissible(past.configs, space)
         scores = np.asarray(past.scores, dtype=float).reshape(len(past.records), len(past.configs))
         seconds = np.asarray(past.seconds, dtype=float).reshape(scores.shape)
+        columns, configs, repairs, column_of = _admissible(past.configs, _worth_keeping(scores), space)
         telling = np.array([len(set(row[np.isfinite(row)])) > 1 for row in scores[:, columns]], dtype=bool)
         scores, seconds = scores[telling][:, columns], seconds[telling][:, columns]
-        metafeatures = np.asarray(past.metafeatures, dtype=float).reshape(len(past.records), -1)[telling]
+        metafeatures = np.asarray(past.metafeatures, dtype=float)
+        metafeatures = metafeatures.reshape(len(past.records), len(past.metafeature_names))[telling]
         return cls(
             space=space,
             records=tuple(record for record, keep in zip(past.records, telling, strict=True) if keep),
@@ -89,29 +91,33 @@ def standing(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (
         >>> standing(np.array([[0.5, 0.9, np.nan, 0.7, -np.inf]]))
         array([[0. , 1. , nan, 0.5, 0. ]])
     """
+    if scores.size == 0:
+        return scores.astype(float)
     finite = np.isfinite(scores)
+    some = finite.any(axis=1, keepdims=True)
     ordered = np.sort(np.where(finite, scores, np.inf), axis=1)
     lowest = np.floor(FLOOR_QUANTILE * np.maximum(finite.sum(axis=1) - 1, 0)).astype(int)
-    low = np.take_along_axis(ordered, lowest[:, None], axis=1)
-    high = np.max(np.where(finite, scores, -np.inf), axis=1, keepdims=True, initial=-np.inf)
-    span = np.where(finite.any(axis=1, keepdims=True) & (high > low), high - low, 1.0)
+    low = np.where(some, np.take_along_axis(ordered, lowest[:, None], axis=1), 0.0)
+    high = np.where(some, np.max(np.where(finite, scores, -np.inf), axis=1, keepdims=True), 0.0)
+    span = np.where(high > low, high - low, 1.0)
     scaled = np.clip((np.where(finite, scores, low) - low) / span, 0.0, 1.0)
-    scaled = np.where(np.isneginf(scores), 0.0, scaled)
     return np.where(np.isnan(scores), np.nan, scaled)
 
 
-def complete(table: NDArray[np.float64], *, rank: int = 8, penalty: float = 1.0, rounds: int = 20) -> NDArray[np.float64]:
+def complete(
+    table: NDArray[np.float64], *, rank: int = 8, penalty: float = 1.0, rounds: int = 20
+) -> NDArray[np.float64]:
     """Fills the holes of a (t, m) table in [0, 1]: shrunken column and row means, and a low-rank rest.
 
     The means are shrunk as if two more average values had been seen, the rest by the nuclear-norm `penalty`: a
-    configuration that few tasks know is not taken for a winner. Measured on Oboe with 30 % of the cells hidden: regret of
-    the portfolio after 5 trials .044, with column means alone .071.
+    configuration that few tasks know is not taken for a winner. Measured on Oboe with 30 % of the cells hidden: regret
+    of the portfolio after 5 trials .044, with column means alone .071.
 
     Source:
         softImpute-ALS (Hastie, Mazumder, Lee and Zadeh, 2015).
     """
     known = ~np.isnan(table)
-    if known.all():
+    if known.all() or not known.any():
         return table.copy()
     t, m = table.shape
     overall = table[known].mean()
@@ -130,13 +136,29 @@ def complete(table: NDArray[np.float64], *, rank: int = 8, penalty: float = 1.0,
     return np.where(known, table, np.clip(columns + rows + left @ right.T, 0.0, 1.0))
 
 
+def _worth_keeping(scores: NDArray[np.float64]) -> list[int]:
+    """Configurations that several tasks know, and the best few that one task's own search found.
+
+    Searches leave thousands that nobody else has tried and that were nothing special: they would cost time and tell
+    nothing.
+    """
+    if scores.size == 0:
+        return []
+    several = np.isfinite(scores).sum(axis=0) > 1
+    best = np.argsort(-np.where(np.isfinite(scores), scores, -np.inf), axis=1, kind="stable")[:, :OWN_BEST]
+    own = np.zeros_like(several)
+    own[best[np.isfinite(np.take_along_axis(scores, best, axis=1))]] = True
+    return [int(j) for j in np.flatnonzero(several | own)]
+
+
 def _admissible(
-    configs: Sequence[Config], space: SearchSpace
+    configs: Sequence[Config], among: Sequence[int], space: SearchSpace
 ) -> tuple[list[int], tuple[Config, ...], tuple[tuple[str, ...], ...], dict[str, int]]:
     """Which configurations fit into the space, exactly or after clipping numbers; those that fit exactly come first."""
     exact: list[tuple[int, Config, tuple[str, ...]]] = []
     repaired: list[tuple[int, Config, tuple[str, ...]]] = []
-    for i, config in enumerate(configs):
+    for i in among:
+        config = configs[i]
         if FAMILY in space and not _has_family(config, space):
             continue
         problems = space.problems(config)
@@ -164,7 +186,7 @@ def _has_family(config: Config, space: SearchSpace) -> bool:
 
 
 def _repair(config: Config, space: SearchSpace) -> tuple[Config, tuple[str, ...]] | None:
-    """Clipped into the space if only numbers were out of range or parameters are new; None if it would be another one."""
+    """Clipped, if only numbers were out of range or parameters are new; None where it would become another one."""
     clipped, changes = space.clip(config)
     same_names = all(name in clipped for name in config)
     same_choices = all(

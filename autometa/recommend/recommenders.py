@@ -92,7 +92,8 @@ class Defaults:
         name = f"The default of {config[FAMILY]}" if FAMILY in config else "The default of every parameter"
         if column is None or rank is None:
             return Recommendation(dict(config), "default", None, f"{name}; no past task knows it.")
-        reason = f"{name}: mean rank {rank:.1f} among {len(self._ordered)} defaults on {_count(self._memory.t, 'past task')}."
+        where = _count(self._memory.t, "past task")
+        reason = f"{name}: mean rank {rank:.1f} among {len(self._ordered)} defaults on {where}."
         return Recommendation(dict(config), "default", float(self._memory.standing[:, column].mean()), reason)
 
 
@@ -137,11 +138,16 @@ class Portfolio:
         else:
             where = _names([e.task for e in evidence])
             reason = (
-                f"Covers what the {_count(step.place, 'configuration')} before it leave{'s' if step.place == 1 else ''} open, "
+                f"Covers what {_count(step.place, 'configuration')} before it left open, "
                 f"most on {where}; close to the best on {good} of {_count(memory.t, 'past task')}."
             )
         return Recommendation(
-            dict(memory.configs[column]), "portfolio", step.expected, _with_repairs(reason, memory, column), evidence, step.gain
+            dict(memory.configs[column]),
+            "portfolio",
+            step.expected,
+            _with_repairs(reason, memory, column),
+            evidence,
+            step.gain,
         )
 
 
@@ -162,7 +168,7 @@ class NearestTasks:
     def recommend(
         self, metafeatures: MetaFeatures | None, m: int, *, observed: Observed = (), seconds: float | None = None
     ) -> list[Recommendation]:
-        """The nearest task's best, the second nearest's best, ..., then their seconds; the portfolio when nothing is near."""
+        """The best of the nearest task, of the second nearest, ..., then their seconds; the portfolio if none is near."""
         memory = self._memory
         seen = self._similarity.to(metafeatures) if memory.m else None
         if seen is None or seen.strange:
@@ -171,7 +177,9 @@ class NearestTasks:
             return [replace(r, reason=_after(why, r.reason)) for r in others] if memory.m else others
         tried = set(_columns(memory, observed))
         nearest = [i for i in np.argsort(seen.distances, kind="stable")[: self.k] if np.isfinite(seen.distances[i])]
-        orders = [np.argsort(-np.where(np.isnan(memory.scores[i]), -np.inf, memory.scores[i]), kind="stable") for i in nearest]
+        orders = [
+            np.argsort(-np.where(np.isnan(memory.scores[i]), -np.inf, memory.scores[i]), kind="stable") for i in nearest
+        ]
         chosen: list[Recommendation] = []
         for place in range(memory.m):
             for i, order in zip(nearest, orders, strict=True):
@@ -196,12 +204,13 @@ class NearestTasks:
 
 
 class AdaptivePortfolio:
-    """The greedy portfolio with a weight for every past task: how much it resembles this one, and agrees with its results.
+    """The greedy portfolio with a weight for every past task: how much it resembles this one and agrees with it.
 
-    Before any result the weights come from meta-features, with a floor, so that every past task keeps some say. Each result
-    then multiplies them by how likely it is if this task's scores are that task's standings, shifted and stretched: the
-    shift is integrated out, the stretch summed over a grid, so neither the metric's unit nor the best score need be known.
-    With a budget in seconds the gain is divided by the expected cost. One default is among the first three.
+    Before any result the weights come from meta-features, with a floor, so that every past task keeps some say. Each
+    result then multiplies them by how likely it is if this task's scores are that task's standings, shifted and
+    stretched: the shift is integrated out, the stretch summed over a grid, so neither the metric's unit nor the best
+    score need be known. With a budget in seconds the gain is divided by the expected cost. One default is among the
+    first three.
     """
 
     def __init__(
@@ -310,14 +319,16 @@ class AdaptivePortfolio:
         elif agreeing:
             reason = (
                 f"{_ordinal(first)} on {first.task}, where the configurations tried here stand in a similar order "
-                f"({_count(agreeing, 'result')})" + (f"; {_likeness(first)}." if seen is not None and first.agrees else ".")
+                f"({_count(agreeing, 'result')})"
+                + (f"; {_likeness(first)}." if seen is not None and first.agrees else ".")
             )
         elif seen is not None:
             also = f"; also on {_names([e.task for e in evidence[1:]])}" if len(evidence) > 1 else ""
             reason = f"{_ordinal(first)} on {first.task}, {_likeness(first)}{also}."
         else:
             good = int(np.sum(memory.standing[:, column] >= 0.9))
-            reason = f"Close to the best on {good} of {_count(memory.t, 'past task')}, most gained on {_names([e.task for e in evidence])}."
+            where = _names([e.task for e in evidence])
+            reason = f"Close to the best on {good} of {_count(memory.t, 'past task')}, most gained on {where}."
         return Recommendation(config, origin, step.expected, _with_repairs(reason, memory, column), evidence, step.gain)
 
 
@@ -329,13 +340,13 @@ def agreement(
 ) -> NDArray[np.float64]:  # (t,) largest is 1
     """How likely the results are if this task is like each past one, up to a shift and a stretch of the scores.
 
-    ``scores = a + b standing + noise`` with standard deviation `spread` in units of standing; `a` is integrated out, `b`
-    summed over a grid around the ratio of the two spreads.
+    ``scores = a + b standing + noise`` with standard deviation `spread` in units of standing; `a` is integrated out,
+    `b` summed over a grid around the ratio of the two spreads.
 
     Example:
         >>> past = np.array([[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]])
         >>> agreement(past, np.array([10.0, 20.0, 30.0]), spread=0.3).round(3)
-        array([1.   , 0.003])
+        array([1.   , 0.001])
     """
     k = len(scores)
     past = standing - standing.mean(axis=1, keepdims=True)  # (t, k)
@@ -344,9 +355,9 @@ def agreement(
         new = np.zeros(k)  # all the same: tasks that tell these configurations apart become less likely
     else:
         new = new / new.std() * (np.sqrt((past**2).mean()) + 1e-3)
-    log = np.stack([
-        -0.5 * ((stretch * new - past) ** 2).sum(axis=1) / spread**2 + (k - 1) * np.log(stretch) for stretch in SCALES
-    ])  # (scales, t)
+    log = np.stack(
+        [-0.5 * ((stretch * new - past) ** 2).sum(axis=1) / spread**2 + (k - 1) * np.log(stretch) for stretch in SCALES]
+    )  # (scales, t)
     total = np.logaddexp.reduce(log, axis=0)
     return np.exp(total - total.max())
 
@@ -409,7 +420,7 @@ class _Greedy:
 
 
 def _softened(improvement: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Expected positive part of a noisy improvement, by its close relative the soft plus (which needs no error function)."""
+    """Expected positive part of a noisy improvement, by its close relative, the soft plus."""
     width = 0.6 * NOISE  # makes the two agree at zero to 5 %
     return width * np.logaddexp(0.0, improvement / width)
 
@@ -437,7 +448,9 @@ def _evidence(
         rank, of = memory.rank(i, column) if not np.isnan(score) else (0, int(np.sum(~np.isnan(memory.scores[i]))))
         likeness = float(seen.similarity[i]) if seen is not None else float(share[i]) / total
         agrees = seen.agrees(i) if seen is not None else ()
-        out.append(Evidence(memory.records[i].name, likeness, agrees, score, float(memory.standing[i, column]), rank, of))
+        out.append(
+            Evidence(memory.records[i].name, likeness, agrees, score, float(memory.standing[i, column]), rank, of)
+        )
     return tuple(out)
 
 
@@ -450,7 +463,9 @@ def _ordinal(evidence: Evidence) -> str:
 
 
 def _likeness(evidence: Evidence) -> str:
-    alike = f" (much alike in {_names([name.replace('_', ' ') for name in evidence.agrees])})" if evidence.agrees else ""
+    alike = (
+        f" (much alike in {_names([name.replace('_', ' ') for name in evidence.agrees])})" if evidence.agrees else ""
+    )
     return f"similarity {evidence.similarity:.2f}{alike}"
 
 

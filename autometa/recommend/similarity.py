@@ -1,8 +1,9 @@
 """How much a new task looks like each past one, and in what.
 
-Every meta-feature is put on the scale of its ranks over the past tasks (0 the smallest, 1 the largest; beyond the ends it
-goes on linearly), so that no unit and no outlier rules the distance: the root mean square difference over what both know.
-A task is *strange* when even its nearest neighbour is further away than past tasks' nearest neighbours nearly always are.
+Every meta-feature is put on the scale of its ranks over the past tasks (0 the smallest, 1 the largest; beyond the ends
+it goes on linearly), so that no unit and no outlier rules the distance: the root mean square difference over what both
+know. A task is *strange* when even its nearest neighbour is further away than past tasks' nearest neighbours nearly
+always are.
 
 Letters:  t past tasks · f meta-features.
 """
@@ -89,7 +90,9 @@ class Similarity:
             ranks[:, j] = np.where(np.isfinite(column), middle + np.clip(beyond, -1, 1), np.nan)
         return ranks
 
-    def _distances(self, new: NDArray[np.float64], ranks: NDArray[np.float64]) -> NDArray[np.float64]:  # (f,), (t, f) -> (t,)
+    def _distances(
+        self, new: NDArray[np.float64], ranks: NDArray[np.float64]
+    ) -> NDArray[np.float64]:  # (f,), (t, f) -> (t,)
         squares = (ranks - new) ** 2
         shared = np.isfinite(squares).sum(axis=1)
         enough = shared >= max(SHARED * np.isfinite(new).sum(), 1)

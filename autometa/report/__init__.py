@@ -1,54 +1,55 @@
 """What people look at after a search: one HTML file that opens anywhere, offline, on a phone, in the dark, on paper.
 
     words      how scores, families and origins are said
-    findings   curves, tables and importances from out-of-fold predictions
+    findings   curves and tables from out-of-fold predictions
+    importance which columns the model leans on
     charts     inline SVG
     html       escaping by construction
-    page       the sections, the style sheet and the script
+    parts      tables, figures and marks that sections share
+    quality    how good the model is, and what it leans on
+    sections   the other sections, and their order
+    page       the whole file, with page.css and page.js
 
 Laws: the file refers to nothing outside itself, and its content security policy lets only its own script run; no text
-from a table becomes markup. To add a section, write a function in `page` and give it a line in `SECTIONS`.
+from a table becomes markup. To add a section, write a function in `sections` and give it a line in `SECTIONS`.
 
 Letters:  n rows · p columns · c classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from autometa.report.importance import Importance, measure
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
+    from autometa.search import Result
 
-__all__ = ["write"]
+__all__ = ["Importance", "measure", "write"]
 
 
 def write(
-    result: Any,
+    result: Result,
     path: str | Path,
     *,
-    predict: Callable[[pd.DataFrame], NDArray[np.float64]] | None = None,
-    seconds: float = 5.0,
+    importance: Sequence[Importance] | str = "It was not measured.",
 ) -> Path:
     """Writes the report of a finished search.
 
     Args:
         result: A `search.Result`.
         path: The HTML file; one that is there is replaced.
-        predict: The final model on typed features, (n, p) -> (n,) values or (n, c) probabilities; with it, permutation
-            importance is measured.
-        seconds: How long that may take.
+        importance: What `measure` found: importances, or in words why there are none.
 
     Returns:
         `path`.
     """
     import os
 
-    from autometa.report.findings import permutation_importance
-    from autometa.report.page import Report, page
+    from autometa.report.page import page
+    from autometa.report.parts import Report
 
     path = Path(path)
     found = (

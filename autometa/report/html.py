@@ -19,17 +19,17 @@ class Markup(str):
 VOID = frozenset({"br", "hr", "meta", "circle", "line", "path", "rect", "polyline", "polygon", "col"})
 
 
-def tag(name: str, *children: Any, **attributes: Any) -> Markup:
-    """An element; ``cls`` is its class, underscores in attributes are hyphens, None and False leave an attribute out."""
+def tag(element: str, /, *children: Any, **attributes: Any) -> Markup:
+    """An element; ``cls`` is its class, underscores in attributes are hyphens, None and False leave one out."""
     written = "".join(
         f" {_attribute(key)}" if value is True else f' {_attribute(key)}="{escape(_text(value), quote=True)}"'
         for key, value in attributes.items()
         if value is not None and value is not False
     )
     inner = join(children)
-    if name in VOID and not inner:
-        return Markup(f"<{name}{written}/>")
-    return Markup(f"<{name}{written}>{inner}</{name}>")
+    if element in VOID and not inner:
+        return Markup(f"<{element}{written}/>")
+    return Markup(f"<{element}{written}>{inner}</{element}>")
 
 
 def join(children: Any) -> Markup:

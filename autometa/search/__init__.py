@@ -10,7 +10,7 @@
 
 from autometa.search.model import Model, load_model
 from autometa.search.run import Run, default_folder
-from autometa.search.search import Result, leaderboard, open_run, resume, search, shared_isolation
+from autometa.search.search import Result, leaderboard, open_run, resume, search
 from autometa.search.settings import Progress, Settings, Silent, TrialRow
 
 __all__ = [
@@ -27,5 +27,4 @@ __all__ = [
     "open_run",
     "resume",
     "search",
-    "shared_isolation",
 ]

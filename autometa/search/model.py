@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, RunError
-from autometa.evaluation import FoldModel, fit_fold
+from autometa.evaluation import fit_model, predict_aligned
 from autometa.search.seal import check_seal, seal, write_bytes
 from autometa.space import Config
 from autometa.task import Schema, Task
@@ -31,18 +31,18 @@ class Member:
     number: int
     weight: float
     content: bytes = field(repr=False)
-    _models: tuple[FoldModel, ...] | None = field(default=None, init=False, repr=False)
+    _models: tuple[Any, ...] | None = field(default=None, init=False, repr=False)
 
     @property
-    def models(self) -> tuple[FoldModel, ...]:
-        """The fitted models, read on first use."""
+    def models(self) -> tuple[Any, ...]:
+        """The fitted pipelines, read on first use."""
         if self._models is None:
             self._models = tuple(pickle.loads(self.content))  # noqa: S301 - the file it came from was checked
         return self._models
 
-    def predict(self, X: pd.DataFrame) -> NDArray[np.float64]:  # (n,) or (n, c)
-        """Mean over its models."""
-        return np.mean([model.predict(X) for model in self.models], axis=0)
+    def predict(self, X: pd.DataFrame, kind: str, c: int) -> NDArray[np.float64]:  # (n,) or (n, c)
+        """Mean over its models; a class that one never saw has probability 0 there."""
+        return np.mean([predict_aligned(model, X, kind, c) for model in self.models], axis=0)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the models that were read: their bytes say the same."""
@@ -94,7 +94,7 @@ class Model:
 
     def _average(self, frame: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
         X = self.schema.apply(frame)
-        return np.asarray(sum(member.weight * member.predict(X) for member in self.members))
+        return np.asarray(sum(member.weight * member.predict(X, self.kind, len(self.classes)) for member in self.members))
 
 
 def refit(task_folder: Path, config: Config, path: Path, *, seed: int, threads: int, device: str) -> None:
@@ -106,7 +106,7 @@ def refit(task_folder: Path, config: Config, path: Path, *, seed: int, threads: 
     task = Task.load(task_folder)
     with warnings.catch_warnings(), threadpool_limits(threads):
         warnings.simplefilter("ignore")  # its warnings were judged by its score
-        model = fit_fold(task, config, np.arange(task.n), seed=seed, threads=threads, device=device)
+        model = fit_model(task, config, np.arange(task.n), seed=seed, threads=threads, device=device)
     write_bytes(path, pickle.dumps([model], protocol=5))
 
 

@@ -29,12 +29,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import FileLock, Timeout
-from optuna.storages.journal import BaseJournalFileLock
+from optuna.storages.journal import JournalFileOpenLock
 
 from autometa import __version__
 from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation import Evaluation
-from autometa.recommend import Recommendation
+from autometa.recommend import Evidence, Recommendation
 from autometa.search.settings import Settings, TrialRow
 from autometa.task import Task
 
@@ -198,17 +198,23 @@ class Run:
 
 def recommendations_from(values: list[dict[str, Any]]) -> tuple[Recommendation, ...]:
     """What `save_recommendations` wrote."""
-    out = []
-    for value in values:
-        value["evidence"] = tuple(tuple(e) if isinstance(e, list) else e for e in value["evidence"])
-        out.append(Recommendation(**value))
-    return tuple(out)
+    return tuple(
+        Recommendation(**{**value, "evidence": tuple(
+            Evidence(**{**evidence, "agrees": tuple(evidence["agrees"])}) for evidence in value["evidence"]
+        )})
+        for value in values
+    )  # fmt: skip
+
+
+def origin_of(trial: optuna.Trial | optuna.trial.FrozenTrial) -> tuple[str, str]:
+    """Where a trial's configuration came from, and why it was tried, as the sampler noted."""
+    from autometa.sampler import ORIGIN, REASON
+
+    return trial.user_attrs.get(ORIGIN, "search"), trial.user_attrs.get(REASON, "")
 
 
 def trial_row(trial: optuna.trial.FrozenTrial) -> TrialRow | None:
     """A journalled trial as a row; None when it has no evaluation yet."""
-    from autometa.sampler import origin_of
-
     attributes = trial.user_attrs
     if EVALUATION not in attributes:
         return None
@@ -248,10 +254,11 @@ def default_folder(name: str) -> Path:
     return folder
 
 
-class _JournalLock(BaseJournalFileLock):
-    """A lock the operating system releases with the process; Optuna's own outlive a kill by 30 s."""
+class _JournalLock(JournalFileOpenLock):
+    """A lock the operating system releases with the process; Optuna's own outlives a kill by 30 s."""
 
     def __init__(self, journal: Path) -> None:
+        super().__init__(str(journal))
         self._lock = FileLock(f"{journal}.lock", thread_local=False)
 
     def acquire(self) -> bool:

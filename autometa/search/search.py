@@ -11,10 +11,8 @@ the same model. So nothing below depends on the clock unless there is a time bud
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import math
-import os
 import signal
 import threading
 import time
@@ -40,12 +38,13 @@ from autometa.evaluation import (
     evaluate_isolated,
     plan_splits,
     score,
+    shared_isolation,
 )
 from autometa.families import available, cash_space, suited
 from autometa.search.budget import Budget
 from autometa.search.ensemble import greedy_ensemble
 from autometa.search.model import Member, Model, refit, save_model
-from autometa.search.run import EVALUATION, FINISHED, STARTED, Run, trial_row, write_json
+from autometa.search.run import EVALUATION, FINISHED, STARTED, Run, origin_of, trial_row, write_json
 from autometa.search.seal import check_seal, seal
 from autometa.search.settings import Progress, Settings, Silent, TrialRow
 from autometa.space import FAMILY, Config, SearchSpace
@@ -59,6 +58,8 @@ if TYPE_CHECKING:
 ENSEMBLE_CANDIDATES = 25  # best trials whose predictions may enter the ensemble, and whose fold models are kept
 TRIAL_SHARE = 0.25  # of the time budget, the most one trial may take once there is something to fall back on
 DESCRIBE_SECONDS = 1.0  # for meta-features
+WARM_TRIALS = 25  # at most so many trials come from the memory, and at most half of a trial budget
+SHOWN = 10  # recommendations that are kept for people to read
 UNHURRIED = 600.0  # seconds for what has no time budget, so that a hang still ends
 
 
@@ -209,17 +210,6 @@ def resume(
         return _Search(folder, space, splits, budget, progress or Silent(), None).conduct()
 
 
-_shared: dict[int, Isolation] = {}  # by process, since a fork must not use its parent's
-
-
-def shared_isolation() -> Isolation:
-    """One isolation for every search of this process, so that only the first waits for it to warm up."""
-    if os.getpid() not in _shared:
-        _shared[os.getpid()] = isolation = Isolation()
-        atexit.register(isolation.close)
-    return _shared[os.getpid()]
-
-
 def search_space(task: Task, settings: Settings) -> SearchSpace:
     """The conditional space of every family that was asked for, is installed and suits the table.
 
@@ -265,9 +255,9 @@ class _Search:
         """Search, then finish."""
         with contextlib.ExitStack() as stack:
             self.isolation.warm_up()
-            self.recommendations = self._recall()
-            self.study = self.run.study(self.sampler, repair=True)
+            self.study = self.run.study(self._recall(), repair=True)
             self.rows = list(self.run.trials(self.study))
+            self.recommendations = self._recommendations()
             self._settle_interrupted()
             self.progress.started(self.task, self.settings, self.recommendations)
             stack.enter_context(self._interrupts())
@@ -277,35 +267,39 @@ class _Search:
 
     # --------------------------------------------------------------------------------------------------------- recall
 
-    def _recall(self) -> list[Recommendation]:
-        """Asks the memory, sets `sampler`, and keeps what was proposed."""
-        from autometa.sampler import WarmStartSampler
-
-        seed = self.settings.seed
-        if self.settings.cold:
-            self.metafeatures = None
-            self.sampler: optuna.samplers.BaseSampler = WarmStartSampler(None, self.space, seed=seed)
-            return []
+    def _recall(self) -> optuna.samplers.BaseSampler:
+        """The sampler, with what the store remembers behind it unless the search is cold."""
         from autometa.metafeatures import describe
+        from autometa.sampler import WarmStartSampler
         from autometa.store import MetaStore
 
-        self.progress.stage("describing")
-        hurried = self.settings.seconds is not None
-        allowance = min(DESCRIBE_SECONDS, 0.05 * self.settings.seconds) if hurried else UNHURRIED
-        self.metafeatures = describe(self.task, seconds=allowance)
+        seed, hurried = self.settings.seed, self.settings.seconds is not None
+        self.metafeatures = None
+        if self.settings.remember or not self.settings.cold:
+            self.progress.stage("describing")
+            allowance = min(DESCRIBE_SECONDS, 0.05 * self.settings.seconds) if hurried else UNHURRIED
+            self.metafeatures = describe(self.task, seconds=allowance)
+        if self.settings.cold:
+            return WarmStartSampler(None, self.space, seed=seed)
         past = MetaStore.with_shipped(self.settings.store).past(
-            space="fit", kind=self.task.kind, metric=self.task.metric, exclude=self.settings.exclude
+            kind=self.task.kind, metric=self.task.metric, exclude=self.settings.exclude
         )
-        self.sampler = WarmStartSampler(
-            past,
-            self.space,
-            self.metafeatures,
-            seed=seed,
-            seconds=(lambda: max(self.budget.left_to_search, 0.0)) if hurried else None,
+        # A second of the budget is `jobs` seconds of trials.
+        seconds = max(self.budget.left_to_search, 0.0) * self.jobs if hurried else None
+        return WarmStartSampler(
+            past, self.space, self.metafeatures, n_initial=self._warm_trials(), seed=seed, seconds=seconds
         )
-        recommendations = self.sampler.recommend(10)
-        self.run.save_recommendations(recommendations)
-        return recommendations
+
+    def _warm_trials(self) -> int:
+        return WARM_TRIALS if self.settings.trials is None else min(WARM_TRIALS, -(-self.settings.trials // 2))
+
+    def _recommendations(self) -> list[Recommendation]:
+        """What the memory proposed before the first trial."""
+        if self.settings.cold:
+            return []
+        if not self.rows and not self.run.recommendations():
+            self.run.save_recommendations(self.study.sampler.recommend(self.study, SHOWN))
+        return list(self.run.recommendations())
 
     # --------------------------------------------------------------------------------------------------------- search
 
@@ -358,8 +352,6 @@ class _Search:
         return len(self.rows) + running < self.budget.trials
 
     def _try(self, trial: optuna.Trial, config: Config, begun: float) -> None:
-        from autometa.sampler import origin_of
-
         origin, reason = origin_of(trial)
         metric = self.task.metric
         with self.lock:
@@ -545,7 +537,7 @@ class _Search:
             return
 
         def heard(signum: int, frame: Any) -> None:
-                again, self.interrupted = self.interrupted, True
+            again, self.interrupted = self.interrupted, True
             self.stop.set()
             self.isolation.cancel_all()
             if again:

@@ -1,7 +1,8 @@
 """Evaluations as one compressed Arrow block.
 
-A block is two Arrow IPC streams, each compressed whole by zstd behind eight bytes that hold its size: `scores` is what
-learning reads of every task at once (configuration, state, score in every metric, seconds, rows), `details` the rest.
+A block is two Arrow IPC streams, each compressed whole by zstd behind its size (8 bytes) and the CRC-32 of what follows
+(4 bytes): `scores` is what learning reads of every task at once (configuration, state, score in every metric, seconds,
+rows), `details` the rest.
 Texts that repeat are dictionary-encoded; a configuration is canonical JSON with every digit kept; the names of the
 metrics are one text per evaluation and their values one list.
 
@@ -15,6 +16,8 @@ from __future__ import annotations
 
 import json
 import re
+import struct
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,6 +36,7 @@ SHIP_LEVEL = 19
 
 
 _ZSTD = pa.Codec("zstd")
+_HEAD = struct.Struct("<QI")
 
 
 class Block(NamedTuple):
@@ -153,18 +157,19 @@ def pack(table: pa.Table, level: int = LEVEL) -> bytes:
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     stream = sink.getvalue()
-    return stream.size.to_bytes(8, "little") + pa.Codec("zstd", level).compress(stream, asbytes=True)
+    compressed = pa.Codec("zstd", level).compress(stream, asbytes=True)
+    return _HEAD.pack(stream.size, zlib.crc32(compressed)) + compressed
 
 
 def unpack(packed: bytes) -> pa.Table:
     """The table that `pack` compressed. Raises ValueError when the bytes are broken."""
-    size = int.from_bytes(packed[:8], "little")
-    # The ratio bounds what a broken length can make us allocate.
-    if len(packed) < 9 or size > 4096 * len(packed):
-        raise ValueError("a block's length is broken")
+    if len(packed) <= _HEAD.size:
+        raise ValueError("a block is cut off")
+    (size, checksum), compressed = _HEAD.unpack_from(packed), memoryview(packed)[_HEAD.size :]
+    if zlib.crc32(compressed) != checksum:
+        raise ValueError("a block's checksum is wrong")
     try:
-        stream = _ZSTD.decompress(memoryview(packed)[8:], decompressed_size=size)
-        return pa.ipc.open_stream(stream).read_all()
+        return pa.ipc.open_stream(_ZSTD.decompress(compressed, decompressed_size=size)).read_all()
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"a block cannot be decoded: {error}") from error
 

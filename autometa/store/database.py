@@ -136,7 +136,7 @@ def locate(url: str | Path | None) -> URL:
         return URL.create("sqlite", database=str(Path(text).expanduser().absolute()))
     try:
         address = make_url(text)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise StoreError(
             "the store's URL cannot be read. Name a file, or postgresql://user:password@host/database."
         ) from error
@@ -154,9 +154,9 @@ def locate(url: str | Path | None) -> URL:
 
 
 def _users_own() -> Path:
-    from platformdirs import user_data_path
+    import platformdirs
 
-    return user_data_path("autometa", appauthor=False) / "store.db"
+    return Path(platformdirs.user_data_dir("autometa", appauthor=False)) / "store.db"
 
 
 def shown_url(address: URL) -> str:
@@ -210,7 +210,7 @@ class Database:
             yield None
             return
         with self._translated():
-            with self._reader.begin() as connection:
+            with self._reader.connect() as connection:
                 state = self._state(connection)
                 if state in ("current", "absent"):
                     yield connection if state == "current" else None
@@ -220,7 +220,7 @@ class Database:
                     f"{self.shown}: the store has an older schema. Write to it once to bring it up to date."
                 )
             self.write(lambda connection: None)
-            with self._reader.begin() as connection:
+            with self._reader.connect() as connection:
                 yield connection
 
     def write(self, work: Callable[[Connection], T]) -> T:

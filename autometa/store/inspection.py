@@ -33,16 +33,16 @@ def verify(database: Database) -> list[Problem]:
     with database.reading() as connection:
         if connection is None:
             return []
-        problems = []
-        if connection.dialect.name == "sqlite":
-            lines = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
-            problems += [Problem(database.shown, f"SQLite: {line}", _REPLACE) for line in lines if line != "ok"]
+        problems: list[Problem] = []
+        at = sa.and_(task.c.fingerprint == block.c.fingerprint, task.c.space == block.c.space)
+        both = sa.select(task, *(c.label(f"block_{c.name}") for c in block.c)).join_from(task, block, at, full=True)
         try:
-            at = sa.and_(task.c.fingerprint == block.c.fingerprint, task.c.space == block.c.space)
-            both = sa.select(task, *(c.label(f"block_{c.name}") for c in block.c)).join_from(task, block, at, full=True)
             for row in connection.execution_options(yield_per=16).execute(both):
                 problems += _wrong_with(row)
-        except DBAPIError as error:  # the pages of the file; what could still be read was
+            if connection.dialect.name == "sqlite":
+                lines = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+                problems += [Problem(database.shown, f"SQLite: {line}", _REPLACE) for line in lines if line != "ok"]
+        except DBAPIError as error:  # broken pages; what could be read before them was looked at
             problems.append(Problem(database.shown, f"cannot be read to its end: {error.orig}", _REPLACE))
         return problems
 
@@ -77,10 +77,8 @@ def _wrong_with(row: Any) -> Iterator[Problem]:
         if wrong:
             yield Problem(where, f"{says}: {_places(wrong)}", _REMOVE)
     keys = [key(evaluation) for evaluation in evaluations]
-    twice = (
-        [index for index, name in enumerate(keys) if keys.index(name) != index] if len(set(keys)) < len(keys) else []
-    )
-    if twice:
+    first = {name: index for index, name in reversed(list(enumerate(keys)))}
+    if twice := [index for index, name in enumerate(keys) if first[name] != index]:
         yield Problem(where, f"is there twice: {_places(twice)}", _REMOVE)
 
 

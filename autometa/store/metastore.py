@@ -268,7 +268,8 @@ def _at(table: sa.Table, record: TaskRecord) -> tuple[sa.ColumnElement[bool], ..
 def _insert(connection: Connection, record: TaskRecord, content: Block) -> bool:
     """Inserts a task with its block, unless the task is there; whether it was inserted."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    if not connection.execute(insert(task).values(values_of(record)).on_conflict_do_nothing()).rowcount:
+    attempt = insert(task).values(values_of(record)).on_conflict_do_nothing().returning(task.c.fingerprint)
+    if connection.execute(attempt).first() is None:
         return False
     place = {"fingerprint": record.fingerprint, "space": record.space}
     connection.execute(sa.insert(block).values(place | content._asdict()))

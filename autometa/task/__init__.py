@@ -11,6 +11,7 @@ Letters:  n rows · p columns · c classes.
 
 from autometa.task.read import read_table
 from autometa.task.schema import Columns, Schema
-from autometa.task.task import DEFAULT_METRICS, MIN_ROWS, Kind, Task, make_task, read_task
+from autometa.task.target import MIN_ROWS, Kind
+from autometa.task.task import DEFAULT_METRICS, Task, make_task, read_task
 
 __all__ = ["DEFAULT_METRICS", "MIN_ROWS", "Columns", "Kind", "Schema", "Task", "make_task", "read_table", "read_task"]

@@ -1,12 +1,12 @@
 """The same data is recognised however it arrives: a hash of a table's content.
 
 Every cell becomes 64 bits that depend on what it says, not on how it is stored: the number 3, the category "3" and the
-text "3.0" out of a file agree; numbers are compared to about ten significant digits. A column is salted with a sum over
-its own cells, so that neither its name nor its place matters; a row is the sum of its salted cells, the table the sum of
-its mixed rows, so that the order of rows does not matter either.
+text "3.0" out of a file agree; numbers are compared to about ten significant digits. A column is salted with a sum
+over its own cells, so that neither its name nor its place matters; a row is the sum of its salted cells, the table the
+sum of its mixed rows, so that the order of rows does not matter either.
 
-Law: permuting rows or columns, renaming columns, or writing the table to another format and reading it back changes nothing;
-changing one cell does.
+Law: permuting rows or columns, renaming columns, or writing the table to another format and reading it back changes
+nothing; changing one cell does.
 
 Letters:  n rows · p columns.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ _MISSING = np.uint64(0x9E3779B97F4A7C15)
 _TARGET = np.uint64(0xD1B54A32D192ED03)
 
 
-def fingerprint(X: pd.DataFrame, y: NDArray, classes: Sequence[object], kind: str) -> str:  # X: (n, p), y: (n,)
+def fingerprint(X: pd.DataFrame, y: NDArray[Any], classes: Sequence[object], kind: str) -> str:  # X: (n, p), y: (n,)
     """Thirty-two hexadecimal digits for typed features and a target."""
     rows = np.zeros(len(X), dtype=np.uint64)
     numeric = [i for i, dtype in enumerate(X.dtypes) if pd.api.types.is_numeric_dtype(dtype)]
@@ -60,13 +61,14 @@ def mix(bits: Bits) -> Bits:
 def number_bits(values: NDArray[np.float64]) -> Bits:  # (n, p) -> (n, p)
     """Numbers as bits, rounded to `KEPT` binary digits.
 
-    A column that single precision holds exactly came from there: its numbers are taken as the shortest decimals that
-    denote them, which is what a text file would have said.
+    A column that single precision holds (but for what a writer rounded off) came from there: its numbers are taken as
+    the shortest decimals that denote them, which is what most text files would say.
     """
     missing = np.isnan(values)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         single = values.astype(np.float32)
-    short = ((values == single) | missing).all(axis=0) & ~((values == np.rint(values)) | missing).all(axis=0)
+        near = np.abs(values - single) <= 2.0**-40 * np.abs(values)
+    short = (near | missing).all(axis=0) & ~((values == np.rint(values)) | missing).all(axis=0)
     if short.any():
         import pyarrow as pa
 
@@ -89,7 +91,8 @@ def label_bits(texts: Sequence[str]) -> Bits:  # (len(texts),)
         if number_style([text]) == "point":
             out[i] = number_bits(np.array([[float(text)]]))[0, 0]
         else:
-            out[i] = int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+            digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            out[i] = int.from_bytes(digest, "little")
     return out
 
 

@@ -1,7 +1,7 @@
 """Files of any common format become raw tables.
 
-The content decides, not the file's name: compression and binary formats show themselves in their first bytes; what is left is
-text, and its encoding, delimiter, quotes and decimal sign are found on a sample. PyArrow does the parsing.
+The content decides, not the file's name: compression and binary formats show themselves in their first bytes; what is
+left is text, and its encoding, delimiter, quotes and decimal sign are found on a sample. PyArrow does the parsing.
 
 `raw_table` never raises for bad input: it returns what could be read with the problems found, so that `read_task` can
 report them with its own. To add a format, add its first bytes to `_SIGNATURES` or its look to `_parse_text`.
@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 from autometa.errors import InputError, Problem
-from autometa.task.schema import MISSING, listed, unique_names
+from autometa.task.schema import MISSING, labels, listed, number_style, unique_names
 
 SAMPLE = 1 << 16  # bytes from which the dialect is found
 SHOWN = 5  # ragged rows listed in a message
@@ -59,13 +59,13 @@ class Dialect:
 
 
 def read_table(source: Any, *, rename_duplicates: bool = False) -> tuple[pd.DataFrame, list[str]]:
-    """The raw table in a file (or ``"-"``, bytes, a binary buffer, a DataFrame, an array), and notes on how it was read.
+    """The raw table in a file, and notes on how it was read.
 
-    Formats: CSV and TSV with any usual delimiter, encoding, quotes and decimal sign; JSON lines; ARFF; each of them also
-    in gzip or zstandard; parquet; feather.
+    Formats: CSV and TSV with any usual delimiter, encoding, quotes and decimal sign; JSON lines; ARFF; each of them
+    also in gzip or zstandard; parquet; feather.
 
     Args:
-        source: Where the table is.
+        source: A path, ``"-"`` for standard input, bytes, a readable file, a DataFrame or a 2-D array.
         rename_duplicates: Whether duplicated column names of a file are made unique rather than refused.
 
     Raises:
@@ -95,8 +95,6 @@ def raw_table(source: Any, *, rename_duplicates: bool = False) -> RawTable:
 
 
 def _from_frame(table: RawTable, frame: pd.DataFrame) -> RawTable:
-    if isinstance(frame.columns, pd.MultiIndex):
-        frame = frame.set_axis([".".join(map(str, name)) for name in frame.columns], axis=1)
     names = [str(name) for name in frame.columns]
     table.frame = frame.reset_index(drop=True).set_axis(pd.Index(names, dtype="str"), axis=1)
     _settle_names(table, True)
@@ -108,7 +106,8 @@ def _from_array(array: np.ndarray) -> RawTable:
     if array.dtype.names:
         return _from_frame(table, pd.DataFrame(array))
     if array.ndim != 2:
-        return table.refuse(f"an array of {array.ndim} dimensions. Expected 2D array", "Reshape your data to (rows, columns).")
+        what = f"Expected 2D array, got one of {array.ndim} dimensions instead"
+        return table.refuse(what, "Reshape your data to (rows, columns).")
     return _from_frame(table, pd.DataFrame(array).infer_objects())
 
 
@@ -181,24 +180,29 @@ def _parse(table: RawTable, data: bytes) -> None:
     return None
 
 
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # what text does not hold
+
+
+def _wide_encoding(head: bytes) -> str | None:
+    """The kind of UTF-16 in which every other byte is mostly zero, if this is one."""
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    if max(even, odd) < 0.15 * len(head) or min(even, odd) > 0.05 * max(even, odd):
+        return None
+    return "utf-16-be" if even > odd else "utf-16-le"
+
+
 def _decode(table: RawTable, data: bytes) -> bytes | None:
     """The same text in UTF-8, without a byte order mark."""
-    head = data[:SAMPLE]
     encoding = None
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
     elif data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
-    elif b"\x00" in head:
-        even, odd = head[0::2].count(0), head[1::2].count(0)
-        if max(even, odd) > 0.3 * len(head) / 2 and min(even, odd) < 0.05 * max(even, odd):
-            encoding = "utf-16-be" if even > odd else "utf-16-le"
-        else:
-            encoding = "binary"
-    if encoding is None and sum(byte < 32 and byte not in b"\t\r\n\f\x1b" for byte in head[:4096]) > 0.02 * len(head[:4096]):
-        encoding = "binary"
-    if encoding == "binary":
-        table.refuse("binary data, not a table in a known format", "Known: CSV, TSV, JSON lines, ARFF, parquet, feather.")
+    elif b"\x00" in data[:SAMPLE]:
+        encoding = _wide_encoding(data[:SAMPLE])
+    if encoding is None and len(_CONTROL.findall(data[:SAMPLE])) > 0.02 * len(data[:SAMPLE]):
+        fix = "Known formats: CSV, TSV, JSON lines, ARFF, parquet, feather."
+        table.refuse("binary data, not a table in a known format", fix)
         return None
     if encoding is None:
         if data.isascii():
@@ -346,7 +350,7 @@ def _from_records(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _read_arff(table: RawTable, data: bytes) -> None:
     """ARFF: the header by liac-arff, a dense body by the fast reader, anything else by liac-arff."""
-    import arff
+    import arff  # type: ignore[import-untyped]
 
     text = data.decode("utf-8")
     cut = re.search(r"^\s*@data[^\n]*\n?", text, re.IGNORECASE | re.MULTILINE)
@@ -363,9 +367,9 @@ def _read_arff(table: RawTable, data: bytes) -> None:
             quote = '"' if '"' in body and "'" not in body else "'"
             attempt = RawTable(table.name)
             delimiter = "\t" if "," not in body[:SAMPLE] and "\t" in body[:SAMPLE] else ","
-            _read_body(attempt, body.encode(), 0, names, Dialect(delimiter, quote), first_line=text[: cut.end()].count("\n") + 1)
-            if attempt.problems:
-                table.problems += attempt.problems
+            first = text[: cut.end()].count("\n") + 1
+            _read_body(attempt, body.encode(), 0, names, Dialect(delimiter, quote), first_line=first)
+            table.problems += attempt.problems
             frame = attempt.frame
         elif body.strip():
             decoded = arff.loads(text, return_type=arff.LOD if sparse else arff.DENSE)["data"]
@@ -385,8 +389,6 @@ def _read_arff(table: RawTable, data: bytes) -> None:
     for i, (_, kind) in enumerate(attributes):
         column = frame.iloc[:, i]
         if isinstance(kind, list):
-            from autometa.task.schema import labels
-
             codes, texts = labels(column)
             categories = pd.Index(texts, dtype="str")
             columns.append(pd.Series(pd.Categorical.from_codes(codes, categories=categories)))
@@ -419,7 +421,7 @@ def _read_delimited(table: RawTable, data: bytes) -> None:
     names = ["", *header] if dialect.row_names else header
     names = [name or f"Unnamed: {i}" for i, name in enumerate(names)]
     if not re.compile(rb"\S").search(data, offset):
-        table.refuse("a header without rows" if len(names) > 1 else "one line only", "Rows are needed below the header.")
+        table.refuse("a header without rows", "Rows are needed below the header.")
         table.frame = pd.DataFrame({i: [] for i in range(len(names))}).set_axis(pd.Index(names, dtype="str"), axis=1)
         return
     spelled = {"\t": "tab", ";": "semicolon", "|": "bar", " ": "blanks"}
@@ -433,13 +435,13 @@ def _read_delimited(table: RawTable, data: bytes) -> None:
 
 
 def sniff(sample: str, delimiter: str | None = None) -> Dialect:
-    """The dialect in which a sample of whole lines is written.
+    r"""The dialect in which a sample of whole lines is written.
 
     A delimiter is right when the rows have as many cells as the header, then when most rows have the same number, then
     when there are more of them.
 
     Example:
-        >>> sniff("a;b\\n1,5;x\\n2,5;y\\n")
+        >>> sniff("a;b\n1,5;x\n2,5;y\n")
         Dialect(delimiter=';', quote='"', decimal=',', escape=None, row_names=False)
     """
     single = '"' not in sample and re.search(r"(?m)(^|[,;\t|])'[^'\n]*'(?=[,;\t|\r\n]|$)", sample)
@@ -457,10 +459,12 @@ def sniff(sample: str, delimiter: str | None = None) -> Dialect:
             best, rows = (rank, candidate, header, width), cells
     _, chosen, header, width = best
     if width == 1 and header == 1 and not delimiter:
-        split = [line.split() for line in sample.splitlines() if line.strip()][:100]
-        numeric = [bool(re.fullmatch(r"[+-]?\d*\.?\d+([eE][+-]?\d+)?", cell)) for row in split[1:] for cell in row]
-        if len(split) > 2 and len(split[0]) > 1 and len({len(row) for row in split}) == 1 and np.mean(numeric) >= 0.5:
-            return Dialect(" ", quote)
+        blanks = _cells("\n".join(" ".join(line.split()) for line in sample.splitlines()), " ", quote, escape)
+        widths = Counter(len(row) for row in blanks[1:])
+        numeric = [number_style([cell]) == "point" for row in blanks[1:] for cell in row]
+        named, width = len(blanks[0]), max(widths, default=0)
+        if len(blanks) > 2 and len(widths) == 1 and width > 1 and width - named in (0, 1) and np.mean(numeric) >= 0.5:
+            return Dialect(" ", quote, row_names=width > named)
     decimal = "."
     if chosen != ",":
         body = [cell.strip() for row in rows[1:] for cell in row]
@@ -509,7 +513,11 @@ def _read_body(
         invalid_row_handler=ragged,
         ignore_empty_lines=len(names) > 1,
     )
-    convert = pa.csv.ConvertOptions(null_values=sorted(MISSING - {"None"}), strings_can_be_null=True, decimal_point=dialect.decimal)
+    convert = pa.csv.ConvertOptions(
+        null_values=sorted(MISSING - {"None"}),  # which may be a label
+        strings_can_be_null=True,
+        decimal_point=dialect.decimal,
+    )
     for block_size in (block, min(size + 1, (1 << 31) - 1)):
         bad.clear()
         try:

@@ -5,8 +5,8 @@ Every raw column is found to hold numbers, truth values, categories, moments in 
 Whether a column arrives as numbers, as text that spells numbers, or as a pandas category, one cell has one meaning:
 `labels` gives every cell the same text whatever the file format, and everything else is decided from those texts.
 
-Laws: ``apply`` of a row does not depend on the other rows; columns in another order, and columns more than needed, change
-nothing; a category that was never seen is missing.
+Laws: ``apply`` of a row does not depend on the other rows; columns in another order, and columns more than needed,
+change nothing; a category that was never seen is missing.
 To add a kind of column, add its name to `Holds`, its detection to `_read_column` and its features to `Schema.apply`.
 
 Letters:  n rows · p columns.
@@ -17,9 +17,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from itertools import islice
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -31,8 +31,27 @@ Holds = Literal["number", "boolean", "category", "datetime", "text"]
 Style = Literal["point", "comma", "thousands"]  # how text spells a number: 1234.5, 1.234,5 or 1,234.5
 
 MISSING = frozenset(
-    ["", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "?", "null", "NULL", "Null", "None", "nan", "NaN", "NAN", "-nan", "-NaN", "NaT"]
+    (
+        "",
+        "?",
+        "NA",
+        "N/A",
+        "n/a",
+        "#N/A",
+        "#NA",
+        "<NA>",
+        "null",
+        "Null",
+        "NULL",
+        "None",
+        "nan",
+        "NaN",
+        "NAN",
+        "-nan",
+        "NaT",
+    )
 )
+SHOWN = 20  # missing columns that a message lists
 HIGH_CARDINALITY = 100  # categories; beyond this a note is due
 MAX_ODD = 5  # distinct odd words that a column of numbers may hold
 PARTS = ("year", "month", "day", "weekday", "hour", "elapsed")
@@ -43,15 +62,16 @@ _SPELLINGS: dict[Style, re.Pattern[str]] = {  # in the order in which they are t
     "comma": re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE),
 }
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?(Z|UTC|[+-]\d{2}:?\d{2}))?)?")
-_DATE_LIKE = re.compile(r"(?=.*\d)(?=.*[\d ][-/.: ,][\w ])[\w :/.,+-]{4,40}")
+_DATE_LIKE = re.compile(r"(?=.*\d)(?=.*[-/.:, ])[\w :/.,+-]{4,40}")
+_ROW_NAMES = ("index", "idx", "key", "row", "rowid", "rownames")
 _WORDS = re.compile(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]*|\d+")
 
 _DATES = (
     *("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y"),
-    *("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%Y.%m.%d", "%Y%m%d"),
+    *("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%Y.%m.%d"),
 )
 _TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", " %H:%M:%S.%f", "T%H:%M:%S")
-_FORMATS = ("ISO8601", "%H:%M:%S", "%H:%M", *(date + time for time in _TIMES for date in _DATES))
+_PATTERNS = ("ISO8601", "%H:%M:%S", "%H:%M", *(date + time for time in _TIMES for date in _DATES))
 _TWINS = {"%m/%d": "%d/%m", "%d-%m": "%m-%d"}  # the readings that the same text may allow
 
 
@@ -77,7 +97,7 @@ class Reading:
     holds: Holds
     style: Style = "point"  # of numbers that arrive as text
     categories: tuple[str, ...] = ()
-    format: str = "ISO8601"  # of moments that arrive as text
+    pattern: str = "ISO8601"  # of moments that arrive as text
     parts: tuple[str, ...] = ()  # of PARTS, those that varied in training
     origin: float = 0.0  # seconds since 1970 from which `elapsed` counts
 
@@ -87,7 +107,7 @@ class Schema:
     """How a raw table becomes typed features; made by `Schema.fit`.
 
     Example:
-        >>> raw = pd.DataFrame({"age": ["31", "?", "45", "31"], "town": ["Ulm", "Bern", "Ulm", "Ulm"], "x": [1, 1, 1, 1]})
+        >>> raw = pd.DataFrame({"age": ["31", "?", "45"], "town": ["Ulm", "Bern", "Ulm"], "x": [1, 1, 1]})
         >>> schema = Schema.fit(raw)
         >>> schema.columns
         Columns(numeric=('age',), categorical=('town',), text=())
@@ -101,7 +121,6 @@ class Schema:
     columns: Columns
     seen: tuple[str, ...]  # every raw feature column of the training table, in order
     readings: tuple[Reading, ...]
-    outputs: tuple[tuple[str, ...], ...]  # names of the feature columns of each reading
     dropped_columns: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
 
@@ -120,14 +139,12 @@ class Schema:
         """Finds what every column of `frame` holds. Duplicated column names are made unique as `unique_names` does."""
         frame = named(frame)
         readings, dropped, notes = _read_columns(frame)
-        taken = {reading.name for reading in readings}
-        outputs = tuple(_output_names(reading, taken) for reading in readings)
-        by = {
-            holds: tuple(name for reading, names in zip(readings, outputs, strict=True) if reading.holds in holds for name in names)
-            for holds in (("number", "boolean"), ("datetime",), ("category",), ("text",))
-        }
-        columns = Columns(by["number", "boolean"] + by["datetime",], by["category",], by["text",])
-        return cls(columns, tuple(frame.columns), tuple(readings), outputs, tuple(dropped.items()), tuple(notes))
+        names = {holds: [r.name for r in readings if r.holds == holds] for holds in get_args(Holds)}
+        plain = [r.name for r in readings if r.holds in ("number", "boolean")]
+        taken = {r.name for r in readings}
+        parts = [name for r in readings if r.holds == "datetime" for name in _part_names(r, taken)]
+        columns = Columns((*plain, *parts), tuple(names["category"]), tuple(names["text"]))
+        return cls(columns, tuple(frame.columns), tuple(readings), tuple(dropped.items()), tuple(notes))
 
     def apply(self, frame: pd.DataFrame | NDArray[Any]) -> pd.DataFrame:  # (n, raw p) -> (n, p)
         """The typed features of a raw table.
@@ -138,22 +155,19 @@ class Schema:
             InputError: If columns are missing (all are listed), or an array has another width than the training table.
         """
         frame = self._aligned(frame)
-        readings = [(i, r) for i, r in enumerate(self.readings) if r.holds in ("number", "boolean")]
         block = np.empty((len(self.columns.numeric), len(frame)))  # (numeric p, n): each column contiguous
-        dtypes = frame.dtypes.to_numpy()
-        if readings and all(_is_plain(dtypes[i]) for i, _ in readings):
-            block[: len(readings)] = frame.iloc[:, [i for i, _ in readings]].to_numpy(np.float64).T
-        else:
-            for k, (i, reading) in enumerate(readings):
-                block[k] = truths(frame.iloc[:, i]) if reading.holds == "boolean" else numbers(frame.iloc[:, i], reading.style)
-        k = len(readings)
+        plain = [i for i, reading in enumerate(self.readings) if reading.holds in ("number", "boolean")]
+        direct = np.array([_is_plain(dtype) for dtype in frame.dtypes], dtype=bool)[plain]
+        block[: len(plain)][direct] = frame.iloc[:, np.array(plain, dtype=int)[direct]].to_numpy(np.float64).T
+        for k in np.flatnonzero(~direct).tolist():
+            block[k] = _spelled(frame.iloc[:, plain[k]], self.readings[plain[k]])
+        k = len(plain)
         others: dict[str, Any] = {}
         for i, reading in enumerate(self.readings):
             if reading.holds == "datetime":
-                parts = _parts(moments(frame.iloc[:, i], reading.format), reading.origin)
-                for part in reading.parts:
-                    block[k] = parts[part]
-                    k += 1
+                parts = _parts(moments(frame.iloc[:, i], reading.pattern), reading.origin)
+                block[k : k + len(reading.parts)] = [parts[part] for part in reading.parts]
+                k += len(reading.parts)
             elif reading.holds == "category":
                 others[reading.name] = _categorical(frame.iloc[:, i], reading.categories)
             elif reading.holds == "text":
@@ -181,21 +195,19 @@ class Schema:
         where = frame.columns.get_indexer(list(raw))
         lacking = [name for name, i in zip(raw, where, strict=True) if i < 0]
         if lacking:
-            raise InputError(
-                [
-                    Problem("table", f"no column {name!r}, which the model was trained on", did_you_mean(name, list(frame.columns)))
-                    for name in lacking[:20]
-                ]
-                + ([Problem("table", f"and {len(lacking) - 20} more columns are missing")] if len(lacking) > 20 else [])
-            )
+            names = list(frame.columns)
+            problems = [Problem("table", f"no column {name!r}", did_you_mean(name, names)) for name in lacking[:SHOWN]]
+            if len(lacking) > SHOWN:
+                problems.append(Problem("table", f"{len(lacking) - SHOWN} more columns are missing"))
+            raise InputError(problems)
         return frame.iloc[:, where]
 
 
 # --- one cell, one meaning --------------------------------------------------------------------------------------------
 
 
-def labels(column: pd.Series, missing: Collection[str] = MISSING) -> tuple[NDArray[np.intp], list[str]]:  # (n,) codes, -1 = missing
-    """Every cell as a code into distinct texts, the same texts however the column arrived.
+def labels(column: pd.Series, missing: Collection[str] = MISSING) -> tuple[NDArray[np.intp], list[str]]:
+    """Every cell as a code, (n,), into distinct texts, the same texts however the column arrived; -1 = missing.
 
     Whole numbers lose their ``.0``, texts their surrounding blanks, and the usual words for missing are missing.
 
@@ -234,8 +246,8 @@ def number_style(texts: Sequence[str]) -> Style | None:
     """How these texts spell numbers; None if one of them is no number.
 
     Example:
-        >>> number_style(["1.5", "-2e3"]), number_style(["1,5", "2"]), number_style(["1,234", "12.5"]), number_style(["1", "a"])
-        ('point', 'comma', 'thousands', None)
+        >>> [number_style(texts) for texts in (["1.5", "-2e3"], ["1,5", "2"], ["1,234", "12.5"], ["1", "a"])]
+        ['point', 'comma', 'thousands', None]
     """
     for style, pattern in _SPELLINGS.items():
         if all(pattern.fullmatch(text) for text in texts):
@@ -273,27 +285,17 @@ def numbers(column: pd.Series, style: Style = "point") -> NDArray[np.float64]:  
     return np.append(spelled_numbers(texts, style), np.nan)[codes]
 
 
-def truths(column: pd.Series) -> NDArray[np.float64]:  # (n,)
-    """A column of truth values as 0, 1 and NaN."""
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(np.float64, na_value=np.nan)
-    codes, texts = labels(column)
-    words = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
-    return np.array([*(words.get(text.lower(), np.nan) for text in texts), np.nan])[codes]
-
-
-def moments(column: pd.Series, format: str = "ISO8601") -> pd.Series:  # (n,) datetime64[ns]
+def moments(column: pd.Series, pattern: str = "ISO8601") -> pd.Series:  # (n,) datetime64[us]
     """A column as moments in time without a time zone (UTC where there was one), NaT where missing or not a moment."""
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return _naive(column.reset_index(drop=True))
     if isinstance(column.dtype, pd.PeriodDtype):
-        return _naive(column.dt.to_timestamp().reset_index(drop=True))
+        column = column.dt.to_timestamp()
+    if holds_dates(column.dtype):
+        return _naive(column.reset_index(drop=True))
     codes, texts = labels(column)
-    found = _parse_moments(texts, format)
-    if format != "ISO8601":  # a later table may come from a format that knows dates
+    found = _parse_moments(texts, pattern)
+    if pattern != "ISO8601" and found.isna().any():  # a later table may come from a file format that knows dates
         found = found.fillna(_parse_moments([text if _ISO.fullmatch(text) else "" for text in texts], "ISO8601"))
-    values = np.append(found.to_numpy("datetime64[ns]"), np.datetime64("NaT", "ns"))
-    return pd.Series(values[codes])
+    return pd.Series(np.append(found.to_numpy("datetime64[us]"), np.datetime64("NaT", "us"))[codes])
 
 
 def unique_names(names: Sequence[Any]) -> list[str]:
@@ -349,9 +351,10 @@ class _Remarks:
 
     def sentences(self, dropped: Mapping[str, str], cells: int) -> list[str]:
         """All of it, the longest lists shortened."""
-        notes = []
-        for why in dict.fromkeys(dropped.values()):
-            notes.append(f"Dropped {listed([name for name, reason in dropped.items() if reason == why])}: {why}.")
+        reasons: dict[str, list[str]] = {}
+        for name, why in dropped.items():
+            reasons.setdefault(why, []).append(name)
+        notes = [f"Dropped {listed(names)}: {why}." for why, names in reasons.items()]
         if self.missing:
             count = sum(self.missing.values())
             notes.append(f"Missing: {count} cells ({count / cells:.2%}), in {listed(list(self.missing))}.")
@@ -372,7 +375,7 @@ def _read_columns(frame: pd.DataFrame) -> tuple[list[Reading], dict[str, str], l
     found |= _read_numbers(frame.iloc[:, plain], remarks) if plain else {}
     for i in sorted(set(range(frame.shape[1])) - set(plain)):
         found[frame.columns[i]] = _read_column(frame.iloc[:, i], remarks)
-    if not any(isinstance(outcome, Reading) for outcome in found.values()):  # better an identifier than nothing to learn from
+    if not any(isinstance(outcome, Reading) for outcome in found.values()):  # better an identifier than nothing
         for name, outcome in found.items():
             if isinstance(outcome, _Useless) and outcome.spare:
                 found[name] = Reading(name, "number")
@@ -421,7 +424,7 @@ def _read_column(column: pd.Series, remarks: _Remarks) -> Reading | _Useless:
     if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype):
         as_numbers = pd.DataFrame({name: numbers(column)})
         return _read_numbers(as_numbers, remarks)[name]
-    if pd.api.types.is_datetime64_any_dtype(column.dtype) or isinstance(column.dtype, pd.PeriodDtype):
+    if holds_dates(column.dtype):
         return _read_moments(name, moments(column), "ISO8601", remarks)
     codes, texts = labels(column)
     present = np.bincount(codes[codes >= 0], minlength=len(texts)) > 0
@@ -441,11 +444,10 @@ def _read_column(column: pd.Series, remarks: _Remarks) -> Reading | _Useless:
         as_numbers = _read_spelled(name, codes, texts, remarks)
         if as_numbers is not None:
             return as_numbers
-    format = moment_format(texts)
-    if format is not None:
-        return _read_moments(name, moments(column, format), format, remarks, texts)
-    words = np.mean([len(text.split()) for text in texts])
-    if (len(texts) > 20 and words >= 3 and len(texts) > 0.2 * known) or (words >= 2 and n >= 20 and len(texts) > 0.9 * known):
+    pattern = moment_pattern(texts)
+    if pattern is not None:
+        return _read_moments(name, moments(column, pattern), pattern, remarks, texts)
+    if _is_text(texts, known):
         remarks.text.append(name)
         return Reading(name, "text")
     if len(texts) == n and n >= 10:
@@ -457,9 +459,17 @@ def _read_column(column: pd.Series, remarks: _Remarks) -> Reading | _Useless:
     return Reading(name, "category", categories=tuple(sorted(texts)))
 
 
-def _read_spelled(
-    name: str, codes: NDArray[np.intp], texts: list[str], remarks: _Remarks
-) -> Reading | _Useless | None:
+def _is_text(texts: Sequence[str], known: int) -> bool:
+    """Whether distinct texts that fill `known` cells are sentences rather than categories.
+
+    Three words on average that seldom repeat, or two that hardly ever do.
+    """
+    words = sum(len(text.split()) for text in texts) / len(texts)
+    share = len(texts) / known
+    return len(texts) > 20 and ((words >= 3 and share > 0.2) or (words >= 2 and share > 0.9))
+
+
+def _read_spelled(name: str, codes: NDArray[np.intp], texts: list[str], remarks: _Remarks) -> Reading | _Useless | None:
     """A text column whose cells are numbers, all but a few odd words; None if it is not one."""
     style = number_style(texts)
     if style is None:
@@ -477,7 +487,7 @@ def _read_spelled(
 
 
 def _read_moments(
-    name: str, when: pd.Series, format: str, remarks: _Remarks, texts: Sequence[str] = ()
+    name: str, when: pd.Series, pattern: str, remarks: _Remarks, texts: Sequence[str] = ()
 ) -> Reading | _Useless:
     """A column of moments: the parts that vary."""
     if when.isna().all():
@@ -486,41 +496,41 @@ def _read_moments(
         return _Useless("constant")
     if when.isna().any():
         remarks.missing[name] = int(when.isna().sum())
-    origin = when.min().timestamp()
+    origin = float(np.nanmin(_parts(when, 0.0)["elapsed"]))
     parts = _parts(when, origin)
     varying = tuple(part for part in PARTS if np.nanmin(parts[part]) < np.nanmax(parts[part])) or ("elapsed",)
     note = f"Column {name!r} holds dates or times; its features: {', '.join(varying)}."
     for here, there in _TWINS.items():
-        if format.startswith(here) and _all_moments(texts, format.replace(here, there, 1)):
-            note = f"{note[:-1]}; its order of day and month is ambiguous and read as {format}."
+        if pattern.startswith(here) and _all_moments(texts, pattern.replace(here, there, 1)):
+            note = f"{note[:-1]}; its order of day and month is ambiguous and read as {pattern}."
     remarks.single.append(note)
-    return Reading(name, "datetime", format=format, parts=varying, origin=origin)
+    return Reading(name, "datetime", pattern=pattern, parts=varying, origin=origin)
 
 
-def moment_format(texts: Sequence[str]) -> str | None:
-    """The format in which all of these texts are moments in time, if there is one.
+def moment_pattern(texts: Sequence[str]) -> str | None:
+    """The pattern (as of strftime) by which all of these texts are moments in time, if there is one.
 
     Example:
-        >>> moment_format(["31/01/2020", "01/02/2020"]), moment_format(["2020-01-31 10:00"]), moment_format(["a-1", "b-2"])
-        ('%d/%m/%Y', 'ISO8601', None)
+        >>> [moment_pattern(texts) for texts in (["31/01/2020", "01/02/2020"], ["2020-01-31 10:00"], ["a-1", "b-2"])]
+        ['%d/%m/%Y', 'ISO8601', None]
     """
     if not all(_DATE_LIKE.fullmatch(text) for text in _probe(texts)):
         return None
-    return next((format for format in _FORMATS if _all_moments(texts, format)), None)
+    return next((pattern for pattern in _PATTERNS if _all_moments(texts, pattern)), None)
 
 
-def _all_moments(texts: Sequence[str], format: str) -> bool:
-    if format == "ISO8601" and not all(_ISO.fullmatch(text) for text in texts):
+def _all_moments(texts: Sequence[str], pattern: str) -> bool:
+    if pattern == "ISO8601" and not all(_ISO.fullmatch(text) for text in texts):
         return False  # the parser would take 2010-11 as well
-    return all(bool(_parse_moments(some, format).notna().all()) for some in (_probe(texts), texts))
+    return all(bool(_parse_moments(some, pattern).notna().all()) for some in (_probe(texts), texts))
 
 
 def _probe(texts: Sequence[str]) -> Sequence[str]:
     return texts[:: max(1, len(texts) // 50)]
 
 
-def _parse_moments(texts: Sequence[str], format: str) -> pd.Series:
-    return _naive(pd.Series(pd.to_datetime(pd.Series(texts, dtype=object), format=format, errors="coerce", utc=True)))
+def _parse_moments(texts: Sequence[str], pattern: str) -> pd.Series:
+    return _naive(pd.Series(pd.to_datetime(pd.Series(texts, dtype=object), format=pattern, errors="coerce", utc=True)))
 
 
 def _naive(when: pd.Series) -> pd.Series:
@@ -536,6 +546,15 @@ def _parts(when: pd.Series, origin: float) -> dict[str, NDArray[np.float64]]:
     return parts | {"elapsed": (when - pd.Timestamp(0)).dt.total_seconds().to_numpy(np.float64) - origin}
 
 
+def _spelled(column: pd.Series, reading: Reading) -> NDArray[np.float64]:  # (n,)
+    """A column read as numbers, or as truth values."""
+    if reading.holds == "number" or pd.api.types.is_numeric_dtype(column.dtype):
+        return numbers(column, reading.style)
+    codes, texts = labels(column)
+    words = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
+    return np.array([*(words.get(text.lower(), np.nan) for text in texts), np.nan])[codes]
+
+
 def _categorical(column: pd.Series, categories: Sequence[str]) -> pd.Categorical:
     codes, texts = labels(column)
     index = pd.Index(categories, dtype="str")
@@ -543,10 +562,8 @@ def _categorical(column: pd.Series, categories: Sequence[str]) -> pd.Categorical
     return pd.Categorical.from_codes(mapping[codes], categories=index)
 
 
-def _output_names(reading: Reading, taken: set[str]) -> tuple[str, ...]:
-    """The names of a reading's features; those of date parts must not meet another column's."""
-    if reading.holds != "datetime":
-        return (reading.name,)
+def _part_names(reading: Reading, taken: set[str]) -> list[str]:
+    """The names of the parts of a date, none of which may meet another column's."""
     names = []
     for part in reading.parts:
         name = f"{reading.name}.{part}"
@@ -554,11 +571,18 @@ def _output_names(reading: Reading, taken: set[str]) -> tuple[str, ...]:
             name += "'"
         taken.add(name)
         names.append(name)
-    return tuple(names)
+    return names
 
 
 def _is_plain(dtype: Any) -> bool:
     return isinstance(dtype, np.dtype) and dtype.kind in "iufb"
+
+
+def holds_dates(dtype: Any) -> bool:
+    """Whether a dtype is one of moments in time. Arrow's are read as text."""
+    if isinstance(dtype, pd.ArrowDtype):
+        return False
+    return bool(pd.api.types.is_datetime64_any_dtype(dtype)) or isinstance(dtype, pd.PeriodDtype)
 
 
 def _is_complex(dtype: Any) -> bool:
@@ -572,7 +596,9 @@ def _is_count(low: float, high: float, n: int) -> bool:
 def _names_identifier(name: str) -> bool:
     """Whether a column is called an identifier: id, user_id, CustomerId, uuid, index."""
     words = [word.lower() for word in _WORDS.findall(name)]
-    return not words or words[-1] in ("id", "uuid", "guid", "index", "idx", "key", "rownames", "rowid") or words[0] in ("id", "unnamed")
+    return len(words) > 0 and (
+        words[0] in ("id", "unnamed") or words[-1] in ("id", "uuid") or name.lower() in _ROW_NAMES
+    )
 
 
 def listed(names: Sequence[Any], most: int = 8) -> str:

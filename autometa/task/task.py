@@ -1,7 +1,7 @@
 """A Task, and how a raw table becomes one.
 
-`make_task` finds the target, says what kind of problem it is, sets rows aside whose label is missing if told to, and hands
-the rest to `Schema`. Everything that is wrong with the input is collected on the way and reported at once.
+`make_task` finds the target, says what kind of problem it is, leaves rows without a label out if told to, and hands the
+rest to `Schema`. Everything that is wrong with the input is collected on the way and reported at once.
 
 Laws: a Task is immutable; ``Task.load`` of what ``save`` wrote has the same content and fingerprint; a `sample` keeps
 every class.
@@ -12,10 +12,10 @@ Letters:  n rows · p columns · c classes.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,33 +25,26 @@ from autometa.errors import InputError, Problem, did_you_mean
 from autometa.task.fingerprint import fingerprint
 from autometa.task.read import RawTable, raw_table
 from autometa.task.schema import (
-    MISSING,
     Columns,
     Schema,
+    holds_dates,
     labels,
     listed,
-    moment_format,
+    moment_pattern,
     moments,
     number_style,
     numbers,
-    spelled_numbers,
 )
+from autometa.task.target import Kind, Metric, Target, find_target, labelled, read_target
 
-Kind = Literal["binary", "multiclass", "regression"]
-
-MIN_ROWS = 5  # the fewest rows that can be cross-validated
-MIN_CLASS_ROWS = 2  # one to learn from, one to be judged by
-TARGET_NAMES = ("target", "class", "label", "y")
 DEFAULT_METRICS: Mapping[Kind, str] = {  # the convention of the AutoML Benchmark (Gijsbers et al., 2024)
     "binary": "roc_auc",
     "multiclass": "neg_log_loss",
     "regression": "neg_root_mean_squared_error",
 }
-MAX_CODES = 30  # whole numbers from 0 or 1 upwards are class codes up to this many classes,
-ROWS_PER_CODE = 10  # if there are this many rows for each on average,
-MAX_GAPS = 1.3  # and if few codes are left out: their span at most this many times their number
-RARE_ROWS = 10  # a class with fewer rows deserves a note
-IMBALANCE = 0.05  # a rarest class below this share deserves a note
+SHOWN = 20  # columns that a message lists
+
+_ARRAYS = ("y", "groups", "time_order")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +95,7 @@ class Task:
 
     @property
     def fingerprint(self) -> str:
-        """Thirty-two hexadecimal digits of the content; see `autometa.task.fingerprint`."""
+        """Thirty-two hexadecimal digits of the content (`autometa.task.fingerprint`), computed when first asked for."""
         if "fingerprint" not in self._cache:
             self._cache["fingerprint"] = fingerprint(self.X, self.y, self.classes, self.kind)
         return self._cache["fingerprint"]
@@ -110,7 +103,8 @@ class Task:
     def sample(self, rows: int, seed: int) -> Task:
         """At most `rows` rows in their original order, classes in proportion and none lost; itself if it is no larger.
 
-        Every class keeps at least two rows (one, where two for each would be more than `rows`).
+        Every class keeps two rows or more; where that would be too many rows, one; where there are more classes than
+        `rows`, the sample has one row of each.
         """
         if self.n <= rows:
             return self
@@ -118,17 +112,18 @@ class Task:
         if self.kind == "regression":
             return self._take(np.sort(rng.choice(self.n, rows, replace=False)))
         counts = np.bincount(self.y, minlength=self.c)
-        keep = _shares(counts, rows)
         order = rng.permutation(self.n)
-        order = order[np.argsort(self.y[order], kind="stable")]  # by class, random within
+        order = order[np.argsort(self.y[order], kind="stable")]  # by class, at random within
         rank = np.arange(self.n) - np.repeat(np.cumsum(counts) - counts, counts)
-        return self._take(np.sort(order[rank < np.repeat(keep, counts)]))
+        return self._take(np.sort(order[rank < np.repeat(_shares(counts, rows), counts)]))
 
     def _take(self, rows: NDArray[np.intp]) -> Task:
-        return Task(
-            **{name: getattr(self, name) for name in _VALUES},
+        return replace(
+            self,
             X=self.X.iloc[rows].reset_index(drop=True),
-            **{name: None if (a := getattr(self, name)) is None else a[rows] for name in _ARRAYS},
+            y=self.y[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            time_order=None if self.time_order is None else self.time_order[rows],
         )
 
     def save(self, folder: Path) -> None:
@@ -138,57 +133,57 @@ class Task:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         columns = self.columns
-        numeric = self.X[list(columns.numeric)].to_numpy(np.float64)
-        np.save(folder / "numeric.npy", np.asfortranarray(numeric))
-        codes = [self.X[name].cat.codes.to_numpy(np.int32) for name in columns.categorical]
-        np.save(folder / "codes.npy", np.array(codes, dtype=np.int32).reshape(len(codes), self.n))
+        np.save(folder / "numeric.npy", np.asfortranarray(self.X[list(columns.numeric)].to_numpy(np.float64)))
+        codes = np.empty((len(columns.categorical), self.n), dtype=np.int32)
+        for k, name in enumerate(columns.categorical):
+            codes[k] = self.X[name].cat.codes
+        np.save(folder / "codes.npy", codes)
         if columns.text:
             feather.write_feather(self.X[list(columns.text)], folder / "text.feather", compression="uncompressed")
         for name in _ARRAYS:
             if getattr(self, name) is not None:
                 np.save(folder / f"{name}.npy", getattr(self, name))
-        values = {name: getattr(self, name) for name in _VALUES}
-        categories = [self.X[name].cat.categories.tolist() for name in columns.categorical]
-        (folder / "task.pickle").write_bytes(pickle.dumps((values, categories, dict(self._cache))))
+        bare = replace(self, X=self.X.iloc[:0], y=self.y[:0], groups=None, time_order=None)
+        (folder / "task.pickle").write_bytes(pickle.dumps((bare, self._cache)))
 
     @staticmethod
     def load(folder: Path) -> Task:
         """The Task that `save` wrote, its arrays mapped read-only; cheap enough for every trial process."""
-        folder = Path(folder)
-        values, categories, cache = pickle.loads((folder / "task.pickle").read_bytes())
-        columns: Columns = values["schema"].columns
-        numeric = np.asarray(np.load(folder / "numeric.npy", mmap_mode="r"))
-        parts = [pd.DataFrame(numeric, columns=pd.Index(columns.numeric, dtype="str"), copy=False)]
-        if columns.categorical:
-            codes = np.load(folder / "codes.npy", mmap_mode="r")
-            parts.append(
-                pd.DataFrame(
-                    {
-                        name: pd.Categorical.from_codes(own, categories=pd.Index(known, dtype="str"), validate=False)
-                        for name, own, known in zip(columns.categorical, codes, categories, strict=True)
-                    }
-                )
-            )
-        if columns.text:
-            from pyarrow import feather
+        from pyarrow import feather
 
+        folder = Path(folder)
+        bare, cache = pickle.loads((folder / "task.pickle").read_bytes())
+        columns = bare.columns
+        numeric = np.asarray(np.load(folder / "numeric.npy", mmap_mode="r"))
+        X = pd.DataFrame(numeric, columns=pd.Index(columns.numeric, dtype="str"), copy=False)
+        parts = [X] if columns.numeric else []
+        if columns.categorical:
+            codes = np.asarray(np.load(folder / "codes.npy", mmap_mode="r"))
+            categories = {
+                name: pd.Categorical.from_codes(own, dtype=bare.X[name].dtype, validate=False)
+                for name, own in zip(columns.categorical, codes, strict=True)
+            }
+            parts.append(pd.DataFrame(categories))
+        if columns.text:
             parts.append(feather.read_table(folder / "text.feather", memory_map=True).to_pandas())
-        parts = [part for part in parts if part.shape[1]]
         arrays = {
-            name: np.asarray(np.load(path, mmap_mode="r")) if (path := folder / f"{name}.npy").exists() else None
+            name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r"))
+            if (folder / f"{name}.npy").exists()
+            else None
             for name in _ARRAYS
         }
-        task = Task(**values, X=pd.concat(parts, axis=1) if len(parts) > 1 else parts[0], **arrays)
+        task = replace(bare, X=pd.concat(parts, axis=1) if len(parts) > 1 else parts[0], **arrays)
         task._cache.update(cache)
         return task
 
 
-_ARRAYS = ("y", "groups", "time_order")
-_VALUES = ("name", "kind", "metric", "classes", "target", "schema", "notes", "openml_id", "family")
-
-
 def _shares(counts: NDArray[np.int64], rows: int) -> NDArray[np.int64]:  # (c,) -> (c,)
-    """How many rows of each class make `rows` rows: a floor for each, the rest in proportion (largest remainders)."""
+    """How many rows of each class make `rows` rows: a floor for each, the rest in proportion (largest remainders).
+
+    Example:
+        >>> _shares(np.array([900, 90, 3]), 100)
+        array([88, 10, 2])
+    """
     floor = np.minimum(counts, 2 if 2 * len(counts) <= rows else 1)
     left = max(rows - int(floor.sum()), 0)
     quota = left * (counts - floor) / max(int((counts - floor).sum()), 1)
@@ -198,45 +193,25 @@ def _shares(counts: NDArray[np.int64], rows: int) -> NDArray[np.int64]:  # (c,) 
     return keep
 
 
-def read_task(
-    path: Any,
-    *,
-    target: str | None = None,
-    metric: str | None = None,
-    kind: str | None = None,
-    group: str | None = None,
-    time_order: str | None = None,
-    name: str | None = None,
-    drop_missing_target: bool = False,
-    rename_duplicates: bool = False,
-    known_metrics: Mapping[str, Collection[str]] | None = None,
-    openml_id: int | None = None,
-    family: str | None = None,
-) -> Task:
-    """The Task in a file, `"-"` (standard input), DataFrame or array: `read_table`, then `make_task`.
+def read_task(path: Any, *, name: str | None = None, rename_duplicates: bool = False, **options: Any) -> Task:
+    """The Task in a file, in ``"-"`` (standard input), in a DataFrame or an array: `read_table`, then `make_task`.
+
+    Args:
+        path: As `read_table`.
+        name: What messages call the table; by default the file's name.
+        rename_duplicates: As `read_table`.
+        **options: As `make_task`.
 
     Raises:
         InputError: With the problems of both, all of them.
     """
     table = raw_table(path, rename_duplicates=rename_duplicates)
-    return _make(
-        table,
-        y=None,
-        target=target,
-        metric=metric,
-        kind=kind,
-        group=group,
-        time_order=time_order,
-        name=name or table.name,
-        drop_missing_target=drop_missing_target,
-        known_metrics=known_metrics,
-        openml_id=openml_id,
-        family=family,
-    )
+    table.name = name or table.name
+    return make_task(table, name=table.name, **options)
 
 
 def make_task(
-    frame: pd.DataFrame | NDArray[Any],
+    frame: pd.DataFrame | NDArray[Any] | RawTable,
     *,
     y: Any = None,
     target: str | None = None,
@@ -256,7 +231,7 @@ def make_task(
         frame: (n, p) features, and the target unless `y` holds it; group and time-order columns may be among them.
         y: (n,) the target, where it is not a column of `frame`.
         target: The target's column; by default one called target, class, label or y, else the last.
-        metric: A scorer name; by default `DEFAULT_METRICS` of the kind. It also tells the kind, if `known_metrics` does.
+        metric: A scorer name; by default `DEFAULT_METRICS` of the kind. It tells the kind if `known_metrics` does.
         kind: "binary", "multiclass", "classification" or "regression"; by default inferred from the target.
         group: A column whose equal values must stay on one side of every split; not a feature.
         time_order: A column that orders the rows in time; not a feature.
@@ -269,109 +244,54 @@ def make_task(
     Raises:
         InputError: With everything that is wrong with the input.
     """
-    table = raw_table(frame)
-    return _make(
-        table,
-        y=y,
-        target=target,
-        metric=metric,
-        kind=kind,
-        group=group,
-        time_order=time_order,
-        name=name,
-        drop_missing_target=drop_missing_target,
-        known_metrics=known_metrics,
-        openml_id=openml_id,
-        family=family,
-    )
-
-
-def _make(
-    table: RawTable,
-    *,
-    y: Any,
-    target: str | None,
-    metric: str | None,
-    kind: str | None,
-    group: str | None,
-    time_order: str | None,
-    name: str,
-    drop_missing_target: bool,
-    known_metrics: Mapping[str, Collection[str]] | None,
-    openml_id: int | None,
-    family: str | None,
-) -> Task:
+    table = frame if isinstance(frame, RawTable) else raw_table(frame)
     problems, notes = list(table.problems), list(table.notes)
-    problems += _metric_problems(metric, known_metrics)
-    frame = table.frame
-    if frame is None:  # nothing could be read
+    asked = Metric(metric, known_metrics)
+    problems += asked.problems()
+    if table.frame is None:  # nothing could be read
         raise InputError(problems)
+    rest = table.frame
 
     # the columns that are no features
-    column: pd.Series | None = None
-    if y is not None:
-        column = _series(y, target or "target")
-        target = str(column.name)
-        if len(column) != len(frame):
-            problems.append(Problem(name, f"the table has {len(frame)} rows, the target {len(column)}"))
-            column = None
-    elif len(frame.columns):
-        target, why = _find_target(frame, target)
-        if why is not None:
-            notes.append(f"Target: column {target!r}, {why}.")
-            column = frame[target]
-            frame = frame.drop(columns=target)
-        else:
-            problems.append(_no_column(name, str(target), frame))
+    column, target = _target_column(rest, y, target, name, problems, notes)
     if target in table.duplicated:
-        problems.append(Problem(name, f"the target's name {target!r} belongs to several columns", "Rename all but one."))
-    grouping = _take_column(frame, group, name, problems)
-    timing = _take_column(frame, time_order, name, problems)
-    frame = frame.drop(columns=[c for c in {group, time_order} if c is not None and c in frame.columns])
+        what = f"the name of the target, {target!r}, belongs to several columns"
+        problems.append(Problem(name, what, "Rename all but one."))
+    grouping = _column(rest, group, name, problems)
+    timing = _column(rest, time_order, name, problems)
+    aside = {group, time_order} if y is not None else {target, group, time_order}
+    rest = rest[[c for c in rest.columns if c not in aside]] if aside & set(rest.columns) else rest
 
-    # rows without a label
-    codes: NDArray[Any] = np.empty(0)
-    classes: tuple[Any, ...] = ()
-    resolved: Kind | None = None
-    if column is not None:
+    found: Target | None = None
+    if column is not None and len(column):
         where = f"{name}, target {target!r}"
-        column, keep = _labelled(column, where, drop_missing_target, problems, notes)
+        column, keep = labelled(column, where, drop_missing_target, problems, notes)
         if not keep.all():
-            frame, grouping, timing = (None if t is None else t.loc[keep].reset_index(drop=True) for t in (frame, grouping, timing))
-        if len(column) or not len(keep):
-            if 0 < len(column) < MIN_ROWS:
-                rows = "1 row" if len(column) == 1 else f"{len(column)} rows"
-                problems.append(Problem(name, f"only {rows} (n_samples={len(column)})", f"At least {MIN_ROWS} are needed."))
-            if len(column):
-                codes, classes, resolved = _read_target(column, where, kind, metric, known_metrics, problems, notes)
+            rest = rest.loc[keep].reset_index(drop=True)
+            grouping = None if grouping is None else grouping.loc[keep].reset_index(drop=True)
+            timing = None if timing is None else timing.loc[keep].reset_index(drop=True)
+        if len(column):
+            found = read_target(column, where, kind, asked, problems, notes)
+    elif column is not None and not problems:
+        problems.append(Problem(name, "0 rows (0 samples)", "Rows are needed."))
 
-    schema = None
-    if frame.shape[1] == 0:
-        problems.append(Problem(name, "no feature columns", "At least one column besides the target is needed."))
-    elif len(frame):
-        try:
-            schema = Schema.fit(frame)
-        except InputError as error:
-            problems += error.problems
-        if schema is not None and not schema.readings:
-            problems.append(
-                Problem(name, f"only constant or empty feature columns: {listed(schema.seen)}", "There is nothing to learn from.")
-            )
+    schema = _fit_schema(rest, name, problems)
     groups = None if grouping is None else _read_groups(grouping, group, name, problems, notes)
     times = None if timing is None else _read_times(timing, time_order, name, problems, notes)
     if problems:
         raise InputError(problems)
-    assert schema is not None and resolved is not None and target is not None
+    assert schema is not None
+    assert found is not None
     if metric is None:
-        metric = DEFAULT_METRICS[resolved]
-        notes.append(f"Metric: {metric}, the usual one for {resolved} tasks.")
+        metric = DEFAULT_METRICS[found.kind]
+        notes.append(f"Metric: {metric}, the usual one for {found.kind} tasks.")
     return Task(
         name=name,
-        X=schema.apply(frame),
-        y=codes,
-        kind=resolved,
+        X=schema.apply(rest),
+        y=found.y,
+        kind=found.kind,
         metric=metric,
-        classes=classes,
+        classes=found.classes,
         target=target,
         schema=schema,
         groups=groups,
@@ -382,233 +302,84 @@ def _make(
     )
 
 
-def _metric_problems(metric: str | None, known: Mapping[str, Collection[str]] | None) -> list[Problem]:
-    if metric is None or known is None or metric in known:
-        return []
-    fix = f"{did_you_mean(metric, list(known))} Known metrics: {', '.join(sorted(known))}.".strip()
-    return [Problem("metric", f"unknown metric {metric!r}", fix)]
+def _target_column(
+    frame: pd.DataFrame, y: Any, target: str | None, name: str, problems: list[Problem], notes: list[str]
+) -> tuple[pd.Series | None, str]:
+    """The target's column and its name."""
+    if y is not None:
+        column = _series(y, target or "target")
+        if column is None or len(column) != len(frame):
+            what = f"{len(frame)} rows, but a target of shape {np.shape(y)}"
+            problems.append(Problem(name, what, "One label for each row is needed."))
+            return None, target or "target"
+        return column, str(column.name)
+    if not frame.shape[1]:
+        problems.append(Problem(name, "no columns"))
+        return None, target or "target"
+    found, why = find_target(frame.columns, target)
+    if why is None:
+        problems.append(_no_column(name, found, frame))
+        return None, found
+    notes.append(f"Target: column {found!r}, {why}.")
+    return frame[found], found
 
 
-def _series(y: Any, name: str) -> pd.Series:
-    """A target given on its own."""
-    if isinstance(y, pd.DataFrame):
-        y = y.iloc[:, 0] if y.shape[1] == 1 else y.to_numpy()
+def _series(y: Any, name: str) -> pd.Series | None:  # (n,)
+    """A target given on its own; None if it is not one column."""
     if isinstance(y, pd.Series):
-        return y.reset_index(drop=True).rename(str(y.name) if y.name is not None else name)
+        return y.rename(name if y.name is None else str(y.name))
+    if isinstance(y, pd.DataFrame):
+        return _series(y.iloc[:, 0], name) if y.shape[1] == 1 else None
+    if isinstance(y, pd.api.extensions.ExtensionArray):
+        return pd.Series(y, name=name)
     array = np.asarray(y)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise InputError(Problem("target", f"an array of shape {array.shape} came where (n,) is needed"))
-    return pd.Series(array, name=name).infer_objects()
-
-
-def _find_target(frame: pd.DataFrame, target: str | None) -> tuple[str, str | None]:
-    """The target column and why it is the one; None for why if there is no such column."""
-    if target is not None:
-        target = str(target)
-        return target, "as asked" if target in frame.columns else None
-    for wanted in TARGET_NAMES:
-        for name in frame.columns:
-            if name.strip().casefold() == wanted:
-                return name, "because of its name"
-    return frame.columns[-1], "the last one, as none is called " + ", ".join(TARGET_NAMES[:-1]) + f" or {TARGET_NAMES[-1]}"
+    array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    return pd.Series(array, name=name).infer_objects() if array.ndim == 1 else None
 
 
 def _no_column(where: str, column: str, frame: pd.DataFrame) -> Problem:
     names = list(frame.columns)
-    shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
     return Problem(where, f"no column {column!r}", f"{did_you_mean(column, names)} Columns: {shown}.".strip())
 
 
-def _take_column(frame: pd.DataFrame, column: str | None, where: str, problems: list[Problem]) -> pd.Series | None:
+def _column(frame: pd.DataFrame, column: str | None, where: str, problems: list[Problem]) -> pd.Series | None:
     if column is None:
         return None
     if column not in frame.columns:
         problems.append(_no_column(where, column, frame))
         return None
-    return frame[column].reset_index(drop=True)
+    return frame[column]
 
 
-def _labelled(
-    column: pd.Series, where: str, drop_missing: bool, problems: list[Problem], notes: list[str]
-) -> tuple[pd.Series, NDArray[np.bool_]]:
-    """The rows that have a label, and which they are.
-
-    Whole numbers that are floats only because some are missing become whole again. "None" is a label like any other in a
-    target that holds text. From here on, every cell that is left is a label.
-    """
-    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype):
-        keep = np.isfinite(column.to_numpy(np.float64, na_value=np.nan))
-    else:
-        codes, texts = labels(column, MISSING - {"None"})
-        if "None" in texts:
-            if number_style([text for text in texts if text != "None"]) is None:
-                notes.append("The label 'None' is taken as a class.")
-            else:
-                codes = np.where(codes == texts.index("None"), -1, codes)
-        keep = codes >= 0
-    missing = int((~keep).sum())
-    if not missing:
-        return column.reset_index(drop=True), keep
-    if missing == len(keep):
-        problems.append(Problem(where, "every label is missing", "Name another column as the target."))
-    elif drop_missing:
-        notes.append(f"Left out {missing} of {len(keep)} rows, whose label is missing.")
-    else:
-        fix = "Fill them in, or leave these rows out with --drop-missing-target (drop_missing_target=True)."
-        problems.append(Problem(where, f"{missing} of {len(keep)} labels are missing (NaN) or infinite", fix))
-    column = column.loc[keep].reset_index(drop=True)
-    if column.dtype == np.float64 and (column == np.floor(column)).all() and column.abs().max() < 2**53:
-        column = column.astype(np.int64)
-    return column, keep
-
-
-def _read_target(
-    column: pd.Series,  # (n,) no value is missing
-    where: str,
-    kind: str | None,
-    metric: str | None,
-    known_metrics: Mapping[str, Collection[str]] | None,
-    problems: list[Problem],
-    notes: list[str],
-) -> tuple[NDArray[Any], tuple[Any, ...], Kind | None]:
-    """The target as codes or numbers, its classes, and the kind of task."""
-    serves = frozenset((known_metrics or {}).get(metric or "", ()))
-    why = "as asked"
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        problems.append(Problem(where, "dates cannot be predicted", "Name another column as the target."))
-        return np.empty(0), (), None
-    if kind is None:
-        if serves == {"regression"}:
-            kind, why = "regression", f"because {metric} measures numbers"
-        elif serves and "regression" not in serves:
-            kind, why = "classification", f"because {metric} measures classes"
-        else:
-            kind, why = infer_kind(column)
-    if kind == "regression":
-        values, odd = _numeric_target(column)
-        if odd:
-            cells = int(np.isnan(values).sum())
-            fix = "Correct or remove these rows."
-            problems.append(Problem(where, f"text among the numbers of a regression target: {listed(odd)} in {cells} rows", fix))
-        elif np.ptp(values) == 0:
-            problems.append(Problem(where, f"constant: every value is {values[0]:g}", "There is nothing to learn."))
-        notes.append(f"Task: regression, {why}.")
-        if serves and "regression" not in serves:
-            problems.append(_wrong_metric(metric, serves, "regression"))
-        return values, (), "regression"
-    if kind not in ("classification", "binary", "multiclass"):
-        problems.append(Problem("kind", f"unknown kind {kind!r}", "Known: binary, multiclass, classification, regression."))
-        return np.empty(0), (), None
-    codes, classes = _classes(column)
-    resolved: Kind = "binary" if len(classes) == 2 else "multiclass"
-    if kind == "binary" and len(classes) > 2:
-        problems.append(Problem(where, f"{len(classes)} classes where a binary task was asked for: {listed(classes)}"))
-    notes.append(f"Task: {resolved} classification of {len(classes)} classes, {why}.")
-    counts = np.bincount(codes, minlength=len(classes))
-    if len(classes) == 1:
-        problems.append(Problem(where, f"constant: the only class is {str(classes[0])!r}", "At least two classes are needed."))
-    elif (counts < MIN_CLASS_ROWS).any():
-        rare = [classes[i] for i in np.flatnonzero(counts < MIN_CLASS_ROWS)]
-        fix = "Merge each with another class, leave it out, or add rows."
-        if len(rare) > 0.2 * len(codes):
-            fix = "Is this a number to be predicted? Then ask for regression by its metric. Otherwise merge classes or add rows."
-        noun = "class has" if len(rare) == 1 else "classes have"
-        problems.append(Problem(where, f"{len(rare)} {noun} one row only: {listed(rare)}", fix))
-    else:
-        rare = [f"{classes[i]} ({counts[i]})" for i in np.flatnonzero(counts < RARE_ROWS)]
-        if rare:
-            notes.append(f"Classes with fewer than {RARE_ROWS} rows: {listed(rare)}.")
-        if counts.min() < IMBALANCE * len(codes):
-            i = int(counts.argmin())
-            notes.append(f"Imbalanced: the rarest class, {str(classes[i])!r}, has {counts[i] / len(codes):.2%} of the rows.")
-    if serves and resolved not in serves and len(classes) > 1:
-        problems.append(_wrong_metric(metric, serves, resolved))
-    return codes, classes, resolved
-
-
-def _wrong_metric(metric: str | None, serves: Collection[str], kind: str) -> Problem:
-    return Problem("metric", f"{metric!r} measures {' and '.join(sorted(serves))} tasks, and this one is {kind}")
-
-
-def infer_kind(column: pd.Series) -> tuple[str, str]:
-    """Whether a target without missing values asks for "classification" or "regression", and why.
-
-    Text, categories and truth values are classes, unless the text spells numbers. Two distinct numbers are classes. More
-    are classes if they look like codes: stored as whole numbers, from 0 or 1 upwards with few gaps, at least two rows for each
-    and ten on average, and not more than `MAX_CODES` unless all are about equally frequent. All other numbers are to be
-    predicted as numbers. Agrees with the catalogue on all but 9 of 367 real tables written to CSV.
-
-    Example:
-        >>> infer_kind(pd.Series([1, 2, 3] * 20))[0], infer_kind(pd.Series([0.5, 1.5, 2.5] * 20))[0]
-        ('classification', 'regression')
-    """
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return "classification", "because it holds categories"
-    if pd.api.types.is_bool_dtype(column.dtype):
-        return "classification", "because it is true or false"
-    whole_type = pd.api.types.is_integer_dtype(column.dtype)
-    if not pd.api.types.is_numeric_dtype(column.dtype):
-        values, odd = _numeric_target(column)
-        if odd:
-            mostly = np.isfinite(values).mean() > 0.9
-            distinct = np.unique(values[np.isfinite(values)])
-            if mostly and (len(distinct) > MAX_CODES or (distinct != np.floor(distinct)).any()):
-                return "regression", "because almost all of it are numbers"
-            return "classification", "because it holds text"
-        whole_type = all(text.lstrip("+-").isdigit() for text in labels(column, ())[1])
-    else:
-        values = column.to_numpy(np.float64)
-    distinct, counts = np.unique(values, return_counts=True)
-    k = len(distinct)
-    if k <= 2:
-        return "classification", f"because it has {k} distinct values"
-    if (distinct != np.floor(distinct)).any():
-        return "regression", "because it holds fractional numbers"
-    span = distinct[-1] - distinct[0] + 1
-    supported = counts.min() >= MIN_CLASS_ROWS and len(values) >= ROWS_PER_CODE * k
-    few = k <= MAX_CODES or counts.min() >= 0.8 * counts.max()
-    if whole_type and supported and few and distinct[0] in (0, 1) and span <= MAX_GAPS * k:
-        return "classification", f"because it holds the codes {distinct[0]:g} to {distinct[-1]:g}"
-    return "regression", f"because it holds {k} distinct numbers"
-
-
-def _numeric_target(column: pd.Series) -> tuple[NDArray[np.float64], list[str]]:  # (n,)
-    """The target as numbers, and the texts that are none."""
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return numbers(column), []
-    texts = labels(column, ())[1]
-    numeric = [text for text in texts if number_style([text]) is not None]
-    style = number_style(numeric) or "point"
-    values = numbers(column.astype("str") if isinstance(column.dtype, pd.CategoricalDtype) else column, style)
-    odd = [text for text, value in zip(texts, spelled_numbers(texts, style), strict=True) if not np.isfinite(value)]
-    return values, odd
-
-
-def _classes(column: pd.Series) -> tuple[NDArray[np.int64], tuple[Any, ...]]:  # (n,)
-    """Codes and the sorted original labels: numbers stay numbers, truth values stay truth values."""
-    if pd.api.types.is_bool_dtype(column.dtype):
-        values: Any = column.to_numpy(bool)
-    elif pd.api.types.is_numeric_dtype(column.dtype):
-        values = column.to_numpy(np.float64)
-        if (values == np.floor(values)).all() and np.abs(values).max() < 2**53:
-            values = values.astype(np.int64)
-    else:
-        codes, texts = labels(column, ())
-        values = np.array(texts, dtype=object)[codes]
-    distinct, codes = np.unique(values, return_inverse=True)
-    return codes.astype(np.int64), tuple(distinct.tolist())
+def _fit_schema(frame: pd.DataFrame, where: str, problems: list[Problem]) -> Schema | None:
+    if frame.shape[1] == 0:
+        what = "no feature columns (0 features)"
+        problems.append(Problem(where, what, "At least one column besides the target is needed."))
+    if frame.size == 0:
+        return None
+    try:
+        schema = Schema.fit(frame)
+    except InputError as error:
+        problems += error.problems
+        return None
+    if not schema.readings:
+        what = f"only constant or empty feature columns: {listed(schema.seen)}"
+        problems.append(Problem(where, what, "There is nothing to learn from."))
+    return schema
 
 
 def _read_groups(
     column: pd.Series, group: str | None, where: str, problems: list[Problem], notes: list[str]
 ) -> NDArray[np.int64]:  # (n,)
     codes, texts = labels(column)
-    if (codes < 0).any():
-        problems.append(Problem(where, f"{int((codes < 0).sum())} rows have no value in the group column {group!r}", "Fill them in."))
-    elif len(texts) < 2:
-        problems.append(Problem(where, f"the group column {group!r} has one value only", "At least two groups are needed."))
+    missing = int((codes < 0).sum())
+    if missing:
+        what = f"{missing} rows have no value in the group column {group!r}"
+        problems.append(Problem(where, what, "Fill them in."))
+    elif len(texts) == 1:
+        what = f"the group column {group!r} has one value only"
+        problems.append(Problem(where, what, "At least two groups are needed."))
     notes.append(f"Rows with the same {group!r} stay together in every split ({len(texts)} groups); it is no feature.")
     return codes.astype(np.int64)
 
@@ -617,21 +388,23 @@ def _read_times(
     column: pd.Series, time_order: str | None, where: str, problems: list[Problem], notes: list[str]
 ) -> NDArray[np.float64]:  # (n,)
     values = _sortable(column)
-    bad = int(np.isnan(values).sum())
-    if bad:
-        fix = "Numbers or dates are needed in every row."
-        problems.append(Problem(where, f"{bad} rows have no time in the time-order column {time_order!r}", fix))
-    notes.append(f"Rows are ordered by {time_order!r}: every model is judged on later rows; it is no feature.")
+    missing = int((~np.isfinite(values)).sum())
+    if missing:
+        what = f"{missing} rows have no number or date in the time-order column {time_order!r}"
+        problems.append(Problem(where, what, "Fill them in."))
+    notes.append(f"Rows are ordered by {time_order!r}, and every model is judged on later rows; it is no feature.")
     return values
 
 
 def _sortable(column: pd.Series) -> NDArray[np.float64]:  # (n,)
+    """A column of numbers or moments as numbers; NaN where it is neither."""
     if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype):
         return numbers(column)
-    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
+    pattern = "ISO8601"
+    if not holds_dates(column.dtype):
         texts = labels(column)[1]
         style = number_style(texts)
         if style is not None:
             return numbers(column.astype("str"), style)
-        column = moments(column, moment_format(texts) or "ISO8601")
-    return (moments(column) - pd.Timestamp(0)).dt.total_seconds().to_numpy(np.float64)
+        pattern = moment_pattern(texts) or pattern
+    return (moments(column, pattern) - pd.Timestamp(0)).dt.total_seconds().to_numpy(np.float64)

@@ -1,0 +1,125 @@
+"""What the sections share: the report's data, tables, figures, and small marks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autometa.report.html import Markup, tag
+from autometa.report.importance import Importance
+from autometa.report.words import ORIGINS, metric_title, number, origin_words, own_unit, spoken_value
+
+if TYPE_CHECKING:
+    from autometa.search import Result, TrialRow
+    from autometa.task import Task
+
+STATES = {
+    "stopped": "stopped early, without hope",
+    "failed": "failed",
+    "timeout": "ran out of time",
+    "memory": "ran out of memory",
+    "crashed": "crashed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A result, and what was worked out about it."""
+
+    result: Result
+    importance: Sequence[Importance] | str  # in words: why there is none
+
+    @property
+    def task(self) -> Task:
+        """The task."""
+        return self.result.task
+
+    @property
+    def metric(self) -> str:
+        """The optimised metric."""
+        return str(self.result.task.metric)
+
+    @property
+    def leaders(self) -> list[TrialRow]:
+        """Complete trials, best first."""
+        complete = [t for t in self.result.trials if t.evaluation.state == "complete" and math.isfinite(self.score(t))]
+        return sorted(complete, key=lambda t: (-self.score(t), t.number))
+
+    def score(self, trial: TrialRow) -> float:
+        """A trial's score in the optimised metric, larger is better; NaN without one."""
+        return float(trial.evaluation.scores.get(self.metric, math.nan))
+
+
+def table(titles: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], *, first: bool = False) -> Markup:
+    """A table from (title, class of the column) and rows of cells; `first` sets its first row off."""
+    head = tag("thead", tag("tr", [tag("th", title, cls=cls or None) for title, cls in titles]))
+    body = []
+    for k, row in enumerate(rows):
+        cells = [tag("td", cell, cls=cls or None) for cell, (_, cls) in zip(row, titles, strict=True)]
+        body.append(tag("tr", cells, cls="first" if first and k == 0 else None))
+    return tag(
+        "div", tag("table", head if any(title for title, _ in titles) else None, tag("tbody", body)), cls="scroll"
+    )
+
+
+def fold(summary: str, *inside: Any) -> Markup:
+    """What opens when it is asked for."""
+    return tag("details", tag("summary", summary), inside)
+
+
+def figures(facts: Sequence[tuple[str, str, str]]) -> Markup:
+    """Key figures: (value, words under it, what stands small beside it)."""
+    cells = [
+        tag("div", tag("b", value, " ", tag("i", beside) if beside else None), tag("span", words))
+        for value, words, beside in facts
+    ]
+    return tag("div", cells, cls="figures")
+
+
+def figure(title: str, chart: Any, words: str | None = None) -> Markup:
+    """A chart under its title."""
+    return tag("figure", tag("figcaption", title, tag("small", words) if words else None), chart)
+
+
+def origin(name: str) -> Markup:
+    """Where a configuration came from, as a coloured word."""
+    known = name if name in ORIGINS else "default"
+    return tag("span", origin_words(name), cls=f"origin o-{known}")
+
+
+def version() -> str:
+    """Of this program."""
+    from autometa import __version__
+
+    return __version__
+
+
+def metric_heading(metric: str) -> str:
+    """A metric, and which way is better."""
+    return f"{metric_title(metric)} {'↑' if own_unit(metric, 1.0) > 0 else '↓'}"
+
+
+def score_words(trial: TrialRow, metric: str) -> str:
+    """A trial's score with its standard deviation over the folds."""
+    return spoken_value(metric, trial.evaluation.scores[metric], _fold_spread(trial, metric))
+
+
+def parameters(config: Mapping[str, Any]) -> Markup:
+    """How many parameters a configuration has; what they are when it is asked for."""
+    own = own_parameters(config)
+    text = ", ".join(f"{name} = {number(value)}" for name, value in own.items())
+    return fold(f"{len(own)}", tag("div", text, cls="params")) if own else Markup("")
+
+
+def own_parameters(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration's own parameters, without the family before their names."""
+    return {name.removeprefix(f"{config['family']}."): value for name, value in config.items() if name != "family"}
+
+
+def _fold_spread(trial: TrialRow, metric: str) -> float | None:
+    folds = [f for f in trial.evaluation.folds.get(metric, ()) if math.isfinite(f)]
+    return float(np.std(folds)) if len(folds) > 1 else None

@@ -1,0 +1,161 @@
+"""How good the model is, by its out-of-fold predictions, and what it leans on.
+
+Letters:  n rows · c classes.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.report import charts
+from autometa.report.findings import calibration, confusion, judged, roc, thinned
+from autometa.report.html import Markup, join, tag
+from autometa.report.parts import Report, figure, table
+from autometa.report.words import metric_title, number
+
+if TYPE_CHECKING:
+    from autometa.task import Task
+
+CLASSES_SHOWN = 20  # of a confusion matrix
+DOTS = 1500  # of a scatter plot
+
+
+def quality(report: Report) -> Markup | None:
+    """How the out-of-fold predictions compare with the truth."""
+    task, oof = report.task, np.asarray(report.result.oof, dtype=np.float64)
+    rows = judged(oof)
+    if not rows.any():
+        return None
+    lead = f"From predictions of {int(rows.sum()):,} rows by models that had not seen them."
+    y, prediction = np.asarray(task.y)[rows], oof[rows]
+    body = (
+        _regression_quality(task, y, prediction) if task.kind == "regression" else _class_quality(task, y, prediction)
+    )
+    return join([tag("p", lead, cls="lead"), body])
+
+
+def _class_quality(task: Task, y: NDArray[Any], probability: NDArray[np.float64]) -> Markup:
+    names = [str(label) for label in task.classes]
+    counts = confusion(y, probability)
+    figures = [
+        _confusion_figure(counts, names),
+        _roc_figure(task, y, probability, names),
+        _calibration_figure(task, y, probability),
+    ]
+    truths, guesses, right = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
+    rows = []
+    for k in np.argsort(-truths, kind="stable")[:CLASSES_SHOWN]:
+        precision = f"{right[k] / guesses[k]:.3f}" if guesses[k] else "-"
+        recall, f1 = right[k] / max(truths[k], 1), 2 * right[k] / max(truths[k] + guesses[k], 1)
+        rows.append([names[k], f"{truths[k]:,}", f"{recall:.3f}", precision, f"{f1:.3f}"])
+    titles = [("class", "name"), ("rows", "n"), ("recall", "n"), ("precision", "n"), ("F1", "n")]
+    figures.append(tag("div", tag("h3", "Class by class"), table(titles, rows)))
+    return tag("div", figures, cls="pair")
+
+
+def _confusion_figure(counts: NDArray[np.int64], names: Sequence[str]) -> Markup:
+    if len(names) <= CLASSES_SHOWN:
+        chart = charts.matrix(counts.tolist(), names, "Confusion matrix")
+        return figure("Confusion", chart, "rows of each true class, by the most probable class")
+    wrong = counts.copy()
+    np.fill_diagonal(wrong, 0)
+    pairs = []
+    for k in np.argsort(-wrong, axis=None, kind="stable")[:15]:
+        true, taken = divmod(int(k), len(names))
+        if wrong[true, taken]:
+            pairs.append((f"{names[true]} → {names[taken]}", float(wrong[true, taken]), f"{wrong[true, taken]:,}"))
+    chart = charts.bars(pairs, "Most frequent confusions", width=440, name_share=0.5)
+    return figure("Most frequent confusions", chart, "true class → predicted class, in rows")
+
+
+def _roc_figure(task: Task, y: Any, probability: Any, names: Sequence[str]) -> Markup:
+    frame = charts.Frame((0.0, 1.0), (0.0, 1.0), "false positive rate", "true positive rate", width=440, height=360)
+    frame.path([(0, 0), (1, 1)], "diagonal")
+    if task.kind == "binary":
+        shown = [1]
+    else:
+        shown = [int(k) for k in np.argsort(-np.bincount(y, minlength=len(names)), kind="stable")[: charts.SERIES]]
+    entries = []
+    for series, k in enumerate(shown):
+        x, rate, area = roc(y == k, probability[:, k])
+        frame.path(thinned(x, rate), f"series-{series}")
+        entries.append(("line", f"series-{series}", f"{names[k]}: area {area:.4f}"))
+    words = f"for {names[1]} against {names[0]}" if task.kind == "binary" else "each class against all others"
+    return figure("ROC", tag("div", frame.svg("ROC curves"), charts.legend(entries)), words)
+
+
+def _calibration_figure(task: Task, y: Any, probability: Any) -> Markup:
+    binary = task.kind == "binary"
+    p = probability[:, 1] if binary else probability.max(axis=1)
+    hit = (y == 1) if binary else (probability.argmax(axis=1) == y)
+    points = calibration(hit, p)
+    title = f"probability given to {task.classes[1]}" if binary else "probability of the predicted class"
+    frame = charts.Frame((0.0, 1.0), (0.0, 1.0), title, "share that came true", width=440, height=360)
+    frame.path([(0, 0), (1, 1)], "diagonal")
+    frame.path([(x, share) for x, share, _ in points], "series-0")
+    for x, share, rows in points:
+        frame.marker(x, share, "circle", "series-0", f"{rows:,} rows: {x:.1%} expected, {share:.1%} came true")
+    return figure("Calibration", frame.svg("Calibration"), "on the diagonal, probabilities mean what they say")
+
+
+def _regression_quality(task: Task, y: Any, prediction: Any) -> Markup:
+    rng = np.random.default_rng(0)
+    some = np.sort(rng.permutation(len(y))[:DOTS])
+    words = None if len(some) == len(y) else f"{len(some):,} rows drawn at random"
+    low, high = charts.spread([*y[some].tolist(), *prediction[some].tolist()])
+    actual = charts.Frame(
+        (low, high), (low, high), f"predicted {task.target}", "actual", width=440, height=380, left=70
+    )
+    actual.path([(low, low), (high, high)], "diagonal")
+    residual = y - prediction
+    around = charts.Frame(
+        charts.spread(prediction[some].tolist()),
+        charts.spread(residual[some].tolist()),
+        f"predicted {task.target}",
+        "residual",
+        width=440,
+        height=380,
+        left=70,
+    )
+    around.path([(around.x[0], 0.0), (around.x[1], 0.0)], "diagonal")
+    for p, truth in zip(prediction[some].tolist(), y[some].tolist(), strict=True):
+        tip = f"predicted {number(p)}, actual {number(truth)}"
+        actual.marker(p, truth, "circle", "dot", tip, 3)
+        around.marker(p, truth - p, "circle", "dot", tip, 3)
+    counts, edges = np.histogram(residual, bins=min(40, max(8, round(math.sqrt(len(y))))))
+    histogram = charts.columns(edges.tolist(), counts.tolist(), "Distribution of residuals", x_title="residual")
+    sizes = np.quantile(np.abs(residual), [0.5, 0.9, 0.99])
+    half, nine, most = (number(float(size)) for size in sizes)
+    facts = (
+        f"half of the rows are off by less than {half}, nine in ten by less than {nine}, 99 in 100 by less than {most}"
+    )
+    figures = [
+        figure("Actual against predicted", actual.svg("Actual against predicted"), words),
+        figure("Residuals", around.svg("Residuals against predicted"), "actual less predicted"),
+        figure("How far off", histogram, facts),
+    ]
+    return tag("div", figures, cls="pair")
+
+
+def importance(report: Report) -> Markup:
+    """Permutation importance, if it was measured."""
+    if isinstance(report.importance, str):
+        hint = f"`autometa report {shlex.quote(str(report.result.run))}` takes the time to."
+        return tag("p", f"{report.importance} {hint}", cls="quiet")
+    shown = list(report.importance)[:20]
+    rows = [(i.column, i.drop, number(i.drop, 2)) for i in shown]
+    chart = charts.bars(rows, "Permutation importance", errors=[i.spread for i in shown], width=640)
+    lead = (
+        f"How much {metric_title(report.metric)} gets worse when the values of one column are shuffled; the whisker is "
+        "the standard deviation over shuffles. Measured on rows that the model has seen: read it as what the model "
+        "leans on, not as what causes the target."
+    )
+    if len(shown) < len(report.importance):
+        lead += f" The {len(shown)} most important of {len(report.importance)} columns."
+    return join([tag("p", lead, cls="lead"), tag("figure", tag("div", tag("div", chart, cls="wide"), cls="scroll"))])

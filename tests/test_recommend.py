@@ -1,0 +1,401 @@
+"""What recommenders promise: first every one of them, then what makes each itself."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from autometa.metafeatures import MetaFeatures
+from autometa.recommend import RECOMMENDERS, AdaptivePortfolio, Defaults, NearestTasks, Portfolio, Recommendation
+from autometa.recommend.cost import Cost
+from autometa.recommend.memory import Memory, complete, standing
+from autometa.recommend.recommenders import agreement
+from autometa.recommend.similarity import Similarity
+from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
+from autometa.store import PastTasks, TaskRecord
+
+SPACE = SearchSpace.cash(
+    {
+        "tree": SearchSpace.of(depth=integer(1, 16, 6), rule=choice("gini", "entropy")),
+        "line": SearchSpace.of(rate=real(1e-4, 1.0, 0.1, log=True)),
+    }
+)
+CONFIGS: tuple[Config, ...] = (
+    *SPACE.defaults(),
+    *({FAMILY: "tree", "tree.depth": depth, "tree.rule": "entropy"} for depth in range(1, 13)),
+    *({FAMILY: "line", "line.rate": 10.0**-k} for k in (0, 2, 3, 4)),
+)
+NAMES = ("rows", "columns", "noise")
+
+
+def past_of(
+    scores: Any, *, configs: tuple[Config, ...] = CONFIGS, seconds: Any = None, features: Any = None
+) -> PastTasks:
+    scores = np.asarray(scores, dtype=float)
+    t = len(scores)
+    records = tuple(TaskRecord(f"f{i}", f"task{i}", "binary", "roc_auc", 100 * (i + 1), 5, 2) for i in range(t))
+    features = np.zeros((t, 0)) if features is None else np.asarray(features, dtype=float)
+    seconds = np.full(scores.shape, np.nan) if seconds is None else np.asarray(seconds, dtype=float)
+    return PastTasks(records, configs, scores, seconds, features, NAMES[: features.shape[1]], "1")
+
+
+def two_worlds(t: int = 20, seed: int = 0) -> PastTasks:
+    """Even tasks are small and like deep trees, odd ones are large and like slow lines; with holes and failures."""
+    rng = np.random.default_rng(seed)
+    tree = np.array([c.get("tree.depth", 0) / 20 for c in CONFIGS])
+    line = np.array([-np.log10(c["line.rate"]) / 5 if c[FAMILY] == "line" else 0 for c in CONFIGS])
+    scores = np.stack([(tree if i % 2 == 0 else line) + rng.normal(0, 0.02, len(CONFIGS)) for i in range(t)])
+    scores[rng.random(scores.shape) < 0.1] = np.nan
+    scores[rng.random(scores.shape) < 0.05] = -np.inf
+    features = np.stack([[100 * (1 + 99 * (i % 2)) + i, 5 + i % 2 * 20, rng.random()] for i in range(t)])
+    return past_of(scores, features=features, seconds=rng.lognormal(0, 1, scores.shape))
+
+
+def looks(*values: float, version: str = "1") -> MetaFeatures:
+    return MetaFeatures(NAMES[: len(values)], np.array(values, dtype=float), version, {})
+
+
+SMALL, LARGE = looks(109.0, 5.0, 0.5), looks(10050.0, 25.0, 0.5)
+
+
+def keys(found: list[Recommendation]) -> list[str]:
+    return [config_key(r.config) for r in found]
+
+
+every = pytest.mark.parametrize("name", list(RECOMMENDERS))
+
+
+@every
+@pytest.mark.parametrize("metafeatures", [None, SMALL, looks(9e9, 9e9, 9e9), looks(np.nan, np.nan, np.nan)])
+def test_recommendations_are_distinct_members_of_the_space_with_a_reason(name: str, metafeatures: MetaFeatures) -> None:
+    found = RECOMMENDERS[name]().fit(two_worlds(), SPACE).recommend(metafeatures, 8)
+    assert 2 <= len(found) <= 8
+    assert len(set(keys(found))) == len(found)
+    for r in found:
+        assert SPACE.contains(r.config)
+        assert r.reason.endswith(".")
+        assert r.origin in ("default", "portfolio", "similar")
+        assert r.expected is None or 0 <= r.expected <= 1
+
+
+@every
+def test_asking_for_more_only_adds_to_the_list(name: str) -> None:
+    recommender = RECOMMENDERS[name]().fit(two_worlds(), SPACE)
+    assert keys(recommender.recommend(SMALL, 8))[:3] == keys(recommender.recommend(SMALL, 3))
+    assert recommender.recommend(SMALL, 0) == []
+
+
+@every
+def test_what_was_observed_is_not_recommended_again(name: str) -> None:
+    recommender = RECOMMENDERS[name]().fit(two_worlds(), SPACE)
+    observed: list[tuple[Config, float]] = [
+        (CONFIGS[0], 0.7), (CONFIGS[5], -np.inf), (CONFIGS[9], np.nan), ({FAMILY: "line", "line.rate": 0.0321}, 0.5),
+    ]  # fmt: skip
+    found = recommender.recommend(SMALL, 100, observed=observed)
+    assert found
+    assert not set(keys(found)) & {config_key(config) for config, _ in observed}
+
+
+@every
+def test_without_a_past_everybody_recommends_the_defaults(name: str) -> None:
+    found = RECOMMENDERS[name]().fit(past_of(np.zeros((0, 0)), configs=()), SPACE).recommend(SMALL, 10, seconds=5.0)
+    assert [r.config for r in found] == SPACE.defaults()
+    assert {r.origin for r in found} == {"default"}
+
+
+@every
+def test_a_past_that_tells_nothing_apart_is_no_past(name: str) -> None:
+    flat = np.full((3, len(CONFIGS)), 0.5)
+    flat[1] = -np.inf
+    flat[2] = np.nan
+    found = RECOMMENDERS[name]().fit(past_of(flat), SPACE).recommend(None, 10)
+    assert [r.config for r in found] == SPACE.defaults()
+
+
+@every
+def test_the_same_past_gives_the_same_list(name: str) -> None:
+    first, second = (RECOMMENDERS[name]().fit(two_worlds(), SPACE) for _ in range(2))
+    observed = [(CONFIGS[3], 0.2), (CONFIGS[7], 0.4)]
+    assert first.recommend(LARGE, 9, observed=observed) == second.recommend(LARGE, 9, observed=observed)
+
+
+@every
+def test_the_unit_of_the_score_does_not_matter(name: str) -> None:
+    past = two_worlds()
+    stretched = replace(past, scores=past.scores * np.linspace(1, 900, len(past.records))[:, None] - 40)
+    observed = [(CONFIGS[3], 0.2), (CONFIGS[7], 0.4), (CONFIGS[1], 0.1)]
+    elsewhere = [(config, 1000 * score - 7) for config, score in observed]
+    plain = RECOMMENDERS[name]().fit(past, SPACE).recommend(SMALL, 9, observed=observed)
+    assert keys(plain) == keys(RECOMMENDERS[name]().fit(stretched, SPACE).recommend(SMALL, 9, observed=elsewhere))
+
+
+@every
+def test_configurations_of_families_that_are_not_there_are_left_out(name: str) -> None:
+    only = SPACE.only(["line"])
+    found = RECOMMENDERS[name]().fit(two_worlds(), only).recommend(SMALL, 50)
+    assert found
+    assert {r.config[FAMILY] for r in found} == {"line"}
+
+
+@every
+def test_numbers_out_of_range_are_clipped_and_other_choices_left_out(name: str) -> None:
+    narrower = SearchSpace.cash(
+        {
+            "tree": SearchSpace.of(depth=integer(1, 8, 6), rule=choice("entropy", "log_loss")),
+            "line": SearchSpace.of(rate=real(1e-4, 1.0, 0.1, log=True), start=choice("zero", "random")),
+        }
+    )
+    found = RECOMMENDERS[name]().fit(two_worlds(), narrower).recommend(None, 50)
+    assert all(narrower.contains(r.config) for r in found)
+    assert len(set(keys(found))) == len(found)
+    if name != "defaults":
+        clipped = [r for r in found if r.config.get("tree.depth") == 8]
+        assert len(clipped) == 1  # depths 8 to 12 are one configuration now: the one that needed no clipping
+        assert "Fitted" not in clipped[0].reason
+        new = [r for r in found if r.config[FAMILY] == "line" and r.origin != "default"]
+        assert all("line.start: missing, taken as 'zero'" in r.reason for r in new)
+        assert new
+
+
+def test_an_unknown_recommender_is_fast_to_add() -> None:
+    assert all(hasattr(make(), "fit") and hasattr(make(), "recommend") for make in RECOMMENDERS.values())
+
+
+# --------------------------------------------------------------------------------------------------- the parts
+
+
+@given(arrays(float, (3, 9), elements=st.one_of(st.floats(-1e6, 1e6, width=32), st.sampled_from([np.nan, -np.inf]))))
+@settings(max_examples=60, deadline=None)
+def test_a_standing_lies_between_zero_and_one_and_keeps_the_order(scores: np.ndarray) -> None:
+    z = standing(scores)
+    assert np.array_equal(np.isnan(z), np.isnan(scores))
+    assert np.all((z[~np.isnan(z)] >= 0) & (z[~np.isnan(z)] <= 1))
+    for row, ranked in zip(scores, z, strict=True):
+        known = ~np.isnan(row)
+        order = np.argsort(row[known], kind="stable")
+        assert np.all(np.diff(ranked[known][order]) >= 0)
+
+
+def test_completion_keeps_what_is_known_and_recovers_low_rank() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.clip(0.5 + 0.25 * rng.standard_normal((60, 2)) @ rng.standard_normal((2, 40)), 0, 1)
+    hidden = rng.random(truth.shape) < 0.4
+    table = np.where(hidden, np.nan, truth)
+    filled = complete(table)
+    assert np.array_equal(filled[~hidden], truth[~hidden])
+    means = np.broadcast_to(np.nanmean(table, axis=0), truth.shape)
+    assert np.abs(filled - truth)[hidden].mean() < 0.5 * np.abs(means - truth)[hidden].mean()
+
+
+def test_of_what_one_search_alone_tried_only_the_best_is_remembered() -> None:
+    own = tuple({FAMILY: "tree", "tree.depth": 16, "tree.rule": "gini"} if i == 4 else
+                {FAMILY: "line", "line.rate": 0.01 + i / 1000} for i in range(40))  # fmt: skip
+    shared = np.hstack([two_worlds().scores, np.full((20, 40), np.nan)])
+    shared[3, -40:] = np.where(np.arange(40) == 4, 9.0, np.arange(40) / 100)
+    memory = Memory.of(past_of(shared, configs=CONFIGS + own), SPACE)
+    assert memory.m == len(CONFIGS) + 1  # the one that is among the best three of its task
+    assert memory.column(own[4]) is not None
+    assert memory.column(own[0]) is None
+
+
+def test_a_configuration_that_one_task_loved_is_not_taken_for_a_winner() -> None:
+    table = np.full((10, 2), np.nan)
+    table[:, 0] = 0.9
+    table[0, 1] = 1.0
+    assert complete(table)[1:, 1].max() < 0.97
+    assert np.all(complete(table)[:, 0] == 0.9)
+
+
+def test_portfolio_is_the_naive_greedy() -> None:
+    past = two_worlds()
+    z = Memory.of(past, SPACE).standing
+    chosen: list[int] = []
+    for _ in range(6):
+
+        def total(c: int) -> float:
+            return sum(max(z[i, j] for j in [*chosen, c]) for i in range(len(z)))
+
+        chosen.append(max((c for c in range(z.shape[1]) if c not in chosen), key=total))
+    found = Portfolio().fit(past, SPACE).recommend(None, 6)
+    # The soft plus lets near ties fall otherwise, so the sets are compared by what they cover.
+    mine = [CONFIGS.index(r.config) for r in found]
+    for k in (1, 2, 3, 6):
+        assert z[:, mine[:k]].max(axis=1).mean() > z[:, chosen[:k]].max(axis=1).mean() - 0.01
+
+
+def test_defaults_come_in_the_order_of_their_ranks() -> None:
+    scores = np.zeros((3, len(CONFIGS)))
+    scores[:, 0], scores[:, 1] = 0.2, 0.9
+    assert [r.config[FAMILY] for r in Defaults().fit(past_of(scores), SPACE).recommend(None, 5)] == ["line", "tree"]
+
+
+def test_nearest_tasks_asks_the_nearest_first() -> None:
+    past = two_worlds()
+    found = NearestTasks(k=3).fit(past, SPACE).recommend(looks(*past.metafeatures[4]), 1)[0]
+    assert found.evidence[0].task == "task4"
+    assert found.evidence[0].rank == 1
+    assert found.evidence[0].similarity == 1.0
+    assert found.evidence[0].score == np.nanmax(past.scores[4])
+
+
+@pytest.mark.parametrize("recommender", [NearestTasks(), AdaptivePortfolio(safe=False)])
+def test_small_tasks_are_given_what_small_tasks_liked(recommender: Any) -> None:
+    recommender.fit(two_worlds(), SPACE)
+    assert recommender.recommend(SMALL, 1)[0].config[FAMILY] == "tree"
+    large = recommender.recommend(LARGE, 1)[0]
+    assert large.config[FAMILY] == "line"
+    assert large.origin == "similar"
+    assert set(large.evidence[0].agrees) & {"rows", "columns"}
+
+
+@pytest.mark.parametrize("recommender", [NearestTasks(), AdaptivePortfolio()])
+def test_a_task_like_none_falls_back_to_the_portfolio_and_says_so(recommender: Any) -> None:
+    recommender.fit(two_worlds(), SPACE)
+    found = recommender.recommend(looks(1e9, 1e9, 0.5), 3)
+    assert all(r.reason.startswith("No past task resembles this one") for r in found)
+    assert [r.config for r in found][:2] == [r.config for r in Portfolio().fit(two_worlds(), SPACE).recommend(None, 2)]
+
+
+def test_meta_features_of_another_version_are_not_compared() -> None:
+    adaptive = AdaptivePortfolio().fit(two_worlds(), SPACE)
+    other = adaptive.recommend(looks(10050.0, 25.0, 0.5, version="2"), 4)
+    assert [(r.config, r.reason) for r in other] == [(r.config, r.reason) for r in adaptive.recommend(None, 4)]
+
+
+def test_results_overrule_resemblance() -> None:
+    adaptive = AdaptivePortfolio(safe=False).fit(two_worlds(), SPACE)
+    observed = [(CONFIGS[i], 1000 * (1.0 if CONFIGS[i][FAMILY] == "line" else 0.1) - i) for i in (0, 1, 12, 14)]
+    found = adaptive.recommend(SMALL, 1, observed=observed)[0]  # it looks like those that like trees
+    assert found.config[FAMILY] == "line"
+    before, after = adaptive.weights(SMALL), adaptive.weights(SMALL, observed)
+    odd = [f"f{i}" for i in range(1, 20, 2)]
+    assert sum(after[f] for f in odd) > 0.9 > 0.3 > sum(before[f] for f in odd)
+    assert np.isclose(sum(after.values()), 1)
+    assert min(after.values()) > 0
+
+
+def test_no_result_silences_a_past_task() -> None:
+    adaptive = AdaptivePortfolio().fit(two_worlds(), SPACE)
+    observed = [(config, float(i % 3)) for i, config in enumerate(CONFIGS)]
+    assert min(adaptive.weights(SMALL, observed).values()) >= 0.05 / 20 * 0.999
+
+
+def test_one_default_is_among_the_first_three() -> None:
+    scores = np.tile(np.linspace(0, 1, len(CONFIGS)), (6, 1))  # the defaults stand at the very end
+    adaptive = AdaptivePortfolio().fit(past_of(scores), SPACE)
+    origins = [r.origin for r in adaptive.recommend(None, 5)]
+    assert origins[2] == "default"
+    assert origins.count("default") == 1
+    observed: list[tuple[Config, float]] = []
+    for _ in range(5):
+        observed.append((adaptive.recommend(None, 1, observed=observed)[0].config, 0.5))
+    assert any(config in SPACE.defaults() for config, _ in observed[:3])
+    assert sum(config in SPACE.defaults() for config, _ in observed) == 1
+
+
+def test_a_default_that_no_past_task_knows_still_is_among_the_first_three() -> None:
+    scores = np.tile(np.linspace(0, 1, len(CONFIGS) - 2), (6, 1))
+    adaptive = AdaptivePortfolio().fit(past_of(scores, configs=CONFIGS[2:]), SPACE)
+    found = adaptive.recommend(None, 4)
+    assert found[2].origin == "default"
+    assert found[2].config == SPACE.default
+    assert len(set(keys(found))) == 4
+
+
+def test_with_little_time_cheap_configurations_come_first() -> None:
+    rng = np.random.default_rng(0)
+    scores = np.tile(np.linspace(0.5, 1, len(CONFIGS)), (8, 1)) + rng.normal(0, 0.001, (8, len(CONFIGS)))
+    seconds = np.tile(np.where(np.arange(len(CONFIGS)) >= 15, 100.0, 1.0), (8, 1))  # the best three take long
+    adaptive = AdaptivePortfolio(safe=False).fit(past_of(scores, seconds=seconds), SPACE)
+    assert adaptive.recommend(None, 1)[0].seconds > 50
+    hurried = adaptive.recommend(None, 10, seconds=5.0)
+    assert 1 <= len(hurried) <= 5
+    assert sum(r.seconds for r in hurried if r.seconds) <= 5.0
+    assert adaptive.recommend(None, 1, seconds=1000.0)[0].seconds < 2
+
+
+def test_cost_grows_with_the_task_and_shrugs_off_a_stalled_machine() -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.column_stack([10 ** rng.uniform(2, 5, 60), 10 ** rng.uniform(0.5, 2, 60)])
+    truth = 1e-5 * sizes[:, :1] * np.sqrt(sizes[:, 1:]) * np.array([[1.0, 4.0, 20.0]])
+    seconds = truth * np.exp(rng.normal(0, 0.1, truth.shape))
+    seconds[rng.random(seconds.shape) < 0.2] = np.nan
+    seconds[0, 0] = 1e7
+    cost = Cost(seconds, sizes)
+    expected = cost.of(looks(30000.0, 50.0))
+    actual = 1e-5 * 30000 * np.sqrt(50) * np.array([1.0, 4.0, 20.0])
+    assert np.all(np.abs(np.log(expected / actual)) < 0.4)
+    assert np.all(cost.of(looks(300.0, 50.0)) < expected)
+    assert np.all(cost.of(None) > 0)
+
+
+def test_similarity_is_one_with_itself_and_blind_to_units() -> None:
+    features = np.random.default_rng(0).lognormal(0, 2, (30, 3))
+    plain = Similarity(features, NAMES, "1").to(looks(*features[7]))
+    scaled = Similarity(features * [1e6, 1e-6, 1], NAMES, "1").to(looks(*(features[7] * [1e6, 1e-6, 1])))
+    assert plain is not None
+    assert scaled is not None
+    assert plain.similarity[7] == 1.0
+    assert plain.similarity.argmax() == 7
+    assert not plain.strange
+    np.testing.assert_allclose(plain.distances, scaled.distances, atol=1e-12)
+
+
+def test_tasks_that_share_too_little_cannot_be_compared() -> None:
+    features = np.random.default_rng(0).random((6, 3))
+    features[2, :2] = np.nan
+    seen = Similarity(features, NAMES, "1").to(looks(0.5, 0.5, features[2, 2]))
+    assert seen is not None
+    assert seen.distances[2] == np.inf
+    assert seen.similarity[2] == 0
+
+
+def test_agreement_equals_the_naive_sum_over_stretches() -> None:
+    rng = np.random.default_rng(0)
+    past, scores = rng.random((5, 4)), rng.random(4)
+    fast = agreement(past, scores, spread=0.3)
+    centred = scores - scores.mean()
+    unit = np.sqrt(np.mean([(row - row.mean()) ** 2 for row in past])) + 1e-3
+    slow = []
+    for row in past:
+        total = 0.0
+        for stretch in np.exp(np.linspace(-1.5, 1.5, 7)):
+            gap = stretch * centred / centred.std() * unit - (row - row.mean())
+            total += np.exp(-0.5 * np.sum(gap**2) / 0.09) * stretch**3
+        slow.append(total)
+    np.testing.assert_allclose(fast, np.array(slow) / max(slow))
+
+
+def test_fifty_thousand_cells_are_learned_in_a_blink_and_answered_in_less() -> None:
+    rng = np.random.default_rng(0)
+    space = SearchSpace.of(x=integer(0, 499, 0))
+    scores = rng.random((350, 500))
+    scores[rng.random(scores.shape) < 0.2] = np.nan
+    records = tuple(SimpleNamespace(name=f"t{i}", fingerprint=f"{i}", n_rows=100, n_columns=3) for i in range(350))
+    past = PastTasks(
+        records,
+        tuple({"x": i} for i in range(500)),
+        scores,
+        rng.random(scores.shape),
+        rng.random((350, 3)),
+        NAMES,
+        "1",  # type: ignore[arg-type]
+    )
+    started = time.perf_counter()
+    adaptive = AdaptivePortfolio().fit(past, space)
+    found = adaptive.recommend(SMALL, 5)
+    learned = time.perf_counter() - started
+    observed = [(r.config, rng.random()) for r in found]
+    started = time.perf_counter()
+    adaptive.recommend(SMALL, 1, observed=observed)
+    answered = time.perf_counter() - started
+    assert learned < 2.0  # 0.2 s on an idle machine
+    assert answered < 0.2  # 0.006 s
