@@ -1,7 +1,7 @@
 """Experience: the same configurations tried on many tables, for the memory to learn from.
 
-Everybody's pool is the same: each family's default, then what did well elsewhere, then configurations that fill the space,
-families taking turns in proportion to how many parameters they have. The tables take turns too, so that stopping at any
+Everybody's pool is the same: each family's default, then what did well elsewhere, then configurations that fill the
+space, families taking turns in proportion to how many parameters they have. The tables take turns too, so that stopping at any
 moment leaves a balanced table of tasks x configurations, and starting again goes on where it stopped: what is in the
 store is not done twice.
 
@@ -80,8 +80,8 @@ def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Sou
         if not catalog.is_file():
             problems.append(Problem(str(catalog), "does not exist"))
         else:
-            with catalog.open(newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
+            with catalog.open(newline="", encoding="utf-8") as text:
+                rows = list(csv.DictReader(text))
             if not rows or "name" not in rows[0]:
                 problems.append(Problem(str(catalog), "has no column 'name'", "Expected: name, family, openml_id."))
             else:
@@ -163,7 +163,9 @@ def collect(
                 return None
             if index not in prepared:
                 try:
-                    prepared[index] = _prepare(source, store, Path(work) / str(index), rows=rows, folds=folds, seed=seed)
+                    prepared[index] = _prepare(
+                        source, store, Path(work) / str(index), rows=rows, folds=folds, seed=seed
+                    )
                 except AutoMetaError as error:
                     unreadable[str(source.path)] = str(error)
                     return None
@@ -176,7 +178,11 @@ def collect(
             if ready is None:
                 return
             candidates = pools[ready.record.kind]
-            if k >= len(candidates) or candidates[k][FAMILY] in ready.unsuited or config_key(candidates[k]) in ready.done:
+            if (
+                k >= len(candidates)
+                or candidates[k][FAMILY] in ready.unsuited
+                or config_key(candidates[k]) in ready.done
+            ):
                 return
             try:
                 evaluation = evaluate_isolated(
@@ -215,7 +221,7 @@ def collect(
 
 def _prepare(source: Source, store: MetaStore, folder: Path, *, rows: int, folds: int | None, seed: int) -> _Prepared:
     family = source.family or source.path.name.split(".")[0]
-    task = read_task(source.path, family=family, openml_id=source.openml_id)
+    task = read_task(source.path, name=source.path.name.split(".")[0], family=family, openml_id=source.openml_id)
     sample = task.sample(rows, seed)
     sample.save(folder)
     # The record describes the rows that were evaluated, under the fingerprint of the whole table: scores and seconds
@@ -227,4 +233,3 @@ def _prepare(source: Source, store: MetaStore, folder: Path, *, rows: int, folds
     done = {config_key(e.config) for e in store.evaluations(record.fingerprint, SPACE) if e.seed == seed}
     unsuited = frozenset(suited(sample, available(task.kind)))
     return _Prepared(folder, record, plan_splits(sample, seed=seed, folds=folds), unsuited, done)
-

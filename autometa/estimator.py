@@ -132,7 +132,7 @@ def kind_of_metric(metric: str | None) -> tuple[str | None, list[Problem]]:
             refusals = list(error.problems)
     if not serves:
         return None, refusals
-    return {("regression",): "regression", ("binary",): "binary"}.get(tuple(serves), "classification"), []
+    return serves[0] if len(serves) == 1 and serves != ["multiclass"] else "classification", []
 
 
 class _AutoMeta(BaseEstimator):
@@ -222,7 +222,9 @@ class _AutoMeta(BaseEstimator):
         if isinstance(X, pd.DataFrame):
             validate_data(self, X, skip_check_array=True)
             if len(X) == 0 or X.shape[1] == 0:
-                raise ValueError(f"Found array with {len(X)} sample(s) and {X.shape[1]} feature(s) while a minimum of 1 is required.")
+                raise ValueError(
+                    f"Found array with {len(X)} sample(s) and {X.shape[1]} feature(s) while a minimum of 1 is required."
+                )
         else:
             X = validate_data(self, X, dtype=None, ensure_all_finite=False)
         y = column_or_1d(y, warn=True)
@@ -287,7 +289,7 @@ class _AutoMeta(BaseEstimator):
         if not trusted:
             check_seal(path)
         try:
-            estimator = pickle.loads(path.read_bytes())  # noqa: S301 - sealed, or trusted by the caller
+            estimator = pickle.loads(path.read_bytes())
         except Exception as error:
             raise RunError(f"{path} is damaged ({type(error).__name__}: {error}); it was left as it is") from error
         if not isinstance(estimator, cls):
@@ -405,11 +407,16 @@ def _with_columns(
     extra = {name: np.asarray(values) for name, values in named.items() if values is not None}
     if extra:
         frame = pd.DataFrame(frame).reset_index(drop=True)
-        wrong = [Problem(name, f"has {len(v)} entries for {len(frame)} rows") for name, v in extra.items() if len(v) != len(frame)]
+        wrong = [
+            Problem(name, f"has {len(v)} entries for {len(frame)} rows")
+            for name, v in extra.items()
+            if len(v) != len(frame)
+        ]
         if wrong:
             raise InputError(wrong)
         frame = pd.concat([frame, pd.DataFrame(extra)], axis=1)
-    return frame, *(name if name in extra else None for name in named)
+    group, order = (name if name in extra else None for name in named)
+    return frame, group, order
 
 
 def _seed(random_state: Any) -> int:

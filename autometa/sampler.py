@@ -212,7 +212,8 @@ class WarmStartSampler(BaseSampler):
             for _ in range(3):  # two processes may choose at the same moment: who sees a double moves on
                 found = self._recommend(study, self._others(study, trial), 1)
                 if not found:
-                    _note(study, trial, {ORIGIN: "search", REASON: f"Searched by {self._cold}."})
+                    if CONFIG not in trial.user_attrs:
+                        _note(study, trial, {ORIGIN: "search", REASON: f"Searched by {self._cold}."})
                     return
                 config = _plain(found[0].config)
                 _note(study, trial, {CONFIG: config, ORIGIN: found[0].origin, REASON: found[0].reason})
@@ -225,7 +226,8 @@ class WarmStartSampler(BaseSampler):
 
     def _recommend(self, study: Study, trials: Sequence[FrozenTrial], m: int) -> list[Recommendation]:
         origins = [trial.user_attrs.get(ORIGIN) for trial in trials]
-        warm = sum(origin in WARM for origin in origins)
+        given = (trial for trial, origin in zip(trials, origins, strict=True) if origin in WARM)
+        warm = len({config_key(trial.user_attrs[CONFIG]) for trial in given})  # a retried trial counts once
         if self._recommender is None or warm >= self.n_initial or "search" in origins:
             return []
         sign = -1.0 if study.direction == StudyDirection.MINIMIZE else 1.0

@@ -371,7 +371,7 @@ def _within(distribution: BaseDistribution, value: Any) -> bool:
         return _index(distribution, value) is not None
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         return False
-    return bool(distribution._contains(float(value)))  # False for NaN, infinity, and off the step
+    return bool(distribution._contains(value))  # type: ignore[arg-type]  # False for NaN, infinity, and off the step
 
 
 def _range(distribution: BaseDistribution) -> str:

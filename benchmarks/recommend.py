@@ -230,10 +230,10 @@ GRID: dict[str, tuple[Callable[[], Any], bool]] = {
         True,
     )
     for floor, agreement, mistrust in [
-        (0.2, 0.3, 0.05),
-        *((floor, 0.3, 0.05) for floor in (0.05, 0.5, 0.8)),
-        *((0.2, agreement, 0.05) for agreement in (0.15, 0.2, 0.5)),
-        *((0.2, 0.3, mistrust) for mistrust in (0.01, 0.2)),
+        (0.5, 0.5, 0.2),
+        *((floor, 0.5, 0.2) for floor in (0.05, 0.2, 0.8)),
+        *((0.5, agreement, 0.2) for agreement in (0.15, 0.3, 1.0)),
+        *((0.5, 0.5, mistrust) for mistrust in (0.01, 0.05)),
     ]
 }
 

@@ -125,8 +125,12 @@ def table_of(records: list[Record]) -> str:
     for r in records:
         if r["measure"] == "startup":
             low, high = r["quartiles"]
-            lines += [f"Start-up: {r['seconds'] * 1000:.0f} ms, typer and rich alone {r['typer_and_rich'] * 1000:.0f} ms; "
-                      f"ratio {r['ratio']:.2f} (quartiles {low:.2f} to {high:.2f}; goal {r['goal']})", ""]  # fmt: skip
+            ours, theirs = _milliseconds(r["seconds"]), _milliseconds(r["typer_and_rich"])
+            lines += [
+                f"Start-up: {ours} ms, typer and rich alone {theirs} ms; "
+                f"ratio {r['ratio']:.2f} (quartiles {low:.2f} to {high:.2f}; goal {r['goal']})",
+                "",
+            ]
     rows = [r for r in records if r["measure"] == "trials"]
     if rows:
         lines += [
@@ -150,8 +154,8 @@ def table_of(records: list[Record]) -> str:
         for r in rows:
             over = f"{r['over']:+.2f}" if r["over"] <= r["allowed"] else f"**{r['over']:+.2f}**"
             lines.append(
-                f"| {r['table']} | {r['budget']} | {r['took']:.2f} | {over} | {r['allowed']:.2f} | {r.get('trials') or r['error']} "
-                f"| {r['peak_ram'] / 1e6:.0f} |"
+                f"| {r['table']} | {r['budget']} | {r['took']:.2f} | {over} | {r['allowed']:.2f} "
+                f"| {r.get('trials') or r['error']} | {r['peak_ram'] / 1e6:.0f} |"
             )
         late, worst = [r for r in rows if r["over"] > r["allowed"]], max(r["over"] for r in rows)
         lines += ["", f"{len(rows)} runs, {len(late)} beyond what is allowed; largest overrun {worst:+.2f} s, "

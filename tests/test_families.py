@@ -380,6 +380,19 @@ def test_the_network_leaves_global_random_state_and_threads_alone():
     assert torch.get_num_threads() == threads
 
 
+def test_training_a_network_does_not_import_the_compiler_of_torch():
+    code = (
+        "import sys, numpy as np\n"
+        "from autometa.families import FAMILIES\n"
+        "from autometa.families.estimators import NetworkRegressor\n"
+        "X = np.random.default_rng(0).normal(size=(20, 2))\n"
+        "NetworkRegressor(FAMILIES['mlp'].space('regression').default, categorical=0).fit(X, X[:, 0]).predict(X)\n"
+        "print([name for name in ('torch._dynamo', 'torch._inductor') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
 def test_the_network_out_of_time_stops_and_still_predicts():
     import time
 

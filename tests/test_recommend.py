@@ -197,7 +197,7 @@ def test_completion_keeps_what_is_known_and_recovers_low_rank() -> None:
 
 def test_of_what_one_search_alone_tried_only_the_best_is_remembered() -> None:
     own = tuple({FAMILY: "tree", "tree.depth": 16, "tree.rule": "gini"} if i == 4 else
-                {FAMILY: "line", "line.rate": 0.01 + i / 1000} for i in range(40))  # fmt: skip
+                {FAMILY: "line", "line.rate": 0.02 + i / 1000} for i in range(40))  # fmt: skip
     shared = np.hstack([two_worlds().scores, np.full((20, 40), np.nan)])
     shared[3, -40:] = np.where(np.arange(40) == 4, 9.0, np.arange(40) / 100)
     memory = Memory.of(past_of(shared, configs=CONFIGS + own), SPACE)
@@ -277,7 +277,7 @@ def test_results_overrule_resemblance() -> None:
     assert found.config[FAMILY] == "line"
     before, after = adaptive.weights(SMALL), adaptive.weights(SMALL, observed)
     odd = [f"f{i}" for i in range(1, 20, 2)]
-    assert sum(after[f] for f in odd) > 0.9 > 0.3 > sum(before[f] for f in odd)
+    assert sum(after[f] for f in odd) > 0.8 > 0.4 > sum(before[f] for f in odd)
     assert np.isclose(sum(after.values()), 1)
     assert min(after.values()) > 0
 
@@ -285,7 +285,7 @@ def test_results_overrule_resemblance() -> None:
 def test_no_result_silences_a_past_task() -> None:
     adaptive = AdaptivePortfolio().fit(two_worlds(), SPACE)
     observed = [(config, float(i % 3)) for i, config in enumerate(CONFIGS)]
-    assert min(adaptive.weights(SMALL, observed).values()) >= 0.05 / 20 * 0.999
+    assert min(adaptive.weights(SMALL, observed).values()) >= 0.2 / 20 * 0.999
 
 
 def test_one_default_is_among_the_first_three() -> None:
@@ -320,6 +320,7 @@ def test_with_little_time_cheap_configurations_come_first() -> None:
     assert 1 <= len(hurried) <= 5
     assert sum(r.seconds for r in hurried if r.seconds) <= 5.0
     assert adaptive.recommend(None, 1, seconds=1000.0)[0].seconds < 2
+    assert len(adaptive.recommend(None, 5, seconds=0.0)) == 1  # better one that is cut short than none
 
 
 def test_cost_grows_with_the_task_and_shrugs_off_a_stalled_machine() -> None:

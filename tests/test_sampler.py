@@ -86,7 +86,13 @@ for function in (
     ]
 
 
-class TestWithoutAPast(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
+class TestWithSeveralObjectives(MultiObjectiveSamplerTestCase):
+    @pytest.fixture
+    def sampler(self) -> Callable[[], BaseSampler]:
+        return lambda: WarmStartSampler(cold=RandomSampler(seed=0))
+
+
+class TestWithoutAPast(RelativeSamplerTestCase):
     @pytest.fixture
     def sampler(self) -> Callable[[], BaseSampler]:
         return lambda: WarmStartSampler(cold=pickle.loads(pickle.dumps(JOINT)))
@@ -207,6 +213,18 @@ def test_a_failed_configuration_is_not_tried_again() -> None:
     assert all(trial.state == TrialState.FAIL for trial in study.trials)
     assert len({config_key(c) for c in warm_configs(study)}) == 5
     assert study.trials[-1].user_attrs[ORIGIN] == "search"
+
+
+def test_a_trial_that_is_tried_again_counts_once() -> None:
+    study = study_with(WarmStartSampler(past(), SPACE, n_initial=3, seed=0))
+    SPACE.suggest(trial := study.ask())
+    study.tell(trial, state=TrialState.FAIL)
+    dead = study.trials[0]
+    study.enqueue_trial(dead.params, user_attrs=dead.user_attrs)  # as Optuna does for a worker that died
+    study.optimize(objective, n_trials=4)
+    assert [t.user_attrs[ORIGIN] in WARM for t in study.trials] == [True, True, True, True, False]
+    assert study.trials[1].params == dead.params
+    assert len({config_key(c) for c in warm_configs(study)}) == 3
 
 
 def test_running_configurations_are_taken() -> None:

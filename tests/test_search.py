@@ -70,7 +70,9 @@ class TestEverySearch:
         recorder = Recorder()
         result = search(wine, quick(tmp_path), tmp_path / "run", progress=recorder)
         assert len(result.trials) == 6 == len(recorder.finished)
-        assert [t.number for t in Run.open(tmp_path / "run").trials(Run.open(tmp_path / "run").study())] == list(range(6))
+        assert [t.number for t in Run.open(tmp_path / "run").trials(Run.open(tmp_path / "run").study())] == list(
+            range(6)
+        )
         assert recorder.stages == ["describing", "searching", "ensembling", "refitting", "remembering"]
 
     def test_the_model_answers_in_the_targets_own_labels(self, wine, tmp_path):
@@ -118,7 +120,9 @@ class TestEverySearch:
 
         result = search(cancer, quick(tmp_path, trials=8), tmp_path / "run")
         run = Run.open(tmp_path / "run")
-        singles = [score("roc_auc", cancer.y, run.oof(t.number), 2) for t in result.trials if t.evaluation.state == "complete"]
+        singles = [
+            score("roc_auc", cancer.y, run.oof(t.number), 2) for t in result.trials if t.evaluation.state == "complete"
+        ]
         assert score("roc_auc", cancer.y, result.oof, 2) >= max(singles) - 1e-12
 
     def test_a_finished_run_reads_back_the_same(self, wine, tmp_path):
@@ -252,7 +256,9 @@ class TestInterruption:
     def test_two_processes_do_not_work_on_one_run(self, wine, tmp_path):
         search(wine, quick(tmp_path, trials=2), tmp_path / "run")
         with Run.open(tmp_path / "run").locked():
-            script = f"from autometa.search import resume; from pathlib import Path; resume(Path({str(tmp_path / 'run')!r}))"
+            script = (
+                f"from autometa.search import resume; from pathlib import Path; resume(Path({str(tmp_path / 'run')!r}))"
+            )
             done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
         assert "in use by another process" in done.stderr
 

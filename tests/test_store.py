@@ -302,7 +302,10 @@ def test_no_cell_of_a_table_enters_the_store(own):
     )
     made = task.make_task(table, target="target", name="birds")
     reason = f"ValueError: could not convert string to float: '{marker} 3', isn't it \"{marker}\""
-    own.add(TaskRecord.of(made, describe(made)), [evaluation(), failure(state="failed", reason=reason)])
+    own.add(
+        TaskRecord.of(made, describe(made, groups=["simple", "statistical", "information"])),
+        [evaluation(), failure(state="failed", reason=reason)],
+    )
     everything = Path(own.url).read_bytes()
     for entry in own.entries(scores=True, details=True):
         for part in (entry.block.scores, entry.block.details):
@@ -501,7 +504,7 @@ def test_a_shipped_file_is_compact_and_holds_single_precision(tmp_path):
     assert len(other.evaluations(record().fingerprint)) == 52
 
 
-# ------------------------------------------------------------------------------------------------- stores that cannot be
+# ----------------------------------------------------------------------------------------------- stores that cannot be
 
 
 def test_a_store_that_does_not_exist_reads_as_empty_and_is_not_created(tmp_path):
@@ -656,7 +659,7 @@ def writer(url: str, who: int, times: int) -> subprocess.Popen[bytes]:
 
 
 def test_several_processes_write_one_store_at_once_and_one_killed_harms_nobody(new_url):
-    url, times = new_url(), 12
+    url, times = new_url(), 8
     writers = [writer(url, 1, times), writer(url, 2, times), writer(url, 3, 500)]
     for process in writers:
         assert process.stdout.readline() == b"ready\n"
@@ -693,7 +696,7 @@ def test_a_writer_waits_for_another_and_says_so_when_it_waited_in_vain(own, monk
     assert own.add(record(1), [evaluation()]) == 1
 
 
-# -------------------------------------------------------------------------------------------------------- schema's steps
+# ------------------------------------------------------------------------------------------------------ schema's steps
 
 
 def test_the_steps_lead_to_the_schema_that_a_new_store_has(new_url):
@@ -812,7 +815,7 @@ def test_an_empty_store_exports_and_imports(own, tmp_path):
 
 def test_merging_is_by_content_whatever_the_databases(new_url, tmp_path):
     one, two = filled(MetaStore(new_url())), MetaStore(tmp_path / "two.db")
-    two.add(record(2), [evaluation(2), evaluation(50)])
+    two.add(record(2, created="2020-01-01T00:00:00+00:00"), [evaluation(2), evaluation(50)])
     two.add(record(20), [evaluation(1)])
     assert one.merge(two) == 2
     assert one.merge(two) == 0
@@ -820,6 +823,8 @@ def test_merging_is_by_content_whatever_the_databases(new_url, tmp_path):
     assert two.merge(one) == 25
     assert content(one) == content(two)
     assert one.verify() == two.verify() == []
+    with pytest.raises(StoreError, match="there is no store"):
+        one.merge(MetaStore(tmp_path / "mistyped.db", read_only=True))
 
 
 # ---------------------------------------------------------------------------------------------------------- inspection

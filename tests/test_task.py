@@ -382,6 +382,8 @@ BAD = {
         "'roc_auc' does not measure multiclass tasks, and this is one. Metrics that do: accuracy, neg_log_loss",
     ),
     "unknown kind": (PLAIN, {"kind": "clustering"}, "unknown kind 'clustering'"),
+    "one endless cell": (b"x" * 300_000, {}, "field larger than field limit"),
+    "ragged rows under blank lines": (b"\n\n" + RAGGED, {}, "line 34 has 2, line 35 has 5"),
     "broken json": (b'{"a": 1, "y": 2}\n{"a": 1,\n', {}, "line 2 is not JSON"),
     "broken arff": (b"@relation r\n@attribute a wrongtype\n@data\n1\n", {}, "broken ARFF"),
 }
@@ -472,6 +474,7 @@ def test_a_row_longer_than_a_block_and_a_quoted_line_break_are_read() -> None:
         ("\n\na|b\r\n1|2\r\n", ["a", "b"]),
         ("a,b\r1,2\r3,4\r", ["a", "b"]),
         ("a,'b c'\n1,'x,y'\n2,'z'\n", ["a", "b c"]),
+        ("a,b\n1,x,\n2,y,\n", ["a", "b", "Unnamed: 2"]),
         ("a,,c\n1,2,3\n", ["a", "Unnamed: 1", "c"]),
         ('[{"a": 1, "b": "x"}, {"a": 2, "b": [1]}]', ["a", "b"]),
     ],
@@ -490,6 +493,18 @@ def test_arff_is_read_dense_and_sparse() -> None:
     sparse = read_task((head + "{0 1, 2 yes}\n{0 2, 1 'y z'}\n{0 3.5}\n" * 5).encode())
     assert sparse.X["b"].tolist() == ["x", "y z", "x"] * 5
     assert sparse.classes == ("no", "yes")
+
+
+def test_an_arff_date_is_a_moment() -> None:
+    head = '@relation r\n@attribute d date "yyyy-MM-dd"\n@attribute class {a,b}\n@data\n'
+    task = read_task((head + "".join(f"2020-01-{i + 1:02d},{'ab'[i % 2]}\n" for i in range(20))).encode())
+    assert task.columns.numeric == ("d.day", "d.weekday", "d.elapsed")
+
+
+def test_a_wide_decimal_comma_is_found_beyond_a_long_header() -> None:
+    frame, notes = read_table((";".join(f"c{i}" for i in range(20_000)) + "\n" + ";".join(["1,5"] * 20_000)).encode())
+    assert (frame == 1.5).all(axis=None)
+    assert "Decimal sign: comma." in notes
 
 
 def test_every_hole_is_missing() -> None:

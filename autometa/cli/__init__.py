@@ -10,15 +10,15 @@
     doctor     whether everything here works                        cli.doctor
 
 Law: with ``--json`` a command prints exactly one JSON value on standard output, and nothing else there; progress and
-refusals go to standard error. An `AutoMetaError` becomes one line for each problem and its exit code: 2 for bad input or
-usage, 3 for a store or run that cannot be used, 4 when the budget ended without a model, 130 when interrupted.
+refusals go to standard error. An `AutoMetaError` becomes one line for each problem and its exit code: 2 for bad input
+or usage, 3 for a store or run that cannot be used, 4 when the budget ended without a model, 130 when interrupted.
 
 Start-up is a feature: this room imports typer, and nothing heavier before a command runs. To add a command, write a
-function in `app` that imports in its body.
+function in `commands` that imports in its body.
 """
 
 from __future__ import annotations
 
-from autometa.cli.app import app, main
+from autometa.cli.commands import app, main
 
 __all__ = ["app", "main"]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autometa.cli.values import printable
-from autometa.report.words import spoken_bytes
+from autometa.report.words import counted, spoken_bytes
 
 REQUIRED = (
     "numpy",
@@ -103,15 +103,12 @@ def show_findings(findings: dict[str, Any]) -> None:
     size = (
         "not there yet: the first fit makes it"
         if store["new"]
-        else f"{store['tasks']:,} tasks, {store['evaluations']:,} evaluations"
+        else f"{counted(store['tasks'], 'task')}, {counted(store['evaluations'], 'evaluation')}"
     )
     row(store["usable"], "store", f"{store['url']}  {size if store['usable'] else store['why']}")
     shipped = findings["shipped"]
-    row(
-        bool(shipped["tasks"]) or None,
-        "memory",
-        shipped["why"] or f"{shipped['tasks']:,} tasks, {shipped['evaluations']:,} evaluations came with the package",
-    )
+    size = f"{counted(shipped['tasks'], 'task')}, {counted(shipped['evaluations'], 'evaluation')} came with the package"
+    row(bool(shipped["tasks"]) or None, "memory", shipped["why"] or size)
     console.print(table)
 
 

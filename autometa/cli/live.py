@@ -96,11 +96,13 @@ class LiveProgress:
                 f"{printable(task.name)}: {task.n:,} rows, {task.p:,} columns, predicting {printable(task.target)!r}"
             )
             self._say(Text(f"{words} ({task.kind}, {task.metric})", style="bold"))
-            if recommendations:
-                warm = sum(r.origin != "default" for r in recommendations)
+            warm = sum(r.origin != "default" for r in recommendations)
+            if warm:
                 self._say(
-                    Text(f"{warm} of the first {len(recommendations)} configurations come from past tasks", style="dim")
+                    Text(f"past tasks propose {warm} of the first {len(recommendations)} configurations", style="dim")
                 )
+            elif not settings.cold:
+                self._say(Text("no past task resembles this one; starting from the libraries' defaults", style="dim"))
 
     def trial_started(self, number: int, config: Config, origin: str, reason: str) -> None:
         """A trial begins."""
@@ -128,18 +130,19 @@ class LiveProgress:
     def note(self, text: str) -> None:
         """Something the person should know."""
         with self._lock:
-            self._say(Text(printable(text), style="yellow"))
+            self._say(Text(printable(text), style="dim"))
 
     def frame(self) -> Group:
-        """The lines that change in place."""
-        with self._lock:
-            grid = Table.grid(padding=(0, 1))
-            grid.add_column(width=4, style="dim", no_wrap=True)
-            grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-            width = console_width(self._console)
-            for label, line in self._lines(width - 5):
-                grid.add_row(label, line)
-            return Group(grid)
+        """The lines that change in place.
+
+        Takes no lock: the display asks for it while it holds its own, which `_say` waits for.
+        """
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=4, style="dim", no_wrap=True)
+        grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+        for label, line in self._lines(console_width(self._console) - 5):
+            grid.add_row(label, line)
+        return Group(grid)
 
     # ------------------------------------------------------------------------------------------------- lines
 
@@ -151,7 +154,7 @@ class LiveProgress:
             return
         yield self._spinner, self._budget(elapsed, width)
         yield "best", self._incumbent()
-        running = sorted(self._running.items())
+        running = sorted(self._running.copy().items())
         for number, (family, origin, reason, begun) in running[:SHOWN_AT_ONCE]:
             line = Text(f"{family} ", overflow="ellipsis")
             line.append(f"{_clock(time.monotonic() - begun)} ", style="dim")

@@ -5,13 +5,16 @@ Names from somebody's table are printed as text, never as markup, and without co
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import re
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from rich import box
 from rich.console import Console
@@ -21,12 +24,14 @@ from rich.text import Text
 
 from autometa.cli.values import printable
 from autometa.report.words import (
+    counted,
     evidence_values,
     family_label,
     metric_title,
     number,
     origin_words,
     own_unit,
+    setting,
     spoken_bytes,
     spoken_score,
     spoken_seconds,
@@ -56,10 +61,19 @@ def console_width(console: Console) -> int:
 
 
 def page() -> Console:
-    """Standard output for a person."""
+    """Standard output for a person; in a pipe without the blanks that fill a line."""
     console = Console(highlight=False)
-    console.width = console_width(console) if console.is_terminal else PIPED
-    return console
+    if console.is_terminal:
+        console.width = console_width(console)
+        return console
+    return Console(file=cast(IO[str], _Trimmed()), highlight=False, width=PIPED)
+
+
+class _Trimmed(io.TextIOBase):
+    """Standard output without blanks at the ends of lines."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(re.sub(r" +$", "", text, flags=re.MULTILINE))
 
 
 def show_result(result: Result, report: Path) -> None:
@@ -67,7 +81,7 @@ def show_result(result: Result, report: Path) -> None:
     console = page()
     task, metric = result.task, result.task.metric
     console.print()
-    facts = f"{task.n:,} rows × {task.p:,} columns, predicting {printable(task.target)!r}"
+    facts = f"{counted(task.n, 'row')} × {counted(task.p, 'column')}, predicting {printable(task.target)!r}"
     console.print(
         Text.assemble(
             (printable(task.name), "bold"), f"  {facts}: {_kind_words(task)}, judged by {metric_title(metric)}"
@@ -75,25 +89,25 @@ def show_result(result: Result, report: Path) -> None:
     )
     console.print(_leaderboard(result))
     failed = Counter(t.evaluation.state for t in result.trials if t.evaluation.state not in ("complete", "stopped"))
-    tried = f"{len(result.trials)} configurations tried in {spoken_seconds(result.seconds)}"
+    tried = f"{counted(len(result.trials), 'configuration')} tried in {spoken_seconds(result.seconds)}"
     if failed:
         tried += "; " + ", ".join(f"{count} {_STATES.get(state, state)}" for state, count in failed.items())
     console.print(Text(f"{tried}{'; interrupted' if result.interrupted else ''}.", style="dim"))
     console.print()
 
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
-    facts.add_row("model", _model_words(result))
-    facts.add_row("memory", Text(warm_start_words(result)))
-    facts.add_row("saved", Text(str(result.model)))
-    facts.add_row("report", Text(str(report)))
-    facts.add_row("next", Text(f"autometa predict {_quoted(result.run)} new.csv", style="bold"))
-    console.print(facts)
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("model", _model_words(result))
+    grid.add_row("memory", Text(warm_start_words(result)))
+    grid.add_row("saved", Text(str(result.model)))
+    grid.add_row("report", Text(str(report)))
+    grid.add_row("next", Text(f"autometa predict {_quoted(result.run)} new.csv", style="bold"))
+    console.print(grid)
 
 
 def warm_start_words(result: Result) -> str:
-    """What the memory was worth: which trial found the best, and how far the warm trials got before the search went on."""
+    """What the memory was worth: how far its proposals got, how far the others, and who found the best."""
     metric = result.task.metric
     complete = [t for t in result.trials if t.evaluation.state == "complete"]
     warm = [t for t in complete if t.origin in ("portfolio", "similar")]
@@ -104,7 +118,7 @@ def warm_start_words(result: Result) -> str:
         return "had nothing to offer for this task yet"
     best = result.best
     best_warm = max(warm, key=lambda t: t.evaluation.scores[metric])
-    words = f"its {len(warm)} proposals reached {spoken_value(metric, best_warm.evaluation.scores[metric])}"
+    words = f"its {counted(len(warm), 'proposal')} reached {spoken_value(metric, best_warm.evaluation.scores[metric])}"
     words += f" after {spoken_seconds(best_warm.finished)} (trial {best_warm.number})"
     if others:
         best_other = max(others, key=lambda t: t.evaluation.scores[metric])
@@ -116,7 +130,7 @@ def warm_start_words(result: Result) -> str:
 def show_recommendations(task: Task, recommendations: Sequence[Recommendation], *, explain: bool) -> None:
     """Configurations to try first, each with its reason."""
     console = page()
-    facts = f"{task.n:,} rows × {task.p:,} columns, predicting {printable(task.target)!r}"
+    facts = f"{counted(task.n, 'row')} × {counted(task.p, 'column')}, predicting {printable(task.target)!r}"
     console.print(
         Text.assemble(
             (printable(task.name), "bold"), f"  {facts}: {_kind_words(task)}, judged by {metric_title(task.metric)}"
@@ -132,7 +146,7 @@ def show_recommendations(task: Task, recommendations: Sequence[Recommendation], 
             title.append(f"  expected {number(recommendation.expected, 3)}", style="default not dim")
         console.print(title)
         settings = parameters_of(recommendation.config)
-        lines = [", ".join(f"{name}={number(value)}" for name, value in settings.items()) or "its own defaults"]
+        lines = [", ".join(f"{name}={setting(value)}" for name, value in settings.items()) or "its own defaults"]
         console.print(Padding(Text(printable(lines[0])), (0, 0, 0, 5)))
         console.print(Padding(Text(printable(recommendation.reason), style="dim"), (0, 0, 0, 5)))
         if explain and recommendation.evidence:
@@ -150,9 +164,8 @@ def show_recommendations(task: Task, recommendations: Sequence[Recommendation], 
 def evidence_cells(evidence: Any) -> tuple[str, str, str]:
     """A piece of evidence as (past task, similarity, score there)."""
     values = evidence_values(evidence)
-    return str(values["task"]), *(
-        "-" if v is None else number(float(v), 3) for v in (values["similarity"], values["score"])
-    )
+    similarity, score = ("-" if v is None else number(float(v), 3) for v in (values["similarity"], values["score"]))
+    return str(values["task"]), similarity, score
 
 
 def parameters_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,10 +192,9 @@ def show_record(values: Mapping[str, Any]) -> None:
 def show_collected(summary: Mapping[str, Any]) -> None:
     """What a collection added, and the tables that it could not read."""
     console = page()
-    failed = f", {summary['failed']} of them failed" if summary["failed"] else ""
-    console.print(
-        f"{summary['evaluations']:,} new evaluations on {summary['tables']:,} tables in {spoken_seconds(summary['seconds'])}{failed}"
-    )
+    failed = f"; {summary['failed']} of them failed" if summary["failed"] else ""
+    added = f"{counted(summary['evaluations'], 'new evaluation')} on {counted(summary['tables'], 'table')}"
+    console.print(f"{added} in {spoken_seconds(summary['seconds'])}{failed}")
     for path, why in summary["unreadable"].items():
         console.print(Text(printable(f"  not read: {path}: {str(why).splitlines()[0]}"), style="yellow"))
 
@@ -220,7 +232,7 @@ def show_tasks(records: Sequence[Any]) -> None:
         table.add_row(Text(printable(r.name)), r.kind, *counts, Text(printable(r.source)), r.fingerprint[:12])
     console = page()
     console.print(table)
-    console.print(Text(f"{len(records):,} tasks", style="dim"))
+    console.print(Text(counted(len(records), "task"), style="dim"))
 
 
 def show_task(record: Any, evaluations: Sequence[Any]) -> None:
@@ -235,7 +247,7 @@ def show_task(record: Any, evaluations: Sequence[Any]) -> None:
     table.add_column("family", no_wrap=True)
     table.add_column("parameters", overflow="ellipsis", no_wrap=True)
     for e in complete[:LEADERS]:
-        settings = ", ".join(f"{k}={number(v)}" for k, v in parameters_of(e.config).items())
+        settings = ", ".join(f"{k}={setting(v)}" for k, v in parameters_of(e.config).items())
         table.add_row(
             spoken_value(record.metric, e.scores[record.metric]),
             family_label(e.config["family"]),
@@ -243,7 +255,7 @@ def show_task(record: Any, evaluations: Sequence[Any]) -> None:
         )
     console = page()
     console.print(table)
-    console.print(Text(f"{len(evaluations):,} evaluations, {len(complete):,} complete", style="dim"))
+    console.print(Text(f"{counted(len(evaluations), 'evaluation')}, {len(complete):,} complete", style="dim"))
 
 
 # ------------------------------------------------------------------------------------------------- parts

@@ -47,7 +47,7 @@ class Command(TyperCommand):
             if record is None:
                 continue
             if parameter.param_type_name == "argument":
-                panels.setdefault("Arguments", []).append((parameter.metavar, parameter.help))
+                panels.setdefault("Arguments", []).append((parameter.metavar or "", getattr(parameter, "help", "")))
             else:
                 panels.setdefault(getattr(parameter, "rich_help_panel", None) or "Other", []).append(record)
         for title in sorted(panels, key=lambda title: (title != "Arguments", title == "Other")):
@@ -76,13 +76,23 @@ def usage_problem(error: typer.TyperException) -> Problem:
     return Problem(where, text, fix)
 
 
+def wrapped(line: str) -> str:
+    """A line broken between words where the terminal would break it anywhere; paths stay whole."""
+    import shutil
+    import textwrap
+
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
 def refuse(error: AutoMetaError, *, as_json: bool) -> int:
-    """Tells all problems on standard error (and, for a program, one JSON value on standard output); gives the exit code."""
+    """Tells all problems on standard error, and a program one JSON value on standard output; gives the exit code."""
     from autometa.cli.values import printable
 
     problems = error.problems if isinstance(error, InputError) else (Problem("", str(error)),)
     for problem in problems:
-        print(f"autometa: {printable(problem)}", file=sys.stderr)
+        line = f"autometa: {printable(problem)}"
+        print(wrapped(line) if sys.stderr.isatty() else line, file=sys.stderr)
     if as_json:
         import json
 

@@ -1,8 +1,8 @@
 """What people type, as values: ``5m`` is 300 seconds, ``2GB`` is 2,000,000,000 bytes.
 
-A reader takes the text and the name of its option and gives the value, or refuses it with an `InputError` that says what
-would do. `Gathered` lets a command read all of its options, and look at its data, before it refuses anything: a person
-who made three mistakes hears of three.
+A reader takes the text and the name of its option and gives the value, or refuses it with an `InputError` that says
+what would do. `Gathered` lets a command read all of its options, and look at its data, before it refuses anything: a
+person who made three mistakes hears of three.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def whole(option: str, text: str, least: int) -> int:
         value = int(text)
     except ValueError:
         raise InputError(
-            Problem(f"{option} {text}", "is not a whole number", f"Such as {option} {max(least, 10)}.")
+            Problem(f"{option} {text}", "is not a whole number", f"Such as {option} {max(least, 2)}.")
         ) from None
     if value < least:
         raise InputError(Problem(f"{option} {text}", f"must be at least {least}"))
@@ -126,10 +126,10 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def printable(text: object) -> str:
-    """One line without control characters: a column name cannot colour or clear the terminal.
+    r"""One line without control characters: a column name cannot colour or clear the terminal.
 
     Example:
-        >>> printable("a\\x1b[31m\\nb")
+        >>> printable("a\x1b[31m\nb")
         'a\ufffd[31m b'
     """
     return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in str(text))

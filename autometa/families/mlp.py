@@ -30,7 +30,7 @@ from autometa.space import Condition, Config, Parameter, SearchSpace, choice, in
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
-    from torch import Generator, Tensor
+    from torch import Generator, Size, Tensor
 
     from autometa.task import Columns
 
@@ -40,6 +40,7 @@ MOST_WAVED = 128  # numbers; above it the waves would cost more than the network
 EPOCHS = 60  # at most
 EVALUATIONS = 40  # looks at the inner split during training
 PATIENCE = 12  # looks without improvement
+BETAS = (0.9, 0.95)  # of Adam; RealMLP's
 WORK = 1.0e12  # floating-point operations of one fit; about 30 s on one core
 
 
@@ -170,7 +171,8 @@ def fit(
         first = torch.Generator().manual_seed(seed)  # on the processor, so that devices start alike
         generator = torch.Generator(device).manual_seed(seed)
         weights = initialise(config, numbers.shape[1], codes.shape[1], n_vectors, outputs, first)
-        weights = {name: weight.to(device).requires_grad_() for name, weight in weights.items()}
+        shapes = {name: weight.shape for name, weight in weights.items()}
+        flat = torch.cat([weight.flatten() for weight in weights.values()]).to(device).requires_grad_()  # every weight
         inputs = Inputs(torch.from_numpy(numbers).to(device), torch.from_numpy(codes).to(device))
         truth = torch.from_numpy(target if outputs > 1 else target.astype(np.float32)).to(device)
 
@@ -180,44 +182,46 @@ def fit(
         look = max(1, steps // EVALUATIONS)
         rows, held_rows = torch.from_numpy(train).to(device), torch.from_numpy(held).to(device)
 
-        decayed = [w for name, w in weights.items() if name.startswith(("hidden", "output")) and "bias" not in name]
-        others = [w for name, w in weights.items() if not any(w is d for d in decayed)]
-        optimiser = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": config["weight_decay"]}, {"params": others, "weight_decay": 0.0}],
-            lr=config["learning_rate"],
-            betas=(0.9, 0.95),
-            fused=True,
-        )
-        best, best_loss, stale, order = weights, math.inf, 0, rows[:0]
+        decays = [
+            config["weight_decay"] * name.startswith(("hidden", "output")) * ("bias" not in name) for name in shapes
+        ]
+        sizes = torch.tensor([size.numel() for size in shapes.values()])
+        decay = torch.tensor(decays).repeat_interleave(sizes).to(device)
+        slope, square = torch.zeros_like(flat), torch.zeros_like(flat)  # Adam's running means
+        best, best_loss, stale, order = flat.detach().clone(), math.inf, 0, rows[:0]
         for step in range(steps):
             if len(order) < min(batch, len(rows)):
                 order = rows[torch.randperm(len(rows), generator=generator, device=device)]
             chosen, order = order[:batch], order[batch:]
-            for group in optimiser.param_groups:
-                group["lr"] = config["learning_rate"] * _schedule(step / steps)
+            weights = _named(flat, shapes)
             answers = forward(weights, _rows(inputs, chosen), dropout=config["dropout"], generator=generator)
             if outputs > 1:
                 repeated = truth[chosen].repeat(config["members"])
                 loss = cross_entropy(answers.flatten(0, 1), repeated, label_smoothing=config["label_smoothing"])
             else:
                 loss = mse_loss(answers[:, :, 0], truth[chosen].expand(config["members"], -1))
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
+            (gradient,) = torch.autograd.grad(loss, flat)
+            with torch.no_grad():  # AdamW in full: the first use of an optimiser of torch's costs seconds of imports
+                slope.lerp_(gradient, 1 - BETAS[0])
+                square.lerp_(gradient.square_(), 1 - BETAS[1])
+                rate = config["learning_rate"] * _schedule(step / steps)
+                flat.addcmul_(flat, decay, value=-rate)
+                spread = (square / (1 - BETAS[1] ** (step + 1))).sqrt_().add_(1e-8)
+                flat.addcdiv_(slope, spread, value=-rate / (1 - BETAS[0] ** (step + 1)))
             if (step + 1) % look == 0 or step + 1 == steps:
-                mean = _average(weights, _rows(inputs, held_rows), outputs)
+                mean = _average(_named(flat.detach(), shapes), _rows(inputs, held_rows), outputs)
                 if outputs > 1:
                     held_loss = -mean.clamp_min(1e-7).log().gather(1, truth[held_rows][:, None]).mean().item()
                 else:
                     held_loss = mse_loss(mean[:, 0], truth[held_rows]).item()
                 if held_loss < best_loss:
-                    best, best_loss, stale = {k: v.detach().clone() for k, v in weights.items()}, held_loss, 0
+                    best, best_loss, stale = flat.detach().clone(), held_loss, 0
                 else:
                     stale += 1
                 late = seconds is not None and time.monotonic() - began > seconds
                 if stale >= PATIENCE or late:
                     break
-        return {name: weight.detach().cpu().numpy() for name, weight in best.items()}
+        return {name: weight.numpy() for name, weight in _named(best.cpu(), shapes).items()}
     finally:
         torch.set_num_threads(before)
 
@@ -252,6 +256,12 @@ def _average(weights: dict[str, Tensor], inputs: Inputs, outputs: int) -> Tensor
             answers = forward(weights, Inputs(*(part[start : start + 2048] for part in inputs)))  # (m, chunk, o)
             chunks.append((answers.softmax(dim=2) if outputs > 1 else answers).mean(dim=0))
         return torch.cat(chunks)
+
+
+def _named(flat: Tensor, shapes: dict[str, Size]) -> dict[str, Tensor]:
+    """Views into the one vector that holds every weight."""
+    parts = flat.split([shape.numel() for shape in shapes.values()])
+    return {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
 
 
 def _rows(inputs: Inputs, chosen: Tensor) -> Inputs:

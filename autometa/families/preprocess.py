@@ -224,7 +224,7 @@ class OneHot(TransformerMixin, BaseEstimator):
     def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # (n, width)
         """Written directly: scikit-learn's encoder would sort every column again."""
         out = np.zeros((len(X), self.width_))
-        rows, columns = np.nonzero(X >= self.first_)
+        rows, columns = np.nonzero(self.first_ <= X)
         out[rows, self.starts_[columns] + X[rows, columns].astype(np.intp) - self.first_[columns]] = 1.0
         return out
 

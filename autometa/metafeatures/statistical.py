@@ -34,13 +34,13 @@ def rows_with_missing_share(view: View) -> float:
 
 
 def log_categories_mean(view: View) -> float:
-    """Logarithm of the number of categories, mean over the categorical columns; "missing" counts as one."""
-    return mean(np.log([len(column.counts) for column in view.categorical]))
+    """Logarithm of the number of categories ("missing" is one), mean over categorical columns; 0 without any."""
+    return float(np.mean([np.log(len(column.counts)) for column in view.categorical] or [0.0]))
 
 
 def log_categories_max(view: View) -> float:
-    """Logarithm of the largest number of categories that a categorical column has."""
-    return float(np.log(max((len(column.counts) for column in view.categorical), default=np.nan)))
+    """Logarithm of the number of categories of the categorical column with most; 0 without any."""
+    return max((float(np.log(len(column.counts))) for column in view.categorical), default=0.0)
 
 
 def binary_columns(view: View) -> float:
@@ -120,11 +120,11 @@ def gravity(view: View) -> float:
 
     Undefined for regression. Source: Ali and Smith-Miles (2006).
     """
-    if view.regression or view.c < 2:
+    X, y = profile(view).standardised, view.y
+    if view.regression or view.c < 2 or not X.size:
         return np.nan
     largest = int(np.argmax(view.class_counts))
     smallest = min((code for code in range(view.c) if code != largest), key=lambda code: view.class_counts[code])
-    X, y = profile(view).standardised, view.y
     means = [(y == code) @ X / np.count_nonzero(y == code) for code in (largest, smallest)]
     return float(np.linalg.norm(means[0] - means[1]))
 

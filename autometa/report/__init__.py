@@ -52,12 +52,7 @@ def write(
     from autometa.report.parts import Report
 
     path = Path(path)
-    found = (
-        []
-        if predict is None
-        else permutation_importance(result.task, predict, seconds=seconds, seed=result.settings.seed)
-    )
-    text = page(Report(result, found, importance_wanted=predict is not None))
+    text = page(Report(result, importance))
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text, encoding="utf-8", errors="replace")
     temporary.replace(path)

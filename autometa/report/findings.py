@@ -16,7 +16,7 @@ Values = NDArray[np.float64]
 
 def judged(oof: Values) -> NDArray[np.bool_]:  # oof: (n,) or (n, c) -> (n,)
     """Which rows have an out-of-fold prediction."""
-    return np.isfinite(oof.reshape(len(oof), -1)).all(axis=1)
+    return np.asarray(np.isfinite(oof.reshape(len(oof), -1)).all(axis=1))
 
 
 def confusion(y: NDArray[Any], probability: Values) -> NDArray[np.int64]:  # (n,), (n, c) -> (c, c)

@@ -34,7 +34,7 @@ def tag(element: str, /, *children: Any, **attributes: Any) -> Markup:
 
 def join(children: Any) -> Markup:
     """Children one after the other; lists are flattened, None is left out."""
-    out = []
+    out: list[str] = []
     for child in children:
         if child is None:
             continue

@@ -11,7 +11,7 @@ import numpy as np
 
 from autometa.report.html import Markup, tag
 from autometa.report.importance import Importance
-from autometa.report.words import ORIGINS, metric_title, number, origin_words, own_unit, spoken_value
+from autometa.report.words import ORIGINS, metric_title, origin_words, own_unit, setting, spoken_value
 
 if TYPE_CHECKING:
     from autometa.search import Result, TrialRow
@@ -111,7 +111,7 @@ def score_words(trial: TrialRow, metric: str) -> str:
 def parameters(config: Mapping[str, Any]) -> Markup:
     """How many parameters a configuration has; what they are when it is asked for."""
     own = own_parameters(config)
-    text = ", ".join(f"{name} = {number(value)}" for name, value in own.items())
+    text = ", ".join(f"{name} = {setting(value)}" for name, value in own.items())
     return fold(f"{len(own)}", tag("div", text, cls="params")) if own else Markup("")
 
 

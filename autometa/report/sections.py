@@ -40,6 +40,7 @@ from autometa.report.words import (
     number,
     origin_words,
     own_unit,
+    setting,
     spoken_bytes,
     spoken_score,
     spoken_seconds,
@@ -159,10 +160,10 @@ def _target_figure(task: Task) -> Markup:
     counts = np.bincount(task.y, minlength=len(task.classes))
     order = np.argsort(-counts, kind="stable")[:CLASSES_SHOWN]
     rows = [(str(task.classes[k]), float(counts[k]), f"{counts[k]:,} ({counts[k] / task.n:.1%})") for k in order]
-    words = (
-        None if len(order) == len(task.classes) else f"the {len(order)} most frequent of {len(task.classes)} classes"
-    )
-    return figure(f"Target “{task.target}”", charts.bars(rows, f"Classes of {task.target}", width=440), words)
+    few = None
+    if len(order) < len(task.classes):
+        few = f"the {len(order)} most frequent of {len(task.classes)} classes"
+    return figure(f"Target “{task.target}”", charts.bars(rows, f"Classes of {task.target}", width=440), few)
 
 
 def _column_table(task: Task, X: pd.DataFrame) -> Markup:
@@ -343,8 +344,8 @@ def _winner(report: Report) -> Markup:
     rows = []
     for name, value in own_parameters(config).items():
         usual = default.get(f"{config['family']}.{name}")
-        chosen = tag("b", number(value)) if usual is not None and usual != value else number(value)
-        rows.append([tag("code", name), chosen, "" if usual is None else number(usual)])
+        chosen = tag("b", setting(value)) if usual is not None and usual != value else setting(value)
+        rows.append([tag("code", name), chosen, "" if usual is None else setting(usual)])
     title = tag("h3", f"The best single pipeline: {family_label(config['family'])}, trial {trial.number}")
     why = f"From {origin_words(trial.origin)}{f': {trial.reason}' if trial.reason else ''}."
     reason = tag("p", why.replace("..", "."), cls="quiet small")

@@ -78,6 +78,27 @@ def number(value: Any, digits: int = 4) -> str:
     return f"{value:,.{max(digits - 1 - size, 0)}f}"
 
 
+def setting(value: Any) -> str:
+    """A parameter's value, short enough to compare and exact enough to copy.
+
+    Example:
+        >>> [setting(v) for v in (0.0001, 1000, 0.123456, None, "gini", False)]
+        ['0.0001', '1000', '0.1235', 'None', 'gini', 'False']
+    """
+    value = value.item() if hasattr(value, "item") else value
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things.
+
+    Example:
+        >>> counted(1, "task"), counted(1200, "task")
+        ('1 task', '1,200 tasks')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def spoken_seconds(seconds: float) -> str:
     """A duration as it is said.
 

@@ -1,11 +1,11 @@
 """The search on one task: budget, isolation, journal, resume, ensemble.
 
-    settings   what was asked, and how a search reports
-    budget     what it may spend
-    run        its folder: everything it knows, on disk, at every moment
-    search     propose, try, journal, finish
-    ensemble   who answers together
-    model      the final model, sealed
+settings   what was asked, and how a search reports
+budget     what it may spend
+run        its folder: everything it knows, on disk, at every moment
+search     propose, try, journal, finish
+ensemble   who answers together
+model      the final model, sealed
 """
 
 from autometa.search.model import Model, load_model

@@ -25,8 +25,8 @@ def greedy_ensemble(
 ) -> NDArray[np.float64]:  # (m,) weights, at least 0, sum 1
     """Weights of a greedy ensemble; all on the first candidate when nothing improves on it.
 
-    Each round adds the candidate that gives the best score. The rounds up to the best score seen are kept. Ties go to the
-    earlier candidate, so the result depends on nothing but its arguments.
+    Each round adds the candidate that gives the best score. The rounds up to the best score seen are kept. Ties go to
+    the earlier candidate, so the result depends on nothing but its arguments.
 
     Source:
         Caruana, Niculescu-Mizil, Crew, Ksikes: Ensemble selection from libraries of models. ICML 2004.

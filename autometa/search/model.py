@@ -26,7 +26,7 @@ from autometa.task import Schema, Task
 
 @dataclass(eq=False)
 class Member:
-    """One configuration in the final model: trial number, weight, and its pickled models (one refitted, or one a fold)."""
+    """One configuration in the final model: trial number, weight, pickled models (one refitted, or one a fold)."""
 
     number: int
     weight: float
@@ -37,7 +37,7 @@ class Member:
     def models(self) -> tuple[Any, ...]:
         """The fitted pipelines, read on first use."""
         if self._models is None:
-            self._models = tuple(pickle.loads(self.content))  # noqa: S301 - the file it came from was checked
+            self._models = tuple(pickle.loads(self.content))
         return self._models
 
     def predict(self, X: pd.DataFrame, kind: str, c: int) -> NDArray[np.float64]:  # (n,) or (n, c)
@@ -94,7 +94,9 @@ class Model:
 
     def _average(self, frame: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
         X = self.schema.apply(frame)
-        return np.asarray(sum(member.weight * member.predict(X, self.kind, len(self.classes)) for member in self.members))
+        return np.asarray(
+            sum(member.weight * member.predict(X, self.kind, len(self.classes)) for member in self.members)
+        )
 
 
 def refit(task_folder: Path, config: Config, path: Path, *, seed: int, threads: int, device: str) -> None:
@@ -135,7 +137,7 @@ def load_model(path: str | Path, *, trusted: bool = False) -> Model:
     if not trusted:
         check_seal(path)
     try:
-        model = pickle.loads(path.read_bytes())  # noqa: S301 - sealed, or trusted by the caller
+        model = pickle.loads(path.read_bytes())
     except Exception as error:
         raise RunError(f"{path} is damaged ({type(error).__name__}: {error}); it was left as it is") from error
     if not isinstance(model, Model):

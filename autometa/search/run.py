@@ -60,7 +60,13 @@ class Run:
     def check_free(cls, folder: Path) -> list[Problem]:
         """Why a new run cannot be made at `folder`; empty when it can."""
         if (folder / "run.json").exists():
-            return [Problem(str(folder), "already holds a run", f"`autometa resume {folder}` continues it; or name another folder.")]
+            return [
+                Problem(
+                    str(folder),
+                    "already holds a run",
+                    f"`autometa resume {folder}` continues it; or name another folder.",
+                )
+            ]
         if folder.is_dir() and any(folder.iterdir()):
             return [Problem(str(folder), "exists and is not a run", "Name a folder that is new or empty.")]
         if folder.exists() and not folder.is_dir():
@@ -143,8 +149,8 @@ class Run:
 
         Args:
             sampler: Of the study.
-            repair: Drop a last line that a kill cut short. Only for whoever holds the lock: to anybody else it may be a
-                line that is just being written.
+            repair: Drop a last line that a kill cut short. Only for whoever holds the lock: to anybody else it may be
+                a line that is just being written.
 
         Raises:
             RunError: The journal is damaged elsewhere than at its end.
@@ -167,11 +173,7 @@ class Run:
 
     def trials(self, study: optuna.Study) -> tuple[TrialRow, ...]:
         """Every finished trial, in order."""
-        rows = []
-        for trial in study.get_trials(deepcopy=False):
-            if row := trial_row(trial):
-                rows.append(row)
-        return tuple(rows)
+        return tuple(row for trial in study.get_trials(deepcopy=False) if (row := trial_row(trial)))
 
     def oof_path(self, number: int) -> Path:
         """Where trial `number` leaves its out-of-fold predictions."""

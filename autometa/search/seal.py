@@ -25,7 +25,10 @@ def seal(path: Path) -> None:
 def check_seal(path: Path) -> None:
     """Refuses (RunError) a file that this user did not write on this machine."""
     mark = _beside(path)
-    if not (mark.exists() and hmac.compare_digest(mark.read_text(encoding="ascii", errors="replace").strip(), _sign(path.read_bytes()))):
+    if not (
+        mark.exists()
+        and hmac.compare_digest(mark.read_text(encoding="ascii", errors="replace").strip(), _sign(path.read_bytes()))
+    ):
         raise RunError(
             f"{path} was not written by you on this machine, and reading it runs code that is in it. "
             "If you trust whoever made it, use --trust (in Python: trusted=True)"

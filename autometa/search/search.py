@@ -273,11 +273,11 @@ class _Search:
         from autometa.sampler import WarmStartSampler
         from autometa.store import MetaStore
 
-        seed, hurried = self.settings.seed, self.settings.seconds is not None
+        seed, total = self.settings.seed, self.settings.seconds
         self.metafeatures = None
         if self.settings.remember or not self.settings.cold:
             self.progress.stage("describing")
-            allowance = min(DESCRIBE_SECONDS, 0.05 * self.settings.seconds) if hurried else UNHURRIED
+            allowance = UNHURRIED if total is None else min(DESCRIBE_SECONDS, 0.05 * total)
             self.metafeatures = describe(self.task, seconds=allowance)
         if self.settings.cold:
             return WarmStartSampler(None, self.space, seed=seed)
@@ -285,7 +285,7 @@ class _Search:
             kind=self.task.kind, metric=self.task.metric, exclude=self.settings.exclude
         )
         # A second of the budget is `jobs` seconds of trials.
-        seconds = max(self.budget.left_to_search, 0.0) * self.jobs if hurried else None
+        seconds = None if total is None else max(self.budget.left_to_search, 0.0) * self.jobs
         return WarmStartSampler(
             past, self.space, self.metafeatures, n_initial=self._warm_trials(), seed=seed, seconds=seconds
         )
@@ -295,10 +295,14 @@ class _Search:
 
     def _recommendations(self) -> list[Recommendation]:
         """What the memory proposed before the first trial."""
+        from autometa.sampler import WarmStartSampler
+
         if self.settings.cold:
             return []
         if not self.rows and not self.run.recommendations():
-            self.run.save_recommendations(self.study.sampler.recommend(self.study, SHOWN))
+            sampler = self.study.sampler
+            assert isinstance(sampler, WarmStartSampler)
+            self.run.save_recommendations(sampler.recommend(self.study, SHOWN))
         return list(self.run.recommendations())
 
     # --------------------------------------------------------------------------------------------------------- search
@@ -418,7 +422,9 @@ class _Search:
         if not board:
             raise NoModelError(self._why_no_model())
         self.progress.stage("ensembling")
-        candidates = [(row, oof) for row in board[:ENSEMBLE_CANDIDATES] if (oof := self.run.oof(row.number)) is not None]
+        candidates = [
+            (row, oof) for row in board[:ENSEMBLE_CANDIDATES] if (oof := self.run.oof(row.number)) is not None
+        ]
         if not candidates:
             raise RunError(f"{self.run.folder / 'oof'} lacks the predictions of every complete trial")
         seen = np.isfinite(candidates[0][1].reshape(self.task.n, -1)).all(axis=1)
@@ -433,7 +439,13 @@ class _Search:
         oof = np.asarray(sum(m.weight * oofs[m.number] for m in members))
         per_fold = np.array([self._score(oof, rows=test) for _, test in self.splits])
         model = Model(
-            self.task.name, self.task.target, self.task.kind, metric, self.task.classes, self.task.schema, tuple(members)
+            self.task.name,
+            self.task.target,
+            self.task.kind,
+            metric,
+            self.task.classes,
+            self.task.schema,
+            tuple(members),
         )
         save_model(model, self.run.folder / "model.pkl")
         if self.settings.remember:
@@ -472,13 +484,12 @@ class _Search:
     def _fit_members(self, chosen: list[tuple[TrialRow, float]]) -> tuple[list[Member], bool]:
         """Fits the chosen configurations on all rows; one that cannot be in time answers by its fold models instead."""
         isolation = self.isolation
-        growth = self.task.n / float(self.splits.train.sum(axis=1).mean())  # of the rows fitted on
 
         def fit(row: TrialRow) -> tuple[bytes | None, bool]:
             path = self.run.folder / "models" / f"{row.number}-refit.pkl"
             seconds = UNHURRIED if self.settings.seconds is None else self.budget.left - 0.2 * self.budget.reserve
             folds_fitted = len(row.evaluation.folds[self.task.metric])
-            expected = row.evaluation.fit_seconds / folds_fitted * growth
+            expected = row.evaluation.fit_seconds / folds_fitted * self.splits.growth
             kept = self.run.models_path(row.number)
             if kept.exists() and (self.interrupted or expected > seconds):
                 return kept.read_bytes(), False
@@ -498,12 +509,16 @@ class _Search:
             except Killed as killed:
                 self.progress.note(f"trial {row.number} was not refitted on all rows: {killed.reason}")
                 return (kept.read_bytes() if kept.exists() else None), False
+            except Cancelled:  # by the person, who will not wait for it
+                return (kept.read_bytes() if kept.exists() else None), False
             finally:
                 path.unlink(missing_ok=True)
 
         with ThreadPoolExecutor(self.jobs) as pool:
             fitted = list(pool.map(fit, [row for row, _ in chosen]))
-        members = [Member(row.number, w, content) for (row, w), (content, _) in zip(chosen, fitted, strict=True) if content]
+        members = [
+            Member(row.number, w, content) for (row, w), (content, _) in zip(chosen, fitted, strict=True) if content
+        ]
         if not members:
             raise NoModelError("No evaluated pipeline could be fitted on the whole table: raise --max-ram or --time")
         total = sum(m.weight for m in members)
@@ -524,7 +539,9 @@ class _Search:
     def _why_no_model(self) -> str:
         if not self.rows:
             return "The budget ended before the first configuration was evaluated: give it more time"
-        reasons = sorted({f"{r.evaluation.config[FAMILY]}: {r.evaluation.state}, {r.evaluation.reason}" for r in self.rows})
+        reasons = sorted(
+            {f"{r.evaluation.config[FAMILY]}: {r.evaluation.state}, {r.evaluation.reason}" for r in self.rows}
+        )
         return f"None of {len(self.rows)} configurations could be evaluated: " + "; ".join(reasons[:5])
 
     # ----------------------------------------------------------------------------------------------------- interrupts

@@ -25,8 +25,8 @@ class Settings:
     Args:
         seconds: Time budget for everything, in seconds; None for none.
         trials: How many configurations to evaluate; None for as many as the time allows.
-        jobs: Trials at once. None takes one per CPU under a time budget, and one under a trial budget, which then repeats
-            exactly under its seed.
+        jobs: Trials at once. None takes one per CPU under a time budget, and one under a trial budget, which then
+            repeats exactly under its seed.
         families: Names of model families to search; None for all that suit the table.
         store: URL or path of the metadata store; None for the user's own.
         cold: Search without memory: no store is read, no recommendation made.

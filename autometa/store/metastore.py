@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from autometa.errors import Problem
+from autometa.errors import Problem, StoreError
 from autometa.store.blocks import Block, check, decode, encode, extend, masked
 from autometa.store.database import HEAD, Database, block, locate, record_of, shipped_memory, task, values_of
 from autometa.store.reading import (
@@ -166,7 +166,13 @@ class MetaStore:
         return self._database.write(lambda connection: self._append(connection, record, new))
 
     def merge(self, other: MetaStore | StoreUnion) -> int:
-        """Adds everything that `other` holds; returns how many evaluations were new. Doing it again changes nothing."""
+        """Adds everything that `other` holds; returns how many evaluations were new. Doing it again changes nothing.
+
+        Raises:
+            StoreError: If either store cannot be used, or `other` does not exist.
+        """
+        if isinstance(other, MetaStore) and not other._database.exists():
+            raise StoreError(f"{other.url}: there is no store to merge.")
         return sum(self._absorb(batch) for layer in other.layers for batch in layer.batches())
 
     def remove(self, fingerprint: str, space: str | None = None) -> int:

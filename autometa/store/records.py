@@ -54,8 +54,9 @@ class TaskRecord:
         )  # fmt: skip
 
     def merged(self, newer: TaskRecord) -> TaskRecord:
-        """This record with what it lacks taken from `newer`, and the meta-features of the later version."""
+        """This record with what it lacks from `newer`, the earlier time and the later version of meta-features."""
         filled = {f.name: getattr(newer, f.name) for f in fields(self) if getattr(self, f.name) in (None, "")}
+        filled["created"] = min(self.created, newer.created)
         mine, theirs = self.metafeatures, newer.metafeatures
         if mine is not None and theirs is not None and _order(theirs.version) > _order(mine.version):
             filled["metafeatures"] = theirs

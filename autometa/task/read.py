@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ class Dialect:
     quote: str = '"'
     decimal: str = "."
     escape: str | None = None
-    row_names: bool = False  # rows have one cell more than the header: a first column without a name
+    extra: Literal["", "first", "last"] = ""  # the cell that rows have beyond the header: a name, or an empty last one
 
 
 def read_table(source: Any, *, rename_duplicates: bool = False) -> tuple[pd.DataFrame, list[str]]:
@@ -348,6 +348,9 @@ def _from_records(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return frame.set_axis(pd.Index([str(name) for name in frame.columns], dtype="str"), axis=1)
 
 
+_ARFF_DATE = re.compile(r"""(?im)^(\s*@attribute\s+(?:'[^']*'|"[^"]*"|\S+)\s+)date\b.*$""")
+
+
 def _read_arff(table: RawTable, data: bytes) -> None:
     """ARFF: the header by liac-arff, a dense body by the fast reader, anything else by liac-arff."""
     import arff  # type: ignore[import-untyped]
@@ -358,7 +361,8 @@ def _read_arff(table: RawTable, data: bytes) -> None:
         if cut is None:
             table.refuse("an ARFF file without @data")
             return
-        attributes = arff.loads(text[: cut.end()])["attributes"]
+        head = _ARFF_DATE.sub(r"\1string", text[: cut.end()])  # liac-arff knows no dates; `Schema` does
+        attributes = arff.loads(head)["attributes"]
         body = re.sub(r"(?m)^\s*(%[^\n]*)?\n", "", text[cut.end() :])
         names = [name for name, _ in attributes]
         sparse = body.lstrip().startswith("{")
@@ -372,14 +376,14 @@ def _read_arff(table: RawTable, data: bytes) -> None:
             table.problems += attempt.problems
             frame = attempt.frame
         elif body.strip():
-            decoded = arff.loads(text, return_type=arff.LOD if sparse else arff.DENSE)["data"]
+            decoded = arff.loads(head + body, return_type=arff.LOD if sparse else arff.DENSE)["data"]
             if sparse:
                 zero = [kind[0] if isinstance(kind, list) else 0 for _, kind in attributes]
                 rows = [[row.get(i, zero[i]) for i in range(len(names))] for row in decoded]
             else:
                 rows = list(decoded)
             frame = pd.DataFrame(rows, columns=range(len(names))).set_axis(pd.Index(names, dtype="str"), axis=1)
-    except arff.ArffException as error:
+    except (arff.ArffException, ValueError) as error:  # it unpacks what it has not checked
         table.refuse(f"broken ARFF: {error}")
         return
     if frame is None or not len(frame):
@@ -398,27 +402,26 @@ def _read_arff(table: RawTable, data: bytes) -> None:
 
 
 def _read_delimited(table: RawTable, data: bytes) -> None:
-    data = data.lstrip(b"\r\n")
-    forced = re.match(rb"sep=(.)\r?\n", data)
-    if forced:
-        data = data[forced.end() :]
-    sample = data[:SAMPLE]
-    if len(data) > SAMPLE:
-        sample = sample[: sample.rfind(b"\n") + 1] or sample
-    dialect = sniff(sample.decode("utf-8", "replace"), forced.group(1).decode() if forced else None)
+    start = re.match(rb"[\r\n]*(sep=(.)\r?\n)?", data)
+    assert start is not None
+    above, data = data[: start.end()].count(b"\n"), data[start.end() :]
+    if b"\r" in data[:SAMPLE] and b"\n" not in data:  # lines of old Macintoshes
+        data = data.replace(b"\r", b"\n")
+    sample = _whole_lines(data).decode("utf-8", "replace")
+    dialect = sniff(sample, start.group(2).decode("latin-1") if start.group(2) else None)
     if dialect.delimiter == " ":
         data = b"\n".join(b" ".join(line.split()) for line in data.splitlines())
-    head = io.StringIO(data[: max(SAMPLE, data.find(b"\n") + 1) * 4].decode("utf-8", "replace"), newline="")
-    reader = csv.reader(head, delimiter=dialect.delimiter, quotechar=dialect.quote)
-    header = [cell.strip() for cell in next(reader)]
-    lines = reader.line_num
+        sample = _whole_lines(data).decode("utf-8", "replace")
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=dialect.delimiter, quotechar=dialect.quote)
+    try:
+        header = [cell.strip() for cell in next(reader)]
+    except csv.Error as error:
+        table.refuse(f"cannot be parsed: {error} in the first line", "Is it a table at all?")
+        return
     offset = 0
-    for _ in range(lines):
+    for _ in range(reader.line_num):
         offset = data.find(b"\n", offset) + 1 or len(data)
-    if b"\n" not in data and b"\r" in data:  # lines of old Macintoshes
-        data = data.replace(b"\r", b"\n")
-        offset = data.find(b"\n") + 1
-    names = ["", *header] if dialect.row_names else header
+    names = {"first": ["", *header], "last": [*header, ""]}.get(dialect.extra, header)
     names = [name or f"Unnamed: {i}" for i, name in enumerate(names)]
     if not re.compile(rb"\S").search(data, offset):
         table.refuse("a header without rows", "Rows are needed below the header.")
@@ -429,9 +432,18 @@ def _read_delimited(table: RawTable, data: bytes) -> None:
         table.notes.append(f"Delimiter: {spelled.get(dialect.delimiter, dialect.delimiter)}.")
     if dialect.decimal == ",":
         table.notes.append("Decimal sign: comma.")
-    if dialect.row_names:
-        table.notes.append("Rows have one cell more than the header: the first column has no name.")
-    _read_body(table, data, offset, names, dialect, first_line=lines + 1)
+    if dialect.extra:
+        table.notes.append(f"Rows have one cell more than the header: the {dialect.extra} column has no name.")
+    _read_body(table, data, offset, names, dialect, first_line=above + reader.line_num + 1)
+
+
+def _whole_lines(data: bytes) -> bytes:
+    """The first lines: some five, and `SAMPLE` bytes, if there are as many."""
+    end = 0
+    for _ in range(5):
+        end = data.find(b"\n", end) + 1 or len(data)
+    end = max(end, data.rfind(b"\n", 0, SAMPLE) + 1)
+    return data[: end if len(data) > SAMPLE else len(data)]
 
 
 def sniff(sample: str, delimiter: str | None = None) -> Dialect:
@@ -442,36 +454,38 @@ def sniff(sample: str, delimiter: str | None = None) -> Dialect:
 
     Example:
         >>> sniff("a;b\n1,5;x\n2,5;y\n")
-        Dialect(delimiter=';', quote='"', decimal=',', escape=None, row_names=False)
+        Dialect(delimiter=';', quote='"', decimal=',', escape=None, extra='')
     """
     single = '"' not in sample and re.search(r"(?m)(^|[,;\t|])'[^'\n]*'(?=[,;\t|\r\n]|$)", sample)
     quote = "'" if single else '"'
     escape = "\\" if '\\"' in sample else None
-    best: tuple[Any, ...] = ()
-    rows: list[list[str]] = []
-    for candidate in (delimiter,) if delimiter else (",", ";", "\t", "|"):
-        cells = _cells(sample, candidate, quote, escape)
-        widths = Counter(len(row) for row in cells[1:]) or Counter([len(cells[0]) if cells else 1])
-        width, count = widths.most_common(1)[0]
-        header = len(cells[0]) if cells else 1
-        rank = (header == width > 1, width == header + 1 > 2, round(count / max(len(cells) - 1, 1), 2), width)
-        if not best or rank > best[0]:
-            best, rows = (rank, candidate, header, width), cells
-    _, chosen, header, width = best
-    if width == 1 and header == 1 and not delimiter:
+    candidates = {one: _cells(sample, one, quote, escape) for one in ([delimiter] if delimiter else ",;\t|")}
+    chosen = max(candidates, key=lambda one: _plausibility(candidates[one]))  # the first among equals
+    rows = candidates[chosen]
+    if not delimiter and all(len(row) == 1 for row in rows):
         blanks = _cells("\n".join(" ".join(line.split()) for line in sample.splitlines()), " ", quote, escape)
-        widths = Counter(len(row) for row in blanks[1:])
+        alike, _, share, width = _plausibility(blanks)
         numeric = [number_style([cell]) == "point" for row in blanks[1:] for cell in row]
-        named, width = len(blanks[0]), max(widths, default=0)
-        if len(blanks) > 2 and len(widths) == 1 and width > 1 and width - named in (0, 1) and np.mean(numeric) >= 0.5:
-            return Dialect(" ", quote, row_names=width > named)
-    decimal = "."
-    if chosen != ",":
-        body = [cell.strip() for row in rows[1:] for cell in row]
-        comma = any(re.fullmatch(r"[+-]?\d+,\d+([eE][+-]?\d+)?", cell) for cell in body)
-        point = any(re.fullmatch(r"[+-]?\d+\.\d+([eE][+-]?\d+)?", cell) for cell in body)
-        decimal = "," if comma and not point else "."
-    return Dialect(chosen, quote, decimal, escape, row_names=width == header + 1 and header > 1)
+        if len(blanks) > 2 and share == 1 and width > 1 and np.mean(numeric) >= 0.5:
+            return Dialect(" ", quote, extra="" if alike else "first")
+    body = [cell.strip() for row in rows[1:] for cell in row]
+    comma = any(re.fullmatch(r"[+-]?\d+,\d+([eE][+-]?\d+)?", cell) for cell in body)
+    point = any(re.fullmatch(r"[+-]?\d+\.\d+([eE][+-]?\d+)?", cell) for cell in body)
+    extra: Literal["", "first", "last"] = ""
+    if _plausibility(rows)[1]:
+        extra = "first" if any(row[-1] for row in rows[1:]) else "last"
+    return Dialect(chosen, quote, "," if chosen != "," and comma and not point else ".", escape, extra)
+
+
+def _plausibility(rows: list[list[str]]) -> tuple[bool, bool, float, int]:
+    """How much these rows look like a header and its table; compared in order.
+
+    Whether most rows are as wide as the header, whether they are one cell wider, their share, and their width.
+    """
+    widths = Counter(map(len, rows[1:])) or Counter(map(len, rows)) or Counter([1])
+    width, count = widths.most_common(1)[0]
+    header = len(rows[0]) if rows else 1
+    return header == width > 1, width == header + 1 > 2, round(count / max(len(rows) - 1, 1), 2), width
 
 
 def _cells(text: str, delimiter: str, quote: str, escape: str | None, most: int = 200) -> list[list[str]]:
@@ -495,10 +509,10 @@ def _read_body(
     import pyarrow as pa
     import pyarrow.csv
 
-    bad: list[tuple[int, str]] = []
+    bad: list[int] = []
 
     def ragged(row: Any) -> str:
-        bad.append((row.actual_columns, row.text))
+        bad.append(row.actual_columns)
         return "skip"
 
     keys = [str(i) for i in range(len(names))]

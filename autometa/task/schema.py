@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -62,7 +63,6 @@ _SPELLINGS: dict[Style, re.Pattern[str]] = {  # in the order in which they are t
     "comma": re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE),
 }
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?(Z|UTC|[+-]\d{2}:?\d{2}))?)?")
-_DATE_LIKE = re.compile(r"(?=.*\d)(?=.*[-/.:, ])[\w :/.,+-]{4,40}")
 _ROW_NAMES = ("index", "idx", "key", "row", "rowid", "rownames")
 _WORDS = re.compile(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]*|\d+")
 
@@ -72,6 +72,15 @@ _DATES = (
 )
 _TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", " %H:%M:%S.%f", "T%H:%M:%S")
 _PATTERNS = ("ISO8601", "%H:%M:%S", "%H:%M", *(date + time for time in _TIMES for date in _DATES))
+_FIELDS = {  # what a field of a pattern looks like
+    **dict.fromkeys(("%d", "%m", "%H", "%I"), r"\d{1,2}"),
+    **dict.fromkeys(("%y", "%M", "%S"), r"\d{2}"),
+    "%Y": r"\d{4}",
+    "%b": "[A-Za-z]{3}",
+    "%B": "[A-Za-z]{3,}",
+    "%p": "[AaPp][Mm]",
+    "%f": r"\d{1,6}",
+}
 _TWINS = {"%m/%d": "%d/%m", "%d-%m": "%m-%d"}  # the readings that the same text may allow
 
 
@@ -514,19 +523,20 @@ def moment_pattern(texts: Sequence[str]) -> str | None:
         >>> [moment_pattern(texts) for texts in (["31/01/2020", "01/02/2020"], ["2020-01-31 10:00"], ["a-1", "b-2"])]
         ['%d/%m/%Y', 'ISO8601', None]
     """
-    if not all(_DATE_LIKE.fullmatch(text) for text in _probe(texts)):
-        return None
     return next((pattern for pattern in _PATTERNS if _all_moments(texts, pattern)), None)
 
 
 def _all_moments(texts: Sequence[str], pattern: str) -> bool:
-    if pattern == "ISO8601" and not all(_ISO.fullmatch(text) for text in texts):
-        return False  # the parser would take 2010-11 as well
-    return all(bool(_parse_moments(some, pattern).notna().all()) for some in (_probe(texts), texts))
+    shape = _shape(pattern)  # cheap, and stricter than the parser, which would take 2010-11 for a date as well
+    return all(shape.fullmatch(text) for text in texts) and bool(_parse_moments(texts, pattern).notna().all())
 
 
-def _probe(texts: Sequence[str]) -> Sequence[str]:
-    return texts[:: max(1, len(texts) // 50)]
+@cache
+def _shape(pattern: str) -> re.Pattern[str]:
+    """What texts of a pattern look like."""
+    if pattern == "ISO8601":
+        return _ISO
+    return re.compile(re.sub("%[A-Za-z]", lambda match: _FIELDS[match.group()], re.escape(pattern)))
 
 
 def _parse_moments(texts: Sequence[str], pattern: str) -> pd.Series:

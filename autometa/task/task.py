@@ -251,6 +251,7 @@ def make_task(
     if table.frame is None:  # nothing could be read
         raise InputError(problems)
     rest = table.frame
+    group, time_order = (None if c is None else str(c) for c in (group, time_order))
 
     # the columns that are no features
     column, target = _target_column(rest, y, target, name, problems, notes)

@@ -1,6 +1,8 @@
 """The commands: their flags, in the order a person meets them, and the one call that each makes."""
 
 # Annotations are evaluated once, here: typer would compile them from text at every start, which costs 10 ms.
+import atexit
+import gc
 import sys
 import time
 from pathlib import Path
@@ -18,9 +20,8 @@ if TYPE_CHECKING:
     from autometa.task import Task
 
 STARTED = time.monotonic()  # the clock of a time budget: what is imported from here on is paid from it
-IMPORTANCE_SECONDS = (
-    5.0  # most that permutation importance may take in a report; what is left of the budget after a fit
-)
+IMPORTANCE_SECONDS = 10.0  # most that permutation importance may take; after a fit, what is left of the budget
+LEAST_IMPORTANCE_SECONDS = 0.3  # with less it is not begun
 
 app = typer.Typer(
     add_completion=False,
@@ -206,9 +207,8 @@ def fit(
     limits = _limits(gathered, jobs, seed, max_ram, trial_time)
     gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
     chosen = _families(gathered, families)
-    table = {
+    table: dict[str, Any] = {
         "target": target,
-        "metric": metric,
         "group": group,
         "time_order": time_order,
         "drop_missing_target": drop_missing_target,
@@ -218,7 +218,7 @@ def fit(
         from autometa.search import Run
 
         gathered.problems += Run.check_free(run) if run is not None else []
-        gathered.take(_task, data, table)
+        _task(gathered, data, metric, table)
     gathered.refuse()
 
     from autometa.cli.live import live
@@ -229,7 +229,7 @@ def fit(
         **budget, **limits, families=chosen, store=store, cold=cold, remember=not no_remember, device=device
     )
     with live() as progress:
-        result = fit_file(data, **table, settings=settings, run=run, progress=progress, started=STARTED)
+        result = fit_file(data, metric=metric, **table, settings=settings, run=run, progress=progress, started=STARTED)
     return _conclude(result, as_json=as_json)
 
 
@@ -356,17 +356,17 @@ def recommend(
     gathered = Gathered()
     m = gathered.option(whole, "-n", n, 1)
     chosen = _families(gathered, families)
-    table = {
+    table: dict[str, Any] = {
         "target": target,
-        "metric": metric,
         "group": group,
         "time_order": time_order,
         "drop_missing_target": drop_missing_target,
         "rename_duplicates": rename_duplicates,
     }
-    task = gathered.take(_task, data, table)
+    task = _task(gathered, data, metric, table)
     gathered.refuse()
-    assert m is not None and task is not None
+    assert m is not None
+    assert task is not None
 
     from autometa.metafeatures import describe
     from autometa.recommend import RECOMMENDERS
@@ -625,12 +625,21 @@ def _families(gathered: "Gathered", text: str | None) -> tuple[str, ...] | None:
     return chosen
 
 
-def _task(data: str, table: dict[str, Any]) -> "Task":
-    """The table as a task, told apart by the flags of `fit`."""
-    from autometa.evaluation import METRIC_KINDS
+def _task(gathered: "Gathered", data: str, metric: str | None, table: dict[str, Any]) -> "Task | None":
+    """The table as a task, told apart by the flags of `fit`; None, and its problems gathered, when it cannot be one."""
+    from dataclasses import replace
+
+    from autometa.estimator import kind_of_metric
+    from autometa.evaluation import resolve_metric
     from autometa.task import read_task
 
-    return read_task(data, known_metrics=METRIC_KINDS, **table)
+    kind, problems = kind_of_metric(metric)
+    gathered.problems += problems
+    task = gathered.take(read_task, data, kind=kind, **table)
+    if task is None or metric is None or problems:
+        return task
+    name = gathered.take(resolve_metric, metric, task.kind)
+    return task if name is None else replace(task, metric=name)
 
 
 def _conclude(result: "Result", *, as_json: bool, trusted: bool = False) -> int:
@@ -724,6 +733,7 @@ def _done(values: dict[str, Any], as_json: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; gives its exit code."""
+    atexit.register(gc.freeze)  # spares the half second that collecting everything costs a process that ends anyway
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
     for stream in (sys.stdout, sys.stderr):
