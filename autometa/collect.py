@@ -1,9 +1,9 @@
 """Experience: the same configurations tried on many tables, for the memory to learn from.
 
 Everybody's pool is the same: each family's default, then what did well elsewhere, then configurations that fill the
-space, families taking turns in proportion to how many parameters they have. The tables take turns too, so that stopping at any
-moment leaves a balanced table of tasks x configurations, and starting again goes on where it stopped: what is in the
-store is not done twice.
+space, families taking turns in proportion to how many parameters they have. The tables take turns too, so that stopping
+at any moment leaves a balanced table of tasks x configurations, and starting again goes on where it stopped: what is in
+the store is not done twice.
 
 Only what is measured is kept (scores, seconds, memory, meta-features), never a row of the data.
 """

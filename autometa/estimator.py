@@ -26,7 +26,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from autometa.errors import InputError, Problem, RunError
-from autometa.evaluation import resolve_metric, shared_isolation
+from autometa.evaluation import METRIC_KINDS, resolve_metric, shared_isolation
 from autometa.search import (
     Model,
     Progress,
@@ -88,13 +88,12 @@ def fit_file(
     isolation.warm_up()  # while the table is read
     progress.stage("reading", str(data))
     problems = Run.check_free(run) if run is not None else []
-    kind, unknown = kind_of_metric(metric)
-    problems += unknown
     try:
         task = read_task(
             data,
             target=target,
-            kind=kind,
+            metric=metric,
+            known_metrics=METRIC_KINDS,
             group=group,
             time_order=time_order,
             drop_missing_target=drop_missing_target,
@@ -102,37 +101,15 @@ def fit_file(
             family=family,
             openml_id=openml_id,
         )
-        if metric is not None and not unknown:
-            task = replace(task, metric=resolve_metric(metric, task.kind))
     except InputError as error:
         raise InputError([*problems, *error.problems]) from error.__cause__
     if problems:
         raise InputError(problems)
+    task = replace(task, metric=resolve_metric(task.metric, task.kind))
     for note in task.notes:
         progress.note(note)
     folder = run or default_folder(task.name)
     return search(task, settings, folder, progress=progress, started=started, isolation=isolation)
-
-
-def kind_of_metric(metric: str | None) -> tuple[str | None, list[Problem]]:
-    """The kind of task that a metric implies, as `make_task` takes it; and what is wrong with its name.
-
-    Example:
-        >>> kind_of_metric("rmse"), kind_of_metric("accuracy")
-        (('regression', []), ('classification', []))
-    """
-    if metric is None:
-        return None, []
-    serves, refusals = [], []
-    for kind in ("binary", "multiclass", "regression"):
-        try:
-            resolve_metric(metric, kind)
-            serves.append(kind)
-        except InputError as error:
-            refusals = list(error.problems)
-    if not serves:
-        return None, refusals
-    return serves[0] if len(serves) == 1 and serves != ["multiclass"] else "classification", []
 
 
 class _AutoMeta(BaseEstimator):
@@ -183,6 +160,8 @@ class _AutoMeta(BaseEstimator):
     def _fit(self, X: Any, y: Any, kind: str | None, groups: ArrayLike | None, time_order: ArrayLike | None) -> Self:
         started = clock.monotonic()
         frame, target = self._validated(X, y)
+        if kind == "classification":
+            check_classification_targets(target)
         settings = Settings(
             seconds=self.time,
             trials=self.trials,
@@ -198,14 +177,18 @@ class _AutoMeta(BaseEstimator):
         )
         isolation = shared_isolation()
         isolation.warm_up()
-        if self.metric is not None:
-            problems = kind_of_metric(self.metric)[1]
-            if problems:
-                raise InputError(problems)
         frame, group, order = _with_columns(frame, groups, time_order)
-        task = make_task(frame, y=target, kind=kind, group=group, time_order=order)
-        if self.metric is not None:
-            task = replace(task, metric=resolve_metric(self.metric, task.kind))
+        task = make_task(
+            frame,
+            y=target,
+            kind=kind,
+            metric=self.metric,
+            known_metrics=METRIC_KINDS,
+            group=group,
+            time_order=order,
+            keep_lone_classes=True,
+        )
+        task = replace(task, metric=resolve_metric(task.metric, task.kind))
         temporary = None if self.run is not None else Path(tempfile.mkdtemp(prefix="autometa-"))
         try:
             folder = Path(self.run) if self.run is not None else temporary / "run"  # type: ignore[operator]
@@ -232,6 +215,8 @@ class _AutoMeta(BaseEstimator):
             raise ValueError(f"X has {len(X)} rows and y has {len(y)}: they must have the same number")
         if pd.isna(y).any():
             raise ValueError(f"Input y contains NaN in {int(pd.isna(y).sum())} rows: drop them")
+        if y.dtype.kind == "f" and not np.isfinite(y).all():
+            raise ValueError(f"Input y contains infinity in {int(np.isinf(y).sum())} rows: drop them")
         return X, y
 
     def _keep(self, result: Result) -> None:
@@ -337,8 +322,6 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
             groups: (n,) rows of one group stay together in a fold.
             time_order: (n,) moments; folds never train on the future.
         """
-        if y is not None:
-            check_classification_targets(y)
         self._fit(X, y, "classification", groups, time_order)
         self.classes_ = np.asarray(self.model_.classes)
         return self

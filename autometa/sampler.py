@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 ORIGIN, REASON, CONFIG = "autometa:origin", "autometa:reason", "autometa:config"
 WARM = frozenset({"default", "portfolio", "similar"})
-N_INITIAL = 10
-LEAST_GAIN = 0.002  # of the standing: less than this to be expected, and the cold sampler takes over early
+N_INITIAL = 20
+LEAST_GAIN = 0.001  # of the standing: less than this to be expected, and the cold sampler takes over early
 LEAST_WARM = 3  # trials that are recommended however little they promise
 
 

@@ -214,6 +214,7 @@ def main() -> None:
             for record in measure(arguments):
                 records.append(record)
                 file.write(json.dumps(record | context) + "\n")
+                file.flush()
     print(report(records))
 
 

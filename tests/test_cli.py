@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,12 +38,21 @@ def table(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(table, tmp_path_factory) -> Path:
-    """A finished run, made by the command line."""
+def fitted(table, tmp_path_factory) -> SimpleNamespace:
+    """A run made by the command line, and what it said."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    arguments = ["fit", str(table), "--trials", "3", "--families", "linear,naive_bayes", "--cold", "--no-remember"]
-    assert main([*arguments, "--run", str(folder), "--json"]) == 0
-    return folder
+    arguments = ["fit", str(table), "--trials", "2", "--families", "naive_bayes", "--cold", "--no-remember"]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([*arguments, "--run", str(folder), "--json"])
+    return SimpleNamespace(folder=folder, code=code, out=out.getvalue(), err=err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def run(fitted) -> Path:
+    """The folder of a finished run."""
+    assert fitted.code == 0
+    return fitted.folder
 
 
 def refused(capsys, *arguments: str) -> tuple[int, list[str]]:
@@ -56,19 +64,16 @@ def refused(capsys, *arguments: str) -> tuple[int, list[str]]:
     return code, [line for line in shown.err.splitlines() if line.startswith("autometa:")]
 
 
-# ----------------------------------------------------------------------------------------------------------- the journey
+# ---------------------------------------------------------------------------------------------------------- the journey
 
 
-def test_fit_prints_one_json_value_with_the_fields_that_were_promised(table, tmp_path, capsys):
-    arguments = ["fit", str(table), "--trials", "2", "--families", "linear", "--cold", "--no-remember"]
-    assert main([*arguments, "--run", str(tmp_path / "run"), "--json"]) == 0
-    shown = capsys.readouterr()
-    summary = json.loads(shown.out)
+def test_fit_prints_one_json_value_with_the_fields_that_were_promised(fitted):
+    summary = json.loads(fitted.out)
     promised = "run task target rows columns metric score score_std trials failed warm_trials seconds best ensemble"
     assert set(promised.split()) <= set(summary)
     assert {"family", "params"} <= set(summary["best"])
     assert (summary["task"], summary["target"], summary["rows"], summary["trials"]) == ("binary", "class", 120, 2)
-    assert shown.err  # the progress
+    assert "searching" in fitted.err
 
 
 def test_fit_tells_a_person_what_came_of_it_and_what_to_do_next(run, capsys):
@@ -112,11 +117,12 @@ def test_predict_as_json_is_one_value(run, table, capsys):
     assert value["rows"] == len(value["predictions"]) == 120
 
 
-def test_predict_reads_standard_input(run, table):
-    command = [sys.executable, "-m", "autometa", "predict", str(run), "-"]
-    ran = subprocess.run(command, input=table.read_bytes(), capture_output=True, check=True)
-    assert ran.stdout.decode().splitlines()[0] == "prediction"
-    assert len(list(csv.reader(io.StringIO(ran.stdout.decode())))) == 121
+def test_predict_reads_standard_input(run, table, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(table.read_bytes())))
+    assert main(["predict", str(run), "-"]) == 0
+    rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
+    assert rows[0] == ["prediction"]
+    assert len(rows) == 121
 
 
 def test_predict_lists_every_column_that_is_missing(run, tmp_path, capsys):
@@ -160,25 +166,67 @@ def test_recommend_tells_a_person_why(table, capsys):
 # ------------------------------------------------------------------------------------------------------------ the store
 
 
-def test_a_store_is_filled_looked_into_and_tended(table, tmp_path, capsys):
+def an_evaluation(family: str, score: float):
+    from autometa.evaluation import Evaluation
+
+    return Evaluation(
+        config={"family": family}, state="complete", reason=None, scores={"roc_auc": score}, versions={},
+        folds={"roc_auc": (score,)}, fit_seconds=0.1, predict_seconds=0.1, peak_ram=1, seed=0, rows=120,
+    )  # fmt: skip
+
+
+def test_a_store_is_looked_into_and_tended(tmp_path, capsys):
+    from autometa.store import MetaStore, TaskRecord
+
     store, other = str(tmp_path / "a.db"), str(tmp_path / "b.db")
-    fill = ["collect", str(table), "--store", store, "--configs", "2", "--jobs", "1", "--json"]
-    assert main(fill) == 0
-    assert json.loads(capsys.readouterr().out)["evaluations"] == 2
+    record = TaskRecord("f" * 32, "adult", "binary", "roc_auc", 120, 3, 2, source="collect")
+    MetaStore(store).add(record, [an_evaluation("linear", 0.9), an_evaluation("knn", 0.8)])
 
     def said(*arguments: str):
         assert main(["store", *arguments, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 
     assert {"url", "tasks", "evaluations", "families", "bytes", "schema"} <= set(said("info", "--store", store))
-    (task,) = [t for t in said("list", "--store", store) if t["source"] == "collect"]
-    assert len(said("show", task["fingerprint"], "--store", store)["evaluations"]) == 2
+    assert "f" * 32 in [task["fingerprint"] for task in said("list", "--kind", "binary", "--store", store)]
+    assert len(said("show", "ffffffff", "--store", store)["evaluations"]) == 2
     assert said("export", str(tmp_path / "all.bin"), "--store", store)["tasks"] == 1
     assert said("import", str(tmp_path / "all.bin"), "--store", other)["new_evaluations"] == 2
     assert said("merge", store, "--store", other)["new_evaluations"] == 0
     assert said("verify", "--store", other)["problems"] == []
-    assert said("rm", task["fingerprint"], "--store", other)["removed"] == task["fingerprint"]
+    assert said("rm", "adult", "--store", other)["name"] == "adult"
     assert said("info", "--store", store)["tasks"] >= 1
+
+
+def test_collect_hands_its_flags_on_and_says_what_came_of_it(table, tmp_path, capsys, monkeypatch):
+    asked = {}
+
+    def fill(sources, store, **given):
+        given.pop("tell")(1, 1, "table: linear complete")
+        asked.update(given, sources=[source.path for source in sources], url=store.info()["url"])
+        return {"evaluations": 1, "failed": 0, "tables": 1, "unreadable": {"b.csv": "no such file"}, "seconds": 1.0}
+
+    monkeypatch.setattr("autometa.collect.collect", fill)
+    arguments = [
+        "collect",
+        str(table),
+        "--store",
+        str(tmp_path / "s.db"),
+        "--configs",
+        "7",
+        "--time",
+        "2m",
+        "--jobs",
+        "2",
+    ]
+    assert main(arguments) == 0
+    assert asked["sources"] == [table]
+    assert (asked["configs"], asked["seconds"], asked["jobs"], asked["seed"], asked["rows"]) == (7, 120, 2, 0, 5000)
+    assert "trial_seconds" not in asked  # the room's own default holds
+    shown = capsys.readouterr()
+    assert "1 new evaluation on 1 table" in shown.out
+    assert "b.csv: no such file" in shown.out
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["evaluations"] == 1
 
 
 @pytest.mark.parametrize("arguments", [["info"], ["list"], ["verify"]], ids=" ".join)
@@ -212,7 +260,7 @@ def test_the_doctor_is_content_with_a_new_store(tmp_path, capsys, monkeypatch):
     assert not (tmp_path / "s.db").exists()
 
 
-# --------------------------------------------------------------------------------------------------------------- refusals
+# ------------------------------------------------------------------------------------------------------------- refusals
 
 
 def test_all_problems_are_told_at_once(tmp_path, capsys):
@@ -220,8 +268,9 @@ def test_all_problems_are_told_at_once(tmp_path, capsys):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").touch()
     wrong = {
-        "--time": "-5m", "--trials": "0", "--jobs": "many", "--max-ram": "2QB", "--families": "lightgmb", "--seed": "-1",
-        "--device": "gpu", "--metric": "accurcy", "--trial-time": "5x", "--target": "c", "--run": str(tmp_path / "full"),
+        "--time": "-5m", "--trials": "0", "--jobs": "many", "--max-ram": "2QB", "--families": "lightgmb",
+        "--device": "gpu", "--metric": "accurcy", "--trial-time": "5x", "--target": "c", "--seed": "-1",
+        "--run": str(tmp_path / "full"),
     }  # fmt: skip
     code, lines = refused(capsys, "fit", str(tmp_path / "bad.csv"), *(word for pair in wrong.items() for word in pair))
     assert code == 2
@@ -323,7 +372,7 @@ def test_a_defect_is_not_dressed_up_as_bad_input(monkeypatch):
         main(["report", "run"])
 
 
-# --------------------------------------------------------------------------------------------------------------- progress
+# ------------------------------------------------------------------------------------------------------------- progress
 
 
 def a_trial(number: int, score: float, state: str = "complete", origin: str = "search") -> SimpleNamespace:
@@ -399,7 +448,7 @@ def test_counting_in_a_pipe_says_where_it_is_and_when_it_is_done():
     assert lines[-1].startswith("collecting: 3/3")
 
 
-# ------------------------------------------------------------------------------------------------------------- what is typed
+# -------------------------------------------------------------------------------------------------------- what is typed
 
 
 @pytest.mark.parametrize(
@@ -451,7 +500,7 @@ def test_a_path_is_never_broken():
     assert path in wrapped(f"autometa: {path} is not a run")
 
 
-# ---------------------------------------------------------------------------------------------------------------- help
+# ----------------------------------------------------------------------------------------------------------------- help
 
 
 @pytest.mark.parametrize("command", COMMANDS)

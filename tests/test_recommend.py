@@ -390,13 +390,13 @@ def test_fifty_thousand_cells_are_learned_in_a_blink_and_answered_in_less() -> N
         NAMES,
         "1",  # type: ignore[arg-type]
     )
-    started = time.perf_counter()
+    started = time.process_time()
     adaptive = AdaptivePortfolio().fit(past, space)
     found = adaptive.recommend(SMALL, 5)
-    learned = time.perf_counter() - started
+    learned = time.process_time() - started
     observed = [(r.config, rng.random()) for r in found]
-    started = time.perf_counter()
+    started = time.process_time()
     adaptive.recommend(SMALL, 1, observed=observed)
-    answered = time.perf_counter() - started
+    answered = time.process_time() - started
     assert learned < 2.0  # 0.2 s on an idle machine
     assert answered < 0.2  # 0.006 s

@@ -626,20 +626,14 @@ def _families(gathered: "Gathered", text: str | None) -> tuple[str, ...] | None:
 
 
 def _task(gathered: "Gathered", data: str, metric: str | None, table: dict[str, Any]) -> "Task | None":
-    """The table as a task, told apart by the flags of `fit`; None, and its problems gathered, when it cannot be one."""
+    """The table as a task, told apart as `fit` does; None, and its problems gathered, when it cannot be one."""
     from dataclasses import replace
 
-    from autometa.estimator import kind_of_metric
-    from autometa.evaluation import resolve_metric
+    from autometa.evaluation import METRIC_KINDS, resolve_metric
     from autometa.task import read_task
 
-    kind, problems = kind_of_metric(metric)
-    gathered.problems += problems
-    task = gathered.take(read_task, data, kind=kind, **table)
-    if task is None or metric is None or problems:
-        return task
-    name = gathered.take(resolve_metric, metric, task.kind)
-    return task if name is None else replace(task, metric=name)
+    task = gathered.take(read_task, data, metric=metric, known_metrics=METRIC_KINDS, **table)
+    return None if task is None else replace(task, metric=resolve_metric(task.metric, task.kind))
 
 
 def _conclude(result: "Result", *, as_json: bool, trusted: bool = False) -> int:

@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 
 def space(kind: Kind) -> SearchSpace:
     """`C` is logistic regression's inverse strength, `alpha` ridge regression's strength; both 1 by default."""
-    strength = (
-        ("alpha", real(1e-3, 1e4, 1.0, log=True)) if kind == "regression" else ("C", real(1e-4, 1e3, 1.0, log=True))
-    )
+    name, low, high = ("alpha", 1e-3, 1e4) if kind == "regression" else ("C", 1e-4, 1e3)
     parameters = {
-        strength[0]: strength[1],
+        name: real(low, high, 1.0, log=True),
         "penalty": choice("l2", "elasticnet"),
         "scale": choice("standard", "quantile", "robust"),
         "categories": choice("onehot", "target"),

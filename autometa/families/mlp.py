@@ -126,9 +126,8 @@ def forward(
     numbers, codes = inputs
     parts = [numbers]  # (b, p)
     if "frequencies" in weights:
-        waves = torch.cos(
-            torch.addcmul(weights["phases"], numbers[:, :, None], weights["frequencies"])
-        )  # (b, p, WAVES)
+        angles = torch.addcmul(weights["phases"], numbers[:, :, None], weights["frequencies"])
+        waves = torch.cos(angles)  # (b, p, WAVES)
         mixed = torch.bmm(waves.transpose(0, 1), weights["mixing"]).transpose(0, 1) + weights["mixing_bias"]
         parts.append(mixed.flatten(1))  # (b, p * MIXED)
     if "vectors" in weights:
@@ -138,9 +137,8 @@ def forward(
     while f"hidden_{layer}" in weights:
         x = relu(x @ weights[f"hidden_{layer}"] + weights[f"hidden_{layer}_bias"])  # (m, b, w)
         if dropout:
-            keep = torch.empty_like(x[0]).bernoulli_(
-                1 - dropout, generator=generator
-            )  # (b, w), as drawing is what costs
+            # One draw (b, w) for all members: drawing took a third of a step.
+            keep = torch.empty_like(x[0]).bernoulli_(1 - dropout, generator=generator)
             x = x * (keep / (1 - dropout))
         layer += 1
     return torch.baddbmm(weights["output_bias"], x, weights["output"])  # (m, b, o)
@@ -182,11 +180,9 @@ def fit(
         look = max(1, steps // EVALUATIONS)
         rows, held_rows = torch.from_numpy(train).to(device), torch.from_numpy(held).to(device)
 
-        decays = [
-            config["weight_decay"] * name.startswith(("hidden", "output")) * ("bias" not in name) for name in shapes
-        ]
-        sizes = torch.tensor([size.numel() for size in shapes.values()])
-        decay = torch.tensor(decays).repeat_interleave(sizes).to(device)
+        matrices = [name.startswith(("hidden", "output")) and not name.endswith("bias") for name in shapes]
+        sizes = torch.tensor([shape.numel() for shape in shapes.values()])
+        decay = config["weight_decay"] * torch.tensor(matrices).repeat_interleave(sizes).float().to(device)  # of each
         slope, square = torch.zeros_like(flat), torch.zeros_like(flat)  # Adam's running means
         best, best_loss, stale, order = flat.detach().clone(), math.inf, 0, rows[:0]
         for step in range(steps):

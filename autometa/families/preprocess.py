@@ -60,8 +60,8 @@ def preprocessing(
     """
     parts: list[tuple[str, Any, list[str]]] = []
     if columns.categorical:
-        parts.append(("categories", _categories(len(columns.categorical), kind, categories, scale, min_frequency, seed),
-                      list(columns.categorical)))  # fmt: skip
+        encoder = _categories(len(columns.categorical), kind, categories, scale, min_frequency, seed)
+        parts.append(("categories", encoder, list(columns.categorical)))
     if columns.numeric:
         parts.append(("numbers", _numbers(scale, seed), list(columns.numeric)))
     if columns.text:
@@ -79,10 +79,7 @@ def _categories(
         return CategoryCodes(most=MOST_CODES, min_frequency=min_frequency, missing=-1.0)
     if categories == "onehot":
         most = int(np.clip(MOST_ONE_HOT // width, 2, 100))
-        return make_pipeline(
-            CategoryCodes(most=most, min_frequency=min_frequency, missing=-1.0),
-            OneHot(),
-        )
+        return make_pipeline(CategoryCodes(most=most, min_frequency=min_frequency, missing=-1.0), OneHot())
     means = TargetMeans(classification=kind != "regression", seed=seed)
     codes = CategoryCodes(most=None, min_frequency=min_frequency, missing=-1.0)
     return make_pipeline(codes, means) if scale is None else make_pipeline(codes, means, StandardScaler())

@@ -133,7 +133,7 @@ class Frame:
         """The drawing; `label` is what a screen reader says."""
         across, up = self.across, self.up
         parts: list[Any] = []
-        x_ticks, y_ticks = across.ticks(max(3, self.width // 110)), up.ticks(5)
+        x_ticks, y_ticks = across.ticks(max(3, self.width // 110)), up.ticks(6)
         for value in y_ticks:
             parts.append(tag("line", x1=self.left, x2=self.width - self.right, y1=up(value), y2=up(value), cls="grid"))
             words = self.y_text(value, y_ticks[1] - y_ticks[0] if len(y_ticks) > 1 else 1.0)

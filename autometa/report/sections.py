@@ -343,12 +343,12 @@ def _winner(report: Report) -> Markup:
     default = _default_of(report.task.kind, config["family"])
     rows = []
     for name, value in own_parameters(config).items():
-        usual = default.get(f"{config['family']}.{name}")
-        chosen = tag("b", setting(value)) if usual is not None and usual != value else setting(value)
-        rows.append([tag("code", name), chosen, "" if usual is None else setting(usual)])
+        known = f"{config['family']}.{name}" in default
+        usual = setting(default[f"{config['family']}.{name}"]) if known else ""
+        chosen = setting(value)
+        rows.append([tag("code", name), tag("b", chosen) if known and chosen != usual else chosen, usual])
     title = tag("h3", f"The best single pipeline: {family_label(config['family'])}, trial {trial.number}")
-    why = f"From {origin_words(trial.origin)}{f': {trial.reason}' if trial.reason else ''}."
-    reason = tag("p", why.replace("..", "."), cls="quiet small")
+    reason = tag("p", origin(trial.origin), " ", trial.reason, cls="quiet small")
     chosen_table = table([("parameter", "name"), ("chosen", "n"), ("default", "n")], rows)
     return join([title, reason, chosen_table if rows else tag("p", "It has no parameters to choose.")])
 

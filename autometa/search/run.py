@@ -110,9 +110,8 @@ class Run:
         try:
             values = json.loads(head.read_text(encoding="utf-8"))
             if values["format"] > FORMAT:
-                raise RunError(
-                    f"{folder} was written by AutoMeta {values['autometa']}, which is newer than this one ({__version__})"
-                )
+                theirs = values["autometa"]
+                raise RunError(f"{folder} was written by AutoMeta {theirs}, which is newer than this one ({__version__})")
             return cls(folder, Settings.from_dict(values["settings"]), values["created"], values["name"])
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{head} is damaged ({error}); it was left as it is") from error

@@ -60,6 +60,8 @@ TRIAL_SHARE = 0.25  # of the time budget, the most one trial may take once there
 DESCRIBE_SECONDS = 1.0  # for meta-features
 WARM_TRIALS = 25  # at most so many trials come from the memory, and at most half of a trial budget
 SHOWN = 10  # recommendations that are kept for people to read
+THREE_FOLDS_ABOVE, HOLD_OUT_ABOVE = 5_000, 30_000  # cells of the table per second of the budget
+REPEATS_FROM = 300.0  # seconds of the budget
 UNHURRIED = 600.0  # seconds for what has no time budget, so that a hang still ends
 
 
@@ -164,7 +166,7 @@ def search(
     """
     budget = Budget(settings.seconds, settings.trials, time.monotonic() if started is None else started)
     space = search_space(task, settings)
-    splits = plan_splits(task, seed=settings.seed)
+    splits = affordable_splits(task, settings)
     folder = Run.create(run, task, settings)
     seal(folder.folder / "run.json")
     with folder.locked():
@@ -206,7 +208,7 @@ def resume(
             total = max(total + (seconds or 0.0), used + 2 * Budget(total, None).reserve)
         wanted = settings.trials if settings.trials is None else settings.trials + (trials or 0)
         budget = Budget(total, wanted, started - used)
-        space, splits = search_space(folder.task, settings), plan_splits(folder.task, seed=settings.seed)
+        space, splits = search_space(folder.task, settings), affordable_splits(folder.task, settings)
         return _Search(folder, space, splits, budget, progress or Silent(), None).conduct()
 
 
@@ -223,6 +225,22 @@ def search_space(task: Task, settings: Settings) -> SearchSpace:
     if not kept:
         raise InputError([Problem(f"family {f}", why, "Choose another.") for f, why in unsuited.items()])
     return cash_space(task.kind, kept)
+
+
+def affordable_splits(task: Task, settings: Settings) -> Splits:
+    """The splits that suit the task's size, with fewer fits per trial where the time budget is short for it.
+
+    A trial that takes a tenth of the budget leaves a search of ten trials; what more folds gain in the judgement of each
+    does not make up for that. Repeats wait for five minutes, and a table too large for five folds gets three or one.
+    """
+    full = plan_splits(task, seed=settings.seed)
+    if settings.seconds is None:
+        return full
+    cells_a_second = task.n * max(task.p, 1) / settings.seconds
+    folds = 1 if cells_a_second > HOLD_OUT_ABOVE else 3 if cells_a_second > THREE_FOLDS_ABOVE else 5
+    if full.n_folds <= folds or (folds == 5 and settings.seconds >= REPEATS_FROM):
+        return full
+    return plan_splits(task, seed=settings.seed, folds=folds)
 
 
 class _Search:

@@ -28,6 +28,7 @@ from autometa.errors import InputError, Problem
 from autometa.task.schema import MISSING, labels, listed, number_style, unique_names
 
 SAMPLE = 1 << 16  # bytes from which the dialect is found
+SMALL = 1 << 22  # bytes below which waking threads on a busy machine costs more than they save
 SHOWN = 5  # ragged rows listed in a message
 
 
@@ -258,7 +259,7 @@ def _from_arrow(table: RawTable, arrow: Any) -> None:
             column = column.cast(pa.float64())
         arrays.append(column)
     plain = pa.Table.from_arrays(arrays, names=[str(i) for i in range(len(names))])
-    frame = plain.to_pandas(date_as_object=False)
+    frame = plain.to_pandas(date_as_object=False, use_threads=plain.nbytes > SMALL)
     index = [column for column in _index_columns(arrow) if column in names and not column.startswith("__index_level_")]
     frame = frame.set_axis(pd.Index(names, dtype="str"), axis=1)
     table.frame = frame.loc[:, [n in index or not n.startswith("__index_level_") for n in names]]
@@ -537,7 +538,7 @@ def _read_body(
         try:
             arrow = pa.csv.read_csv(
                 pa.BufferReader(pa.py_buffer(data).slice(start)),
-                read_options=pa.csv.ReadOptions(column_names=keys, block_size=block_size),
+                read_options=pa.csv.ReadOptions(column_names=keys, block_size=block_size, use_threads=size > SMALL),
                 parse_options=parse,
                 convert_options=convert,
             )

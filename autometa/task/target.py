@@ -123,6 +123,7 @@ def read_target(
     metric: Metric,
     problems: list[Problem],
     notes: list[str],
+    keep_lone_classes: bool = False,
 ) -> Target | None:
     """The target as codes or numbers; None, with a problem, where that cannot be."""
     if kind not in (None, "binary", "multiclass", "classification", "regression"):
@@ -142,9 +143,11 @@ def read_target(
         kind, why = "classification", f"because {metric.name} measures classes"
     elif kind is None:
         kind, why = infer_kind(column)
-    read = _read_numbers if kind == "regression" else _read_classes
     before = len(problems)
-    found = read(column, where, why, problems, notes)
+    if kind == "regression":
+        found = _read_numbers(column, where, why, problems, notes)
+    else:
+        found = _read_classes(column, where, why, problems, notes, keep_lone_classes)
     if kind == "binary" and len(found.classes) > 2:
         problems.append(Problem(where, f"{len(found.classes)} classes for a binary task: {listed(found.classes)}"))
     if len(problems) == before:
@@ -205,7 +208,9 @@ def _read_numbers(column: pd.Series, where: str, why: str, problems: list[Proble
     return Target(values, (), "regression")
 
 
-def _read_classes(column: pd.Series, where: str, why: str, problems: list[Problem], notes: list[str]) -> Target:
+def _read_classes(
+    column: pd.Series, where: str, why: str, problems: list[Problem], notes: list[str], keep_lone: bool
+) -> Target:
     codes, classes = _coded(column)
     kind: Kind = "binary" if len(classes) == 2 else "multiclass"
     notes.append(f"Task: {kind} classification of {len(classes)} classes, {why}.")
@@ -215,7 +220,7 @@ def _read_classes(column: pd.Series, where: str, why: str, problems: list[Proble
     if len(classes) == 1:
         what = f"constant: there is one class only, {str(classes[0])!r}"
         problems.append(Problem(where, what, "At least two are needed."))
-    elif alone:
+    elif alone and not keep_lone:
         fix = "Merge each with another class, leave it out, or add rows."
         if len(classes) > len(codes) / ROWS_PER_CODE:
             fix += " If it is a number that is to be predicted, ask for a metric of regression."

@@ -221,6 +221,7 @@ def make_task(
     time_order: str | None = None,
     name: str = "table",
     drop_missing_target: bool = False,
+    keep_lone_classes: bool = False,
     known_metrics: Mapping[str, Collection[str]] | None = None,
     openml_id: int | None = None,
     family: str | None = None,
@@ -237,6 +238,7 @@ def make_task(
         time_order: A column that orders the rows in time; not a feature.
         name: What messages call the table.
         drop_missing_target: Whether rows without a label are left out rather than refused.
+        keep_lone_classes: Whether classes with one row are accepted; a fold that must predict one has never seen it.
         known_metrics: Every metric name with the kinds it serves; without it names are not checked.
         openml_id: The dataset's number at OpenML, if it is known to come from there.
         family: The family of datasets that this one is a variant of.
@@ -272,7 +274,7 @@ def make_task(
             grouping = None if grouping is None else grouping.loc[keep].reset_index(drop=True)
             timing = None if timing is None else timing.loc[keep].reset_index(drop=True)
         if len(column):
-            found = read_target(column, where, kind, asked, problems, notes)
+            found = read_target(column, where, kind, asked, problems, notes, keep_lone_classes)
     elif column is not None and not problems:
         problems.append(Problem(name, "0 rows (0 samples)", "Rows are needed."))
 

@@ -1,0 +1,69 @@
+"""Collecting experience: balanced, resumable, and never a row of data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autometa.collect import collect, find_sources, pool
+from autometa.errors import InputError
+from autometa.families import available, cash_space
+from autometa.store import MetaStore
+
+
+@pytest.fixture
+def tables(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    for name in ("one", "two"):
+        frame = pd.DataFrame({"a": rng.normal(size=80), "secret": rng.choice(["zanzibar", "timbuktu"], 80)})
+        frame["target"] = (frame["a"] > 0).map({True: "up", False: "down"})
+        frame.to_csv(folder / f"{name}.csv", index=False)
+    (folder / "broken.csv").write_text("")
+    (tmp_path / "catalog.csv").write_text("name,family,openml_id\none,twins,31\ntwo,twins,\n")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_the_pool_begins_with_every_default_and_a_longer_one_begins_with_the_shorter(kind):
+    space = cash_space(kind)
+    short, long = pool(kind, 30, 0), pool(kind, 70, 0)
+    assert short[: len(available(kind))] == space.defaults()
+    assert long[:30] == short
+    assert len(long) == 70
+    assert all(space.contains(config) for config in long)
+
+
+def test_tables_take_turns_what_is_done_is_not_done_again_and_no_row_is_kept(tables, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "autometa.collect.pool", lambda kind, configs, seed: pool(kind, 60, 0)[3:4] + pool(kind, 60, 0)[9:11]
+    )
+    store = MetaStore(tmp_path / "store.db")
+    told = []
+    first = collect(
+        find_sources([tables], tmp_path / "catalog.csv"),
+        store,
+        configs=2,
+        folds=2,
+        jobs=1,
+        tell=lambda done, total, text: told.append(text),
+    )
+    assert first["evaluations"] == 4
+    assert [text.split(":")[0] for text in told] == ["one", "two", "one", "two"]
+    assert list(first["unreadable"]) == [str(tables / "broken.csv")]
+    records = store.tasks()
+    assert {(r.name, r.family, r.openml_id) for r in records} == {("one", "twins", 31), ("two", "twins", None)}
+    again = collect(find_sources([tables], tmp_path / "catalog.csv"), store, configs=3, folds=2, jobs=1)
+    assert again["evaluations"] == 2
+    content = b"".join(file.read_bytes() for file in tmp_path.glob("store.db*"))
+    assert b"zanzibar" not in content
+    assert b"timbuktu" not in content
+
+
+def test_paths_that_hold_no_table_are_all_named(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError) as caught:
+        find_sources([tmp_path / "empty", tmp_path / "nowhere.csv"], tmp_path / "catalog.csv")
+    assert len(caught.value.problems) == 3

@@ -1,0 +1,118 @@
+"""The estimators: everything scikit-learn asks of one, and what is ours."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_wine
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from autometa import AutoMetaClassifier, AutoMetaRegressor
+from autometa.errors import InputError, RunError
+
+QUICK = {"trials": 1, "families": ("linear",), "cold": True, "remember": False}
+
+
+@parametrize_with_checks([AutoMetaClassifier(**QUICK), AutoMetaRegressor(**QUICK)])
+def test_scikit_learns_own_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def people():
+    rng = np.random.default_rng(0)
+    n = 240
+    frame = pd.DataFrame(
+        {
+            "age": rng.integers(18, 90, n),
+            "town": rng.choice(["Ulm", "Bonn", "Köln", None], n, p=[0.4, 0.3, 0.2, 0.1]),
+            "since": pd.date_range("2020-01-01", periods=n, freq="D"),
+            "<b>'\"{}": rng.normal(size=n),
+        }
+    )
+    frame.loc[::7, "age"] = np.nan
+    answer = np.where((frame["age"].fillna(40) > 50) ^ (frame["town"] == "Ulm"), "yes", "no")
+    return frame, answer
+
+
+class TestTables:
+    def test_a_raw_table_needs_no_preparation(self, people):
+        X, y = people
+        model = AutoMetaClassifier(trials=3, families=("lightgbm", "linear"), remember=False, cold=True).fit(X, y)
+        assert list(model.feature_names_in_) == list(X.columns)
+        assert list(model.classes_) == ["no", "yes"]
+        assert model.predict_proba(X).shape == (240, 2)
+        assert model.score(X, y) > 0.8
+
+    def test_the_order_of_columns_and_strange_towns_do_not_matter_when_predicting(self, people):
+        X, y = people
+        model = AutoMetaClassifier(**QUICK).fit(X, y)
+        strange = X.assign(town="Atlantis")
+        assert len(model.predict(strange)) == 240
+
+    def test_missing_columns_are_all_named(self, people):
+        X, y = people
+        model = AutoMetaClassifier(**QUICK).fit(X, y)
+        with pytest.raises(ValueError, match="age"):
+            model.predict(X.drop(columns=["age", "town"]))
+
+    def test_groups_and_time_can_be_given(self, people):
+        X, y = people
+        groups = np.repeat(np.arange(24), 10)
+        model = AutoMetaClassifier(**QUICK).fit(X, y, groups=groups)
+        assert len(model.predict(X)) == 240
+        AutoMetaClassifier(**QUICK).fit(X, y, time_order=np.arange(240))
+        with pytest.raises(InputError, match="3 entries for 240 rows"):
+            AutoMetaClassifier(**QUICK).fit(X, y, groups=[1, 2, 3])
+
+
+class TestFace:
+    def test_it_goes_into_pipelines_and_cross_validation(self):
+        X, y = load_wine(return_X_y=True, as_frame=True)
+        scaler = StandardScaler().set_output(transform="pandas")
+        scores = cross_val_score(make_pipeline(scaler, AutoMetaClassifier(**QUICK)), X, y, cv=2)
+        assert scores.min() > 0.85
+
+    def test_what_was_learned_is_there(self):
+        X, y = load_diabetes(return_X_y=True, as_frame=True)
+        model = AutoMetaRegressor(trials=4, families=("linear", "knn"), remember=False).fit(X, y)
+        assert model.best_config_["family"] in ("linear", "knn")
+        assert len(model.leaderboard_) == 4 == len(model.study_.trials)
+        assert model.leaderboard_["rank"].iloc[0] == 1
+        assert "r2" in model.leaderboard_
+        assert all("family" in config for config in model.recommendations_)
+        assert model.summary_["task"] == "regression"
+
+    def test_a_pickle_and_a_saved_file_answer_the_same(self, tmp_path):
+        X, y = load_wine(return_X_y=True)
+        model = AutoMetaClassifier(**QUICK).fit(X, y)
+        model.save(tmp_path / "wine.model")
+        for other in (pickle.loads(pickle.dumps(model)), AutoMetaClassifier.load(tmp_path / "wine.model")):
+            np.testing.assert_array_equal(other.predict_proba(X), model.predict_proba(X))
+
+    def test_a_file_that_was_changed_is_refused(self, tmp_path):
+        X, y = load_wine(return_X_y=True)
+        AutoMetaClassifier(**QUICK).fit(X, y).save(tmp_path / "wine.model")
+        content = bytearray((tmp_path / "wine.model").read_bytes())
+        content[-10] ^= 1
+        (tmp_path / "wine.model").write_bytes(content)
+        with pytest.raises(RunError, match="trust"):
+            AutoMetaClassifier.load(tmp_path / "wine.model")
+
+    def test_a_run_folder_is_kept_when_asked_for(self, tmp_path):
+        X, y = load_wine(return_X_y=True)
+        model = clone(AutoMetaClassifier(**QUICK)).set_params(run=str(tmp_path / "run")).fit(X, y)
+        assert (tmp_path / "run" / "model.pkl").exists()
+        assert model.run_ == str(tmp_path / "run")
+
+    def test_an_unknown_metric_names_the_known(self):
+        X, y = load_wine(return_X_y=True)
+        with pytest.raises(InputError, match="Did you mean 'accuracy'"):
+            AutoMetaClassifier(metric="acuracy", **QUICK).fit(X, y)
