@@ -180,6 +180,7 @@ def main() -> None:
     machine = {
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
+        "load": os.getloadavg()[0],
         "versions": {name: importlib.metadata.version(name) for name in ("SQLAlchemy", "pyarrow", "numpy")},
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

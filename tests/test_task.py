@@ -208,9 +208,9 @@ def test_loading_maps_the_numbers_rather_than_copying_them(tmp_path: Path) -> No
     frame["y"] = frame[0] * 2
     make_task(frame).save(tmp_path)
     Task.load(tmp_path)
-    start = time.perf_counter()
+    start = time.process_time()
     task = Task.load(tmp_path)
-    assert time.perf_counter() - start < 0.1
+    assert time.process_time() - start < 0.1
     block = task.X.to_numpy()
     assert not block.flags.owndata
     assert not block.flags.writeable
@@ -502,7 +502,9 @@ def test_an_arff_date_is_a_moment() -> None:
 
 
 def test_a_wide_decimal_comma_is_found_beyond_a_long_header() -> None:
-    frame, notes = read_table((";".join(f"c{i}" for i in range(20_000)) + "\n" + ";".join(["1,5"] * 20_000)).encode())
+    frame, notes = read_table(
+        (";".join(f"column_{i:05d}" for i in range(6000)) + "\n" + ";".join(["1,5"] * 6000)).encode()
+    )
     assert (frame == 1.5).all(axis=None)
     assert "Decimal sign: comma." in notes
 
@@ -682,12 +684,12 @@ def test_missing_columns_and_wrong_widths_are_all_listed(mixed: pd.DataFrame) ->
 
 def test_wide_tables_are_quick() -> None:
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 5000)))
-    start = time.perf_counter()
+    start = time.process_time()
     task = make_task(frame, y=[0, 1] * 30)
     task.schema.apply(frame.iloc[:1])
     assert len(task.fingerprint) == 32
     assert task.p == 5000
-    assert time.perf_counter() - start < 3  # about 0.3 s on an idle machine
+    assert time.process_time() - start < 3  # about 0.3 s on an idle machine
 
 
 def test_complex_numbers_are_refused() -> None:

@@ -111,7 +111,7 @@ class Run:
             values = json.loads(head.read_text(encoding="utf-8"))
             if values["format"] > FORMAT:
                 theirs = values["autometa"]
-                raise RunError(f"{folder} was written by AutoMeta {theirs}, which is newer than this one ({__version__})")
+                raise RunError(f"{folder} was written by AutoMeta {theirs}, which is newer than this, {__version__}")
             return cls(folder, Settings.from_dict(values["settings"]), values["created"], values["name"])
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{head} is damaged ({error}); it was left as it is") from error

@@ -230,7 +230,7 @@ def search_space(task: Task, settings: Settings) -> SearchSpace:
 def affordable_splits(task: Task, settings: Settings) -> Splits:
     """The splits that suit the task's size, with fewer fits per trial where the time budget is short for it.
 
-    A trial that takes a tenth of the budget leaves a search of ten trials; what more folds gain in the judgement of each
+    A trial that takes a tenth of the budget leaves a search of ten; what more folds gain in the judgement of each trial
     does not make up for that. Repeats wait for five minutes, and a table too large for five folds gets three or one.
     """
     full = plan_splits(task, seed=settings.seed)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+HELD = 64_000_000  # bytes of unpacked blocks that one read keeps: a million evaluations would take 1.3 GB and 2 s more
 WIDTH = (
     2000  # configurations of a table: 11 MB at 330 tasks, where the 30,000 that searches left there take 160 MB and 1 s
 )
@@ -80,17 +81,30 @@ def past_in(
     layers: Sequence[Layer], *, space: str, kind: str | None, metric: str, exclude: Exclusion, most: int | None
 ) -> PastTasks:
     """The table of tasks and configurations in one metric, from one read of each layer."""
-    joined = [entry for entry in _joined(layers, space=space, kind=kind, scores=True) if not exclude.excludes(entry[0])]
-    parts = [[sound(layer, record, _columns, block, metric) for layer, block in blocks] for record, blocks in joined]
-    texts, code_of = _coded([part.configs for task in parts for part in task])
-    records, cells = [], []
-    for (record, _), task in zip(joined, parts, strict=True):
-        found = _cells(task, [next(code_of) for _ in task])
-        if np.isfinite(found.score).any():  # a task on which nothing has a score in this metric teaches nothing
-            records.append(record)
-            cells.append(found)
-    kept = _foremost(cells, len(texts), most)
-    column_of = np.full(len(texts), -1)
+    records: list[TaskRecord] = []
+    parts: list[_Columns] = []
+    owner: list[int] = []  # of each part, the position of its task in `records`
+    texts: list[_Texts] = []  # of each part
+    held = 0
+    for record, blocks in _joined(layers, space=space, kind=kind, scores=True):
+        if exclude.excludes(record):
+            continue
+        for layer, block in blocks:
+            table = sound(layer, record, unpack, block.scores)
+            parts.append(sound(layer, record, _columns, table, metric))
+            held += table.nbytes
+            texts.append(_Texts(block, table if held < HELD else None))
+            owner.append(len(records))
+        records.append(record)
+    codes, first = _coded([part.config for part in parts])
+    own: list[list[tuple[NDArray[np.int64], _Columns]]] = [[] for _ in records]
+    for position, code, part in zip(owner, codes, parts, strict=True):
+        own[position].append((code, part))
+    # A task on which nothing has a score in this metric teaches nothing.
+    taught = [(r, c) for r, c in zip(records, map(_cells, own), strict=True) if np.isfinite(c.score).any()]
+    records, cells = [record for record, _ in taught], [found for _, found in taught]
+    kept = _foremost(cells, len(first), most)
+    column_of = np.full(len(first), -1)
     column_of[kept] = np.arange(len(kept))
     scores = np.full((len(cells), len(kept)), np.nan)
     seconds = np.full((len(cells), len(kept)), np.nan)
@@ -99,7 +113,7 @@ def past_in(
         scores[row, column[column >= 0]] = found.score[column >= 0]
         seconds[row, column[column >= 0]] = found.seconds[column >= 0]
     # One parse of one long text takes half the time of one parse per configuration.
-    configs = json.loads("[" + ",".join(texts.take(pa.array(kept)).to_pylist()) + "]")
+    configs = json.loads("[" + ",".join(_configs(texts, [len(part.rows) for part in parts], first[kept])) + "]")
     return PastTasks(tuple(records), tuple(configs), scores, seconds, *_metafeatures(records))
 
 
@@ -158,8 +172,7 @@ def _joined(
 class _Columns(NamedTuple):
     """What learning needs of one block."""
 
-    configs: pa.StringArray  # distinct, as JSON
-    config: NDArray[np.int32]  # (n,) which of them
+    config: NDArray[np.int64]  # (n,) hash of the text: of a million texts two share one with a probability of 3e-8
     score: NDArray[np.float64]  # (n,)
     seconds: NDArray[np.float64]  # (n,)
     rows: NDArray[np.int64]  # (n,)
@@ -173,30 +186,55 @@ class _Cells(NamedTuple):
     seconds: NDArray[np.float64]  # (n,)
 
 
-def _columns(block: Block, metric: str) -> _Columns:
-    table = unpack(block.scores)
+class _Texts(NamedTuple):
+    """Where the configurations of a part are: in its table, or to be unpacked again."""
+
+    block: Block
+    table: pa.Table | None
+
+
+def _columns(table: pa.Table, metric: str) -> _Columns:
+    """What learning needs of a block's table, none of it a view that would keep the table in memory."""
+    texts, which = configs_in(table)
+    hashes = np.fromiter(map(hash, texts.to_pylist()), dtype=np.int64, count=len(texts))
     seconds = table["fit_seconds"].to_numpy().astype(np.float64) + table["predict_seconds"].to_numpy()
-    return _Columns(*configs_in(table), scores_in(table, metric), seconds, table["rows"].to_numpy())
+    return _Columns(hashes[which], scores_in(table, metric), seconds, table["rows"].to_numpy().copy())
 
 
-def _coded(dictionaries: Sequence[pa.StringArray]) -> tuple[pa.StringArray, Iterator[NDArray[np.int64]]]:
-    """The distinct texts of all dictionaries in order of appearance, and of each the codes of its own texts."""
-    together = pa.chunked_array(dictionaries, pa.string()).combine_chunks().dictionary_encode()
-    if isinstance(together, pa.ChunkedArray):  # without a chunk
-        return pa.array([], pa.string()), iter(())
-    ends = np.cumsum([len(dictionary) for dictionary in dictionaries])
-    return together.dictionary, iter(np.split(together.indices.to_numpy().astype(np.int64), ends[:-1]))
+def _coded(hashes: Sequence[NDArray[np.int64]]) -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
+    """The code of every evaluation, in order of appearance, part by part; and of each code where it appears first."""
+    if not hashes:
+        return [], np.zeros(0, dtype=np.int64)
+    _, first, code = np.unique(np.concatenate(hashes), return_index=True, return_inverse=True)
+    appearance = np.argsort(first)
+    rank = np.empty_like(appearance)
+    rank[appearance] = np.arange(len(first))
+    ends = np.cumsum([len(part) for part in hashes])
+    return np.split(rank[code], ends[:-1]), first[appearance]
 
 
-def _cells(parts: Sequence[_Columns], code_of: Sequence[NDArray[np.int64]]) -> _Cells:
+def _configs(texts: Sequence[_Texts], lengths: Sequence[int], where: NDArray[np.int64]) -> list[str]:
+    """The configurations at some positions among the evaluations of all parts."""
+    starts = np.cumsum([0, *lengths])
+    part = np.searchsorted(starts, where, side="right") - 1
+    out = np.empty(len(where), dtype=object)
+    for number in np.unique(part):
+        block, table = texts[number]
+        known, which = configs_in(unpack(block.scores) if table is None else table)
+        here = part == number
+        out[here] = known.take(pa.array(which[where[here] - starts[number]])).to_pylist()
+    return list(out)
+
+
+def _cells(parts: Sequence[tuple[NDArray[np.int64], _Columns]]) -> _Cells:
     """One cell per configuration: the mean over its evaluations on the most rows; -inf only if all of those failed."""
-    code = np.concatenate([codes[part.config] for codes, part in zip(code_of, parts, strict=True)])
+    code = np.concatenate([codes for codes, _ in parts])
     score, seconds, rows = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("score", "seconds", "rows")
+        np.concatenate([getattr(part, name) for _, part in parts]) for name in ("score", "seconds", "rows")
     )
-    if len(parts) == 1 and len(parts[0].configs) == len(code):
-        return _Cells(code, score, seconds)
     config, cell = np.unique(code, return_inverse=True)
+    if len(config) == len(code):
+        return _Cells(code, score, seconds)
     most = np.zeros(len(config), dtype=rows.dtype)
     np.maximum.at(most, cell, rows)
     top = rows == most[cell]
