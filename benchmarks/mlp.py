@@ -122,6 +122,8 @@ def main() -> None:
         print("RealMLP and TabM were not run: pytabkit is not installed here.")
     print(f"{'dataset':14s}{'rows':>6s}  " + "".join(f"{name:>26s}" for name in METHODS))
     rows: list[dict[str, Any]] = []
+    path = HERE / "results" / "mlp.jsonl"
+    path.parent.mkdir(exist_ok=True)
     for dataset in datasets:
         task = read_task(arguments.data / f"{dataset}.parquet", target="target").sample(arguments.rows, seed=0)
         for seed in range(splits):
@@ -140,6 +142,10 @@ def main() -> None:
                     | scores
                     | spent
                 )
+        with path.open("a", encoding="utf-8") as file:  # as each dataset is done: a run that is cut off loses little
+            for row in rows:
+                if row["dataset"] == dataset:
+                    file.write(json.dumps(row | {"versions": versions, "machine": machine}) + "\n")
         cells = []
         for name in METHODS:
             own = [row for row in rows if row["dataset"] == dataset and row["method"] == name]
@@ -155,11 +161,6 @@ def main() -> None:
     ranks = losses.argsort(axis=0).argsort(axis=0).mean(axis=1) + 1
     print(f"{'mean rank':22s}" + "".join(f"{rank:26.2f}" for rank in ranks))
     print("Loss (accuracy), processor seconds to fit. Loss: log loss, or 1 - R2; smaller is better.")
-    path = HERE / "results" / "mlp.jsonl"
-    path.parent.mkdir(exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps(row | {"versions": versions, "machine": machine}) + "\n")
 
 
 if __name__ == "__main__":

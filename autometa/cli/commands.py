@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from autometa.task import Task
 
 STARTED = time.monotonic()  # the clock of a time budget: what is imported from here on is paid from it
-IMPORTANCE_SECONDS = 10.0  # most that permutation importance may take; after a fit, what is left of the budget
+IMPORTANCE_SECONDS = 5.0  # most that permutation importance may take; after a fit, what is left of the budget
 LEAST_IMPORTANCE_SECONDS = 0.3  # with less it is not begun
 
 app = typer.Typer(
