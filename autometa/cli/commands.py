@@ -399,6 +399,9 @@ def collect(
     rows: Annotated[
         str, typer.Option("--rows", metavar="N", help="Larger tables are sampled down to N rows.")
     ] = "5000",
+    folds: Annotated[
+        str | None, typer.Option("--folds", metavar="N", help="Of cross-validation; default: by the table's size.")
+    ] = None,
     catalog: Annotated[
         Path | None,
         typer.Option(
@@ -426,6 +429,7 @@ def collect(
     asked = {
         "configs": gathered.option(whole, "--configs", configs, 1),
         "rows": gathered.option(whole, "--rows", rows, 1),
+        "folds": gathered.option(whole, "--folds", folds, 2),
         "seconds": gathered.option(duration, "--time", time),
         **_limits(gathered, jobs, seed, max_ram, trial_time),
     }

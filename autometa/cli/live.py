@@ -7,6 +7,7 @@ life now and then. Everything goes to standard error.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -59,8 +60,29 @@ def live(stream: Any = None) -> Iterator[LiveProgress]:
         transient=True,
         redirect_stdout=False,
     )
-    with display:
+    with _unechoed(), display:
         yield progress
+
+
+@contextmanager
+def _unechoed() -> Iterator[None]:
+    """Keeps the terminal from writing ``^C`` into lines that change in place."""
+    try:
+        import termios
+    except ImportError:  # no such terminal
+        yield
+        return
+    terminal = sys.__stdin__
+    if terminal is None or not terminal.isatty():
+        yield
+        return
+    before = termios.tcgetattr(terminal)
+    changed = [*before[:3], before[3] & ~termios.ECHOCTL, *before[4:]]
+    termios.tcsetattr(terminal, termios.TCSANOW, changed)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSANOW, before)
 
 
 class LiveProgress:
@@ -138,7 +160,7 @@ class LiveProgress:
         Takes no lock: the display asks for it while it holds its own, which `_say` waits for.
         """
         grid = Table.grid(padding=(0, 1))
-        grid.add_column(width=4, style="dim", no_wrap=True)
+        grid.add_column(min_width=4, style="dim", no_wrap=True)
         grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         for label, line in self._lines(console_width(self._console) - 5):
             grid.add_row(label, line)
