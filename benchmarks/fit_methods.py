@@ -104,7 +104,7 @@ def autometa_cold(cell: Cell) -> Prediction:
 def best_default(cell: Cell) -> Prediction:
     """Every suited family's default in cross-validation, the best of them fitted on all rows.
 
-    It is held to no budget, except that a family whose three folds take longer than 20 s is left out: it stands for what
+    It is held to no budget, except that a family whose three folds take more than 20 s is left out: it stands for what
     a patient person gets without any tuning.
     """
     import pandas as pd

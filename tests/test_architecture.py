@@ -27,7 +27,6 @@ DOORS = {
     "sqlalchemy": ("store", "meta_db/migrations"),
     "alembic": ("store", "meta_db/migrations"),
     "torch": ("families/mlp.py", "surrogate", "fewshot"),
-    "plotly": ("report",),
     "typer": ("cli",),
     "rich": ("cli",),
 }

@@ -341,9 +341,12 @@ class _Search:
         threads = [threading.Thread(target=self._work, daemon=True, name=f"trial-{k}") for k in range(self.jobs)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(0.1)  # short, so that Ctrl-C is heard
+        told = False
+        while alive := [thread for thread in threads if thread.is_alive()]:
+            alive[0].join(0.1)  # short, so that Ctrl-C is heard
+            if self.interrupted and not told:
+                told = True
+                self.progress.note("Ending with the best so far; Ctrl-C again stops at once.")
         if self.faults:
             raise self.faults[0]
 
@@ -437,6 +440,8 @@ class _Search:
     def _finish(self) -> Result:
         metric = self.task.metric
         board = leaderboard(self.rows, metric)
+        if not board and self.interrupted:
+            raise KeyboardInterrupt
         if not board:
             raise NoModelError(self._why_no_model())
         self.progress.stage("ensembling")
