@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from autometa.space import Config
     from autometa.task import Task
 
+LEAST_RAM = 400_000_000  # bytes; a trial starts from about 300 MB, most of it shared with the others
 DEFAULT_SECONDS = 60.0  # when neither a time nor a number of trials is given
 
 
@@ -71,6 +72,9 @@ class Settings:
         ):
             if value is not None and not value > 0:
                 wrong.append(Problem(name, f"{value} is not {least}", "Leave it out for the default."))
+        if self.max_ram is not None and 0 < self.max_ram < LEAST_RAM:
+            what = f"{self.max_ram / 1e6:.0f} MB is less than the libraries of a trial take"
+            wrong.append(Problem("max-ram", what, f"Allow {LEAST_RAM / 1e6:.0f} MB or more."))
         if self.device not in ("auto", "cpu", "cuda"):
             wrong.append(Problem("device", f"{self.device!r} is not known", "Choose auto, cpu or cuda."))
         return wrong
