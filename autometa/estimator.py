@@ -40,7 +40,7 @@ from autometa.search import (
     load_model,
     search,
 )
-from autometa.search.seal import check_seal, seal, write_bytes
+from autometa.search.seal import check_seal, write_sealed
 from autometa.task import make_task, read_task
 
 __all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "fit_file", "load_model"]
@@ -253,9 +253,7 @@ class _AutoMeta(BaseEstimator):
     def save(self, path: str | Path) -> None:
         """Writes this estimator to a file that `load` reads; it is sealed with a key only you have."""
         check_is_fitted(self, "model_")
-        path = Path(path)
-        write_bytes(path, pickle.dumps(self, protocol=5))
-        seal(path)
+        write_sealed(Path(path), pickle.dumps(self, protocol=5))
 
     @classmethod
     def load(cls, path: str | Path, *, trusted: bool = False) -> Self:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, RunError
 from autometa.evaluation import fit_model, predict_aligned
-from autometa.search.seal import check_seal, seal, write_bytes
+from autometa.search.seal import check_seal, write_bytes, write_sealed
 from autometa.space import Config
 from autometa.task import Schema, Task
 
@@ -114,8 +114,7 @@ def refit(task_folder: Path, config: Config, path: Path, *, seed: int, threads: 
 
 def save_model(model: Model, path: Path) -> None:
     """Writes the model and its seal."""
-    write_bytes(path, pickle.dumps(model, protocol=5))
-    seal(path)
+    write_sealed(path, pickle.dumps(model, protocol=5))
 
 
 def load_model(path: str | Path, *, trusted: bool = False) -> Model:

@@ -18,7 +18,6 @@ process dies.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from autometa import __version__
 from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation import Evaluation
 from autometa.recommend import Evidence, Recommendation
+from autometa.search.seal import write_bytes, write_sealed
 from autometa.search.settings import Settings, TrialRow
 from autometa.task import Task
 
@@ -94,7 +94,7 @@ class Run:
             "name": task.name,
             "settings": settings.to_dict(),
         }
-        write_json(folder / "run.json", head)
+        write_sealed(folder / "run.json", json_bytes(head))
         return run
 
     @classmethod
@@ -236,13 +236,13 @@ def drop_torn_line(journal: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replaces a JSON file atomically; it is on disk when this returns."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1, default=_plain, allow_nan=True)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    """Replaces a JSON file atomically."""
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """As UTF-8; NumPy's numbers become Python's."""
+    return json.dumps(value, indent=1, default=_plain).encode()
 
 
 def default_folder(name: str) -> Path:

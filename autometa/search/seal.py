@@ -17,9 +17,10 @@ from autometa.errors import RunError
 KEY_BYTES = 32
 
 
-def seal(path: Path) -> None:
-    """Leaves the seal of a file beside it, as ``NAME.seal``."""
-    write_bytes(_beside(path), _sign(path.read_bytes()).encode())
+def write_sealed(path: Path, content: bytes) -> None:
+    """Replaces a file atomically, and leaves its seal beside it, as ``NAME.seal``."""
+    write_bytes(path, content)
+    write_bytes(_beside(path), _sign(content).encode())
 
 
 def check_seal(path: Path) -> None:
@@ -36,12 +37,9 @@ def check_seal(path: Path) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replaces a file atomically; it is on disk when this returns."""
+    """Replaces a file atomically."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    temporary.write_bytes(content)
     temporary.replace(path)
 
 

@@ -45,7 +45,7 @@ from autometa.search.budget import Budget
 from autometa.search.ensemble import greedy_ensemble
 from autometa.search.model import Member, Model, refit, save_model
 from autometa.search.run import EVALUATION, FINISHED, STARTED, Run, origin_of, trial_row, write_json
-from autometa.search.seal import check_seal, seal
+from autometa.search.seal import check_seal
 from autometa.search.settings import Progress, Settings, Silent, TrialRow
 from autometa.space import FAMILY, Config, SearchSpace
 from autometa.task import Task
@@ -168,7 +168,6 @@ def search(
     space = search_space(task, settings)
     splits = affordable_splits(task, settings)
     folder = Run.create(run, task, settings)
-    seal(folder.folder / "run.json")
     with folder.locked():
         return _Search(folder, space, splits, budget, progress or Silent(), isolation).conduct()
 
@@ -510,7 +509,7 @@ class _Search:
 
         def fit(row: TrialRow) -> tuple[bytes | None, bool]:
             path = self.run.folder / "models" / f"{row.number}-refit.pkl"
-            seconds = UNHURRIED if self.settings.seconds is None else self.budget.left - 0.2 * self.budget.reserve
+            seconds = UNHURRIED if self.settings.seconds is None else self.budget.left - 0.4 * self.budget.reserve
             folds_fitted = len(row.evaluation.folds[self.task.metric])
             expected = row.evaluation.fit_seconds / folds_fitted * self.splits.growth
             kept = self.run.models_path(row.number)
