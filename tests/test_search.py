@@ -168,8 +168,21 @@ class TestEverySearch:
         assert unseen[:20].all()
         assert not unseen[-20:].any()
 
+    @pytest.mark.parametrize("family", ["mlp", "lightgbm", "svm"])
+    def test_a_family_completes_a_trial_under_the_default_settings(self, wine, tmp_path, family):
+        result = search(wine, quick(tmp_path, trials=1, families=(family,)), tmp_path / "run")
+        assert result.best.evaluation.state == "complete"
+
 
 class TestBudget:
+    def test_when_nothing_comes_to_an_end_a_cheap_default_is_next(self, wine, tmp_path):
+        families = ("catboost", "linear")
+        settings = quick(tmp_path, trials=2, families=families, cold=True, trial_seconds=3.0)
+        result = search(wine, settings, tmp_path / "run")
+        if result.trials[0].evaluation.config["family"] == "catboost":
+            assert result.trials[0].evaluation.state == "timeout"
+        assert result.best.evaluation.config["family"] == "linear"
+
     def test_a_time_budget_holds(self, cancer, tmp_path):
         began = time.monotonic()
         result = search(cancer, quick(tmp_path, trials=None, seconds=8.0), tmp_path / "run")

@@ -166,6 +166,8 @@ def fit(
     began, before = time.monotonic(), torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
         first = torch.Generator().manual_seed(seed)  # on the processor, so that devices start alike
         generator = torch.Generator(device).manual_seed(seed)
         weights = initialise(config, numbers.shape[1], codes.shape[1], n_vectors, outputs, first)

@@ -62,6 +62,7 @@ WARM_TRIALS = 25  # at most so many trials come from the memory, and at most hal
 SHOWN = 10  # recommendations that are kept for people to read
 THREE_FOLDS_ABOVE, HOLD_OUT_ABOVE = 5_000, 30_000  # cells of the table per second of the budget
 REPEATS_FROM = 300.0  # seconds of the budget
+CHEAP = ("linear", "naive_bayes", "knn")  # families whose defaults end soon on any table
 UNHURRIED = 600.0  # seconds for what has no time budget, so that a hang still ends
 
 
@@ -408,6 +409,8 @@ class _Search:
             board = leaderboard(self.rows, metric)
             for dropped in board[ENSEMBLE_CANDIDATES:]:
                 self.run.models_path(dropped.number).unlink(missing_ok=True)
+            if not board and evaluation.state in ("timeout", "memory"):
+                self._fall_back()
             self.progress.trial_finished(row, board[0] if board else None, self.budget.elapsed)
 
     def _tell(self, trial: Any, evaluation: Evaluation) -> None:
@@ -420,15 +423,26 @@ class _Search:
             return
         self.study.tell(trial.number, state=TrialState.PRUNED)
 
+    def _fall_back(self) -> None:
+        """Puts the default of the cheapest family not yet tried next in the queue."""
+        from autometa.sampler import ORIGIN, REASON
+
+        tried = {row.evaluation.config[FAMILY] for row in self.rows}
+        for config in self.space.defaults():
+            if config[FAMILY] in CHEAP and config[FAMILY] not in tried:
+                reason = "A cheap default, because nothing that was tried so far came to an end."
+                self.study.enqueue_trial(config, user_attrs={ORIGIN: "default", REASON: reason}, skip_if_exists=True)
+                return
+
     def _deadline(self, have_something: bool) -> float:
         """Seconds for the next trial."""
         limits = [self.settings.trial_seconds or math.inf]
         if self.settings.seconds is None:
             limits.append(UNHURRIED)
         else:
-            limits.append(self.budget.left_to_search)
-            if have_something:
-                limits.append(TRIAL_SHARE * self.settings.seconds)
+            left = self.budget.left_to_search
+            # Before anything has finished, half of what is left: then there is always a next try, and a cheaper one.
+            limits += [left, TRIAL_SHARE * self.settings.seconds if have_something else max(0.5 * left, 2.0)]
         return max(min(limits), 0.1)
 
     def _share_of_ram(self) -> int:
