@@ -61,6 +61,7 @@ DESCRIBE_SECONDS = 1.0  # for meta-features
 WARM_TRIALS = 25  # at most so many trials come from the memory, and at most half of a trial budget
 SHOWN = 10  # recommendations that are kept for people to read
 THREE_FOLDS_ABOVE, HOLD_OUT_ABOVE = 5_000, 30_000  # cells of the table per second of the budget
+FREE_CLASSES = 5  # more cost in proportion
 REPEATS_FROM = 300.0  # seconds of the budget
 CHEAP = ("linear", "naive_bayes", "knn")  # families whose defaults end soon on any table
 UNHURRIED = 600.0  # seconds for what has no time budget, so that a hang still ends
@@ -236,7 +237,8 @@ def affordable_splits(task: Task, settings: Settings) -> Splits:
     full = plan_splits(task, seed=settings.seed)
     if settings.seconds is None:
         return full
-    cells_a_second = task.n * max(task.p, 1) / settings.seconds
+    # Boosting fits a tree per class, so many classes cost like many rows.
+    cells_a_second = task.n * max(task.p, 1) * max(task.c / FREE_CLASSES, 1.0) / settings.seconds
     folds = 1 if cells_a_second > HOLD_OUT_ABOVE else 3 if cells_a_second > THREE_FOLDS_ABOVE else 5
     if full.n_folds <= folds or (folds == 5 and settings.seconds >= REPEATS_FROM):
         return full
