@@ -40,7 +40,7 @@ from autometa.search import (
     load_model,
     search,
 )
-from autometa.search.seal import check_seal, write_sealed
+from autometa.search.seal import read_sealed, write_sealed
 from autometa.task import make_task, read_task
 
 __all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "fit_file", "load_model"]
@@ -269,12 +269,7 @@ class _AutoMeta(BaseEstimator):
         path = Path(path)
         if not path.is_file():
             raise RunError(f"{path} does not exist")
-        if not trusted:
-            check_seal(path)
-        try:
-            estimator = pickle.loads(path.read_bytes())
-        except Exception as error:
-            raise RunError(f"{path} is damaged ({type(error).__name__}: {error}); it was left as it is") from error
+        estimator = read_sealed(path, trusted=trusted)
         if not isinstance(estimator, cls):
             raise RunError(f"{path} holds a {type(estimator).__name__}, not a {cls.__name__}")
         return estimator

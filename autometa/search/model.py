@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, RunError
 from autometa.evaluation import fit_model, predict_aligned
-from autometa.search.seal import check_seal, write_bytes, write_sealed
+from autometa.search.seal import read_sealed, write_bytes, write_sealed
 from autometa.space import Config
 from autometa.task import Schema, Task
 
@@ -133,12 +133,7 @@ def load_model(path: str | Path, *, trusted: bool = False) -> Model:
         if (path.parent / "run.json").exists():
             raise RunError(f"{path.parent} has no model yet. `autometa resume {path.parent}` finishes the run")
         raise RunError(f"{path} does not exist. Name the folder of a run")
-    if not trusted:
-        check_seal(path)
-    try:
-        model = pickle.loads(path.read_bytes())
-    except Exception as error:
-        raise RunError(f"{path} is damaged ({type(error).__name__}: {error}); it was left as it is") from error
+    model = read_sealed(path, trusted=trusted)
     if not isinstance(model, Model):
         raise RunError(f"{path} holds no AutoMeta model")
     return model

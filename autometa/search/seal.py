@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import pickle
 import secrets
 from pathlib import Path
+from typing import Any
 
 from autometa.errors import RunError
 
@@ -34,6 +36,20 @@ def check_seal(path: Path) -> None:
             f"{path} was not written by you on this machine, and reading it runs code that is in it. "
             "If you trust whoever made it, use --trust (in Python: trusted=True)"
         )
+
+
+def read_sealed(path: Path, *, trusted: bool) -> Any:
+    """What was pickled into a file of this user's, or of anybody's if it is `trusted`.
+
+    Raises:
+        RunError: The file is somebody else's, or damaged.
+    """
+    if not trusted:
+        check_seal(path)
+    try:
+        return pickle.loads(path.read_bytes())
+    except Exception as error:
+        raise RunError(f"{path} is damaged ({type(error).__name__}: {error}); it was left as it is") from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
