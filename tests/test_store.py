@@ -724,8 +724,8 @@ STEP = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "0002"
 
 def upgrade():
     op.add_column("autometa_task", sa.Column("note", sa.Text))
@@ -737,9 +737,9 @@ def test_an_older_store_is_stepped_forward_by_the_first_write_or_read(new_url, t
     for store in stores:
         store.add(record(), [evaluation()])
     shutil.copytree(database.meta_db() / "migrations", tmp_path / "migrations")
-    (tmp_path / "migrations" / "versions" / "0002_note.py").write_text(STEP)
+    (tmp_path / "migrations" / "versions" / "9999_note.py").write_text(STEP)
     monkeypatch.setattr(database, "_steps", lambda: tmp_path / "migrations")
-    monkeypatch.setattr(database, "HEAD", "0002")
+    monkeypatch.setattr(database, "HEAD", "9999")
     with pytest.raises(StoreError, match="older schema"):
         MetaStore(stores[0]._database.address.render_as_string(hide_password=False), read_only=True).tasks()
     assert stores[0].add(record(1), [evaluation(2)]) == 1
@@ -748,7 +748,7 @@ def test_an_older_store_is_stepped_forward_by_the_first_write_or_read(new_url, t
         assert texts(store.evaluations(record().fingerprint)) == texts([evaluation()])
         with store._database.reading() as connection:
             assert "note" in {c["name"] for c in sa.inspect(connection).get_columns("autometa_task")}
-            assert connection.scalar(sa.select(database.version.c.version_num)) == "0002"
+            assert connection.scalar(sa.select(database.version.c.version_num)) == "9999"
 
 
 def test_using_a_store_that_is_up_to_date_does_not_load_alembic(tmp_path):
@@ -908,3 +908,39 @@ def test_a_damaged_block_is_named_where_it_is_met(own):
     ):
         with pytest.raises(StoreError, match=r"'task 1'.*damaged.*store verify"):
             use()
+
+
+# ------------------------------------------------------------------------------------------------- weights of a space
+
+
+def test_weights_are_kept_by_space_and_replaced(new_url):
+    store = MetaStore(new_url())
+    assert store.weights("mine") == (None, 0)
+    store.keep_weights("mine", b"first", 5)
+    store.keep_weights("mine", b"second", 7)
+    store.keep_weights("theirs", b"other", 1)
+    assert store.weights("mine") == (b"second", 7)
+    assert store.weights("theirs") == (b"other", 1)
+
+
+def test_only_one_may_learn_a_space_at_a_time_unless_it_takes_too_long(new_url):
+    store = MetaStore(new_url())
+    assert store.claim_learning("mine", seconds=60)
+    assert store.weights("mine") == (None, 0)
+    assert not store.claim_learning("mine", seconds=60)
+    assert store.claim_learning("theirs", seconds=60)
+    assert store.claim_learning("mine", seconds=-1)
+    store.keep_weights("mine", b"learned", 5)
+    assert store.claim_learning("mine", seconds=60)
+    assert store.weights("mine") == (b"learned", 5)
+
+
+def test_the_distributions_of_a_space_are_kept_and_the_later_ones_prevail(new_url, tmp_path):
+    store = MetaStore(new_url())
+    for text in (None, "{}", None, '{"x": 1}', None):
+        store.add(record(space="mine", distributions=text), [])
+    assert [task.distributions for task in store.tasks(space="mine")] == ['{"x": 1}']
+    store.export(tmp_path / "export")
+    other = MetaStore(new_url())
+    other.import_(tmp_path / "export")
+    assert [task.distributions for task in other.tasks(space="mine")] == ['{"x": 1}']

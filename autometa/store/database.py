@@ -1,7 +1,8 @@
 """From a URL to a database: where a store is, its schema and the steps between schemas, and what its errors mean.
 
-Two tables: one row per (task, space), and beside it one block that holds the task's evaluations. They are named with
-the prefix ``autometa_``, so that a store may share a database with Optuna's own tables.
+Three tables: one row per (task, space), beside it one block that holds the task's evaluations, and per space the
+weights of the surrogate that was learned from them. They are named with the prefix ``autometa_``, so that a store may
+share a database with Optuna's own tables.
 
 A schema step is a file in ``meta_db/migrations/versions``; `HEAD` names the last one. A new store is created at `HEAD`
 outright and an older one is stepped forward in the transaction that first writes to it; Alembic, which costs 0.4 s, is
@@ -34,7 +35,7 @@ from autometa.store.records import TaskRecord
 
 T = TypeVar("T")
 
-HEAD = "0001"
+HEAD = "0002"
 VARIABLE = "AUTOMETA_STORE"  # environment variable that names the user's store
 BUSY_SECONDS = 30.0  # how long SQLite waits for another writer before it gives up
 
@@ -56,6 +57,7 @@ task = sa.Table(
     sa.Column("metafeatures", sa.Text),  # JSON: names, values, version, seconds
     sa.Column("created", sa.String(40), nullable=False),
     sa.Column("source", sa.Text, nullable=False),
+    sa.Column("distributions", sa.Text),  # JSON, of the parameters of somebody's own space
 )
 
 block = sa.Table(
@@ -70,6 +72,15 @@ block = sa.Table(
     sa.ForeignKeyConstraint(
         ["fingerprint", "space"], ["autometa_task.fingerprint", "autometa_task.space"], ondelete="CASCADE"
     ),
+)
+
+weights = sa.Table(
+    "autometa_weights",
+    metadata,
+    sa.Column("space", sa.String(128), primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),  # an .npz archive, empty while the first is being learned
+    sa.Column("tasks", sa.BigInteger, nullable=False),  # how many it was learned from
+    sa.Column("claimed", sa.Float),  # seconds since 1970 when somebody began to learn it anew; null when nobody is
 )
 
 version = sa.Table("autometa_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))

@@ -74,7 +74,7 @@ def batches(path: Path) -> Iterator[list[Entry]]:
     if problems := _problems(path):
         raise InputError(problems)
     records = {
-        (row["fingerprint"], row["space"]): record_of(SimpleNamespace(**row))
+        (row["fingerprint"], row["space"]): record_of(SimpleNamespace(**_LATER | row))
         for row in pq.read_table(path / TASKS).to_pylist()
     }
     with pq.ParquetFile(path / EVALUATIONS) as file:
@@ -140,6 +140,7 @@ def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
 
 _EMPTY = encode([])
 _SCORES, _DETAILS = (_without_dictionaries(unpack(part).schema) for part in (_EMPTY.scores, _EMPTY.details))
+_LATER = {"distributions": None}  # columns that exports of older versions lack
 _SCHEMA = pa.schema([("fingerprint", pa.string()), ("space", pa.string()), *_SCORES, *_DETAILS])
 _TASK_SCHEMA = pa.schema(
     [
@@ -147,6 +148,6 @@ _TASK_SCHEMA = pa.schema(
         *((name, pa.int64()) for name in ("n_rows", "n_columns", "n_classes")),
         ("family", pa.string()),
         ("openml_id", pa.int64()),
-        *((name, pa.string()) for name in ("metafeatures", "created", "source")),
+        *((name, pa.string()) for name in ("metafeatures", "created", "source", "distributions")),
     ]
 )

@@ -8,6 +8,7 @@ processes may add at once, and a process that dies leaves the store as it was be
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from sqlalchemy.engine import Connection
 
 from autometa.errors import Problem, StoreError
 from autometa.store.blocks import Block, check, decode, encode, extend, masked
-from autometa.store.database import HEAD, Database, block, locate, record_of, shipped_memory, task, values_of
+from autometa.store.database import HEAD, Database, block, locate, record_of, shipped_memory, task, values_of, weights
 from autometa.store.reading import (
     WIDTH,
     Entry,
@@ -204,6 +205,36 @@ class MetaStore:
 
         return sum(self._absorb(batch) for batch in exchange.batches(Path(path)))
 
+    # --------------------------------------------------------------------------------------------------------- weights
+
+    def weights(self, space: str) -> tuple[bytes | None, int]:
+        """What `keep_weights` kept for a space, and of how many tasks it was learned; (None, 0) where nothing was."""
+        with self._database.reading() as connection:
+            found = sa.select(weights).where(weights.c.space == space)
+            row = None if connection is None else connection.execute(found).first()
+        return (None, 0) if row is None or not row.content else (row.content, row.tasks)
+
+    def keep_weights(self, space: str, content: bytes, tasks: int) -> None:
+        """Keeps the weights of a surrogate for a space in place of earlier ones, and ends the claim to learn them."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(sa.delete(weights).where(weights.c.space == space))
+            connection.execute(sa.insert(weights).values(space=space, content=content, tasks=tasks, claimed=None))
+
+        self._database.write(work)
+
+    def claim_learning(self, space: str, *, seconds: float) -> bool:
+        """Whether the caller may learn a space's weights: nobody else claimed that in the last `seconds`."""
+
+        def work(connection: Connection) -> bool:
+            now, free = time.time(), sa.or_(weights.c.claimed.is_(None), weights.c.claimed < time.time() - seconds)
+            first = _upsert(connection)(weights).values(space=space, content=b"", tasks=0, claimed=None)
+            connection.execute(first.on_conflict_do_nothing())
+            claim = sa.update(weights).where(weights.c.space == space, free).values(claimed=now)
+            return bool(connection.execute(claim).rowcount)
+
+        return self._database.write(work)
+
     # ------------------------------------------------------------------------------------------------------- elsewhere
 
     def export(self, path: str | Path) -> dict[str, Any]:
@@ -271,10 +302,14 @@ def _at(table: sa.Table, record: TaskRecord) -> tuple[sa.ColumnElement[bool], ..
     return table.c.fingerprint == record.fingerprint, table.c.space == record.space
 
 
+def _upsert(connection: Connection) -> Any:
+    """The `insert` of the database at hand, which knows ``on_conflict_do_nothing``."""
+    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+
+
 def _insert(connection: Connection, record: TaskRecord, content: Block) -> bool:
     """Inserts a task with its block, unless the task is there; whether it was inserted."""
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    attempt = insert(task).values(values_of(record)).on_conflict_do_nothing().returning(task.c.fingerprint)
+    attempt = _upsert(connection)(task).values(values_of(record)).on_conflict_do_nothing().returning(task.c.fingerprint)
     if connection.execute(attempt).first() is None:
         return False
     place = {"fingerprint": record.fingerprint, "space": record.space}

@@ -26,7 +26,7 @@ class TaskRecord:
     """What the store keeps of a task: how it looks, never a row of it.
 
     One record per fingerprint and space. `family` names the data set family whose variants share answers; `space` is
-    ``"fit"`` for the product's own search space, else the fingerprint of somebody's own.
+    ``"fit"`` for the product's own search space, else the name that somebody gave to their own.
     """
 
     fingerprint: str
@@ -42,6 +42,7 @@ class TaskRecord:
     space: str = "fit"
     created: str = field(default_factory=_now)  # ISO 8601, UTC
     source: str = ""  # who added it: "fit", "collect", ...
+    distributions: str | None = None  # JSON of the parameters that were searched, for somebody's own space
 
     @classmethod
     def of(
@@ -54,9 +55,10 @@ class TaskRecord:
         )  # fmt: skip
 
     def merged(self, newer: TaskRecord) -> TaskRecord:
-        """This record with what it lacks from `newer`, the earlier time and the later version of meta-features."""
+        """This record with what it lacks from `newer`, the earlier time and the later meta-features and space."""
         filled = {f.name: getattr(newer, f.name) for f in fields(self) if getattr(self, f.name) in (None, "")}
         filled["created"] = min(self.created, newer.created)
+        filled["distributions"] = newer.distributions or self.distributions
         mine, theirs = self.metafeatures, newer.metafeatures
         if mine is not None and theirs is not None and _order(theirs.version) > _order(mine.version):
             filled["metafeatures"] = theirs
