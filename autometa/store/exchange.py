@@ -17,6 +17,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -84,7 +85,7 @@ def batches(path: Path) -> Iterator[list[Entry]]:
             starts = [i for i, place in enumerate(places) if i == 0 or place != places[i - 1]]
             yield [
                 Entry(records.pop(places[start]), _block(table.slice(start, stop - start)))
-                for start, stop in zip(starts, [*starts[1:], len(places)], strict=True)
+                for start, stop in pairwise([*starts, len(places)])
             ]
     yield [Entry(record, encode([])) for record in records.values()]  # tasks without evaluations
 
