@@ -1,0 +1,112 @@
+"""Configurations of a conditional space as inputs of networks and kernels, and whole clouds of candidates at once.
+
+Nothing is imputed for an inactive parameter: it contributes zero, and so does the indicator that says it is active. One
+matrix from these inputs to a latent space is therefore one linear map per family (a family's dimensions are its own,
+the indicator of its choice is its bias), and a flat space is the case of one family.
+
+Law: ``complete`` gives what decoding and encoding again would give, up to the rounding of integers and steps.
+
+Letters:  d encoded dimensions · q points.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import CategoricalDistribution, IntDistribution
+
+from autometa.space import FAMILY, Encoded, SearchSpace
+
+
+class Layout:
+    """How the encoded dimensions of a space belong together."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        """Reads the space once."""
+        self.space = space
+        self.choice = space.slices[FAMILY] if FAMILY in space else slice(0, 0)
+        # Two categories differ in two of their one-hot dimensions; this gives them the distance of two ends of a range.
+        self.weight = np.ones(space.d)  # (d,)
+        self._parts: list[tuple[slice, bool, tuple[int, ...], slice | None]] = []
+        self._awkward = False  # a condition on a number: rare, and not worth a fast path
+        for p in space:
+            where, categorical = space.slices[p.name], isinstance(p.distribution, CategoricalDistribution)
+            if categorical:
+                self.weight[where] = np.sqrt(0.5)
+            parent: slice | None = None
+            wanted: tuple[int, ...] = ()
+            if p.when is not None:
+                distribution = space[p.when.name].distribution
+                parent = space.slices[p.when.name]
+                if isinstance(distribution, CategoricalDistribution):
+                    wanted = tuple(k for k, c in enumerate(distribution.choices) if c in p.when.values)
+                else:
+                    self._awkward = True
+            self._parts.append((where, categorical, wanted, parent))
+        self.weight[self.choice] = 0.0  # which family it is, a kernel is told by `same`
+
+    def family(self, x: NDArray[np.float64]) -> NDArray[np.int64]:  # (q, d) -> (q,)
+        """Which top-level choice each point has; 0 in a flat space."""
+        part = x[:, self.choice]
+        return np.argmax(part, axis=1) if part.shape[1] else np.zeros(len(x), dtype=np.int64)
+
+    def inputs(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, 2 d)
+        """Centred values of the active dimensions, and which are active."""
+        return np.concatenate([np.where(mask, x - 0.5, 0.0), mask.astype(float)], axis=1)
+
+    def places(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, 2 d)
+        """Where a point lies for a kernel: like `inputs`, every parameter with a range of one."""
+        inside = np.where(mask, x - 0.5, 0.0) * self.weight
+        return np.concatenate([inside, 0.5 * self.weight * mask], axis=1)
+
+    def size(self, mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, d) -> (q,)
+        """About how many active parameters a point has (at least one), its family not counted."""
+        return np.maximum((mask * self._per_parameter).sum(axis=1), 1.0)
+
+    @property
+    def _per_parameter(self) -> NDArray[np.float64]:
+        out = np.ones(self.space.d)
+        for where, *_ in self._parts:
+            out[where] /= where.stop - where.start
+        out[self.choice] = 0.0
+        return out
+
+    def complete(self, x: NDArray[np.float64]) -> Encoded:  # (q, d) anywhere in the cube
+        """The configurations at these points: categories one-hot, inactive dimensions zero, and the mask."""
+        x = np.clip(x, 0.0, 1.0)
+        if self._awkward:
+            return self.space.encode_all([self.space.decode(row) for row in x])
+        out, mask = np.zeros_like(x), np.zeros(x.shape, dtype=bool)
+        for where, categorical, wanted, parent in self._parts:
+            active = np.ones(len(x), dtype=bool)
+            if parent is not None:
+                active = np.asarray((out[:, parent][:, wanted] > 0).any(axis=1))
+            mask[:, where] = active[:, None]
+            if categorical:
+                hot = np.argmax(x[:, where], axis=1)
+                out[np.flatnonzero(active), where.start + hot[active]] = 1.0
+            else:
+                out[:, where] = np.where(active[:, None], x[:, where], 0.0)
+        return Encoded(out, mask)
+
+    def grid(self) -> NDArray[np.float64]:  # (d,)
+        """The smallest step of every dimension: that of an integer parameter without logarithm, else 0."""
+        out = np.zeros(self.space.d)
+        for p in self.space:
+            distribution: Any = p.distribution
+            if isinstance(distribution, IntDistribution) and not distribution.log:
+                out[self.space.slices[p.name]] = distribution.step / max(distribution.high - distribution.low, 1)
+        return out
+
+
+def squares(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:  # (p, k), (q, k) -> (p, q)
+    """Squared Euclidean distances."""
+    return np.maximum((a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None, :] - 2.0 * a @ b.T, 0.0)
+
+
+def matern(squared: Any, xp: Any = np) -> Any:
+    """The Matérn 5/2 correlation at squared distances, which are measured in length scales; NumPy's or torch's."""
+    root = xp.sqrt(5.0 * squared + 1e-12)
+    return (1.0 + root + (5.0 / 3.0) * squared) * xp.exp(-root)

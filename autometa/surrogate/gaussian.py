@@ -1,0 +1,122 @@
+"""The closed form: a Gaussian process adapted to a task whose shift and stretch are unknown.
+
+The scores are ``y = a + b z``, where ``z`` is a Gaussian process with prior means `means` (several, of which one is
+right: past tasks, say) and one covariance. `a` is integrated out under a flat prior, `b` summed over a grid in units of
+the spread of the scores, so neither the unit nor the best score of the task need be known. One Cholesky factorisation
+serves all means and all stretches.
+
+Law: the evidence is the product of the one-step-ahead predictives in any order; ``y -> c + s y`` only shifts and
+stretches what is predicted.
+
+Letters:  m evaluations · q points · e prior means · b stretches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+# The scores of good configurations spread less than those of the whole task: b is mostly above the spread seen.
+STRETCHES = np.exp(np.linspace(np.log(0.4), np.log(12.0), 9))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mixture:
+    """A mixture of Gaussians at each of q points."""
+
+    weights: NDArray[np.float64]  # (c,) sum to one
+    mean: NDArray[np.float64]  # (q, c)
+    std: NDArray[np.float64]  # (q, c)
+
+    def moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # (q,), (q,)
+        """Mean and standard deviation of the mixture."""
+        mean = self.mean @ self.weights
+        second = (self.std**2 + self.mean**2) @ self.weights
+        return mean, np.sqrt(np.maximum(second - mean**2, 1e-18))
+
+
+class Adapted:
+    """Prior means and one covariance, adapted to the scores of one task."""
+
+    def __init__(
+        self,
+        y: NDArray[np.float64],  # (m,)
+        means: NDArray[np.float64],  # (m, e)
+        covariance: NDArray[np.float64],  # (m, m) with the noise
+        log_prior: NDArray[np.float64] | None = None,  # (e,)
+        *,
+        most: int = 12,
+    ) -> None:
+        """At most `most` means, the most probable ones, take part in predictions."""
+        m, e = means.shape
+        prior = np.full(e, -np.log(e)) if log_prior is None else log_prior
+        self.log_evidence = 0.0
+        self.m = m
+        if m == 0:
+            self._keep = np.argsort(-prior, kind="stable")[:most]
+            weight = np.exp(prior[self._keep] - prior[self._keep].max())
+            self.weights = weight / weight.sum()
+            return
+        self._lower = np.linalg.cholesky(covariance)
+        white = solve_triangular(
+            self._lower, np.column_stack([np.ones(m), y, means]), lower=True, check_finite=False
+        )  # (m, 2 + e)
+        one, wy, wm = white[:, 0], white[:, 1], white[:, 2:]
+        precision = float(one @ one)
+        spread = float(y.std())
+        b = STRETCHES * spread if spread > 1e-12 * max(1.0, float(np.abs(y).max())) else np.ones(1)
+        # Residuals are wy / b - wm - c one, so their squares need inner products only.
+        wy, wm_centred = wy - one * (one @ wy) / precision, wm - np.outer(one, one @ wm) / precision
+        quadratic = (
+            (wy @ wy) / b**2
+            - 2.0 * (wm_centred.T @ wy)[:, None] / b
+            + np.einsum("me,me->e", wm_centred, wm_centred)[:, None]
+        )  # (e, b)
+        log = (
+            prior[:, None]
+            - np.log(len(b))
+            - 0.5 * quadratic
+            - (m - 1) * (np.log(b) + 0.5 * np.log(2 * np.pi))
+            - np.log(np.diag(self._lower)).sum()
+            - 0.5 * np.log(precision)
+        )
+        top = log.max()
+        joint = np.exp(log - top)  # (e, b)
+        self.log_evidence = float(top + np.log(joint.sum()))
+        marginal = joint.sum(axis=1)
+        self._keep = np.argsort(-marginal, kind="stable")[:most]
+        self.responsibility = joint[self._keep] / joint.sum()  # (e', b)
+        self.weights = self.responsibility.sum(axis=1) / self.responsibility.sum()  # (e',)
+        self._b, self._one, self._precision = b, one, precision
+        self._wy, self._wm = wy, wm_centred[:, self._keep]
+        self._shift_y = float(white[:, 0] @ white[:, 1]) / precision  # generalised mean of y
+        self._shift_m = (white[:, 0] @ white[:, 2:])[self._keep] / precision  # (e',)
+
+    @property
+    def kept(self) -> NDArray[np.int64]:
+        """Positions of the means that take part in predictions: what `predict` wants."""
+        return self._keep
+
+    def predict(
+        self,
+        means: NDArray[np.float64],  # (q, e') at the points, of the kept means
+        cross: NDArray[np.float64],  # (q, m)
+        variance: NDArray[np.float64],  # (q,) of the process before any result, without noise
+    ) -> Mixture:
+        """The latent score at q points: one Gaussian per kept mean, the stretches merged by their moments."""
+        if self.m == 0:
+            return Mixture(self.weights, means, np.sqrt(np.broadcast_to(variance[:, None], means.shape)))
+        v = solve_triangular(self._lower, cross.T, lower=True, check_finite=False)  # (m, q)
+        reduced = 1.0 - v.T @ self._one  # (q,)
+        left = np.maximum(variance - np.einsum("mq,mq->q", v, v), 1e-10) + reduced**2 / self._precision  # (q,)
+        # y-hat = [shift_y + v'wy] + b [mean - shift_m - v'wm]: linear in b.
+        base = self._shift_y + v.T @ self._wy  # (q,)
+        slope = means - self._shift_m - v.T @ self._wm  # (q, e')
+        share = self.responsibility / np.maximum(self.responsibility.sum(axis=1, keepdims=True), 1e-300)  # (e', b)
+        first, second = share @ self._b, share @ self._b**2  # (e',)
+        mean = base[:, None] + slope * first
+        spread = left[:, None] * second + slope**2 * np.maximum(second - first**2, 0.0)
+        return Mixture(self.weights, mean, np.sqrt(np.maximum(spread, 1e-18)))

@@ -1,0 +1,109 @@
+"""What is known of the task at hand, in one space, and the scale on which scores of different tasks compare.
+
+Scores come in any unit and mostly have a long lower tail: how bad the bad ones are differs wildly between tasks and
+tells nothing of where the best is. `warped` therefore measures the distance to the best known score in units of the
+distance from best to median, and compresses it logarithmically: 1 at the best, 0 at the median. Past tasks are warped
+by their own best and median, a history by those that it has seen; the difference that remains is a shift and a stretch,
+which `gaussian` integrates out.
+
+Letters:  m evaluations · d encoded dimensions · t tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.space import Config, SearchSpace
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """The evaluations of one task so far; their order never matters."""
+
+    x: NDArray[np.float64]  # (m, d) as of `SearchSpace.encode_all`
+    mask: NDArray[np.bool_]  # (m, d)
+    scores: NDArray[np.float64]  # (m,) larger is better, any unit; NaN = running, -inf = failed
+    seconds: NDArray[np.float64] | None = None  # (m,) NaN = unknown
+    fidelity: NDArray[np.float64] | None = None  # (m,) in (0, 1], 1 = full
+
+    @classmethod
+    def of(
+        cls,
+        space: SearchSpace,
+        configs: Sequence[Config],
+        scores: Sequence[float],
+        seconds: Sequence[float] | None = None,
+        fidelity: Sequence[float] | None = None,
+    ) -> History:
+        """The history of configurations that `space` contains."""
+        x, mask = space.encode_all(configs)
+        return cls(
+            x,
+            mask,
+            np.asarray(scores, dtype=float),
+            None if seconds is None else np.asarray(seconds, dtype=float),
+            None if fidelity is None else np.asarray(fidelity, dtype=float),
+        )
+
+    def __len__(self) -> int:
+        """The number of evaluations, m, running and failed ones among them."""
+        return len(self.scores)
+
+    def at(self, rows: NDArray) -> History:
+        """Some of the evaluations."""
+        return History(
+            self.x[rows],
+            self.mask[rows],
+            self.scores[rows],
+            None if self.seconds is None else self.seconds[rows],
+            None if self.fidelity is None else self.fidelity[rows],
+        )
+
+
+def warped(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (..., m) -> (..., m)
+    """``1 - log2(1 + (best - score) / (best - median))`` along the last axis; NaN where a score is not finite.
+
+    Where half of the scores equal the best, the lowest takes the median's place; where all are equal, all are 1.
+
+    Example:
+        >>> warped(np.array([0.9, 0.8, 0.7, 0.5, -np.inf])).round(2)
+        array([ 1.  ,  0.26, -0.22, -0.87,   nan])
+    """
+    if scores.shape[-1] == 0:
+        return scores.astype(float)
+    finite = np.isfinite(scores)
+    some = finite.any(axis=-1, keepdims=True)
+    best = np.where(some, np.max(np.where(finite, scores, -np.inf), axis=-1, keepdims=True), 0.0)
+    lowest = np.where(some, np.min(np.where(finite, scores, np.inf), axis=-1, keepdims=True), 0.0)
+    ordered = np.sort(np.where(finite, scores, np.inf), axis=-1)
+    count = finite.sum(axis=-1, keepdims=True)
+    low, high = np.maximum(count - 1, 0) // 2, count // 2
+    pair = np.concatenate([low, np.minimum(high, np.maximum(count - 1, 0))], axis=-1)
+    median = np.where(some, np.take_along_axis(ordered, pair, axis=-1).mean(axis=-1, keepdims=True), 0.0)
+    unit = np.where(best > median, best - median, best - lowest)
+    unit = np.where(unit > 0, unit, 1.0)
+    return np.where(finite, 1.0 - np.log2(1.0 + (best - np.where(finite, scores, best)) / unit), np.nan)
+
+
+def ranked(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (t, m)
+    """Gaussian quantiles of the mean ranks within each row; NaN where a score is not finite.
+
+    Example:
+        >>> ranked(np.array([[3.0, 1.0, 2.0, np.nan]])).round(2)
+        array([[ 0.97, -0.97,  0.  ,   nan]])
+    """
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
+
+    out = np.full(scores.shape, np.nan)
+    for row, values in zip(out, scores, strict=True):
+        finite = np.isfinite(values)
+        row[finite] = ndtri((rankdata(values[finite]) - 0.5) / max(int(finite.sum()), 1))
+    return out
+
+
+LABELS = {"warped": warped, "ranked": ranked}

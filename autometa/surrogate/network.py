@@ -1,0 +1,78 @@
+"""The meta-learned part: prior mean, features, cost and failure of any configuration; weights are values.
+
+    inputs (2 d) -> one linear map per family -> 48 -> 64 -> 64 -> mean | features | log cost | failure logit
+    covariance = features . features' + level [same family] + Matérn(inputs / length scales) [same family] + noise
+
+`forward` and `kernel` are written once for NumPy and torch: asking needs NumPy only and agrees with training by
+construction.
+
+Letters:  d encoded dimensions · q points · k features.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.surrogate.encoding import Layout, matern
+
+Weights = dict[str, Any]  # name -> array, NumPy's or torch's
+
+LATENT, HIDDEN, FEATURES = 48, 64, 24
+
+
+class Heads(NamedTuple):
+    """What the network says of q points."""
+
+    mean: Any  # (q,)
+    features: Any  # (q, k)
+    log_seconds: Any  # (q,) relative to the task's level
+    failure: Any  # (q,) logit
+
+
+def initial(layout: Layout, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+    """Fresh weights."""
+    width = 2 * layout.space.d
+
+    def linear(inputs: int, outputs: int, gain: float = 1.0) -> NDArray[np.float64]:
+        return rng.standard_normal((inputs, outputs)) * gain / np.sqrt(inputs)
+
+    active = max(float(np.mean(layout.size(np.ones((1, layout.space.d), dtype=bool)))), 1.0)
+    families = max(layout.choice.stop - layout.choice.start, 1)
+    return {
+        "embed": rng.standard_normal((width, LATENT)) / np.sqrt(max(active / families, 2.0)),
+        "embed_bias": np.zeros(LATENT),
+        "first": linear(LATENT, HIDDEN),
+        "first_bias": np.zeros(HIDDEN),
+        "second": linear(HIDDEN, HIDDEN),
+        "second_bias": np.zeros(HIDDEN),
+        "heads": linear(HIDDEN, FEATURES + 3, 0.5),
+        "heads_bias": np.array([0.0, 0.0, -4.0] + [0.0] * FEATURES),
+        "log_lengths": np.full(layout.space.d, np.log(0.7 * np.sqrt(active / families))),
+        "log_rest": np.array(np.log(0.2)),
+        "log_level": np.array(np.log(0.1)),
+        "log_noise": np.array(np.log(0.03)),
+    }
+
+
+def forward(weights: Weights, inputs: Any, xp: Any = np) -> Heads:  # inputs: (..., 2 d)
+    """The heads at some points."""
+    hidden = inputs @ weights["embed"] + weights["embed_bias"]
+    hidden = xp.tanh(hidden) @ weights["first"] + weights["first_bias"]
+    hidden = xp.tanh(hidden) @ weights["second"] + weights["second_bias"]
+    out = xp.tanh(hidden) @ weights["heads"] + weights["heads_bias"]  # (..., 3 + k)
+    return Heads(out[..., 0], out[..., 3:] * (2.0 / FEATURES**0.5), out[..., 1], out[..., 2])
+
+
+def lengths(weights: Weights, xp: Any = np) -> Any:  # (2 d,)
+    """Length scales of inputs: an indicator shares that of its value."""
+    own = xp.exp(xp.clip(weights["log_lengths"], -2.5, 4.0))
+    return xp.concatenate([own, own])
+
+
+def kernel(weights: Weights, features: tuple[Any, Any], squared: Any, same: Any, xp: Any = np) -> Any:
+    """Covariance between points of (..., p, k) and (..., q, k) features, of squared scaled distances (..., p, q)."""
+    low_rank = features[0] @ xp.swapaxes(features[1], -1, -2)
+    return low_rank + same * (xp.exp(weights["log_rest"]) * matern(squared, xp) + xp.exp(weights["log_level"]))

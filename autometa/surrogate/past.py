@@ -1,0 +1,131 @@
+"""The past tasks as experts: each says that this task is like it, up to a shift, a stretch and a smooth rest.
+
+Every past task's warped scores are interpolated by a Gaussian process over the configurations that it has tried, so
+that it has a forecast everywhere. Results of the task at hand weigh the past tasks by their evidence, all at once: they
+share one covariance, that of the rest, hence one Cholesky factorisation.
+
+Letters:  t past tasks · m configurations of the past · q points · d encoded dimensions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve
+
+from autometa.surrogate.encoding import Layout, matern, squares
+from autometa.surrogate.history import warped
+
+if TYPE_CHECKING:
+    from autometa.store import PastTasks
+
+MOST = 500  # configurations of the past that are looked at: those that most tasks know
+PER_TASK = 150  # of them that one task's interpolation uses
+RESTS = (0.05, 0.25, 0.8)  # variances of what a past task does not explain
+SMOOTH = (0.3, 0.6, 1.2)  # length scales tried for the interpolation
+FUZZ = 0.02  # noise variance of past scores
+
+
+class PastTable:
+    """The past within one space: encoded configurations, warped scores, and an interpolation per task."""
+
+    def __init__(self, past: PastTasks, layout: Layout, *, most: int = MOST) -> None:
+        """Leaves out what the space does not contain, and tasks with fewer than three different scores."""
+        space = layout.space
+        scores = np.asarray(past.scores, dtype=float).reshape(len(past.records), len(past.configs))
+        fits = np.array([not space.problems(config) for config in past.configs], dtype=bool)
+        columns = np.flatnonzero(fits)
+        known = np.isfinite(scores[:, columns]).sum(axis=0)
+        z = warped(scores[:, columns])
+        peak = np.max(np.where(np.isfinite(z), z, -np.inf), axis=0, initial=-np.inf)
+        columns = columns[np.lexsort((-peak, -known))][:most]
+        columns = np.sort(columns[np.isfinite(scores[:, columns]).any(axis=0)]) if len(columns) else columns
+        telling = np.array([len(set(row[np.isfinite(row)])) > 2 for row in scores[:, columns]], dtype=bool)
+        self.rows = np.flatnonzero(telling)  # of the past tasks
+        self.scores = scores[telling][:, columns]  # (t, m)
+        self.columns = columns
+        self.configs = tuple(past.configs[j] for j in columns)
+        self.x, self.mask = space.encode_all(self.configs)
+        self.z = warped(self.scores)  # (t, m) NaN where unknown
+        self.seconds = np.asarray(past.seconds, dtype=float).reshape(scores.shape)[telling][:, columns]
+        self.layout = layout
+        self.t, self.m = self.z.shape
+        self._interpolate()
+
+    def _places(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
+        size = np.sqrt(self.layout.size(mask))[:, None]
+        return self.layout.places(x, mask) / size, self.layout.family(x)
+
+    def _near(self, a: tuple[NDArray, NDArray], b: tuple[NDArray, NDArray], length: float) -> NDArray[np.float64]:
+        return matern(squares(a[0], b[0]) / length**2) * (a[1][:, None] == b[1][None, :])
+
+    def _interpolate(self) -> None:
+        """Solves every task's process once; the length scale is the one under which the past is most likely."""
+        self.here = self._places(self.x, self.mask)
+        best = -np.inf
+        for length in SMOOTH:
+            kernel = self._near(self.here, self.here, length)
+            same = (self.here[1][:, None] == self.here[1][None, :]).astype(float)
+            coefficients, levels, evidence = self._solve(kernel + 0.5 * same)
+            if evidence > best or not self.t:
+                best, self.length = evidence, length
+                self._coefficients, self._levels = coefficients, levels
+
+    def _solve(self, kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """(m, t) coefficients, (t,) levels and the evidence of all tasks; tasks that know the same share their work."""
+        coefficients, levels, total = np.zeros((self.m, self.t)), np.zeros(self.t), 0.0
+        groups: dict[bytes, list[int]] = {}
+        for i, row in enumerate(np.isfinite(self.z)):
+            groups.setdefault(row.tobytes(), []).append(i)
+        for group in groups.values():
+            tasks = np.array(group)
+            known = np.flatnonzero(np.isfinite(self.z[tasks[0]]))
+            if len(known) > PER_TASK and len(tasks) < 5:  # its best ones and an even selection of the rest
+                order = known[np.argsort(-self.z[tasks[0], known], kind="stable")]
+                known = np.concatenate([order[: PER_TASK // 3], order[PER_TASK // 3 :: len(order) // PER_TASK + 1]])
+            z = self.z[np.ix_(tasks, known)]  # (g, k)
+            level = z.mean(axis=1)
+            lower = np.linalg.cholesky(kernel[np.ix_(known, known)] + FUZZ * np.eye(len(known)))
+            alpha = cho_solve((lower, True), (z - level[:, None]).T, check_finite=False)  # (k, g)
+            coefficients[np.ix_(known, tasks)] = alpha
+            levels[tasks] = level
+            total += -0.5 * float(np.sum((z - level[:, None]).T * alpha)) - len(tasks) * np.log(np.diag(lower)).sum()
+        return coefficients, levels, total
+
+    def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, m)
+        """How near points are to the configurations of the past."""
+        there = self._places(x, mask)
+        same = there[1][:, None] == self.here[1][None, :]
+        return (matern(squares(there[0], self.here[0]) / self.length**2) + 0.5) * same
+
+    def forecasts(self, near: NDArray[np.float64], tasks: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Every past task's (or some tasks') warped score at points, (q, t), given `see` of them."""
+        if tasks is None:
+            return self._levels + near @ self._coefficients
+        return self._levels[tasks] + near @ self._coefficients[:, tasks]
+
+
+class PastProcess:
+    """As `experts.Process`: the forecasts are the prior means, the rest is a Matérn process within each family."""
+
+    def __init__(self, table: PastTable, rest: float, noise: float = 0.01) -> None:
+        """`rest` is the variance of what a past task does not explain."""
+        self.table, self.rest, self.noise = table, rest, noise
+
+    def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> tuple[NDArray, tuple[NDArray, NDArray]]:
+        """Nearness to the past, and places."""
+        return self.table.see(x, mask), self.table._places(x, mask)
+
+    def means(self, seen: tuple, kept: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """(q, t)."""
+        return self.table.forecasts(seen[0], kept)
+
+    def covariance(self, a: tuple, b: tuple) -> NDArray[np.float64]:
+        """Of the rest."""
+        return self.rest * self.table._near(a[1], b[1], 0.5)
+
+    def variance(self, seen: tuple) -> NDArray[np.float64]:
+        """Of the rest."""
+        return np.full(len(seen[0]), self.rest)

@@ -1,0 +1,191 @@
+"""The meta-learned surrogate as it is asked, saved and loaded: NumPy only.
+
+Letters:  m evaluations · q points · d encoded dimensions · k features.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.errors import InputError, Problem
+from autometa.space import SearchSpace
+from autometa.surrogate.encoding import Layout, squares
+from autometa.surrogate.experts import Expert, Observed, chance_of_failure
+from autometa.surrogate.history import History
+from autometa.surrogate.network import Heads, forward, kernel, lengths
+
+VERSION = 1
+FORMAT = "autometa surrogate"
+
+
+class Posterior(NamedTuple):
+    """What is expected at q points."""
+
+    mean: NDArray[np.float64]  # (q,) warped score: 1 is the best seen so far, larger is better
+    std: NDArray[np.float64]  # (q,)
+    log_seconds: NDArray[np.float64] | None  # (q,) None where costs are not known
+    failure: NDArray[np.float64]  # (q,) probability
+
+
+class Member:
+    """One trained network and its kernel; as `experts.Process`."""
+
+    def __init__(self, layout: Layout, weights: dict[str, NDArray[np.float64]], label: str = "warped") -> None:
+        """`label` says on which scale of the past scores it was trained."""
+        self.layout, self.weights, self.label = layout, weights, label
+        self.noise = float(np.exp(weights["log_noise"]))
+        self._lengths = lengths(weights)
+
+    def heads(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> Heads:
+        """The network's answers."""
+        return forward(self.weights, self.layout.inputs(x, mask))
+
+    def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> tuple[Heads, NDArray, NDArray]:
+        """The network's answers, places in length scales, and families."""
+        return self.heads(x, mask), self.layout.places(x, mask) / self._lengths, self.layout.family(x)
+
+    def means(self, seen: tuple, kept: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """The one learned mean, (q, 1)."""
+        return seen[0].mean[:, None]
+
+    def covariance(self, a: tuple, b: tuple) -> NDArray[np.float64]:
+        """Learned features, and the Matérn rest within each family."""
+        same = (a[2][:, None] == b[2][None, :]).astype(float)
+        return kernel(self.weights, (a[0].features, b[0].features), squares(a[1], b[1]), same)
+
+    def variance(self, seen: tuple) -> NDArray[np.float64]:
+        """As `covariance` at distance zero."""
+        rest = float(np.exp(self.weights["log_rest"]) + np.exp(self.weights["log_level"]))
+        return (seen[0].features ** 2).sum(axis=1) + rest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surrogate:
+    """What was meta-learned from past tasks about the configurations of one space.
+
+    Args of the constructor are what a file holds: the space, one set of weights per member, the label each was trained
+    on, the mean log seconds of the past (None if unknown), and the model card.
+    """
+
+    space: SearchSpace
+    weights: tuple[dict[str, NDArray[np.float64]], ...]
+    labels: tuple[str, ...]
+    log_seconds: float | None = None  # typical log seconds of a past evaluation
+    card: dict[str, Any] = field(default_factory=dict)
+    _made: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def layout(self) -> Layout:
+        """Of the space."""
+        if "layout" not in self._made:
+            self._made["layout"] = Layout(self.space)
+        return self._made["layout"]
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The networks."""
+        if "members" not in self._made:
+            self._made["members"] = tuple(
+                Member(self.layout, w, label) for w, label in zip(self.weights, self.labels, strict=True)
+            )
+        return self._made["members"]
+
+    @property
+    def expert(self) -> Expert:
+        """Its opinion for the guard."""
+        if "expert" not in self._made:
+            self._made["expert"] = Expert("transfer", self.members)
+        return self._made["expert"]
+
+    def posterior(self, history: History, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> Posterior:
+        """Mean and spread of the warped score at encoded configurations, cost and chance of failure.
+
+        The order of the history does not matter, nor the unit of its scores: 1 is the best seen so far, 0 the median.
+        """
+        mean, std = self.expert.adapt(Observed(history)).predict(x, mask).moments()
+        return Posterior(mean, std, self.cost(history, x, mask), self.failure(history, x, mask))
+
+    def log_evidence(self, history: History) -> float:
+        """The log probability of the finished results: the sum of the one-step-ahead ones, the same in any order."""
+        return self.expert.adapt(Observed(history)).log_evidence
+
+    def cost(self, history: History, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+        """Expected log seconds, (q,): learned, and moved by what evaluations took here; None where unknown."""
+        if self.log_seconds is None:
+            return None
+        member = self.members[0]
+        offset = 0.0
+        if history.seconds is not None:
+            timed = np.isfinite(history.seconds) & (np.nan_to_num(history.seconds) > 0)
+            if timed.any():
+                rest = np.log(history.seconds[timed]) - member.heads(history.x[timed], history.mask[timed]).log_seconds
+                # One past evaluation's worth of belief in the past's level: tasks differ by orders of magnitude.
+                offset = float((rest - self.log_seconds).sum() / (timed.sum() + 0.3))
+        return member.heads(x, mask).log_seconds + self.log_seconds + offset
+
+    def failure(self, history: History, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Probability, (q,), that an evaluation fails."""
+        logit = self.members[0].heads(x, mask).failure
+        return chance_of_failure(self.layout, history, x, mask, 1.0 / (1.0 + np.exp(-np.clip(logit, -30, 30))))
+
+    def save(self, path: str | Path) -> None:
+        """Writes one ``.npz`` file without pickles: weights, space, version and model card."""
+        head = {
+            "format": FORMAT,
+            "version": VERSION,
+            "fingerprint": self.space.fingerprint,
+            "space": json.loads(self.space.to_json()),
+            "labels": list(self.labels),
+            "log_seconds": self.log_seconds,
+            "card": self.card,
+        }
+        arrays = {f"{k}.{name}": np.asarray(v, np.float32) for k, w in enumerate(self.weights) for name, v in w.items()}
+        path = Path(path)
+        partial = path.with_name(path.name + ".partial")
+        with partial.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, head=np.array(json.dumps(head)), **arrays)
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: str | Path, space: SearchSpace | None = None) -> Surrogate:
+        """Reads what `save` wrote.
+
+        Raises:
+            InputError: If the file is not there, not a surrogate, of another version, or not of `space`.
+        """
+        path = Path(path)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                head = json.loads(str(file["head"]))
+                found = {name: file[name].astype(np.float64) for name in file.files if name != "head"}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise InputError(Problem(str(path), "is not a surrogate that can be read", f"({error})")) from error
+        if head.get("format") != FORMAT or head.get("version") != VERSION:
+            what = (
+                f"is {head.get('format')!r} of version {head.get('version')}, this program reads {FORMAT!r} {VERSION}"
+            )
+            raise InputError(Problem(str(path), what, "Train it again."))
+        own = SearchSpace.from_json(json.dumps(head["space"]))
+        if space is not None and space != own:
+            what = f"was trained for the space {head['fingerprint']}, not for {space.fingerprint}"
+            raise InputError(Problem(str(path), what, f"{_difference(own, space)} Train it again for this space."))
+        weights: list[dict[str, NDArray[np.float64]]] = [{} for _ in head["labels"]]
+        for name, value in found.items():
+            k, rest = name.split(".", 1)
+            weights[int(k)][rest] = value
+        return cls(own, tuple(weights), tuple(head["labels"]), head["log_seconds"], head["card"])
+
+
+def _difference(own: SearchSpace, space: SearchSpace) -> str:
+    there, here = {p.name for p in own}, {p.name for p in space}
+    parts: Sequence[tuple[str, set[str]]] = (("New here", here - there), ("Not here", there - here))
+    said = [f"{what}: {', '.join(sorted(names)[:5])}." for what, names in parts if names]
+    return " ".join(said) or "Ranges or choices differ."
