@@ -16,6 +16,8 @@ _HOMES = {
     "load_model": "estimator",
     "MetaStore": "store",
     "WarmStartSampler": "sampler",
+    "remember": "studies",
+    "remember_study": "studies",
     "SearchSpace": "space",
     "Task": "task",
     "read_task": "task",

@@ -1,15 +1,20 @@
 """The Optuna face of the warm start: a sampler that begins with what worked on similar past tasks.
 
-The first trials come from a recommender, which sees the results so far; then a cold sampler (TPE by default) takes over
-for good. All book-keeping is in the study: which trial was given what, and why, stands in the trial's attributes, so a
-study may be resumed, shared by workers, and mixed with enqueued trials; nothing is counted in the sampler itself.
+    initial design   a recommender, which sees the results so far
+    search           the guarded mixture of what past tasks, the meta-trained surrogate and a cold process expect
+    cold             Optuna's TPE, where there is no past or the guard has found that the past misleads here
 
-    autometa:origin   default | portfolio | similar | search (the cold sampler) | enqueued
+The space is given, or named: then it is learned from the trials that `studies.remember` kept in a store under that
+name, and follows what the study at hand asks for. All book-keeping is in the study: which trial was given what, and
+why, stands in the trial's attributes, so a study may be resumed, shared by workers, and mixed with enqueued trials;
+nothing is counted in the sampler itself.
+
+    autometa:origin   default | portfolio | similar | surrogate | search (the cold sampler) | enqueued
     autometa:reason   a sentence for people
     autometa:config   the configuration that the trial was given
 
-Law: a configuration that any trial of the study has, whatever became of it, is not given again; without a past the
-study is exactly the cold sampler's own. To use another recommender, pass it, or its name in `recommend.RECOMMENDERS`.
+Laws: a configuration that any trial of the study has, whatever became of it, is not recommended again; without a past
+the study is exactly the cold sampler's own. To use another recommender, pass it, or its name in `RECOMMENDERS`.
 
 Letters:  m configurations.
 """
@@ -17,34 +22,47 @@ Letters:  m configurations.
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 import threading
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from autometa.errors import InputError, Problem, did_you_mean
+from autometa.errors import AutoMetaError, InputError, Problem, did_you_mean
 from autometa.recommend import RECOMMENDERS, Recommendation, Recommender
-from autometa.recommend.memory import standing
-from autometa.space import FAMILY, Condition, Config, Parameter, SearchSpace, config_key
-from autometa.store import Exclusion, PastTasks
+from autometa.recommend.recommenders import FLOOR
+from autometa.recommend.similarity import Similarity
+from autometa.space import Config, SearchSpace, config_key
+from autometa.store import Exclusion, MetaStore, PastTasks
+from autometa.studies import FINISHED, VALUE, adapt, described, fit_value, own_fingerprint, without_own
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
-    from autometa.task import Task
+    from autometa.surrogate import Guard, History, Suggestion, Surrogate
 
 ORIGIN, REASON, CONFIG = "autometa:origin", "autometa:reason", "autometa:config"
 WARM = frozenset({"default", "portfolio", "similar"})
+SEARCHED = frozenset({"surrogate", "search"})
 N_INITIAL = 20
-LEAST_GAIN = 0.001  # of the standing: less than this to be expected, and the cold sampler takes over early
+LEAST_GAIN = 0.001  # of the standing: less than this to be expected, and the search takes over early
 LEAST_WARM = 3  # trials that are recommended however little they promise
+ENOUGH = 5  # past studies of a space of one's own from which a surrogate is learned
+GROWTH = 1.2  # it is learned anew once there are so many times more of them
+LEARNING_SECONDS = 900.0  # after which one who began to learn is taken for dead
+
+_log = optuna.logging.get_logger("optuna.autometa")
 
 
 def cold_sampler(seed: int | None = None) -> optuna.samplers.TPESampler:
@@ -67,24 +85,35 @@ class Store(Protocol):
 
 
 class WarmStartSampler(BaseSampler):
-    """First what the past recommends for this task, then Optuna's own search.
+    """First what the past recommends for this task, then a search that goes on learning from it.
 
     Args:
-        past: Past tasks, or a store to read them from; None for no memory: the study is the cold sampler's own.
-        space: Where configurations come from; without it, the flat space that the past configurations span.
-        task: The new task, or its meta-features; None if nothing is known of it.
+        past: A store, its URL, or past tasks that were read from one; None for no memory: the study is the cold
+            sampler's own.
+        space: The name under which `remember` keeps studies of this search space: the space is then learned from them.
+            Or the `SearchSpace` where configurations come from; without either, the flat space that the past
+            configurations span.
+        task: The new task: ``(X, y)``, a `Task`, or its meta-features; None if nothing is known of it.
         recommender: A name in `RECOMMENDERS`, or a recommender.
         n_initial: At most so many trials are recommended; fewer when the recommender expects nothing more of them.
-        cold: The sampler that takes over; TPE by default.
-        seed: Of the cold sampler, when that is TPE; the recommendations are deterministic.
-        seconds: Time that the whole study may take: recommendations then weigh their expected cost.
+        surrogate: The meta-trained surrogate that takes part in the search after that, or "store" for the one that was
+            learned for the named space, if there is one. None searches with past tasks and a cold process alone.
+        guided: Whether the guarded mixture searches after the initial design; otherwise the cold sampler does.
+        cold: The sampler for what the past does not help with; TPE by default.
+        seed: Of the search; the recommendations are deterministic.
+        seconds: Time that the whole study may take: expected costs are then weighed.
+        jobs: Trials that run at once, in all processes: a second of the study is so many seconds of trials.
+        renamed: Old name of a parameter -> its name today, for a named space.
+        learn: Whether a surrogate is learned for a named space in a process of its own, beside this study, when there
+            are enough new studies of it; the next study uses it.
         kind: Kind of the past tasks to read from a store; the task's own by default.
         metric: Metric to read from a store; the task's own by default. Its scores are compared with the study's values,
-            negated if the study minimises.
+            negated if the study minimises. Not for a named space, whose objective values are compared.
         exclude: What must not be read from a store.
 
     Raises:
-        InputError: If the recommender is not known, `n_initial` is negative, or a store is given but no metric.
+        InputError: If the recommender is not known, `n_initial` is negative, or a store is given but neither the name
+            of a space nor a metric.
         ValueError: When used in a study of several objectives, if there is a past.
 
     Example:
@@ -98,61 +127,88 @@ class WarmStartSampler(BaseSampler):
 
     def __init__(
         self,
-        past: PastTasks | Store | None = None,
-        space: SearchSpace | None = None,
-        task: Task | MetaFeatures | None = None,
+        past: PastTasks | Store | str | Path | None = None,
+        space: SearchSpace | str | None = None,
+        task: Any = None,
         *,
         recommender: str | Recommender = "adaptive",
         n_initial: int = N_INITIAL,
+        surrogate: Surrogate | str | None = "store",
+        guided: bool = True,
         cold: BaseSampler | None = None,
         seed: int | None = None,
         seconds: float | None = None,
+        jobs: int = 1,
+        renamed: Mapping[str, str] | None = None,
+        learn: bool = True,
         kind: str | None = None,
         metric: str | None = None,
         exclude: Exclusion | None = None,
     ) -> None:
         """Reads the past once and fits the recommender."""
+        named = space if isinstance(space, str) else None
         problems = []
         if isinstance(recommender, str) and recommender not in RECOMMENDERS:
             known = f"{did_you_mean(recommender, list(RECOMMENDERS))} Known: {', '.join(RECOMMENDERS)}.".strip()
             problems.append(Problem("recommender", f"{recommender!r} is not known", known))
         if n_initial < 0:
             problems.append(Problem("n_initial", f"{n_initial} is negative", "Take 0 for no warm start."))
+        if isinstance(past, (str, Path)):
+            past = MetaStore(past)
+        stored = isinstance(past, Store)
         kind, metric = kind or getattr(task, "kind", None), metric or getattr(task, "metric", None)
-        if isinstance(past, Store) and metric is None:
-            problems.append(Problem("metric", "a store is given but no metric", "Pass metric=, or a Task as task=."))
+        if named is not None and not stored:
+            problems.append(Problem("space", f"the name {named!r} needs a store", "Pass the store that remembers it."))
+        if stored and named is None and metric is None:
+            fix = "Pass metric=, a Task as task=, or the name of a space of your own as space=."
+            problems.append(Problem("metric", "a store is given but no metric", fix))
         if problems:
             raise InputError(problems)
 
-        if isinstance(past, Store):
-            assert metric is not None
-            past = past.past(kind=kind, metric=metric, exclude=Exclusion() if exclude is None else exclude)
-        self.n_initial = n_initial
-        self.seconds = seconds
+        self.n_initial, self.guided, self.seconds, self.jobs = n_initial, guided, seconds, jobs
+        self.notes: tuple[str, ...] = ()  # what was done to past configurations to fit them into the space
+        self._name, self._renamed = named, dict(renamed or {})
+        self._task, self._metafeatures = described(task)
         self._cold = cold_sampler(seed) if cold is None else cold
-        self._metafeatures = _metafeatures(task)
-        self._recommender: Recommender | None = None
-        if space is None and past is not None and past.configs:
-            space = spanned(past)
-        self.space = space
-        if space is not None and n_initial > 0 and past is not None:
-            chosen = RECOMMENDERS[recommender]() if isinstance(recommender, str) else recommender
-            self._recommender = chosen.fit(past, space)
+        self._seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
+        self._chosen = recommender
+        exclude = Exclusion() if exclude is None else exclude
+        self._surrogate = None if isinstance(surrogate, str) else surrogate
+        table: PastTasks | None
+        if isinstance(past, PastTasks) or past is None:
+            table = past
+        elif named is None:
+            table = past.past(kind=kind, metric=str(metric), exclude=exclude)
+        else:
+            store: Any = past
+            table = store.past(space=named, kind=None, metric=VALUE, exclude=exclude)
+            if surrogate == "store":
+                self._surrogate = _learned(store, named)
+            if learn:
+                _learn_beside(store, named, len(table))
+        self._raw = table
+        self._followed: tuple[int, Any] = (0, None)
+        self.space = space if isinstance(space, SearchSpace) else None
+        self._given = self.space is not None
+        self._settle(table, None, ())
         self._started = time.monotonic()
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the lock and the clock."""
-        return {k: v for k, v in self.__dict__.items() if k not in ("_lock", "_started")}
+        """All but the lock, the clock and what can be calculated again."""
+        gone = ("_lock", "_started", "_guard", "_encoded")
+        return {k: v for k, v in self.__dict__.items() if k not in gone}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """With a lock of its own; the time starts again."""
         self.__dict__.update(state)
+        self._guard: Guard | None = None
+        self._encoded: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._lock = threading.Lock()
         self._started = time.monotonic()
 
     def reseed_rng(self) -> None:
-        """Reseeds the cold sampler; recommendations have no randomness, the study's trials tell workers apart."""
+        """Reseeds the cold sampler; the rest draws from the seed and the number of the trial, so workers differ."""
         self._cold.reseed_rng()
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
@@ -162,38 +218,35 @@ class WarmStartSampler(BaseSampler):
         self._cold.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Decides where the trial comes from, once; the space of a recommended one, else the cold sampler's."""
-        if self._recommender is not None:
-            self._raise_error_if_multi_objective(study)
+        """Decides where the trial comes from, once; the space of what it was given, else the cold sampler's."""
+        self._refuse_several_objectives()(study)
         if ORIGIN not in trial.user_attrs:
             self._assign(study, trial)
         if CONFIG not in trial.user_attrs:
             return self._cold.infer_relative_search_space(study, trial)
-        # Recommended values are handed out by `sample_independent`, which is told what distribution the objective asks
-        # for. A relative space of another kind would be an error there, a value out of range silently be replaced.
+        # Given values are handed out by `sample_independent`, which is told what distribution the objective asks for. A
+        # relative space of another kind would be an error there, a value out of range silently be replaced.
         return {}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """The recommended values of the active parameters in `search_space`, else the cold sampler's."""
-        if self._recommender is not None:
-            self._raise_error_if_multi_objective(study)
+        """The given values of the active parameters in `search_space`, else the cold sampler's."""
+        self._refuse_several_objectives()(study)
         config = trial.user_attrs.get(CONFIG)
         if config is None:
             return self._cold.sample_relative(study, trial, search_space)
-        fitted = {name: _fitted(config[name], search_space[name]) for name in search_space if name in config}
+        fitted = {name: fit_value(config[name], search_space[name]) for name in search_space if name in config}
         return {name: value for name, (fits, value) in fitted.items() if fits}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """The recommended value, fitted into the distribution that the objective asks for, else the cold sampler's."""
-        if self._recommender is not None:
-            self._raise_error_if_multi_objective(study)
+        """The given value, fitted into the distribution that the objective asks for, else the cold sampler's."""
+        self._refuse_several_objectives()(study)
         config = trial.user_attrs.get(CONFIG, {})
         if param_name in config:
-            fits, value = _fitted(config[param_name], param_distribution)
+            fits, value = fit_value(config[param_name], param_distribution)
             if fits:
                 return value
         return self._cold.sample_independent(study, trial, param_name, param_distribution)
@@ -203,20 +256,75 @@ class WarmStartSampler(BaseSampler):
         self._cold.after_trial(study, trial, state, values)
 
     def recommend(self, study: Study, m: int = 1) -> list[Recommendation]:
-        """What would be tried next, for `enqueue_trial` or to look at; empty when it is the cold sampler's turn."""
+        """What would be tried next, for `enqueue_trial` or to look at; empty when it is the search's turn."""
+        with self._lock:
+            self._follow(study, study.get_trials(deepcopy=False))
         return self._recommend(study, study.get_trials(deepcopy=False), m)
 
+    # ----------------------------------------------------------------------------------------------------- the past
+
+    def _settle(
+        self, past: PastTasks | None, distributions: Mapping[str, BaseDistribution] | None, configs: Sequence[Config]
+    ) -> None:
+        """Fits the recommender to the past, in the space as far as it is known."""
+        self._recommender: Recommender | None = None
+        self._guard, self._encoded = None, {}
+        self._past: PastTasks | None = None
+        if past is None or not past.configs:
+            return
+        if not self._given:
+            adapted = adapt(past, renamed=self._renamed, distributions=distributions, configs=configs)
+            for note in adapted.notes:
+                if note not in self.notes:
+                    _log.info(note)
+            past, self.space, self.notes = adapted.past, adapted.space, adapted.notes
+        assert self.space is not None
+        self._past, self._similarity = past, _similarity(past, self._metafeatures)
+        if self.n_initial > 0:
+            chosen = RECOMMENDERS[self._chosen]() if isinstance(self._chosen, str) else self._chosen
+            self._recommender = chosen.fit(past, self.space)
+
+    def _follow(self, study: Study, trials: Sequence[FrozenTrial]) -> None:
+        """Adapts the past to what the study's trials show of its space, once they show something new."""
+        if self._given or self._raw is None or not self._raw.configs:
+            return
+        finished = [trial for trial in trials if trial.state in FINISHED and trial.params]
+        if len(finished) == self._followed[0]:
+            return
+        distributions = {name: d for trial in finished for name, d in trial.distributions.items()}
+        seen = {(name, repr(d)) for trial in finished for name, d in trial.distributions.items()}
+        shown = seen, {frozenset(trial.params) for trial in finished}
+        if shown != self._followed[1]:
+            configs = [trial.params for trial in finished]
+            fingerprint = own_fingerprint(study, self._name or "") if self._task is None else self._task.fingerprint
+            self._settle(without_own(self._raw, fingerprint, configs), distributions, configs)
+        self._followed = len(finished), shown
+
+    def _refuse_several_objectives(self) -> Callable[[Study], None]:
+        """Past scores have one objective; without a past, the cold sampler may do as it can."""
+        return (lambda study: None) if self._past is None else self._raise_error_if_multi_objective
+
+    # --------------------------------------------------------------------------------------------------- the next trial
+
     def _assign(self, study: Study, trial: FrozenTrial) -> None:
-        """Gives the trial a recommendation, or leaves it to the cold sampler, and notes which."""
+        """Gives the trial a configuration, or leaves it to the cold sampler, and notes which and why."""
         with self._lock:
+            self._follow(study, self._others(study, trial))
             for _ in range(3):  # two processes may choose at the same moment: who sees a double moves on
-                found = self._recommend(study, self._others(study, trial), 1)
-                if not found:
-                    if CONFIG not in trial.user_attrs:
-                        _note(study, trial, {ORIGIN: "search", REASON: f"Searched by {self._cold}."})
+                others = self._others(study, trial)
+                if found := self._recommend(study, others, 1):
+                    config, origin, reason = _plain(found[0].config), str(found[0].origin), found[0].reason
+                elif CONFIG in trial.user_attrs:
                     return
-                config = _plain(found[0].config)
-                _note(study, trial, {CONFIG: config, ORIGIN: found[0].origin, REASON: found[0].reason})
+                elif (next_one := self._search(study, others, trial.number)) is None:
+                    _note(study, trial, {ORIGIN: "search", REASON: f"Searched by {self._cold}."})
+                    return
+                elif next_one.cold:
+                    _note(study, trial, {ORIGIN: "search", REASON: next_one.reason})
+                    return
+                else:
+                    config, origin, reason = _plain(next_one.config), "surrogate", next_one.reason
+                _note(study, trial, {CONFIG: config, ORIGIN: origin, REASON: reason})
                 taken = (_config_of(other) for other in self._others(study, trial))
                 if config_key(config) not in {config_key(c) for c in taken if c is not None}:
                     return
@@ -224,79 +332,121 @@ class WarmStartSampler(BaseSampler):
     def _others(self, study: Study, trial: FrozenTrial) -> list[FrozenTrial]:
         return [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
 
+    def _left(self) -> float | None:
+        """Seconds of trials that are left."""
+        if self.seconds is None:
+            return None
+        return max(self.seconds - (time.monotonic() - self._started), 0.0) * self.jobs
+
     def _recommend(self, study: Study, trials: Sequence[FrozenTrial], m: int) -> list[Recommendation]:
         origins = [trial.user_attrs.get(ORIGIN) for trial in trials]
         given = (trial for trial, origin in zip(trials, origins, strict=True) if origin in WARM)
         warm = len({config_key(trial.user_attrs[CONFIG]) for trial in given})  # a retried trial counts once
-        if self._recommender is None or warm >= self.n_initial or "search" in origins:
+        if self._recommender is None or warm >= self.n_initial or not SEARCHED.isdisjoint(origins):
             return []
-        sign = -1.0 if study.direction == StudyDirection.MINIMIZE else 1.0
+        sign = _sign(study)
         observed = [(config, _score(trial, sign)) for trial in trials if (config := _config_of(trial)) is not None]
-        left = None if self.seconds is None else max(self.seconds - (time.monotonic() - self._started), 0.0)
         found = self._recommender.recommend(
-            self._metafeatures, min(m, self.n_initial - warm), observed=observed, seconds=left
+            self._metafeatures, min(m, self.n_initial - warm), observed=observed, seconds=self._left()
         )
         return [r for i, r in enumerate(found) if r.gain is None or r.gain >= LEAST_GAIN or warm + i < LEAST_WARM]
 
+    def _search(self, study: Study, trials: Sequence[FrozenTrial], number: int) -> Suggestion | None:
+        """What the guarded mixture would try next; None where there is nothing to guide it."""
+        if not self.guided or self._past is None or self.space is None or self.space.d == 0:
+            return None
+        from autometa.surrogate import Guard
 
-def spanned(past: PastTasks) -> SearchSpace:
-    """The smallest space that holds the past configurations: somebody's own, recovered from what was tried in it.
+        if self._guard is None:
+            fits = self._surrogate is not None and _same(self._surrogate.space, self.space)
+            self._guard = Guard(self.space, self._past, self._surrogate if fits else None, seed=self._seed)
+        rng = np.random.default_rng([self._seed, number])
+        history = self._history(study, trials)
+        return self._guard.suggest(history, rng=rng, seconds_left=self._left(), similarity=self._similarity)
 
-    Numbers span their range (logarithmic when positive and wider than a factor of 100), anything else is a category. In
-    a CASH space the parameters of a family are active with it. The default is the configuration with the best mean
-    standing.
+    def _history(self, study: Study, trials: Sequence[FrozenTrial]) -> History:
+        """The trials as the guard sees them; pruned and running ones by what they reported last, at low fidelity."""
+        from autometa.surrogate import History
 
-    Raises:
-        InputError: If a parameter is there in some configurations only and no family says when.
-    """
-    configs = past.configs
-    means = np.nanmean(np.where(np.isfinite(past.scores), standing(past.scores), 0.0), axis=0)
-    best = configs[int(np.argmax(means))]
-    values: dict[str, list[Any]] = {}
-    for config in configs:
-        for name, value in config.items():
-            values.setdefault(name, []).append(value)
-    families = [config.get(FAMILY) for config in configs]
-    parameters, problems = [], []
-    for name in sorted(values, key=lambda name: name != FAMILY):
-        owner = name.split(".")[0] if "." in name and name.split(".")[0] in families else None
-        expected = len(configs) if owner is None else families.count(owner)
-        if len(values[name]) < expected:
-            problems.append(
-                Problem(name, f"only {len(values[name])} of {expected} past configurations have it", "Pass space=.")
+        space, sign = self.space, _sign(study)
+        assert space is not None
+        steps = [trial.last_step for trial in trials if trial.state == TrialState.COMPLETE]
+        last = max((step for step in steps if step is not None), default=None)
+        rows = []
+        for trial in trials:
+            config = trial.params if trial.state.is_finished() and trial.params else _config_of(trial)
+            if config is None:
+                continue
+            if trial.number not in self._encoded or not trial.state.is_finished():
+                self._encoded[trial.number] = tuple(space.encode(space.clip(config)[0]))  # type: ignore[assignment]
+            score, fidelity, step = _score(trial, sign), 1.0, trial.last_step
+            if math.isnan(score) and step is not None and math.isfinite(trial.intermediate_values[step]):
+                score = sign * trial.intermediate_values[step]
+                fidelity = 1.0 if last is None else min((step + 1) / (last + 1), 1.0)
+            seconds = math.nan if trial.duration is None else trial.duration.total_seconds()
+            rows.append((*self._encoded[trial.number], score, seconds, fidelity))
+        if not rows:
+            return History(np.zeros((0, space.d)), np.zeros((0, space.d), dtype=bool), np.zeros(0))
+        x, mask, *numbers = (np.array(column) for column in zip(*rows, strict=True))
+        return History(x, mask, *numbers)
+
+
+def _learned(store: Any, space: str) -> Surrogate | None:
+    """The surrogate that a store keeps for a space, if this program can read it."""
+    content, _ = getattr(store, "own", store).weights(space)
+    if content is None:
+        return None
+    from autometa.surrogate import Surrogate
+
+    try:
+        return Surrogate.load(BytesIO(content))  # type: ignore[arg-type]
+    except AutoMetaError as error:
+        _log.warning(f"The surrogate learned for {space!r} is not used: {error}")
+        return None
+
+
+_learning: list[subprocess.Popen[bytes]] = []  # held, so that nobody warns of a process that outlives its sampler
+
+
+def _learn_beside(store: Any, space: str, tasks: int) -> None:
+    """Begins to learn a surrogate in a process of its own, if there is enough that is new and nobody else does."""
+    own: MetaStore = getattr(store, "own", store)
+    if tasks < ENOUGH or own.read_only or tasks < GROWTH * own.weights(space)[1]:
+        return
+    if own.claim_learning(space, seconds=LEARNING_SECONDS):
+        command = [sys.executable, "-m", "autometa", "learn", "--space", space]
+        _learning.append(
+            subprocess.Popen(
+                command,
+                env={**os.environ, "AUTOMETA_STORE": own.address},  # not an argument: others can see those
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
-        distribution = _spanned(values[name])
-        default = best[name] if name in best else values[name][0]
-        default = float(default) if isinstance(distribution, FloatDistribution) else default
-        parameters.append(
-            Parameter(name, distribution, default, None if owner is None else Condition(FAMILY, (owner,)))
         )
-    if problems:
-        raise InputError(problems)
-    return SearchSpace(parameters)
+        _log.info(f"Learning from {tasks} past studies of {space!r} beside this one; the next study will use it.")
 
 
-def _spanned(values: Sequence[Any]) -> BaseDistribution:
-    if any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in values):
-        return CategoricalDistribution(sorted(set(values), key=lambda value: (str(type(value)), str(value))))
-    low, high = min(values), max(values)
-    log = low > 0 and high > 100 * low
-    if all(isinstance(value, int) for value in values):
-        return IntDistribution(low, high, log=log)
-    return FloatDistribution(low, high, log=log)
+def _same(one: SearchSpace, other: SearchSpace) -> bool:
+    """Whether two spaces encode alike: their defaults may differ."""
+    return [(p.name, p.distribution, p.when) for p in one] == [(p.name, p.distribution, p.when) for p in other]
 
 
-def _fitted(value: Any, distribution: BaseDistribution) -> tuple[bool, Any]:
-    """Whether a distribution can take a value, numbers after clipping; and the value as it takes it."""
-    if isinstance(distribution, CategoricalDistribution):
-        same = [choice for choice in distribution.choices if type(choice) is type(value) and choice == value]
-        return (True, same[0]) if same else (False, None)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return False, None
-    assert isinstance(distribution, (IntDistribution, FloatDistribution))
-    alone = SearchSpace([Parameter("value", distribution, distribution.low)])
-    clipped = alone.clip({"value": value})[0]["value"]
-    return True, int(clipped) if isinstance(distribution, IntDistribution) else float(clipped)
+def _similarity(past: PastTasks, metafeatures: MetaFeatures | None) -> np.ndarray | None:
+    """How much each past task resembles this one, (t,), with a floor; None where nothing can be compared."""
+    if metafeatures is None or not past.metafeature_names:
+        return None
+    seen = Similarity(past.metafeatures, tuple(past.metafeature_names), past.metafeature_version).to(metafeatures)
+    return (
+        None
+        if seen is None or seen.strange
+        else FLOOR / len(past) + (1 - FLOOR) * seen.similarity / seen.similarity.sum()
+    )
+
+
+def _sign(study: Study) -> float:
+    return -1.0 if study.direction == StudyDirection.MINIMIZE else 1.0
 
 
 def _config_of(trial: FrozenTrial) -> Config | None:
@@ -327,11 +477,3 @@ def _note(study: Study, trial: FrozenTrial, attributes: Mapping[str, Any]) -> No
 def _plain(config: Mapping[str, Any]) -> Config:
     """JSON-safe: NumPy's scalars become Python's."""
     return {name: value.item() if isinstance(value, np.generic) else value for name, value in config.items()}
-
-
-def _metafeatures(task: Task | MetaFeatures | None) -> MetaFeatures | None:
-    if task is None or hasattr(task, "values"):
-        return task  # type: ignore[return-value]
-    from autometa.metafeatures import describe
-
-    return describe(task)

@@ -13,9 +13,11 @@ FLOORS = (
     {"evaluation", "metafeatures", "openml"},
     {"store"},
     {"recommend", "surrogate", "fewshot"},
+    {"studies"},
     {"sampler"},
     {"search", "report", "collect"},
     {"estimator"},
+    {"bench"},
     {"cli"},
     {"__init__", "__main__"},
 )

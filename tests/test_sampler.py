@@ -22,9 +22,10 @@ from optuna.testing.pytest_samplers import (
 from optuna.trial import Trial, TrialState
 
 from autometa.errors import InputError
-from autometa.sampler import CONFIG, ORIGIN, REASON, WARM, WarmStartSampler, cold_sampler, spanned
+from autometa.sampler import CONFIG, ORIGIN, REASON, WARM, WarmStartSampler, cold_sampler
 from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
 from autometa.store import Exclusion, PastTasks, TaskRecord
+from autometa.studies import adapt
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -110,13 +111,13 @@ class TestWithAPastThatHasNothingToDoWithIt(BasicSamplerTestCase, SingleOnlySamp
         return lambda: WarmStartSampler(past(), SPACE, n_initial=4, seed=0)
 
 
-def test_first_the_recommended_configurations_then_the_cold_sampler() -> None:
+def test_first_the_recommended_configurations_then_the_guarded_search() -> None:
     study = study_with(WarmStartSampler(past(), SPACE, n_initial=4, seed=0))
     study.optimize(objective, n_trials=8)
     origins = [trial.user_attrs[ORIGIN] for trial in study.trials]
     assert set(origins[:4]) <= WARM
-    assert set(origins[4:]) == {"search"}
-    assert all(trial.params == trial.user_attrs[CONFIG] for trial in study.trials[:4])
+    assert set(origins[4:]) == {"surrogate"}
+    assert all(trial.params == trial.user_attrs[CONFIG] for trial in study.trials)
     assert all(trial.user_attrs[REASON].endswith(".") for trial in study.trials)
     assert study.trials[0].params["tree.depth"] in range(5, 13)
 
@@ -126,6 +127,27 @@ def test_without_a_past_it_is_the_cold_sampler() -> None:
     for study in (cold, warm):
         study.optimize(objective, n_trials=25)
     assert [t.params for t in cold.trials] == [t.params for t in warm.trials]
+
+
+def test_unguided_the_cold_sampler_follows() -> None:
+    study = study_with(WarmStartSampler(past(), SPACE, n_initial=4, guided=False, seed=0))
+    study.optimize(objective, n_trials=6)
+    assert [trial.user_attrs[ORIGIN] for trial in study.trials[4:]] == ["search", "search"]
+
+
+def test_where_the_past_misleads_the_cold_sampler_takes_over() -> None:
+    space = SearchSpace.of(x=real(0.0, 1.0, 0.5), y=real(0.0, 1.0, 0.5))
+    rng = np.random.default_rng(0)
+    configs = [space.sample(rng) for _ in range(40)]
+    records = tuple(TaskRecord(f"f{i}", f"task{i}", "binary", "roc_auc", 100, 5, 2) for i in range(8))
+    shape = np.array([np.sin(9 * c["x"]) + np.cos(7 * c["y"]) for c in configs])
+    misleading = PastTasks(records, tuple(configs), np.tile(shape, (8, 1)), np.ones((8, 40)), np.zeros((8, 0)), ())
+    study = study_with(WarmStartSampler(misleading, space, n_initial=3, seed=0))
+    study.optimize(
+        lambda t: -np.sin(9 * t.suggest_float("x", 0, 1)) - np.cos(7 * t.suggest_float("y", 0, 1)), n_trials=24
+    )
+    assert study.trials[3].user_attrs[ORIGIN] == "surrogate"
+    assert "search" in [trial.user_attrs[ORIGIN] for trial in study.trials[12:]]
 
 
 def test_the_origin_can_be_read_while_the_trial_runs() -> None:
@@ -187,7 +209,7 @@ def test_a_resumed_study_is_given_only_what_is_left() -> None:
     configs = warm_configs(resumed)
     assert len(configs) == 5
     assert len({config_key(c) for c in configs}) == 5
-    assert [t.user_attrs[ORIGIN] for t in resumed.trials[5:]] == ["search", "search"]
+    assert [t.user_attrs[ORIGIN] for t in resumed.trials[5:]] == ["surrogate", "surrogate"]
 
 
 def test_enqueued_configurations_are_run_observed_and_not_given_again() -> None:
@@ -212,7 +234,7 @@ def test_a_failed_configuration_is_not_tried_again() -> None:
     study.optimize(failing, n_trials=7, catch=(ArithmeticError,))
     assert all(trial.state == TrialState.FAIL for trial in study.trials)
     assert len({config_key(c) for c in warm_configs(study)}) == 5
-    assert study.trials[-1].user_attrs[ORIGIN] == "search"
+    assert study.trials[-1].user_attrs[ORIGIN] == "surrogate"
 
 
 def test_a_trial_that_is_tried_again_counts_once() -> None:
@@ -349,15 +371,11 @@ def test_everything_wrong_is_said_at_once() -> None:
 
 
 def test_the_space_of_a_past_is_what_its_configurations_span() -> None:
-    space = spanned(past())
+    space = adapt(past()).space
+    assert space is not None
     assert space["tree.depth"].distribution.low == 1  # type: ignore[attr-defined]
     assert isinstance(space[FAMILY].distribution, CategoricalDistribution)
     assert isinstance(space["line.rate"].distribution, FloatDistribution)
     assert space["line.rate"].distribution.log
     assert all(space.contains(config) for config in past().configs)
     assert space.default in past().configs
-
-
-def test_a_past_whose_conditions_cannot_be_guessed_needs_a_space() -> None:
-    with pytest.raises(InputError, match="only 1 of 2"):
-        spanned(past([{"x": 1, "y": 2}, {"x": 3}]))

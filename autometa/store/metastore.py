@@ -78,6 +78,16 @@ class MetaStore:
         """The file, or the URL without its password."""
         return self._database.shown
 
+    @property
+    def address(self) -> str:
+        """The whole URL, with its password: for a process that opens the same store, never to be shown."""
+        return self._database.address.render_as_string(hide_password=False)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every write is refused."""
+        return self._database.read_only
+
     # ---------------------------------------------------------------------------------------------------------- reading
 
     def tasks(self, *, space: str | None = "fit", kind: str | None = None) -> list[TaskRecord]:
