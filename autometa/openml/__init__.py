@@ -1,0 +1,44 @@
+"""The one door to OpenML: tasks with their own splits, tables, suites, past evaluations, and results published.
+
+The official client does the talking, in a process of its own: it sets no time limit on a request, keeps its settings in
+globals, and writes into a cache that it never checks. In that process a request gets a time limit and is repeated when
+the answer is an error that passes, or is cut; the settings are of this call alone; and a call that outlives its
+deadline is ended with the process, whatever it hangs in. One such process serves call after call, so the two seconds
+that importing the client takes are paid once.
+
+Laws: what is returned was checked, and is whole: every row and column that the server announces, every split complete;
+what is damaged in the cache is thrown away and fetched again; one process fetches at a time, so that any number of them
+may share a cache; nothing is asked of the network offline, or for what the cache holds.
+
+Settings, by argument or else by environment: the server (AUTOMETA_OPENML_SERVER), the key (AUTOMETA_OPENML_KEY), the
+cache (OPENML_CACHE_DIR), offline (AUTOMETA_OPENML_OFFLINE=1); what neither says is read from the client's own
+configuration file, which is never written.
+
+    door       OpenML: what can be asked
+    address    openml:task/31 as a table
+    process    the process that asks, and the one that answers
+    client     the official client, and what it returns checked
+    patience   time limits and repetition, beneath the client
+
+To add a call, write a method of `client.Client`, which runs in that process, and its face in `OpenML`.
+
+Letters:  n rows · r repeats · k folds.
+"""
+
+from __future__ import annotations
+
+from autometa.openml.address import MEASURES, is_address, read_task
+from autometa.openml.door import OpenML
+from autometa.openml.records import OpenMLError, OpenMLTable, OpenMLTask, Publication, Suite
+
+__all__ = [
+    "MEASURES",
+    "OpenML",
+    "OpenMLError",
+    "OpenMLTable",
+    "OpenMLTask",
+    "Publication",
+    "Suite",
+    "is_address",
+    "read_task",
+]

@@ -1,0 +1,81 @@
+"""``openml:task/31`` and ``openml:data/61`` as tables."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autometa.errors import InputError, Problem, did_you_mean
+from autometa.openml.door import OpenML
+
+if TYPE_CHECKING:
+    from autometa.task import Task
+
+_ADDRESS = re.compile(r"openml:(?P<noun>[^/]*)/?(?P<number>.*)", re.IGNORECASE)
+
+# OpenML's measures that are scorers of ours, by kind of task; its AUC of several classes weights them by their rows.
+MEASURES: dict[str, dict[str, str]] = {
+    "predictive_accuracy": dict.fromkeys(("binary", "multiclass"), "accuracy"),
+    "area_under_roc_curve": {"binary": "roc_auc", "multiclass": "roc_auc_ovr_weighted"},
+    "f_measure": dict.fromkeys(("binary", "multiclass"), "f1_weighted"),
+    "unweighted_recall": dict.fromkeys(("binary", "multiclass"), "balanced_accuracy"),
+    "root_mean_squared_error": {"regression": "neg_root_mean_squared_error"},
+    "mean_absolute_error": {"regression": "neg_mean_absolute_error"},
+}
+
+
+def is_address(data: Any) -> bool:
+    """Whether `data` names something at OpenML rather than a file.
+
+    Example:
+        >>> is_address("openml:task/31"), is_address("openml.csv")
+        (True, False)
+    """
+    return isinstance(data, (str, Path)) and str(data).lower().startswith("openml:")
+
+
+def address(data: str | Path) -> tuple[str, int]:
+    """``openml:task/31`` as ``("task", 31)``; InputError for what is neither a task nor a dataset.
+
+    Example:
+        >>> address("openml:data/61")
+        ('data', 61)
+    """
+    match = _ADDRESS.fullmatch(str(data))
+    noun, number = (match["noun"].lower(), match["number"]) if match else ("", "")
+    if noun in ("task", "data") and number.isdecimal():
+        return noun, int(number)
+    meant = did_you_mean(noun, ("task", "data")) if noun not in ("task", "data") else ""
+    raise InputError(
+        Problem(str(data), "names nothing at OpenML", f"{meant} Such as openml:task/31 or openml:data/61.".strip())
+    )
+
+
+def read_task(data: Any, *, openml: OpenML | None = None, **options: Any) -> Task:
+    """`autometa.task.read_task`, for which ``openml:task/31`` and ``openml:data/61`` are tables as well.
+
+    A task at OpenML says its target, and its metric where it is one of ours; a dataset says its target. What `options`
+    say goes before that.
+    """
+    from autometa.task import make_task
+    from autometa.task import read_task as read_file
+
+    if not is_address(data):
+        return read_file(data, **options)
+    noun, number = address(data)
+    openml = openml or OpenML()
+    options.pop("rename_duplicates", None)  # names are unique there
+    if noun == "data":
+        table, known = openml.table(number), {}
+    else:
+        task = openml.task(number)
+        table, known = task.table, {"target": task.target, "kind": task.kind}
+        if options.get("target") not in (None, task.target):
+            del known["kind"]
+        elif options.get("metric") is None and task.measure in MEASURES:
+            classes = table.frame[task.target].nunique()
+            kind = task.kind if task.kind == "regression" else "binary" if classes == 2 else "multiclass"
+            known["metric"] = MEASURES[task.measure].get(kind, "")
+    defaults = {"name": table.name, "openml_id": table.data_id, "target": table.target, **known}
+    return make_task(table.frame, **{**options, **{k: v for k, v in defaults.items() if v and not options.get(k)}})

@@ -1,0 +1,66 @@
+"""What comes from OpenML, and what is said when nothing does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.errors import AutoMetaError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Split = tuple[int, int, NDArray[np.intp], NDArray[np.intp]]  # repeat, fold, rows to train on, rows to test on
+
+
+class OpenMLError(AutoMetaError, ConnectionError):
+    """The server cannot be reached, fails, does not answer in time, or sends what is not whole."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMLTable:
+    """A dataset: every column but row ids and those that its maker marked to be ignored."""
+
+    data_id: int
+    name: str
+    frame: pd.DataFrame  # (n, p) features and target
+    target: str | None  # the maker's choice
+    categorical: tuple[str, ...]  # names of the nominal columns, the target among them if it is one
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMLTask:
+    """A dataset, what to predict in it, and on which rows to be judged."""
+
+    task_id: int
+    kind: Literal["classification", "regression"]
+    table: OpenMLTable
+    target: str
+    splits: tuple[Split, ...]  # by repeat and fold; rows count from 0
+    measure: str | None  # OpenML's name of the measure to be judged by, if the task says one
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A named collection of tasks."""
+
+    id: int
+    name: str
+    task_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What was published, or in a dry run would be."""
+
+    flow_id: int | None  # None while it is not at the server
+    run_id: int | None
+    url: str | None
+    flow: str  # the XML that describes the method
+    run: str  # the XML that describes the run
+    predictions: int
