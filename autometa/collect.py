@@ -24,9 +24,9 @@ from autometa.errors import AutoMetaError, InputError, Problem
 from autometa.evaluation import Cancelled, Isolation, Splits, available_cpus, evaluate_isolated, plan_splits
 from autometa.families import available, cash_space, presets, suited
 from autometa.metafeatures import describe
+from autometa.openml import is_address, read_task
 from autometa.space import FAMILY, Config, config_key
 from autometa.store import MetaStore, TaskRecord
-from autometa.task import read_task
 
 SPACE = "fit"  # the space under which `fit` looks for experience
 SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl", ".gz", ".zst")
@@ -57,7 +57,7 @@ def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Sou
     """Tables named by files and folders (not searched deeper), in the order of their names.
 
     Args:
-        paths: Files, or folders of files.
+        paths: Files, folders of files, or addresses such as ``openml:task/31``.
         catalog: A CSV with columns ``name`` (file stem), ``family`` and ``openml_id``. Tables that share a family are
             variants of one another and will be left out together by benchmarks.
 
@@ -66,7 +66,9 @@ def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Sou
     """
     problems, files = [], []
     for path in paths:
-        if path.is_dir():
+        if is_address(path):
+            files.append(path)
+        elif path.is_dir():
             inside = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES)
             if not inside:
                 problems.append(Problem(str(path), "holds no table", f"Known endings: {', '.join(SUFFIXES)}."))
@@ -126,6 +128,7 @@ def collect(
     max_ram: int = 4 * 2**30,
     jobs: int | None = None,
     seed: int = 0,
+    offline: bool = False,
     tell: Callable[[int, int, str], None] = lambda done, total, text: None,
 ) -> dict[str, Any]:
     """Evaluates the pool on every table that it can read, round by round, into a store.
@@ -141,6 +144,7 @@ def collect(
         max_ram: Bytes that one evaluation may use.
         jobs: Evaluations at once; None for one per CPU.
         seed: Of samples, splits and models.
+        offline: Take what is at OpenML from its cache alone.
         tell: Called with evaluations done, evaluations in all, and what happened.
 
     Returns:
@@ -164,7 +168,7 @@ def collect(
             if index not in prepared:
                 try:
                     prepared[index] = _prepare(
-                        source, store, Path(work) / str(index), rows=rows, folds=folds, seed=seed
+                        source, store, Path(work) / str(index), rows=rows, folds=folds, seed=seed, offline=offline
                     )
                 except AutoMetaError as error:
                     unreadable[str(source.path)] = str(error)
@@ -219,9 +223,12 @@ def collect(
     return {**counts, "tables": len(prepared), "unreadable": unreadable, "seconds": round(time.monotonic() - began, 1)}
 
 
-def _prepare(source: Source, store: MetaStore, folder: Path, *, rows: int, folds: int | None, seed: int) -> _Prepared:
-    family = source.family or source.path.name.split(".")[0]
-    task = read_task(source.path, name=source.path.name.split(".")[0], family=family, openml_id=source.openml_id)
+def _prepare(
+    source: Source, store: MetaStore, folder: Path, *, rows: int, folds: int | None, seed: int, offline: bool
+) -> _Prepared:
+    name = None if is_address(source.path) else source.path.name.split(".")[0]  # OpenML knows its own
+    task = read_task(source.path, name=name, family=source.family or name, openml_id=source.openml_id, offline=offline)
+    task = replace(task, family=task.family or task.name)
     sample = task.sample(rows, seed)
     sample.save(folder)
     # The record describes the rows that were evaluated, under the fingerprint of the whole table: scores and seconds

@@ -27,6 +27,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation import METRIC_KINDS, resolve_metric, shared_isolation
+from autometa.openml import read_task
 from autometa.search import (
     Model,
     Progress,
@@ -41,7 +42,7 @@ from autometa.search import (
     search,
 )
 from autometa.search.seal import read_sealed, write_sealed
-from autometa.task import make_task, read_task
+from autometa.task import make_task
 
 __all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "fit_file", "load_model"]
 
@@ -57,6 +58,7 @@ def fit_file(
     rename_duplicates: bool = False,
     family: str | None = None,
     openml_id: int | None = None,
+    offline: bool = False,
     settings: Settings,
     run: Path | None = None,
     progress: Progress | None = None,
@@ -65,7 +67,8 @@ def fit_file(
     """Reads a table, searches, and leaves a run folder with the model in it.
 
     Args:
-        data: A file that `autometa.task.read_table` reads; ``-`` is standard input.
+        data: A file that `autometa.task.read_table` reads, ``-`` for standard input, ``openml:task/31`` or
+            ``openml:data/61``.
         target: Column to predict; None for one called target, class, label or y, else the last.
         metric: A scikit-learn scorer name; None for the usual one of the kind of task.
         group: Column whose rows must stay together in a fold.
@@ -74,6 +77,7 @@ def fit_file(
         rename_duplicates: Make duplicated column names unique instead of refusing them.
         family: The family of tables that this one is a variant of, for whoever leaves it out later.
         openml_id: Its number at OpenML.
+        offline: Take what is at OpenML from its cache alone.
         settings: Everything else.
         run: Folder to make; None for one under ``autometa_runs``.
         progress: Told what happens.
@@ -100,6 +104,8 @@ def fit_file(
             rename_duplicates=rename_duplicates,
             family=family,
             openml_id=openml_id,
+            offline=offline,
+            tell=progress.note,
         )
     except InputError as error:
         raise InputError([*problems, *error.problems]) from error.__cause__

@@ -37,7 +37,9 @@ _MEMORY = "The memory"
 Data = Annotated[
     str,
     typer.Argument(
-        metavar="DATA", help="A table: CSV, TSV, parquet, feather, ARFF, JSON lines, .gz/.zst; - is standard input."
+        metavar="DATA",
+        help="A table: CSV, TSV, parquet, feather, ARFF, JSON lines, .gz/.zst; - is standard input; openml:task/31, "
+        "openml:data/61.",
     ),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
@@ -96,6 +98,9 @@ DropMissing = Annotated[
 ]
 Rename = Annotated[
     bool, typer.Option("--rename-duplicates", help="Number columns that share a name.", rich_help_panel=_TABLE)
+]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="From OpenML, only what its cache holds.", rich_help_panel=_TABLE)
 ]
 
 _SEARCH = "The search"
@@ -166,6 +171,7 @@ def fit(
     time_order: TimeOrder = None,
     drop_missing_target: DropMissing = False,
     rename_duplicates: Rename = False,
+    offline: Offline = False,
     time: Annotated[
         str | None,
         typer.Option(
@@ -213,6 +219,7 @@ def fit(
         "time_order": time_order,
         "drop_missing_target": drop_missing_target,
         "rename_duplicates": rename_duplicates,
+        "offline": offline,
     }
     if gathered.problems:  # nothing will be fitted, so look at the table as well: hear of everything at once
         from autometa.search import Run
@@ -267,6 +274,7 @@ def predict(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the CSV here instead of standard output.")
     ] = None,
+    offline: Offline = False,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
@@ -276,12 +284,12 @@ def predict(
     """
     from autometa.cli.show import emit
     from autometa.cli.values import Gathered
+    from autometa.openml import read_table
     from autometa.search import load_model
-    from autometa.task import read_table
 
     gathered = Gathered()
     model = load_model(run, trusted=trust)
-    read = gathered.take(read_table, data)
+    read = gathered.take(read_table, data, offline=offline)
     if proba and model.kind == "regression":
         gathered.problems.append(
             Problem("--proba", f"{model.target!r} is a number, and has no probabilities", "Leave it out.")
@@ -342,6 +350,7 @@ def recommend(
     time_order: TimeOrder = None,
     drop_missing_target: DropMissing = False,
     rename_duplicates: Rename = False,
+    offline: Offline = False,
     families: Families = None,
     store: Store = None,
     as_json: AsJson = False,
@@ -362,6 +371,7 @@ def recommend(
         "time_order": time_order,
         "drop_missing_target": drop_missing_target,
         "rename_duplicates": rename_duplicates,
+        "offline": offline,
     }
     task = _task(gathered, data, metric, table)
     gathered.refuse()
@@ -391,7 +401,10 @@ def recommend(
 
 @app.command(cls=Command)
 def collect(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATHS...", help="Tables, or folders of tables.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATHS...", help="Tables, folders of them, openml:task/31, openml:data/61."),
+    ],
     store: Annotated[str | None, typer.Option("--store", metavar="URL", help="The store to fill.")] = None,
     configs: Annotated[
         str, typer.Option("--configs", metavar="N", help="Configurations to evaluate on each table.")
@@ -410,6 +423,7 @@ def collect(
             help="Columns name, family, openml_id: which tables are variants of one another.",
         ),
     ] = None,
+    offline: Offline = False,
     time: Annotated[str | None, typer.Option("--time", metavar="TIME", help="Stop after this long.")] = None,
     jobs: Jobs = None,
     seed: Seed = "0",
@@ -446,7 +460,7 @@ def collect(
 
     with counting("collecting") as tell:
         given = {name: value for name, value in asked.items() if value is not None}
-        summary = fill(sources, MetaStore(store), **given, tell=tell)
+        summary = fill(sources, MetaStore(store), **given, offline=offline, tell=tell)
     emit(summary) if as_json else show_collected(summary)
 
 
@@ -634,7 +648,7 @@ def _task(gathered: "Gathered", data: str, metric: str | None, table: dict[str, 
     from dataclasses import replace
 
     from autometa.evaluation import METRIC_KINDS, resolve_metric
-    from autometa.task import read_task
+    from autometa.openml import read_task
 
     task = gathered.take(read_task, data, metric=metric, known_metrics=METRIC_KINDS, **table)
     return None if task is None else replace(task, metric=resolve_metric(task.metric, task.kind))

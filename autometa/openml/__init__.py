@@ -27,7 +27,7 @@ Letters:  n rows · r repeats · k folds.
 
 from __future__ import annotations
 
-from autometa.openml.address import MEASURES, is_address, read_task
+from autometa.openml.address import MEASURES, is_address, read_table, read_task
 from autometa.openml.door import OpenML
 from autometa.openml.records import OpenMLError, OpenMLTable, OpenMLTask, Publication, Suite
 
@@ -40,5 +40,6 @@ __all__ = [
     "Publication",
     "Suite",
     "is_address",
+    "read_table",
     "read_task",
 ]

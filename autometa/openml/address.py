@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from autometa.errors import InputError, Problem, did_you_mean
 from autometa.openml.door import OpenML
+from autometa.openml.process import Tell
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from autometa.task import Task
 
 _ADDRESS = re.compile(r"openml:(?P<noun>[^/]*)/?(?P<number>.*)", re.IGNORECASE)
@@ -52,11 +55,32 @@ def address(data: str | Path) -> tuple[str, int]:
     )
 
 
-def read_task(data: Any, *, openml: OpenML | None = None, **options: Any) -> Task:
+def read_table(data: Any, *, offline: bool = False, tell: Tell | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """`autometa.task.read_table`, for which a dataset or a task's table at OpenML is a table as well."""
+    from autometa.task import read_table as read_file
+
+    if not is_address(data):
+        return read_file(data)
+    noun, number = address(data)
+    openml = OpenML(offline=offline, tell=tell)
+    return (openml.table(number) if noun == "data" else openml.task(number).table).frame, []
+
+
+def read_task(data: Any, *, offline: bool = False, tell: Tell | None = None, **options: Any) -> Task:
     """`autometa.task.read_task`, for which ``openml:task/31`` and ``openml:data/61`` are tables as well.
 
-    A task at OpenML says its target, and its metric where it is one of ours; a dataset says its target. What `options`
-    say goes before that.
+    A task at OpenML says its target, and its metric where it is one of ours; a dataset says its target. What is asked
+    for goes before that.
+
+    Args:
+        data: As there, or an address.
+        offline: Take what is at OpenML from the cache alone.
+        tell: Told what is fetched.
+        **options: As there.
+
+    Raises:
+        InputError: As there, or there is nothing at that address.
+        OpenMLError: It cannot be had now.
     """
     from autometa.task import make_task
     from autometa.task import read_task as read_file
@@ -64,7 +88,7 @@ def read_task(data: Any, *, openml: OpenML | None = None, **options: Any) -> Tas
     if not is_address(data):
         return read_file(data, **options)
     noun, number = address(data)
-    openml = openml or OpenML()
+    openml = OpenML(offline=offline, tell=tell)
     options.pop("rename_duplicates", None)  # names are unique there
     if noun == "data":
         table, known = openml.table(number), {}

@@ -395,7 +395,7 @@ class Client:
         return Publication(run.flow_id, run.run_id, run.openml_url, method._to_xml(), run._to_xml(), len(predictions))
 
     def _upload(self, send: Callable[[], Any], arrived: Callable[[], int | None]) -> int:
-        """The number of what was uploaded. One that breaks off may have arrived: that is looked up before a repetition."""
+        """The number of what was uploaded; one that broke off may have arrived, so that is looked up first."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return int(send())
