@@ -15,7 +15,7 @@ FLOORS = (
     {"recommend", "surrogate", "fewshot"},
     {"studies"},
     {"sampler"},
-    {"search", "report", "collect"},
+    {"search", "report", "collect", "learn"},
     {"estimator"},
     {"bench"},
     {"cli"},

@@ -6,6 +6,7 @@
     report     what happened, as one HTML file                      report.write
     recommend  what to try first, without trying it                 recommend
     collect    fills a store with evaluations on many tables        collect.collect
+    learn      trains the surrogate of a space of one's own         learn.learn
     store      looks into a store, and tends it                     store.MetaStore
     doctor     whether everything here works                        cli.doctor
 
@@ -14,11 +15,12 @@ refusals go to standard error. An `AutoMetaError` becomes one line for each prob
 or usage, 3 for a store or run that cannot be used, 4 when the budget ended without a model, 130 when interrupted.
 
 Start-up is a feature: this room imports typer, and nothing heavier before a command runs. To add a command, write a
-function in `commands` that imports in its body.
+function that imports in its body, in `commands` or in a file of its own that is named below.
 """
 
 from __future__ import annotations
 
+from autometa.cli import learn  # noqa: F401 - a file of commands registers them when it is imported
 from autometa.cli.commands import app, main
 
 __all__ = ["app", "main"]

@@ -1,0 +1,77 @@
+"""``autometa learn``: a surrogate for a space of one's own, and what held-out studies say of it."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autometa.cli.commands import AsJson, Store, app
+from autometa.cli.usage import Command
+
+if TYPE_CHECKING:
+    from autometa.learn import Learned
+
+HEADINGS = {"random": "random order", "without": "past studies", "with": "past studies + surrogate"}
+
+
+@app.command(cls=Command)
+def learn(
+    space: Annotated[
+        str, typer.Option("--space", metavar="NAME", help="The name under which studies were remembered.")
+    ],
+    store: Store = None,
+    time: Annotated[str, typer.Option("--time", metavar="60|5m", help="Most that training may take.")] = "60",
+    seed: Annotated[str, typer.Option("--seed", metavar="N", help="Of the panel and of training.")] = "0",
+    as_json: AsJson = False,
+) -> None:
+    """Train the surrogate of a search space of your own on the studies that a store remembers.
+
+    Some studies are held out to judge it; it is kept only if they are not worse for it. Studies train it by themselves
+    once there are enough new ones; this command does it now, and says what came of it.
+    """
+    from dataclasses import asdict
+
+    from autometa.cli.show import emit
+    from autometa.cli.values import Gathered, duration, whole
+    from autometa.learn import learn as train
+    from autometa.store import MetaStore
+
+    gathered = Gathered()
+    seconds, number = gathered.option(duration, "--time", time), gathered.option(whole, "--seed", seed, 0)
+    gathered.refuse()
+    assert seconds is not None
+    assert number is not None
+    learned = train(
+        MetaStore(store), space, seconds=seconds, seed=number, tell=lambda line: print(line, file=sys.stderr)
+    )
+    emit(asdict(learned)) if as_json else _show(learned)
+
+
+def _show(learned: "Learned") -> None:
+    """The panel's table, and whether the surrogate is used."""
+    from rich import box
+    from rich.table import Table
+
+    from autometa.cli.show import page
+
+    out = page()
+    out.print(
+        f"{learned.studies} studies of {learned.space!r}, {learned.configurations} configurations; "
+        f"held out: {', '.join(learned.panel)}",
+        markup=False,
+    )
+    for note in learned.notes:
+        out.print(note, markup=False)
+    table = Table(box=box.HORIZONTALS, header_style="bold")
+    table.add_column("mean regret on the held-out studies after")
+    for trials in learned.trials:
+        table.add_column(f"{trials} trials" if trials > 1 else "1 trial", justify="right")
+    for name, heading in HEADINGS.items():
+        table.add_row(heading, *(f"{value:.3f}" for value in learned.regret[name]))
+    out.print(table)
+    verdict = (
+        "The next study of this space uses the surrogate."
+        if learned.used
+        else "The surrogate made the held-out studies worse, so it is not used; past studies still guide the search."
+    )
+    out.print(f"{verdict} ({learned.seconds:.0f} s)")

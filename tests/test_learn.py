@@ -1,0 +1,76 @@
+"""Learning a space of one's own: judged on studies that were held out, kept only if they are not worse for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import Trial
+
+from autometa import MetaStore, WarmStartSampler, remember_study
+from autometa.cli import main
+from autometa.errors import InputError
+from autometa.learn import learn
+from autometa.sampler import ORIGIN
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def bowl(at: float) -> Any:
+    def objective(trial: Trial) -> float:
+        return (trial.suggest_float("x", 0, 1) - at) ** 2 + 0.1 * (trial.suggest_float("y", 0, 1) - 0.7) ** 2
+
+    return objective
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> MetaStore:
+    store = MetaStore(tmp_path_factory.mktemp("learn") / "team.db")
+    for i in range(7):
+        study = optuna.create_study(study_name=f"study {i}", sampler=optuna.samplers.RandomSampler(seed=i))
+        study.optimize(bowl(0.2 + 0.02 * i), n_trials=15)
+        remember_study(study, store, "mine")
+    return store
+
+
+def test_what_was_learned_is_judged_kept_and_used_by_the_next_study(store: MetaStore, capsys: Any) -> None:
+    assert main(["learn", "--space", "mine", "--store", store.url, "--time", "4", "--json"]) == 0
+    told = capsys.readouterr()
+    said = json.loads(told.out)
+    assert said["studies"] == 7
+    assert len(said["panel"]) == 2
+    assert set(said["regret"]) == {"random", "without", "with"}
+    assert said["regret"]["without"][2] <= said["regret"]["random"][2]
+    content, tasks = store.weights("mine")
+    assert tasks == 7
+    assert (content is not None) == said["used"]
+    assert "held out" in told.err
+
+    sampler = WarmStartSampler(store, space="mine", seed=0, n_initial=2)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(bowl(0.25), n_trials=6)
+    assert (sampler._surrogate is not None) == said["used"]
+    assert study.trials[-1].user_attrs[ORIGIN] == "surrogate"
+    assert study.best_value < 0.02
+
+
+def test_a_surrogate_that_harms_the_panel_is_not_kept(store: MetaStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    import autometa.learn as room
+
+    store.keep_weights("mine", b"", 0)
+    worse = {"random": np.ones(4), "without": np.zeros(4), "with": np.ones(4)}
+    monkeypatch.setattr(room, "_replay", lambda *arguments: worse)
+    found = learn(store, "mine", seconds=0.5)
+    assert not found.used
+    assert store.weights("mine") == (None, 0)
+
+
+def test_too_few_studies_or_a_misspelt_space_are_refused_with_what_there_is(store: MetaStore, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Did you mean 'mine'"):
+        learn(store, "mien")
+    with pytest.raises(InputError, match="0 studies of the space 'mine', at least 5"):
+        learn(MetaStore(tmp_path / "empty.db"), "mine")
