@@ -146,7 +146,7 @@ def judged(task: BenchTask, answers: NDArray[Any], prediction: Prediction) -> di
 
 
 def constant_score(task: BenchTask, fold: tuple[int, int]) -> float | None:
-    """The score of a prediction that looks at no feature: the mean of the rows learned from, or their classes' shares."""
+    """What a prediction scores that looks at no feature: the mean of the rows learned, or their classes' shares."""
     train, test = (np.asarray(task.frame[task.target].iloc[rows]) for rows in task.folds[fold])
     if not task.classes:
         constant = Prediction((), np.full(len(test), train.astype(np.float64).mean()))

@@ -302,7 +302,7 @@ class Method:
 
 METHODS = {
     "autometa": Method(autometa, "AutoMeta"),
-    "cold": Method(cold, "AutoMeta without memory (TPE)"),
+    "cold": Method(cold, "cold TPE"),
     "default": Method(default, "best default", timed=False),
     "rf": Method(forest, "random forest"),
     "lightgbm": Method(lightgbm, "LightGBM default", timed=False),

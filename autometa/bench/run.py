@@ -3,8 +3,8 @@
 Task by task, fold by fold; within a fold the methods in an order drawn anew, so that none always runs on the warmest
 machine. A stop at any moment leaves whole folds to compare, and the next start goes on where this one ended.
 
-Law: a finished cell is never run again; nothing that is measured here enters a memory; of the cells at one moment, no two
-share a core.
+Laws: a finished cell is never run again; nothing that is measured here enters a memory; no two cells share a core at
+one moment.
 """
 
 from __future__ import annotations

@@ -216,7 +216,7 @@ def _of_folder(folder: Path) -> Suite:
 
 
 def _of_catalog(catalog: Path, name: str | None = None) -> Suite:
-    """A CSV: ``name``, and if known ``file``, ``target``, ``task`` (the kind), ``family``, ``openml_id``, ``metric``."""
+    """A CSV: ``name``, and if known ``file``, ``target``, ``task`` (kind), ``family``, ``openml_id``, ``metric``."""
     with catalog.open(newline="", encoding="utf-8") as text:
         rows = list(csv.DictReader(text))
     if not rows or "name" not in rows[0]:

@@ -1,0 +1,458 @@
+"""What a comparison says, for a README (Markdown), for a browser (one HTML file), and as values for a program.
+
+Every figure is worked out in `ranking`; here it is put into words and tables. The HTML refers to nothing outside
+itself; the Markdown shows the diagram that is written beside it.
+
+Letters:  t tasks · k methods.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autometa.bench.charts import rank_diagram, standing_alone, time_chart
+from autometa.bench.methods import METHODS
+from autometa.bench.ranking import LEVEL, Comparison, compare
+from autometa.bench.results import SESSIONS, Record, read_lines
+from autometa.report.html import Markup, tag
+from autometa.report.page import CSS, SCRIPT
+from autometa.report.parts import figure, figures, metric_heading, table, version
+from autometa.report.words import counted, number, own_unit, spoken_bytes, spoken_seconds
+
+DIAGRAM, MARKDOWN, PAGE = "ranks.svg", "report.md", "report.html"
+SHOWN = 200  # failures that a report lists
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """A comparison, and what else a reader must know to judge it."""
+
+    suite: str
+    comparison: Comparison | None  # None: no task has been tried with every method yet
+    others: tuple[Comparison, ...]  # under other budgets, for score against time
+    absent: tuple[str, ...]  # methods that were asked for and are not installed
+    unreadable: dict[str, str]  # tasks that could not be had
+    sessions: tuple[Record, ...]  # each time the program ran
+    seed: int
+    cores: int
+
+
+def findings(
+    suite: str,
+    records: Iterable[Record],
+    methods: Sequence[str],
+    budget: float,
+    *,
+    cores: int,
+    seed: int,
+    out: Path | None = None,
+    absent: Sequence[str] = (),
+    unreadable: dict[str, str] | None = None,
+) -> Findings:
+    """What the records of a folder say about some methods under a budget.
+
+    Args:
+        suite: Its name.
+        records: Of finished cells.
+        methods: Names, the one that is compared with each other one first.
+        budget: Seconds.
+        cores: Only cells on so many,
+        seed: and of this seed.
+        out: The folder, for what its sessions took.
+        absent: Methods that could not run.
+        unreadable: Tasks that could not be had, and why.
+    """
+    kept = [r for r in records if r["cores"] == cores and r["seed"] == seed]
+    budgets = sorted({r["budget"] for r in kept} - {0.0, budget})
+    others = [found for other in budgets if (found := compare(kept, methods, other)) is not None]
+    sessions = tuple(read_lines(out / SESSIONS)) if out is not None else ()
+    return Findings(
+        suite, compare(kept, methods, budget), tuple(others), tuple(absent), unreadable or {}, sessions, seed, cores
+    )
+
+
+def write(found: Findings, out: Path) -> dict[str, Path]:
+    """Writes ``report.html``, ``report.md`` and ``ranks.svg`` into a folder; gives their paths."""
+    texts = {PAGE: page(found), MARKDOWN: markdown(found)}
+    if found.comparison is not None:
+        texts[DIAGRAM] = standing_alone(_diagram(found.comparison))
+    for name, text in texts.items():
+        temporary = out / f".{name}.{os.getpid()}"
+        temporary.write_text(text, encoding="utf-8", errors="replace")
+        temporary.replace(out / name)
+    return {name: out / name for name in texts}
+
+
+def summary(found: Findings) -> dict[str, Any]:
+    """The findings as JSON has them."""
+    out: dict[str, Any] = {
+        "suite": found.suite, "absent": list(found.absent), "unreadable": found.unreadable,
+        "overhead": overhead(found), "tasks": 0, "methods": [],
+    }  # fmt: skip
+    c = found.comparison
+    if c is None:
+        return out
+    rank, scaled, worst = c.ranks.mean(axis=0), c.scaled.mean(axis=0), c.worst
+    return out | {
+        "budget": c.budget,
+        "tasks": len(c.tasks),
+        "cells": len(c.cells),
+        "friedman": c.friedman,
+        "critical_difference": c.critical,
+        "methods": [
+            {
+                "method": m, "average_rank": round(float(rank[j]), 4), "scaled": round(float(scaled[j]), 5),
+                "failed": int(c.failed[:, j].sum()), "worst": int(worst[j]),
+                "seconds": _rounded(c.seconds[:, j]),
+            }
+            for j, m in sorted(enumerate(c.methods), key=lambda pair: rank[pair[0]])
+        ],
+        "against": [
+            {"method": d.other, "wins": d.wins, "ties": d.ties, "losses": d.losses, "p": d.p} for d in c.against()
+        ],
+        "scores": {
+            task: {m: _rounded(c.scores[i, [j]], 6) for j, m in enumerate(c.methods)}
+            for i, task in enumerate(c.tasks)
+        },
+    }  # fmt: skip
+
+
+def overhead(found: Findings) -> float | None:
+    """The share of all sessions' time that was not the methods' own."""
+    seconds = sum(s["seconds"] for s in found.sessions)
+    own = sum(s["cell_seconds"] / s["jobs"] for s in found.sessions)
+    return round(1 - own / seconds, 5) if seconds else None
+
+
+# ------------------------------------------------------------------------------------------------------------- words
+
+
+def titles(methods: Sequence[str]) -> list[str]:
+    """What methods are called."""
+    return [METHODS[m].title for m in methods]
+
+
+def verdict(c: Comparison) -> str:
+    """Whether the methods differ, in a sentence or two."""
+    rank = c.ranks.mean(axis=0)
+    first = int(np.argmin(rank))
+    words = f"{METHODS[c.methods[first]].title} has the lowest average rank, {rank[first]:.2f}."
+    if c.friedman is None or c.critical is None:
+        return f"{words} There are too few datasets or methods for a test."
+    if c.friedman >= LEVEL:
+        return f"{words} But the methods do not differ significantly (Friedman p = {c.friedman:.2g})."
+    apart = [METHODS[m].title for m, r in zip(c.methods, rank, strict=True) if r - rank[first] > c.critical]
+    told = ", ".join(apart) if apart else "none of the others"
+    return f"{words} It is significantly ahead of {told} (Friedman p = {c.friedman:.2g}, Nemenyi at {LEVEL})."
+
+
+def measured(found: Findings) -> list[str]:
+    """How it was measured, as sentences."""
+    c = found.comparison
+    if c is None:
+        return []
+    one = c.cells[0]
+    folds = sorted(set(c.folds))
+    each = f"{folds[0]}" if len(folds) == 1 else f"{folds[0]} to {folds[-1]}"
+    kinds = Counter(about["kind"] for about in c.about)
+    versions = {k: v for record in c.cells for k, v in record.get("versions", {}).items()}
+    lines = [
+        f"{counted(len(c.tasks), 'dataset')} ({', '.join(f'{n} {kind}' for kind, n in kinds.items())}), {each} of "
+        f"their own folds each, {counted(len(c.cells), 'cell')}; seed {found.seed}.",
+        f"A budget of {c.budget:g} s on {counted(found.cores, 'core')} is what the timed methods are told. "
+        "AutoMeta's covers everything from reading the file on, the others' their fit. "
+        f"{_untimed(c.methods)}Each cell is a process tree of its own, killed at twice the budget and a minute.",
+        "AutoMeta's memory has never seen the dataset under test: whatever has its content, its OpenML id or its family "
+        "is left out, and nothing is written back.",
+        "A cell that failed counts as a constant prediction, as in the AutoML Benchmark.",
+    ]
+    share = overhead(found)
+    if share is not None:
+        lines.append(f"The benchmark's own work took {share:.2%} of the time; the rest were the methods' processes.")
+    lines.append(
+        f"{one['machine']['processor']}, {counted(one['machine']['cpus'], 'CPU')}, {one['machine']['system']}, "
+        f"Python {one['machine']['python']}; AutoMeta {one['revision']}; "
+        + ", ".join(f"{name} {versions[name]}" for name in sorted(versions) if name != "autometa")
+        + "."
+    )
+    return lines
+
+
+def _untimed(methods: Sequence[str]) -> str:
+    names = [METHODS[m].title for m in methods if not METHODS[m].timed]
+    return f"Held to no budget: {', '.join(names)}. " if names else ""
+
+
+def failures(c: Comparison) -> list[tuple[str, str, str, str]]:
+    """(dataset, fold, method, why) of every cell without a score."""
+    return [
+        (r["name"], _fold(r), METHODS[r["method"]].title, f"{_STATES[r['state']]}: {r['reason']}")
+        for r in c.cells
+        if r["score"] is None
+    ]
+
+
+_STATES = {
+    "failed": "failed",
+    "timeout": "out of time",
+    "memory": "out of memory",
+    "crashed": "crashed",
+    "complete": "failed",
+}
+
+
+def _fold(record: Record) -> str:
+    return f"{record['fold']}" if record["repeat"] == 0 else f"{record['repeat']}.{record['fold']}"
+
+
+def _rounded(values: Any, digits: int = 3) -> float | None:
+    finite = [float(v) for v in np.ravel(values) if math.isfinite(v)]
+    return round(float(np.median(finite)), digits) if finite else None
+
+
+def _ranked(c: Comparison) -> list[tuple[str, list[str]]]:
+    """Of each method, best first: its name and the figures of the table of ranks."""
+    rank, scaled, forest, worst = c.ranks, c.scaled, c.over_forest, c.worst
+    rng = np.random.default_rng(0)
+    draws = rank[rng.integers(0, len(c.tasks), (2000, len(c.tasks)))].mean(axis=1)  # (2000, k)
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    rows = []
+    for j in np.argsort(rank.mean(axis=0), kind="stable"):
+        peaks = [r["peak_ram"] for r in c.cells if r["method"] == c.methods[j]]
+        seconds = c.seconds[:, j][np.isfinite(c.seconds[:, j])]
+        rows.append(
+            (
+                c.methods[j],
+                [
+                    f"{rank[:, j].mean():.2f}",
+                    f"{low[j]:.2f} to {high[j]:.2f}",
+                    f"{scaled[:, j].mean():.3f}",
+                    "-" if forest is None else f"{np.median(forest[:, j]):.3f}",
+                    f"{worst[j]}",
+                    f"{c.failed[:, j].sum()}",
+                    spoken_seconds(float(np.median(seconds))) if len(seconds) else "-",
+                    spoken_seconds(float(seconds.max())) if len(seconds) else "-",
+                    spoken_bytes(float(np.median(peaks))),
+                ],
+            )
+        )
+    return rows
+
+
+RANK_TITLES = (
+    "average rank", "95 % interval", "scaled", "over forest", "worst on", "failed", "fit, median", "fit, longest",
+    "peak RAM",
+)  # fmt: skip
+
+
+def _cells(c: Comparison, i: int) -> list[tuple[str, bool]]:
+    """The scores of a task in the metric's own unit, and whether each is the best."""
+    metric, best = c.about[i]["metric"], c.scores[i].max()
+    out = []
+    for j in range(len(c.methods)):
+        words = number(own_unit(metric, float(c.scores[i, j])))
+        if c.failed[i, j]:
+            words = "failed" if c.failed[i, j] == c.folds[i] else f"{words} ({c.failed[i, j]} failed)"
+        out.append((words, bool(c.scores[i, j] == best)))
+    return out
+
+
+def _diagram(c: Comparison) -> Markup:
+    return rank_diagram(titles(c.methods), [float(r) for r in c.ranks.mean(axis=0)], c.critical)
+
+
+def _against_time(found: Findings) -> Markup:
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for c in (*found.others, found.comparison):
+        assert c is not None
+        for j, method in enumerate(c.methods):
+            seconds = _rounded(c.seconds[:, j])
+            if seconds is not None and (METHODS[method].timed or c is found.comparison):
+                lines.setdefault(METHODS[method].title, []).append((seconds, float(c.scaled[:, j].mean())))
+    return time_chart(lines)
+
+
+# ---------------------------------------------------------------------------------------------------------- Markdown
+
+
+def markdown(found: Findings) -> str:
+    """The report for a README."""
+    c = found.comparison
+    lines = [f"# {found.suite}", ""]
+    if c is None:
+        return "\n".join([*lines, "No dataset has been tried with every method yet.", "", *_left_out_lines(found)])
+    lines += [f"{c.budget:g} s, {counted(found.cores, 'core')}, {counted(len(c.tasks), 'dataset')}. {verdict(c)}", ""]
+    lines += [f"![Average ranks; a bar joins methods that do not differ significantly]({DIAGRAM})", ""]
+    lines += [_row(["method", *RANK_TITLES]), _row(["---"] * (1 + len(RANK_TITLES)))]
+    lines += [_row([METHODS[m].title, *values]) for m, values in _ranked(c)]
+    lines += ["", _SCALES, ""]
+    if len(c.methods) > 1:
+        lines += [f"{METHODS[c.methods[0]].title} against each:", ""]
+        lines += [_row(_DUEL_TITLES), _row(["---"] * len(_DUEL_TITLES))]
+        lines += [_row(cells) for cells in _duels(c)]
+        lines.append("")
+    lines += [_row(["dataset", "rows", "metric", *titles(c.methods)]), _row(["---"] * (3 + len(c.methods)))]
+    for i, about in enumerate(c.about):
+        scores = [f"**{words}**" if best else words for words, best in _cells(c, i)]
+        lines.append(_row([about["name"], f"{about['rows']:,}", metric_heading(about["metric"]), *scores]))
+    lines.append("")
+    if failed := failures(c):
+        lines += [f"{counted(len(failed), 'cell')} failed:", ""]
+        lines += [f"- {name}, fold {fold}, {method}: {why}" for name, fold, method, why in failed[:SHOWN]]
+        lines.append("")
+    lines += _left_out_lines(found)
+    lines += [f"- {line}" for line in measured(found)]
+    return "\n".join([*lines, ""])
+
+
+_SCALES = (
+    "*scaled*: mean of the scores on a scale where 0 is a constant prediction and 1 the best of these methods; *over "
+    "forest*: median where 0 is the random forest, cut at -1; *worst on*: datasets on which it is the last, alone; the "
+    "interval is a bootstrap over datasets."
+)
+_DUEL_TITLES = ["against", "wins / ties / losses", "mean difference", "largest loss", "on", "Wilcoxon p (Holm)"]
+
+
+def _duels(c: Comparison) -> list[list[str]]:
+    return [
+        [
+            METHODS[d.other].title,
+            f"{d.wins} / {d.ties} / {d.losses}",
+            f"{d.mean:+.4f}",
+            f"{d.largest_loss:.4f}" if d.largest_loss else "none",
+            d.where,
+            "too few datasets" if d.p is None else f"{d.p:.2g}",
+        ]
+        for d in c.against()
+    ]
+
+
+def _left_out_lines(found: Findings) -> list[str]:
+    lines = [f"- {METHODS[m].title} is not installed here, and was left out." for m in found.absent]
+    lines += [f"- {task} could not be read, and was left out: {why}" for task, why in found.unreadable.items()]
+    if found.comparison is not None and found.comparison.partial:
+        lines.append(f"- Not tried with every method yet: {', '.join(found.comparison.partial)}.")
+    return lines
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in cells)} |"
+
+
+# -------------------------------------------------------------------------------------------------------------- HTML
+
+
+def page(found: Findings) -> str:
+    """The report for a browser, one file."""
+    c = found.comparison
+    sections: list[tuple[str, str, Any]] = []
+    if c is None:
+        sections.append(("ranks", "Nothing to compare yet", tag("p", "No dataset has been tried with every method.")))
+    else:
+        sections = [
+            ("ranks", "Average ranks", _html_ranks(c)),
+            ("duels", f"{METHODS[c.methods[0]].title} against each", _html_duels(c)),
+            ("time", "Score against time", _html_time(found)),
+            ("datasets", "Every dataset", _html_datasets(c)),
+            ("failures", "Failures", _html_failures(c)),
+            ("how", "How it was measured", tag("ul", [tag("li", line) for line in measured(found)], cls="notes")),
+        ]
+        sections = [section for section in sections if section[2] is not None]
+    if notes := _left_out_lines(found):
+        sections.append(
+            ("left-out", "Left out", tag("ul", [tag("li", line.removeprefix("- ")) for line in notes], cls="notes"))
+        )
+    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; form-action 'none'"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", f"{found.suite} · AutoMeta bench"),
+        tag("style", Markup(CSS)),
+    )
+    what = (
+        "A benchmark"
+        if c is None
+        else f"{counted(len(c.methods), 'method')} on {counted(len(c.tasks), 'dataset')}, {c.budget:g} s on "
+        f"{counted(found.cores, 'core')} each"
+    )
+    body = tag(
+        "body",
+        tag("header", tag("h1", found.suite), tag("p", what, cls="what"), cls="top"),
+        tag("nav", tag("div", [tag("a", title, href=f"#{name}") for name, title, _ in sections])),
+        tag("main", [tag("section", tag("h2", title), inside, id=name) for name, title, inside in sections]),
+        tag("footer", f"Written by AutoMeta {version()}. This file needs nothing else: no network, no other file."),
+        tag("div", id="tip", role="status"),
+        tag("script", Markup(SCRIPT)),
+    )
+    return f'<!doctype html>\n<html lang="en">\n{head}\n{body}\n</html>\n'
+
+
+def _html_ranks(c: Comparison) -> Markup:
+    rank = c.ranks.mean(axis=0)
+    mine = METHODS[c.methods[0]].title
+    facts = [
+        (f"{rank[0]:.2f}", f"average rank of {mine}", f"of {len(c.methods)}"),
+        (f"{c.scaled[:, 0].mean():.3f}", "its mean score, 1 = best of all", ""),
+        (f"{int((c.ranks[:, 0] == 1).sum())}", "datasets on which it is first", f"of {len(c.tasks)}"),
+        (f"{c.worst[0]}", "on which it is last", f"of {len(c.tasks)}"),
+    ]
+    columns = [("", "name"), *((title, "n") for title in RANK_TITLES)]
+    rows = [[METHODS[m].title, *values] for m, values in _ranked(c)]
+    words = "A bar joins methods whose average ranks do not differ significantly (Nemenyi, 5 %)."
+    return tag(
+        "div",
+        figures(facts),
+        tag("p", verdict(c)),
+        figure("Average rank, the best at the left", tag("div", _diagram(c), cls="scroll wide"), words),
+        table(columns, rows, first=True),
+        tag("p", _SCALES.replace("*", ""), cls="quiet small"),
+    )
+
+
+def _html_duels(c: Comparison) -> Markup | None:
+    if len(c.methods) < 2:
+        return None
+    columns = [("against", "name"), ("wins / ties / losses", "n"), ("mean difference", "n"), ("largest loss", "n")]
+    words = "Differences are on the scale 0 = constant prediction, 1 = best of these methods."
+    return tag(
+        "div",
+        tag("p", words, cls="lead"),
+        table([*columns, ("on", "name"), ("Wilcoxon p (Holm)", "n")], _duels(c)),
+    )
+
+
+def _html_time(found: Findings) -> Markup:
+    words = "Each point is a method under a budget: how long its fit took, and how far it came."
+    return tag("div", tag("p", words, cls="lead"), tag("div", _against_time(found), cls="scroll wide"))
+
+
+def _html_datasets(c: Comparison) -> Markup:
+    columns = [("dataset", "keep"), ("rows", "n"), ("metric", "keep"), *((title, "n") for title in titles(c.methods))]
+    rows: list[list[Any]] = []
+    for i, about in enumerate(c.about):
+        scores: list[Any] = [tag("b", words) if best else words for words, best in _cells(c, i)]
+        rows.append([about["name"], f"{about['rows']:,}", metric_heading(about["metric"]), *scores])
+    words = "Mean over the folds, in the metric's own unit; the best of a row is bold. ↑ larger is better, ↓ smaller."
+    return tag("div", tag("p", words, cls="lead"), table(columns, rows))
+
+
+def _html_failures(c: Comparison) -> Markup | None:
+    failed = failures(c)
+    if not failed:
+        return None
+    columns = [("dataset", "name"), ("fold", "n"), ("method", "keep"), ("why", "why")]
+    more = [tag("p", f"and {len(failed) - SHOWN} more")] if len(failed) > SHOWN else []
+    return tag("div", table(columns, [list(row) for row in failed[:SHOWN]]), *more)
