@@ -147,7 +147,7 @@ def _replay(
         worth = standing(scores[None])[0]
         found["random"].append(_random(worth, seed))
         for name, guard in guards.items():
-            left, chosen = list(range(len(tried))), []
+            left, chosen = list(range(len(tried))), list[int]()
             while left and len(chosen) < max(TRIALS):
                 history = History(points.x[chosen], points.mask[chosen], scores[chosen])
                 among = Encoded(points.x[left], points.mask[left])

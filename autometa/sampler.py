@@ -399,7 +399,7 @@ def _learned(store: Any, space: str) -> Surrogate | None:
     from autometa.surrogate import Surrogate
 
     try:
-        return Surrogate.load(BytesIO(content))  # type: ignore[arg-type]
+        return Surrogate.load(BytesIO(content))
     except AutoMetaError as error:
         _log.warning(f"The surrogate learned for {space!r} is not used: {error}")
         return None

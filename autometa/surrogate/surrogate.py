@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,11 +106,11 @@ class Surrogate:
         return self._made["expert"]
 
     def posterior(self, history: History, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> Posterior:
-        """Mean and spread of the warped score at encoded configurations, cost and chance of failure.
+        """Mean and spread of the next warped score at encoded configurations, cost and chance of failure.
 
         The order of the history does not matter, nor the unit of its scores: 1 is the best seen so far, 0 the median.
         """
-        mean, std = self.expert.adapt(Observed(history)).predict(x, mask).moments()
+        mean, std = self.expert.adapt(Observed(history)).predict(x, mask, noisy=True).moments()
         return Posterior(mean, std, self.cost(history, x, mask), self.failure(history, x, mask))
 
     def log_evidence(self, history: History) -> float:
@@ -155,13 +155,12 @@ class Surrogate:
         partial.replace(path)
 
     @classmethod
-    def load(cls, path: str | Path, space: SearchSpace | None = None) -> Surrogate:
-        """Reads what `save` wrote.
+    def load(cls, path: str | Path | IO[bytes], space: SearchSpace | None = None) -> Surrogate:
+        """Reads what `save` wrote, from a file or an open one.
 
         Raises:
             InputError: If the file is not there, not a surrogate, of another version, or not of `space`.
         """
-        path = Path(path)
         try:
             with np.load(path, allow_pickle=False) as file:
                 head = json.loads(str(file["head"]))
