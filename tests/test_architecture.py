@@ -14,7 +14,7 @@ FLOORS = (
     {"store"},
     {"recommend", "surrogate", "fewshot"},
     {"studies"},
-    {"sampler"},
+    {"sampler", "pruner"},
     {"search", "report", "collect", "learn"},
     {"estimator"},
     {"bench"},
