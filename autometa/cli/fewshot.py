@@ -1,0 +1,367 @@
+"""``autometa fewshot``: train, judge, list and use the few-shot learners.
+
+fewshot train --learner maml --data omniglot --path FILE --way 5 --shot 1 --steps N --out DIR [--resume]
+fewshot eval DIR --episodes 1000        fewshot list        fewshot predict DIR SUPPORT QUERY
+"""
+
+# Annotations are evaluated once, here: typer would compile them from text at every start, which costs 10 ms.
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autometa.cli.commands import AsJson, app
+from autometa.cli.usage import Command
+from autometa.errors import InputError, Problem
+
+fewshot_app = typer.Typer(
+    rich_markup_mode=None, help="Learn from many small tasks, so that a new one needs a few examples only."
+)
+app.add_typer(fewshot_app, name="fewshot")
+
+_EPISODES = "The episodes"
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="What `fewshot train --out` made.")]
+Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to calculate.")]
+Way = Annotated[str, typer.Option("--way", metavar="N", help="Classes of an episode.", rich_help_panel=_EPISODES)]
+Shot = Annotated[
+    str, typer.Option("--shot", metavar="N", help="Support examples of each class.", rich_help_panel=_EPISODES)
+]
+Query = Annotated[
+    str, typer.Option("--query", metavar="N", help="Queries of each class when judged.", rich_help_panel=_EPISODES)
+]
+DataPath = Annotated[
+    str | None,
+    typer.Option("--path", metavar="PATH", help="File or folder of the data.", rich_help_panel=_EPISODES),
+]
+DataOptions = Annotated[
+    list[str] | None,
+    typer.Option("--data-option", metavar="NAME=VALUE", help="Such as size=84 for images.", rich_help_panel=_EPISODES),
+]
+
+
+def _command(function: Any) -> Any:
+    """Registers a function as ``autometa fewshot NAME``."""
+    return fewshot_app.command(name=function.__name__.strip("_"), cls=Command)(function)
+
+
+@_command
+def train(
+    learner: Annotated[str, typer.Option("--learner", metavar="NAME", help="One of `fewshot list`.")] = "protonet",
+    data: Annotated[
+        str,
+        typer.Option("--data", metavar="NAME", help="Data set; `fewshot list` names them.", rich_help_panel=_EPISODES),
+    ] = "digits",
+    path: DataPath = None,
+    data_option: DataOptions = None,
+    way: Way = "5",
+    shot: Shot = "1",
+    query: Query = "15",
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            "--sampler",
+            metavar="NAME",
+            help="uniform, domain, similar (to the validation tasks) or curriculum.",
+            rich_help_panel=_EPISODES,
+        ),
+    ] = None,
+    steps: Annotated[str, typer.Option("--steps", metavar="N", help="Of the whole training.")] = "10000",
+    time: Annotated[
+        str | None, typer.Option("--time", metavar="TIME", help="Stop after this long; --resume goes on.")
+    ] = None,
+    tasks: Annotated[
+        str | None, typer.Option("--tasks", metavar="N", help="Episodes per step; default: the learner's paper's.")
+    ] = None,
+    learning_rate: Annotated[
+        str | None, typer.Option("--learning-rate", metavar="X", help="Of the meta-training; default: likewise.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option of the learner; may be repeated.")
+    ] = None,
+    look_every: Annotated[str, typer.Option("--look-every", metavar="N", help="Steps between validations.")] = "500",
+    patience: Annotated[
+        str, typer.Option("--patience", metavar="N", help="Validations without improvement before it stops.")
+    ] = "20",
+    backend: Annotated[
+        str, typer.Option("--backend", metavar="NAME", help="auto, loop, vmap or chunkN: how tasks are batched.")
+    ] = "auto",
+    compile_: Annotated[bool, typer.Option("--compile", help="torch.compile, on a GPU.")] = False,
+    seed: Annotated[str, typer.Option("--seed", metavar="N", help="Of weights and episodes.")] = "0",
+    device: Device = "auto",
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="For checkpoint and curve.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in DIR.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a few-shot learner on many tasks.
+
+    Saved at every validation and every minute; a training that was stopped goes on with --resume as if it had not been.
+    """
+    from autometa.cli.values import Gathered, duration, one_of, whole
+
+    gathered = Gathered()
+    if out is None:
+        gathered.problems.append(Problem("--out", "say where to keep the learner", "Such as --out runs/protonet."))
+    numbers = {
+        name: gathered.option(whole, f"--{name.replace('_', '-')}", text, 1)
+        for name, text in {
+            "steps": steps, "way": way, "shot": shot, "query": query, "look_every": look_every, "patience": patience,
+        }.items()
+    }  # fmt: skip
+    if (numbers["way"] or 2) < 2:
+        gathered.problems.append(Problem(f"--way {way}", "must be at least 2"))
+    at_once = gathered.option(whole, "--tasks", tasks, 1)
+    rate = gathered.option(_number, "--learning-rate", learning_rate)
+    first = gathered.option(whole, "--seed", seed, 0)
+    seconds = gathered.option(duration, "--time", time)
+    gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
+    options = gathered.take(_pairs, "--set", set_)
+    data_options = gathered.take(_pairs, "--data-option", data_option)
+    if sampler is not None:
+        gathered.option(one_of, "--sampler", sampler, ("uniform", "domain", "similar", "curriculum"))
+
+    from dataclasses import replace
+
+    from autometa.fewshot.backends import BACKENDS, group_size
+    from autometa.fewshot.data import load_data
+    from autometa.fewshot.learner import make
+    from autometa.fewshot.learners import find_learner
+    from autometa.fewshot.samplers import sampler_of
+    from autometa.fewshot.trainer import Settings, check
+    from autometa.fewshot.trainer import train as learn
+
+    kind = gathered.take(find_learner, learner)
+    if backend not in ("auto", *BACKENDS):
+        gathered.take(group_size, backend, 1)
+    loaded = gathered.take(load_data, data, path, **(data_options or {}))
+    made = settings = training = None
+    if not any(value is None for value in numbers.values()) and first is not None:
+        asked: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
+        settings = Settings(**asked, seed=first, seconds=seconds, backend=backend, compile=compile_)
+        if loaded is not None and kind is not None and options is not None:
+            made = gathered.take(make, kind, loaded.train.problem(settings.way), options)
+        if loaded is not None and made is not None:
+            changed = {"tasks": at_once, "rate": rate}
+            training = replace(made.training, **{k: v for k, v in changed.items() if v is not None})
+            gathered.problems += check(loaded, settings, training)
+    gathered.refuse()
+    assert loaded is not None
+    assert settings is not None
+
+    from autometa.cli.live import counting
+    from autometa.cli.show import emit, show_record
+
+    with counting(f"training {learner}") as tell:
+        state = learn(
+            made,
+            loaded,
+            settings,
+            out=out,
+            resume=resume,
+            training=training,
+            sampler=sampler_of(sampler, loaded, settings.way, settings.seed),
+            device=_device(device),
+            origin={"name": data, "path": path, "options": data_options or {}, "sampler": sampler},
+            tell=tell,
+        )
+    told = {
+        "learner": learner,
+        "data": data,
+        "step": state.step,
+        "steps": settings.steps,
+        "validation": state.progress["best"],
+        "best_step": state.progress["best_step"],
+        "seconds": round(state.progress["seconds"], 1),
+        "backend": state.progress["backend"],
+        "stopped_early": state.progress["stopped"],
+        "out": str(out),
+    }
+    emit(told) if as_json else show_record(told | {"next": f"autometa fewshot eval {out}"})
+
+
+@_command
+def eval_(
+    folder: Folder,
+    episodes: Annotated[str, typer.Option("--episodes", metavar="N", help="How many to draw.")] = "1000",
+    way: Annotated[
+        str | None, typer.Option("--way", metavar="N", help="Default: as trained.", rich_help_panel=_EPISODES)
+    ] = None,
+    shot: Annotated[
+        str | None, typer.Option("--shot", metavar="N", help="Default: as trained.", rich_help_panel=_EPISODES)
+    ] = None,
+    query: Query = "15",
+    path: DataPath = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Such as test_steps=10.")
+    ] = None,
+    seed: Annotated[str, typer.Option("--seed", metavar="N", help="Of the episodes.")] = "0",
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Judge a trained learner on tasks of the test split: mean and 95 % interval."""
+    from autometa.cli.values import Gathered, one_of, whole
+
+    gathered = Gathered()
+    count = gathered.option(whole, "--episodes", episodes, 2)
+    ways = gathered.option(whole, "--way", way, 2)
+    shots = gathered.option(whole, "--shot", shot, 1)
+    queries = gathered.option(whole, "--query", query, 1)
+    first = gathered.option(whole, "--seed", seed, 0)
+    options = gathered.take(_pairs, "--set", set_)
+    gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
+    gathered.refuse()
+
+    from autometa.cli.live import counting
+    from autometa.cli.show import emit, show_record
+    from autometa.fewshot.checkpoint import Checkpoint
+    from autometa.fewshot.evaluation import judge_checkpoint
+
+    where = _device(device)
+    state = Checkpoint.load(folder, device=where)
+    assert count is not None
+    assert queries is not None
+    assert first is not None
+    with counting(f"judging {state.learner}") as tell:
+        told = judge_checkpoint(
+            state, episodes=count, way=ways, shot=shots, query=queries, seed=first, path=path, options=options or {},
+            device=where, tell=tell,
+        )  # fmt: skip
+    emit(told) if as_json else show_record(told)
+
+
+@_command
+def list_(as_json: AsJson = False) -> None:
+    """The learners, the data sets and the samplers there are."""
+    from autometa.cli.show import emit
+    from autometa.fewshot import catalogue
+
+    told = catalogue()
+    if as_json:
+        emit(told)
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    from autometa.cli.show import page
+
+    console = page()
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for title in ("learner", "learns", "options", "source"):
+        table.add_column(title, overflow="fold")
+    for one in told["learners"]:
+        options = ", ".join(f"{name}={value}" for name, value in one["options"].items())
+        table.add_row(one["name"], ", ".join(one["kinds"]), Text(options), Text(one["source"]))
+    console.print(table)
+    console.print(Text(f"\ndata      {', '.join(told['data'])}\nsamplers  {', '.join(told['samplers'])}"))
+
+
+@_command
+def predict(
+    folder: Folder,
+    support: Annotated[
+        Path, typer.Argument(metavar="SUPPORT", help="Labelled examples: CSV, .npz (x, y) or folder CLASS/IMAGE.")
+    ],
+    query: Annotated[Path, typer.Argument(metavar="QUERY", help="What to answer: CSV, .npz (x) or folder of images.")],
+    target: Annotated[
+        str | None, typer.Option("--target", "-t", metavar="COL", help="Column of the labels in the support's table.")
+    ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Say which support examples drove each answer, and what adaptation changed."),
+    ] = False,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Answer queries by a few labelled examples, as CSV."""
+    from autometa.cli.values import Gathered, one_of
+
+    gathered = Gathered()
+    gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
+    gathered.refuse()
+
+    from autometa.cli.show import emit
+    from autometa.fewshot.checkpoint import Checkpoint
+    from autometa.fewshot.inputs import read_given
+    from autometa.fewshot.trained import Trained, support_labels
+
+    where = _device(device)
+    state = Checkpoint.load(folder, device=where)
+    trained = Trained.of(state, where)
+    given = gathered.take(read_given, support, state.problem, labelled=True, target=target)
+    asked = gathered.take(read_given, query, state.problem, labelled=False, target=target)
+    gathered.refuse()
+    assert given is not None
+    assert asked is not None
+    assert given.y is not None
+    answers = trained.answer(given.x, given.y, asked.x)  # (q, c) or (q, o)
+    told: dict[str, Any] = {"learner": state.learner, "queries": len(answers)}
+    if state.problem.kind == "classification":
+        classes = support_labels(given.y)
+        told |= {
+            "classes": classes,
+            "predictions": [classes[k] for k in answers.argmax(1)],
+            "probabilities": answers.tolist(),
+        }
+    else:
+        told["predictions"] = answers.tolist()
+    told["names"] = asked.names
+    if explain:
+        told["explanations"] = trained.explain(given.x, given.y, asked.x)
+        told["support_names"] = given.names
+    emit(told) if as_json else _show_answers(told)
+
+
+def _show_answers(told: dict[str, Any]) -> None:
+    """Answers as CSV on standard output; explanations as words in a last column."""
+    import csv
+    import sys
+
+    from autometa.cli.values import printable
+
+    writer = csv.writer(sys.stdout)
+    classes = told.get("classes", [])
+    because = ["because"] if "explanations" in told else []
+    writer.writerow(["query", "prediction", *(f"proba_{label}" for label in classes), *because])
+    for i, (name, prediction) in enumerate(zip(told["names"], told["predictions"], strict=True)):
+        shares = [f"{p:.4f}" for p in told["probabilities"][i]] if classes else []
+        row = [name, prediction if classes else " ".join(f"{v:.6g}" for v in prediction), *shares]
+        if because:
+            row.append(_because(told["explanations"][i], told["support_names"]))
+        writer.writerow([printable(cell) for cell in row])
+
+
+def _because(explanation: dict[str, Any], names: list[str]) -> str:
+    parts = [f"{names[k]} ({label}) {share:.3f}" for k, label, share in explanation["support"]]
+    words = f"{explanation['kind']}: {', '.join(parts)}"
+    if "before" in explanation:
+        words += f"; before adapting: {explanation['before']}"
+    return words
+
+
+def _device(asked: str) -> str:
+    """The device that is meant by ``auto``; refuses one that is not there."""
+    import torch
+
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise InputError(Problem("--device cuda", "torch sees no such GPU", "Use --device cpu."))
+    return asked
+
+
+def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
+    """``name=value`` texts as a dictionary."""
+    wrong = [Problem(f"{option} {text}", "is not NAME=VALUE") for text in texts or [] if "=" not in text]
+    if wrong:
+        raise InputError(wrong)
+    return {name.strip(): value for name, _, value in (text.partition("=") for text in texts or [])}
+
+
+def _number(option: str, text: str) -> float:
+    """A number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise InputError(Problem(f"{option} {text}", "is not a number above 0"))
+    return value

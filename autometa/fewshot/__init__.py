@@ -1,0 +1,74 @@
+"""Few-shot learners: from many small tasks, learn to learn a new one from a few examples.
+
+    data      where episodes come from              DATA       load_data("omniglot", path)
+    samplers  which tasks to learn from             SAMPLERS
+    learners  what learns                           LEARNERS   make(find_learner("maml"), problem)
+    backends  one task's function, for many         loop, vmap, chunkK; tune picks
+    trainer   meta-training, resumable              train(learner, data, settings, out=...)
+    evaluation, trained, classifier, explain        figures with intervals; answers; why
+
+Law: weights and episodes are values, randomness is a seed; a resumed training ends where an uninterrupted one ends.
+
+To add a learner, write a class with `initialise`, `loss`, `adapt` and `predict` (`learner` says what they promise) in a
+file of its own and give it a line in `LEARNERS`; a data set is a function in a file and a line in `DATA`.
+
+Letters:  t tasks · s support · q query · c classes · o outputs · w width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from typing import Any
+
+from autometa.fewshot.checkpoint import Checkpoint
+from autometa.fewshot.classifier import FewShotClassifier
+from autometa.fewshot.data import DATA, Choice, Data, Source, load_data
+from autometa.fewshot.episode import Episode, Examples, Problem
+from autometa.fewshot.evaluation import Evaluation, evaluate, judge_checkpoint
+from autometa.fewshot.learner import Learner, Outcome, Training, make
+from autometa.fewshot.learners import LEARNERS, find_learner
+from autometa.fewshot.samplers import SAMPLERS
+from autometa.fewshot.trained import Trained
+from autometa.fewshot.trainer import Settings, train
+
+__all__ = [
+    "DATA",
+    "LEARNERS",
+    "SAMPLERS",
+    "Checkpoint",
+    "Choice",
+    "Data",
+    "Episode",
+    "Evaluation",
+    "Examples",
+    "FewShotClassifier",
+    "Learner",
+    "Outcome",
+    "Problem",
+    "Settings",
+    "Source",
+    "Trained",
+    "Training",
+    "catalogue",
+    "evaluate",
+    "find_learner",
+    "judge_checkpoint",
+    "load_data",
+    "make",
+    "train",
+]
+
+
+def catalogue() -> dict[str, Any]:
+    """The learners with what they learn, their options and their papers, the data sets, and the samplers."""
+    learners = [
+        {
+            "name": name,
+            "kinds": list(kind.kinds),
+            "transductive": kind.transductive,
+            "options": {field.name: field.default for field in fields(kind) if field.default is not MISSING},
+            "source": kind.source,
+        }
+        for name, kind in LEARNERS.items()
+    ]
+    return {"learners": learners, "data": list(DATA), "samplers": [*SAMPLERS, "similar"]}

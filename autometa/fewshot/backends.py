@@ -1,0 +1,118 @@
+"""One task's function, for a batch of tasks.
+
+Learners are written for one task. A back end maps them over tasks: ``loop`` one after another, ``vmap`` all at once,
+``chunkK`` in groups of K, whose gradients are added up (less memory, and on a processor often faster than all at once
+because a group stays in the cache). Which is fastest depends on the learner, the sizes and the machine, so `tune` tries
+them for an instant.
+
+Law: all back ends give the same numbers, to rounding.
+
+Letters:  t tasks.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+from torch.utils._pytree import tree_map
+
+from autometa.errors import InputError, Problem, did_you_mean
+from autometa.fewshot.episode import Episode
+from autometa.fewshot.learner import Learner, Outcome
+from autometa.fewshot.networks import RUNNING, Weights
+
+BACKENDS = ("loop", "chunk1", "chunk4", "chunk8", "vmap")
+TRIALS = 2  # timed calls of each, after one that warms up
+
+
+def group_size(backend: str, t: int) -> int:
+    """How many of `t` tasks go together.
+
+    Raises:
+        InputError: There is no such back end.
+    """
+    if backend == "vmap":
+        return t
+    if backend == "loop":
+        return 1
+    match = re.fullmatch(r"chunk([1-9]\d*)", backend)
+    if match is None:
+        known = ("auto", *BACKENDS)
+        fix = f"{did_you_mean(backend, known)} Known: {', '.join(known)}.".strip()
+        raise InputError(Problem(f"back end {backend!r}", "is not known", fix))
+    return min(int(match[1]), t)
+
+
+def over_tasks(function: Callable[..., Any], backend: str) -> Callable[..., Any]:
+    """``function(weights, *parts of one task)`` as ``function(weights, *parts of t tasks)``; results are stacked."""
+
+    def mapped(weights: Weights, *parts: Any) -> Any:
+        t = len(torch.utils._pytree.tree_leaves(parts)[0])
+        size = group_size(backend, t)
+        results = []
+        for start in range(0, t, size):
+            if backend == "loop":
+                one = tree_map(lambda a, i=start: a[i], parts)
+                results.append(tree_map(lambda a: a[None], function(weights, *one)))
+            else:
+                some = tree_map(lambda a, i=start: a[i : i + size], parts)
+                results.append(vmap(function, in_dims=(None, *(0 for _ in parts)))(weights, *some))
+        return results[0] if len(results) == 1 else tree_map(lambda *a: torch.cat(a), *results)
+
+    return mapped
+
+
+def meta_gradient(
+    learner: Learner, weights: Weights, episode: Episode, backend: str
+) -> tuple[Tensor, Weights, Outcome]:  # (), the trained weights' gradients, (t, ...)
+    """Mean loss over the tasks, its gradient, and what the tasks' queries were answered."""
+    t = len(episode.classes)
+    trained = [name for name in weights if not name.startswith(RUNNING)]
+    leaves = {name: w.detach().requires_grad_(name in trained) for name, w in weights.items()}
+    total, gradients, outcomes = torch.zeros(()), None, []
+    size = group_size(backend, t)
+    one_by_one = "loop" if backend == "loop" else "vmap"
+    for start in range(0, t, size):
+        with torch.enable_grad():
+            losses, outcome = over_tasks(learner.loss, one_by_one)(leaves, episode.some(start, start + size))
+            share = losses.sum() / t
+            found = torch.autograd.grad(share, [leaves[name] for name in trained], allow_unused=True)
+        total = total.to(share) + share.detach()
+        outcomes.append(tree_map(Tensor.detach, outcome))
+        gradients = found if gradients is None else [_sum(a, b) for a, b in zip(gradients, found, strict=True)]
+    assert gradients is not None
+    named = {
+        name: torch.zeros_like(weights[name]) if g is None else g for name, g in zip(trained, gradients, strict=True)
+    }
+    return total, named, outcomes[0] if len(outcomes) == 1 else tree_map(lambda *a: torch.cat(a), *outcomes)
+
+
+def tune(
+    learner: Learner, weights: Weights, episode: Episode, *, seconds: float = 20.0
+) -> tuple[str, dict[str, float]]:
+    """The fastest back end on this episode, and the seconds that each took; stops looking after `seconds`."""
+    t, took, begun = len(episode.classes), {}, time.perf_counter()
+    candidates = {group_size(name, t): name for name in BACKENDS if name != "loop"} | {0: "loop"}
+    for _, name in sorted(candidates.items(), key=lambda pair: -pair[0]):
+        if took and time.perf_counter() - begun > seconds:
+            break
+        fastest = float("inf")
+        for trial in range(1 + TRIALS):
+            before = time.perf_counter()
+            meta_gradient(learner, weights, episode, name)
+            if episode.classes.is_cuda:
+                torch.cuda.synchronize()
+            if trial:
+                fastest = min(fastest, time.perf_counter() - before)
+        took[name] = fastest
+    return min(took, key=lambda name: took[name]), took
+
+
+def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    return b if a is None else a if b is None else a + b

@@ -1,0 +1,109 @@
+"""A learner and its training, as one file that can be read without running what is in it.
+
+The file is an ``.npz``: a JSON header, and arrays under ``group/name`` (weights, the best weights, the optimiser's state).
+It is replaced atomically, so that a killed training leaves the last whole one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from autometa.errors import RunError
+from autometa.fewshot.episode import Problem
+from autometa.fewshot.learner import Learner
+from autometa.fewshot.networks import Weights
+
+FORMAT = 1
+FILE = "checkpoint.npz"
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """Everything that a training has to know to go on, and a prediction to be made."""
+
+    learner: str  # name in LEARNERS
+    options: dict[str, Any]
+    problem: Problem
+    weights: Weights  # the current ones
+    best: Weights  # the best on validation episodes; those to use
+    optimiser: Weights
+    settings: dict[str, Any]  # how it was trained, as `Settings`
+    data: dict[str, Any]  # what it was trained on: name, path, options
+    step: int = 0
+    random: dict[str, Any] = field(default_factory=dict)  # states of the generators
+    progress: dict[str, Any] = field(default_factory=dict)  # best score, looks without improvement, seconds, back end
+
+    def save(self, path: Path) -> None:
+        """Writes beside `path`, then takes its place."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        header = {
+            name: getattr(self, name)
+            for name in ("learner", "options", "settings", "data", "step", "random", "progress")
+        }
+        header |= {"format": FORMAT, "problem": asdict(self.problem)}
+        arrays = {
+            f"{group}/{name}": w.detach().cpu().numpy()
+            for group, weights in self._groups().items()
+            for name, w in weights.items()
+        }
+        new = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with new.open("wb") as file:
+                np.savez(file, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: Path, *, device: torch.device | str = "cpu", learner: str | None = None) -> Checkpoint:
+        """Reads a file, or the one in a folder.
+
+        Raises:
+            RunError: There is none, it is damaged, of another version, or (if `learner` is given) of another learner.
+        """
+        file = path / FILE if path.is_dir() else path
+        if not file.is_file():
+            raise RunError(f"{path}: no checkpoint there. `autometa fewshot train --out {path}` makes one.")
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                header = json.loads(stored["header"].tobytes())
+                groups: dict[str, Weights] = {"weights": {}, "best": {}, "optimiser": {}}
+                if header["format"] == FORMAT:
+                    for key in stored.files:
+                        group, _, name = key.partition("/")
+                        if name:
+                            groups[group][name] = torch.from_numpy(stored[key]).to(device)
+        except (ValueError, KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
+            raise RunError(f"{file}: damaged, or no checkpoint of a few-shot learner ({error}).") from error
+        if header["format"] != FORMAT:
+            raise RunError(
+                f"{file}: a checkpoint of format {header['format']}; this program reads format {FORMAT}. Train it again."
+            )
+        if learner is not None and header["learner"] != learner:
+            raise RunError(f"{file}: a checkpoint of {header['learner']}, not of {learner}.")
+        problem = _problem(header.pop("problem"))
+        header.pop("format")
+        return cls(problem=problem, **groups, **header)
+
+    def _groups(self) -> Mapping[str, Weights]:
+        return {"weights": self.weights, "best": self.best, "optimiser": self.optimiser}
+
+
+def _problem(values: Mapping[str, Any]) -> Problem:
+    return Problem(**{**values, "shape": tuple(values["shape"])})
+
+
+def options_of(learner: Learner) -> dict[str, Any]:
+    """A learner's options, as JSON."""
+    return {name: value for name, value in asdict(learner).items() if name != "problem"}  # type: ignore[call-overload]

@@ -1,0 +1,36 @@
+"""The data sets by name: one file each, and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autometa.errors import InputError, did_you_mean
+from autometa.errors import Problem as Wrong
+from autometa.fewshot.data.digits import digits
+from autometa.fewshot.data.images import images
+from autometa.fewshot.data.omniglot import omniglot, omniglot_lake
+from autometa.fewshot.data.sinusoid import sinusoid
+from autometa.fewshot.data.source import Choice, Data, Description, Source
+
+__all__ = ["DATA", "Choice", "Data", "Description", "Source", "load_data"]
+
+DATA: dict[str, Callable[[str | None, dict[str, Any]], Data]] = {
+    "omniglot": omniglot,
+    "omniglot_lake": omniglot_lake,
+    "images": images,
+    "digits": digits,
+    "sinusoid": sinusoid,
+}
+
+
+def load_data(name: str, path: str | None = None, **options: Any) -> Data:
+    """A data set by name, from a path where it needs one.
+
+    Raises:
+        InputError: There is none of that name, or nothing usable at that path; says where to get it.
+    """
+    if name not in DATA:
+        fix = f"{did_you_mean(name, list(DATA))} Known: {', '.join(DATA)}.".strip()
+        raise InputError(Wrong(f"data {name!r}", "is not known", fix))
+    return DATA[name](path, options)

@@ -1,0 +1,137 @@
+"""Episodes of examples that belong to classes: images, or vectors.
+
+The examples stay where they are put (uint8 on the device, if they are images), and are chosen, turned and scaled there.
+With `turns`, each class counts four times, turned by 0, 90, 180 and 270 degrees, as is the custom for Omniglot.
+
+Letters:  t tasks · c classes · k examples of a class · n all examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from autometa.errors import Problem as Wrong
+from autometa.fewshot.data.source import Choice, Description
+from autometa.fewshot.episode import Episode, Examples, Problem
+
+THUMB = 4  # side of the thumbnails by which classes are compared
+ANY = "any"  # the domain of a task whose classes come from several
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """Examples by class, and classes by domain."""
+
+    x: Tensor  # (n, channels, height, width) uint8, or (n, p) float32
+    rows: tuple[NDArray[np.int64], ...]  # (c,) which examples belong to each class
+    names: tuple[str, ...]  # (c,)
+    domain_of: tuple[str, ...]  # (c,)
+    turns: int = 1  # 1, 2 or 4 quarter turns that count as classes of their own
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def domains(self) -> tuple[str, ...]:
+        """In the order of their first class."""
+        return tuple(dict.fromkeys(self.domain_of))
+
+    def problem(self, way: int) -> Problem:
+        """Classification; every class, turned or not, is known by its number."""
+        return Problem("classification", tuple(self.x.shape[1:]), way, len(self.rows) * self.turns)
+
+    def check(self, way: int, examples: int) -> list[Wrong]:
+        """Too few classes, or too few examples in some."""
+        wrong = []
+        few = [(name, len(rows)) for name, rows in zip(self.names, self.rows, strict=True) if len(rows) < examples]
+        if few:
+            listed = ", ".join(f"{name} ({n})" for name, n in few[:5]) + (", ..." if len(few) > 5 else "")
+            wrong.append(
+                Wrong(
+                    "examples",
+                    f"{len(few)} of {len(self.rows)} classes have fewer than the {examples} that support and query take: "
+                    f"{listed}",
+                    "Lower --shot or --query, or leave these classes out.",
+                )
+            )
+        if way > len(self.rows) * self.turns:
+            wrong.append(
+                Wrong("classes", f"{way} ways asked, {len(self.rows) * self.turns} classes there", "Lower --way.")
+            )
+        return wrong
+
+    def propose(self, rng: Generator, count: int, way: int, domain: str | None = None) -> list[Choice]:
+        """Classes without repetition; with a domain, of that alone."""
+        pool = np.arange(len(self.rows)) if domain is None else self._of(domain)
+        pool = (pool + len(self.rows) * np.arange(self.turns)[:, None]).ravel()
+        if way > len(pool):
+            raise ValueError(f"{domain} has {len(pool)} classes, fewer than {way}")
+        return [
+            Choice(domain or ANY, tuple(int(k) for k in rng.choice(pool, way, replace=False))) for _ in range(count)
+        ]
+
+    def describe(self, choices: Sequence[Choice]) -> Description:
+        """By the mean thumbnails of the classes: their mean and spread; tasks of look-alike classes are hard."""
+        thumbs = self._thumbnails()  # (c * turns, f)
+        picked = [thumbs[np.array(choice.key, dtype=int)] for choice in choices]
+        features = np.stack([np.concatenate([p.mean(0), p.std(0)]) for p in picked])
+        apart = [np.sqrt(((p[:, None] - p[None]) ** 2).sum(-1))[np.triu_indices(len(p), 1)] for p in picked]
+        return Description(features, -np.array([a.mean() if a.size else 0.0 for a in apart]))
+
+    def episode(self, rng: Generator, choices: Sequence[Choice], shot: int, query: int) -> Episode:
+        """Distinct examples of each class; the support in a random order, which some learners see."""
+        keys = np.array([choice.key for choice in choices], dtype=np.int64)  # (t, c)
+        (t, c), k = keys.shape, shot + query
+        rows = np.stack([rng.choice(self.rows[i % len(self.rows)], k, replace=False) for i in keys.ravel()])  # (t c, k)
+        x = self.x[torch.from_numpy(rows).to(self.x.device)]  # (t c, k, ...)
+        for turn in range(1, self.turns):
+            turned = torch.from_numpy(np.flatnonzero(keys.ravel() // len(self.rows) == turn)).to(x.device)
+            if len(turned):
+                x[turned] = torch.rot90(x[turned], turn, (-2, -1))
+        x = scaled(x).unflatten(0, (t, c))  # (t, c, k, ...)
+        y = torch.arange(c, device=x.device)[None, :, None].expand(t, c, k)
+        order = torch.from_numpy(rng.random((t, c * shot)).argsort(1)).to(x.device)
+        place = torch.arange(t, device=x.device)[:, None]
+        support_x, support_y = x[:, :, :shot].flatten(1, 2)[place, order], y[:, :, :shot].flatten(1)[place, order]
+        query_x, query_y = x[:, :, shot:].flatten(1, 2), y[:, :, shot:].flatten(1)
+        return Episode(
+            Examples(support_x, support_y, torch.ones(support_y.shape, device=x.device)),
+            Examples(query_x, query_y, torch.ones(query_y.shape, device=x.device)),
+            torch.from_numpy(keys).to(x.device),
+        )
+
+    def to(self, device: torch.device | str) -> Classes:
+        """With the examples on another device."""
+        return replace(self, x=self.x.to(device))
+
+    def _of(self, domain: str) -> NDArray[np.int64]:
+        return np.flatnonzero(np.array(self.domain_of) == domain)
+
+    def _thumbnails(self) -> NDArray[np.float64]:  # (c * turns, f)
+        if "thumbnails" not in self._kept:
+            means = torch.stack([scaled(self.x[torch.from_numpy(r).to(self.x.device)]).mean(0) for r in self.rows])
+            if means.ndim == 4:
+                turned = torch.cat([torch.rot90(means, turn, (-2, -1)) for turn in range(self.turns)])
+                means = torch.nn.functional.adaptive_avg_pool2d(turned, min(THUMB, *turned.shape[-2:]))
+            self._kept["thumbnails"] = means.flatten(1).double().cpu().numpy()
+        return self._kept["thumbnails"]
+
+
+def scaled(x: Tensor) -> Tensor:
+    """Images as numbers in 0..1; vectors as they are."""
+    return x.float().div_(255) if x.dtype == torch.uint8 else x
+
+
+def grouped(label: NDArray[Any], keep: NDArray[np.bool_]) -> dict[int, NDArray[np.int64]]:
+    """The rows of each class, of those that are kept."""
+    kept = np.flatnonzero(keep)
+    order = kept[np.argsort(label[kept], kind="stable")]
+    classes, starts = np.unique(label[order], return_index=True)
+    return {int(k): part for k, part in zip(classes, np.split(order, starts[1:]), strict=True)}

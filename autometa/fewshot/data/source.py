@@ -1,0 +1,84 @@
+"""Where episodes come from.
+
+A `Source` proposes tasks (cheaply: which classes, which wave, which table) and realises the ones that a task sampler
+takes as an `Episode`. `Data` holds one source for each of the three splits; a learner is trained on the first, stopped
+by the second, judged by the third, and no class, table or family is in two of them unless the loader says so.
+
+Law: the same generator gives the same episodes.
+
+To add one, write a function ``(path, options) -> Data`` and give it a line in `DATA`.
+
+Letters:  t tasks · c classes · n examples · f numbers that describe a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from autometa.errors import Problem as Wrong
+from autometa.fewshot.episode import Episode, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A task that could be learned from."""
+
+    domain: str  # alphabet, dataset, table: what tasks of one kind share
+    key: tuple[float, ...]  # which task it is, in the source's own terms
+
+
+class Description(NamedTuple):
+    """How proposed tasks look, for samplers that want to know."""
+
+    features: NDArray  # (t, f) on comparable scales; the nearer the more alike
+    difficulty: NDArray  # (t,) larger is harder, in the source's own unit
+
+
+class Source(Protocol):
+    """Episodes of one split."""
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The kinds of tasks there are."""
+        ...
+
+    def problem(self, way: int) -> Problem:
+        """What a learner of its `way`-way episodes is built for."""
+        ...
+
+    def check(self, way: int, examples: int) -> list[Wrong]:
+        """Why no episodes of `way` classes with so many examples each can be drawn; usually nothing."""
+        ...
+
+    def propose(self, rng: Generator, count: int, way: int, domain: str | None = None) -> list[Choice]:
+        """Tasks at random, of one domain if it is named."""
+        ...
+
+    def describe(self, choices: Sequence[Choice]) -> Description:
+        """How they look."""
+        ...
+
+    def episode(self, rng: Generator, choices: Sequence[Choice], shot: int, query: int) -> Episode:
+        """The tasks, with `shot` and `query` examples (of each class); on the source's device."""
+        ...
+
+    def to(self, device: torch.device | str) -> Source:
+        """The same with its data on another device."""
+        ...
+
+
+class Data(NamedTuple):
+    """The three splits of one data set."""
+
+    name: str
+    train: Source
+    validation: Source
+    test: Source
+    regression: bool = False
+    within_domain: bool = False  # whether the protocol draws every episode from one domain

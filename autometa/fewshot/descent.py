@@ -1,0 +1,64 @@
+"""What the gradient learners share: a network with a linear head, and steps of gradient descent on a support set.
+
+The steps are functional: weights go in, new weights come out, and the derivative with respect to the first ones exists
+to any order. `first_order` cuts it, so that a step is taken as a constant shift.
+
+Law: no steps are the identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor
+from torch.func import grad
+
+from autometa.fewshot.episode import Examples, Problem, mean_loss
+from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed, linear_head
+
+Forward = Callable[[Weights, Examples], Tensor]
+
+
+def forward(network: Network, weights: Weights, examples: Examples) -> Tensor:  # (n, o)
+    """What the network says of examples that are normalised by themselves."""
+    return linear_head(weights, embed(network, weights, examples.x, examples.mask, Norms()))
+
+
+def slope(problem: Problem, network: Network, weights: Weights, moving: Weights, support: Examples) -> Weights:
+    """Gradient of the support loss with respect to the weights that move."""
+
+    def loss(some: Weights) -> Tensor:
+        return mean_loss(problem, forward(network, {**weights, **some}, support), support)
+
+    return grad(loss)(moving)
+
+
+def descend(
+    problem: Problem,
+    network: Network,
+    weights: Weights,
+    moving: Weights,
+    support: Examples,
+    *,
+    steps: int,
+    rate: float | Mapping[str, Tensor],
+    first_order: bool = False,
+) -> Weights:
+    """The moving weights after some steps; `rate` is one for all, or one for each number."""
+    for _ in range(steps):
+        if first_order:
+            still = {name: w.detach() for name, w in weights.items()}
+            at = {name: w.detach() for name, w in moving.items()}
+            gradient = slope(problem, network, still, at, support)
+            gradient = {name: g.detach() for name, g in gradient.items()}
+        else:
+            gradient = slope(problem, network, weights, moving, support)
+        moving = {
+            name: w - (rate if isinstance(rate, float) else rate[name]) * gradient[name] for name, w in moving.items()
+        }
+    return moving
+
+
+def adaptable(weights: Weights) -> Weights:
+    """The network's own weights: neither running statistics nor what a learner keeps beside them (``rate.``, ``rule.``)."""
+    return {name: w for name, w in weights.items() if not name.startswith((RUNNING, "rate.", "rule."))}

@@ -1,0 +1,140 @@
+"""How good a learner is on tasks it has never seen: mean over episodes, with a 95 % interval.
+
+The episodes come from a seed, so that all learners are judged on the same ones and can be compared pair by pair.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autometa.errors import InputError
+from autometa.errors import Problem as Wrong
+from autometa.fewshot.backends import over_tasks
+from autometa.fewshot.checkpoint import Checkpoint
+from autometa.fewshot.data import load_data
+from autometa.fewshot.data.source import Source
+from autometa.fewshot.episode import Episode, score
+from autometa.fewshot.learner import Learner, make
+from autometa.fewshot.learners import find_learner
+from autometa.fewshot.networks import Weights
+from autometa.fewshot.samplers import Domain, TaskSampler, Uniform
+from autometa.fewshot.trained import Trained
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """What an evaluation found."""
+
+    scores: NDArray[np.float64]  # (episodes,) accuracy, or minus the mean squared error
+    transductive: bool  # whether queries helped one another through the norms
+    seconds: float
+
+    @property
+    def mean(self) -> float:
+        """Over episodes."""
+        return float(self.scores.mean())
+
+    @property
+    def interval(self) -> float:
+        """Half the width of the 95 % interval of the mean."""
+        return 1.96 * float(self.scores.std(ddof=1)) / math.sqrt(len(self.scores)) if len(self.scores) > 1 else 0.0
+
+
+def answers(learner: Learner, weights: Weights, episode: Episode, backend: str = "vmap") -> torch.Tensor:  # (t, q, o)
+    """Adapts to every support set and answers every query."""
+
+    def one(weights: Weights, task: Episode) -> torch.Tensor:
+        return learner.predict(weights, learner.adapt(weights, task.support), task.query)
+
+    with torch.no_grad():
+        return over_tasks(one, backend)(weights, episode)
+
+
+def evaluate(
+    learner: Learner,
+    weights: Weights,
+    source: Source,
+    *,
+    episodes: int,
+    way: int,
+    shot: int,
+    query: int = 15,
+    seed: int = 0,
+    together: int = 8,
+    backend: str = "vmap",
+    sampler: TaskSampler | None = None,
+    tell: Callable[[int, int, str], None] = lambda done, total, text: None,
+) -> Evaluation:
+    """Draws episodes and answers them, `together` at a time."""
+    begun, rng, scores = time.perf_counter(), np.random.default_rng(seed), []
+    chooser = sampler or Uniform()
+    for start in range(0, episodes, together):
+        t = min(together, episodes - start)
+        chosen = chooser.choose(source, rng, t, way, 1.0)
+        episode = source.episode(rng, chosen, shot, query)
+        found = answers(learner, weights, episode, backend)
+        scores.append(score(learner.problem, found, episode.query).double().cpu().numpy())
+        tell(start + t, episodes, f"{np.concatenate(scores).mean():.4f}")
+    return Evaluation(np.concatenate(scores), learner.transductive, time.perf_counter() - begun)
+
+
+def judge_checkpoint(
+    state: Checkpoint,
+    *,
+    episodes: int,
+    way: int | None = None,
+    shot: int | None = None,
+    query: int = 15,
+    seed: int = 0,
+    path: str | None = None,
+    options: dict[str, Any] | None = None,
+    device: torch.device | str = "cpu",
+    tell: Callable[[int, int, str], None] = lambda done, total, text: None,
+) -> dict[str, Any]:
+    """The figures of a trained learner on the test split of the data it was trained on, as JSON.
+
+    Raises:
+        InputError: The data are gone or too few, or the learner cannot tell so many classes apart.
+    """
+    data = load_data(state.data["name"], path or state.data.get("path"), **state.data.get("options", {}))
+    trained = Trained.of(state, device)
+    asked_way, asked_shot = way or state.settings["way"], shot or state.settings["shot"]
+    learner = make(find_learner(state.learner), state.problem, {**state.options, **(options or {})})
+    wrong = data.test.check(asked_way, asked_shot + query)
+    if state.problem.kind == "classification" and asked_way != state.problem.outputs:
+        if trained.any_way:
+            learner = replace(learner, problem=replace(learner.problem, outputs=asked_way))
+        else:
+            what = f"{state.learner} was trained to tell {state.problem.outputs} classes apart"
+            wrong.append(Wrong(f"--way {asked_way}", what, f"Train one with --way {asked_way}."))
+    if wrong:
+        raise InputError(wrong)
+    found = evaluate(
+        learner, state.best, data.test.to(device), episodes=episodes, way=asked_way, shot=asked_shot, query=query,
+        seed=seed, sampler=Domain() if data.within_domain else None, tell=tell,
+    )  # fmt: skip
+    sign = 1 if state.problem.kind == "classification" else -1
+    return {
+        "learner": state.learner,
+        "data": state.data["name"],
+        "metric": "accuracy" if sign > 0 else "mean_squared_error",
+        "mean": sign * found.mean,
+        "interval_95": found.interval,
+        "episodes": episodes,
+        "way": asked_way,
+        "shot": asked_shot,
+        "query": query,
+        "seed": seed,
+        "transductive": found.transductive,
+        "trained_steps": state.progress["best_step"],
+        "trained_seconds": round(state.progress["seconds"], 1),
+        "seconds": round(found.seconds, 1),
+    }

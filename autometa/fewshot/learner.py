@@ -1,0 +1,134 @@
+"""What a learner is: how it is judged in training, how it adapts to a support set, how it answers queries.
+
+A learner is a frozen record of options with these methods, written for **one task**; back ends map them over tasks. Its
+weights are a value that is handed in, so that any back end may differentiate, map and compile. To add one, write a file
+in `learners` and give it a line in `LEARNERS`: the contract tests, the trainer, the command line and the classifier
+find it there.
+
+Laws: padding changes nothing; the order of queries changes their order only; renaming the classes renames the answers
+(with the rows of the ``head`` weights renamed alike); zero inner steps are the identity.
+
+Letters:  s support · q query · o outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+
+from torch import Generator, Tensor
+
+from autometa.errors import InputError
+from autometa.errors import Problem as Wrong
+from autometa.errors import did_you_mean
+from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
+from autometa.fewshot.networks import Weights
+
+
+class Outcome(NamedTuple):
+    """What came of one task in training."""
+
+    outputs: Tensor  # (q, o)
+    statistics: Weights  # what the norms saw, for the running statistics
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a learner's paper trains it."""
+
+    tasks: int = 4  # per step
+    optimizer: Literal["adam", "sgd"] = "adam"
+    rate: float = 1e-3
+    decay: float = 0.0  # of the weights, decoupled (AdamW)
+    schedule: Literal["constant", "halving", "linear"] = "constant"
+    half_life: int = 2000  # steps, of the halving one
+    clip: float = 0.0  # largest norm of the gradient; 0: as it comes
+    way: int | None = None  # classes of a training episode, where more than are asked for later pay
+    query: int = 15  # per class in training
+
+
+class Learner(Protocol):
+    """A learner of episodes."""
+
+    kinds: ClassVar[tuple[Kind, ...]]  # what it can learn
+    source: ClassVar[str]  # the paper
+    problem: Problem
+
+    @property
+    def training(self) -> Training:
+        """How to train it."""
+        ...
+
+    @property
+    def transductive(self) -> bool:
+        """Whether its answers depend on the other queries, through the norms."""
+        ...
+
+    def initialise(self, generator: Generator) -> Weights:
+        """Fresh weights, drawn from `generator`."""
+        ...
+
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+        """What training lessens, on one task."""
+        ...
+
+    def adapt(self, weights: Weights, support: Examples) -> Any:
+        """What is learned from a support set: tensors, in any nesting of tuples and dictionaries."""
+        ...
+
+    def predict(self, weights: Weights, adapted: Any, query: Examples) -> Tensor:  # (q, o)
+        """Logits or values."""
+        ...
+
+
+def judge(learner: Learner, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+    """The loss of most learners: adapt to the support, and see what that is worth on the query."""
+    outputs = learner.predict(weights, learner.adapt(weights, task.support), task.query)
+    return mean_loss(learner.problem, outputs, task.query), Outcome(outputs, {})
+
+
+def make(kind: type, problem: Problem, options: dict[str, Any] | None = None) -> Any:
+    """A learner for a problem: the options that are given, else those that its paper used there, else its own.
+
+    Raises:
+        InputError: It cannot learn problems of that kind, or has no such option, or not of that type.
+    """
+    given = dict(options or {})
+    wrong = []
+    name = kind.__name__
+    if problem.kind not in kind.kinds:  # type: ignore[attr-defined]
+        wrong.append(Wrong(name, f"does not do {problem.kind}", "`autometa fewshot list` says what each can do."))
+    known = {field.name: field for field in fields(kind) if field.name != "problem"}
+    for option, value in given.items():
+        if option not in known:
+            fix = f"{did_you_mean(option, list(known))} Options: {', '.join(known) or 'none'}.".strip()
+            wrong.append(Wrong(name, f"no option {option!r}", fix))
+            continue
+        try:
+            given[option] = _as(str(known[option].type), value)
+        except ValueError as error:
+            wrong.append(Wrong(f"{name}: {option}", str(error)))
+    if wrong:
+        raise InputError(wrong)
+    preset = getattr(kind, "preset", lambda _: {})(problem)
+    return kind(problem, **{**preset, **given})
+
+
+def _as(type_: str, value: Any) -> Any:
+    """A value, or its text, as what an option is declared to be."""
+    if not isinstance(value, str):
+        return value
+    if type_ == "bool":
+        if value.lower() in ("true", "yes", "1", "false", "no", "0"):
+            return value.lower() in ("true", "yes", "1")
+        raise ValueError(f"{value!r} is neither true nor false")
+    if type_ in ("int", "float"):
+        try:
+            return int(value) if type_ == "int" else float(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not {'a whole number' if type_ == 'int' else 'a number'}") from None
+    if type_.startswith("Literal"):
+        choices = [part.strip(" '\"") for part in type_[len("Literal[") : -1].split(",")]
+        if value not in choices:
+            raise ValueError(f"{value!r} is none of {', '.join(choices)}")
+    return value

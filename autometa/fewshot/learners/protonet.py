@@ -1,0 +1,72 @@
+"""Prototypical networks: a class is the mean of its support embeddings, and a query belongs to the nearest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Generator, Tensor
+
+from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
+from autometa.fewshot.learner import Outcome, Training
+from autometa.fewshot.metric import class_means, masked, squared_distances
+from autometa.fewshot.networks import Network, Norms, Weights, embed, network_for
+
+
+@dataclass(frozen=True, slots=True)
+class ProtoNet:
+    """Prototypical networks with the squared Euclidean distance."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("classification",)
+    source: ClassVar[str] = "Snell, Swersky and Zemel, 2017"
+    transductive: ClassVar[bool] = False
+
+    problem: Problem
+    width: int = 64
+    halving: Literal["pool", "stride"] = "pool"
+
+    @property
+    def training(self) -> Training:
+        """Episodes of 60 classes with 5 queries each; the rate halves every 2000 episodes."""
+        known = self.problem.known_classes
+        way = min(60, known) if known else None
+        return Training(tasks=1, schedule="halving", way=way, query=5)
+
+    @property
+    def network(self) -> Network:
+        """The embedding."""
+        return network_for(self.problem, width=self.width, halving=self.halving)
+
+    def initialise(self, generator: Generator) -> Weights:
+        """A fresh embedding."""
+        return self.network.initialise(generator)
+
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+        """Support and query pass through the embedding together, as in the authors' training."""
+        norms = Norms(seen={})
+        x, mask = (torch.cat([getattr(part, name) for part in task[:2]]) for name in ("x", "mask"))
+        h = embed(self.network, weights, x, mask, norms)
+        s = len(task.support.x)
+        outputs = _logits(h[s:], *class_means(h[:s], task.support, len(task.classes)))
+        return mean_loss(self.problem, outputs, task.query), Outcome(outputs, norms.seen or {})
+
+    def adapt(self, weights: Weights, support: Examples) -> dict[str, Tensor]:
+        """Prototypes (c, w), how many examples each has (c,), and the embedded support (s, w) for `attention`."""
+        h = embed(self.network, weights, support.x, support.mask, Norms(running=True))
+        means, counts = class_means(h, support, self.problem.outputs)
+        return {"prototypes": means, "counts": counts, "support": h, "mask": support.mask}
+
+    def predict(self, weights: Weights, adapted: dict[str, Tensor], query: Examples) -> Tensor:
+        """Minus the squared distances to the prototypes."""
+        h = embed(self.network, weights, query.x, query.mask, Norms(running=True))
+        return _logits(h, adapted["prototypes"], adapted["counts"])
+
+    def attention(self, weights: Weights, adapted: dict[str, Tensor], query: Examples) -> Tensor:  # (q, s)
+        """Nearness of each support example: the softmax of minus the squared distances."""
+        h = embed(self.network, weights, query.x, query.mask, Norms(running=True))
+        return masked(-squared_distances(h, adapted["support"]), adapted["mask"]).softmax(-1)
+
+
+def _logits(h: Tensor, prototypes: Tensor, counts: Tensor) -> Tensor:  # (q, w), (c, w), (c,) -> (q, c)
+    return masked(-squared_distances(h, prototypes), counts)

@@ -1,0 +1,232 @@
+"""Networks in plain sight: weights are a dictionary of tensors, and a network says how they act on one task's examples.
+
+`Conv4` is the network of the literature on small images (four 3 x 3 convolutions), `Perceptron` is for vectors. Both are
+a sequence of blocks, so that a learner may bend what flows between them (`task_embedding`, `dynamic`).
+
+The norms are our own, from primitives: mapping torch's batch norm over tasks gives wrong second-order gradients (torch
+2.13: relative error 1e-3, in silence). Each task is normalised by itself: by the examples at hand (``running=False``;
+on a query set that is called transductive), or by running statistics gathered in training (``running=True``), which
+makes every answer independent of its neighbours.
+
+Law: padding changes nothing. Names: a weight whose last part begins with ``head`` has one row per class; what begins
+with ``running.`` is gathered and not learned.
+
+Letters:  n examples · w width · p columns.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import conv2d, max_pool2d, relu
+
+from autometa.fewshot.episode import Problem
+
+Weights = dict[str, Tensor]
+EPSILON = 1e-5
+RUNNING = "running."
+
+
+class Network(Protocol):
+    """From examples to features, block by block."""
+
+    @property
+    def depth(self) -> int:
+        """How many blocks there are."""
+        ...
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels that leave each block."""
+        ...
+
+    @property
+    def features(self) -> int:
+        """Numbers that describe an example in the end."""
+        ...
+
+    def initialise(self, generator: Generator) -> Weights:
+        """Fresh weights."""
+        ...
+
+    def block(
+        self, weights: Weights, k: int, h: Tensor, mask: Tensor, norms: Norms, film: Film | None = None
+    ) -> Tensor:
+        """One block; `film` scales and shifts what its norm gives."""
+        ...
+
+    def flatten(self, h: Tensor) -> Tensor:
+        """What leaves the last block, as vectors (n, features)."""
+        ...
+
+
+Film = tuple[Tensor, Tensor]  # scale and shift, (w,) each
+
+
+@dataclass(slots=True)
+class Norms:
+    """How a forward pass normalises, and, where it goes by the examples at hand, what it saw."""
+
+    running: bool = False
+    seen: Weights | None = None  # gathered for the running statistics when it is a dictionary
+
+    def moments(self, weights: Weights, name: str, h: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:  # (w,), (w,)
+        """Mean and variance over the task's examples and places, or the running ones."""
+        if self.running:
+            return weights[f"{RUNNING}{name}_mean"], weights[f"{RUNNING}{name}_variance"]
+        places = tuple(range(2, h.ndim))
+        count = (mask.sum() * math.prod(h.shape[2:])).clamp_min(1)
+        square = h.square()
+        mean = mask @ (h.sum(places) if places else h) / count
+        # One pass less over the largest tensors than from the centred values; a ReLU network's means are no larger
+        # than its spreads, so nothing cancels.
+        variance = (mask @ (square.sum(places) if places else square) / count - mean.square()).clamp_min(0)
+        if self.seen is not None:
+            self.seen |= {f"{RUNNING}{name}_mean": mean.detach(), f"{RUNNING}{name}_variance": variance.detach()}
+        return mean, variance
+
+
+def normalised(weights: Weights, name: str, h: Tensor, moments: tuple[Tensor, Tensor]) -> Tensor:  # (n, w, ...)
+    """Zero mean and unit variance, then a learned scale and shift."""
+    shape = (-1, *(1 for _ in h.shape[2:]))
+    mean, variance = moments
+    scale = weights[f"{name}_scale"] * torch.rsqrt(variance + EPSILON)
+    return (h - mean.view(shape)) * scale.view(shape) + weights[f"{name}_shift"].view(shape)
+
+
+def norm_weights(name: str, width: int) -> Weights:
+    """A norm that changes nothing yet."""
+    return {
+        f"{name}_scale": torch.ones(width),
+        f"{name}_shift": torch.zeros(width),
+        f"{RUNNING}{name}_mean": torch.zeros(width),
+        f"{RUNNING}{name}_variance": torch.ones(width),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Conv4:
+    """Four times: 3 x 3 convolution, norm, pooling or a stride of 2, ReLU."""
+
+    shape: tuple[int, ...]  # (channels, height, width)
+    width: int = 64
+    halving: Literal["pool", "stride"] = "pool"  # the strided one is averaged in the end: MAML's, for Omniglot
+    depth: int = 4
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The same everywhere."""
+        return (self.width,) * self.depth
+
+    @property
+    def features(self) -> int:
+        """Channels times the places that are left."""
+        if self.halving == "stride":
+            return self.width
+        return self.width * math.prod(max(side >> self.depth, 1) for side in self.shape[1:])
+
+    def initialise(self, generator: Generator) -> Weights:
+        """He's."""
+        weights: Weights = {}
+        for k in range(self.depth):
+            entering = self.shape[0] if k == 0 else self.width
+            spread = math.sqrt(2 / (9 * entering))
+            weights[f"conv{k}"] = torch.randn((self.width, entering, 3, 3), generator=generator) * spread
+            weights |= norm_weights(f"norm{k}", self.width)
+        return weights
+
+    def block(
+        self, weights: Weights, k: int, h: Tensor, mask: Tensor, norms: Norms, film: Film | None = None
+    ) -> Tensor:
+        """The moments are those before pooling, the rest is done after it, on a quarter of the numbers.
+
+        Scaling up and ReLU commute with the maximum, so this is norm, ReLU, pooling where the learned scale is positive.
+        """
+        h = conv2d(h, weights[f"conv{k}"], padding=1, stride=2 if self.halving == "stride" else 1)
+        moments = norms.moments(weights, f"norm{k}", h, mask)
+        if self.halving == "pool" and min(h.shape[2:]) > 1:
+            h = max_pool2d(h, 2)
+        h = normalised(weights, f"norm{k}", h, moments)
+        if film is not None:
+            h = h * film[0][:, None, None] + film[1][:, None, None]
+        return relu(h)
+
+    def flatten(self, h: Tensor) -> Tensor:
+        """(n, features)."""
+        return h.mean((2, 3)) if self.halving == "stride" else h.flatten(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Perceptron:
+    """Linear layers with ReLU; normed where `normed` says so (the sinusoid network of MAML is not)."""
+
+    shape: tuple[int, ...]  # (p,)
+    widths: tuple[int, ...] = (64, 64)
+    normed: bool = False
+
+    @property
+    def depth(self) -> int:
+        """Hidden layers."""
+        return len(self.widths)
+
+    @property
+    def features(self) -> int:
+        """Of the last hidden layer."""
+        return self.widths[-1]
+
+    def initialise(self, generator: Generator) -> Weights:
+        """He's."""
+        weights: Weights = {}
+        for k, (entering, width) in enumerate(zip((self.shape[0], *self.widths), self.widths, strict=False)):
+            weights[f"layer{k}"] = torch.randn((width, entering), generator=generator) * math.sqrt(2 / entering)
+            weights[f"layer{k}_bias"] = torch.zeros(width)
+            if self.normed:
+                weights |= norm_weights(f"norm{k}", width)
+        return weights
+
+    def block(
+        self, weights: Weights, k: int, h: Tensor, mask: Tensor, norms: Norms, film: Film | None = None
+    ) -> Tensor:
+        """One layer."""
+        h = h @ weights[f"layer{k}"].T + weights[f"layer{k}_bias"]
+        if self.normed:
+            h = normalised(weights, f"norm{k}", h, norms.moments(weights, f"norm{k}", h, mask))
+        if film is not None:
+            h = h * film[0] + film[1]
+        return relu(h)
+
+    def flatten(self, h: Tensor) -> Tensor:
+        """They are vectors already."""
+        return h
+
+
+def network_for(problem: Problem, *, width: int = 64, halving: Literal["pool", "stride"] = "pool") -> Network:
+    """The network that suits examples of that shape."""
+    if len(problem.shape) == 3:
+        return Conv4(problem.shape, width, halving)
+    if problem.kind == "regression":
+        return Perceptron(problem.shape, (40, 40))
+    return Perceptron(problem.shape, (width, width), normed=True)
+
+
+def embed(network: Network, weights: Weights, x: Tensor, mask: Tensor, norms: Norms) -> Tensor:  # (n, features)
+    """Examples as feature vectors."""
+    h = x
+    for k in range(network.depth):
+        h = network.block(weights, k, h, mask, norms)
+    return network.flatten(h)
+
+
+def head_weights(features: int, outputs: int, generator: Generator) -> Weights:
+    """A linear layer from features to outputs."""
+    head = torch.randn((outputs, features), generator=generator) / math.sqrt(features)
+    return {"head": head, "head_bias": torch.zeros(outputs)}
+
+
+def linear_head(weights: Weights, h: Tensor) -> Tensor:  # (n, features) -> (n, o)
+    """Features to outputs."""
+    return h @ weights["head"].T + weights["head_bias"]

@@ -1,0 +1,180 @@
+"""A trained learner, put to work: a support set in, answers to queries out.
+
+For researchers `learner` and `weights` are there as they are; `answer` and `explain` take and give NumPy arrays.
+
+Letters:  s support · q query · c classes · o outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from autometa.errors import InputError
+from autometa.errors import Problem as Wrong
+from autometa.fewshot.checkpoint import Checkpoint
+from autometa.fewshot.episode import Examples, Problem
+from autometa.fewshot.explain import change, evidence, kind_of_evidence
+from autometa.fewshot.learner import Learner, make
+from autometa.fewshot.learners import find_learner
+from autometa.fewshot.networks import Weights
+
+TOLD = 3  # support examples named in an explanation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """A learner with its weights."""
+
+    learner: Learner
+    weights: Weights
+    device: torch.device | str = "cpu"
+
+    @classmethod
+    def load(cls, path: Path | str, *, device: torch.device | str = "cpu", learner: str | None = None) -> Trained:
+        """From a checkpoint (`checkpoint.Checkpoint.load` says what is refused)."""
+        return cls.of(Checkpoint.load(Path(path), device=device, learner=learner), device)
+
+    @classmethod
+    def of(cls, state: Checkpoint, device: torch.device | str = "cpu") -> Trained:
+        """From a training's state: its best weights."""
+        return cls(make(find_learner(state.learner), state.problem, state.options), state.best, device)
+
+    @property
+    def any_way(self) -> bool:
+        """Whether it can tell any number of classes apart; others have one output for each."""
+        return not any(name.rsplit(".", 1)[-1].startswith("head") for name in self.weights)
+
+    def answer(self, support_x: ArrayLike, support_y: ArrayLike, query_x: ArrayLike) -> NDArray[np.float64]:
+        """Probabilities (q, c) of the classes in the order of ``np.unique(support_y)``, or values (q, o).
+
+        Args:
+            support_x: (s, *shape) numbers as in training, uint8 in 0..255 or otherwise in 0..1 for images; a row may be flat.
+            support_y: (s,) labels of any type, or (s, o) values.
+            query_x: (q, *shape).
+
+        Raises:
+            InputError: With everything that is wrong.
+        """
+        learner, support, query, c = self._examples(support_x, support_y, query_x)
+        with torch.no_grad():
+            outputs = learner.predict(self.weights, learner.adapt(self.weights, support), query)
+        return _spoken(learner, outputs, c)
+
+    def explain(self, support_x: ArrayLike, support_y: ArrayLike, query_x: ArrayLike) -> list[dict[str, Any]]:
+        """For each query: the answer, the support examples that drove it, and what adaptation changed.
+
+        Keys: ``prediction``, ``probability``, ``kind`` (what the evidence is), ``support``: (index, label, evidence) of
+        the strongest; for gradient learners ``before`` (the answer without adaptation), ``support_loss`` (before,
+        after) and ``moved`` (relative distance of each weight).
+        """
+        learner, support, query, c = self._examples(support_x, support_y, query_x)
+        labels = np.asarray(support_y)
+        known = np.unique(labels) if learner.problem.kind == "classification" else None
+        with torch.no_grad():
+            outputs = learner.predict(self.weights, learner.adapt(self.weights, support), query)
+        spoken = _spoken(learner, outputs, c)
+        drove = evidence(learner, self.weights, support, query).double().cpu().numpy()  # (q, s)
+        changed = change(learner, self.weights, support, query)
+        before = None if changed is None else _spoken(learner, changed["before"], c)
+        told = []
+        for i, row in enumerate(spoken):
+            strongest = np.argsort(-np.abs(drove[i]), kind="stable")[:TOLD]
+            one: dict[str, Any] = {
+                "prediction": _plain(row if known is None else known[row.argmax()]),
+                "kind": kind_of_evidence(learner),
+                "support": [(int(k), _plain(labels[k]), float(drove[i, k])) for k in strongest],
+            }
+            if known is not None:
+                one["probability"] = float(row.max())
+            if changed is not None and before is not None:
+                one["before"] = _plain(before[i] if known is None else known[before[i].argmax()])
+                one |= {"support_loss": changed["support_loss"], "moved": changed["moved"]}
+            told.append(one)
+        return told
+
+    def _examples(self, sx: ArrayLike, sy: ArrayLike, qx: ArrayLike) -> tuple[Learner, Examples, Examples, int]:
+        """Checked, as tensors; and the learner for that many classes."""
+        problem, wrong = self.learner.problem, []
+        parts = []
+        for where, x in (("support", sx), ("query", qx)):
+            found = shaped(where, x, problem)
+            parts.append(found if isinstance(found, np.ndarray) else None)
+            wrong += [] if isinstance(found, np.ndarray) else found
+        y, labels, c = np.asarray(sy), None, problem.outputs
+        if parts[0] is not None and len(y) != len(parts[0]):
+            wrong.append(Wrong("support", f"{len(parts[0])} examples and {len(y)} labels"))
+        if problem.kind == "classification":
+            if y.ndim != 1:
+                wrong.append(Wrong("support", f"labels of shape {y.shape}", "One label for each example."))
+            elif y.dtype.kind == "f" and np.isnan(y).any():
+                wrong.append(Wrong("support", "labels are missing (NaN)"))
+            else:
+                known, labels = np.unique(y, return_inverse=True)
+                c = len(known)
+                if c < 2:
+                    wrong.append(Wrong("support", f"{c} class", "At least two are needed to tell apart."))
+                elif not self.any_way and c > problem.outputs:
+                    wrong.append(
+                        Wrong("support", f"{c} classes", f"This learner was trained to tell {problem.outputs} apart.")
+                    )
+        if wrong:
+            raise InputError(wrong)
+        learner = self.learner
+        if self.any_way and problem.kind == "classification":
+            learner = replace(learner, problem=replace(problem, outputs=c))  # type: ignore[type-var]
+        assert parts[0] is not None
+        assert parts[1] is not None
+        targets = torch.from_numpy(labels if labels is not None else y.astype(np.float32).reshape(len(y), -1))
+        like = next(iter(self.weights.values()))
+        x, q = (torch.from_numpy(part).to(self.device, like.dtype) for part in parts)
+        blank = torch.zeros(len(q), dtype=torch.int64, device=self.device)
+        ones: Tensor = torch.ones(len(x), dtype=x.dtype, device=self.device)
+        support = Examples(x, targets.to(self.device), ones)
+        return learner, support, Examples(q, blank, torch.ones(len(q), dtype=x.dtype, device=self.device)), c
+
+
+def shaped(where: str, x: ArrayLike, problem: Problem) -> NDArray[np.float32] | list[Wrong]:
+    """Examples in the shape that a learner was built for, images in 0..1; or what is wrong with them."""
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        return [Wrong(where, f"holds {array.dtype}, not numbers")]
+    if not len(array):
+        return [Wrong(where, "is empty")]
+    numbers = array.astype(np.float32) / np.float32(255 if array.dtype == np.uint8 else 1)
+    wrong = []
+    if tuple(array.shape[1:]) != problem.shape:
+        size = int(np.prod(problem.shape))
+        same = [side for side in array.shape[1:] if side != 1] == [side for side in problem.shape if side != 1]
+        if same or array.shape[1:] == (size,):
+            numbers = numbers.reshape(len(array), *problem.shape)
+        else:
+            wrong.append(Wrong(where, f"examples of shape {array.shape[1:]}", f"It was trained on {problem.shape}."))
+    lost = ~np.isfinite(numbers).reshape(len(array), -1).all(1)
+    if lost.any():
+        rows = ", ".join(map(str, np.flatnonzero(lost)[:5]))
+        wrong.append(Wrong(where, f"NaN or infinity in {int(lost.sum())} examples (row {rows})", "Fill or drop them."))
+    return wrong or numbers
+
+
+def _spoken(learner: Learner, outputs: Tensor, c: int) -> NDArray[np.float64]:
+    """Probabilities of the classes that are there, or values."""
+    if learner.problem.kind == "regression":
+        return outputs.double().cpu().numpy()
+    return outputs[:, :c].double().softmax(-1).cpu().numpy()
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def support_labels(labels: Sequence[Any]) -> list[Any]:
+    """The classes in the order of `answer`'s columns."""
+    return [_plain(label) for label in np.unique(np.asarray(labels))]
