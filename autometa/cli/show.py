@@ -47,7 +47,7 @@ LEADERS = 10  # rows of the leaderboard
 WIDEST = 110  # columns; wider lines are hard to read
 PIPED = 100  # columns where the output is not a terminal
 
-ORIGIN_STYLES = {"default": "", "portfolio": "cyan", "similar": "magenta", "search": "blue"}
+ORIGIN_STYLES = {"default": "", "portfolio": "cyan", "similar": "magenta", "surrogate": "yellow", "search": "blue"}
 
 
 def emit(value: Any) -> None:
@@ -265,6 +265,7 @@ _ORIGIN_PHRASES = {
     "default": "the library's defaults",
     "portfolio": "the portfolio of past tasks",
     "similar": "similar past tasks",
+    "surrogate": "the search that past tasks guide",
     "search": "the search",
 }
 

@@ -163,7 +163,7 @@ def drawing(width: float, height: float, label: str, *children: Any) -> Markup:
 
 
 def mark(x: float, y: float, shape: str, cls: str, tip: str = "", size: float = 4.5) -> Markup:
-    """A circle, square, diamond, triangle or cross around a pixel."""
+    """A circle, square, diamond, triangle, wedge (a triangle on its head) or cross around a pixel."""
     shown: dict[str, Any] = {"cls": f"mark {cls}", "data_tip": tip or None}
     s = size
     if shape == "square":
@@ -171,6 +171,7 @@ def mark(x: float, y: float, shape: str, cls: str, tip: str = "", size: float = 
     outlines = {
         "diamond": f"M{x} {y - 1.3 * s}L{x + 1.3 * s} {y}L{x} {y + 1.3 * s}L{x - 1.3 * s} {y}Z",
         "triangle": f"M{x} {y - 1.2 * s}L{x + 1.15 * s} {y + 0.85 * s}L{x - 1.15 * s} {y + 0.85 * s}Z",
+        "wedge": f"M{x} {y + 1.2 * s}L{x + 1.15 * s} {y - 0.85 * s}L{x - 1.15 * s} {y - 0.85 * s}Z",
         "cross": f"M{x - s} {y - s}L{x + s} {y + s}M{x + s} {y - s}L{x - s} {y + s}",
     }
     if shape in outlines:

@@ -58,7 +58,7 @@ COLUMNS_SHOWN = 200  # rows of the table of columns
 CLASSES_SHOWN = 20  # of the target's distribution
 FACTS_ROWS = 100_000  # rows from which facts about columns are taken
 
-SHAPES = {"default": "square", "portfolio": "diamond", "similar": "triangle", "search": "circle"}
+SHAPES = {"default": "square", "portfolio": "diamond", "similar": "triangle", "surrogate": "wedge", "search": "circle"}
 
 
 def outcome(report: Report) -> Markup:

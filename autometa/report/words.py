@@ -9,6 +9,7 @@ ORIGINS = {  # where a configuration came from, in the order in which a search t
     "default": "default",
     "portfolio": "portfolio",
     "similar": "similar tasks",
+    "surrogate": "guided search",
     "search": "search",
 }
 
