@@ -172,7 +172,7 @@ def measured(found: Findings) -> list[str]:
         f"A budget of {c.budget:g} s on {counted(found.cores, 'core')} is what the timed methods are told. "
         "AutoMeta's covers everything from reading the file on, the others' their fit. "
         f"{_untimed(c.methods)}Each cell is a process tree of its own, killed at twice the budget and a minute.",
-        "AutoMeta's memory has never seen the dataset under test: whatever has its content, its OpenML id or its family "
+        "AutoMeta's memory never saw the dataset under test: whatever has its content, its OpenML id or its family "
         "is left out, and nothing is written back.",
         "A cell that failed counts as a constant prediction, as in the AutoML Benchmark.",
     ]

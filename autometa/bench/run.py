@@ -55,6 +55,7 @@ class Plan:
         seed: Of the methods.
         store: The memory that AutoMeta may read; None for the one that ships with it. Nothing is added to it.
         environments: Folder of the other methods' environments.
+        retry: Run cells again that ended without a score.
     """
 
     methods: tuple[str, ...] = DEFAULT_METHODS
@@ -66,6 +67,7 @@ class Plan:
     seed: int = 0
     store: str | None = None
     environments: Path = FOLDER
+    retry: bool = False
 
     def __post_init__(self) -> None:
         """Refuses everything impossible at once."""
@@ -123,7 +125,7 @@ class Watcher:
     """What is told while cells run; this one is told and does nothing."""
 
     def planned(self, cells: int, done: int) -> None:
-        """So many cells are to run; so many were finished before. Told again when a task turns out to have fewer."""
+        """So many cells in all, so many of them finished before; told again when a task has others than thought."""
 
     def began(self, task: str, fold: tuple[int, int], method: str) -> None:
         """A cell begins."""
@@ -152,6 +154,8 @@ def bench(suite: Suite, plan: Plan, out: Path, watcher: Watcher | None = None) -
     began, watcher = time.monotonic(), watcher or Watcher()
     with claimed(out):
         done = read_results(out)
+        if plan.retry:
+            done = {key: record for key, record in done.items() if record["score"] is not None}
         session = Session(out, [], jobs=plan.jobs)
         with tempfile.TemporaryDirectory(prefix="autometa-bench-", ignore_cleanup_errors=True) as work:
             _Work(suite, plan, done, session, watcher, Path(work)).run()
@@ -298,42 +302,52 @@ class _Work:
 
     def _cells(self) -> Iterator[_Cell]:
         """Every cell that has no result yet, made ready when it is its turn."""
-        each = len(self.plan.folds) if self.plan.folds is not None else FOLDS
-        total, memory = len(self.suite.entries) * each * len(self.settings), None
-        before = sum(len(keys) for keys in self.finished.values())
+        guess = [(0, fold) for fold in (self.plan.folds if self.plan.folds is not None else range(FOLDS))]
+        todo = {entry.key: self._open(entry.key, guess) for entry in self.suite.entries}
+        asked = dict.fromkeys(todo, len(guess) * len(self.settings))
+        memory: list[TaskRecord] | None = None
+
+        def tell() -> None:
+            left = {key: sum(len(settings) for _, settings in cells) for key, cells in todo.items()}
+            self.watcher.planned(sum(asked.values()), sum(asked[key] - left[key] for key in asked))
+
+        tell()
         for entry in self.suite.entries:
-            if self.plan.folds is not None and not list(self._open(entry.key, [(0, f) for f in self.plan.folds])):
+            if self.plan.folds is not None and not todo[entry.key]:
                 continue
-            self.watcher.planned(total, before)
             try:
                 task = entry.load()
             except AutoMetaError as error:
                 self.session.unreadable[entry.key] = str(error)
                 self.watcher.note(f"{entry.key} cannot be read: {error}")
-                total -= each * len(self.settings)
+                todo[entry.key], asked[entry.key] = [], 0
+                tell()
                 continue
             self._same_data(task)
             folds = [f for f in task.folds if self.plan.folds is None or (f[0] == 0 and f[1] in self.plan.folds)]
-            total += (len(folds) - each) * len(self.settings)
-            self.watcher.planned(total, before)
-            todo = list(self._open(task.key, folds))
-            if todo and memory is None:
+            if folds != guess:
+                todo[entry.key], asked[entry.key] = self._open(entry.key, folds), len(folds) * len(self.settings)
+                tell()
+            if not todo[entry.key]:
+                continue
+            if memory is None:
                 memory = self._memory() if "autometa" in self.plan.methods else []
-            exclude = left_out(task, memory or [])
-            for fold, settings in todo:
+            exclude = left_out(task, memory)
+            for fold, settings in todo[entry.key]:
                 folder = self.folder / f"fold-{len(self.done)}-{fold[0]}-{fold[1]}"
                 data = _Fold(folder, split_to(task, fold, folder), len(settings))
                 for setting in settings:
                     yield _Cell(task, fold, setting, data, exclude)
 
-    def _open(self, task: str, folds: Iterable[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], list[Setting]]]:
+    def _open(self, task: str, folds: Iterable[tuple[int, int]]) -> list[tuple[tuple[int, int], list[Setting]]]:
         """The folds of a task in which cells have no result, with those cells in an order of their own."""
-        finished = self.finished.get(task, set())
+        finished, found = self.finished.get(task, set()), []
         for fold in folds:
             settings = [s for s in self.settings if (task, *fold, s.method, s.budget, s.cores, s.seed) not in finished]
             random.Random(f"{task} {fold} {self.plan.seed}").shuffle(settings)
             if settings:
-                yield fold, settings
+                found.append((fold, settings))
+        return found
 
     def _same_data(self, task: BenchTask) -> None:
         for key in self.finished.get(task.key, ()):

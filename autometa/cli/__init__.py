@@ -7,7 +7,9 @@
     recommend  what to try first, without trying it                 recommend
     collect    fills a store with evaluations on many tables        collect.collect
     learn      trains the surrogate of a space of one's own         learn.learn
+    bench      methods on the splits of a suite, and who is better  bench.bench
     store      looks into a store, and tends it                     store.MetaStore
+    fewshot    learners that learn a new task from a few examples   fewshot.train, fewshot.Trained
     doctor     whether everything here works                        cli.doctor
 
 Law: with ``--json`` a command prints exactly one JSON value on standard output, and nothing else there; progress and
@@ -20,7 +22,7 @@ function that imports in its body, in `commands` or in a file of its own that is
 
 from __future__ import annotations
 
-from autometa.cli import learn  # noqa: F401 - a file of commands registers them when it is imported
+from autometa.cli import bench, fewshot, learn  # noqa: F401 - a file of commands registers them when it is imported
 from autometa.cli.commands import app, main
 
 __all__ = ["app", "main"]

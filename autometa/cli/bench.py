@@ -1,0 +1,256 @@
+"""``autometa bench``: methods on the fixed splits of a suite, and who is better."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autometa.cli.commands import AsJson, app
+from autometa.cli.usage import INTERRUPTED, Command
+from autometa.errors import InputError, NoModelError, Problem
+
+_WHAT, _LIMITS, _OPENML = "What is compared", "Limits", "OpenML"
+MOST_FOLDS = 1000  # numbers that --folds may name
+
+
+@app.command(cls=Command)
+def bench(
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            "--suite",
+            metavar="SUITE",
+            help="OpenML's by id or alias (99 is CC18; 271 and 269 the AutoML Benchmark), a catalogue, or a folder.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    tasks: Annotated[
+        str | None,
+        typer.Option("--tasks", metavar="A,B", help="Only these tasks of it.", rich_help_panel=_WHAT),
+    ] = None,
+    folds: Annotated[
+        str | None,
+        typer.Option("--folds", metavar="0-9", help="Only these folds: 0, 0-2, 0,3.", rich_help_panel=_WHAT),
+    ] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            "--methods",
+            metavar="A,B",
+            help="autometa, cold, default, rf, lightgbm, flaml, autogluon, autogluon-best; default: all but the last.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    seed: Annotated[
+        str, typer.Option("--seed", metavar="N", help="Of the methods; splits have their own.", rich_help_panel=_WHAT)
+    ] = "0",
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            metavar="URL",
+            help="A memory that AutoMeta may read, above the shipped one; nothing is added to it.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    time: Annotated[
+        str, typer.Option("--time", metavar="TIME", help="What each timed method is told.", rich_help_panel=_LIMITS)
+    ] = "60",
+    jobs: Annotated[
+        str, typer.Option("--jobs", "-j", metavar="N", help="Cells at once.", rich_help_panel=_LIMITS)
+    ] = "1",
+    cores: Annotated[
+        str | None,
+        typer.Option(
+            "--cores", metavar="N", help="Of each cell; default: an equal share of all.", rich_help_panel=_LIMITS
+        ),
+    ] = None,
+    max_ram: Annotated[
+        str | None,
+        typer.Option(
+            "--max-ram",
+            metavar="SIZE",
+            help="Memory of one cell, such as 8GB; default: its share of what is free.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option("--server", metavar="URL", help="Another server than openml.org.", rich_help_panel=_OPENML),
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Only what its cache holds.", rich_help_panel=_OPENML)
+    ] = False,
+    publish: Annotated[
+        bool,
+        typer.Option(
+            "--publish",
+            help="Upload the finished runs; asks first, and else shows what it would.",
+            rich_help_panel=_OPENML,
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Upload without asking.", rich_help_panel=_OPENML)] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Folder for results and report; default: by the suite."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on in a folder that holds results; what is there is not run again.")
+    ] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="With --resume, run cells again that had failed.")] = False,
+    setup: Annotated[
+        bool, typer.Option("--setup", help="Install the methods that need environments of their own, and stop.")
+    ] = False,
+    environments: Annotated[
+        Path | None, typer.Option("--environments", metavar="DIR", help="Where those are; default: .venvs.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Compare methods on the fixed splits of a suite.
+
+    Every task under test is left out of the memory. Stop it at any moment and start it again with --resume. Ends in a
+    folder with results.jsonl, report.html and report.md.
+    """
+    from autometa.bench.environments import FOLDER, missing, set_up
+    from autometa.bench.methods import DEFAULT_METHODS, METHODS
+    from autometa.cli.show import emit
+    from autometa.cli.values import Gathered, duration, names, one_of, size, whole
+
+    gathered = Gathered()
+    chosen = DEFAULT_METHODS if methods is None else names(methods)
+    for name in chosen:
+        gathered.option(one_of, "--methods", name, tuple(METHODS))
+    place = environments or FOLDER
+    if setup:
+        gathered.refuse()
+        made = set_up(chosen, place, lambda text: print(text, file=sys.stderr))
+        emit({"installed": made, "missing": missing(chosen, place)}) if as_json else print(
+            f"installed {', '.join(made)}" if made else "everything is installed already"
+        )
+        return 0
+    seconds = gathered.option(duration, "--time", time)
+    numbers = {
+        "jobs": gathered.option(whole, "--jobs", jobs, 1),
+        "cores": gathered.option(whole, "--cores", cores, 1),
+        "seed": gathered.option(whole, "--seed", seed, 0),
+        "max_ram": gathered.option(size, "--max-ram", max_ram),
+    }
+    wanted = gathered.option(fold_numbers, "--folds", folds)
+    if suite is None:
+        gathered.problems.append(Problem("--suite", "say what to compare on", "Such as --suite 99, or a folder."))
+    target = (
+        out or Path("autometa_runs") / f"bench-{re.sub(r'[^A-Za-z0-9_-]+', '-', Path(suite or '').stem).strip('-')}"
+    )
+    if (target / "results.jsonl").exists() and not resume:
+        fix = f"Add --resume to go on, or name another folder than {target} with --out."
+        gathered.problems.append(Problem(str(target), "holds results already", fix))
+    gathered.refuse()
+    assert suite is not None
+    assert seconds is not None
+
+    from autometa.bench import Plan, only, open_suite
+    from autometa.bench import bench as run
+    from autometa.bench.report import findings, summary, write
+    from autometa.cli.bench_page import show_findings, watching
+    from autometa.openml import OpenML
+
+    def client() -> Any:
+        return OpenML(server=server, offline=offline, tell=_tell_openml)
+
+    absent = missing(chosen, place)
+    present = tuple(name for name in chosen if name not in absent)
+    given = {name: value for name, value in numbers.items() if value is not None}
+    plan = gathered.take(
+        Plan, present or chosen, seconds, wanted, store=store, environments=place, retry=retry, **given
+    )
+    opened = gathered.take(open_suite, suite, openml=client)
+    if opened is not None and tasks is not None:
+        opened = gathered.take(only, opened, names(tasks))
+    if not present:
+        gathered.problems.append(
+            Problem("--methods", "none of them is installed here", "`autometa bench --setup` installs them.")
+        )
+    gathered.refuse()
+    assert plan is not None
+    assert opened is not None
+    with watching() as watcher:
+        for name in absent:
+            watcher.note(
+                f"{METHODS[name].title} is not installed and is left out; `autometa bench --setup` installs it"
+            )
+        session = run(opened, plan, target, watcher)
+    setting = plan.setting(present[0])
+    found = findings(
+        opened.name, session.records, present, seconds, cores=setting.cores, seed=plan.seed, out=target,
+        absent=absent, unreadable=session.unreadable,
+    )  # fmt: skip
+    paths = write(found, target)
+    values = {**summary(found), "out": str(target), "new": session.new, "interrupted": session.interrupted}
+    if publish and not session.interrupted:
+        values["published"] = _publish(client(), session.records, present, setting, target, yes=yes, quiet=as_json)
+    emit(values) if as_json else show_findings(found, paths)
+    if session.interrupted:
+        return INTERRUPTED
+    nothing = all(record["score"] is None for record in session.records)
+    return NoModelError.exit_code if nothing else 0
+
+
+def fold_numbers(option: str, text: str) -> tuple[int, ...]:
+    """Fold numbers: ``3``, ``0-9``, ``0,2,5-7``.
+
+    Example:
+        >>> fold_numbers("--folds", "0,2,5-7")
+        (0, 2, 5, 6, 7)
+    """
+    numbers: list[int] = []
+    for part in text.replace(" ", "").split(","):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        last = int(match[2] or match[1]) if match else -1
+        if match is None or not int(match[1]) <= last < MOST_FOLDS:
+            raise InputError(
+                Problem(f"{option} {text}", f"{part!r} is no fold", f"Such as {option} 0-9 or {option} 0,3.")
+            )
+        numbers += range(int(match[1]), last + 1)
+    return tuple(dict.fromkeys(numbers))
+
+
+def _tell_openml(text: str) -> None:
+    print(f"OpenML: {text}", file=sys.stderr)
+
+
+def _publish(
+    client: Any, records: Any, methods: Any, setting: Any, out: Path, *, yes: bool, quiet: bool
+) -> list[dict[str, Any]]:
+    """A dry run first, always; then, if the person agrees, the upload."""
+    from autometa.bench.publish import offer, publish
+    from autometa.cli.live import counting
+    from autometa.report.words import counted
+
+    def told(sent: Any) -> list[dict[str, Any]]:
+        return [
+            {"task": s.offer.task_id, "method": s.offer.method, "url": s.url, "why": s.why, "rows": s.predictions}
+            for s in sent
+        ]
+
+    offers = offer(records, methods, cores=setting.cores, seed=setting.seed)
+    with counting("preparing") as tell:
+        dry = publish(client, offers, out, dry=True, tell=tell)
+    whole = [s.offer for s in dry if not s.why]
+    for s in dry:
+        words = s.why or f"{s.offer.method} on {s.offer.name} (task {s.offer.task_id}): {s.predictions:,} predictions"
+        print(f"  {'not published: ' if s.why else 'to publish: '}{words}", file=sys.stderr)
+    if not whole:
+        print("There is nothing to publish: only tasks of OpenML, with all of their folds.", file=sys.stderr)
+        return told(dry)
+    if not yes:
+        question = f"Upload {counted(len(whole), 'run')} to OpenML? [y/N] "
+        if quiet or not sys.stdin.isatty() or input(question).strip().lower() not in ("y", "yes"):
+            print("Nothing was uploaded; --yes uploads without asking.", file=sys.stderr)
+            return told(dry)
+    with counting("publishing") as tell:
+        sent = publish(client, whole, out, dry=False, tell=tell)
+    for s in sent:
+        print(f"  {s.offer.method} on {s.offer.name}: {s.why or s.url}", file=sys.stderr)
+    return told(sent)
