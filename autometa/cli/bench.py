@@ -161,7 +161,7 @@ def bench(
 
     absent = missing(chosen, place)
     present = tuple(name for name in chosen if name not in absent)
-    given = {name: value for name, value in numbers.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
     plan = gathered.take(
         Plan, present or chosen, seconds, wanted, store=store, environments=place, retry=retry, **given
     )
