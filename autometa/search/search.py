@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     import optuna
 
     from autometa.recommend import Recommendation
+    from autometa.surrogate import Surrogate
 
 ENSEMBLE_CANDIDATES = 25  # best trials whose predictions may enter the ensemble, and whose fold models are kept
 TRIAL_SHARE = 0.25  # of the time budget, the most one trial may take once there is something to fall back on
@@ -237,12 +238,26 @@ def affordable_splits(task: Task, settings: Settings) -> Splits:
     full = plan_splits(task, seed=settings.seed)
     if settings.seconds is None:
         return full
-    # Boosting fits a tree per class, so many classes cost like many rows.
-    cells_a_second = task.n * max(task.p, 1) * max(task.c / FREE_CLASSES, 1.0) / settings.seconds
-    folds = 1 if cells_a_second > HOLD_OUT_ABOVE else 3 if cells_a_second > THREE_FOLDS_ABOVE else 5
+    load = _load(task, settings.seconds)
+    folds = 1 if load > HOLD_OUT_ABOVE else 3 if load > THREE_FOLDS_ABOVE else 5
     if full.n_folds <= folds or (folds == 5 and settings.seconds >= REPEATS_FROM):
         return full
     return plan_splits(task, seed=settings.seed, folds=folds)
+
+
+def _load(task: Task, seconds: float) -> float:
+    """Cells of the table per second of the budget; boosting fits a tree per class, so many classes count like rows."""
+    return task.n * max(task.p, 1) * max(task.c / FREE_CLASSES, 1.0) / seconds
+
+
+def default_jobs(task: Task, settings: Settings, cpus: int) -> int:
+    """Trials at once where nobody says: one per CPU, but one with all CPUs where a trial is heavy for the budget.
+
+    Two heavy trials side by side on half of the threads each end too late, or not at all.
+    """
+    if settings.seconds is None or _load(task, settings.seconds) > HOLD_OUT_ABOVE:
+        return 1
+    return cpus
 
 
 class _Search:
@@ -260,7 +275,7 @@ class _Search:
         self.run, self.space, self.splits, self.budget, self.progress = run, space, splits, budget, progress
         self.task, self.settings = run.task, run.settings
         cpus = available_cpus()
-        self.jobs = self.settings.jobs or (1 if self.settings.seconds is None else cpus)
+        self.jobs = self.settings.jobs or default_jobs(self.task, self.settings, cpus)
         self.threads = max(1, cpus // self.jobs)
         self.isolation = isolation or shared_isolation()
         self.lock = threading.RLock()
@@ -304,11 +319,30 @@ class _Search:
         past = MetaStore.with_shipped(self.settings.store).past(
             kind=self.task.kind, metric=self.task.metric, exclude=self.settings.exclude
         )
-        # A second of the budget is `jobs` seconds of trials.
-        seconds = None if total is None else max(self.budget.left_to_search, 0.0) * self.jobs
         return WarmStartSampler(
-            past, self.space, self.metafeatures, n_initial=self._warm_trials(), seed=seed, seconds=seconds
+            past,
+            self.space,
+            self.metafeatures,
+            n_initial=self._warm_trials(),
+            surrogate=self._surrogate(),
+            seed=seed,
+            seconds=None if total is None else max(self.budget.left_to_search, 0.0),
+            jobs=self.jobs,
         )
+
+    def _surrogate(self) -> Surrogate | None:
+        """The surrogate that ships with the package, if it knows everything that is searched here."""
+        from autometa.store.database import meta_db
+        from autometa.surrogate import Surrogate
+
+        path = meta_db() / f"surrogate-{self.task.kind}.npz"
+        if not path.is_file():
+            return None
+        try:
+            return Surrogate.load(path).restricted(self.space)
+        except InputError as error:
+            self.progress.note(f"The surrogate that ships with AutoMeta is not used: {error}")
+            return None
 
     def _warm_trials(self) -> int:
         return WARM_TRIALS if self.settings.trials is None else min(WARM_TRIALS, -(-self.settings.trials // 2))
