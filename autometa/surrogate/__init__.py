@@ -17,5 +17,6 @@ from __future__ import annotations
 from autometa.surrogate.guard import Guard, Prediction, Suggestion
 from autometa.surrogate.history import History
 from autometa.surrogate.surrogate import Posterior, Surrogate
+from autometa.surrogate.training import judged, train
 
-__all__ = ["Guard", "History", "Posterior", "Prediction", "Suggestion", "Surrogate"]
+__all__ = ["Guard", "History", "Posterior", "Prediction", "Suggestion", "Surrogate", "judged", "train"]

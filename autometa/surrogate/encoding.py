@@ -45,6 +45,10 @@ class Layout:
                 else:
                     self._awkward = True
             self._parts.append((where, categorical, wanted, parent))
+        self._per_parameter = np.ones(space.d)
+        for where, *_ in self._parts:
+            self._per_parameter[where] /= where.stop - where.start
+        self._per_parameter[self.choice] = 0.0
         self.weight[self.choice] = 0.0  # which family it is, a kernel is told by `same`
 
     def family(self, x: NDArray[np.float64]) -> NDArray[np.int64]:  # (q, d) -> (q,)
@@ -63,15 +67,7 @@ class Layout:
 
     def size(self, mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, d) -> (q,)
         """About how many active parameters a point has (at least one), its family not counted."""
-        return np.maximum((mask * self._per_parameter).sum(axis=1), 1.0)
-
-    @property
-    def _per_parameter(self) -> NDArray[np.float64]:
-        out = np.ones(self.space.d)
-        for where, *_ in self._parts:
-            out[where] /= where.stop - where.start
-        out[self.choice] = 0.0
-        return out
+        return np.maximum(mask @ self._per_parameter, 1.0)
 
     def complete(self, x: NDArray[np.float64]) -> Encoded:  # (q, d) anywhere in the cube
         """The configurations at these points: categories one-hot, inactive dimensions zero, and the mask."""

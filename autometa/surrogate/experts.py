@@ -22,18 +22,19 @@ from numpy.typing import NDArray
 
 from autometa.surrogate.encoding import Layout, matern, squares
 from autometa.surrogate.gaussian import Adapted, Mixture
-from autometa.surrogate.history import History, warped
+from autometa.surrogate.history import History, Warp
 
 DRIFT, SCATTER = 4.0, 1.0  # variances, in warped scores, of what a result of fidelity 0 is off by: in common, and alone
 LENGTHS = (0.25, 0.5, 1.0, 2.0)  # of a cold process, times the root of the number of active parameters
 NOISES = (1e-3, 3e-2)
-KEPT = 0.05  # a process with a smaller share of its expert's evidence takes no part in predictions
+KEPT = 0.3  # of the evidence of its expert's best process: one with less takes no part in predictions
 
 
 class Process(Protocol):
     """A Gaussian process with one or several prior means, of which one is right."""
 
     noise: float
+    sight: Any  # processes of the same sight see the same, and have the same means
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> Any:
         """What it needs of some points, computed once."""
@@ -61,7 +62,8 @@ class Observed:
         self.finished = np.flatnonzero(np.isfinite(history.scores))
         self.running = np.flatnonzero(np.isnan(history.scores))
         self.failed = np.isneginf(history.scores)
-        self.y = warped(history.scores[self.finished])  # (finished,)
+        self.warp = Warp.of(history.scores[self.finished])
+        self.y = self.warp(history.scores[self.finished])  # (finished,)
         fidelity = np.ones(len(history)) if history.fidelity is None else history.fidelity
         self.short = 1.0 - np.clip(fidelity, 0.0, 1.0)  # (m,)
 
@@ -89,26 +91,57 @@ class Expert:
     def adapt(self, observed: Observed, log_prior: NDArray[np.float64] | None = None) -> Opinion:
         """The evidence of every process; `log_prior` (e,) is the log weight of the prior means."""
         history, rows = observed.history, observed.finished
+        seen = _Sights(history.x[rows], history.mask[rows])
+        doubt = observed.doubt(rows)
         parts: list[_Part] = []
         for process in self.processes:
-            seen = process.see(history.x[rows], history.mask[rows])
-            covariance = process.covariance(seen, seen) + process.noise * np.eye(len(rows)) + observed.doubt(rows)
-            adapted = Adapted(observed.y, process.means(seen), covariance, log_prior)
-            parts.append(_Part(process, seen, adapted))
+            here = seen.by(process)
+            covariance = process.covariance(here, here) + process.noise * np.eye(len(rows)) + doubt
+            parts.append(_Part(process, here, Adapted(observed.y, seen.means(process), covariance, log_prior)))
         log = np.array([part.adapted.log_evidence for part in parts])
         share = np.exp(log - log.max())
         evidence = float(log.max() + np.log(share.mean()))
-        share /= share.sum()
-        chosen = [k for k in np.argsort(-share, kind="stable") if share[k] >= max(KEPT, 0.3 * share.max())][:2]
-        believing = [_believing(parts[k], observed) if len(observed.running) else parts[k] for k in chosen]
-        return Opinion(evidence, share[chosen] / share[chosen].sum(), tuple(believing))
+        chosen = [k for k in np.argsort(-share, kind="stable") if share[k] > KEPT][:2]
+        kept = [_believing(parts[k], observed) if len(observed.running) else parts[k] for k in chosen]
+        return Opinion(evidence, share[chosen] / share[chosen].sum(), tuple(kept))
+
+
+class _Sights:
+    """Points as processes see them; those of one `sight` share the work."""
+
+    def __init__(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> None:
+        self.x, self.mask = x, mask
+        self._seen: dict[int, Any] = {}
+        self._means: dict[tuple[int, bytes], NDArray[np.float64]] = {}
+
+    def by(self, process: Process) -> Any:
+        key = id(process.sight)
+        if key not in self._seen:
+            self._seen[key] = process.see(self.x, self.mask)
+        return self._seen[key]
+
+    def means(self, process: Process, kept: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        key = id(process.sight), b"" if kept is None else kept.tobytes()
+        if key not in self._means:
+            self._means[key] = process.means(self.by(process), kept)
+        return self._means[key]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
+    """One process with what it saw of the results and made of them."""
+
     process: Process
     seen: Any
     adapted: Adapted
+
+    def predict(self, there: _Sights, *, noisy: bool = False) -> Mixture:
+        process, points = self.process, there.by(self.process)
+        return self.adapted.predict(
+            there.means(process, self.adapted.kept),
+            process.covariance(points, self.seen),
+            process.variance(points) + noisy * process.noise,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,18 +152,11 @@ class Opinion:
     shares: NDArray[np.float64]  # of the parts
     parts: tuple[_Part, ...]
 
-    def predict(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> Mixture:
-        """The latent warped score at q points."""
-        found = []
-        for share, (process, seen, adapted) in zip(
-            self.shares, ((p.process, p.seen, p.adapted) for p in self.parts), strict=True
-        ):
-            there = process.see(x, mask)
-            mixture = adapted.predict(
-                process.means(there, adapted.kept), process.covariance(there, seen), process.variance(there)
-            )
-            found.append(Mixture(share * mixture.weights, mixture.mean, mixture.std))
-        return joined(found)
+    def predict(self, x: NDArray[np.float64], mask: NDArray[np.bool_], *, noisy: bool = False) -> Mixture:
+        """The latent warped score at q points; `noisy`: what would be observed there."""
+        there = _Sights(x, mask)
+        found = [part.predict(there, noisy=noisy) for part in self.parts]
+        return joined([Mixture(s * m.weights, m.mean, m.std) for s, m in zip(self.shares, found, strict=True)])
 
 
 def joined(mixtures: Sequence[Mixture]) -> Mixture:
@@ -144,23 +170,14 @@ def joined(mixtures: Sequence[Mixture]) -> Mixture:
 
 def _believing(part: _Part, observed: Observed) -> _Part:
     """The same with running evaluations taken for what the process itself expects of them."""
-    history, process = observed.history, part.process
-    x, mask = history.x[observed.running], history.mask[observed.running]
-    there = process.see(x, mask)
-    mixture = part.adapted.predict(
-        process.means(there, part.adapted.kept), process.covariance(there, part.seen), process.variance(there)
-    )
+    history, process, kept = observed.history, part.process, part.adapted.kept
+    expected = part.predict(_Sights(history.x[observed.running], history.mask[observed.running]))
     rows = np.concatenate([observed.finished, observed.running])
-    everywhere = process.see(history.x[rows], history.mask[rows])
-    covariance = process.covariance(everywhere, everywhere) + process.noise * np.eye(len(rows)) + observed.doubt(rows)
-    means = process.means(everywhere, part.adapted.kept)
-    y = np.concatenate([observed.y, mixture.mean @ mixture.weights])
-    with np.errstate(divide="ignore"):
-        log_prior = np.log(part.adapted.weights)
-    believer = Adapted(y, means, covariance, log_prior)
-    # `kept` counts among the means that were kept before.
-    believer._keep = part.adapted.kept[believer._keep]
-    return _Part(process, everywhere, believer)
+    seen = process.see(history.x[rows], history.mask[rows])
+    covariance = process.covariance(seen, seen) + process.noise * np.eye(len(rows)) + observed.doubt(rows)
+    y = np.concatenate([observed.y, expected.mean @ expected.weights])
+    log_prior = np.log(np.maximum(part.adapted.weights, 1e-300))
+    return _Part(process, seen, Adapted(y, process.means(seen, kept), covariance, log_prior, positions=kept))
 
 
 class ColdProcess:
@@ -168,13 +185,13 @@ class ColdProcess:
 
     def __init__(self, layout: Layout, length: float, noise: float) -> None:
         """`length` is in roots of the number of active parameters."""
-        self.layout, self.length, self.noise = layout, length, noise
+        self.layout, self.length, self.noise, self.sight = layout, length, noise, layout
         self.families = layout.choice.stop > layout.choice.start
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
-        """Places in length scales, and families."""
+        """Places, and families."""
         size = np.sqrt(self.layout.size(mask))[:, None]
-        return self.layout.places(x, mask) / (self.length * size), self.layout.family(x)
+        return self.layout.places(x, mask) / size, self.layout.family(x)
 
     def means(self, seen: tuple[NDArray, NDArray], kept: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
         """Zero: the shift takes care of the level."""
@@ -182,7 +199,7 @@ class ColdProcess:
 
     def covariance(self, a: tuple[NDArray, NDArray], b: tuple[NDArray, NDArray]) -> NDArray[np.float64]:
         """One within a family at distance zero; a family's level is another one."""
-        near = matern(squares(a[0], b[0]))
+        near = matern(squares(a[0], b[0]) / self.length**2)
         return near if not self.families else (a[1][:, None] == b[1][None, :]) * (near + 1.0)
 
     def variance(self, seen: tuple[NDArray, NDArray]) -> NDArray[np.float64]:
@@ -209,5 +226,5 @@ def chance_of_failure(
         return np.broadcast_to(np.asarray(prior, dtype=float) / (1.0 + done.sum() / 10), (len(x),))
     process = ColdProcess(layout, 0.25, 0.0)
     here, there = process.see(history.x[done], history.mask[done]), process.see(x, mask)
-    near = matern(squares(there[0], here[0])) * (there[1][:, None] == here[1][None, :])
+    near = matern(squares(there[0], here[0]) / process.length**2) * (there[1][:, None] == here[1][None, :])
     return (prior + near @ failed) / (1.0 + near.sum(axis=1))

@@ -48,16 +48,18 @@ class Adapted:
         covariance: NDArray[np.float64],  # (m, m) with the noise
         log_prior: NDArray[np.float64] | None = None,  # (e,)
         *,
-        most: int = 12,
+        most: int = 8,
+        positions: NDArray[np.int64] | None = None,  # (e,) what the means are called; their places by default
     ) -> None:
-        """At most `most` means, the most probable ones, take part in predictions."""
+        """At most `most` means, the most probable ones, take part in predictions; `kept` says which."""
         m, e = means.shape
         prior = np.full(e, -np.log(e)) if log_prior is None else log_prior
         self.log_evidence = 0.0
         self.m = m
         if m == 0:
-            self._keep = np.argsort(-prior, kind="stable")[:most]
-            weight = np.exp(prior[self._keep] - prior[self._keep].max())
+            keep = np.argsort(-prior, kind="stable")[:most]
+            self.kept = keep if positions is None else positions[keep]
+            weight = np.exp(prior[keep] - prior[keep].max())
             self.weights = weight / weight.sum()
             return
         self._lower = np.linalg.cholesky(covariance)
@@ -87,26 +89,25 @@ class Adapted:
         joint = np.exp(log - top)  # (e, b)
         self.log_evidence = float(top + np.log(joint.sum()))
         marginal = joint.sum(axis=1)
-        self._keep = np.argsort(-marginal, kind="stable")[:most]
-        self.responsibility = joint[self._keep] / joint.sum()  # (e', b)
+        keep = np.argsort(-marginal, kind="stable")[:most]
+        self.kept = keep if positions is None else positions[keep]
+        self.responsibility = joint[keep] / joint.sum()  # (e', b)
         self.weights = self.responsibility.sum(axis=1) / self.responsibility.sum()  # (e',)
         self._b, self._one, self._precision = b, one, precision
-        self._wy, self._wm = wy, wm_centred[:, self._keep]
+        self._wy, self._wm = wy, wm_centred[:, keep]
         self._shift_y = float(white[:, 0] @ white[:, 1]) / precision  # generalised mean of y
-        self._shift_m = (white[:, 0] @ white[:, 2:])[self._keep] / precision  # (e',)
-
-    @property
-    def kept(self) -> NDArray[np.int64]:
-        """Positions of the means that take part in predictions: what `predict` wants."""
-        return self._keep
+        self._shift_m = (white[:, 0] @ white[:, 2:])[keep] / precision  # (e',)
 
     def predict(
         self,
         means: NDArray[np.float64],  # (q, e') at the points, of the kept means
         cross: NDArray[np.float64],  # (q, m)
-        variance: NDArray[np.float64],  # (q,) of the process before any result, without noise
+        variance: NDArray[np.float64],  # (q,) of the process before any result
     ) -> Mixture:
-        """The latent score at q points: one Gaussian per kept mean, the stretches merged by their moments."""
+        """The score at q points: one Gaussian per kept mean, the stretches merged by their moments.
+
+        With the noise in `variance` it is the next result's, without it the latent score's.
+        """
         if self.m == 0:
             return Mixture(self.weights, means, np.sqrt(np.broadcast_to(variance[:, None], means.shape)))
         v = solve_triangular(self._lower, cross.T, lower=True, check_finite=False)  # (m, q)

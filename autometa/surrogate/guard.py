@@ -163,8 +163,8 @@ class Guard:
         Args:
             history: What was tried so far; running trials of other workers have the score NaN.
             rng: For candidates only; with `among` nothing is random.
-            seconds_left: Time that is left: improvement then counts per expected second, less so as the time runs out, and
-                what is expected to take longer than that comes last.
+            seconds_left: Time that is left: improvement then counts per expected second, less so as the time runs
+                out, and what is expected to take longer than that comes last.
             similarity: How much each past task resembles this one by its meta-features.
             among: Choose among these configurations only (a finite pool) instead of the whole space.
         """

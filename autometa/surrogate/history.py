@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,35 @@ class History:
         )
 
 
+class Warp(NamedTuple):
+    """The scale of one task; arrays of shape (..., 1) for many."""
+
+    best: NDArray[np.float64]
+    unit: NDArray[np.float64]  # from the median to the best
+
+    @classmethod
+    def of(cls, scores: NDArray[np.float64]) -> Warp:  # (..., m)
+        """By the finite scores along the last axis."""
+        if scores.shape[-1] == 0:
+            return cls(np.zeros((*scores.shape[:-1], 1)), np.ones((*scores.shape[:-1], 1)))
+        finite = np.isfinite(scores)
+        some = finite.any(axis=-1, keepdims=True)
+        best = np.where(some, np.max(np.where(finite, scores, -np.inf), axis=-1, keepdims=True), 0.0)
+        lowest = np.where(some, np.min(np.where(finite, scores, np.inf), axis=-1, keepdims=True), 0.0)
+        ordered = np.sort(np.where(finite, scores, np.inf), axis=-1)
+        count = finite.sum(axis=-1, keepdims=True)
+        middle = np.concatenate([np.maximum(count - 1, 0) // 2, np.minimum(count // 2, np.maximum(count - 1, 0))], -1)
+        median = np.where(some, np.take_along_axis(ordered, middle, axis=-1).mean(axis=-1, keepdims=True), 0.0)
+        unit = np.where(best > median, best - median, best - lowest)
+        return cls(best, np.where(unit > 0, unit, 1.0))
+
+    def __call__(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (..., m) -> (..., m)
+        """Warped scores: 1 at the best, straight on above it; NaN where a score is not finite."""
+        finite = np.isfinite(scores)
+        gap = (self.best - np.where(finite, scores, self.best)) / self.unit
+        return np.where(finite, 1.0 - np.where(gap > 0, np.log2(1.0 + np.maximum(gap, 0.0)), gap / np.log(2.0)), np.nan)
+
+
 def warped(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (..., m) -> (..., m)
     """``1 - log2(1 + (best - score) / (best - median))`` along the last axis; NaN where a score is not finite.
 
@@ -73,20 +103,7 @@ def warped(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (..., m) -> (
         >>> warped(np.array([0.9, 0.8, 0.7, 0.5, -np.inf])).round(2)
         array([ 1.  ,  0.26, -0.22, -0.87,   nan])
     """
-    if scores.shape[-1] == 0:
-        return scores.astype(float)
-    finite = np.isfinite(scores)
-    some = finite.any(axis=-1, keepdims=True)
-    best = np.where(some, np.max(np.where(finite, scores, -np.inf), axis=-1, keepdims=True), 0.0)
-    lowest = np.where(some, np.min(np.where(finite, scores, np.inf), axis=-1, keepdims=True), 0.0)
-    ordered = np.sort(np.where(finite, scores, np.inf), axis=-1)
-    count = finite.sum(axis=-1, keepdims=True)
-    low, high = np.maximum(count - 1, 0) // 2, count // 2
-    pair = np.concatenate([low, np.minimum(high, np.maximum(count - 1, 0))], axis=-1)
-    median = np.where(some, np.take_along_axis(ordered, pair, axis=-1).mean(axis=-1, keepdims=True), 0.0)
-    unit = np.where(best > median, best - median, best - lowest)
-    unit = np.where(unit > 0, unit, 1.0)
-    return np.where(finite, 1.0 - np.log2(1.0 + (best - np.where(finite, scores, best)) / unit), np.nan)
+    return Warp.of(scores)(scores)
 
 
 def ranked(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (t, m)

@@ -112,7 +112,7 @@ class PastProcess:
 
     def __init__(self, table: PastTable, rest: float, noise: float = 0.01) -> None:
         """`rest` is the variance of what a past task does not explain."""
-        self.table, self.rest, self.noise = table, rest, noise
+        self.table, self.rest, self.noise, self.sight = table, rest, noise, table
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> tuple[NDArray, tuple[NDArray, NDArray]]:
         """Nearness to the past, and places."""

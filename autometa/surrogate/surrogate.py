@@ -14,6 +14,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna.distributions import CategoricalDistribution
 
 from autometa.errors import InputError, Problem
 from autometa.space import SearchSpace
@@ -42,6 +43,7 @@ class Member:
         """`label` says on which scale of the past scores it was trained."""
         self.layout, self.weights, self.label = layout, weights, label
         self.noise = float(np.exp(weights["log_noise"]))
+        self.sight = self
         self._lengths = lengths(weights)
 
     def heads(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> Heads:
@@ -136,6 +138,24 @@ class Surrogate:
         logit = self.members[0].heads(x, mask).failure
         return chance_of_failure(self.layout, history, x, mask, 1.0 / (1.0 + np.exp(-np.clip(logit, -30, 30))))
 
+    def restricted(self, space: SearchSpace) -> Surrogate:
+        """This surrogate for a space that lacks some of the choices and their parameters; its answers stay the same.
+
+        Raises:
+            InputError: If `space` has a parameter that this one's lacks, or one with another distribution.
+        """
+        kept, gone = _dimensions(self.space, space)
+        d = self.space.d
+        weights = []
+        for full in self.weights:
+            w = dict(full)
+            # A choice that was not taken is active at zero: what it adds to the first layer is a constant from now on.
+            w["embed_bias"] = w["embed_bias"] - 0.5 * w["embed"][gone].sum(axis=0) + w["embed"][d + gone].sum(axis=0)
+            w["embed"] = np.concatenate([w["embed"][kept], w["embed"][d + kept]])
+            w["log_lengths"] = w["log_lengths"][kept]
+            weights.append(w)
+        return Surrogate(space, tuple(weights), self.labels, self.log_seconds, self.card)
+
     def save(self, path: str | Path) -> None:
         """Writes one ``.npz`` file without pickles: weights, space, version and model card."""
         head = {
@@ -181,6 +201,33 @@ class Surrogate:
             k, rest = name.split(".", 1)
             weights[int(k)][rest] = value
         return cls(own, tuple(weights), tuple(head["labels"]), head["log_seconds"], head["card"])
+
+
+def _dimensions(own: SearchSpace, part: SearchSpace) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the dimensions of `part` are in `own`, and those of the unconditional choices that it lacks."""
+    kept: list[int] = []
+    gone: list[int] = []
+    problems = []
+    for p in part:
+        if p.name not in own:
+            problems.append(Problem(p.name, "is not in the space that the surrogate was trained for"))
+            continue
+        there, where = own[p.name], own.slices[p.name]
+        if isinstance(p.distribution, CategoricalDistribution) and isinstance(
+            there.distribution, CategoricalDistribution
+        ):
+            choices, all_choices = p.distribution.choices, there.distribution.choices
+            if set(choices) <= set(all_choices) and (p.when is None or choices == all_choices):
+                kept += [where.start + all_choices.index(choice) for choice in choices]
+                gone += [where.start + k for k, choice in enumerate(all_choices) if choice not in choices]
+                continue
+        elif p.distribution == there.distribution:
+            kept += range(where.start, where.stop)
+            continue
+        problems.append(Problem(p.name, f"is {p.distribution}, the surrogate was trained for {there.distribution}"))
+    if problems:
+        raise InputError(problems)
+    return np.array(kept, dtype=np.int64), np.array(gone, dtype=np.int64)
 
 
 def _difference(own: SearchSpace, space: SearchSpace) -> str:

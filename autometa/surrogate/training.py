@@ -1,0 +1,398 @@
+"""Meta-training: one episode is one past task, its support adapts the head in closed form, its query is the judge.
+
+The inner loop is the Gaussian process itself. One Cholesky factorisation of a task's results in a random order holds
+every one-step-ahead predictive at once: result i is the query of the support 1 .. i-1. Their log probabilities,
+weighted towards small supports, are differentiated through the adaptation into the shared weights (model-agnostic
+meta-learning with a closed-form inner loop), batched over tasks. A constant of unknown size is added to every task,
+because at search time the level is unknown.
+
+Every episode is drawn from a generator seeded by (seed, member, step), and the learning rate does not know how long
+training will take: 2 N steps equal N and a resumed N. What is kept is the running mean of the weights where it foresaw
+the held-out tasks best.
+
+Letters:  t tasks · m configurations · d encoded dimensions · s results of a task in an episode.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.errors import InputError, Problem
+from autometa.space import SearchSpace
+from autometa.surrogate.encoding import Layout
+from autometa.surrogate.history import LABELS, History, Warp
+from autometa.surrogate.network import forward, initial, kernel, lengths
+from autometa.surrogate.surrogate import Surrogate
+
+if TYPE_CHECKING:
+    from autometa.store import PastTasks
+
+STEPS = 1500
+EPISODES, LONGEST = 16, 32  # tasks per step, results per task
+RATE, WARM_UP, MEMORY = 3e-3, 50, 0.995  # learning rate, its first steps, and how much of the mean weights is kept
+DECAY = 1e-4
+SHIFT = 1.0  # variance of a task's level
+LOOK = 100  # steps between looks at the held-out tasks
+FEWEST = 4  # tasks without which there is nothing to learn from
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lessons:
+    """Past tasks as arrays."""
+
+    inputs: NDArray[np.float64]  # (m, 2 d)
+    places: NDArray[np.float64]  # (m, 2 d)
+    family: NDArray[np.int64]  # (m,)
+    labels: NDArray[np.float64]  # (t, m) NaN = unknown
+    log_seconds: NDArray[np.float64]  # (t, m) NaN = unknown
+    failed: NDArray[np.float64]  # (t, m) 1, 0, or NaN = not tried
+
+
+def train(
+    past: PastTasks,
+    space: SearchSpace,
+    *,
+    steps: int = STEPS,
+    seconds: float | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    validation: float = 0.15,
+    labels: tuple[str, ...] = ("warped", "ranked"),
+    command: str = "",
+    tell: Tell | None = None,
+) -> Surrogate:
+    """Meta-learns a surrogate from past tasks; one member network for every label.
+
+    Args:
+        past: Tasks and configurations; those that `space` does not contain are left out.
+        space: The space that the surrogate will be asked about.
+        steps: Of every member.
+        seconds: Ends earlier, each member after its share of this time.
+        seed: Of weights, episodes and which tasks are held out.
+        device: "cpu", or a device of torch.
+        checkpoint: A file that is replaced after every look at the held-out tasks, and on interruption.
+        resume: Go on from `checkpoint`, if it is there.
+        validation: Share of the tasks (whole data set families) that is held out to judge by; 0 for none.
+        labels: Scales of the past scores: "warped", "ranked".
+        command: How this was started, for the model card.
+        tell: Is told of the progress, a line at a time.
+
+    Raises:
+        InputError: With fewer than four tasks that tell configurations of `space` apart, or a checkpoint of another
+            training.
+    """
+    started = time.monotonic()
+    layout = Layout(space)
+    problems = [Problem("labels", f"{name!r} is not known", f"Known: {', '.join(LABELS)}.") for name in labels
+                if name not in LABELS]  # fmt: skip
+    scores, columns, rows = _telling(past, space)
+    if len(rows) < FEWEST:
+        what = f"{len(rows)} past tasks tell configurations of this space apart, {FEWEST} are needed"
+        problems.append(Problem("past", what, "Remember more studies first."))
+    if problems:
+        raise InputError(problems)
+    configs = [past.configs[j] for j in columns]
+    x, mask = space.encode_all(configs)
+    taken = np.asarray(past.seconds, dtype=float).reshape(len(past.records), -1)[np.ix_(rows, columns)]
+    log_seconds = np.log(np.where(taken > 0, taken, np.nan))
+    failed = np.where(np.isnan(scores), np.nan, np.isneginf(scores).astype(float))
+    learn, judge = _split(past, rows, validation, seed)
+
+    members: list[dict[str, NDArray[np.float64]]] = []
+    history: list[dict[str, Any]] = []
+    for k, label in enumerate(labels):
+        lessons = Lessons(
+            layout.inputs(x, mask), layout.places(x, mask), layout.family(x), LABELS[label](scores), log_seconds, failed
+        )
+        budget = None if seconds is None else seconds * (k + 1) / len(labels)
+        file = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}.{label}")
+        trained = _Member(layout, lessons, learn, judge, label=label, seed=seed, number=k, device=device)
+        identity = f"{space.fingerprint} {label} {seed} {len(rows)} {len(columns)} {validation}"
+        if resume and file is not None and file.exists():
+            trained.restore(file, identity)
+        with _saved(trained, file, identity):
+            trained.run(steps, budget, started, file, identity, tell)
+        members.append(trained.best())
+        history.append({"label": label, "steps": trained.step, "held_out_log_predictive": trained.best_score})
+    known = log_seconds[np.isfinite(log_seconds)]
+    card: dict[str, Any] = {
+        "tasks": len(rows),
+        "configurations": len(columns),
+        "results": int(np.isfinite(scores).sum()),
+        "failures": int(np.nansum(failed)),
+        "held_out_tasks": len(judge),
+        "kinds": sorted({r.kind for r in past.records}),
+        "metrics": sorted({r.metric for r in past.records}),
+        "members": history,
+        "seed": seed,
+        "seconds": round(time.monotonic() - started, 1),
+        "device": device,
+        "command": command,
+        "python": platform.python_version(),
+    }
+    surrogate = Surrogate(space, tuple(members), labels, float(known.mean()) if len(known) else None, card)
+    if len(judge):
+        card["validation"] = judged(surrogate, x, mask, scores[judge], seed=seed)
+    return surrogate
+
+
+def judged(
+    surrogate: Surrogate,
+    x: NDArray[np.float64],  # (m, d)
+    mask: NDArray[np.bool_],  # (m, d)
+    scores: NDArray[np.float64],  # (t, m)
+    *,
+    seed: int = 0,
+    supports: tuple[int, ...] = (3, 10, 25),
+    most: int = 40,
+) -> dict[str, dict[str, float]]:
+    """How well held-out tasks are foreseen: per support size, log density, correlation and coverage of intervals.
+
+    Supports and up to `most` queries are drawn at random; densities are of the warped score, by what is known of the
+    support alone.
+    """
+    from scipy.special import ndtri
+    from scipy.stats import spearmanr
+
+    out = {}
+    for support in supports:
+        rng = np.random.default_rng([seed, support])
+        density: list[float] = []
+        correlation: list[float] = []
+        inside: dict[int, list[float]] = {50: [], 80: [], 95: []}
+        for row in scores:
+            known = rng.permutation(np.flatnonzero(np.isfinite(row)))
+            if len(known) < support + 5:
+                continue
+            seen, query = known[:support], known[support : support + most]
+            warp = Warp.of(row[seen])
+            truth = warp(row[query])
+            mean, std, *_ = surrogate.posterior(History(x[seen], mask[seen], row[seen]), x[query], mask[query])
+            z = (truth - mean) / std
+            density.append(float(np.mean(-0.5 * z**2 - np.log(std) - 0.5 * np.log(2 * np.pi))))
+            if truth.std() > 0 and mean.std() > 0:
+                correlation.append(float(spearmanr(truth, mean).statistic))
+            for share, found in inside.items():
+                found.append(float(np.mean(np.abs(z) <= ndtri(0.5 + share / 200))))
+        if density:
+            out[str(support)] = {
+                "log_density": round(float(np.median(density)), 4),
+                "rank_correlation": round(float(np.mean(correlation)), 4) if correlation else 0.0,
+                **{f"coverage_{share}": round(float(np.mean(found)), 4) for share, found in inside.items()},
+            }
+    return out
+
+
+def _telling(past: PastTasks, space: SearchSpace) -> tuple[NDArray, NDArray, NDArray]:
+    """Scores of the configurations that fit, and of the tasks that tell them apart; their columns and rows."""
+    scores = np.asarray(past.scores, dtype=float).reshape(len(past.records), len(past.configs))
+    columns = np.array([j for j, config in enumerate(past.configs) if not space.problems(config)], dtype=np.int64)
+    scores = scores[:, columns]
+    rows = np.array([i for i, r in enumerate(scores) if len(set(r[np.isfinite(r)])) > 2], dtype=np.int64)
+    return scores[rows], columns, rows
+
+
+def _split(past: PastTasks, rows: NDArray[np.int64], share: float, seed: int) -> tuple[NDArray, NDArray]:
+    """Positions to learn from and to judge by: whole families of data sets on one side."""
+    names = np.array([past.records[i].family or str(past.records[i].openml_id or past.records[i].fingerprint)
+                      for i in rows])  # fmt: skip
+    groups = np.random.default_rng([seed, 7]).permutation(np.unique(names))
+    held = np.isin(names, groups[: int(share * len(groups))])
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+class _Member:
+    """One network in training: its weights, its optimiser, and where it stands."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        lessons: Lessons,
+        learn: NDArray,
+        judge: NDArray,
+        *,
+        label: str,
+        seed: int,
+        number: int,
+        device: str,
+    ) -> None:
+        import torch
+
+        self.device, self.label = torch.device(device), label
+        self.seed, self.number, self.learn, self.judge = seed, number, learn, judge
+        self.step, self.best_score = 0, -np.inf
+        start = initial(layout, np.random.default_rng([seed, number, 1]))
+        self.weights = {n: torch.tensor(v, dtype=torch.float32, device=self.device, requires_grad=True)
+                        for n, v in start.items()}  # fmt: skip
+        self.mean = {n: w.detach().clone() for n, w in self.weights.items()}
+        self.kept = {n: w.detach().clone() for n, w in self.weights.items()}
+        self.optimiser = torch.optim.Adam(list(self.weights.values()), lr=RATE, betas=(0.9, 0.98))
+        self.inputs, self.places, self.labels, self.log_seconds, self.failed = (
+            torch.tensor(a, dtype=torch.float32, device=self.device)
+            for a in (lessons.inputs, lessons.places, lessons.labels, lessons.log_seconds, lessons.failed)
+        )
+        self.family = torch.tensor(lessons.family, device=self.device)
+        self.known = np.isfinite(lessons.labels)
+        tried = np.argwhere(np.isfinite(lessons.failed))  # (cells, 2)
+        self.tried = tried[np.isin(tried[:, 0], learn)]
+        self.any_failed = bool(np.nansum(lessons.failed))
+        self.any_seconds = bool(np.isfinite(lessons.log_seconds).any())
+
+    def episode(self, tasks: NDArray, rng: np.random.Generator, longest: int) -> tuple[Any, Any, Any]:
+        """Task numbers (t,), columns (t, s) in random order, and which of them count (t, s)."""
+        import torch
+
+        columns = np.zeros((len(tasks), longest), dtype=np.int64)
+        counts = np.zeros((len(tasks), longest), dtype=bool)
+        for row, task in enumerate(tasks):
+            own = rng.permutation(np.flatnonzero(self.known[task]))[:longest]
+            columns[row, : len(own)], counts[row, : len(own)] = own, True
+        return tuple(torch.as_tensor(a, device=self.device) for a in (tasks, columns, counts))
+
+    def run(
+        self, steps: int, seconds: float | None, started: float, file: Path | None, identity: str, tell: Tell | None
+    ) -> None:
+        import torch
+
+        while self.step < steps and (seconds is None or time.monotonic() - started < seconds):
+            rng = np.random.default_rng([self.seed, self.number, 2, self.step])
+            tasks = rng.choice(self.learn, size=min(EPISODES, len(self.learn)), replace=False)
+            for group in self.optimiser.param_groups:
+                group["lr"] = RATE * min(1.0, (self.step + 1) / WARM_UP)
+            loss = self.loss(self.weights, self.episode(tasks, rng, LONGEST), rng)
+            self.optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(list(self.weights.values()), 5.0)
+            self.optimiser.step()
+            self.step += 1
+            memory = min(MEMORY, self.step / (self.step + 10))
+            with torch.no_grad():
+                for name, weight in self.weights.items():
+                    self.mean[name].lerp_(weight, 1 - memory)
+            if self.step % LOOK == 0:
+                score = self.look()
+                if score > self.best_score:
+                    self.best_score = score
+                    self.kept = {n: w.clone() for n, w in self.mean.items()}
+                if tell is not None:
+                    whose = "held-out tasks" if len(self.judge) else "its own tasks"
+                    tell(f"{self.label}, step {self.step}: log predictive {score:.4f} of {whose}")
+                if file is not None:
+                    self.save(file, identity)
+
+    def look(self) -> float:
+        """Mean log predictive of the held-out tasks (of its own, if none are), by the mean weights."""
+        import torch
+
+        tasks = self.judge if len(self.judge) else self.learn
+        rng = np.random.default_rng([self.seed, self.number, 3])
+        with torch.no_grad():
+            return -float(self.predictive(self.mean, self.episode(tasks, rng, LONGEST)))
+
+    def predictive(self, weights: dict[str, Any], episode: tuple[Any, Any, Any]) -> Any:
+        """Weighted mean of minus the one-step-ahead log predictives."""
+        import torch
+
+        tasks, columns, counts = episode
+        heads = forward(weights, self.inputs[columns], torch)
+        places = self.places[columns] / lengths(weights, torch)  # (t, s, 2 d)
+        norms = (places**2).sum(-1)
+        squared = (norms[:, :, None] + norms[:, None, :] - 2.0 * places @ places.transpose(1, 2)).clamp_min(0.0)
+        family = self.family[columns]
+        same = (family[:, :, None] == family[:, None, :]).float()
+        both = counts[:, :, None] & counts[:, None, :]
+        eye = torch.eye(columns.shape[1], device=self.device)
+        covariance = kernel(weights, (heads.features, heads.features), squared, same, torch) + SHIFT
+        noise = torch.exp(weights["log_noise"].clamp(min=-6.0))
+        covariance = torch.where(both, covariance, torch.zeros_like(covariance)) + (noise + 1e-4) * eye
+        covariance = covariance + torch.diag_embed(1.0 - counts.float())
+        lower = torch.linalg.cholesky(covariance)
+        rest = torch.where(counts, self.labels[tasks[:, None], columns] - heads.mean, torch.zeros_like(heads.mean))
+        white = torch.linalg.solve_triangular(lower, rest[..., None], upper=False)[..., 0]
+        log = -0.5 * white**2 - torch.log(torch.diagonal(lower, dim1=1, dim2=2)) - 0.5 * np.log(2 * np.pi)
+        place = torch.arange(columns.shape[1], device=self.device)
+        importance = counts.float() / torch.sqrt(place + 2.0)
+        return -(importance * log).sum() / importance.sum()
+
+    def loss(self, weights: dict[str, Any], episode: tuple[Any, Any, Any], rng: np.random.Generator) -> Any:
+        """Of scores, and where known of costs and failures."""
+        import torch
+
+        tasks, columns, counts = episode
+        total = self.predictive(weights, episode)
+        total = total + DECAY * sum((weights[n] ** 2).sum() for n in ("embed", "first", "second", "heads"))
+        if self.any_seconds:
+            heads = forward(weights, self.inputs[columns], torch)
+            wanted = self.log_seconds[tasks[:, None], columns]
+            timed = counts & torch.isfinite(wanted)
+            share = timed.float() / timed.sum(1, keepdim=True).clamp_min(1)
+            gap = torch.where(timed, wanted - heads.log_seconds, torch.zeros_like(wanted))
+            centred = gap - (gap * share).sum(1, keepdim=True)
+            level = (heads.log_seconds * share).sum(1)
+            total = total + 0.1 * (share * centred**2).sum(1).mean() + 0.01 * (level**2).mean()
+        if self.any_failed:
+            row, column = self.tried[rng.integers(len(self.tried), size=256)].T
+            logit = forward(weights, self.inputs[column], torch).failure
+            wanted = self.failed[row, column]
+            total = total + 0.1 * torch.nn.functional.binary_cross_entropy_with_logits(logit, wanted)
+        return total
+
+    def best(self) -> dict[str, NDArray[np.float64]]:
+        """The weights to keep, as NumPy's, the noise as it was used."""
+        kept = self.kept if np.isfinite(self.best_score) else self.mean
+        out = {n: w.cpu().numpy().astype(np.float64) for n, w in kept.items()}
+        out["log_noise"] = np.log(np.exp(np.maximum(out["log_noise"], -6.0)) + 1e-4)
+        return out
+
+    def save(self, file: Path, identity: str) -> None:
+        """Replaces the checkpoint atomically."""
+        import torch
+
+        state = {
+            "identity": identity,
+            "step": self.step,
+            "best_score": self.best_score,
+            "weights": {n: w.detach() for n, w in self.weights.items()},
+            "mean": self.mean,
+            "kept": self.kept,
+            "optimiser": self.optimiser.state_dict(),
+        }
+        partial = file.with_name(file.name + ".partial")
+        torch.save(state, partial)
+        partial.replace(file)
+
+    def restore(self, file: Path, identity: str) -> None:
+        """Goes on from a checkpoint."""
+        import torch
+
+        state = torch.load(file, map_location=self.device, weights_only=True)
+        if state["identity"] != identity:
+            raise InputError(Problem(str(file), "is the checkpoint of another training", "Name another file."))
+        self.step, self.best_score = state["step"], state["best_score"]
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(state["weights"][name])
+        self.mean, self.kept = dict(state["mean"]), dict(state["kept"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
+@contextlib.contextmanager
+def _saved(member: _Member, file: Path | None, identity: str) -> Iterator[None]:
+    """Leaves a checkpoint behind, also when interrupted."""
+    try:
+        yield
+    finally:
+        if file is not None:
+            member.save(file, identity)

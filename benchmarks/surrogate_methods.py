@@ -1,0 +1,555 @@
+"""The methods that `surrogate.py` compares: what each learns from past tasks, and how it plays one task.
+
+A method is a function from a `Lesson` to a `Player` maker; a player is asked for the next row of the table, given the
+rows tried so far and their scores. What a method learned is kept in the lesson, so that it is learned once per table.
+The guard, TPE, GPSampler, CMA-ES and the portfolios are the libraries' own; RGPE, TST, FSBO and the quantile transfer
+(CTS) are written here after their papers, since Syne Tune and the others' code do not install beside this stack.
+
+Letters:  t past tasks · m rows of the table · d encoded dimensions.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.recommend import AdaptivePortfolio, Portfolio
+from autometa.space import Encoded, config_key
+from autometa.store import PastTasks
+from autometa.surrogate import Guard, History, Surrogate
+from autometa.surrogate.encoding import Layout, matern, squares
+from autometa.surrogate.gaussian import Mixture
+from autometa.surrogate.guard import log_expected_improvement
+from autometa.surrogate.history import ranked
+
+
+@dataclass(eq=False)
+class Lesson:
+    """What may be known before a task begins."""
+
+    table: Any  # surrogate.Table: its space, its rows encoded; never its scores
+    past: PastTasks
+    truth: tuple[NDArray[np.float64], NDArray[np.float64]] | None  # per task (t,): worst, best; for FSBO as published
+    cache: Path  # a folder of its own
+    seed: int = 0
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """`make()`, the first time."""
+        if name not in self.kept:
+            self.kept[name] = make()
+        return self.kept[name]
+
+    @property
+    def layout(self) -> Layout:
+        """Of the space."""
+        return self.once("layout", lambda: Layout(self.table.space))
+
+    @property
+    def column_of(self) -> dict[str, int]:
+        """Rows of the table by configuration."""
+        return self.once("columns", lambda: {config_key(c): j for j, c in enumerate(self.table.configs)})
+
+    def portfolio(self, most: int = 25) -> list[int]:
+        """The static greedy portfolio."""
+
+        def make() -> list[int]:
+            found = Portfolio().fit(self.past, self.table.space).recommend(None, most)
+            return [self.column_of[config_key(r.config)] for r in found]
+
+        return self.once("portfolio", make)
+
+    def adaptive(self, rows: list[int], scores: list[float]) -> int | None:
+        """The next of the adaptive portfolio."""
+        model = self.once("adaptive", lambda: AdaptivePortfolio(safe=False).fit(self.past, self.table.space))
+        observed = [(self.table.configs[j], s) for j, s in zip(rows, scores, strict=True)]
+        found = model.recommend(None, 1, observed=observed)
+        return self.column_of[config_key(found[0].config)] if found else None
+
+    def surrogate(self, labels: tuple[str, ...] = ("warped", "ranked"), **options: Any) -> Surrogate:
+        """Trained on the past, or read from the cache; single members are taken from what was trained together."""
+        name = "-".join([self.table.name, str(self.seed), str(len(self.past)), *map(str, options.values())])
+        file = self.cache / f"{name}.npz"
+
+        def make() -> Surrogate:
+            from autometa.surrogate.training import train
+
+            if file.exists():
+                return Surrogate.load(file, self.table.space)
+            trained = train(self.past, self.table.space, seed=self.seed, **options)
+            trained.save(file)
+            return trained
+
+        whole = self.once(name, make)
+        if tuple(labels) == whole.labels:
+            return whole
+        chosen = [whole.labels.index(label) for label in labels]
+        return self.once(
+            f"{name} {labels}",
+            lambda: Surrogate(
+                whole.space, tuple(whole.weights[k] for k in chosen), labels, whole.log_seconds, whole.card
+            ),
+        )
+
+    def nearest(self, config: dict[str, Any], rows: list[int]) -> int:
+        """The untried row nearest to a configuration."""
+        x, mask = self.table.space.encode(config)
+        here = self.layout.places(x[None], mask[None])
+        there = self.once("places", lambda: self.layout.places(self.table.x, self.table.mask))
+        families = self.once("families", lambda: self.layout.family(self.table.x))
+        distance = squares(here, there)[0] + 100.0 * (families != self.layout.family(x[None])[0])
+        distance[rows] = np.inf
+        return int(np.argmin(distance))
+
+
+class Player(Protocol):
+    """One task being played."""
+
+    def next(self, rows: list[int], scores: list[float]) -> int:
+        """The next row of the table."""
+        ...
+
+
+# ------------------------------------------------------------------------------------------------ Optuna's samplers
+
+
+class Sampled:
+    """An Optuna sampler after an initial design; its suggestions are taken to the nearest untried row."""
+
+    def __init__(self, lesson: Lesson, sampler: Any, start: list[int] | None = None) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.lesson, self.start, self.told = lesson, start or [], 0
+        self.study = optuna.create_study(direction="maximize", sampler=sampler)
+
+    def next(self, rows: list[int], scores: list[float]) -> int:
+        """As `Player`."""
+        import optuna
+
+        table = self.lesson.table
+        for row, score in zip(rows[self.told :], scores[self.told :], strict=True):
+            config = table.configs[row]
+            distributions = {name: table.space[name].distribution for name in config}
+            self.study.add_trial(optuna.trial.create_trial(params=config, distributions=distributions, value=score))
+        self.told = len(rows)
+        for row in self.start:
+            if row not in rows:
+                return row
+        trial = self.study.ask()
+        config = table.space.suggest(trial)
+        self.study.tell(trial, state=optuna.trial.TrialState.FAIL)  # failed trials are left out by these samplers
+        return self.lesson.nearest(config, rows)
+
+
+def tpe(seed: int, *, group: bool) -> Any:
+    """Optuna 5's TPE: its default, or with the parameters of each branch modelled jointly."""
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if group:
+            return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True)
+        return optuna.samplers.TPESampler(seed=seed)
+
+
+def gp_sampler(seed: int) -> Any:
+    """Optuna's own Gaussian process."""
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return optuna.samplers.GPSampler(seed=seed, deterministic_objective=True)
+
+
+def cma_es(lesson: Lesson, seed: int) -> Any:
+    """Optuna's CMA-ES, started from the mean standing of the past (`source_trials`)."""
+    import optuna
+
+    past = lesson.past
+    means = ranked(past.scores).mean(axis=0)
+    space = lesson.table.space
+    numeric = [p.name for p in space if not isinstance(p.distribution, optuna.distributions.CategoricalDistribution)]
+    sources = [
+        optuna.trial.create_trial(
+            params={name: config[name] for name in numeric if name in config},
+            distributions={name: space[name].distribution for name in numeric if name in config},
+            value=-float(mean),
+        )
+        for config, mean in zip(past.configs, means, strict=True)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # The sampler reads source trials as minimised, whatever the study does.
+        return optuna.samplers.CmaEsSampler(seed=seed, source_trials=sources, warn_independent_sampling=False)
+
+
+# ----------------------------------------------------------------------------------------------------- the guard
+
+
+class Guarded:
+    """The guarded mixture after the first of a portfolio; TPE plays on once it has handed over."""
+
+    def __init__(
+        self, lesson: Lesson, guard: Guard, seed: int, *, initial: int = 3, adaptive: bool = True, anywhere: bool = False
+    ) -> None:
+        self.lesson, self.guard, self.initial, self.adaptive, self.anywhere = lesson, guard, initial, adaptive, anywhere
+        self.rng, self.seed = np.random.default_rng(seed), seed
+        self.cold: Sampled | None = None
+        self.weights: dict[str, float] = {}
+        self.handed_over = 0
+
+    def next(self, rows: list[int], scores: list[float]) -> int:
+        """As `Player`."""
+        table = self.lesson.table
+        if len(rows) < self.initial:
+            row = self.lesson.adaptive(rows, scores) if self.adaptive else self.lesson.portfolio()[len(rows)]
+            if row is not None:
+                return row
+        history = History(table.x[rows], table.mask[rows], np.array(scores, dtype=float))
+        left = np.setdiff1d(np.arange(len(table.configs)), rows)
+        among = None if self.anywhere else Encoded(table.x[left], table.mask[left])
+        found = self.guard.suggest(history, rng=self.rng, among=among)
+        self.weights = found.weights
+        if found.cold:
+            self.handed_over = self.handed_over or len(rows)
+            self.cold = self.cold or Sampled(self.lesson, tpe(self.seed, group=True))
+            return self.cold.next(rows, scores)
+        return int(left[found.row]) if found.row is not None else self.lesson.nearest(found.config, rows)
+
+
+def guarded(
+    *,
+    labels: tuple[str, ...] | None = ("warped", "ranked"),
+    prior: dict[str, float] | None = None,
+    initial: int = 3,
+    adaptive: bool = True,
+    anywhere: bool = False,
+    training: dict[str, Any] | None = None,
+    **options: Any,
+) -> Callable[[Lesson, int], Player]:
+    """The guard with some of its parts."""
+
+    def make(lesson: Lesson, seed: int) -> Player:
+        surrogate = None if labels is None else lesson.surrogate(labels, **(training or {}))
+        key = f"guard {labels} {prior} {options} {training}"
+        guard = lesson.once(
+            key, lambda: Guard(lesson.table.space, lesson.past, surrogate, seed=seed, prior=prior, **options)
+        )
+        return Guarded(lesson, guard, seed, initial=initial, adaptive=adaptive, anywhere=anywhere)
+
+    return make
+
+
+# ------------------------------------------------------------------------------------------- baselines after papers
+
+
+class Random:
+    """Any untried row."""
+
+    def __init__(self, lesson: Lesson, seed: int) -> None:
+        self.order = np.random.default_rng(seed).permutation(len(lesson.table.configs))
+
+    def next(self, rows: list[int], scores: list[float]) -> int:
+        """As `Player`."""
+        return int(self.order[len(rows)])
+
+
+class Static:
+    """The portfolio, as far as it goes; then as `Random`."""
+
+    def __init__(self, lesson: Lesson, seed: int, most: int = 100) -> None:
+        self.order = lesson.portfolio(most)
+        rest = np.random.default_rng(seed).permutation(len(lesson.table.configs))
+        self.order = [*self.order, *(int(j) for j in rest if j not in set(self.order))]
+
+    def next(self, rows: list[int], scores: list[float]) -> int:
+        """As `Player`."""
+        return self.order[len(rows)]
+
+
+class _Target:
+    """A Gaussian process on the task alone: Matern 5/2, its length scale and noise by evidence over a grid."""
+
+    def __init__(self, lesson: Lesson) -> None:
+        layout, table = lesson.layout, lesson.table
+        size = np.sqrt(layout.size(table.mask))[:, None]
+        places = lesson.once("scaled places", lambda: layout.places(table.x, table.mask) / size)
+        family = layout.family(table.x)
+        same = lesson.once("same", lambda: family[:, None] == family[None, :])
+        distance = lesson.once("distances", lambda: squares(places, places))
+        self.kernels = lesson.once("kernels", lambda: [matern(distance / s**2) * same for s in (0.25, 0.5, 1.0, 2.0)])
+
+    def fit(self, rows: list[int], z: NDArray[np.float64]) -> None:
+        """z (k,) standardised scores."""
+        best = -np.inf
+        for kernel in self.kernels:
+            for noise in (1e-4, 1e-2):
+                inverse = np.linalg.inv(kernel[np.ix_(rows, rows)] + noise * np.eye(len(rows)))
+                alpha = inverse @ z
+                evidence = -0.5 * z @ alpha + 0.5 * np.linalg.slogdet(inverse)[1]
+                if evidence > best:
+                    best, self.kernel, self.alpha, self.inverse = evidence, kernel, alpha, inverse
+        self.rows = rows
+
+    def predict(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation at every row, (m,) each."""
+        cross = self.kernel[:, self.rows]
+        variance = 1.0 - np.einsum("mk,kl,ml->m", cross, self.inverse, cross)
+        return cross @ self.alpha, np.sqrt(np.maximum(variance, 1e-10))
+
+    def left_out(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Leave-one-out mean and standard deviation at the tried rows, (k,) each, of standardised scores."""
+        variance = 1.0 / np.diag(self.inverse)
+        return -self.alpha * variance, np.sqrt(variance)  # relative to the score itself
+
+
+def _standard(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    spread = scores.std(axis=-1, keepdims=True)
+    return (scores - scores.mean(axis=-1, keepdims=True)) / np.where(spread > 1e-12, spread, 1.0)
+
+
+def _improvement(mean: NDArray, std: NDArray, best: float, rows: list[int]) -> int:
+    value = log_expected_improvement(Mixture(np.ones(1), mean[:, None], std[:, None]), best)
+    value[rows] = -np.inf
+    return int(np.argmax(value))
+
+
+class RGPE:
+    """The ranking-weighted ensemble of Gaussian processes (Feurer, Letham and Bakshy, 2018).
+
+    Weights: how often a model has the smallest ranking loss among samples of its posterior, the target's left out one
+    at a time; a base model whose median loss is above the target's 95 % quantile is dropped. Past tasks are dense here,
+    so a base model's mean at a row is the standardised score itself, its standard deviation that of its noise, .1.
+    """
+
+    SAMPLES, NOISE = 30, 0.1
+
+    def __init__(self, lesson: Lesson, seed: int) -> None:
+        self.rng, self.target = np.random.default_rng(seed), _Target(lesson)
+        self.base = lesson.once("base", lambda: _standard(lesson.past.scores))  # (t, m)
+
+    def next(self, rows: list[int], scores: list[float]) -> int:
+        """As `Player`."""
+        t, m = self.base.shape
+        y = np.array(scores)
+        z = _standard(y) if len(y) > 1 else np.zeros(len(y))
+        weights = np.append(np.full(t, 1 / t), 0.0)
+        mean, std = np.zeros(m), np.ones(m)
+        if len(rows):
+            self.target.fit(rows, z)
+            mean, std = self.target.predict()
+        if len(rows) >= 3:
+            truth = y[:, None] < y[None, :]  # (k, k)
+            noise = self.rng.standard_normal((self.SAMPLES, t, len(rows))) * self.NOISE
+            sampled = self.base[:, rows] + noise  # (samples, t, k)
+            wrong = (sampled[..., :, None] < sampled[..., None, :]) != truth
+            losses = wrong.sum(axis=(2, 3))  # (samples, t)
+            offset, spread = self.target.left_out()
+            own = z + offset + self.rng.standard_normal((self.SAMPLES, len(rows))) * spread  # (samples, k)
+            loss = ((own[:, :, None] < z[None, None, :]) != truth).sum(axis=(1, 2))  # (samples,)
+            keep = np.median(losses, axis=0) <= np.quantile(loss, 0.95)
+            all_losses = np.column_stack([np.where(keep, losses, np.inf), loss])  # (samples, t + 1)
+            least = all_losses == all_losses.min(axis=1, keepdims=True)
+            weights = (least / least.sum(axis=1, keepdims=True)).mean(axis=0)
+        mean = weights[:t] @ self.base + weights[t] * mean
+        std = np.sqrt((weights[:t] ** 2).sum() * self.NOISE**2 + weights[t] ** 2 * std**2)
+        std = np.broadcast_to(np.maximum(std, 1e-3), mean.shape)
+        best = float(mean[rows].max()) if len(rows) else float(mean.max())
+        return _improvement(mean, std, best, rows)
+
+
+class TST:
+    """Two-stage transfer surrogate, ranking version (Wistuba, Schilling and Schmidt-Thieme, 2018); bandwidth .9."""
+
+    BANDWIDTH = 0.9
+
+    def __init__(self, lesson: Lesson, seed: int) -> None:
+        self.target = _Target(lesson)
+        self.base = lesson.once("base", lambda: _standard(lesson.past.scores))
+
+    def next(self, rows: list[int], scores: list[float]) -> int:
+        """As `Player`."""
+        t, m = self.base.shape
+        y = np.array(scores)
+        z = _standard(y) if len(y) > 1 else np.zeros(len(y))
+        mean, std, similar = np.zeros(m), np.ones(m), np.full(t, 0.75)
+        if len(rows):
+            self.target.fit(rows, z)
+            mean, std = self.target.predict()
+        if len(rows) >= 2:
+            past = self.base[:, rows]
+            upper = np.triu_indices(len(rows), 1)
+            truth = (y[:, None] < y[None, :])[upper]
+            discord = ((past[:, :, None] < past[:, None, :])[:, upper[0], upper[1]] != truth).mean(axis=1)
+            similar = np.where(discord < self.BANDWIDTH, 0.75 * (1 - (discord / self.BANDWIDTH) ** 2), 0.0)
+        own = 0.75 if len(rows) else 0.0
+        mean = (own * mean + similar @ self.base) / (own + similar.sum())
+        best = float(mean[rows].max()) if len(rows) else float(mean.max())
+        return _improvement(mean, std, best, rows)
+
+
+class CTS:
+    """Quantile transfer with Thompson sampling (Salinas, Shen and Perrone, 2020), as Syne Tune runs it.
+
+    Gaussian quantiles of all past scores are regressed on the configuration by gradient boosting; every trial draws a
+    sample at all untried rows, with the residual standard deviation, and takes the largest.
+    """
+
+    def __init__(self, lesson: Lesson, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.mean, self.std = lesson.once("cts", lambda: self._fit(lesson))
+
+    def _fit(self, lesson: Lesson) -> tuple[NDArray[np.float64], float]:
+        from xgboost import XGBRegressor
+
+        z = ranked(lesson.past.scores)  # (t, m)
+        inputs = lesson.layout.inputs(lesson.table.x, lesson.table.mask)
+        model = XGBRegressor(max_depth=10, n_estimators=50, n_jobs=1).fit(np.tile(inputs, (len(z), 1)), z.ravel())
+        mean = model.predict(inputs)
+        return mean, float((z - mean).std())
+
+    def next(self, rows: list[int], scores: list[float]) -> int:
+        """As `Player`."""
+        drawn = self.mean + self.std * self.rng.standard_normal(len(self.mean))
+        drawn[rows] = -np.inf
+        return int(np.argmax(drawn))
+
+
+class FSBO:
+    """Few-shot Bayesian optimisation (Wistuba and Grabocka, 2021): a deep kernel, fine-tuned at every trial.
+
+    Meta-trained on the marginal likelihood of 50 results of one task at a time, labels stretched at random as in the
+    paper; then 100 epochs of fine-tuning per trial from the meta-learned weights. It begins with the first five of the
+    portfolio. As published, labels are scaled by the task's true worst and best, which nobody has in practice.
+    """
+
+    STEPS, EPOCHS, START, BATCH = 2000, 100, 5, 50
+
+    def __init__(self, lesson: Lesson, seed: int, low: float, high: float) -> None:
+        self.lesson, self.low, self.high = lesson, low, high
+        self.weights = lesson.once("fsbo", lambda: self._train(lesson))
+        import torch
+
+        self.inputs = torch.tensor(lesson.layout.inputs(lesson.table.x, lesson.table.mask), dtype=torch.float32)
+
+    def _train(self, lesson: Lesson) -> dict[str, Any]:
+        import torch
+
+        generator = torch.Generator().manual_seed(lesson.seed)
+        rng = np.random.default_rng(lesson.seed)
+        inputs = torch.tensor(lesson.layout.inputs(lesson.table.x, lesson.table.mask), dtype=torch.float32)
+        scores = lesson.past.scores
+        low, high = scores.min(axis=1, keepdims=True), scores.max(axis=1, keepdims=True)
+        labels = torch.tensor((scores - low) / (high - low), dtype=torch.float32)
+        widths = (inputs.shape[1], 128, 128, 32)
+        weights: dict[str, Any] = {}
+        for k, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+            weights[f"w{k}"] = torch.randn(a, b, generator=generator) * (2 / a) ** 0.5
+            weights[f"b{k}"] = torch.zeros(b)
+        weights["length"], weights["scale"], weights["noise"] = torch.zeros(()), torch.zeros(()), torch.tensor(-4.0)
+        for value in weights.values():
+            value.requires_grad_(True)
+        optimiser = torch.optim.Adam(list(weights.values()), lr=1e-3)
+        for _ in range(self.STEPS):
+            task = int(rng.integers(len(labels)))
+            rows = rng.choice(inputs.shape[0], size=min(self.BATCH, inputs.shape[0]), replace=False)
+            y = labels[task, rows]
+            least, most = sorted(rng.random(2))
+            y = (y - least) / max(most - least, 0.1)
+            loss = self._loss(weights, inputs[rows], y)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        return {name: value.detach() for name, value in weights.items()}
+
+    @staticmethod
+    def _features(weights: dict[str, Any], inputs: Any) -> Any:
+        hidden = (inputs @ weights["w0"] + weights["b0"]).relu()
+        hidden = (hidden @ weights["w1"] + weights["b1"]).relu()
+        return (hidden @ weights["w2"] + weights["b2"]) * (-weights["length"]).exp()
+
+    @classmethod
+    def _kernel(cls, weights: dict[str, Any], a: Any, b: Any) -> Any:
+        import torch
+
+        distance = ((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T).clamp_min(1e-12)
+        return weights["scale"].exp() * matern(distance, torch)
+
+    @classmethod
+    def _cholesky(cls, weights: dict[str, Any], features: Any) -> Any:
+        import torch
+
+        covariance = cls._kernel(weights, features, features)
+        return torch.linalg.cholesky(covariance + (weights["noise"].exp() + 1e-4) * torch.eye(len(features)))
+
+    @classmethod
+    def _loss(cls, weights: dict[str, Any], inputs: Any, y: Any) -> Any:
+        import torch
+
+        lower = cls._cholesky(weights, cls._features(weights, inputs))
+        white = torch.linalg.solve_triangular(lower, (y - y.mean())[:, None], upper=False)
+        return (0.5 * (white**2).sum() + lower.diagonal().log().sum()) / len(y)
+
+    def next(self, rows: list[int], scores: list[float]) -> int:
+        """As `Player`."""
+        import torch
+
+        for row in self.lesson.portfolio()[: self.START]:
+            if row not in rows:
+                return row
+        y = torch.tensor((np.array(scores) - self.low) / (self.high - self.low), dtype=torch.float32)
+        weights = {name: value.clone().requires_grad_(True) for name, value in self.weights.items()}
+        optimiser = torch.optim.Adam(list(weights.values()), lr=1e-3)
+        for _ in range(self.EPOCHS):
+            loss = self._loss(weights, self.inputs[rows], y)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        with torch.no_grad():
+            features = self._features(weights, self.inputs)
+            lower = self._cholesky(weights, features[rows])
+            cross = torch.linalg.solve_triangular(lower, self._kernel(weights, features[rows], features), upper=False)
+            white = torch.linalg.solve_triangular(lower, (y - y.mean())[:, None], upper=False)
+            mean = (y.mean() + (cross.T @ white)[:, 0]).double().numpy()
+            std = (weights["scale"].exp() - (cross**2).sum(0)).clamp_min(1e-8).sqrt().double().numpy()
+        return _improvement(mean, std, float(y.max()), rows)
+
+
+# ------------------------------------------------------------------------------------------------------ the list
+
+
+@dataclass(frozen=True)
+class Method:
+    """How it is made, and how much of it the measured size can afford."""
+
+    make: Callable[..., Player]  # (lesson, seed) -> Player; with the task's worst and best for FSBO
+    seeds: int = 1
+    tasks: int | None = None  # per table; None for all
+    trials: int = 100
+    oracle: bool = False  # is told the task's true worst and best score
+    tables: tuple[str, ...] | None = None
+    aliens: bool = False  # also plays the tasks about which the past misleads
+    group: str = "baseline"  # baseline | ours | ablation
+
+
+METHODS: dict[str, Method] = {
+    "random": Method(Random, seeds=3, aliens=True),
+    "TPE": Method(lambda lesson, seed: Sampled(lesson, tpe(seed, group=False)), seeds=2),
+    "TPE group": Method(lambda lesson, seed: Sampled(lesson, tpe(seed, group=True)), seeds=2, aliens=True),
+    "portfolio": Method(Static),
+    "portfolio + TPE": Method(
+        lambda lesson, seed: Sampled(lesson, tpe(seed, group=True), lesson.portfolio()[:10]), seeds=2, aliens=True
+    ),
+    "RGPE": Method(RGPE, aliens=True),
+    "TST": Method(TST),
+    "CTS": Method(CTS, seeds=2),
+    "cold GP": Method(guarded(labels=None, prior={"cold": 1.0}, initial=0, hand_over=2.0)),
+    "guard": Method(guarded(), group="ours", aliens=True),
+}
