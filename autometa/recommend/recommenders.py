@@ -1,4 +1,4 @@
-"""The recommenders, and the greedy step that two of them share.
+"""The recommenders.
 
 Letters:  t past tasks · m configurations · k observed results.
 """
@@ -6,14 +6,30 @@ Letters:  t past tasks · m configurations · k observed results.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autometa.recommend.cost import Cost
+from autometa.recommend.greedy import Belief, Greedy, Step
 from autometa.recommend.memory import Memory
+from autometa.recommend.posterior import condition, covariance
+from autometa.recommend.ranker import Ranker, carry_over
+from autometa.recommend.reasons import (
+    Explanation,
+    Neighbour,
+    Origin,
+    Recommendation,
+    counted,
+    evidence_for,
+    likeness,
+    listed,
+    ordinal,
+    preceded,
+    with_repairs,
+)
 from autometa.recommend.similarity import Resemblance, Similarity
 from autometa.space import FAMILY, Config, SearchSpace, config_key
 
@@ -21,43 +37,15 @@ if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
     from autometa.store import PastTasks
 
-Origin = Literal["default", "portfolio", "similar"]
 Observed = Sequence[tuple[Config, float]]
 
-NOISE = 0.03  # of a past standing as a forecast; without it the greedy sees no gain any more once every task is covered
-# The next three by `benchmarks/recommend.py --tune`: regret after 3, 5 and 10 trials on the validation half of Oboe.
-# They are forgiving: regret after 5 is .059 to .065 anywhere in the grid, that of the static portfolio .066.
-AGREEMENT = 0.5  # how far standings of like tasks differ
-SCALES = np.exp(np.linspace(-1.5, 1.5, 7))  # stretches of the observed results that are integrated over
-MISTRUST = 0.2  # share of the weight that no result can take from a past task
+BANDWIDTH = 0.4  # variance of a task around the past one that it is like, in units of the variance over past tasks
+RESULT_NOISE = 0.1  # standard deviation of a result, in units of standing
+MISTRUST = 0.1  # share of the weight that no result can take from a past task
+TRUSTS = (0.0, 0.25, 0.5, 0.75, 1.0)  # the ranker's possible say; the past tasks choose
+LEAST_TASKS = 10  # before a ranker is learned
 FLOOR = 0.5  # share of the weight that is independent of meta-features
 SAFE_BY = 3  # one default is among the first three
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """How a configuration did on one past task."""
-
-    task: str
-    similarity: float  # in [0, 1]; share of the weight where there are no meta-features to compare
-    agrees: tuple[str, ...]  # the meta-features in which the two tasks agree most
-    score: float  # in the metric's unit, larger is better; NaN if it was not evaluated there
-    standing: float  # in [0, 1], 1 = the best configuration there; estimated where the score is NaN
-    rank: int  # 1 = the best of `of`; 0 where it was not evaluated
-    of: int
-
-
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """A configuration to try, and why."""
-
-    config: Config
-    origin: Origin
-    expected: float | None  # expected standing: 0 = among the worst tenth of configurations, 1 = the best one known
-    reason: str
-    evidence: tuple[Evidence, ...] = ()
-    gain: float | None = None  # expected improvement of the standing over everything recommended or observed before
-    seconds: float | None = None  # expected cost; None where the past says nothing
 
 
 class Defaults:
@@ -94,7 +82,7 @@ class Defaults:
         name = f"The default of {config[FAMILY]}" if FAMILY in config else "The default of every parameter"
         if column is None or rank is None:
             return Recommendation(dict(config), "default", None, f"{name}; no past task knows it.")
-        where = _count(self._memory.t, "past task")
+        where = counted(self._memory.t, "past task")
         reason = f"{name}: mean rank {rank:.1f} among {len(self._ordered)} defaults on {where}."
         return Recommendation(dict(config), "default", float(self._memory.standing[:, column].mean()), reason)
 
@@ -113,8 +101,8 @@ class Portfolio:
     def _learn(self, memory: Memory) -> Self:
         self._memory = memory
         self._defaults = Defaults()._learn(memory)
-        self._greedy = _Greedy(memory, np.full(memory.t, 1 / max(memory.t, 1)))
-        self._steps: list[_Step] = []
+        self._greedy = Greedy(Belief(np.full(memory.t, 1 / max(memory.t, 1)), memory.standing, memory.spread))
+        self._steps: list[Step] = []
         return self
 
     def recommend(
@@ -131,23 +119,23 @@ class Portfolio:
         left = [step for step in self._steps if step.column not in tried]
         return [self._explain(step) for step in left[: max(m, 0)]]
 
-    def _explain(self, step: _Step) -> Recommendation:
+    def _explain(self, step: Step) -> Recommendation:
         memory, column = self._memory, step.column
-        evidence = _evidence(memory, column, step.share)
+        evidence = evidence_for(memory, column, step.share)
         good = int(np.sum(memory.standing[:, column] >= 0.9))
         if step.place == 0:
-            reason = f"The best single start: close to the best on {good} of {_count(memory.t, 'past task')}."
+            reason = f"The best single start: close to the best on {good} of {counted(memory.t, 'past task')}."
         else:
-            where = _names([e.task for e in evidence])
+            where = listed([e.task for e in evidence])
             reason = (
-                f"Covers what {_count(step.place, 'configuration')} before it left open, "
-                f"most on {where}; close to the best on {good} of {_count(memory.t, 'past task')}."
+                f"Covers what {counted(step.place, 'configuration')} before it left open, "
+                f"most on {where}; close to the best on {good} of {counted(memory.t, 'past task')}."
             )
         return Recommendation(
             dict(memory.configs[column]),
             "portfolio",
             step.expected,
-            _with_repairs(reason, memory, column),
+            with_repairs(reason, memory, column),
             evidence,
             step.gain,
         )
@@ -176,7 +164,7 @@ class NearestTasks:
         if seen is None or seen.strange:
             why = "No past task resembles this one, so: " if seen is not None else "No meta-features to compare, so: "
             others = self._portfolio.recommend(metafeatures, m, observed=observed)
-            return [replace(r, reason=_after(why, r.reason)) for r in others] if memory.m else others
+            return [replace(r, reason=preceded(why, r.reason)) for r in others] if memory.m else others
         tried = set(_columns(memory, observed))
         nearest = [i for i in np.argsort(seen.distances, kind="stable")[: self.k] if np.isfinite(seen.distances[i])]
         orders = [
@@ -197,34 +185,91 @@ class NearestTasks:
         memory = self._memory
         share = np.zeros(memory.t)
         share[task] = 1.0
-        evidence = _evidence(memory, column, share, seen)
-        reason = f"{_ordinal(evidence[0])} on {evidence[0].task}, {_likeness(evidence[0])}."
+        evidence = evidence_for(memory, column, share, seen)
+        reason = f"{ordinal(evidence[0])} on {evidence[0].task}, {likeness(evidence[0])}."
         expected = float(seen.similarity @ memory.standing[:, column] / max(seen.similarity.sum(), 1e-300))
         return Recommendation(
-            dict(memory.configs[column]), "similar", expected, _with_repairs(reason, memory, column), evidence
+            dict(memory.configs[column]), "similar", expected, with_repairs(reason, memory, column), evidence
         )
 
 
-class AdaptivePortfolio:
-    """The greedy portfolio with a weight for every past task: how much it resembles this one and agrees with it.
+class LearnedRanker:
+    """The greedy portfolio over past tasks moved to where the learned ranker sees this one; results change nothing.
 
-    Before any result the weights come from meta-features, with a floor, so that every past task keeps some say. Each
-    result then multiplies them by how likely it is if this task's scores are that task's standings, shifted and
-    stretched: the shift is integrated out, the stretch summed over a grid, so neither the metric's unit nor the best
-    score need be known. With a budget in seconds the gain is divided by the expected cost. One default is among the
-    first three.
+    It also forecasts configurations that nobody has tried yet (`expected`).
+    """
+
+    def fit(self, past: PastTasks, space: SearchSpace) -> Self:
+        """Learns from meta-features which configurations stand high."""
+        self._memory = memory = Memory.of(past, space)
+        self._similarity = _similarity(past, memory)
+        self._portfolio = Portfolio()._learn(memory)
+        comparable = memory.m and len(self._similarity.names) and memory.t >= LEAST_TASKS
+        self._ranker = Ranker(self._similarity.ranks, memory.standing) if comparable else None
+        return self
+
+    def recommend(
+        self, metafeatures: MetaFeatures | None, m: int, *, observed: Observed = (), seconds: float | None = None
+    ) -> list[Recommendation]:
+        """The next `m`; those of the static portfolio where meta-features cannot be compared."""
+        memory, seen = self._memory, self._similarity.to(metafeatures)
+        if self._ranker is None or seen is None or seen.strange:
+            others = self._portfolio.recommend(metafeatures, m, observed=observed)
+            if not memory.m:
+                return others
+            strange = seen is not None and seen.strange
+            why = "No past task resembles this one, so: " if strange else "No meta-features to compare, so: "
+            return [replace(r, reason=preceded(why, r.reason)) for r in others]
+        moved = np.clip(memory.standing + self._ranker.predict(seen.ranks) - self._ranker.predicted, 0.0, 1.0)
+        greedy = Greedy(Belief(np.full(memory.t, 1 / memory.t), moved, memory.spread))
+        for column in _columns(memory, observed):
+            greedy.take(column)
+        chosen: list[Recommendation] = []
+        while len(chosen) < m and (step := greedy.step()) is not None:
+            evidence = evidence_for(memory, step.column, step.share, seen)
+            reason = (
+                f"Forecast from how the table looks to stand at {step.expected:.2f} of the best known, "
+                f"{step.expected - memory.standing[:, step.column].mean():+.2f} to its mean over past tasks."
+            )
+            reason = with_repairs(reason, memory, step.column)
+            config = dict(memory.configs[step.column])
+            chosen.append(Recommendation(config, "similar", step.expected, reason, evidence, step.gain))
+        return chosen
+
+    def expected(self, metafeatures: MetaFeatures | None, configs: Sequence[Config]) -> NDArray[np.float64]:  # (m,)
+        """The standing that is forecast for any configurations of the space; the past's mean where it knows nothing."""
+        memory, seen = self._memory, self._similarity.to(metafeatures)
+        if not memory.m:
+            return np.full(len(configs), np.nan)
+        known = seen is not None and self._ranker is not None
+        forecast = self._ranker.predict(seen.ranks) if known else memory.standing.mean(axis=0)  # type: ignore[union-attr]
+        return np.clip(carry_over(forecast, memory.configs, configs, memory.space), 0.0, 1.0)
+
+
+class AdaptivePortfolio:
+    """The greedy portfolio over what the past tasks would be if they were this one.
+
+    Before any result every past task is moved by what the learned ranker says about the difference between it and this
+    one, as far as that helped on the past tasks themselves, and weighted by resemblance with a floor, so that each
+    keeps some say. Results then change the weights and move the tasks again (`posterior`). With a budget in seconds the
+    gain is divided by the expected cost. One default is among the first three.
+
+    With meta-features that say nothing and no results it is the static portfolio, configuration for configuration.
     """
 
     def __init__(
         self,
         *,
         floor: float = FLOOR,
-        agreement: float = AGREEMENT,
+        ranker: bool = True,
+        bandwidth: float = BANDWIDTH,
+        noise: float = RESULT_NOISE,
         mistrust: float = MISTRUST,
         safe: bool = True,
     ) -> None:
-        """`floor` and `mistrust` are shares in [0, 1]; `agreement` is a standard deviation of standings."""
-        self.floor, self.agreement, self.mistrust, self.safe = floor, agreement, mistrust, safe
+        """`floor` and `mistrust` are shares in [0, 1]; without `ranker` only results move past tasks."""
+        self.floor, self.ranker, self.bandwidth = floor, ranker, bandwidth
+        self.noise, self.mistrust, self.safe = noise, mistrust, safe
 
     def fit(self, past: PastTasks, space: SearchSpace) -> Self:
         """Reads the past, its meta-features and its costs."""
@@ -233,6 +278,12 @@ class AdaptivePortfolio:
         sizes = np.array([[record.n_rows, record.n_columns] for record in memory.records], dtype=float).reshape(-1, 2)
         self._cost = Cost(memory.seconds, sizes)
         self._defaults = Defaults()._learn(memory)
+        self._kernel = self.bandwidth * covariance(memory.standing, memory.spread) if memory.m else np.zeros((0, 0))
+        self._ranker: Ranker | None = None
+        self._trust = 0.0
+        if self.ranker and memory.m and len(self._similarity.names) and memory.t >= LEAST_TASKS:
+            self._ranker = Ranker(self._similarity.ranks, memory.standing)
+            self._trust = _trust(self._ranker, memory)
         return self
 
     def recommend(
@@ -253,14 +304,15 @@ class AdaptivePortfolio:
         seen = self._similarity.to(metafeatures)
         believed = seen if seen is not None and not seen.strange else None
         tried = _columns(memory, observed)
-        weights, agreeing = self._weights(believed, tried)
+        belief = self._belief(believed, tried)
         cost = self._cost.of(metafeatures) if self._cost.known else None
-        greedy = _Greedy(memory, weights, cost=cost, seconds=seconds)
+        greedy = Greedy(belief, cost=cost, seconds=seconds)
         for column, score in tried.items():
             greedy.take(column, covers=not np.isneginf(score))
 
         default_keys = {config_key(config) for config in memory.defaults}
         had_default = any(config_key(config) in default_keys for config, _ in observed)
+        default = self._best_default(belief)
         chosen: list[Recommendation] = []
         while len(chosen) < m:
             due = self.safe and not had_default and len(observed) + len(chosen) == SAFE_BY - 1
@@ -275,43 +327,98 @@ class AdaptivePortfolio:
             if step is None:
                 break
             had_default = had_default or config_key(memory.configs[step.column]) in default_keys
-            recommendation = self._explain(step, believed, agreeing, safe)
+            recommendation = self._explain(step, believed, belief.results, safe)
             if seen is not None and seen.strange:
                 why = "No past task resembles this one, so the portfolio: "
-                recommendation = replace(recommendation, reason=_after(why, recommendation.reason))
+                recommendation = replace(recommendation, reason=preceded(why, recommendation.reason))
+            low, high = belief.interval(step.column)
+            over = None if default is None or default == step.column else belief.better(step.column, default)
             expected_seconds = None if cost is None else float(cost[step.column])
-            chosen.append(replace(recommendation, seconds=expected_seconds))
+            chosen.append(replace(recommendation, seconds=expected_seconds, low=low, high=high, over_default=over))
         return chosen
+
+    def explain(self, metafeatures: MetaFeatures | None, *, observed: Observed = (), k: int = 5) -> Explanation:
+        """What the recommendations for this task rest on: its `k` nearest past tasks, and what a default would do."""
+        memory, seen = self._memory, self._similarity.to(metafeatures)
+        if not memory.m:
+            return Explanation(
+                memory.t, 0, "There are no past tasks of this kind.", None, 0.0, (), None, None, None, None
+            )
+        strange = seen is not None and seen.strange
+        abstains = (
+            "The meta-features cannot be compared with those of past tasks."
+            if seen is None
+            else "No past task resembles this one: even the nearest is further away than past tasks usually are."
+            if strange
+            else ""
+        )
+        belief = self._belief(None if strange else seen, _columns(memory, observed))
+        neighbours = []
+        if seen is not None:
+            order = [int(i) for i in np.argsort(seen.distances, kind="stable")[:k] if np.isfinite(seen.distances[i])]
+            neighbours = [
+                Neighbour(
+                    memory.records[i].name,
+                    float(seen.distances[i]),
+                    float(seen.similarity[i]),
+                    seen.agrees(i),
+                    seen.differs(i),
+                    float(belief.weights[i]),
+                )
+                for i in order
+            ]
+        column = self._best_default(belief)
+        low, high = (None, None) if column is None else belief.interval(column)
+        return Explanation(
+            tasks=memory.t,
+            configurations=memory.m,
+            abstains=abstains,
+            usual_distance=float(self._similarity.unit) if np.isfinite(self._similarity.unit) else None,
+            trust=0.0 if abstains else self._trust,
+            neighbours=tuple(neighbours),
+            default=None if column is None else dict(memory.configs[column]),
+            default_expected=None if column is None else belief.expected(column),
+            default_low=low,
+            default_high=high,
+        )
 
     def weights(self, metafeatures: MetaFeatures | None, observed: Observed = ()) -> dict[str, float]:
         """The say of every past task, by fingerprint; sums to one."""
         seen = self._similarity.to(metafeatures)
         believed = seen if seen is not None and not seen.strange else None
-        weights, _ = self._weights(believed, _columns(self._memory, observed))
+        weights = self._belief(believed, _columns(self._memory, observed)).weights
         return {record.fingerprint: float(w) for record, w in zip(self._memory.records, weights, strict=True)}
 
     def _known_defaults(self) -> list[int]:
         columns = (self._memory.column(config) for config in self._memory.defaults)
         return [column for column in columns if column is not None]
 
-    def _weights(self, seen: Resemblance | None, tried: dict[int, float]) -> tuple[NDArray[np.float64], int]:
-        """The say of each past task (t,), and how many results had a part in it."""
-        t = self._memory.t
-        weights = np.full(t, 1 / t)
+    def _best_default(self, belief: Belief) -> int | None:
+        """The column of the default that is expected to be best; None where the past knows none."""
+        known = self._known_defaults()
+        return max(known, key=belief.expected) if known else None
+
+    def _belief(self, seen: Resemblance | None, tried: dict[int, float]) -> Belief:
+        """What the standings of this task may be: past tasks, weighted and moved."""
+        memory, t = self._memory, self._memory.t
+        weights, means = np.full(t, 1 / t), memory.standing
         if seen is not None:
             weights = self.floor * weights + (1 - self.floor) * seen.similarity / seen.similarity.sum()
-        finite = {column: score for column, score in tried.items() if np.isfinite(score)}
-        if len(finite) < 2:
-            return weights, 0
-        likelihood = agreement(
-            self._memory.standing[:, list(finite)], np.array(list(finite.values())), spread=self.agreement
-        )
-        weights = weights * likelihood
-        return (1 - self.mistrust) * weights / weights.sum() + self.mistrust / t, len(finite)
+            if self._ranker is not None and self._trust:
+                moved = means + self._trust * (self._ranker.predict(seen.ranks) - self._ranker.predicted)
+                means = np.clip(moved, 0.0, 1.0)
+        told = {column: score for column, score in tried.items() if not np.isnan(score)}
+        finite = sum(np.isfinite(score) for score in told.values())
+        if finite < 2:
+            return Belief(weights, means, memory.spread)
+        columns, scores = np.array(list(told)), np.array(list(told.values()))
+        after = condition(weights, means, memory.spread, self._kernel, columns, scores, noise=self.noise)
+        weights = (1 - self.mistrust) * after.weights + self.mistrust / t
+        return Belief(weights, after.means, np.hypot(memory.spread, after.spread), int(finite))
 
-    def _explain(self, step: _Step, seen: Resemblance | None, agreeing: int, safe: bool) -> Recommendation:
+    def _explain(self, step: Step, seen: Resemblance | None, agreeing: int, safe: bool) -> Recommendation:
         memory, column = self._memory, step.column
-        evidence = _evidence(memory, column, step.share, seen)
+        evidence = evidence_for(memory, column, step.share, seen)
         config = dict(memory.configs[column])
         origin: Origin = "default" if safe else "similar" if seen is not None or agreeing else "portfolio"
         first = evidence[0]
@@ -320,111 +427,38 @@ class AdaptivePortfolio:
             reason = f"A safe start: the default of {name}, expected to stand at {step.expected:.2f} of the best known."
         elif agreeing:
             reason = (
-                f"{_ordinal(first)} on {first.task}, where the configurations tried here stand in a similar order "
-                f"({_count(agreeing, 'result')})"
-                + (f"; {_likeness(first)}." if seen is not None and first.agrees else ".")
+                f"{ordinal(first)} on {first.task}, where the configurations tried here stand in a similar order "
+                f"({counted(agreeing, 'result')})"
+                + (f"; {likeness(first)}." if seen is not None and first.agrees else ".")
             )
         elif seen is not None:
-            also = f"; also on {_names([e.task for e in evidence[1:]])}" if len(evidence) > 1 else ""
-            reason = f"{_ordinal(first)} on {first.task}, {_likeness(first)}{also}."
+            also = f"; also on {listed([e.task for e in evidence[1:]])}" if len(evidence) > 1 else ""
+            reason = f"{ordinal(first)} on {first.task}, {likeness(first)}{also}."
         else:
             good = int(np.sum(memory.standing[:, column] >= 0.9))
-            where = _names([e.task for e in evidence])
-            reason = f"Close to the best on {good} of {_count(memory.t, 'past task')}, most gained on {where}."
-        return Recommendation(config, origin, step.expected, _with_repairs(reason, memory, column), evidence, step.gain)
+            where = listed([e.task for e in evidence])
+            reason = f"Close to the best on {good} of {counted(memory.t, 'past task')}, most gained on {where}."
+        return Recommendation(config, origin, step.expected, with_repairs(reason, memory, column), evidence, step.gain)
 
 
-def agreement(
-    standing: NDArray[np.float64],  # (t, k) of the observed configurations on past tasks
-    scores: NDArray[np.float64],  # (k,) observed, in any unit, larger is better
-    *,
-    spread: float,
-) -> NDArray[np.float64]:  # (t,) largest is 1
-    """How likely the results are if this task is like each past one, up to a shift and a stretch of the scores.
+def _trust(ranker: Ranker, memory: Memory) -> float:
+    """How far past tasks are moved towards the ranker's forecast: what would have served the past tasks best.
 
-    ``scores = a + b standing + noise`` with standard deviation `spread` in units of standing; `a` is integrated out,
-    `b` summed over a grid around the ratio of the two spreads.
-
-    Example:
-        >>> past = np.array([[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]])
-        >>> agreement(past, np.array([10.0, 20.0, 30.0]), spread=0.3).round(3)
-        array([1.   , 0.001])
+    Each past task is given the configuration that would have been first with all other tasks moved; a share is taken
+    only if the standings it gives are better than the unmoved ones by more than their standard error, so that
+    meta-features which tell nothing leave the static portfolio as it is.
     """
-    k = len(scores)
-    past = standing - standing.mean(axis=1, keepdims=True)  # (t, k)
-    new = scores - scores.mean()
-    if new.std() < 1e-12 * max(1.0, float(np.abs(scores).max())):
-        new = np.zeros(k)  # all the same: tasks that tell these configurations apart become less likely
-    else:
-        new = new / new.std() * (np.sqrt((past**2).mean()) + 1e-3)
-    log = np.stack(
-        [-0.5 * ((stretch * new - past) ** 2).sum(axis=1) / spread**2 + (k - 1) * np.log(stretch) for stretch in SCALES]
-    )  # (scales, t)
-    total = np.logaddexp.reduce(log, axis=0)
-    return np.exp(total - total.max())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Step:
-    """One choice of the greedy."""
-
-    place: int  # how many were taken before
-    column: int
-    gain: float
-    expected: float
-    share: NDArray[np.float64]  # (t,) part of each past task in the gain, largest first in the explanation
-
-
-class _Greedy:
-    """Takes the configuration with the largest weighted improvement over those taken, again and again."""
-
-    def __init__(
-        self,
-        memory: Memory,
-        weights: NDArray[np.float64],  # (t,)
-        *,
-        cost: NDArray[np.float64] | None = None,  # (m,) seconds
-        seconds: float | None = None,
-    ) -> None:
-        self._memory, self._weights, self._cost, self._left = memory, weights, cost, seconds
-        self._covered = np.zeros(memory.t)
-        self._taken = np.zeros(memory.m, dtype=bool)
-        self._expected = weights @ memory.standing if memory.m else np.zeros(0)
-
-    def take(self, column: int, *, covers: bool = True) -> None:
-        """Counts a configuration as tried; it `covers` past tasks unless it failed here."""
-        self._taken[column] = True
-        if covers:
-            self._covered = np.maximum(self._covered, self._memory.standing[:, column])
-
-    def step(self, among: Sequence[int] | None = None) -> _Step | None:
-        """The next configuration; None when all are taken, or all that are left take longer than there is time."""
-        allowed = ~self._taken
-        if among is not None:
-            allowed &= np.isin(np.arange(self._memory.m), np.asarray(among, dtype=int))
-        cost, left = self._cost, self._left
-        if cost is not None and left is not None:
-            fitting = allowed & (cost <= left)
-            # When nothing fits into the time and nothing was tried yet, what promises most for its time has to run.
-            allowed = fitting if fitting.any() or self._taken.any() else allowed
-        if not allowed.any():
-            return None
-        gains = self._weights @ _softened(self._memory.standing - self._covered[:, None])  # (m,)
-        # Gain per second: on Oboe, in the time of one mean trial, regret .07; per root second .08, blind to cost .95.
-        value = gains if cost is None or left is None else gains / cost
-        column = int(np.argmax(np.where(allowed, value, -np.inf)))
-        share = self._weights * _softened(self._memory.standing[:, column] - self._covered)
-        if cost is not None and left is not None:
-            self._left = left - float(cost[column])
-        step = _Step(int(self._taken.sum()), column, float(share.sum()), float(self._expected[column]), share)
-        self.take(column)
-        return step
-
-
-def _softened(improvement: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Expected positive part of a noisy improvement, by its close relative, the soft plus."""
-    width = 0.6 * NOISE  # makes the two agree at zero to 5 %
-    return width * np.logaddexp(0.0, improvement / width)
+    t = memory.t
+    measured = ~np.isnan(memory.scores)
+    others = (memory.standing.sum(axis=0) - memory.standing) / max(t - 1, 1)
+    usual = (ranker.predicted.sum(axis=0) - ranker.predicted) / max(t - 1, 1)
+    got = []
+    for share in TRUSTS:
+        first = np.argmax(np.where(measured, others + share * (ranker.predicted - usual), -np.inf), axis=1)
+        got.append(memory.standing[np.arange(t), first])
+    gains = np.array([standings - got[0] for standings in got])  # (shares, t)
+    surest = gains.mean(axis=1) - gains.std(axis=1) / np.sqrt(t)
+    return TRUSTS[int(np.argmax(surest))]
 
 
 def _similarity(past: PastTasks, memory: Memory) -> Similarity:
@@ -438,59 +472,10 @@ def _columns(memory: Memory, observed: Observed) -> dict[int, float]:
     return {column: float(score) for column, score in found if column is not None}
 
 
-def _evidence(
-    memory: Memory, column: int, share: NDArray[np.float64], seen: Resemblance | None = None, k: int = 3
-) -> tuple[Evidence, ...]:
-    """The past tasks that had the largest part in a choice."""
-    order = [int(i) for i in np.argsort(-share, kind="stable")[:k] if share[i] > 0]
-    total = max(float(share.sum()), 1e-300)
-    out = []
-    for i in order:
-        score = float(memory.scores[i, column])
-        rank, of = memory.rank(i, column) if not np.isnan(score) else (0, int(np.sum(~np.isnan(memory.scores[i]))))
-        likeness = float(seen.similarity[i]) if seen is not None else float(share[i]) / total
-        agrees = seen.agrees(i) if seen is not None else ()
-        out.append(
-            Evidence(memory.records[i].name, likeness, agrees, score, float(memory.standing[i, column]), rank, of)
-        )
-    return tuple(out)
-
-
-def _ordinal(evidence: Evidence) -> str:
-    if evidence.rank == 1:
-        return f"The best of {evidence.of} configurations"
-    if evidence.rank:
-        return f"Number {evidence.rank} of {evidence.of} configurations"
-    return f"Expected to stand at {evidence.standing:.2f} of the best"
-
-
-def _likeness(evidence: Evidence) -> str:
-    alike = (
-        f" (much alike in {_names([name.replace('_', ' ') for name in evidence.agrees])})" if evidence.agrees else ""
-    )
-    return f"similarity {evidence.similarity:.2f}{alike}"
-
-
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1] if names else "none"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _after(why: str, reason: str) -> str:
-    return why + reason[:1].lower() + reason[1:]
-
-
-def _with_repairs(reason: str, memory: Memory, column: int) -> str:
-    changes = memory.repairs[column]
-    return f"{reason} Fitted to this space: {'; '.join(changes)}." if changes else reason
-
-
-RECOMMENDERS: dict[str, Callable[[], Defaults | Portfolio | NearestTasks | AdaptivePortfolio]] = {
+RECOMMENDERS: dict[str, Callable[[], Defaults | Portfolio | NearestTasks | LearnedRanker | AdaptivePortfolio]] = {
     "defaults": Defaults,
     "portfolio": Portfolio,
     "nearest": NearestTasks,
+    "ranker": LearnedRanker,
     "adaptive": AdaptivePortfolio,
 }

@@ -33,11 +33,18 @@ class Resemblance:
     strange: bool  # nothing in the past is like it
     agreement: NDArray[np.float64]  # (t, f) how much more a meta-feature agrees than it does with the past at large
     names: tuple[str, ...]  # (f,)
+    ranks: NDArray[np.float64]  # (f,) of the new task
 
     def agrees(self, task: int, k: int = 3) -> tuple[str, ...]:
         """The names of the `k` meta-features that speak most for the resemblance to a past task."""
         order = np.argsort(-self.agreement[task], kind="stable")
         return tuple(self.names[j] for j in order[:k] if self.agreement[task, j] > 0)
+
+    def differs(self, task: int, k: int = 2) -> tuple[str, ...]:
+        """The names of the `k` meta-features that speak most against it."""
+        known = np.isfinite(self.agreement[task])
+        order = np.argsort(np.where(known, self.agreement[task], np.inf), kind="stable")
+        return tuple(self.names[j] for j in order[:k] if self.agreement[task, j] < 0)
 
 
 class Similarity:
@@ -50,9 +57,9 @@ class Similarity:
         self.version = version
         self._past = metafeatures[:, varies]
         self._ordered = [np.sort(column[np.isfinite(column)]) for column in self._past.T]
-        self._ranks = self._rank(self._past)
+        self.ranks = self._rank(self._past)
         t = len(self._past)
-        between = np.array([self._distances(row, self._ranks) for row in self._ranks]).reshape(t, t)
+        between = np.array([self._distances(row, self.ranks) for row in self.ranks]).reshape(t, t)
         np.fill_diagonal(between, np.inf)
         between.sort(axis=1)
         self.unit = _typical(between[:, min(NEIGHBOURS, max(t - 1, 1)) - 1] if t > 1 else np.array([]), 0.5)
@@ -66,10 +73,10 @@ class Similarity:
             return None
         value_of = dict(zip(metafeatures.names, metafeatures.values, strict=True))
         new = self._rank(np.array([[value_of.get(name, np.nan) for name in self.names]], dtype=float))[0]  # (f,)
-        distances = self._distances(new, self._ranks)
+        distances = self._distances(new, self.ranks)
         if not np.isfinite(distances).any():
             return None
-        gaps = np.abs(self._ranks - new)  # (t, f)
+        gaps = np.abs(self.ranks - new)  # (t, f)
         known = np.isfinite(gaps)
         usual = np.where(known, gaps, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)  # (f,)
         return Resemblance(
@@ -78,6 +85,7 @@ class Similarity:
             strange=bool(distances.min() > self.limit),
             agreement=np.where(known, usual - gaps, -np.inf),
             names=self.names,
+            ranks=new,
         )
 
     def _rank(self, values: NDArray[np.float64]) -> NDArray[np.float64]:  # (a, f) -> (a, f)

@@ -1,0 +1,126 @@
+"""A learned ranker: the standing of any configuration on a task, from how the task looks.
+
+Gaussian process regression over tasks and configurations at once, in closed form and in NumPy. The covariance of two
+cells is ``k(task, task') c(config, config')``, so with standings Z of past tasks (t, m) the prediction is
+
+    mean + k(new)ᵀ (K + λ I)⁻¹ (Z - mean)                          configurations that past tasks know        (m,)
+    the same, carried over by c(other, known) (C + ν I)⁻¹          configurations that no past task has tried
+
+with a Gaussian k over the ranks of the meta-features and a Gaussian c over encoded configurations, which is zero
+between families. Width and λ are chosen by the exact leave-one-out error, which costs one eigendecomposition per width.
+
+`Ranker.key` is the task embedding that was learned on the way: the predicted standings on the principal axes of all
+past predictions. Tasks on which the same configurations are expected to win have keys that lie near, however different
+they look otherwise; meta-features that say nothing about ranking have no part in it.
+
+Letters:  t past tasks · m configurations · f meta-features · d encoded dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.space import FAMILY, Config, SearchSpace
+
+WIDTHS = (0.2, 0.3, 0.5, 1.0)  # root mean square differences of ranks, which are 0.41 apart for unrelated tasks
+RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 100.0)  # the last one is next to no trust in meta-features
+REACH = 0.3  # how far in the unit cube a configuration's standing tells another one's
+NUGGET = 0.1
+AXES = 8
+
+
+class Ranker:
+    """Predicted standings of configurations on a task, learned from past tasks."""
+
+    def __init__(self, ranks: NDArray[np.float64], standing: NDArray[np.float64]) -> None:
+        """`ranks` is (t, f), meta-features in [0, 1] with NaN where unknown; `standing` is (t, m), without holes."""
+        self._ranks = _centred(ranks)
+        self.mean = standing.mean(axis=0)
+        rest = standing - self.mean
+        best = np.inf
+        for width in WIDTHS:
+            values, vectors = np.linalg.eigh(_gaussian(self._ranks, self._ranks, width))
+            turned = vectors.T @ rest
+            for ridge in RIDGES:
+                inverse = 1.0 / (np.maximum(values, 0.0) + ridge)
+                coefficients = vectors @ (inverse[:, None] * turned)  # (t, m)
+                errors = coefficients / ((vectors**2) @ inverse)[:, None]
+                loss = float((errors**2).mean())
+                if loss < best * (1 - 1e-9):
+                    best, self.width, self.ridge = loss, width, ridge
+                    self._coefficients, self.errors = coefficients, errors
+        self.explained = 1.0 - best / max(float((rest**2).mean()) * _left_out(len(rest)), 1e-300)
+        self.predicted = standing - self.errors  # (t, m) of each task from all others
+        self._axes = np.linalg.svd(self.predicted - self.mean, full_matrices=False)[2][:AXES]  # (a, m)
+        self.keys = (self.predicted - self.mean) @ self._axes.T  # (t, a)
+
+    def predict(self, ranks: NDArray[np.float64]) -> NDArray[np.float64]:  # (f,) -> (m,)
+        """Expected standing of the configurations that past tasks know."""
+        near = _gaussian(_centred(ranks[None]), self._ranks, self.width)[0]
+        return self.mean + near @ self._coefficients
+
+    def key(self, ranks: NDArray[np.float64]) -> NDArray[np.float64]:  # (f,) -> (a,)
+        """Where a task stands in the embedding."""
+        return (self.predict(ranks) - self.mean) @ self._axes.T
+
+
+def carry_over(
+    predicted: NDArray[np.float64],  # (..., m) standings of known configurations
+    known: Sequence[Config],  # (m,)
+    others: Sequence[Config],
+    space: SearchSpace,
+) -> NDArray[np.float64]:  # (..., others)
+    """Expected standings of configurations that no past task has tried, from those of known ones near them.
+
+    Far from everything known it is the mean of the family, and of all where the family is new.
+
+    Example:
+        >>> from autometa.space import real
+        >>> space = SearchSpace.of(x=real(0.0, 1.0, 0.5))
+        >>> carry_over(np.array([0.2, 0.8]), [{"x": 0.0}, {"x": 1.0}], [{"x": 0.0}, {"x": 0.9}], space).round(2)
+        array([0.25, 0.74])
+    """
+    mine, theirs = _families(known), _families(others)
+    overall = predicted.mean(axis=-1, keepdims=True)
+    names, counts = np.unique(mine, return_counts=True)
+    members = (mine[:, None] == names).astype(float)  # (m, families)
+    means = (predicted @ members + overall) / (counts + 1)  # (..., families)
+    means = np.concatenate([means, overall], axis=-1)
+    place = {name: i for i, name in enumerate(names)}
+    base = means[..., [place[name] for name in mine]]
+    x, z = space.encode_all(known), space.encode_all(others)
+    same = _alike(x.x, x.mask, x.x, x.mask) * (mine[:, None] == mine[None])
+    across = _alike(z.x, z.mask, x.x, x.mask) * (theirs[:, None] == mine[None])
+    weights = np.linalg.solve(same + NUGGET * np.eye(len(mine)), across.T)  # (m, others)
+    return means[..., [place.get(name, len(names)) for name in theirs]] + (predicted - base) @ weights
+
+
+def _families(configs: Sequence[Config]) -> NDArray[np.str_]:
+    return np.array([str(config.get(FAMILY, "")) for config in configs], dtype=np.str_)
+
+
+def _alike(
+    x: NDArray[np.float64], x_mask: NDArray[np.bool_], z: NDArray[np.float64], z_mask: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Gaussian in the mean square difference over dimensions active in either; one active in one only counts as 1."""
+    either = (x_mask[:, None] | z_mask[None]).sum(axis=2)
+    both = x_mask[:, None] & z_mask[None]
+    squares = np.where(both, (x[:, None] - z[None]) ** 2, (x_mask[:, None] != z_mask[None]).astype(float))
+    return np.exp(-0.5 * squares.sum(axis=2) / np.maximum(either, 1) / REACH**2)
+
+
+def _gaussian(a: NDArray[np.float64], b: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
+    return np.exp(-0.5 * np.maximum(squares, 0.0) / max(a.shape[1], 1) / width**2)
+
+
+def _centred(ranks: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isfinite(ranks), ranks - 0.5, 0.0)
+
+
+def _left_out(t: int) -> float:
+    """Mean squared error of the mean of the others, in units of that of the mean of all."""
+    return (t / max(t - 1, 1)) ** 2

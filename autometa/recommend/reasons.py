@@ -1,0 +1,136 @@
+"""What a recommendation says for itself: values for programs, sentences for people.
+
+Letters:  t past tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.recommend.memory import Memory
+from autometa.recommend.similarity import Resemblance
+from autometa.space import Config
+
+Origin = Literal["default", "portfolio", "similar"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How a configuration did on one past task."""
+
+    task: str
+    similarity: float  # in [0, 1]; share of the weight where there are no meta-features to compare
+    agrees: tuple[str, ...]  # the meta-features in which the two tasks agree most
+    score: float  # in the metric's unit, larger is better; NaN if it was not evaluated there
+    standing: float  # in [0, 1], 1 = the best configuration there; estimated where the score is NaN
+    rank: int  # 1 = the best of `of`; 0 where it was not evaluated
+    of: int
+    distance: float | None = None  # root mean square difference of the ranks of the meta-features
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """A configuration to try, and why."""
+
+    config: Config
+    origin: Origin
+    expected: float | None  # expected standing: 0 = among the worst tenth of configurations, 1 = the best one known
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+    gain: float | None = None  # expected improvement of the standing over everything recommended or observed before
+    seconds: float | None = None  # expected cost; None where the past says nothing
+    low: float | None = None  # the standing lies between these with probability 0.8
+    high: float | None = None
+    over_default: float | None = None  # probability that it is better than the default expected to be best
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A past task beside the new one."""
+
+    task: str
+    distance: float  # root mean square difference of the ranks of the meta-features
+    similarity: float  # in [0, 1]
+    agrees: tuple[str, ...]  # the meta-features that speak most for the resemblance
+    differs: tuple[str, ...]  # and those that speak most against it
+    weight: float  # its say, in [0, 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What recommendations rest on."""
+
+    tasks: int  # past tasks
+    configurations: int
+    abstains: str  # why the static portfolio is recommended instead; empty where past tasks resemble this one
+    usual_distance: float | None = None  # from a past task to its fifth nearest neighbour, in the median
+    trust: float = 0.0  # in [0, 1]: how far past tasks are moved towards the learned ranker's forecast
+    neighbours: tuple[Neighbour, ...] = ()  # nearest first
+    default: Config | None = None  # the default that is expected to be best
+    default_expected: float | None = None  # its expected standing
+    default_low: float | None = None  # which lies between these with probability 0.8
+    default_high: float | None = None
+
+
+def evidence_for(
+    memory: Memory, column: int, share: NDArray[np.float64], seen: Resemblance | None = None, k: int = 3
+) -> tuple[Evidence, ...]:
+    """The past tasks that had the largest part in a choice."""
+    order = [int(i) for i in np.argsort(-share, kind="stable")[:k] if share[i] > 0]
+    total = max(float(share.sum()), 1e-300)
+    out = []
+    for i in order:
+        score = float(memory.scores[i, column])
+        distance = float(seen.distances[i]) if seen is not None and np.isfinite(seen.distances[i]) else None
+        rank, of = memory.rank(i, column) if not np.isnan(score) else (0, int(np.sum(~np.isnan(memory.scores[i]))))
+        likeness = float(seen.similarity[i]) if seen is not None else float(share[i]) / total
+        agrees = seen.agrees(i) if seen is not None else ()
+        out.append(
+            Evidence(
+                memory.records[i].name, likeness, agrees, score, float(memory.standing[i, column]), rank, of, distance
+            )
+        )
+    return tuple(out)
+
+
+def ordinal(evidence: Evidence) -> str:
+    """How well the configuration did on that past task."""
+    if evidence.rank == 1:
+        return f"The best of {evidence.of} configurations"
+    if evidence.rank:
+        return f"Number {evidence.rank} of {evidence.of} configurations"
+    return f"Expected to stand at {evidence.standing:.2f} of the best"
+
+
+def likeness(evidence: Evidence) -> str:
+    """How much that past task resembles this one, and in what."""
+    alike = (
+        f" (much alike in {listed([name.replace('_', ' ') for name in evidence.agrees])})" if evidence.agrees else ""
+    )
+    return f"similarity {evidence.similarity:.2f}{alike}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as they are said one after the other."""
+    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1] if names else "none"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def preceded(why: str, reason: str) -> str:
+    """A reason with another one before it, as one sentence."""
+    return why + reason[:1].lower() + reason[1:]
+
+
+def with_repairs(reason: str, memory: Memory, column: int) -> str:
+    """The reason, and what was changed to fit the configuration into the space."""
+    changes = memory.repairs[column]
+    return f"{reason} Fitted to this space: {'; '.join(changes)}." if changes else reason
