@@ -379,24 +379,22 @@ def recommend(
     assert task is not None
 
     from autometa.metafeatures import describe
-    from autometa.recommend import RECOMMENDERS
+    from autometa.recommend import AdaptivePortfolio
     from autometa.search import Settings
     from autometa.search.search import search_space
     from autometa.store import MetaStore
 
     space = search_space(task, Settings(families=chosen))
     past = MetaStore.with_shipped(store).past(space="fit", kind=task.kind, metric=task.metric)
-    recommendations = RECOMMENDERS["adaptive"]().fit(past, space).recommend(describe(task), m)
-    if as_json:
-        rows = [
-            {"config": r.config, "expected": r.expected, "reason": r.reason, "origin": r.origin}
-            for r in recommendations
-        ]
-        emit(
-            [{**row, "evidence": r.evidence} for row, r in zip(rows, recommendations, strict=True)] if explain else rows
-        )
+    recommender, seen = AdaptivePortfolio().fit(past, space), describe(task)
+    recommendations = recommender.recommend(seen, m)
+    explanation = recommender.explain(seen) if explain else None
+    if not as_json:
+        show_recommendations(task, recommendations, explanation)
+    elif explain:
+        emit({"recommendations": recommendations, "explanation": explanation})
     else:
-        show_recommendations(task, recommendations, explain=explain)
+        emit([{name: getattr(r, name) for name in ("config", "expected", "reason", "origin")} for r in recommendations])
 
 
 @app.command(cls=Command)
@@ -484,7 +482,11 @@ def info(store: Store = None, as_json: AsJson = False) -> None:
 @_store_command
 def list_(
     kind: Annotated[
-        str | None, typer.Option("--kind", metavar="KIND", help="Only binary, multiclass or regression tasks.")
+        str | None, typer.Option("--kind", metavar="KIND", help="Only tasks of this kind; study: no known table.")
+    ] = None,
+    space: Annotated[
+        str | None,
+        typer.Option("--space", metavar="NAME", help="Only tasks of this search space; fit is AutoMeta's own."),
     ] = None,
     store: Store = None,
     as_json: AsJson = False,
@@ -494,9 +496,9 @@ def list_(
     from autometa.cli.values import Gathered, one_of
 
     gathered = Gathered()
-    chosen: Any = gathered.option(one_of, "--kind", kind, ("binary", "multiclass", "regression"))
+    chosen: Any = gathered.option(one_of, "--kind", kind, ("binary", "multiclass", "regression", "study"))
     gathered.refuse()
-    tasks = _memory(store).tasks(kind=chosen)
+    tasks = _memory(store).tasks(space=space, kind=chosen)
     emit([task_values(task) for task in tasks]) if as_json else show_tasks(tasks)
 
 
@@ -510,7 +512,7 @@ def show(
     from autometa.cli.show import emit, show_task, task_values
 
     memory = _memory(store)
-    record = _find(memory, task)
+    record = memory.find(task)
     evaluations = memory.evaluations(record.fingerprint, record.space)
     if as_json:
         emit({**task_values(record), "evaluations": [evaluation.to_dict() for evaluation in evaluations]})
@@ -528,19 +530,6 @@ def export(
     opened = _own(store)
     opened.export(path)
     _done({"url": opened.info()["url"], "exported": str(path), "tasks": opened.info()["tasks"]}, as_json)
-
-
-@_store_command
-def import_(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="What `store export` wrote.")],
-    store: Store = None,
-    as_json: AsJson = False,
-) -> None:
-    """Add what another store exported.
-
-    What is known already is not added again.
-    """
-    _grow(_own(store), lambda opened: opened.import_(path), as_json)
 
 
 @_store_command
@@ -582,7 +571,7 @@ def rm(
 ) -> None:
     """Forget a task and every evaluation on it."""
     opened = _own(store)
-    record = _find(opened, task)
+    record = opened.find(task)
     opened.remove(record.fingerprint)
     _done({"removed": record.fingerprint, "name": record.name}, as_json)
 
@@ -700,28 +689,6 @@ def _own(store: str | None) -> Any:
     from autometa.store import MetaStore
 
     return MetaStore(store)
-
-
-def _find(memory: Any, text: str) -> Any:
-    """The one task of that name or fingerprint (a beginning of eight or more digits will do).
-
-    Raises:
-        InputError: There is none, or there are several.
-    """
-    from autometa.errors import did_you_mean
-
-    tasks = memory.tasks()
-    found = [
-        t
-        for t in tasks
-        if t.name == text or t.fingerprint == text or (len(text) >= 8 and t.fingerprint.startswith(text))
-    ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        which = ", ".join(t.fingerprint[:16] for t in found)
-        raise InputError(Problem(text, f"names {len(found)} tasks", f"Give a fingerprint: {which}."))
-    raise InputError(Problem(text, "no task of that name in the store", did_you_mean(text, [t.name for t in tasks])))
 
 
 def _grow(opened: Any, add: Any, as_json: bool) -> None:

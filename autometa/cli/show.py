@@ -39,7 +39,7 @@ from autometa.report.words import (
 )
 
 if TYPE_CHECKING:
-    from autometa.recommend import Recommendation
+    from autometa.recommend import Explanation, Recommendation
     from autometa.search import Result, TrialRow
     from autometa.task import Task
 
@@ -122,13 +122,15 @@ def warm_start_words(result: Result) -> str:
     words += f" after {spoken_seconds(best_warm.finished)} (trial {best_warm.number})"
     if others:
         best_other = max(others, key=lambda t: t.evaluation.scores[metric])
-        words += f"; without it the best was {spoken_value(metric, best_other.evaluation.scores[metric])}"
+        words += f"; the best of the others {spoken_value(metric, best_other.evaluation.scores[metric])}"
         words += f" ({origin_words(best_other.origin)}, trial {best_other.number})"
     return f"{words}. The best trial, {best.number}, came from {_ORIGIN_PHRASES.get(best.origin, best.origin)}."
 
 
-def show_recommendations(task: Task, recommendations: Sequence[Recommendation], *, explain: bool) -> None:
-    """Configurations to try first, each with its reason."""
+def show_recommendations(
+    task: Task, recommendations: Sequence[Recommendation], explanation: Explanation | None = None
+) -> None:
+    """Configurations to try first, each with its reason; with an explanation, also what that rests on."""
     console = page()
     facts = f"{counted(task.n, 'row')} × {counted(task.p, 'column')}, predicting {printable(task.target)!r}"
     console.print(
@@ -137,19 +139,35 @@ def show_recommendations(task: Task, recommendations: Sequence[Recommendation], 
         )
     )
     console.print()
+    if explanation is not None:
+        _show_explanation(console, explanation)
+    unitless = task.kind != "regression" or task.metric == "r2"  # other metrics of numbers are in the target's unit
     for rank, recommendation in enumerate(recommendations, start=1):
         title = Text(f"{rank:>3}  ", style="dim")
         title.append(family_label(recommendation.config["family"]), style="bold default not dim")
         style = ORIGIN_STYLES.get(recommendation.origin, "")
         title.append(f"  {origin_words(recommendation.origin)}", style=f"{style} not dim".strip())
         if recommendation.expected is not None:
-            title.append(f"  expected {number(recommendation.expected, 3)}", style="default not dim")
+            title.append(f"  expected {recommendation.expected:.2f}", style="default not dim")
+            if explanation is not None and recommendation.low is not None:
+                title.append(f" ({recommendation.low:.2f} to {recommendation.high or 0.0:.2f})")
         console.print(title)
         settings = parameters_of(recommendation.config)
         lines = [", ".join(f"{name}={setting(value)}" for name, value in settings.items()) or "its own defaults"]
         console.print(Padding(Text(printable(lines[0])), (0, 0, 0, 5)))
         console.print(Padding(Text(printable(recommendation.reason), style="dim"), (0, 0, 0, 5)))
-        if explain and recommendation.evidence:
+        if explanation is None:
+            continue
+        details = []
+        if unitless and recommendation.score is not None:
+            scores = (recommendation.score, recommendation.score_low, recommendation.score_high)
+            middle, low, high = (spoken_value(task.metric, v) for v in scores if v is not None)
+            details.append(f"{metric_title(task.metric)} on past tasks {middle} (80 %: {low} to {high})")
+        if recommendation.over_default is not None:
+            details.append(f"better than the best default with probability {recommendation.over_default:.2f}")
+        if details:
+            console.print(Padding(Text("; ".join(details), style="dim"), (0, 0, 0, 5)))
+        if recommendation.evidence:
             table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
             table.add_column("past task")
             table.add_column("similarity", justify="right")
@@ -159,6 +177,40 @@ def show_recommendations(task: Task, recommendations: Sequence[Recommendation], 
             console.print(Padding(table, (0, 0, 0, 5)))
     if not recommendations:
         console.print("The memory has nothing to recommend for a task of this kind.")
+
+
+def _show_explanation(console: Console, explanation: Explanation) -> None:
+    """What recommendations rest on: the nearest past tasks, and what the best default would do."""
+    known = f"{counted(explanation.tasks, 'past task')}, {counted(explanation.configurations, 'configuration')}"
+    console.print(
+        Text(f"The memory knows {known}. Expected: 0 = its lower tenth, 1 = the best it knows; 80 % interval.")
+    )
+    if explanation.abstains:
+        console.print(Text(f"{explanation.abstains} So these are the static portfolio's.", style="yellow"))
+    elif explanation.trust:
+        share = f"{100 * explanation.trust:.0f} %"
+        console.print(Text(f"Past tasks are moved by {share} of what the learned ranker forecasts for this one."))
+    if explanation.default is not None and explanation.default_expected is not None:
+        low, high = explanation.default_low or 0.0, explanation.default_high or 0.0
+        console.print(
+            Text(
+                f"The best default, that of {family_label(explanation.default['family'])}, is expected at "
+                f"{explanation.default_expected:.2f} ({low:.2f} to {high:.2f})."
+            )
+        )
+    if explanation.neighbours:
+        table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+        for title in ("nearest past task", "distance", "alike in", "unlike in"):
+            table.add_column(title, justify="right" if title == "distance" else "left")
+        for n in explanation.neighbours:
+            alike, unlike = (", ".join(names).replace("_", " ") for names in (n.agrees, n.differs))
+            cells = (printable(n.task), f"{n.distance:.2f}", alike, unlike)
+            table.add_row(*(Text(cell) for cell in cells))
+        console.print(table)
+        if explanation.usual_distance is not None:
+            usual = f"Usual distance of a past task's fifth neighbour: {explanation.usual_distance:.2f}."
+            console.print(Text(usual, style="dim"))
+    console.print()
 
 
 def evidence_cells(evidence: Any) -> tuple[str, str, str]:
@@ -225,11 +277,19 @@ def show_tasks(records: Sequence[Any]) -> None:
     table.add_column("kind", no_wrap=True)
     for title in ("rows", "columns", "classes"):
         table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("space", no_wrap=True)
     table.add_column("source", no_wrap=True)
     table.add_column("fingerprint", no_wrap=True, style="dim")
     for r in records:
         counts = (f"{r.n_rows:,}", f"{r.n_columns:,}", str(r.n_classes) if r.n_classes else "")
-        table.add_row(Text(printable(r.name)), r.kind, *counts, Text(printable(r.source)), r.fingerprint[:12])
+        table.add_row(
+            Text(printable(r.name)),
+            r.kind,
+            *counts,
+            Text(printable(r.space)),
+            Text(printable(r.source)),
+            r.fingerprint[:12],
+        )
     console = page()
     console.print(table)
     console.print(Text(counted(len(records), "task"), style="dim"))

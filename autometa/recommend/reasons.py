@@ -46,6 +46,9 @@ class Recommendation:
     seconds: float | None = None  # expected cost; None where the past says nothing
     low: float | None = None  # the standing lies between these with probability 0.8
     high: float | None = None
+    score: float | None = None  # median score on past tasks, by their say; as comparable as the metric is
+    score_low: float | None = None  # and the tenth and ninetieth percentile; None where fewer than three tasks tried it
+    score_high: float | None = None
     over_default: float | None = None  # probability that it is better than the default expected to be best
 
 
@@ -96,6 +99,25 @@ def evidence_for(
             )
         )
     return tuple(out)
+
+
+def weighted_quantiles(
+    values: NDArray[np.float64],  # (t,) NaN where unknown, -inf where failed
+    weights: NDArray[np.float64],  # (t,)
+    at: tuple[float, ...],
+) -> list[float | None]:
+    """Quantiles of the finite values by weight; None where fewer than three are.
+
+    Example:
+        >>> weighted_quantiles(np.array([0.9, 0.7, np.nan, 0.8]), np.array([8.0, 1.0, 5.0, 1.0]), (0.1, 0.5))
+        [0.8, 0.9]
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    if len(known) < 3:
+        return [None] * len(at)
+    order = known[np.argsort(values[known])]
+    below = np.cumsum(weights[order]) / weights[order].sum()
+    return [float(values[order[min(int(np.searchsorted(below, q)), len(order) - 1)]]) for q in at]
 
 
 def ordinal(evidence: Evidence) -> str:

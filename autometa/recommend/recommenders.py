@@ -28,6 +28,7 @@ from autometa.recommend.reasons import (
     listed,
     ordinal,
     preceded,
+    weighted_quantiles,
     with_repairs,
 )
 from autometa.recommend.similarity import Resemblance, Similarity
@@ -334,7 +335,19 @@ class AdaptivePortfolio:
             low, high = belief.interval(step.column)
             over = None if default is None or default == step.column else belief.better(step.column, default)
             expected_seconds = None if cost is None else float(cost[step.column])
-            chosen.append(replace(recommendation, seconds=expected_seconds, low=low, high=high, over_default=over))
+            scores = weighted_quantiles(memory.scores[:, step.column], belief.weights, (0.1, 0.5, 0.9))
+            chosen.append(
+                replace(
+                    recommendation,
+                    seconds=expected_seconds,
+                    low=low,
+                    high=high,
+                    over_default=over,
+                    score_low=scores[0],
+                    score=scores[1],
+                    score_high=scores[2],
+                )
+            )
         return chosen
 
     def explain(self, metafeatures: MetaFeatures | None, *, observed: Observed = (), k: int = 5) -> Explanation:
