@@ -15,7 +15,7 @@ FLOORS = (
     {"recommend", "surrogate", "fewshot"},
     {"studies"},
     {"sampler", "pruner"},
-    {"search", "report", "collect", "learn"},
+    {"search", "report", "collect", "learn", "imports"},
     {"estimator"},
     {"bench"},
     {"cli"},

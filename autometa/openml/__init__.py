@@ -27,7 +27,7 @@ Letters:  n rows · r repeats · k folds.
 
 from __future__ import annotations
 
-from autometa.openml.address import MEASURES, is_address, read_table, read_task
+from autometa.openml.address import MEASURES, as_task, is_address, read_table, read_task
 from autometa.openml.door import OpenML
 from autometa.openml.records import OpenMLError, OpenMLTable, OpenMLTask, Publication, Suite
 
@@ -39,6 +39,7 @@ __all__ = [
     "OpenMLTask",
     "Publication",
     "Suite",
+    "as_task",
     "is_address",
     "read_table",
     "read_task",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autometa.errors import InputError, Problem, did_you_mean
 from autometa.openml.door import OpenML
 from autometa.openml.process import Tell
+from autometa.openml.records import OpenMLTable, OpenMLTask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,24 +84,29 @@ def read_task(data: Any, *, offline: bool = False, tell: Tell | None = None, **o
         InputError: As there, or there is nothing at that address.
         OpenMLError: It cannot be had now.
     """
-    from autometa.task import make_task
     from autometa.task import read_task as read_file
 
     if not is_address(data):
         return read_file(data, **options)
     noun, number = address(data)
     openml = OpenML(offline=offline, tell=tell)
-    options.pop("rename_duplicates", None)  # names are unique there
-    if noun == "data":
-        table, known = openml.table(number), {}
-    else:
-        task = openml.task(number)
-        table, known = task.table, {"target": task.target, "kind": task.kind}
-        if options.get("target") not in (None, task.target):
-            del known["kind"]
-        elif options.get("metric") is None and task.measure in MEASURES:
-            classes = table.frame[task.target].nunique()
-            kind = task.kind if task.kind == "regression" else "binary" if classes == 2 else "multiclass"
-            known["metric"] = MEASURES[task.measure].get(kind, "")
-    defaults = {"name": table.name, "openml_id": table.data_id, "target": table.target, **known}
-    return make_task(table.frame, **{**options, **{k: v for k, v in defaults.items() if v and not options.get(k)}})
+    return as_task(openml.table(number) if noun == "data" else openml.task(number), **options)
+
+
+def as_task(found: OpenMLTask | OpenMLTable, **options: Any) -> Task:
+    """What came from OpenML as a task of ours; `options` as for `autometa.task.make_task`, and they go before it."""
+    from autometa.task import make_task
+
+    options.pop("rename_duplicates", None)  # its names are unique
+    table, known = (found, {}) if isinstance(found, OpenMLTable) else (found.table, _asked_by(found, options))
+    known = {"name": table.name, "openml_id": table.data_id, "target": table.target, **known}
+    return make_task(table.frame, **options | {k: v for k, v in known.items() if v and not options.get(k)})
+
+
+def _asked_by(task: OpenMLTask, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What a task asks for: its kind unless another target is asked for, its measure where that is a scorer of ours."""
+    if options.get("target") not in (None, task.target):
+        return {"target": task.target}
+    classes = task.table.frame[task.target].nunique()
+    kind = task.kind if task.kind == "regression" else "binary" if classes == 2 else "multiclass"
+    return {"target": task.target, "kind": task.kind, "metric": MEASURES.get(task.measure or "", {}).get(kind)}
