@@ -527,3 +527,19 @@ def test_without_a_command_the_commands_are_listed(capsys):
 def test_an_error_of_ours_is_always_told_by_its_exit_code():
     assert {e.exit_code for e in (InputError, StoreError, RunError, NoModelError)} == {2, 3, 4}
     assert issubclass(InputError, AutoMetaError)
+
+
+def test_studies_of_ones_own_are_listed_and_shown(tmp_path, capsys):
+    import optuna
+
+    import autometa
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    store = autometa.MetaStore(tmp_path / "team.db")
+    study = optuna.create_study(study_name="march")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+    autometa.remember_study(study, store, "churn")
+    assert main(["store", "list", "--space", "churn", "--store", store.url]) == 0
+    assert "march" in capsys.readouterr().out
+    assert main(["store", "show", "march", "--store", store.url]) == 0
+    assert "x=" in capsys.readouterr().out

@@ -222,7 +222,8 @@ def evidence_cells(evidence: Any) -> tuple[str, str, str]:
 
 def parameters_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration's own parameters, without the family before their names."""
-    return {name.removeprefix(f"{config['family']}."): value for name, value in config.items() if name != "family"}
+    prefix = f"{config['family']}." if "family" in config else ""
+    return {name.removeprefix(prefix): value for name, value in config.items() if name != "family"}
 
 
 def show_record(values: Mapping[str, Any]) -> None:
@@ -281,7 +282,7 @@ def show_tasks(records: Sequence[Any]) -> None:
     table.add_column("source", no_wrap=True)
     table.add_column("fingerprint", no_wrap=True, style="dim")
     for r in records:
-        counts = (f"{r.n_rows:,}", f"{r.n_columns:,}", str(r.n_classes) if r.n_classes else "")
+        counts = (f"{count:,}" if count else "" for count in (r.n_rows, r.n_columns, r.n_classes))
         table.add_row(
             Text(printable(r.name)),
             r.kind,
@@ -310,7 +311,7 @@ def show_task(record: Any, evaluations: Sequence[Any]) -> None:
         settings = ", ".join(f"{k}={setting(v)}" for k, v in parameters_of(e.config).items())
         table.add_row(
             spoken_value(record.metric, e.scores[record.metric]),
-            family_label(e.config["family"]),
+            family_label(e.config.get("family", "")),
             Text(printable(settings)),
         )
     console = page()
