@@ -33,10 +33,11 @@ from optuna.distributions import (
     distribution_to_json,
     json_to_distribution,
 )
+from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from autometa.errors import StoreError
+from autometa.errors import InputError, Problem, StoreError, did_you_mean
 from autometa.evaluation import Evaluation
 from autometa.space import Condition, Config, Parameter, SearchSpace, config_key
 from autometa.store import MetaStore, PastTasks, StoreUnion, TaskRecord
@@ -114,6 +115,57 @@ def remember_study(study: Study, store: MetaStore | StoreUnion | str | Path, spa
     """
     target = store if isinstance(store, (MetaStore, StoreUnion)) else MetaStore(store)
     return _keep(target, study, space, *described(task), set())
+
+
+def remember_studies(
+    storage: str, store: MetaStore | StoreUnion | str | Path, space: str, *, only: Sequence[str] | None = None
+) -> dict[str, int]:
+    """Keeps the studies in one of Optuna's storages; returns how many evaluations of each were new.
+
+    Args:
+        storage: The URL of a database, or the file of a journal. It is only read.
+        store: A store, or its URL.
+        space: The name under which the studies are kept together.
+        only: Names of studies; None for all that have one objective.
+
+    Raises:
+        InputError: If there is no such storage, it cannot be read, lacks a study, or has one of several objectives.
+        StoreError: If the store cannot be used.
+    """
+    opened = _storage(storage)
+    found = {study.study_name: study for study in optuna.get_all_study_summaries(opened)}
+    wanted = list(found) if only is None else list(only)
+    problems = [] if found else [Problem(storage, "holds no study of Optuna", "Name the storage of a study.")]
+    for name in wanted:
+        if name not in found:
+            known = f"{did_you_mean(name, list(found))} There are: {', '.join(list(found)[:10]) or 'none'}.".strip()
+            problems.append(Problem(storage, f"no study {name!r}", known))
+        elif only is not None and len(found[name].directions) > 1:
+            problems.append(Problem(storage, f"{name!r} has several objectives", "Leave it out."))
+    if problems:
+        raise InputError(problems)
+    return {
+        name: remember_study(optuna.load_study(study_name=name, storage=opened), store, space)
+        for name in wanted
+        if len(found[name].directions) == 1
+    }
+
+
+def _storage(address: str) -> optuna.storages.BaseStorage:
+    """Optuna's storage at a URL or in a journal's file, which must be there: Optuna would create it."""
+    file = address.removeprefix("sqlite:///") if address.startswith("sqlite:///") else address
+    if ("://" not in address or file != address) and not Path(file).is_file():
+        raise InputError(Problem(address, "there is no such storage", "Name a file, or a URL as Optuna takes it."))
+    try:
+        if "://" in address:
+            return optuna.storages.RDBStorage(address)
+        with Path(file).open("rb") as opened:
+            if opened.read(6) == b"SQLite":
+                return optuna.storages.RDBStorage(f"sqlite:///{file}")
+        return optuna.storages.JournalStorage(JournalFileBackend(file))
+    except Exception as error:  # whatever a database driver may raise
+        told = str(error).splitlines()[0]
+        raise InputError(Problem(address, f"Optuna cannot open it ({told})", "Name the storage of a study.")) from error
 
 
 def described(task: Any) -> tuple[Task | None, MetaFeatures | None]:

@@ -13,6 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import Trial
 
 from autometa import MetaStore, WarmStartSampler, remember
+from autometa.cli import main
 from autometa.errors import StoreError
 from autometa.sampler import ORIGIN, WARM
 from autometa.space import Condition
@@ -268,3 +269,41 @@ def test_enough_new_studies_are_learned_from_in_a_process_beside_the_study(
     assert command[1:] == ["-m", "autometa", "learn", "--space", "mine"]
     assert options["env"]["AUTOMETA_STORE"] == store.address
     assert json.dumps(command).find("team.db") == -1
+
+
+# ---------------------------------------------------------------------------------------------- studies that are there
+
+
+@pytest.mark.parametrize("kind", ["database", "database file", "journal"])
+def test_the_studies_in_a_storage_of_optuna_are_imported_once(
+    kind: str, store: MetaStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "optuna.storage"
+    backend = optuna.storages.journal.JournalFileBackend(str(file)) if kind == "journal" else None
+    storage: Any = optuna.storages.JournalStorage(backend) if backend else f"sqlite:///{file}"
+    for name in ("one", "two"):
+        optuna.create_study(study_name=name, storage=storage).optimize(bowl(0.3), n_trials=3)
+    optuna.create_study(study_name="both", storage=storage, directions=["minimize", "maximize"])
+    address = f"sqlite:///{file}" if kind == "database" else str(file)
+    command = ["store", "import", "study", address, "--space", "mine", "--store", store.url, "--json"]
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["new_evaluations"] == 6
+    assert {task.name for task in store.tasks(space="mine")} == {"one", "two"}
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["new_evaluations"] == 0
+
+
+def test_a_storage_or_study_that_is_not_there_is_refused_and_nothing_is_created(
+    store: MetaStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "optuna.db"
+    command = ["store", "import", "study", str(file), "--space", "mine", "--store", store.url]
+    assert main(command) == 2
+    assert not file.exists()
+    optuna.create_study(study_name="march", storage=f"sqlite:///{file}")
+    assert main([*command, "--study", "martch,april"]) == 2
+    told = capsys.readouterr().err
+    assert "Did you mean 'march'" in told
+    assert "april" in told
+    (tmp_path / "junk").write_bytes(b"\x00\x01 no storage")
+    assert main([*command[:3], str(tmp_path / "junk"), *command[4:]]) == 2

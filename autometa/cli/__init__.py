@@ -22,7 +22,8 @@ function that imports in its body, in `commands` or in a file of its own that is
 
 from __future__ import annotations
 
-from autometa.cli import bench, fewshot, imports, learn  # noqa: F401 - a file of commands registers them when it is imported
+# A file of commands registers them when it is imported.
+from autometa.cli import bench, fewshot, imports, learn, studies  # noqa: F401
 from autometa.cli.commands import app, main
 
 __all__ = ["app", "main"]
