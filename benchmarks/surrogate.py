@@ -70,9 +70,7 @@ class Table:
             TaskRecord(f"{self.name}{i}", str(self.groups[i]), "binary", "score", 100, 5, 2, family=str(self.groups[i]))
             for i in rows
         )
-        return PastTasks(
-            records, self.configs, self.scores[rows], self.seconds[rows], np.zeros((len(rows), 0)), (), ""
-        )
+        return PastTasks(records, self.configs, self.scores[rows], self.seconds[rows], np.zeros((len(rows), 0)), (), "")
 
     def split(self) -> dict[str, NDArray[np.int64]]:
         """Tasks to learn from, to choose constants on, to report: whole data sets, once, by seed."""

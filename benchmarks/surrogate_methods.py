@@ -197,7 +197,14 @@ class Guarded:
     """The guarded mixture after the first of a portfolio; TPE plays on once it has handed over."""
 
     def __init__(
-        self, lesson: Lesson, guard: Guard, seed: int, *, initial: int = 3, adaptive: bool = True, anywhere: bool = False
+        self,
+        lesson: Lesson,
+        guard: Guard,
+        seed: int,
+        *,
+        initial: int = 3,
+        adaptive: bool = True,
+        anywhere: bool = False,
     ) -> None:
         self.lesson, self.guard, self.initial, self.adaptive, self.anywhere = lesson, guard, initial, adaptive, anywhere
         self.rng, self.seed = np.random.default_rng(seed), seed

@@ -1,12 +1,12 @@
 """Configurations of a conditional space as inputs of networks and kernels, and whole clouds of candidates at once.
 
-Nothing is imputed for an inactive parameter: it contributes zero, and so does the indicator that says it is active. One
-matrix from these inputs to a latent space is therefore one linear map per family (a family's dimensions are its own,
-the indicator of its choice is its bias), and a flat space is the case of one family.
+Nothing is imputed for an inactive parameter: it contributes zero, and where more than the family decides about it, an
+indicator says whether it is active. One matrix from these inputs to a latent space is therefore one linear map per
+family (a family's dimensions are its own, the indicator of its choice is its bias); a flat space has one family.
 
 Law: ``complete`` gives what decoding and encoding again would give, up to the rounding of integers and steps.
 
-Letters:  d encoded dimensions · q points.
+Letters:  d encoded dimensions · c of them conditional within a family · q points.
 """
 
 from __future__ import annotations
@@ -45,6 +45,10 @@ class Layout:
                 else:
                     self._awkward = True
             self._parts.append((where, categorical, wanted, parent))
+        nested = np.zeros(space.d, dtype=bool)
+        for p in space:
+            nested[space.slices[p.name]] = p.when is not None and p.when.name != FAMILY
+        self.conditional = np.flatnonzero(nested)  # (c,)
         self._per_parameter = np.ones(space.d)
         for where, *_ in self._parts:
             self._per_parameter[where] /= where.stop - where.start
@@ -56,14 +60,14 @@ class Layout:
         part = x[:, self.choice]
         return np.argmax(part, axis=1) if part.shape[1] else np.zeros(len(x), dtype=np.int64)
 
-    def inputs(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, 2 d)
-        """Centred values of the active dimensions, and which are active."""
-        return np.concatenate([np.where(mask, x - 0.5, 0.0), mask.astype(float)], axis=1)
+    def inputs(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, d + c)
+        """Centred values of the active dimensions, and which of the conditional ones are active."""
+        return np.concatenate([np.where(mask, x - 0.5, 0.0), mask[:, self.conditional]], axis=1)
 
-    def places(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, 2 d)
+    def places(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, d + c)
         """Where a point lies for a kernel: like `inputs`, every parameter with a range of one."""
         inside = np.where(mask, x - 0.5, 0.0) * self.weight
-        return np.concatenate([inside, 0.5 * self.weight * mask], axis=1)
+        return np.concatenate([inside, (0.5 * self.weight * mask)[:, self.conditional]], axis=1)
 
     def size(self, mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, d) -> (q,)
         """About how many active parameters a point has (at least one), its family not counted."""
@@ -71,20 +75,21 @@ class Layout:
 
     def complete(self, x: NDArray[np.float64]) -> Encoded:  # (q, d) anywhere in the cube
         """The configurations at these points: categories one-hot, inactive dimensions zero, and the mask."""
-        x = np.clip(x, 0.0, 1.0)
         if self._awkward:
             return self.space.encode_all([self.space.decode(row) for row in x])
-        out, mask = np.zeros_like(x), np.zeros(x.shape, dtype=bool)
+        out, mask = np.clip(x, 0.0, 1.0), np.ones(x.shape, dtype=bool)
         for where, categorical, wanted, parent in self._parts:
+            if parent is None and not categorical:
+                continue
             active = np.ones(len(x), dtype=bool)
             if parent is not None:
                 active = np.asarray((out[:, parent][:, wanted] > 0).any(axis=1))
-            mask[:, where] = active[:, None]
+                mask[:, where] = active[:, None]
+                out[~active, where] = 0.0
             if categorical:
                 hot = np.argmax(x[:, where], axis=1)
+                out[:, where] = 0.0
                 out[np.flatnonzero(active), where.start + hot[active]] = 1.0
-            else:
-                out[:, where] = np.where(active[:, None], x[:, where], 0.0)
         return Encoded(out, mask)
 
     def grid(self) -> NDArray[np.float64]:  # (d,)

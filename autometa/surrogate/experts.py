@@ -44,7 +44,11 @@ class Process(Protocol):
         """The prior means, all or some of them, (q, e)."""
         ...
 
-    def covariance(self, a: Any, b: Any) -> NDArray[np.float64]:
+    def apart(self, a: Any, b: Any) -> Any:
+        """What the covariance of two sets of points is made of; processes of the same sight share it."""
+        ...
+
+    def covariance(self, apart: Any) -> NDArray[np.float64]:
         """Between two sets of points, (p, q)."""
         ...
 
@@ -96,7 +100,7 @@ class Expert:
         parts: list[_Part] = []
         for process in self.processes:
             here = seen.by(process)
-            covariance = process.covariance(here, here) + process.noise * np.eye(len(rows)) + doubt
+            covariance = process.covariance(seen.apart(process, here)) + process.noise * np.eye(len(rows)) + doubt
             parts.append(_Part(process, here, Adapted(observed.y, seen.means(process), covariance, log_prior)))
         log = np.array([part.adapted.log_evidence for part in parts])
         share = np.exp(log - log.max())
@@ -113,6 +117,7 @@ class _Sights:
         self.x, self.mask = x, mask
         self._seen: dict[int, Any] = {}
         self._means: dict[tuple[int, bytes], NDArray[np.float64]] = {}
+        self._apart: dict[tuple[int, int], Any] = {}
 
     def by(self, process: Process) -> Any:
         key = id(process.sight)
@@ -125,6 +130,12 @@ class _Sights:
         if key not in self._means:
             self._means[key] = process.means(self.by(process), kept)
         return self._means[key]
+
+    def apart(self, process: Process, results: Any) -> Any:
+        key = id(process.sight), id(results)
+        if key not in self._apart:
+            self._apart[key] = process.apart(self.by(process), results)
+        return self._apart[key]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +150,7 @@ class _Part:
         process, points = self.process, there.by(self.process)
         return self.adapted.predict(
             there.means(process, self.adapted.kept),
-            process.covariance(points, self.seen),
+            process.covariance(there.apart(process, self.seen)),
             process.variance(points) + noisy * process.noise,
         )
 
@@ -174,7 +185,9 @@ def _believing(part: _Part, observed: Observed) -> _Part:
     expected = part.predict(_Sights(history.x[observed.running], history.mask[observed.running]))
     rows = np.concatenate([observed.finished, observed.running])
     seen = process.see(history.x[rows], history.mask[rows])
-    covariance = process.covariance(seen, seen) + process.noise * np.eye(len(rows)) + observed.doubt(rows)
+    covariance = (
+        process.covariance(process.apart(seen, seen)) + process.noise * np.eye(len(rows)) + observed.doubt(rows)
+    )
     y = np.concatenate([observed.y, expected.mean @ expected.weights])
     log_prior = np.log(np.maximum(part.adapted.weights, 1e-300))
     return _Part(process, seen, Adapted(y, process.means(seen, kept), covariance, log_prior, positions=kept))
@@ -197,10 +210,14 @@ class ColdProcess:
         """Zero: the shift takes care of the level."""
         return np.zeros((len(seen[0]), 1))
 
-    def covariance(self, a: tuple[NDArray, NDArray], b: tuple[NDArray, NDArray]) -> NDArray[np.float64]:
+    def apart(self, a: tuple[NDArray, NDArray], b: tuple[NDArray, NDArray]) -> tuple[NDArray, NDArray | None]:
+        """Squared distances, and which pairs are of one family."""
+        return squares(a[0], b[0]), a[1][:, None] == b[1][None, :] if self.families else None
+
+    def covariance(self, apart: tuple[NDArray, NDArray | None]) -> NDArray[np.float64]:
         """One within a family at distance zero; a family's level is another one."""
-        near = matern(squares(a[0], b[0]) / self.length**2)
-        return near if not self.families else (a[1][:, None] == b[1][None, :]) * (near + 1.0)
+        near = matern(apart[0] / self.length**2)
+        return near if apart[1] is None else apart[1] * (near + 1.0)
 
     def variance(self, seen: tuple[NDArray, NDArray]) -> NDArray[np.float64]:
         """As `covariance` at distance zero."""
@@ -226,5 +243,6 @@ def chance_of_failure(
         return np.broadcast_to(np.asarray(prior, dtype=float) / (1.0 + done.sum() / 10), (len(x),))
     process = ColdProcess(layout, 0.25, 0.0)
     here, there = process.see(history.x[done], history.mask[done]), process.see(x, mask)
-    near = matern(squares(there[0], here[0]) / process.length**2) * (there[1][:, None] == here[1][None, :])
+    distance, same = process.apart(there, here)
+    near = matern(distance / process.length**2) * (1.0 if same is None else same)
     return (prior + near @ failed) / (1.0 + near.sum(axis=1))

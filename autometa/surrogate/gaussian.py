@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dpotrf, dtrtrs
 
 # The scores of good configurations spread less than those of the whole task: b is mostly above the spread seen.
 STRETCHES = np.exp(np.linspace(np.log(0.4), np.log(12.0), 9))
@@ -62,10 +62,8 @@ class Adapted:
             weight = np.exp(prior[keep] - prior[keep].max())
             self.weights = weight / weight.sum()
             return
-        self._lower = np.linalg.cholesky(covariance)
-        white = solve_triangular(
-            self._lower, np.column_stack([np.ones(m), y, means]), lower=True, check_finite=False
-        )  # (m, 2 + e)
+        self._lower = cholesky(covariance)
+        white = solve(self._lower, np.column_stack([np.ones(m), y, means]))  # (m, 2 + e)
         one, wy, wm = white[:, 0], white[:, 1], white[:, 2:]
         precision = float(one @ one)
         spread = float(y.std())
@@ -110,7 +108,7 @@ class Adapted:
         """
         if self.m == 0:
             return Mixture(self.weights, means, np.sqrt(np.broadcast_to(variance[:, None], means.shape)))
-        v = solve_triangular(self._lower, cross.T, lower=True, check_finite=False)  # (m, q)
+        v = solve(self._lower, cross.T)  # (m, q)
         reduced = 1.0 - v.T @ self._one  # (q,)
         left = np.maximum(variance - np.einsum("mq,mq->q", v, v), 1e-10) + reduced**2 / self._precision  # (q,)
         # y-hat = [shift_y + v'wy] + b [mean - shift_m - v'wm]: linear in b.
@@ -121,3 +119,23 @@ class Adapted:
         mean = base[:, None] + slope * first
         spread = left[:, None] * second + slope**2 * np.maximum(second - first**2, 0.0)
         return Mixture(self.weights, mean, np.sqrt(np.maximum(spread, 1e-18)))
+
+
+def cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:  # (m, m) -> (m, m)
+    """The lower factor, by LAPACK itself: SciPy's checks cost more than the work at these sizes.
+
+    A covariance that is not positive definite in floating point is lifted on its diagonal until it is.
+    """
+    lift = 0.0
+    while True:
+        lower, failed = dpotrf(covariance + lift * np.eye(len(covariance)), lower=1, clean=1)
+        if not failed:
+            return lower
+        if not np.isfinite(covariance).all():
+            raise ValueError("a covariance is not finite")
+        lift = max(1e-8 * float(np.trace(covariance)) / len(covariance), 10.0 * lift)
+
+
+def solve(lower: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solves a lower triangular system of full rank."""
+    return dtrtrs(lower, right, lower=1)[0]

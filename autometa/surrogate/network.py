@@ -1,12 +1,12 @@
 """The meta-learned part: prior mean, features, cost and failure of any configuration; weights are values.
 
-    inputs (2 d) -> one linear map per family -> 48 -> 64 -> 64 -> mean | features | log cost | failure logit
+    inputs (d + c) -> one linear map per family -> 48 -> 64 -> 64 -> mean | features | log cost | failure logit
     covariance = features . features' + level [same family] + Matérn(inputs / length scales) [same family] + noise
 
 `forward` and `kernel` are written once for NumPy and torch: asking needs NumPy only and agrees with training by
 construction.
 
-Letters:  d encoded dimensions · q points · k features.
+Letters:  d encoded dimensions · c of them conditional within a family · q points · k features.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Heads(NamedTuple):
 
 def initial(layout: Layout, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
     """Fresh weights."""
-    width = 2 * layout.space.d
+    width = layout.space.d + len(layout.conditional)
 
     def linear(inputs: int, outputs: int, gain: float = 1.0) -> NDArray[np.float64]:
         return rng.standard_normal((inputs, outputs)) * gain / np.sqrt(inputs)
@@ -57,7 +57,7 @@ def initial(layout: Layout, rng: np.random.Generator) -> dict[str, NDArray[np.fl
     }
 
 
-def forward(weights: Weights, inputs: Any, xp: Any = np) -> Heads:  # inputs: (..., 2 d)
+def forward(weights: Weights, inputs: Any, xp: Any = np) -> Heads:  # inputs: (..., d + c)
     """The heads at some points."""
     hidden = inputs @ weights["embed"] + weights["embed_bias"]
     hidden = xp.tanh(hidden) @ weights["first"] + weights["first_bias"]
@@ -66,10 +66,10 @@ def forward(weights: Weights, inputs: Any, xp: Any = np) -> Heads:  # inputs: (.
     return Heads(out[..., 0], out[..., 3:] * (2.0 / FEATURES**0.5), out[..., 1], out[..., 2])
 
 
-def lengths(weights: Weights, xp: Any = np) -> Any:  # (2 d,)
+def lengths(weights: Weights, conditional: NDArray[np.int64], xp: Any = np) -> Any:  # (d + c,)
     """Length scales of inputs: an indicator shares that of its value."""
     own = xp.exp(xp.clip(weights["log_lengths"], -2.5, 4.0))
-    return xp.concatenate([own, own])
+    return xp.concatenate([own, own[conditional]])
 
 
 def kernel(weights: Weights, features: tuple[Any, Any], squared: Any, same: Any, xp: Any = np) -> Any:

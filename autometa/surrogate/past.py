@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve
 
 from autometa.surrogate.encoding import Layout, matern, squares
+from autometa.surrogate.gaussian import cholesky
 from autometa.surrogate.history import warped
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class PastTable:
                 known = np.concatenate([order[: PER_TASK // 3], order[PER_TASK // 3 :: len(order) // PER_TASK + 1]])
             z = self.z[np.ix_(tasks, known)]  # (g, k)
             level = z.mean(axis=1)
-            lower = np.linalg.cholesky(kernel[np.ix_(known, known)] + FUZZ * np.eye(len(known)))
+            lower = cholesky(kernel[np.ix_(known, known)] + FUZZ * np.eye(len(known)))
             alpha = cho_solve((lower, True), (z - level[:, None]).T, check_finite=False)  # (k, g)
             coefficients[np.ix_(known, tasks)] = alpha
             levels[tasks] = level
@@ -122,9 +123,13 @@ class PastProcess:
         """(q, t)."""
         return self.table.forecasts(seen[0], kept)
 
-    def covariance(self, a: tuple, b: tuple) -> NDArray[np.float64]:
+    def apart(self, a: tuple, b: tuple) -> NDArray[np.float64]:
+        """Correlation of the rest."""
+        return self.table._near(a[1], b[1], 0.5)
+
+    def covariance(self, apart: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of the rest."""
-        return self.rest * self.table._near(a[1], b[1], 0.5)
+        return self.rest * apart
 
     def variance(self, seen: tuple) -> NDArray[np.float64]:
         """Of the rest."""

@@ -44,7 +44,7 @@ class Member:
         self.layout, self.weights, self.label = layout, weights, label
         self.noise = float(np.exp(weights["log_noise"]))
         self.sight = self
-        self._lengths = lengths(weights)
+        self._lengths = lengths(weights, layout.conditional)
 
     def heads(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> Heads:
         """The network's answers."""
@@ -58,10 +58,14 @@ class Member:
         """The one learned mean, (q, 1)."""
         return seen[0].mean[:, None]
 
-    def covariance(self, a: tuple, b: tuple) -> NDArray[np.float64]:
-        """Learned features, and the Matérn rest within each family."""
+    def apart(self, a: tuple, b: tuple) -> NDArray[np.float64]:
+        """The covariance: learned features, and the Matérn rest within each family."""
         same = (a[2][:, None] == b[2][None, :]).astype(float)
         return kernel(self.weights, (a[0].features, b[0].features), squares(a[1], b[1]), same)
+
+    def covariance(self, apart: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As it is."""
+        return apart
 
     def variance(self, seen: tuple) -> NDArray[np.float64]:
         """As `covariance` at distance zero."""

@@ -50,8 +50,8 @@ Tell = Callable[[str], None]
 class Lessons:
     """Past tasks as arrays."""
 
-    inputs: NDArray[np.float64]  # (m, 2 d)
-    places: NDArray[np.float64]  # (m, 2 d)
+    inputs: NDArray[np.float64]  # (m, d + c)
+    places: NDArray[np.float64]  # (m, d + c)
     family: NDArray[np.int64]  # (m,)
     labels: NDArray[np.float64]  # (t, m) NaN = unknown
     log_seconds: NDArray[np.float64]  # (t, m) NaN = unknown
@@ -232,7 +232,7 @@ class _Member:
 
         self.device, self.label = torch.device(device), label
         self.seed, self.number, self.learn, self.judge = seed, number, learn, judge
-        self.step, self.best_score = 0, -np.inf
+        self.step, self.best_score, self.conditional = 0, -np.inf, layout.conditional
         start = initial(layout, np.random.default_rng([seed, number, 1]))
         self.weights = {n: torch.tensor(v, dtype=torch.float32, device=self.device, requires_grad=True)
                         for n, v in start.items()}  # fmt: skip
@@ -307,7 +307,7 @@ class _Member:
 
         tasks, columns, counts = episode
         heads = forward(weights, self.inputs[columns], torch)
-        places = self.places[columns] / lengths(weights, torch)  # (t, s, 2 d)
+        places = self.places[columns] / lengths(weights, self.conditional, torch)  # (t, s, d + c)
         norms = (places**2).sum(-1)
         squared = (norms[:, :, None] + norms[:, None, :] - 2.0 * places @ places.transpose(1, 2)).clamp_min(0.0)
         family = self.family[columns]
