@@ -2,13 +2,13 @@
 
     python benchmarks/suite.py --list          what is in it, by a fixed rule
     python benchmarks/suite.py --write         benchmarks/suite.csv, a catalogue for `autometa bench --suite`
-    python benchmarks/suite.py --serve         the same through OpenML's protocol, with OpenML's own data ids, as suite 99
+    python benchmarks/suite.py --serve         the same through OpenML's protocol as suite 99, with its data ids
 
     autometa bench --suite benchmarks/suite.csv --folds 0-2 --out benchmarks/results/suite
     autometa bench --suite 99 --server http://127.0.0.1:8642 --folds 0-2 --out benchmarks/results/suite-openml
 
-The rule (`choose`) looks at origin, size, kind and family, never at results. Both ways split in ten stratified folds, each
-with seeds of its own, so the figures of one are not those of the other.
+The rule (`choose`) looks at origin, size, kind and family, never at results. Both ways split in ten stratified folds,
+each with a seed of its own, so the figures of one are not those of the other.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import csv
 import json
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ Row = dict[str, str]
 
 
 def choose(catalog: Path, count: int = 30, seed: int = 0) -> list[Row]:
-    """Real datasets of CC18 or the AutoML Benchmark, the kinds in turn, no two of a family, the order drawn with `seed`.
+    """Real datasets of CC18 or the AutoML Benchmark, kinds in turn, no two of a family, drawn with `seed`.
 
     Only those of 500 rows or more whose rarest class has at least 20, so that every fold of ten has two of each class.
     """
@@ -81,10 +82,14 @@ def serve(rows: Sequence[Row], data: Path, server: Path, port: int) -> int:
         (folder / "suites.json").write_text(json.dumps([suite]), encoding="utf-8")
         program = [sys.executable, server, "--data-dir", data / "tabular", "--catalog", folder / "catalog.csv"]
         program += ["--state-dir", folder / "state", "--suites", folder / "suites.json", "--port", port]
-        try:
-            return subprocess.run([str(part) for part in program], check=False).returncode
-        except KeyboardInterrupt:
-            return 0
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        with subprocess.Popen([str(part) for part in program]) as server:
+            try:
+                return server.wait()
+            except KeyboardInterrupt:
+                return 0
+            finally:
+                server.terminate()
 
 
 def main() -> int:
@@ -109,9 +114,8 @@ def main() -> int:
         return serve(rows, arguments.data, arguments.server, arguments.port)
     if arguments.list or not arguments.write:
         for r in rows:
-            print(
-                f"{r['task']:12} {int(r['n_rows']):6} {r['n_features']:>4} {r['name']} ({r['family']}, {r['openml_id']})"
-            )
+            size = f"{int(r['n_rows']):6} {r['n_features']:>4}"
+            print(f"{r['task']:12} {size} {r['name']} ({r['family']}, {r['openml_id']})")
     return 0
 
 

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autometa.bench.methods import METHODS
-from autometa.bench.results import Record
+from autometa.bench.results import Record, append, read_lines
 from autometa.errors import InputError, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
+
+PUBLISHED = "published.jsonl"  # what was sent, so that it is not sent twice
 
 Split = tuple[int, int, Any, Any]  # repeat, fold, rows learned from, rows predicted
 
@@ -45,20 +47,22 @@ class Sent:
     predictions: int  # rows
 
 
-def offer(records: Iterable[Record], methods: Sequence[str], *, cores: int, seed: int) -> list[Offer]:
+def offer(records: Iterable[Record], methods: Sequence[str], out: Path, *, cores: int, seed: int) -> list[Offer]:
     """What there is of OpenML's tasks, by task and method.
 
     Args:
         records: Of finished cells.
         methods: Names.
+        out: The folder of the results; what was sent from there already is left out.
         cores: Only cells on so many,
         seed: and of this seed.
     """
+    before = {(r["task_id"], r["method"], r["budget"], r["cores"], r["seed"]) for r in read_lines(out / PUBLISHED)}
     found: dict[tuple[int, str, float], list[Record]] = {}
     for record in records:
         if record["task_id"] is not None and record["cores"] == cores and record["seed"] == seed:
             key = record["task_id"], record["method"], record["budget"]
-            if record["method"] in methods:
+            if record["method"] in methods and (*key, cores, seed) not in before:
                 found.setdefault(key, []).append(record)
     return [Offer(key[0], own[0]["name"], *key[1:], tuple(own)) for key, own in sorted(found.items())]
 
@@ -98,6 +102,9 @@ def publish(
             sent.append(Sent(one, None, str(error).splitlines()[0], 0))
         else:
             sent.append(Sent(one, answer.url, "", answer.predictions))
+            if not dry:
+                values = {"task_id": one.task_id, "method": one.method, "budget": one.budget, "url": answer.url}
+                append(out / PUBLISHED, values | {name: one.records[0][name] for name in ("cores", "seed")})
     if offers:
         tell(len(offers), len(offers), "")
     return sent

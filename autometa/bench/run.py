@@ -107,7 +107,7 @@ class Session:
     """What one run of the program came to."""
 
     out: Path
-    records: list[Record]  # every finished cell of the folder, those of earlier sessions too
+    records: list[Record]  # every finished cell of the suite, those of earlier sessions too
     new: int = 0  # cells that were run now
     cell_seconds: float = 0.0  # that their methods' own processes took
     seconds: float = 0.0  # that everything took
@@ -160,7 +160,8 @@ def bench(suite: Suite, plan: Plan, out: Path, watcher: Watcher | None = None) -
         with tempfile.TemporaryDirectory(prefix="autometa-bench-", ignore_cleanup_errors=True) as work:
             _Work(suite, plan, done, session, watcher, Path(work)).run()
         session.seconds = time.monotonic() - began
-        session.records = list(done.values())
+        keys = {entry.key for entry in suite.entries}
+        session.records = [record for record in done.values() if record["task"] in keys]
         if session.new:
             summary = {
                 "suite": suite.name, "when": _now(), "cells": session.new, "jobs": plan.jobs,

@@ -234,7 +234,7 @@ def _publish(
             for s in sent
         ]
 
-    offers = offer(records, methods, cores=setting.cores, seed=setting.seed)
+    offers = offer(records, methods, out, cores=setting.cores, seed=setting.seed)
     with counting("preparing") as tell:
         dry = publish(client, offers, out, dry=True, tell=tell)
     whole = [s.offer for s in dry if not s.why]
@@ -242,7 +242,10 @@ def _publish(
         words = s.why or f"{s.offer.method} on {s.offer.name} (task {s.offer.task_id}): {s.predictions:,} predictions"
         print(f"  {'not published: ' if s.why else 'to publish: '}{words}", file=sys.stderr)
     if not whole:
-        print("There is nothing to publish: only tasks of OpenML, with all of their folds.", file=sys.stderr)
+        print(
+            "There is nothing to publish: it takes tasks of OpenML with all of their folds, not sent before.",
+            file=sys.stderr,
+        )
         return told(dry)
     if not yes:
         question = f"Upload {counted(len(whole), 'run')} to OpenML? [y/N] "
