@@ -1,9 +1,10 @@
 """Experience: the same configurations tried on many tables, for the memory to learn from.
 
 Everybody's pool is the same: each family's default, then what did well elsewhere, then configurations that fill the
-space, families taking turns in proportion to how many parameters they have. The tables take turns too, so that stopping
-at any moment leaves a balanced table of tasks x configurations, and starting again goes on where it stopped: what is in
-the store is not done twice.
+space, families taking turns in proportion to how many parameters they have. After the pool come the winners, which are
+best on some table and have been tried on few others, and then a search of each table's own, which finds new winners.
+The tables take turns too, so that stopping at any moment leaves a balanced table of tasks x configurations, and
+starting again goes on where it stopped: what is in the store is not done twice.
 
 Only what is measured is kept (scores, seconds, memory, meta-features), never a row of the data.
 """
@@ -17,16 +18,20 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from autometa.errors import AutoMetaError, InputError, Problem
 from autometa.evaluation import Cancelled, Isolation, Splits, available_cpus, evaluate_isolated, plan_splits
 from autometa.families import available, cash_space, presets, suited
 from autometa.metafeatures import describe
 from autometa.openml import is_address, read_task
+from autometa.recommend.memory import standing
 from autometa.space import FAMILY, Config, config_key
-from autometa.store import MetaStore, TaskRecord
+from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord
 
 SPACE = "fit"  # the space under which `fit` looks for experience
 SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl", ".gz", ".zst")
@@ -98,10 +103,11 @@ def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Sou
     return sources
 
 
-def pool(kind: str, configs: int, seed: int) -> list[Config]:
+def pool(kind: str, configs: int, seed: int, families: Sequence[str] | None = None) -> list[Config]:
     """The configurations everybody tries: every family's default, presets, then a filling of the space.
 
-    Every prefix of it is a pool too, so collecting with more configurations goes on from fewer.
+    Every prefix of it is a pool too, so collecting with more configurations goes on from fewer; with `families` it is
+    the pool without the others.
     """
     space = cash_space(kind)  # type: ignore[arg-type]
     seen: dict[str, Config] = {config_key(config): config for config in [*space.defaults(), *presets(kind)]}  # type: ignore[arg-type]
@@ -113,7 +119,22 @@ def pool(kind: str, configs: int, seed: int) -> list[Config]:
         fillings += [((k + 0.5) / max(turns, 1), family, config) for k, config in enumerate(own.fill(256, seed))]
     for _, _, config in sorted(fillings, key=lambda turn: turn[:2]):
         seen.setdefault(config_key(config), config)
-    return list(seen.values())[:configs]
+    return [config for config in seen.values() if families is None or config[FAMILY] in families][:configs]
+
+
+def winners(past: PastTasks, most: int) -> list[Config]:
+    """At most `most` configurations that are the best on some task and known on fewer than half of the tasks.
+
+    Those that stand best on average where they are known come first.
+    """
+    if most <= 0 or not len(past):
+        return []
+    finite = np.where(np.isfinite(past.scores), past.scores, -np.inf)
+    best = {int(column) for column in np.argmax(finite, axis=1)}
+    rare = np.sum(~np.isnan(past.scores), axis=0) < 0.5 * len(past)
+    worth = np.nanmean(np.where(np.isnan(past.scores), np.nan, standing(past.scores)), axis=0)
+    order = sorted((column for column in best if rare[column]), key=lambda column: (-worth[column], column))
+    return [past.configs[column] for column in order[:most]]
 
 
 def collect(
@@ -121,6 +142,9 @@ def collect(
     store: MetaStore,
     *,
     configs: int = 60,
+    families: Sequence[str] | None = None,
+    winning: int = 0,
+    searched: int = 0,
     rows: int = 5000,
     folds: int | None = None,
     seconds: float | None = None,
@@ -137,6 +161,9 @@ def collect(
         sources: Tables, from `find_sources`.
         store: Where evaluations go; what is there already is not done again.
         configs: Size of the pool per table.
+        families: Only these of the pool; None for all.
+        winning: After the pool, at most so many configurations that are best on some other table and little tried.
+        searched: Then so many configurations per table that a search guided by all tables finds for it.
         rows: Larger tables are sampled down to this many rows; the evaluations say so.
         folds: Of the cross-validation; None for as many as the size suggests.
         seconds: Stop after this time; None to finish.
@@ -155,7 +182,8 @@ def collect(
     counts = {"evaluations": 0, "failed": 0}
     lock = threading.Lock()
     stop = threading.Event()
-    total = len(sources) * configs
+    rounds = configs + winning + searched
+    total = len(sources) * rounds
 
     with tempfile.TemporaryDirectory(prefix="autometa-collect-") as work, Isolation() as isolation:
         isolation.warm_up()
@@ -181,18 +209,14 @@ def collect(
             ready = prepare(index)
             if ready is None:
                 return
-            candidates = pools[ready.record.kind]
-            if (
-                k >= len(candidates)
-                or candidates[k][FAMILY] in ready.unsuited
-                or config_key(candidates[k]) in ready.done
-            ):
+            config = planned(ready, k)
+            if config is None or config[FAMILY] in ready.unsuited or config_key(config) in ready.done:
                 return
             try:
                 evaluation = evaluate_isolated(
                     isolation,
                     ready.folder,
-                    candidates[k],
+                    config,
                     ready.splits,
                     seconds=trial_seconds,
                     max_ram=max_ram,
@@ -203,15 +227,29 @@ def collect(
                 return
             store.add(ready.record, [evaluation])
             with lock:
-                ready.done.add(config_key(candidates[k]))
+                ready.done.add(config_key(config))
                 counts["evaluations"] += 1
                 counts["failed"] += evaluation.state != "complete"
-                tell(counts["evaluations"], total, f"{ready.record.name}: {candidates[k][FAMILY]} {evaluation.state}")
+                tell(counts["evaluations"], total, f"{ready.record.name}: {config[FAMILY]} {evaluation.state}")
 
-        pools = {kind: pool(kind, configs, seed) for kind in ("binary", "multiclass", "regression")}
+        pools = {kind: pool(kind, configs, seed, families) for kind in ("binary", "multiclass", "regression")}
+
+        @cache
+        def won(kind: str, metric: str) -> list[Config]:
+            found = winners(store.past(space=SPACE, kind=kind, metric=metric), winning)
+            return [config for config in found if families is None or config[FAMILY] in families]
+
+        def planned(ready: _Prepared, k: int) -> Config | None:
+            """What a table tries in a round: of the pool, of the winners, then what its own search proposes."""
+            if k < configs:
+                return dict(enumerate(pools[ready.record.kind])).get(k)
+            if k < configs + winning:
+                return dict(enumerate(won(ready.record.kind, ready.record.metric))).get(k - configs)
+            return _proposed(ready, store, families, seed)
+
         workers = ThreadPoolExecutor(jobs or available_cpus())
         try:
-            for k in range(configs):
+            for k in range(rounds):
                 # One table at a time per worker within a round: tables are prepared once, by whoever comes first.
                 list(workers.map(one, range(len(sources)), [k] * len(sources)))
         except BaseException:
@@ -221,6 +259,21 @@ def collect(
         finally:
             workers.shutdown(wait=True, cancel_futures=True)
     return {**counts, "tables": len(prepared), "unreadable": unreadable, "seconds": round(time.monotonic() - began, 1)}
+
+
+def _proposed(ready: _Prepared, store: MetaStore, families: Sequence[str] | None, seed: int) -> Config:
+    """The next configuration of a table's own search, guided by what all tables know."""
+    from autometa.surrogate import Guard, History
+
+    record = ready.record
+    own = Exclusion(fingerprints=frozenset({record.fingerprint}))
+    past = store.past(space=SPACE, kind=record.kind, metric=record.metric, exclude=own)
+    among = [f for f in families or available(record.kind) if f not in ready.unsuited]  # type: ignore[arg-type]
+    space = cash_space(record.kind, among)  # type: ignore[arg-type]
+    known = [e for e in store.evaluations(record.fingerprint, SPACE) if space.contains(e.config)]
+    scores = [e.scores.get(record.metric, -np.inf) for e in known]
+    history = History.of(space, [e.config for e in known], scores, [e.seconds for e in known])
+    return Guard(space, past).suggest(history, rng=np.random.default_rng([seed, len(known)])).config
 
 
 def _prepare(

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autometa.collect import collect, find_sources, pool
+from autometa.collect import collect, find_sources, pool, winners
 from autometa.errors import InputError
 from autometa.families import available, cash_space
-from autometa.store import MetaStore
+from autometa.space import config_key
+from autometa.store import MetaStore, PastTasks, TaskRecord
 
 
 @pytest.fixture
@@ -38,7 +39,8 @@ def test_the_pool_begins_with_every_default_and_a_longer_one_begins_with_the_sho
 
 def test_tables_take_turns_what_is_done_is_not_done_again_and_no_row_is_kept(tables, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "autometa.collect.pool", lambda kind, configs, seed: pool(kind, 60, 0)[3:4] + pool(kind, 60, 0)[9:11]
+        "autometa.collect.pool",
+        lambda kind, configs, seed, families=None: pool(kind, 60, 0)[3:4] + pool(kind, 60, 0)[9:11],
     )
     store = MetaStore(tmp_path / "store.db")
     told = []
@@ -67,3 +69,32 @@ def test_paths_that_hold_no_table_are_all_named(tmp_path):
     with pytest.raises(InputError) as caught:
         find_sources([tmp_path / "empty", tmp_path / "nowhere.csv"], tmp_path / "catalog.csv")
     assert len(caught.value.problems) == 3
+
+
+def test_the_winners_are_best_somewhere_and_little_known():
+    configs = tuple({"family": "knn", "knn.n_neighbors": k} for k in range(1, 5))
+    records = tuple(TaskRecord(f"{i:032x}", f"t{i}", "binary", "roc_auc", 9, 2, 2) for i in range(4))
+    n = np.nan
+    scores = np.array([[0.5, 0.9, n, n], [0.6, n, 0.7, n], [0.7, n, n, 0.2], [0.8, n, n, 0.1]])
+    past = PastTasks(records, configs, scores, np.ones((4, 4)), np.zeros((4, 0)), ())
+    found = winners(past, 5)  # the first is the best of two tasks, but everybody knows it; the last two know it as bad
+    assert found == [configs[1], configs[2]]
+    assert winners(past, 1) == [configs[1]]
+    assert winners(past, 0) == []
+
+
+def test_after_the_pool_come_winners_and_a_search_of_each_tables_own(tables, tmp_path):
+    store = MetaStore(tmp_path / "store.db")
+    sources = find_sources([tables], tmp_path / "catalog.csv")
+    options = {"families": ["knn", "linear"], "folds": 2, "jobs": 1}
+    pooled = collect(sources, store, configs=3, **options)
+    assert pooled["evaluations"] == 6
+    searched = collect(sources, store, configs=3, searched=2, **options)
+    assert searched["evaluations"] == 4
+    everything = {config_key(c) for c in pool("binary", 400, 0)}
+    for task in store.tasks():
+        own = store.evaluations(task.fingerprint)[3:]
+        assert len(own) == 2
+        assert all(e.config["family"] in ("knn", "linear") for e in own)
+        assert {config_key(e.config) for e in own} - everything
+    assert collect(sources, store, configs=3, winning=4, **options)["evaluations"] <= 8

@@ -407,6 +407,13 @@ def collect(
     configs: Annotated[
         str, typer.Option("--configs", metavar="N", help="Configurations to evaluate on each table.")
     ] = "60",
+    families: Families = None,
+    winners: Annotated[
+        str, typer.Option("--winners", metavar="N", help="Then N that are best on some other table.")
+    ] = "0",
+    search: Annotated[
+        str, typer.Option("--search", metavar="N", help="Then N that a search of each table's own finds.")
+    ] = "0",
     rows: Annotated[
         str, typer.Option("--rows", metavar="N", help="Larger tables are sampled down to N rows.")
     ] = "5000",
@@ -440,6 +447,9 @@ def collect(
         gathered.problems.append(Problem("--store", "say which store to fill", "Such as --store memory.db."))
     asked = {
         "configs": gathered.option(whole, "--configs", configs, 1),
+        "families": _families(gathered, families),
+        "winning": gathered.option(whole, "--winners", winners, 0),
+        "searched": gathered.option(whole, "--search", search, 0),
         "rows": gathered.option(whole, "--rows", rows, 1),
         "folds": gathered.option(whole, "--folds", folds, 2),
         "seconds": gathered.option(duration, "--time", time),
