@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial
 
 from autometa import MetaStore, WarmStartSampler, remember
@@ -279,7 +282,7 @@ def test_the_studies_in_a_storage_of_optuna_are_imported_once(
     kind: str, store: MetaStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "optuna.storage"
-    backend = optuna.storages.journal.JournalFileBackend(str(file)) if kind == "journal" else None
+    backend = JournalFileBackend(str(file)) if kind == "journal" else None
     storage: Any = optuna.storages.JournalStorage(backend) if backend else f"sqlite:///{file}"
     for name in ("one", "two"):
         optuna.create_study(study_name=name, storage=storage).optimize(bowl(0.3), n_trials=3)
@@ -307,3 +310,41 @@ def test_a_storage_or_study_that_is_not_there_is_refused_and_nothing_is_created(
     assert "april" in told
     (tmp_path / "junk").write_bytes(b"\x00\x01 no storage")
     assert main([*command[:3], str(tmp_path / "junk"), *command[4:]]) == 2
+
+
+WORKER = """
+import sys
+import optuna
+import autometa
+from optuna.storages.journal import JournalFileBackend
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+journal, store, seed = sys.argv[1:]
+study = optuna.load_study(
+    study_name="shared",
+    storage=optuna.storages.JournalStorage(JournalFileBackend(journal)),
+    sampler=autometa.WarmStartSampler(store, space="mine", seed=int(seed), n_initial=8, learn=False),
+)
+
+def objective(trial):
+    return (trial.suggest_float("x", 0, 1) - 0.3) ** 2 + 0.001 * trial.suggest_int("depth", 1, 10)
+
+study.optimize(objective, n_trials=8, callbacks=[autometa.remember(store, space="mine")])
+"""
+
+
+def test_two_worker_processes_share_a_study_and_a_store(store: MetaStore, tmp_path: Path) -> None:
+    for i in range(4):
+        finished(store, f"past {i}", bowl(0.3), 12)
+    journal = str(tmp_path / "journal")
+    storage = optuna.storages.JournalStorage(JournalFileBackend(journal))
+    optuna.create_study(study_name="shared", storage=storage)
+    workers = [subprocess.Popen([sys.executable, "-c", WORKER, journal, store.url, str(k)]) for k in range(2)]
+    assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
+    study = optuna.load_study(study_name="shared", storage=storage)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 16
+    configs = [trial.user_attrs.get("autometa:config") for trial in study.trials]
+    given = [json.dumps(config, sort_keys=True) for config in configs if config is not None]
+    assert len(given) == len(set(given)) >= 8
+    [task] = [task for task in store.tasks(space="mine") if task.name == "shared"]
+    assert len(store.evaluations(task.fingerprint, "mine")) == 16
