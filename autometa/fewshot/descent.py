@@ -10,13 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.func import grad
 
 from autometa.fewshot.episode import Examples, Problem, mean_loss
-from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed, linear_head
+from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed, head_weights, linear_head
 
 Forward = Callable[[Weights, Examples], Tensor]
+
+
+def start(problem: Problem, network: Network, generator: Generator) -> Weights:
+    """A fresh network with its head; it is normalised by the examples at hand, so without running statistics."""
+    own = {name: w for name, w in network.initialise(generator).items() if not name.startswith(RUNNING)}
+    return {**own, **head_weights(network.features, problem.outputs, generator)}
 
 
 def forward(network: Network, weights: Weights, examples: Examples) -> Tensor:  # (n, o)

@@ -44,6 +44,7 @@ class Training:
     half_life: int = 2000  # steps, of the halving one
     clip: float = 0.0  # largest norm of the gradient; 0: as it comes
     way: int | None = None  # classes of a training episode, where more than are asked for later pay
+    shot: int | None = None  # support examples of a class in training, where they are others than later
     query: int = 15  # per class in training
 
 

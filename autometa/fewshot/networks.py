@@ -17,6 +17,7 @@ Letters:  n examples · w width · p columns.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -73,11 +74,12 @@ class Norms:
 
     running: bool = False
     seen: Weights | None = None  # gathered for the running statistics when it is a dictionary
+    part: str = ""  # a learner that passes through its network twice keeps the statistics of each pass
 
     def moments(self, weights: Weights, name: str, h: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:  # (w,), (w,)
         """Mean and variance over the task's examples and places, or the running ones."""
         if self.running:
-            return weights[f"{RUNNING}{name}_mean"], weights[f"{RUNNING}{name}_variance"]
+            return weights[f"{RUNNING}{self.part}{name}_mean"], weights[f"{RUNNING}{self.part}{name}_variance"]
         places = tuple(range(2, h.ndim))
         count = (mask.sum() * math.prod(h.shape[2:])).clamp_min(1)
         square = h.square()
@@ -86,7 +88,8 @@ class Norms:
         # than its spreads, so nothing cancels.
         variance = (mask @ (square.sum(places) if places else square) / count - mean.square()).clamp_min(0)
         if self.seen is not None:
-            self.seen |= {f"{RUNNING}{name}_mean": mean.detach(), f"{RUNNING}{name}_variance": variance.detach()}
+            self.seen[f"{RUNNING}{self.part}{name}_mean"] = mean.detach()
+            self.seen[f"{RUNNING}{self.part}{name}_variance"] = variance.detach()
         return mean, variance
 
 
@@ -179,11 +182,12 @@ class Perceptron:
         return self.widths[-1]
 
     def initialise(self, generator: Generator) -> Weights:
-        """He's."""
+        """Uniform, biases too, and small enough that the first inner steps do not explode where nothing is normed."""
         weights: Weights = {}
         for k, (entering, width) in enumerate(zip((self.shape[0], *self.widths), self.widths, strict=False)):
-            weights[f"layer{k}"] = torch.randn((width, entering), generator=generator) * math.sqrt(2 / entering)
-            weights[f"layer{k}_bias"] = torch.zeros(width)
+            bound = 1 / math.sqrt(entering)
+            weights[f"layer{k}"] = (2 * torch.rand((width, entering), generator=generator) - 1) * bound
+            weights[f"layer{k}_bias"] = (2 * torch.rand(width, generator=generator) - 1) * bound
             if self.normed:
                 weights |= norm_weights(f"norm{k}", width)
         return weights
@@ -213,11 +217,13 @@ def network_for(problem: Problem, *, width: int = 64, halving: Literal["pool", "
     return Perceptron(problem.shape, (width, width), normed=True)
 
 
-def embed(network: Network, weights: Weights, x: Tensor, mask: Tensor, norms: Norms) -> Tensor:  # (n, features)
-    """Examples as feature vectors."""
+def embed(
+    network: Network, weights: Weights, x: Tensor, mask: Tensor, norms: Norms, films: Sequence[Film | None] = ()
+) -> Tensor:  # (n, features)
+    """Examples as feature vectors; `films` bend what leaves each norm."""
     h = x
     for k in range(network.depth):
-        h = network.block(weights, k, h, mask, norms)
+        h = network.block(weights, k, h, mask, norms, films[k] if films else None)
     return network.flatten(h)
 
 

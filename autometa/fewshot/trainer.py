@@ -62,12 +62,12 @@ def check(data: Data, settings: Settings, training: Training) -> list[Wrong]:
     wrong = []
     way = training.way or settings.way
     wanted = {
-        "train": (way, settings.shot + training.query),
+        "train": (way, (training.shot or settings.shot) + training.query),
         "validation": (settings.way, settings.shot + settings.query),
     }
     for split, (ways, examples) in wanted.items():
-        for problem in getattr(data, split).check(ways, examples):
-            wrong.append(Wrong(f"{data.name} ({split}), {problem.where}", problem.what, problem.fix))
+        found = getattr(data, split).check(ways, examples)
+        wrong += [Wrong(f"{data.name} ({split}), {problem.where}", problem.what, problem.fix) for problem in found]
     return wrong
 
 
@@ -118,7 +118,7 @@ def train(
     def draw() -> tuple[Episode, str]:
         way = training.way or settings.way
         chosen = sampler.choose(source, rng, training.tasks, way, state.step / settings.steps)
-        return source.episode(rng, chosen, settings.shot, training.query), chosen.why
+        return source.episode(rng, chosen, training.shot or settings.shot, training.query), chosen.why
 
     def keep(line: dict[str, Any] | None = None) -> None:
         progress["seconds"] += clock.lap()

@@ -8,12 +8,34 @@ from __future__ import annotations
 from autometa.errors import InputError, did_you_mean
 from autometa.errors import Problem as Wrong
 from autometa.fewshot.learner import Learner
+from autometa.fewshot.learners.anil import Anil
+from autometa.fewshot.learners.dynamic import Dynamic
+from autometa.fewshot.learners.fomaml import FirstOrderMaml
+from autometa.fewshot.learners.learned_optimizer import LearnedOptimizer
+from autometa.fewshot.learners.lstm_meta import LstmMeta
+from autometa.fewshot.learners.mann import Mann
 from autometa.fewshot.learners.maml import Maml
+from autometa.fewshot.learners.matching import Matching
+from autometa.fewshot.learners.meta_sgd import MetaSgd
+from autometa.fewshot.learners.pretrain_finetune import PretrainFinetune
 from autometa.fewshot.learners.protonet import ProtoNet
+from autometa.fewshot.learners.reptile import Reptile
+from autometa.fewshot.learners.task_embedding import TaskEmbedding
 
 LEARNERS: dict[str, type] = {
     "maml": Maml,
+    "fomaml": FirstOrderMaml,
+    "anil": Anil,
+    "meta_sgd": MetaSgd,
+    "reptile": Reptile,
+    "lstm_meta": LstmMeta,
+    "learned_optimizer": LearnedOptimizer,
+    "mann": Mann,
+    "matching": Matching,
     "protonet": ProtoNet,
+    "pretrain_finetune": PretrainFinetune,
+    "task_embedding": TaskEmbedding,
+    "dynamic": Dynamic,
 }
 
 

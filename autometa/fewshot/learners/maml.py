@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal
 
 from torch import Generator, Tensor
 
-from autometa.fewshot.descent import adaptable, descend, forward
+from autometa.fewshot.descent import adaptable, descend, forward, start
 from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
 from autometa.fewshot.learner import Outcome, Training
-from autometa.fewshot.networks import Network, Weights, head_weights, network_for
+from autometa.fewshot.networks import Network, Weights, network_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Maml:
     kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
     source: ClassVar[str] = "Finn, Abbeel and Levine, 2017"
     transductive: ClassVar[bool] = True
+    first_order: ClassVar[bool] = False
 
     problem: Problem
     steps: int = 1
@@ -30,7 +31,6 @@ class Maml:
     rate: float = 0.4
     width: int = 64
     halving: Literal["pool", "stride"] = "stride"
-    first_order: bool = False
 
     @classmethod
     def preset(cls, problem: Problem) -> dict[str, Any]:
@@ -53,11 +53,7 @@ class Maml:
 
     def initialise(self, generator: Generator) -> Weights:
         """A fresh network and its head."""
-        network = self.network
-        return {
-            **network.initialise(generator),
-            **head_weights(network.features, self.problem.outputs, generator),
-        }
+        return start(self.problem, self.network, generator)
 
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
         """Query loss after `steps` on the support."""

@@ -1,0 +1,96 @@
+"""The LSTM meta-learner: an LSTM whose cell state is the base learner's weights.
+
+The cell update of an LSTM, ``c = forget * c + enter * candidate``, is gradient descent when the candidate is minus the
+gradient; here both gates are learned, the same for every number, from its gradient, the loss, its value and the last
+gates. The first cell state is a learned start. Gradients enter as constants, as in the paper.
+
+Letters:  m numbers of the base learner · h hidden.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Generator, Tensor
+from torch.func import grad_and_value
+
+from autometa.fewshot.coordinates import flat, lstm_cell, lstm_weights, named, preprocessed
+from autometa.fewshot.descent import adaptable, forward, start
+from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
+from autometa.fewshot.learner import Outcome, Training
+from autometa.fewshot.networks import Network, Weights, network_for
+
+
+@dataclass(frozen=True, slots=True)
+class LstmMeta:
+    """Optimisation as a model for few-shot learning."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
+    source: ClassVar[str] = "Ravi and Larochelle, 2017"
+    transductive: ClassVar[bool] = True
+
+    problem: Problem
+    steps: int = 8
+    hidden: int = 20
+    width: int = 32
+    halving: Literal["pool", "stride"] = "stride"
+
+    @property
+    def training(self) -> Training:
+        """Gradients clipped to a quarter."""
+        return Training(tasks=4, clip=0.25, query=15 if self.problem.kind == "classification" else 10)
+
+    @property
+    def network(self) -> Network:
+        """The base learner."""
+        return network_for(self.problem, width=self.width, halving=self.halving)
+
+    def initialise(self, generator: Generator) -> Weights:
+        """A start, an LSTM, and gates that at first remember (forget gate near 1) and step a little."""
+        fresh = start(self.problem, self.network, generator)
+        rule = lstm_weights("rule.lstm", 4, self.hidden, generator, spread=0.01)
+        for gate, bias in (("forget", 5.0), ("enter", -4.0)):
+            rule[f"rule.{gate}"] = (2 * torch.rand((self.hidden + 2, 1), generator=generator) - 1) * 0.01
+            rule[f"rule.{gate}_bias"] = torch.full((1,), bias)
+        return {**fresh, **rule}
+
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+        """Query loss of the last cell state."""
+        outputs = self.predict(weights, self.adapt(weights, task.support), task.query)
+        return mean_loss(self.problem, outputs, task.query), Outcome(outputs, {})
+
+    def adapt(self, weights: Weights, support: Examples) -> Weights:
+        """The cell state after `steps`."""
+        base = adaptable(weights)
+        shapes = {name: w.shape for name, w in base.items()}
+        still = {name: w.detach() for name, w in weights.items()}
+        cell = flat(base)  # (m,)
+        nothing = torch.zeros_like(cell)[:, None].expand(-1, self.hidden)
+        state, forget, enter = (nothing, nothing), torch.ones_like(cell), torch.zeros_like(cell)
+
+        def support_loss(vector: Tensor) -> Tensor:
+            return mean_loss(
+                self.problem, forward(self.network, {**still, **named(vector, shapes)}, support), support
+            )
+
+        for _ in range(self.steps):
+            gradient, loss = (a.detach() for a in grad_and_value(support_loss)(cell.detach()))
+            seen = torch.cat([preprocessed(gradient), preprocessed(loss[None]).expand(len(cell), -1)], -1)  # (m, 4)
+            state = lstm_cell(weights, "rule.lstm", seen, state)
+            forget = self._gate(weights, "forget", state[0], cell, forget)
+            enter = self._gate(weights, "enter", state[0], cell, enter)
+            cell = forget * cell - enter * gradient
+        return named(cell, shapes)
+
+    def predict(self, weights: Weights, adapted: Weights, query: Examples) -> Tensor:
+        """The base learner with the cell state as its weights."""
+        return forward(self.network, {**weights, **adapted}, query)
+
+    @staticmethod
+    def _gate(weights: Weights, name: str, h: Tensor, cell: Tensor, last: Tensor) -> Tensor:  # (m,)
+        entering = torch.cat([h, cell[:, None], last[:, None]], -1)
+        return (entering @ weights[f"rule.{name}"] + weights[f"rule.{name}_bias"])[:, 0].sigmoid()
+
+

@@ -1,0 +1,134 @@
+"""MANN: a memory-augmented network that reads a task as a sequence.
+
+At each step an LSTM controller sees an example together with the label of the *one before*, so it has to bind what it
+saw to what it hears next, in an external memory: read by cosine, written to where it last read or to the least used
+row (least recently used access). Each query is one step more after the support, on a copy of memory and state, so
+queries know nothing of each other. The rows to overwrite are chosen by rank, through which no gradient flows.
+
+Letters:  s support · q query · r rows of memory · v numbers of a row · k heads · h hidden · c classes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from autometa.fewshot.coordinates import lstm_cell, lstm_weights
+from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss, one_hot
+from autometa.fewshot.learner import Outcome, Training
+from autometa.fewshot.networks import Weights
+
+DECAY = 0.95  # of usage
+TINY = 1e-6
+SHARPNESS = 10.0  # of the reading; bare cosines spread it over all 128 rows
+
+
+class State(NamedTuple):
+    """What is carried from step to step."""
+
+    hidden: Tensor  # (n, h)
+    cell: Tensor  # (n, h)
+    memory: Tensor  # (n, r, v)
+    read: Tensor  # (n, k, r) where the last step read
+    usage: Tensor  # (n, r)
+    label: Tensor  # (n, c) of the step before
+
+
+@dataclass(frozen=True, slots=True)
+class Mann:
+    """Memory-augmented neural network with least recently used access."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("classification",)
+    source: ClassVar[str] = "Santoro et al., 2016"
+    transductive: ClassVar[bool] = False
+
+    problem: Problem
+    rows: int = 128
+    row_width: int = 40
+    heads: int = 4
+    hidden: int = 200
+
+    @property
+    def training(self) -> Training:
+        """Sixteen sequences a step."""
+        return Training(tasks=16, clip=10.0, query=2)
+
+    def initialise(self, generator: Generator) -> Weights:
+        """Controller, keys, gates, and an output from hidden state and what was read."""
+        p, c = math.prod(self.problem.shape), self.problem.outputs
+        weights = lstm_weights("controller", self.hidden, self.hidden, generator)
+        read = self.heads * self.row_width
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(shape, generator=generator) / math.sqrt(shape[0])
+
+        return weights | {
+            "enter": normal(p, self.hidden),
+            "head_enter": normal(c, self.hidden),  # a row for each class
+            "enter_bias": torch.zeros(self.hidden),
+            "keys": normal(self.hidden, read),
+            "keys_bias": torch.zeros(read),
+            "writes": normal(self.hidden, read),
+            "writes_bias": torch.zeros(read),
+            "gate": normal(self.hidden, self.heads),
+            "gate_bias": torch.zeros(self.heads),
+            "head": normal(self.hidden + read, c).T.contiguous(),
+            "head_bias": torch.zeros(c),
+        }
+
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+        """Cross-entropy of the queries."""
+        outputs = self.predict(weights, self.adapt(weights, task.support), task.query)
+        return mean_loss(self.problem, outputs, task.query), Outcome(outputs, {})
+
+    def adapt(self, weights: Weights, support: Examples) -> State:
+        """Memory and state after the support, in its order."""
+        x = support.x.flatten(1)
+        labels = one_hot(support.y, self.problem.outputs, x)
+        state = self._blank(x)
+        for i in range(len(x)):
+            new, _ = self._step(weights, x[i : i + 1], state)
+            new = new._replace(label=labels[i : i + 1])
+            there = support.mask[i] > 0
+            state = State(*(torch.where(there, a, b) for a, b in zip(new, state, strict=True)))
+        return state
+
+    def predict(self, weights: Weights, adapted: State, query: Examples) -> Tensor:
+        """One step more for each query."""
+        x = query.x.flatten(1)
+        state = State(*(a.expand(len(x), *a.shape[1:]) for a in adapted))
+        return self._step(weights, x, state)[1]
+
+    def _blank(self, x: Tensor) -> State:
+        def full(value: float, *shape: int) -> Tensor:
+            return torch.full((1, *shape), value, dtype=x.dtype, device=x.device)
+
+        return State(
+            full(0.0, self.hidden), full(0.0, self.hidden), full(TINY, self.rows, self.row_width),
+            full(0.0, self.heads, self.rows), full(0.0, self.rows), full(0.0, self.problem.outputs),
+        )  # fmt: skip
+
+    def _step(self, weights: Weights, x: Tensor, state: State) -> tuple[State, Tensor]:  # (n, p) -> (n, c)
+        entering = x @ weights["enter"] + state.label @ weights["head_enter"] + weights["enter_bias"]
+        hidden, cell = lstm_cell(weights, "controller", entering, (state.hidden, state.cell))
+        keys = (hidden @ weights["keys"] + weights["keys_bias"]).tanh().unflatten(1, (self.heads, self.row_width))
+        writes = (hidden @ weights["writes"] + weights["writes_bias"]).tanh().unflatten(1, (self.heads, self.row_width))
+        gate = (hidden @ weights["gate"] + weights["gate_bias"]).sigmoid()[:, :, None]  # (n, k, 1)
+        order = state.usage.argsort(dim=-1, stable=True).argsort(dim=-1)  # rank of each row, 0 the least used
+        # One row for each head; the heads of the paper share those rows.
+        spare = (order[:, None, :] == torch.arange(self.heads, device=x.device)[:, None]).to(x.dtype)  # (n, k, r)
+        write = gate * state.read + (1 - gate) * spare  # (n, k, r)
+        memory = state.memory * (1 - spare.sum(1))[:, :, None]  # what is overwritten is forgotten first
+        memory = memory + torch.einsum("nkr,nkv->nrv", write, writes)
+        size = (memory.square().sum(-1) + TINY**2).sqrt()  # (n, r)
+        key_size = (keys.square().sum(-1) + TINY**2).sqrt()  # (n, k)
+        cosine = torch.einsum("nkv,nrv->nkr", keys, memory) / (key_size[:, :, None] * size[:, None, :])
+        read = (cosine * SHARPNESS).softmax(-1)  # (n, k, r)
+        found = torch.einsum("nkr,nrv->nkv", read, memory).flatten(1)
+        usage = DECAY * state.usage + (read + write).sum(1).detach()
+        outputs = torch.cat([hidden, found], -1) @ weights["head"].T + weights["head_bias"]
+        return State(hidden, cell, memory, read, usage, state.label), outputs

@@ -1,0 +1,105 @@
+"""Multi-task pre-training and fine-tuning: the baseline that every meta-learner has to beat.
+
+One body learns all training tasks together, as one classification over all their classes (or, where classes have no
+identity beyond an episode, and for values, through one shared head). A new task fine-tunes it with a fresh head, by plain
+gradient descent on the support.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Generator, Tensor
+from torch.func import grad
+
+from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
+from autometa.fewshot.learner import Outcome, Training
+from autometa.fewshot.networks import Network, Norms, Weights, embed, head_weights, linear_head, network_for
+
+KNOWN = "known_head"  # not `head...`: its rows are the training classes, not those of an episode
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainFinetune:
+    """Learn everything at once, then adapt by descent."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
+    source: ClassVar[str] = "Caruana, 1997; Chen et al., 2019 (Baseline)"
+    transductive: ClassVar[bool] = False
+
+    problem: Problem
+    test_steps: int = 50
+    rate: float = 0.1
+    body: bool = False  # whether the body is fine-tuned with the head
+    width: int = 64
+    halving: Literal["pool", "stride"] = "stride"
+
+    @classmethod
+    def preset(cls, problem: Problem) -> dict[str, Any]:
+        """Values are predicted by fine-tuning everything."""
+        return {"body": True, "rate": 0.01} if problem.kind == "regression" else {}
+
+    @property
+    def training(self) -> Training:
+        """Batches of four tasks."""
+        return Training(tasks=4, query=10)
+
+    @property
+    def network(self) -> Network:
+        """The body."""
+        return network_for(self.problem, width=self.width, halving=self.halving)
+
+    def initialise(self, generator: Generator) -> Weights:
+        """A fresh body, a head for the known classes, and a blank one for a new task."""
+        network, problem = self.network, self.problem
+        weights = network.initialise(generator)
+        if problem.kind == "classification" and problem.known_classes:
+            known = head_weights(network.features, problem.known_classes, generator)
+            weights |= {KNOWN: known["head"], f"{KNOWN}_bias": known["head_bias"]}
+            return weights | {
+                "head": torch.zeros(problem.outputs, network.features),
+                "head_bias": torch.zeros(problem.outputs),
+            }
+        return weights | head_weights(network.features, problem.outputs, generator)
+
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+        """Loss over all examples of the task, without any adaptation."""
+        norms = Norms(seen={})
+        both = Examples(*(torch.cat(pair) for pair in zip(*task[:2], strict=True)))
+        h = embed(self.network, weights, both.x, both.mask, norms)
+        s = len(task.support.x)
+        if KNOWN not in weights:
+            outputs = linear_head(weights, h)
+            return mean_loss(self.problem, outputs, both), Outcome(outputs[s:], norms.seen or {})
+        logits = h @ weights[KNOWN].T + weights[f"{KNOWN}_bias"]  # (n, known classes)
+        loss = mean_loss(self.problem, logits, both._replace(y=task.classes.clamp_min(0)[both.y]))
+        return loss, Outcome(logits[s:, task.classes.clamp_min(0)], norms.seen or {})
+
+    def adapt(self, weights: Weights, support: Examples) -> Weights:
+        """Head, and body if asked for, after `test_steps`."""
+        still = {name: w.detach() for name, w in weights.items()}
+        names = [name for name in still if name.startswith("head")]
+        if self.body:
+            names += [name for name in still if not name.startswith(("head", "running.", KNOWN))]
+        moving = {name: still[name] for name in names}
+        features = None if self.body else self._features(still, support)
+
+        def loss(some: Weights) -> Tensor:
+            merged = {**still, **some}
+            h = self._features(merged, support) if features is None else features
+            return mean_loss(self.problem, linear_head(merged, h), support)
+
+        for _ in range(self.test_steps):
+            gradient = grad(loss)(moving)
+            moving = {name: (w - self.rate * gradient[name]).detach() for name, w in moving.items()}
+        return moving
+
+    def predict(self, weights: Weights, adapted: Weights, query: Examples) -> Tensor:
+        """The fine-tuned network's answers."""
+        merged = {**weights, **adapted}
+        return linear_head(merged, self._features(merged, query))
+
+    def _features(self, weights: Weights, examples: Examples) -> Tensor:  # (n, w)
+        return embed(self.network, weights, examples.x, examples.mask, Norms(running=True))
