@@ -204,8 +204,9 @@ def _configuration(family: Family, kind: str, own: Own) -> Config:
     space = family_space(family.name, kind)
     given = {f"{family.name}.{name}": fitted(space, f"{family.name}.{name}", value) for name, value in own.items()}
     config = space.complete({FAMILY: family.name, **given})
-    if problems := space.problems(config):
-        raise Unmapped("; ".join(problem.removeprefix(f"{family.name}.") for problem in problems))
+    if problems := space.problems(config):  # the first, without its value: so that runs can be counted by it
+        name, _, what = problems[0].partition(": ")
+        raise Unmapped(f"{name.removeprefix(f'{family.name}.')}{what[what.rindex(' is outside') :]}")
     return config
 
 
@@ -251,8 +252,8 @@ def _nearest_share(share: float, facts: Facts) -> Any:
     p = max(facts.p, 1)
     shares = {"sqrt": math.sqrt(p) / p, "log2": max(math.log2(p), 1.0) / p} | {f: f for f in (0.2, 0.4, 0.6, 0.8, 1.0)}
     nearest = min(shares, key=lambda choice: abs(shares[choice] - share))
-    if abs(shares[nearest] - share) * p > max(1.0, 0.25 * share * p):
-        raise Unmapped(f"no choice of ours is near {share:.2f} of the columns")
+    if abs(shares[nearest] - share) > max(1.0 / p, 0.1 + 1e-9):  # a column, or half of a step between our choices
+        raise Unmapped("no choice of ours is near its share of the columns")
     return nearest
 
 

@@ -21,7 +21,7 @@ from urllib.parse import quote
 import numpy as np
 
 from autometa.errors import AutoMetaError, InputError, Problem
-from autometa.openml.patience import Offline, be_patient, brief
+from autometa.openml.patience import TRIES, Offline, be_patient, brief, pause_after
 from autometa.openml.process import Settings, Tell
 from autometa.openml.records import OpenMLError, OpenMLTable, OpenMLTask, Publication, Split, Suite
 
@@ -88,24 +88,25 @@ class Client:
         absent, mark = lacking(), self._folder(what) / MARK
         # Without the mark, another process may be writing these very files: that is for the lock to tell.
         if not absent and (self.offline or mark.exists()):
-            for _ in range(2):
+            for pickles in ("*.xml.pkl", "*.pkl.py3"):  # the client's own copies; the first are cheap to make again
+                self._drop(what, pickles)
                 try:
-                    return read()
+                    with self._parquet(what):
+                        return read()
                 except AutoMetaError:
                     raise
                 except Exception as error:  # noqa: BLE001 - what is wrong with a cached file can be anything
                     absent = [f"a whole copy ({brief(error)})"]
-                    self._drop_readings(what)
         if self.offline:
             raise InputError([_not_cached(what, absent, self.cache)])
         with self._lock(what):
             for attempt in range(ATTEMPTS):
-                # The copy in ARFF has a checksum: it is tried when parquet keeps failing.
-                os.environ["OPENML_SKIP_PARQUET"] = str(attempt >= ATTEMPTS // 2).lower()
                 try:
                     if lacking():
                         self.tell(f"fetching openml:{what}")
-                    value = read()
+                    # The copy in ARFF has a checksum: it is tried when parquet keeps failing.
+                    with self._parquet(what, wanted=attempt < ATTEMPTS // 2):
+                        value = read()
                     mark.touch()
                     return value
                 except AutoMetaError:
@@ -116,13 +117,22 @@ class Client:
                     problem = brief(error)
                     self.tell(f"openml:{what} is not whole, and is fetched again: {problem}")
                     self._purge(what)
-                finally:
-                    os.environ.pop("OPENML_SKIP_PARQUET", None)
         raise OpenMLError(f"openml:{what} arrived damaged {ATTEMPTS} times: {problem}. Try again later.")
+
+    @contextmanager
+    def _parquet(self, what: str, *, wanted: bool = True) -> Iterator[None]:
+        """Lets the client take parquet or ARFF: left alone, it asks for parquet even where it has the other."""
+        folder = self._folders(what)[-1]
+        other = (folder / "dataset.arff").is_file() and not any(folder.glob("*.pq"))
+        os.environ["OPENML_SKIP_PARQUET"] = str(other or not wanted).lower()
+        try:
+            yield
+        finally:
+            del os.environ["OPENML_SKIP_PARQUET"]
 
     def _task(self, task_id: int) -> OpenMLTask:
         openml = self.openml
-        task = openml.tasks.get_task(task_id, download_splits=True, **_ALL)
+        task = openml.tasks.get_task(task_id, **_ALL)
         kinds = {
             openml.tasks.TaskType.SUPERVISED_CLASSIFICATION: "classification",
             openml.tasks.TaskType.SUPERVISED_REGRESSION: "regression",
@@ -173,6 +183,7 @@ class Client:
             raise _Damaged(f"{len(frame.columns)} of {len(features)} columns")
         if announced is not None and len(frame) != int(announced):
             raise _Damaged(f"{len(frame)} of {int(announced)} rows")
+        frame.columns = [features[i].name for i in sorted(features)]  # ARFF's reader spoils names with quotes in them
         nominal = {feature.name for feature in features.values() if feature.data_type == "nominal"}
         nominal |= {c for c in frame.columns if isinstance(frame[c].dtype, pd.CategoricalDtype)}
         left_out = {*_listed(dataset.row_id_attribute), *_listed(dataset.ignore_attribute)} - {keep}
@@ -220,10 +231,10 @@ class Client:
         for folder in self._folders(what):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _drop_readings(self, what: str) -> None:
-        """Throws away the client's pickles of files that it has read, which may be what is damaged."""
+    def _drop(self, what: str, pickles: str) -> None:
+        """Throws away some of the client's pickles of what it has read."""
         for folder in self._folders(what):
-            for pickled in (*folder.glob("*.pkl"), *folder.glob("*.pkl.py3")):
+            for pickled in folder.glob(pickles):
                 pickled.unlink(missing_ok=True)
 
     @contextmanager
@@ -364,7 +375,8 @@ class Client:
             raise InputError(problems)
         if not dry and not openml.config.apikey:
             raise InputError(Problem(self.server, "needs a key to publish", _KEY))
-        theirs = openml.tasks.get_task(task_id, download_splits=True, **_ALL)
+        with self._parquet(f"task/{task_id}"):
+            theirs = openml.tasks.get_task(task_id, **_ALL)
         values = {name: json.dumps(value) for name, value in parameters.items()}
         method = openml.flows.OpenMLFlow(
             name=flow, description=description, model=None, components={}, parameters=values,
@@ -396,7 +408,7 @@ class Client:
 
     def _upload(self, send: Callable[[], Any], arrived: Callable[[], int | None]) -> int:
         """The number of what was uploaded; one that broke off may have arrived, so that is looked up first."""
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, TRIES + 1):
             try:
                 return int(send())
             except self.openml.exceptions.OpenMLServerException:  # it arrived, and the answer is no
@@ -404,10 +416,10 @@ class Client:
             except Exception as error:
                 if (number := arrived()) is not None:
                     return number
-                if attempt == ATTEMPTS:
+                if attempt == TRIES:
                     raise
                 self.tell(f"the upload broke off, and is tried again: {brief(error)}")
-                time.sleep(0.25 * attempt)
+                time.sleep(pause_after(attempt))
         raise AssertionError
 
     def _runs(self, task_id: int, flow_id: int) -> set[int]:
@@ -432,7 +444,7 @@ class Client:
         from filelock import Timeout
 
         exceptions = self.openml.exceptions
-        code = getattr(error, "code", None)
+        code = error.code if isinstance(error, exceptions.OpenMLServerException) else None
         if isinstance(error, exceptions.OpenMLNotAuthorizedError) or code in (102, 103, 105):
             return InputError(
                 Problem(self.server, "needs a key" if not code else f"refuses the key: {brief(error)}", _KEY)

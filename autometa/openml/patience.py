@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 STALL = 20.0  # seconds that a server may stay silent within one request
-TRIES = 7  # of one request; their pauses add up to 16 s
+TRIES = 12  # of one request; their pauses add up to 19 s
 REFUSED_TRIES = 3  # of one to a server that is not there at all
 
 
@@ -47,9 +47,9 @@ def be_patient(tell: Callable[[str], None], *, offline: bool) -> None:
                 if attempt >= (REFUSED_TRIES if absent else TRIES) or not (absent or _repeatable(request)):
                     raise
                 why = brief(error)
-            pause = min(0.25 * 2 ** (attempt - 1), 8.0)
+            pause = pause_after(attempt)
             path = re.sub("^/api/v1/xml/", "", request.path_url.split("?")[0])
-            tell(f"{path}: {why}; trying again in {pause:g} s")
+            tell(f"{path}: {why}; trying again in {pause:.1f} s")
             time.sleep(pause)
         raise AssertionError
 
@@ -57,6 +57,11 @@ def be_patient(tell: Callable[[str], None], *, offline: bool) -> None:
     for owner, changed, plain in changes:
         changed.plain = plain
         setattr(owner, changed.__name__, changed)
+
+
+def pause_after(attempt: int) -> float:
+    """Seconds before the next attempt; attempts count from 1."""
+    return min(0.1 * 1.6 ** (attempt - 1), 4.0)
 
 
 def _repeatable(request: Any) -> bool:
@@ -88,6 +93,8 @@ def brief(error: BaseException) -> str:
     for sign, words in _SIGNS.items():
         if sign in said:
             return words
+    if status := re.search(r"Status code: (\d+)", said):
+        return f"HTTP {status[1]}"
     text = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     return text if len(text) <= 200 else f"{text[:200]} ..."
 

@@ -1,0 +1,373 @@
+"""Promises of `openml`: what comes is whole or does not come, whatever the server and the cache do to it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autometa.errors import InputError
+from autometa.openml import OpenML, OpenMLError, is_address, read_task
+
+HOME = Path(__file__).resolve().parents[2] / "shared" / "openml_server" / "openml_server.py"
+pytestmark = pytest.mark.skipif(not HOME.is_file(), reason="needs the loopback server, ../shared/openml_server")
+EVERY_ERROR = ("500", "503", "107", "drop")
+N = 90
+TASKS = {1001: "binary", 1002: "multiclass", 1003: "regression"}
+
+
+@pytest.fixture(scope="module")
+def server_module():
+    spec = importlib.util.spec_from_file_location("openml_server", HOME)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["openml_server"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Three tables in the server's format, with categories, whole numbers and missing values."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    for kind in TASKS.values():
+        frame = pd.DataFrame(
+            {
+                "real": np.where(rng.random(N) < 0.1, np.nan, rng.normal(size=N)),
+                "whole": rng.integers(0, 9, N),
+                "nominal, 'quoted'": pd.Categorical(rng.choice(["a", "b c", "d'e"], N)),
+            }
+        )
+        labels = {"binary": ["no", "yes"], "multiclass": ["x", "y", "z"]}
+        frame["target"] = rng.normal(size=N) if kind == "regression" else pd.Categorical(rng.choice(labels[kind], N))
+        frame.to_parquet(folder / f"{kind}.parquet")
+    pd.DataFrame({"name": list(TASKS.values()), "task": list(TASKS.values())}).to_csv(
+        folder / "catalog.csv", index=False
+    )
+    pd.DataFrame(
+        [
+            ["binary", flow, measure, value, trees]
+            for flow in ("mlr.classif.ranger", "weka.J48")
+            for trees in (50, 100, 200)
+            for measure, value in (("predictive_accuracy", 0.5 + trees / 1000), ("area_under_roc_curve", 0.7))
+        ],
+        columns=["dataset", "flow", "function", "value", "param:num.trees"],
+    ).to_csv(folder / "evaluations.csv", index=False)
+    return folder
+
+
+@pytest.fixture
+def serve(server_module, data, tmp_path_factory):
+    """Starts servers, with faults or without."""
+    running = []
+
+    def start(**faults):
+        server = server_module.OpenMLServer(
+            data, data / "catalog.csv", tmp_path_factory.mktemp("state"), evaluations=data / "evaluations.csv",
+            faults=server_module.Faults(**faults), request_log=tmp_path_factory.mktemp("log") / "requests",
+        )  # fmt: skip
+        server.__enter__()
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        server.__exit__()
+
+
+def requests_of(server) -> list[dict]:
+    return [json.loads(line) for line in Path(server._log.name).read_text().splitlines()]
+
+
+def door(server, tmp_path, **options) -> OpenML:
+    return OpenML(server=server.api_url, cache=tmp_path / "cache", **options)
+
+
+def is_as_served(task, data) -> None:
+    """The naive check: the served file, cell by cell, and the splits, row by row."""
+    kind = TASKS[task.task_id]
+    truth = pd.read_parquet(data / f"{kind}.parquet")
+    assert list(task.table.frame) == list(truth)
+    for name in truth:
+        ours, theirs = task.table.frame[name], truth[name]
+        if isinstance(theirs.dtype, pd.CategoricalDtype):
+            assert name in task.table.categorical
+            assert ours.astype(str).tolist() == theirs.astype(str).tolist()
+        else:
+            np.testing.assert_allclose(ours.to_numpy(float), theirs.to_numpy(float))
+    assert (task.kind == "regression") == (kind == "regression")
+    assert (task.target, len(task.splits)) == ("target", 10)
+    assert sorted(np.concatenate([test for *_, test in task.splits])) == list(range(N))
+    for repeat, _, train, test in task.splits:
+        assert repeat == 0
+        assert sorted([*train, *test]) == list(range(N))
+
+
+# ------------------------------------------------------------------------------------------------- what the server does
+
+
+def test_a_suite_gives_tasks_with_their_tables_and_splits_and_then_nothing_is_asked_again(serve, data, tmp_path):
+    server = serve()
+    openml = door(server, tmp_path)
+    suite = openml.suite("all")
+    assert (suite.id, suite.task_ids) == (1, tuple(TASKS))
+    assert len(openml.missing(suite)) == 3
+    for number in suite.task_ids:
+        is_as_served(openml.task(number), data)
+    assert openml.missing(suite) == []
+    asked = len(requests_of(server))
+    for number in suite.task_ids:
+        is_as_served(openml.task(number), data)
+    assert len(requests_of(server)) == asked
+
+
+@pytest.mark.parametrize("mode", ["connection", "silent"])
+def test_nothing_wrong_comes_of_a_server_that_fails_cuts_and_dawdles_and_all_of_it_comes(serve, data, tmp_path, mode):
+    server = serve(
+        seed=5, latency_ms=5, jitter_ms=10, error_rate=0.2, error_kinds=EVERY_ERROR,
+        truncate_rate=0.2, truncate_mode=mode,
+    )  # fmt: skip
+    told: list[str] = []
+    openml = door(server, tmp_path, tell=told.append)
+    for number in openml.suite("all").task_ids:
+        is_as_served(openml.task(number), data)
+    assert len(openml.evaluations(suite="all", measure=["predictive_accuracy", "area_under_roc_curve"])) == 6
+    faults = {entry["fault"] for entry in requests_of(server)} - {None}
+    assert len(faults) >= 4  # or this test has not tried much
+    assert any("again" in text for text in told)
+
+
+def test_where_parquet_never_comes_the_other_copy_gives_the_same_task(serve, data, tmp_path):
+    server = serve(paths="/datasets/", error_rate=1.0, error_kinds=("107",))
+    for number in TASKS:
+        is_as_served(door(server, tmp_path).task(number), data)
+    task = read_task_at(server, tmp_path, 1001)
+    whole = read_task(data / "binary.parquet", target="target")
+    assert task.fingerprint == whole.fingerprint
+
+
+def read_task_at(server, tmp_path, number, **options):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTOMETA_OPENML_SERVER", server.api_url)
+        patch.setenv("OPENML_CACHE_DIR", str(tmp_path / "cache"))
+        return read_task(f"openml:task/{number}", **options)
+
+
+def test_a_call_ends_at_its_deadline_whatever_it_hangs_in_and_the_next_one_works(serve, data, tmp_path):
+    is_as_served(door(serve(), tmp_path).task(1001), data)  # a client is loaded now
+    began = time.monotonic()
+    with pytest.raises(OpenMLError, match=r"deadline of 1 s while: fetching openml:task/1001"):
+        door(serve(latency_ms=30_000), tmp_path, deadline=1.0).task(1001)
+    assert time.monotonic() - began < 5
+    is_as_served(door(serve(), tmp_path).task(1002), data)
+
+
+FETCH_AT_ONCE = """
+import multiprocessing, pickle, sys
+from autometa.openml.client import Client
+from autometa.openml.process import Settings
+settings = Settings(sys.argv[1], None, sys.argv[2], False)
+Client(settings, 60.0, print)  # loads the client once
+def fetch(k):
+    task = Client(settings, 60.0, lambda text: None).answer("task", {"task_id": 1001 + k % 2})
+    return task.task_id, len(task.splits), int(task.table.frame.notna().to_numpy().sum())
+with multiprocessing.get_context("fork").Pool(8) as pool:
+    print(pool.map(fetch, range(8), chunksize=1))
+"""
+
+
+def test_eight_processes_on_a_cold_cache_lose_none_and_fetch_each_file_once(serve, data, tmp_path):
+    server = serve(latency_ms=20)
+    ran = subprocess.run(
+        [sys.executable, "-c", FETCH_AT_ONCE, server.api_url, str(tmp_path)], capture_output=True, text=True
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    counts = {
+        1001 + k: int(pd.read_parquet(data / f"{TASKS[1001 + k]}.parquet").notna().to_numpy().sum()) for k in (0, 1)
+    }
+    assert eval(ran.stdout.splitlines()[-1]) == [(1001 + k % 2, 10, counts[1001 + k % 2]) for k in range(8)]
+    gets = [entry["path"] for entry in requests_of(server) if entry["method"] == "GET"]
+    assert len(gets) == len(set(gets))
+
+
+# -------------------------------------------------------------------------------------------------- what the cache does
+
+DAMAGES = ["tasks/1001/task.xml", "tasks/1001/datasplits.arff", "tasks/1001/datasplits.pkl.py3",
+           "datasets/1/description.xml", "datasets/1/features.xml", "datasets/1/dataset_1.pq",
+           "datasets/1/dataset_1.pkl.py3"]  # fmt: skip
+
+
+def test_what_is_cut_in_the_cache_is_found_out_and_fetched_again_and_offline_it_is_said(serve, data, tmp_path):
+    server = serve()
+    openml, offline = door(server, tmp_path), door(server, tmp_path, offline=True)
+    openml.task(1001)
+    (cache,) = {path.parent for path in (tmp_path / "cache").rglob("tasks")}
+    for name in DAMAGES:
+        path = cache / name
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        if path.suffix == ".arff":  # as if it had never been read
+            path.with_suffix(".pkl.py3").unlink()
+        if path.suffix == ".py3":  # only a copy of what was read
+            is_as_served(offline.task(1001), data)
+        else:
+            with pytest.raises(InputError, match="offline, and the cache"):
+                offline.task(1001)
+        is_as_served(openml.task(1001), data)
+
+
+def test_offline_asks_nothing_and_says_what_is_missing(serve, data, tmp_path):
+    server = serve()
+    openml = door(server, tmp_path)
+    openml.suite(1)
+    openml.task(1001)
+    runs = openml.evaluations(task=1001)
+    server.__exit__()
+    offline = door(server, tmp_path, offline=True)
+    is_as_served(offline.task(1001), data)
+    assert offline.suite(1).task_ids == tuple(TASKS)
+    assert offline.evaluations(task=1001) == runs
+    assert [problem.where for problem in offline.missing(1)] == ["openml:task/1002", "openml:task/1003"]
+    for refused in (lambda: offline.task(1002), lambda: offline.suite(2), lambda: offline.evaluations(task=1002)):
+        with pytest.raises(InputError, match=r"offline, and the cache .* lacks"):
+            refused()
+
+
+def test_the_users_own_configuration_is_read_and_left_as_it_is(serve, tmp_path, monkeypatch):
+    server = serve()
+    configuration = tmp_path / "config" / "openml" / "config"
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text(f"server = {server.api_url}\napikey = theirs\n")
+    before = configuration.read_bytes()
+    script = "from autometa.openml import OpenML; import sys; print(OpenML(cache=sys.argv[1]).suite(1).name)"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "theirs"))
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "cache")], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "Suite all"
+    assert configuration.read_bytes() == before
+    assert not (tmp_path / "theirs").exists()
+
+
+# --------------------------------------------------------------------------------------------------------- what is said
+
+
+def test_what_is_not_there_is_named(serve, tmp_path):
+    openml = door(serve(), tmp_path)
+    for ask, what in (
+        (lambda: openml.task(7), "openml:task/7: there is no such task"),
+        (lambda: openml.table(99), "openml:data/99: there is no such dataset"),
+        (lambda: openml.suite("nix"), "openml:suite/nix: there is no such suite"),
+    ):
+        with pytest.raises(InputError, match=what):
+            ask()
+
+
+def test_a_server_that_is_down_and_one_that_only_fails_are_told_apart(serve, tmp_path, monkeypatch):
+    with pytest.raises(OpenMLError, match="cannot be reached: nothing answers there") as down:
+        OpenML(server="http://127.0.0.1:9", cache=tmp_path).task(1)
+    assert down.value.exit_code == 3
+    with pytest.raises(OpenMLError, match=r"deadline .* HTTP 500; trying again"):
+        door(serve(error_rate=1.0, error_kinds=("500",)), tmp_path, deadline=2.0).task(1001)
+
+
+def test_an_address_that_is_not_one_is_refused():
+    with pytest.raises(InputError, match="is not an address"):
+        OpenML(server="openml")
+
+
+# ----------------------------------------------------------------------------------------------------- as tables of fit
+
+
+def test_an_address_is_the_same_task_as_the_file(serve, data, tmp_path):
+    server = serve()
+    task = read_task_at(server, tmp_path, 1001)
+    file = read_task(data / "binary.parquet", target="target")
+    assert (task.fingerprint, task.name, task.openml_id) == (file.fingerprint, "binary", 1)
+    assert (task.metric, read_task_at(server, tmp_path, 1003).metric) == ("roc_auc", "neg_root_mean_squared_error")
+    assert read_task_at(server, tmp_path, 1001, metric="accuracy").metric == "accuracy"
+    other = read_task_at(server, tmp_path, 1001, target="real", drop_missing_target=True)
+    assert (other.kind, other.target) == ("regression", "real")
+
+
+@pytest.mark.parametrize("address", ["openml:taks/31", "openml:31", "openml:data/x"])
+def test_a_mistyped_address_is_refused_with_what_was_meant(address):
+    assert is_address(address)
+    with pytest.raises(InputError, match=r"Such as openml:task/31"):
+        read_task(address)
+
+
+# ------------------------------------------------------------------------------------- past evaluations, and publishing
+
+
+def test_past_evaluations_come_with_their_hyperparameters(serve, tmp_path):
+    openml = door(serve(), tmp_path)
+    runs = openml.evaluations(task=1001, measure=["predictive_accuracy", "area_under_roc_curve"])
+    assert len(runs) == 6
+    first = runs[0]
+    assert first["values"] == {"predictive_accuracy": 0.55, "area_under_roc_curve": 0.7}
+    assert first["setup"] == [
+        {"component": "mlr.classif.ranger", "name": "num.trees", "value": "50", "default": None}
+    ] or first["setup"][0]["default"] in ("", None)
+    assert len(openml.evaluations(suite="all", flow="ranger")) == 3
+    assert len(openml.evaluations(task=1001, flow=first["flow_id"], limit=2)) == 2
+    assert openml.evaluations(task=1002) == []
+
+
+def predictions_of(task) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    parts = []
+    for repeat, fold, _, test in task.splits:
+        p = rng.random(len(test))
+        said = np.where(p > 0.5, "yes", "no")
+        parts.append(
+            pd.DataFrame(
+                {"repeat": repeat, "fold": fold, "row": test, "prediction": said, "proba_yes": p, "proba_no": 1 - p}
+            )
+        )
+    return pd.concat(parts)
+
+
+def test_a_published_run_is_scored_as_it_should_be_and_arrives_once_though_uploads_break_off(serve, tmp_path):
+    from sklearn.metrics import accuracy_score, roc_auc_score
+
+    server = serve(seed=2, paths="/(run|flow)/?$", error_rate=0.5, error_kinds=("drop", "503"))
+    openml = door(server, tmp_path, key="any")
+    task = openml.task(1001)
+    predictions = predictions_of(task)
+    asked = {
+        "task_id": 1001, "flow": "autometa.Test", "version": "autometa==0", "description": "A test.",
+        "parameters": {"seconds": 60, "families": None}, "predictions": predictions,
+    }  # fmt: skip
+    dry = openml.publish(**asked)
+    assert (dry.run_id, dry.predictions) == (None, N)
+    assert not [entry for entry in requests_of(server) if entry["method"] == "POST"]
+    done = openml.publish(**asked, dry=False)
+    runs = openml.evaluations(task=1001, flow=done.flow_id, measure=["predictive_accuracy", "area_under_roc_curve"])
+    assert [run["run_id"] for run in runs] == [done.run_id]
+    ordered = predictions.sort_values("row")
+    truth = task.table.frame["target"].astype(str)
+    assert runs[0]["values"]["predictive_accuracy"] == pytest.approx(accuracy_score(truth, ordered["prediction"]))
+    assert runs[0]["values"]["area_under_roc_curve"] == pytest.approx(
+        roc_auc_score(truth == "yes", ordered["proba_yes"])
+    )
+    assert {part["name"]: part["value"] for part in runs[0]["setup"]} == {"seconds": "60", "families": "null"}
+
+
+def test_predictions_that_do_not_fit_the_task_are_refused_with_all_that_is_wrong(serve, tmp_path):
+    openml = door(serve(), tmp_path)
+    predictions = predictions_of(openml.task(1001))
+    asked = {"task_id": 1001, "flow": "autometa.Test", "version": "0", "description": "", "parameters": {}}
+    wrong = predictions.iloc[1:].assign(prediction="maybe", proba_no=np.nan)
+    with pytest.raises(InputError) as refused:
+        openml.publish(**asked, predictions=wrong, dry=False)
+    assert len(refused.value.problems) == 3
+    with pytest.raises(InputError, match="needs a key to publish"):
+        openml.publish(**asked, predictions=predictions, dry=False)
