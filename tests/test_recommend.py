@@ -28,7 +28,7 @@ from autometa.recommend import (
 from autometa.recommend.cost import Cost
 from autometa.recommend.memory import Memory, complete, impute, standing
 from autometa.recommend.posterior import SHIFT, STRETCHES, condition, covariance
-from autometa.recommend.ranker import Ranker, carry_over
+from autometa.recommend.ranker import WIDTH, Ranker, carry_over
 from autometa.recommend.similarity import Similarity
 from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
 from autometa.store import MetaStore, PastTasks, TaskRecord
@@ -445,7 +445,7 @@ def test_left_out_forecasts_are_those_of_a_ranker_that_never_saw_the_task() -> N
     ranker = Ranker(ranks, z)
     rest = z - z.mean(axis=0)
     distances = ((ranks[:, None] - ranks[None]) ** 2).mean(axis=2)
-    kernel = np.exp(-0.5 * distances / ranker.width**2)
+    kernel = np.exp(-0.5 * distances / WIDTH**2)
     for i in (0, 7):
         others = np.delete(np.arange(25), i)
         weights = np.linalg.solve(kernel[np.ix_(others, others)] + ranker.ridge * np.eye(24), rest[others])

@@ -7,7 +7,7 @@ cells is ``k(task, task') c(config, config')``, so with standings Z of past task
     the same, carried over by c(other, known) (C + ν I)⁻¹          configurations that no past task has tried
 
 with a Gaussian k over the ranks of the meta-features and a Gaussian c over encoded configurations, which is zero
-between families. Width and λ are chosen by the exact leave-one-out error, which costs one eigendecomposition per width.
+between families. λ is chosen by the exact leave-one-out error, which costs one eigendecomposition for all.
 
 `Ranker.key` is the task embedding that was learned on the way: the predicted standings on the principal axes of all
 past predictions. Tasks on which the same configurations are expected to win have keys that lie near, however different
@@ -19,13 +19,14 @@ Letters:  t past tasks · m configurations · f meta-features · d encoded dimen
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autometa.space import FAMILY, Config, SearchSpace
 
-WIDTHS = (0.2, 0.3, 0.5, 1.0)  # root mean square differences of ranks, which are 0.41 apart for unrelated tasks
+WIDTH = 0.35  # root mean square difference of ranks, which are 0.41 apart for unrelated tasks; 0.2 to 0.5 are alike
 RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 100.0)  # the last one is next to no trust in meta-features
 REACH = 0.3  # how far in the unit cube a configuration's standing tells another one's
 NUGGET = 0.1
@@ -40,31 +41,45 @@ class Ranker:
         self._ranks = _centred(ranks)
         self.mean = standing.mean(axis=0)
         rest = standing - self.mean
+        values, vectors = np.linalg.eigh(_gaussian(self._ranks, self._ranks))
+        turned = vectors.T @ rest
         best = np.inf
-        for width in WIDTHS:
-            values, vectors = np.linalg.eigh(_gaussian(self._ranks, self._ranks, width))
-            turned = vectors.T @ rest
-            for ridge in RIDGES:
-                inverse = 1.0 / (np.maximum(values, 0.0) + ridge)
-                coefficients = vectors @ (inverse[:, None] * turned)  # (t, m)
-                errors = coefficients / ((vectors**2) @ inverse)[:, None]
-                loss = float((errors**2).mean())
-                if loss < best * (1 - 1e-9):
-                    best, self.width, self.ridge = loss, width, ridge
-                    self._coefficients, self.errors = coefficients, errors
+        for ridge in RIDGES:
+            inverse = 1.0 / (np.maximum(values, 0.0) + ridge)
+            coefficients = vectors @ (inverse[:, None] * turned)  # (t, m)
+            errors = coefficients / ((vectors**2) @ inverse)[:, None]
+            loss = float((errors**2).mean())
+            if loss < best * (1 - 1e-9):
+                best, self.ridge = loss, ridge
+                self._coefficients, self.errors = coefficients, errors
         self.explained = 1.0 - best / max(float((rest**2).mean()) * _left_out(len(rest)), 1e-300)
         self.predicted = standing - self.errors  # (t, m) of each task from all others
-        self._axes = np.linalg.svd(self.predicted - self.mean, full_matrices=False)[2][:AXES]  # (a, m)
-        self.keys = (self.predicted - self.mean) @ self._axes.T  # (t, a)
 
     def predict(self, ranks: NDArray[np.float64]) -> NDArray[np.float64]:  # (f,) -> (m,)
         """Expected standing of the configurations that past tasks know."""
-        near = _gaussian(_centred(ranks[None]), self._ranks, self.width)[0]
+        near = _gaussian(_centred(ranks[None]), self._ranks)[0]
         return self.mean + near @ self._coefficients
+
+    @cached_property
+    def _axes(self) -> NDArray[np.float64]:  # (a, m)
+        rest = self.predicted - self.mean
+        return np.linalg.eigh(rest.T @ rest)[1][:, ::-1][:, :AXES].T
+
+    @cached_property
+    def keys(self) -> NDArray[np.float64]:  # (t, a)
+        """Where the past tasks stand in the embedding, each by what the others tell of it."""
+        return (self.predicted - self.mean) @ self._axes.T
 
     def key(self, ranks: NDArray[np.float64]) -> NDArray[np.float64]:  # (f,) -> (a,)
         """Where a task stands in the embedding."""
         return (self.predict(ranks) - self.mean) @ self._axes.T
+
+    def likeness(self, ranks: NDArray[np.float64]) -> NDArray[np.float64]:  # (f,) -> (t,)
+        """In [0, 1]: how near past tasks are in the embedding, in units of the usual distance to a fifth neighbour."""
+        gaps = np.linalg.norm(self.keys - self.key(ranks), axis=1)
+        between = np.linalg.norm(self.keys[:, None] - self.keys[None], axis=2)
+        unit = np.median(np.sort(between, axis=1)[:, min(5, len(gaps) - 1)])
+        return np.exp(-0.5 * (gaps / max(float(unit), 1e-9)) ** 2) + 1e-300
 
 
 def carry_over(
@@ -112,9 +127,9 @@ def _alike(
     return np.exp(-0.5 * squares.sum(axis=2) / np.maximum(either, 1) / REACH**2)
 
 
-def _gaussian(a: NDArray[np.float64], b: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+def _gaussian(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
-    return np.exp(-0.5 * np.maximum(squares, 0.0) / max(a.shape[1], 1) / width**2)
+    return np.exp(-0.5 * np.maximum(squares, 0.0) / max(a.shape[1], 1) / WIDTH**2)
 
 
 def _centred(ranks: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -129,7 +129,7 @@ def ordinal(evidence: Evidence) -> str:
     return f"Expected to stand at {evidence.standing:.2f} of the best"
 
 
-def likeness(evidence: Evidence) -> str:
+def likeness_words(evidence: Evidence) -> str:
     """How much that past task resembles this one, and in what."""
     alike = (
         f" (much alike in {listed([name.replace('_', ' ') for name in evidence.agrees])})" if evidence.agrees else ""

@@ -24,7 +24,7 @@ from autometa.recommend.reasons import (
     Recommendation,
     counted,
     evidence_for,
-    likeness,
+    likeness_words,
     listed,
     ordinal,
     preceded,
@@ -187,7 +187,7 @@ class NearestTasks:
         share = np.zeros(memory.t)
         share[task] = 1.0
         evidence = evidence_for(memory, column, share, seen)
-        reason = f"{ordinal(evidence[0])} on {evidence[0].task}, {likeness(evidence[0])}."
+        reason = f"{ordinal(evidence[0])} on {evidence[0].task}, {likeness_words(evidence[0])}."
         expected = float(seen.similarity @ memory.standing[:, column] / max(seen.similarity.sum(), 1e-300))
         return Recommendation(
             dict(memory.configs[column]), "similar", expected, with_repairs(reason, memory, column), evidence
@@ -267,10 +267,13 @@ class AdaptivePortfolio:
         noise: float = RESULT_NOISE,
         mistrust: float = MISTRUST,
         safe: bool = True,
+        learned_key: bool = False,
+        order: str = "gain per second",
     ) -> None:
         """`floor` and `mistrust` are shares in [0, 1]; without `ranker` only results move past tasks."""
         self.floor, self.ranker, self.bandwidth = floor, ranker, bandwidth
         self.noise, self.mistrust, self.safe = noise, mistrust, safe
+        self.learned_key, self.order = learned_key, order
 
     def fit(self, past: PastTasks, space: SearchSpace) -> Self:
         """Reads the past, its meta-features and its costs."""
@@ -307,7 +310,7 @@ class AdaptivePortfolio:
         tried = _columns(memory, observed)
         belief = self._belief(believed, tried)
         cost = self._cost.of(metafeatures) if self._cost.known else None
-        greedy = Greedy(belief, cost=cost, seconds=seconds)
+        greedy = Greedy(belief, cost=cost, seconds=seconds, order=self.order)
         for column, score in tried.items():
             greedy.take(column, covers=not np.isneginf(score))
 
@@ -416,7 +419,10 @@ class AdaptivePortfolio:
         memory, t = self._memory, self._memory.t
         weights, means = np.full(t, 1 / t), memory.standing
         if seen is not None:
-            weights = self.floor * weights + (1 - self.floor) * seen.similarity / seen.similarity.sum()
+            likeness = seen.similarity
+            if self.learned_key and self._ranker is not None:
+                likeness = self._ranker.likeness(seen.ranks)
+            weights = self.floor * weights + (1 - self.floor) * likeness / likeness.sum()
             if self._ranker is not None and self._trust:
                 moved = means + self._trust * (self._ranker.predict(seen.ranks) - self._ranker.predicted)
                 means = np.clip(moved, 0.0, 1.0)
@@ -442,11 +448,11 @@ class AdaptivePortfolio:
             reason = (
                 f"{ordinal(first)} on {first.task}, where the configurations tried here stand in a similar order "
                 f"({counted(agreeing, 'result')})"
-                + (f"; {likeness(first)}." if seen is not None and first.agrees else ".")
+                + (f"; {likeness_words(first)}." if seen is not None and first.agrees else ".")
             )
         elif seen is not None:
             also = f"; also on {listed([e.task for e in evidence[1:]])}" if len(evidence) > 1 else ""
-            reason = f"{ordinal(first)} on {first.task}, {likeness(first)}{also}."
+            reason = f"{ordinal(first)} on {first.task}, {likeness_words(first)}{also}."
         else:
             good = int(np.sum(memory.standing[:, column] >= 0.9))
             where = listed([e.task for e in evidence])

@@ -59,8 +59,7 @@ class Similarity:
         self._ordered = [np.sort(column[np.isfinite(column)]) for column in self._past.T]
         self.ranks = self._rank(self._past)
         t = len(self._past)
-        between = np.array([self._distances(row, self.ranks) for row in self.ranks]).reshape(t, t)
-        np.fill_diagonal(between, np.inf)
+        between = _between(self.ranks)
         between.sort(axis=1)
         self.unit = _typical(between[:, min(NEIGHBOURS, max(t - 1, 1)) - 1] if t > 1 else np.array([]), 0.5)
         self.limit = _typical(between[:, 0] if t > 1 else np.array([]), STRANGE_QUANTILE)
@@ -106,6 +105,18 @@ class Similarity:
         enough = shared >= max(SHARED * np.isfinite(new).sum(), 1)
         mean = np.where(np.isfinite(squares), squares, 0.0).sum(axis=1) / np.maximum(shared, 1)
         return np.where(enough, np.sqrt(mean), np.inf)
+
+
+def _between(ranks: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, f) -> (t, t)
+    """All distances at once, by products of matrices; infinite from a task to itself."""
+    known = np.isfinite(ranks)
+    values, there = np.where(known, ranks, 0.0), known.astype(float)
+    shared = there @ there.T
+    squares = (values**2) @ there.T + there @ (values**2).T - 2 * values @ values.T
+    enough = shared >= np.maximum(SHARED * known.sum(axis=1), 1)[:, None]
+    out = np.where(enough, np.sqrt(np.maximum(squares, 0.0) / np.maximum(shared, 1)), np.inf)
+    np.fill_diagonal(out, np.inf)
+    return out
 
 
 def _typical(distances: NDArray[np.float64], quantile: float) -> float:

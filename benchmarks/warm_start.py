@@ -1,0 +1,788 @@
+"""What is the memory worth? Replays of recommenders and of cold search on the collected evaluations, and real searches.
+
+    python benchmarks/warm_start.py                       the shipped memory: every method, one family of data left out
+    python benchmarks/warm_start.py --store PATH          another store (it is copied first, so it may be in use)
+    python benchmarks/warm_start.py --oboe                the Oboe error matrix
+    python benchmarks/warm_start.py --half validation     the families on which constants were chosen
+    python benchmarks/warm_start.py --ablation            each part off, each group of meta-features off and alone
+    python benchmarks/warm_start.py --curve               regret against the number of past tasks, 5 to all
+    python benchmarks/warm_start.py --time                the order under a time budget, with Oboe's own runtimes
+    python benchmarks/warm_start.py --ready               how long until the first recommendation, in a fresh process
+    python benchmarks/warm_start.py --real                searches: hold-out score of the model after 1, 5, 10, 25 trials
+    python benchmarks/warm_start.py --report              tables and plots from the results so far
+
+A replay is one task taken as new: nothing of its family is in the past, the configurations are those that were
+evaluated on it, and its score for each one chosen is looked up. Reported is the normalised regret ``(best - incumbent) / (best -
+worst)`` over all evaluated on that task, after 1, 3, 5, 10, 25 and 50 trials as far as the pool goes, with a bootstrap
+95 % interval; paired two-sided Wilcoxon tests against the static portfolio and against cold TPE (Holm over the trials);
+the share of tasks that are worse than cold TPE, and than the portfolio, by more than .02; and the median trial at which
+a method is where cold TPE is at the end. What is random is averaged over seeds per task before anything else.
+
+Cold TPE is Optuna's with `multivariate=True, group=True`; its suggestions are taken to the nearest configuration not
+tried yet, and that is what it is told of. The constants of our methods were chosen on the families of `VALIDATION`, which
+`--half report` leaves out of the judging (not of the past).
+
+Letters:  t tasks · m configurations · k trials.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from recommend import METRICS, TABLE, BestOnAverage, Table, among, interval, oboe, regret
+
+from autometa.metafeatures import GROUPS, MetaFeatures
+from autometa.recommend import AdaptivePortfolio, Defaults, LearnedRanker, NearestTasks, Portfolio, Recommendation
+from autometa.space import FAMILY, Config, SearchSpace
+from autometa.store import MetaStore, PastTasks
+
+AT = (1, 3, 5, 10, 25, 50)
+HARM = 0.02
+FOLDER = Path(__file__).resolve().parent
+RESULTS = FOLDER / "results" / "warm_start.jsonl"
+REAL = FOLDER / "results" / "warm_start_real.jsonl"
+VALIDATION = FOLDER / "warm_start_validation.txt"
+SHIPPED = Path(str(files("autometa") / "meta_db" / "memory.db"))
+Curve = NDArray[np.float64]  # (k,) regret after each trial
+
+# the tables ----------------------------------------------------------------------------------------------------------
+
+
+def collected(store: Path) -> list[Table]:
+    """The tasks of each kind in a copy of a store, over the product's own space."""
+    from autometa.families import cash_space
+
+    tables = []
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "store.db"
+        source, target = sqlite3.connect(f"file:{store}?mode=ro", uri=True), sqlite3.connect(copy)
+        source.backup(target)
+        source.close()
+        target.close()
+        for kind, metric in METRICS.items():
+            past = MetaStore(copy).past(kind=kind, metric=metric)
+            groups = np.array([record.family or record.fingerprint for record in past.records])
+            tables.append(Table(kind, past, cash_space(kind), groups))
+    return tables
+
+
+def judged(table: Table, half: str, least: int) -> NDArray[np.int64]:
+    """The tasks to replay: of the wanted families, and with enough configurations that differ in their scores."""
+    if table.name == "oboe":
+        groups = np.random.default_rng(0).permutation(np.unique(table.groups))
+        validation = set(groups[: len(groups) // 2])  # the halves of `recommend.py`
+    else:
+        validation = set(VALIDATION.read_text(encoding="utf-8").split())
+    wanted = []
+    for i, (scores, group) in enumerate(zip(table.past.scores, table.groups, strict=True)):
+        finite = scores[np.isfinite(scores)]
+        if len(finite) < least or finite.max() == finite.min():
+            continue
+        if half == "all" or (str(group) in validation) == (half == "validation"):
+            wanted.append(i)
+    return np.array(wanted, dtype=np.int64)
+
+
+def left_out(
+    table: Table, wanted: NDArray[np.int64], half: str, folds: int
+) -> Iterator[tuple[int, PastTasks, NDArray[np.int64]]]:
+    """Each task with its past, which holds none of its family (or of its fold), and the columns evaluated on it."""
+    known = judged(table, "validation", 2) if half == "validation" else np.arange(len(table.groups))
+    names = np.random.default_rng(1).permutation(np.unique(table.groups[wanted]))
+    fold_of = {name: k % folds if folds else k for k, name in enumerate(names)}
+    for fold in sorted(set(fold_of.values())):
+        out = {name for name, f in fold_of.items() if f == fold}
+        rows = np.array([i for i in known if table.groups[i] not in out], dtype=np.int64)
+        whole = among(table.past, rows)
+        for i in (i for i in wanted if table.groups[i] in out):
+            evaluated = ~np.isnan(table.past.scores[i])
+            columns = np.flatnonzero(evaluated)
+            yield int(i), whole if evaluated.all() else among(table.past, rows, evaluated), columns
+
+
+# the methods ---------------------------------------------------------------------------------------------------------
+
+
+class OneNeighbour:
+    """FLAML's rule: the best configurations of the past task nearest in four meta-features, then the portfolio.
+
+    FLAML (Wang et al., 2021; its zero-shot AutoML) takes rows, columns, classes and the share of numeric columns,
+    centred and scaled over the past.
+    """
+
+    def fit(self, past: PastTasks, space: SearchSpace) -> OneNeighbour:
+        """Scales the four."""
+        self._past, self._portfolio = past, Portfolio().fit(past, space)
+        names = list(past.metafeature_names)
+        wanted = ("rows", "columns", "classes", "numeric_columns")
+        self._columns = [names.index(name) for name in wanted if name in names]
+        self._centre = np.nanmedian(past.metafeatures[:, self._columns], axis=0)
+        self._scale = np.maximum(np.nanstd(past.metafeatures[:, self._columns], axis=0), 1e-12)
+        return self
+
+    def recommend(self, metafeatures: Any, m: int, *, observed: Any = (), seconds: Any = None) -> list[Recommendation]:
+        """The next `m`."""
+        tried = {json.dumps(config, sort_keys=True) for config, _ in observed}
+        listed: list[Config] = []
+        if metafeatures is not None and self._columns:
+            gaps = (self._past.metafeatures - metafeatures.values)[:, self._columns] / self._scale
+            scores = self._past.scores[int(np.argmin(np.nan_to_num(gaps**2).sum(axis=1)))]
+            order = np.argsort(-np.where(np.isfinite(scores), scores, -np.inf), kind="stable")
+            listed = [self._past.configs[j] for j in order[: int(np.isfinite(scores).sum())]]
+        left = [config for config in listed if json.dumps(config, sort_keys=True) not in tried]
+        if len(left) < m:
+            seen = [(config, 0.0) for config in left]
+            left += [r.config for r in self._portfolio.recommend(None, m, observed=[*observed, *seen])]
+        return [Recommendation(config, "similar", None, "") for config in left[:m]]
+
+
+class NoMetaFeatures:
+    """A recommender that is told nothing of how the task looks."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def fit(self, past: PastTasks, space: SearchSpace) -> NoMetaFeatures:
+        """Learns without meta-features."""
+        without = replace(past, metafeatures=np.zeros((len(past.records), 0)), metafeature_names=())
+        self.inner.fit(without, space)
+        return self
+
+    def recommend(self, metafeatures: Any, m: int, **known: Any) -> list[Recommendation]:
+        """The next `m`."""
+        return self.inner.recommend(None, m, **known)
+
+
+class Only:
+    """The adaptive portfolio with some of the meta-features."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names, self.inner = set(names), AdaptivePortfolio()
+
+    def fit(self, past: PastTasks, space: SearchSpace) -> Only:
+        """Learns from those only."""
+        self.keep = np.array([name in self.names for name in past.metafeature_names], dtype=bool)
+        kept = tuple(name for name in past.metafeature_names if name in self.names)
+        self.inner.fit(replace(past, metafeatures=past.metafeatures[:, self.keep], metafeature_names=kept), space)
+        return self
+
+    def recommend(self, metafeatures: Any, m: int, **known: Any) -> list[Recommendation]:
+        """The next `m`."""
+        if metafeatures is not None:
+            names = tuple(name for name in metafeatures.names if name in self.names)
+            metafeatures = replace(metafeatures, names=names, values=metafeatures.values[self.keep])
+        return self.inner.recommend(metafeatures, m, **known)
+
+
+METHODS: dict[str, Callable[[], Any]] = {
+    "defaults of families": Defaults,
+    "best on average": BestOnAverage,
+    "static portfolio": Portfolio,
+    "nearest tasks": NearestTasks,
+    "FLAML's rule": OneNeighbour,
+    "learned ranker": LearnedRanker,
+    "adaptive": AdaptivePortfolio,
+}
+NAMES = {group: [feature.__name__ for feature in features] for group, features in GROUPS.items()}
+EVERY = [name for names in NAMES.values() for name in names]
+ABLATIONS: dict[str, Callable[[], Any]] = {
+    "static portfolio": Portfolio,
+    "adaptive": AdaptivePortfolio,
+    "adaptive, no meta-features": lambda: NoMetaFeatures(AdaptivePortfolio()),
+    "adaptive, no learned ranker": lambda: AdaptivePortfolio(ranker=False),
+    "adaptive, no similarity weights": lambda: AdaptivePortfolio(floor=1.0),
+    "adaptive, results weigh only": lambda: AdaptivePortfolio(bandwidth=1e-6, noise=0.5),
+    "adaptive, no safe default": lambda: AdaptivePortfolio(safe=False),
+    "adaptive, similarity by learned key": lambda: AdaptivePortfolio(learned_key=True),
+    **{f"without {g}": lambda g=g: Only([n for n in EVERY if n not in NAMES[g]]) for g in NAMES},
+    **{f"only {g}": lambda g=g: Only(NAMES[g]) for g in NAMES},
+}
+
+
+def replay(recommender: Any, table: Table, i: int, columns: NDArray[np.int64], trials: int) -> list[int]:
+    """The places among `columns` that a recommender chooses on task `i`, one after another, seeing each score."""
+    past = table.past
+    place_of = {json.dumps(past.configs[j], sort_keys=True): k for k, j in enumerate(columns)}
+    seen = MetaFeatures(past.metafeature_names, past.metafeatures[i], past.metafeature_version, {})
+    observed: list[tuple[Config, float]] = []
+    chosen: list[int] = []
+    while len(chosen) < min(trials, len(columns)):
+        found = recommender.recommend(seen, 1, observed=observed)
+        place = place_of.get(json.dumps(found[0].config, sort_keys=True)) if found else None
+        if place is None:  # a default that was not evaluated here, or nothing left
+            if not found:
+                break
+            observed.append((found[0].config, float("nan")))
+            continue
+        chosen.append(place)
+        observed.append((found[0].config, float(past.scores[i, columns[place]])))
+    return chosen
+
+
+class Nearest:
+    """Suggestions of a sampler over the whole space, taken to the nearest configuration of a pool."""
+
+    def __init__(self, space: SearchSpace, configs: Sequence[Config]) -> None:
+        self.space, self.configs = space, configs
+        encoded = space.encode_all(configs)
+        self.x = np.where(encoded.mask, encoded.x, 0.0)
+        self.family = np.array([str(config.get(FAMILY, "")) for config in configs])
+        self.distributions = [{name: space[name].distribution for name in config} for config in configs]
+
+    def of(self, config: Config, free: NDArray[np.bool_], rng: np.random.Generator) -> int:
+        """The nearest free one: of the same family while there is one."""
+        encoded = self.space.encode(config)
+        gaps = ((self.x - np.where(encoded.mask, encoded.x, 0.0)) ** 2).sum(axis=1)
+        gaps = gaps + 1e6 * (self.family != str(config.get(FAMILY, ""))) + 1e-9 * rng.random(len(gaps))
+        other = self.family[int(np.argmin(gaps))] != str(config.get(FAMILY, ""))
+        return int(np.argmin(np.where(free, rng.random(len(gaps)) if other else gaps, np.inf)))
+
+
+def searched(pool: Nearest, scores: NDArray[np.float64], first: Sequence[int], trials: int, seed: int) -> list[int]:
+    """Optuna's TPE over the pool, after the trials `first`; the places it chooses."""
+    import optuna
+
+    from autometa.sampler import cold_sampler
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    rng = np.random.default_rng(seed)
+    study = optuna.create_study(direction="maximize", sampler=cold_sampler(seed))
+    free, chosen = np.ones(len(scores), dtype=bool), []
+
+    def told(place: int) -> None:
+        chosen.append(place)
+        free[place] = False
+        failed = not np.isfinite(scores[place])
+        study.add_trial(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.COMPLETE,
+                params=pool.configs[place],
+                distributions=pool.distributions[place],
+                value=None if failed else float(scores[place]),
+            )
+        )
+
+    for place in first:
+        told(place)
+    while len(chosen) < min(trials, len(scores)):
+        trial = study.ask()
+        config = pool.space.suggest(trial)
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        place = pool.of(config, free, rng)
+        told(place if free[place] else int(rng.choice(np.flatnonzero(free))))
+    return chosen
+
+
+# judging -------------------------------------------------------------------------------------------------------------
+
+
+def measure(
+    table: Table,
+    methods: dict[str, Callable[[], Any]],
+    *,
+    half: str,
+    folds: int,
+    least: int,
+    trials: int,
+    seeds: int,
+    search: bool,
+    most: int | None,
+) -> dict[str, NDArray[np.float64]]:  # (t, k)
+    """Regret curves of every method on every replayed task."""
+    wanted = judged(table, half, least)
+    if most is not None:
+        wanted = np.random.default_rng(0).permutation(wanted)[:most]
+    curves: dict[str, list[Curve]] = {}
+    learned_from: PastTasks | None = None
+    fitted: dict[str, Any] = {}
+    for i, past, columns in left_out(table, wanted, half, folds):
+        if past is not learned_from:
+            fitted = {name: make().fit(past, table.space) for name, make in methods.items()}
+            learned_from = past
+        scores = table.past.scores[i, columns]
+        rng = np.random.default_rng(i)
+        orders = [list(rng.permutation(len(scores))) for _ in range(50)]
+        curves.setdefault("random", []).append(np.mean([regret(scores, o, trials) for o in orders], axis=0))
+        chosen = {name: replay(recommender, table, i, columns, trials) for name, recommender in fitted.items()}
+        for name, places in chosen.items():
+            curves.setdefault(name, []).append(regret(scores, places, trials))
+        if search:
+            pool = Nearest(table.space, [table.past.configs[j] for j in columns])
+            cold = [regret(scores, searched(pool, scores, (), trials, 1000 * i + s), trials) for s in range(seeds)]
+            curves.setdefault("cold TPE", []).append(np.mean(cold, axis=0))
+            first = chosen["static portfolio"][:5]
+            then = [regret(scores, searched(pool, scores, first, trials, 1000 * i + s), trials) for s in range(seeds)]
+            curves.setdefault("portfolio (5) + TPE", []).append(np.mean(then, axis=0))
+    return {name: np.array(rows) for name, rows in curves.items()}
+
+
+def holm(raw: Sequence[float]) -> list[float]:
+    """P values corrected for their number."""
+    order, corrected, running = np.argsort(raw), [1.0] * len(raw), 0.0
+    for place, j in enumerate(order):
+        running = max(running, min(1.0, (len(raw) - place) * raw[j]))
+        corrected[j] = running
+    return corrected
+
+
+def against(a: NDArray[np.float64], b: NDArray[np.float64]) -> list[float]:  # (t, AT) each
+    """Wilcoxon's two-sided p per column, Holm-corrected; 1 where nothing differs."""
+    from scipy.stats import wilcoxon
+
+    pairs = zip(a.T, b.T, strict=True)
+    return holm([float(wilcoxon(x, y).pvalue) if np.any(np.abs(x - y) > 1e-12) else 1.0 for x, y in pairs])
+
+
+def reached(curves: NDArray[np.float64], goal: NDArray[np.float64]) -> float:  # (t, k), (t,)
+    """The median trial at which a method's regret is at most the goal's."""
+    there = curves <= goal[:, None] + 1e-12
+    first = np.where(there.any(axis=1), there.argmax(axis=1) + 1, np.inf)
+    return float(np.median(first))
+
+
+def summary(name: str, results: dict[str, NDArray[np.float64]], at: Sequence[int], facts: dict[str, Any]) -> list[dict]:
+    """Prints one table; returns its rows for the record."""
+    columns = [a - 1 for a in at]
+    static, cold = results.get("static portfolio"), results.get("cold TPE")
+    count = len(next(iter(results.values())))
+    print(f"\n{name}: {count} tasks; mean normalised regret [95 %]; in brackets the share of the static portfolio's")
+    print(f"{'':38}" + "".join(f"{f'after {a}':>28}" for a in at) + "   reaches TPE's end   worse than TPE, portfolio")
+    rows = []
+    for method, curves in results.items():
+        values = curves[:, columns]
+        p_static = None if static is None or method == "static portfolio" else against(values, static[:, columns])
+        p_cold = None if cold is None or method == "cold TPE" else against(values, cold[:, columns])
+        intervals = [interval(column, 0) for column in values.T]
+        cells = []
+        for j, (low, high) in enumerate(intervals):
+            share = "" if static is None else f" ({values[:, j].mean() / max(static[:, columns[j]].mean(), 1e-12):.2f})"
+            star = "*" if p_static is not None and p_static[j] < 0.05 else ""
+            cells.append(f"{f'{values[:, j].mean():.4f}{star}{share} [{low:.3f} {high:.3f}]':>28}")
+        late = [j for j, a in enumerate(at) if a >= 10] or [len(at) - 1]
+        worse = {
+            other: {str(at[j]): round(float(np.mean(values[:, j] > them[:, columns[j]] + HARM)), 4) for j in late}
+            for other, them in (("cold TPE", cold), ("static portfolio", static))
+            if them is not None and other != method
+        }
+        median = None if cold is None else reached(curves, cold[:, columns[-1]])
+        end = "" if median is None else f"{median:>10.1f}"
+        print(f"{method:38}" + "".join(cells) + end + "   " + "  ".join(str(list(w.values())) for w in worse.values()))
+        rows.append({
+            **facts, "table": name, "method": method, "tasks": count,
+            "regret": {str(a): round(float(values[:, j].mean()), 5) for j, a in enumerate(at)},
+            "interval": {str(a): [round(x, 5) for x in intervals[j]] for j, a in enumerate(at)},
+            "p_against_portfolio": p_static and {str(a): round(p, 6) for a, p in zip(at, p_static, strict=True)},
+            "p_against_cold_tpe": p_cold and {str(a): round(p, 6) for a, p in zip(at, p_cold, strict=True)},
+            "share_worse_by_more_than_0.02": worse, "median_trial_at_which_cold_tpe_ends": median,
+            "curve": [round(float(x), 5) for x in curves.mean(axis=0)],
+        })  # fmt: skip
+    print("* differs from the static portfolio, Holm-corrected p < .05")
+    return rows
+
+
+def facts_of(options: argparse.Namespace, started: float, **more: Any) -> dict[str, Any]:
+    """What every record says of itself."""
+    return {
+        "benchmark": "warm_start", "half": options.half, "seed": 0, **more,
+        "seconds": round(time.perf_counter() - started, 1), "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("autometa", "numpy", "scipy", "optuna")},
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
+    }  # fmt: skip
+
+
+def write(rows: Sequence[dict], options: argparse.Namespace, path: Path = RESULTS) -> None:
+    """Appends to the record, unless told not to."""
+    if options.no_record or options.quick:
+        return
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+# the programs --------------------------------------------------------------------------------------------------------
+
+
+def tables_of(options: argparse.Namespace) -> list[Table]:
+    """What to replay on."""
+    return [oboe(TABLE)] if options.oboe else collected(options.store)
+
+
+def compare(options: argparse.Namespace, methods: dict[str, Callable[[], Any]], what: str, *, search: bool) -> None:
+    """Every method on every table, and on all tables together."""
+    together: list[dict[str, NDArray[np.float64]]] = []
+    for table in tables_of(options):
+        started = time.perf_counter()
+        sizes = (~np.isnan(table.past.scores[judged(table, options.half, options.least)])).sum(axis=1)
+        if not len(sizes):
+            print(f"{table.name}: no task of these families with {options.least} configurations")
+            continue
+        at = [a for a in AT if a < np.median(sizes)]
+        results = measure(
+            table, methods, half=options.half, folds=10 if options.oboe else 0, least=options.least, trials=max(AT),
+            seeds=1 if options.quick else options.seeds, search=search, most=8 if options.quick else options.most,
+        )  # fmt: skip
+        together.append(results)
+        more = {"what": what, "configurations": len(table.past.configs), "median_evaluated": float(np.median(sizes))}
+        write(summary(table.name, results, at, facts_of(options, started, **more)), options)
+    if len(together) > 1:
+        joint = {name: np.concatenate([results[name] for results in together]) for name in together[0]}
+        write(summary("all kinds", joint, at, facts_of(options, started, what=what)), options)
+
+
+def curve(options: argparse.Namespace) -> None:
+    """Regret against the number of past tasks: subsets of the past, three draws of each size."""
+    for table in tables_of(options):
+        started = time.perf_counter()
+        wanted = judged(table, options.half, options.least)
+        wanted = np.random.default_rng(0).permutation(wanted)[: 20 if options.quick else options.most]
+        if not len(wanted):
+            continue
+        sizes = [s for s in (5, 10, 20, 40, 80, 160, 320) if s < len(table.groups) * 0.8]
+        found: dict[tuple[str, int], list[Curve]] = {}
+        for i, past, columns in left_out(table, wanted, options.half, 0 if not options.oboe else 10):
+            t = len(past.records)
+            # Densely evaluated tasks are what a past is made of: a size means so many of those.
+            rich = np.argsort(-np.isfinite(past.scores).sum(axis=1), kind="stable")
+            for size in [*sizes, t]:
+                for draw in range(1 if size == t else 2 if options.quick else 3):
+                    rng = np.random.default_rng([i, size, draw])
+                    rows = np.sort(rng.permutation(rich)[:size])
+                    some = among(past, rows)
+                    for name, make in (("static portfolio", Portfolio), ("adaptive", AdaptivePortfolio)):
+                        chosen = replay(make().fit(some, table.space), table, i, columns, 10)
+                        key = (name, size if size < t else 0)
+                        found.setdefault(key, []).append(regret(table.past.scores[i, columns], chosen, 10))
+        rows = []
+        print(f"\n{table.name}: mean normalised regret after 1, 3, 5, 10 trials by the number of past tasks")
+        for (name, size), curves in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or 10**9)):
+            means = np.mean(curves, axis=0)[[0, 2, 4, 9]]
+            past_tasks = size or len(table.groups)
+            print(f"{name:20}{past_tasks:6}" + "".join(f"{x:10.4f}" for x in means))
+            regrets = {str(a): round(float(x), 5) for a, x in zip((1, 3, 5, 10), means, strict=True)}
+            rows.append({**facts_of(options, started, what="curve"), "table": table.name, "method": name,
+                         "past_tasks": past_tasks, "tasks": len(wanted), "regret": regrets})  # fmt: skip
+        write(rows, options)
+
+
+def under_time(options: argparse.Namespace) -> None:
+    """Oboe with its own runtimes: regret when a budget of so many mean trials is spent, by the rule of the greedy."""
+    from autometa.recommend.greedy import ORDERS
+
+    table, started = oboe(TABLE), time.perf_counter()
+    seconds = table.past.seconds
+    wanted = np.random.default_rng(0).permutation(judged(table, options.half, 2))[
+        : 20 if options.quick else options.most
+    ]
+    budgets = (0.3, 1.0, 3.0, 10.0)
+    found: dict[tuple[str, float], list[float]] = {}
+    for i, past, columns in left_out(table, wanted, options.half, 10):
+        scores, taken = table.past.scores[i, columns], seconds[i, columns]
+        for order in ORDERS:
+            recommender = AdaptivePortfolio(order=order).fit(past, table.space)
+            for budget in budgets:
+                left, observed, chosen = budget * float(np.nanmean(taken)), [], []
+                while left > 0:
+                    told = recommender.recommend(
+                        MetaFeatures(past.metafeature_names, table.past.metafeatures[i], "", {}), 1,
+                        observed=observed, seconds=left,
+                    )  # fmt: skip
+                    if not told:
+                        break
+                    place = table.past.configs.index(told[0].config)
+                    left -= float(taken[place])
+                    if left >= 0:
+                        chosen.append(place)
+                    observed.append((told[0].config, float(scores[place]) if left >= 0 else float("-inf")))
+                end = regret(scores, chosen, max(len(chosen), 1))[-1] if chosen else 1.0
+                found.setdefault((order, budget), []).append(float(end))
+    rows = []
+    print("\nOboe: mean normalised regret when the budget is spent, in mean trials of the task")
+    print(f"{'':30}" + "".join(f"{b:>22}" for b in budgets))
+    for order in ORDERS:
+        values = [np.array(found[order, b]) for b in budgets]
+        spans = [interval(v, 0) for v in values]
+        print(
+            f"{order:30}"
+            + "".join(f"{f'{v.mean():.4f} [{s[0]:.3f} {s[1]:.3f}]':>22}" for v, s in zip(values, spans, strict=True))
+        )
+        rows.append({**facts_of(options, started, what="time"), "table": "oboe", "method": order, "tasks": len(wanted),
+                     "regret": {str(b): round(float(v.mean()), 5) for b, v in zip(budgets, values, strict=True)},
+                     "interval": {str(b): [round(x, 5) for x in s]
+                                  for b, s in zip(budgets, spans, strict=True)}})  # fmt: skip
+    write(rows, options)
+
+
+READY = """
+import json, sys, time
+started = time.perf_counter()
+import numpy as np
+from autometa.families import cash_space
+from autometa.metafeatures import MetaFeatures
+from autometa.recommend import AdaptivePortfolio
+from autometa.store import MetaStore
+imported = time.perf_counter()
+past = MetaStore(sys.argv[1], read_only=True, immutable=True).past(kind="binary", metric="roc_auc")
+space = cash_space("binary")
+read = time.perf_counter()
+adaptive = AdaptivePortfolio().fit(past, space)
+ready = time.perf_counter()
+seen = MetaFeatures(past.metafeature_names, past.metafeatures[0], past.metafeature_version, {})
+found = adaptive.recommend(seen, 10)
+answered = time.perf_counter()
+adaptive.recommend(seen, 1, observed=[(r.config, float(i)) for i, r in enumerate(found)])
+again = time.perf_counter()
+print(json.dumps({"tasks": len(past.records), "configurations": len(past.configs), "torch": "torch" in sys.modules,
+    "sklearn": "sklearn" in sys.modules, "import_s": imported - started, "read_s": read - imported,
+    "fit_s": ready - read, "ten_recommendations_s": answered - ready, "next_with_ten_results_s": again - answered}))
+"""
+
+
+def ready(options: argparse.Namespace) -> None:
+    """From the shipped file in fresh processes; and on 367 tasks x 60 configurations with half of the cells missing."""
+    from autometa.store import TaskRecord
+
+    started = time.perf_counter()
+    runs = []
+    for _ in range(2 if options.quick else 5):
+        done = subprocess.run(
+            [sys.executable, "-c", READY, str(options.store)], capture_output=True, text=True, check=True
+        )
+        runs.append(json.loads(done.stdout))
+    best = min(runs, key=lambda r: r["read_s"] + r["fit_s"])
+    row: dict[str, Any] = {k: round(v, 4) if isinstance(v, float) else v for k, v in best.items()}
+    print(f"shipped memory, best of {len(runs)} fresh processes: {row}")
+    rng = np.random.default_rng(0)
+    space = SearchSpace.of(x=_integers(60))
+    scores = rng.random((367, 60))
+    scores[rng.random(scores.shape) < 0.5] = np.nan
+    records = tuple(TaskRecord(f"{i}", f"t{i}", "binary", "roc_auc", 100 + i, 5, 2) for i in range(367))
+    names = tuple(f"f{i}" for i in range(58))
+    past = PastTasks(
+        records, tuple({"x": i} for i in range(60)), scores, rng.random((367, 60)), rng.random((367, 58)), names, "1"
+    )
+    times = []
+    for _ in range(2 if options.quick else 5):
+        before = time.perf_counter()
+        adaptive = AdaptivePortfolio().fit(past, space)
+        fitted = time.perf_counter()
+        adaptive.recommend(MetaFeatures(names, rng.random(58), "1", {}), 1)
+        times.append((fitted - before, time.perf_counter() - fitted))
+    fit_s, answer_s = min(times)
+    print(f"367 tasks x 60 configurations, half known: fit {fit_s:.3f} s, first recommendation {answer_s:.4f} s")
+    row |= {"fit_367x60_s": round(fit_s, 4), "answer_367x60_s": round(answer_s, 5)}
+    write([{**facts_of(options, started, what="ready"), **row}], options)
+
+
+def _integers(m: int) -> Any:
+    from autometa.space import integer
+
+    return integer(0, m - 1, 0)
+
+
+# real searches -------------------------------------------------------------------------------------------------------
+
+
+def real(options: argparse.Namespace) -> None:
+    """Warm against cold through the product's own search; a JSON line per dataset, method and seed, never repeated."""
+    import pandas as pd
+    from fit import choose, split
+
+    data = options.data
+    done = {(r["dataset"], r["method"], r["seed"]) for r in _lines(REAL)}
+    chosen = choose(data / "catalog.csv", each=-(-options.datasets // 3))[: options.datasets]
+    steps = [a for a in (1, 5, 10, 25) if a <= options.trials]
+    for dataset in chosen:
+        for method in ("warm", "cold"):
+            if (dataset.name, method, options.seed) in done:
+                continue
+            frame = pd.read_parquet(data / "tabular" / f"{dataset.name}.parquet")
+            train, test = split(frame, dataset.kind)
+            if len(train) > options.rows:
+                train = train.sample(options.rows, random_state=0).reset_index(drop=True)
+            began = time.perf_counter()
+            scores, seconds = _real_cell(dataset, train, test, steps, cold=method == "cold", options=options)
+            row = {
+                **facts_of(options, began, what="real"), "dataset": dataset.name, "family": dataset.family,
+                "kind": dataset.kind, "method": method, "seed": options.seed, "rows": len(train), "holdout": scores,
+                "search_seconds": seconds,
+            }  # fmt: skip
+            print(json.dumps({k: row[k] for k in ("dataset", "method", "holdout", "search_seconds")}), flush=True)
+            with REAL.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+    real_report(_lines(REAL))
+
+
+def _real_cell(
+    dataset: Any, train: Any, test: Any, steps: Sequence[int], *, cold: bool, options: argparse.Namespace
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Hold-out score, and seconds, of the final model after each number of trials: one run, resumed."""
+    from fit import score
+
+    from autometa.search import Settings, load_model, resume, search
+    from autometa.store import Exclusion
+    from autometa.task import make_task
+
+    scores, seconds = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        run, began = Path(folder) / "run", time.perf_counter()
+        task = make_task(train, target="target", name=dataset.name, kind=dataset.kind)
+        settings = Settings(
+            trials=steps[0], jobs=1, seed=options.seed, cold=cold, remember=False, store=f"{folder}/own.db",
+            trial_seconds=options.trial_time, exclude=Exclusion(families=frozenset({dataset.family})),
+        )  # fmt: skip
+        for k, step in enumerate(steps):
+            result = search(task, settings, run) if k == 0 else resume(run, trials=step - steps[k - 1], trusted=True)
+            model = load_model(result.model, trusted=True)
+            features = test.drop(columns="target")
+            values = model.predict(features) if dataset.kind == "regression" else model.predict_proba(features)
+            classes = np.array([str(c) for c in getattr(model, "classes", ()) or ()])
+            scores[str(step)] = score(dataset.kind, test["target"].to_numpy(), classes, np.asarray(values, dtype=float))
+            seconds[str(step)] = round(time.perf_counter() - began, 1)
+    return scores, seconds
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def real_report(rows: Sequence[dict[str, Any]]) -> None:
+    """Warm against cold per number of trials: wins, and Wilcoxon over datasets on the share of what could be gained."""
+    pairs: dict[tuple[str, int], dict[str, dict[str, float]]] = {}
+    for row in rows:
+        pairs.setdefault((row["dataset"], row["seed"]), {})[row["method"]] = row["holdout"]
+    both = [p for p in pairs.values() if {"warm", "cold"} <= set(p)]
+    if not both:
+        return
+    print(f"\n{len(both)} datasets: hold-out score of the final model, warm against cold")
+    for step in sorted(set.intersection(*(set(p[m]) for p in both for m in p)), key=int):
+        gaps = []
+        for p in both:
+            all_scores = [v for m in p.values() for v in m.values()]
+            span = max(all_scores) - min(all_scores) or 1.0
+            gaps.append((p["warm"][step] - p["cold"][step]) / span)
+        p_value = against(np.array([gaps]).T, np.zeros((len(gaps), 1)))[0] if len(gaps) > 5 else float("nan")
+        wins = sum(g > 1e-9 for g in gaps), sum(g < -1e-9 for g in gaps)
+        print(f"after {step:>2} trials: warm better on {wins[0]}, cold on {wins[1]}; mean gap {np.mean(gaps):+.3f} "
+              f"of the span, p = {p_value:.3f}")  # fmt: skip
+
+
+# plots ---------------------------------------------------------------------------------------------------------------
+
+COLOURS = ("#0b6e99", "#c2410c", "#4d7c0f", "#7c3aed", "#be185d", "#57534e", "#a16207", "#0f766e", "#1d4ed8", "#111827")
+
+
+def plot(
+    path: Path, title: str, lines: dict[str, list[tuple[float, float]]], x_title: str, *, log: bool = False
+) -> None:
+    """A line chart as SVG, as large as its data; `log` spaces the numbers of trials or tasks by their logarithm."""
+    from autometa.report.charts import Frame
+
+    def across(x: float) -> float:
+        return float(np.log10(x)) if log else x
+
+    xs = [across(x) for points in lines.values() for x, _ in points]
+    top = max(y for points in lines.values() for _, y in points)
+    frame = Frame((min(xs), max(xs)), (0.0, 1.05 * top), x_title, "mean normalised regret", right=190)
+    if log:
+        frame.x_text = lambda value, step: f"{10**value:.0f}"
+    for k, points in enumerate(lines.values()):
+        frame.path([(across(x), y) for x, y in points], f"line-{k}")
+    style = "text{font:12px sans-serif;fill:#444}.grid{stroke:#e5e5e5}.axis{stroke:#888}path{fill:none;stroke-width:2}"
+    style += "".join(f".line-{k}{{stroke:{COLOURS[k % len(COLOURS)]}}}" for k in range(len(lines)))
+    keys = "".join(
+        f'<path d="M{frame.width - 180} {22 + 18 * k}h20" class="line-{k}"/>'
+        f'<text x="{frame.width - 154}" y="{26 + 18 * k}">{name}</text>'
+        for k, name in enumerate(lines)
+    )
+    svg = str(frame.svg(title)).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    svg = svg.replace(">", f"><style>{style}</style><rect width='100%' height='100%' fill='#fff'/>", 1)
+    path.write_text(svg.replace("</svg>", f"{keys}</svg>"), encoding="utf-8")
+    print(f"wrote {path.name}")
+
+
+def report(options: argparse.Namespace) -> None:
+    """The last result of every table and method as plots, and the real searches as a table."""
+    latest: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+    for row in _lines(RESULTS):
+        if row.get("half") == options.half:
+            key = (row["what"], row.get("table", ""), row.get("method", ""), str(row.get("past_tasks", "")))
+            latest[key] = row
+    shown = ("random", "cold TPE", "portfolio (5) + TPE", "best on average", "nearest tasks", "FLAML's rule",
+             "static portfolio", "learned ranker", "adaptive")  # fmt: skip
+    for name in ("all kinds", "oboe"):
+        rows = {method: row for (what, table, method, _), row in latest.items() if (what, table) == ("methods", name)}
+        lines = {m: [(k + 1, y) for k, y in enumerate(rows[m]["curve"][:25])] for m in shown if m in rows}
+        if lines:
+            place = RESULTS.parent / f"warm_start.{name.replace(' ', '_')}.svg"
+            plot(place, f"Regret after each trial, {name}", lines, "trials", log=True)
+    learned: dict[str, list[tuple[float, float]]] = {}
+    for (what, table, method, _), row in latest.items():
+        if what == "curve" and method == "adaptive":
+            learned.setdefault(table, []).append((row["past_tasks"], row["regret"]["5"]))
+    if learned:
+        lines = {table: sorted(points) for table, points in learned.items()}
+        plot(
+            RESULTS.parent / "warm_start.past_tasks.svg",
+            "Regret after 5 trials by past tasks",
+            lines,
+            "past tasks",
+            log=True,
+        )
+    real_report(_lines(REAL))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", type=Path, default=SHIPPED, help="an SQLite store (default: the shipped memory)")
+    parser.add_argument("--oboe", action="store_true", help="the Oboe error matrix instead")
+    parser.add_argument("--half", choices=("report", "validation", "all"), default="all")
+    parser.add_argument("--least", type=int, default=10, help="configurations that a judged task must have")
+    parser.add_argument("--seeds", type=int, default=3, help="of what is random")
+    parser.add_argument("--most", type=int, help="tasks per table, drawn at random (default: all)")
+    for name in ("ablation", "curve", "time", "ready", "real", "report", "quick", "no-record"):
+        parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--data", type=Path, default=FOLDER.parents[1] / "shared" / "data", help="for --real")
+    parser.add_argument("--datasets", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=25)
+    parser.add_argument("--trial-time", type=float, default=30.0)
+    parser.add_argument("--rows", type=int, default=2000, help="training rows at most, for --real")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")  # Optuna's experimental options
+
+    if options.ready:
+        ready(options)
+    elif options.real:
+        real(options)
+    elif options.report:
+        report(options)
+    elif options.time:
+        under_time(options)
+    elif options.curve:
+        curve(options)
+    elif options.ablation:
+        compare(options, ABLATIONS, "ablation", search=False)
+    else:
+        compare(options, METHODS, "methods", search=True)
+
+
+if __name__ == "__main__":
+    main()
