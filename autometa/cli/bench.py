@@ -243,7 +243,7 @@ def _publish(
         print(f"  {'not published: ' if s.why else 'to publish: '}{words}", file=sys.stderr)
     if not whole:
         print(
-            "There is nothing to publish: it takes tasks of OpenML with all of their folds, not sent before.",
+            "Nothing to publish: it takes OpenML tasks with all of their folds, not sent before.",
             file=sys.stderr,
         )
         return told(dry)

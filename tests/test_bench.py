@@ -1,0 +1,543 @@
+"""Promises of the bench: nobody sees the answer, no finished cell is repeated, failures are results, figures hold."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autometa.bench import Plan, Watcher, bench, bench_task, left_out, only, open_suite
+from autometa.bench import cells as cells_module
+from autometa.bench.cells import Prediction, constant_score, judged
+from autometa.bench.methods import METHODS, Cell
+from autometa.bench.publish import offer, publish
+from autometa.bench.ranking import compare
+from autometa.bench.report import findings, markdown, page, summary, write
+from autometa.bench.results import RESULTS, append, claimed, read_lines, read_results
+from autometa.cli import main
+from autometa.errors import InputError, RunError
+from autometa.evaluation import Evaluation
+from autometa.store import MetaStore, TaskRecord
+
+# A method for tests: an interpreter that ignores the program it is given, counts its calls, and says the same of
+# twelve rows, unless it is told to misbehave. It imports nothing that takes time, so writes NumPy's format by hand.
+FAKE = """#!{python} -S
+import json, os, struct, sys, time, zipfile
+from pathlib import Path
+folder = Path(sys.argv[2])
+cell = json.loads((folder / "cell.json").read_text())
+with open({calls!r}, "a") as file:
+    print(cell["method"], cell["seed"], os.getpid(), file=file, flush=True)
+behaviour = {behaviours!r}.get(cell["method"], "")
+if behaviour == "fails":
+    raise ValueError("no such luck")
+if behaviour == "hangs":
+    import subprocess
+    child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"], start_new_session=True)
+    Path({calls!r} + ".child").write_text(str(child.pid))
+    time.sleep(60)
+if behaviour == "eats":
+    held = bytearray(400_000_000)
+    held[::4096] = b"x" * len(held[::4096])
+    time.sleep(60)
+classes = {{"binary": ["01", "1"], "multiclass": ["<c>", "a", "b"], "regression": []}}[cell["kind"]]
+share = float("nan") if behaviour == "lies" else 1 / len(classes) if classes else 0.0
+shape = (12, len(classes)) if classes else (12,)
+def array(dtype, shape, content):
+    head = repr(dict(descr=dtype, fortran_order=False, shape=shape)).encode().ljust(117) + b"\\n"
+    return b"\\x93NUMPY\\x01\\x00" + struct.pack("<H", len(head)) + head + content
+with zipfile.ZipFile(folder / "prediction.npz", "w") as file:
+    text = b"".join(c.ljust(3, chr(0)).encode("utf-32-le") for c in classes)
+    file.writestr("classes.npy", array("<U3", (len(classes),), text))
+    n = 12 * (len(classes) or 1)
+    file.writestr("prediction.npy", array("<f8", shape, struct.pack(f"<{{n}}d", *[share] * n)))
+(folder / "facts.json").write_text(json.dumps({{"fit_seconds": 0.5, "versions": {{"fake": "1"}}}}))
+"""
+
+
+@pytest.fixture
+def fake(tmp_path):
+    """Makes FLAML's and AutoGluon's environments out of fake interpreters; gives their folder and the list of calls."""
+
+    def make(**behaviours: str):
+        calls = tmp_path / "calls"
+        calls.touch()
+        for name in ("flaml", "autogluon"):
+            python = tmp_path / "environments" / name / "bin" / "python"
+            python.parent.mkdir(parents=True, exist_ok=True)
+            text = FAKE.format(python=sys.executable, calls=str(calls), behaviours=behaviours)
+            python.write_text(text)
+            python.chmod(python.stat().st_mode | stat.S_IXUSR)
+            (python.parents[1] / "installed").touch()
+        return tmp_path / "environments", lambda: calls.read_text().splitlines()
+
+    return make
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A suite of three small tables with a catalogue."""
+    rng = np.random.default_rng(0)
+    place = tmp_path / "tables"
+    place.mkdir()
+    for name, kind in (("two", "binary"), ("many", "multiclass"), ("real", "regression")):
+        x = rng.normal(size=120)
+        target = {
+            "binary": np.where(x + rng.normal(size=120) > 0, "01", "1"),
+            "multiclass": np.array(["a", "b", "<c>"])[np.digitize(x, [-0.5, 0.5])],
+            "regression": 2 * x,
+        }[kind]
+        words = pd.Series(rng.choice(["u", "v", None], 120), dtype="str")
+        frame = pd.DataFrame({"x": np.where(rng.random(120) < 0.1, np.nan, x), "word": words, "target": target})
+        frame.to_parquet(place / f"{name}.parquet", index=False)
+    catalog = "name,task,family,openml_id\ntwo,binary,pairs,11\nmany,multiclass,,\nreal,regression,reals,\n"
+    (place / "catalog.csv").write_text(catalog)
+    return place
+
+
+def plan(environments, **changes):
+    given = {"methods": ("flaml", "autogluon"), "seconds": 1.0, "folds": (0, 3), "environments": environments}
+    return Plan(**given | changes)
+
+
+# ---------------------------------------------------------------------------------------------------------- the suite
+
+
+def test_folds_of_a_table_are_disjoint_complete_stratified_and_the_same_every_time(folder):
+    suite = open_suite(str(folder))
+    assert [entry.key for entry in suite.entries] == ["two", "many", "real"]
+    task, again = suite.entries[1].load(), suite.entries[1].load()
+    assert list(task.folds) == [(0, fold) for fold in range(10)]
+    assert sorted(np.concatenate([test for _, test in task.folds.values()])) == list(range(120))
+    shares = task.frame["target"].value_counts(normalize=True)
+    for key, (train, test) in task.folds.items():
+        assert not set(train) & set(test)
+        assert len(train) + len(test) == 120
+        assert (task.frame["target"].iloc[test].value_counts() - 12 * shares).abs().max() <= 1
+        assert np.array_equal(again.folds[key][1], test)
+
+
+def test_a_tasks_own_splits_are_kept_and_rows_without_a_label_are_on_neither_side():
+    frame = pd.DataFrame({"x": np.arange(12.0), "y": ["a", "b", None] * 4})
+    splits = [(0, 0, np.arange(6), np.arange(6, 12)), (1, 0, np.arange(6, 12), np.arange(6))]
+    task = bench_task(frame, key="openml:task/1", name="t", target="y", kind="classification", splits=splits)
+    assert task.n == 8
+    assert task.kind == "binary"
+    train, test = task.folds[0, 0]
+    assert task.frame["x"].iloc[train].tolist() == [0, 1, 3, 4]
+    assert task.frame["x"].iloc[test].tolist() == [6, 7, 9, 10]
+    assert set(task.folds) == {(0, 0), (1, 0)}
+
+
+def test_everything_wrong_with_a_catalogue_is_said_at_once(folder):
+    (folder / "catalog.csv").write_text("name,task,openml_id\ntwo,ternary,\nnobody,,\nreal,regression,x1\n")
+    with pytest.raises(InputError) as caught:
+        open_suite(str(folder))
+    assert [word in str(caught.value) for word in ("ternary", "nobody", "x1")] == [True] * 3
+    with pytest.raises(InputError, match="does not exist"):
+        open_suite(str(folder / "nowhere"))
+
+
+def test_an_unknown_task_is_met_with_what_was_probably_meant(folder):
+    with pytest.raises(InputError, match="Did you mean 'many'"):
+        only(open_suite(str(folder)), ["two", "manny"])
+
+
+def test_tasks_of_openml_are_loaded_one_at_a_time_with_their_splits_and_numbers(folder):
+    frame = pd.read_parquet(folder / "two.parquet")
+    loaded = []
+
+    def task(number):
+        loaded.append(number)
+        splits = ((0, 0, np.arange(100), np.arange(100, 120)),)
+        table = SimpleNamespace(name="two", data_id=11, frame=frame)
+        return SimpleNamespace(kind="classification", target="target", table=table, splits=splits)
+
+    client = SimpleNamespace(suite=lambda name: SimpleNamespace(id=99, name="CC18", task_ids=(31, 32)), task=task)
+    suite = open_suite("99", openml=lambda: client)
+    assert not loaded
+    one = suite.entries[0].load()
+    assert (one.key, one.task_id, one.openml_id, one.metric, loaded) == ("openml:task/31", 31, 11, "roc_auc", [31])
+    assert only(suite, ["32"]).entries[0].key == "openml:task/32"
+
+
+# --------------------------------------------------------------------------------------------- nobody sees the answer
+
+
+def planted(task, store, **changes):
+    """A record and an evaluation of 1.0: what a cheat would love to find."""
+    fields = {"fingerprint": "f" * 32, "name": "other", "kind": task.kind, "metric": task.metric, "n_rows": 120}
+    record = TaskRecord(**fields | {"n_columns": 2, "n_classes": len(task.classes)} | changes)
+    evaluation = Evaluation(
+        config={"family": "naive_bayes"}, state="complete", reason=None, scores={task.metric: 1.0},
+        folds={task.metric: (1.0,)}, fit_seconds=0.1, predict_seconds=0.1, peak_ram=1, seed=0, rows=120, versions={},
+    )  # fmt: skip
+    store.add(record, [evaluation])
+
+
+def test_the_planted_answer_is_left_out_and_nothing_is_written_back(folder, tmp_path, monkeypatch):
+    task = open_suite(str(folder)).entries[0].load()
+    store = MetaStore(tmp_path / "planted.db")
+    planted(task, store, fingerprint=task.fingerprint, name="the same rows under another name")
+    planted(task, store, fingerprint="1" * 32, openml_id=11)
+    planted(task, store, fingerprint="2" * 32, family="pairs")
+    planted(task, store, fingerprint="3" * 32, name="TWO", family="twins")  # by its name; its family is only known here
+    planted(task, store, fingerprint="4" * 32, family="twins")
+    planted(task, store, fingerprint="5" * 32, family="strangers", openml_id=12)
+    before = (tmp_path / "planted.db").read_bytes()
+    exclude = left_out(task, store.tasks(space=None))
+
+    asked = []
+    best = SimpleNamespace(evaluation=SimpleNamespace(config={"family": "x"}))
+    result = SimpleNamespace(trials=(), score=1.0, recommendations=(), best=best)
+    monkeypatch.setattr("autometa.estimator.fit_file", lambda *_, settings, **__: asked.append(settings) or result)
+    model = SimpleNamespace(classes=task.classes, predict_proba=lambda frame: np.full((len(frame), 2), 0.5))
+    monkeypatch.setattr("autometa.estimator.load_model", lambda _: model)
+    answers = cells_module.split_to(task, (0, 0), tmp_path / "data")
+    assert answers.tolist() == task.frame["target"].iloc[task.folds[0, 0][1]].tolist()
+    assert pd.read_parquet(tmp_path / "data" / "test.parquet").columns.tolist() == ["x", "word"]
+    values = {"fingerprints": sorted(exclude.fingerprints), "openml_ids": [11], "families": sorted(exclude.families)}
+    kind = {"method": "autometa", "kind": task.kind, "target": task.target, "metric": task.metric}
+    limits = {"seconds": 1.0, "cores": 1, "seed": 0, "store": str(store.url), "exclude": values}
+    METHODS["autometa"].function(Cell(tmp_path, tmp_path / "data", **kind, **limits))
+    (settings,) = asked
+    seen = MetaStore(settings.store).past(kind=task.kind, metric=task.metric, exclude=settings.exclude)
+    assert [record.family for record in seen.records] == ["strangers"]
+    assert not settings.remember
+    assert (tmp_path / "planted.db").read_bytes() == before
+
+
+# ---------------------------------------------------------------------------------------------------------- the cells
+
+
+def test_real_methods_answer_in_the_original_labels_whatever_the_table_holds(folder, tmp_path):
+    suite, out = open_suite(str(folder)), tmp_path / "out"
+    records = bench(only(suite, ["two"]), Plan(("lightgbm",), 0.3, (0,)), out).records
+    records += bench(only(suite, ["many", "real"]), Plan(("rf",), 0.3, (0,)), out).records
+    assert [(r["state"], r["reason"]) for r in records] == [("complete", "")] * 3
+    assert all(r["score"] > r["zero"] for r in records)
+    for r in records:
+        with np.load(out / r["prediction"]) as content:
+            expected = {"two": {"01", "1"}, "many": {"a", "b", "<c>"}, "real": set()}[r["name"]]
+            assert set(content["classes"]) == expected
+    assert {"versions", "machine", "revision", "seed", "peak_ram", "when", "load"} <= set(records[0])
+
+
+def test_a_finished_cell_is_never_repeated_and_a_torn_line_is_run_again(folder, tmp_path, fake):
+    environments, calls = fake()
+    out, suite = tmp_path / "out", open_suite(str(folder))
+    first = bench(suite, plan(environments), out)
+    assert (first.new, len(first.records), len(calls())) == (12, 12, 12)
+    assert all(r["state"] == "complete" and r["score"] is not None for r in first.records)
+    again = bench(suite, plan(environments), out)
+    assert (again.new, len(again.records), len(calls())) == (0, 12, 12)
+    lines = (out / RESULTS).read_bytes()
+    (out / RESULTS).write_bytes(lines[:-40])  # killed while it wrote the last
+    assert bench(suite, plan(environments), out).new == 1
+    assert len(read_results(out)) == 12
+    assert bench(suite, plan(environments, seed=1, folds=(0,)), out).new == 6
+
+
+def test_failures_are_results_with_their_reason_and_leave_no_process(folder, tmp_path, fake, monkeypatch):
+    import psutil
+
+    environments, _ = fake(flaml="fails", autogluon="hangs")
+    monkeypatch.setattr(cells_module.Setting, "deadline", property(lambda _: 3.0))
+    suite = only(open_suite(str(folder)), ["two"])
+    session = bench(suite, plan(environments, folds=(0,)), tmp_path / "out")
+    found = {r["method"]: (r["state"], r["reason"]) for r in session.records}
+    assert found["flaml"] == ("failed", "ValueError: no such luck")
+    assert found["autogluon"][0] == "timeout"
+    child = int((tmp_path / "calls.child").read_text())
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    environments, _ = fake(flaml="eats", autogluon="lies")
+    retried = bench(suite, plan(environments, folds=(0,), max_ram=200_000_000, retry=True), tmp_path / "out")
+    found = {r["method"]: (r["state"], r["reason"]) for r in retried.records}
+    assert found["flaml"][0] == "memory"
+    assert found["autogluon"] == ("failed", "its prediction cannot be used: a value is not finite")
+
+
+def test_a_killed_bench_takes_its_methods_with_it_and_keeps_what_was_finished(folder, tmp_path, fake):
+    import psutil
+
+    environments, calls = fake(autogluon="hangs")
+    code = (
+        "import sys; from pathlib import Path; from autometa.bench import *\n"
+        f"plan = Plan(('flaml', 'autogluon'), 60.0, (0, 1), environments=Path({str(environments)!r}))\n"
+        f"bench(open_suite({str(folder)!r}), plan, Path({str(tmp_path / 'out')!r}))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[1]) as process:
+        until(lambda: (tmp_path / "calls.child").exists() and (tmp_path / "calls.child").read_text())
+        with pytest.raises(RunError, match="in use"), claimed(tmp_path / "out"):
+            pass
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    pids = [int(line.split()[2]) for line in calls()] + [int((tmp_path / "calls.child").read_text())]
+    until(lambda: not any(psutil.pid_exists(p) and psutil.Process(p).status() != psutil.STATUS_ZOMBIE for p in pids))
+    finished = len(read_lines(tmp_path / "out" / RESULTS))
+    assert finished == len(calls()) - 1
+    environments, calls = fake()
+    before = len(calls())
+    rest = bench(open_suite(str(folder)), plan(environments, seconds=60.0, folds=(0, 1)), tmp_path / "out")
+    assert rest.new == len(calls()) - before == 12 - finished
+
+
+def until(true, seconds=30.0):
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_two_cells_at_once_give_what_one_at_a_time_gives(folder, tmp_path, fake, monkeypatch):
+    monkeypatch.setattr("autometa.bench.run.available_cpus", lambda: 2)
+    environments, _ = fake()
+    suite = open_suite(str(folder))
+    scores = []
+    for jobs in (1, 2):
+        session = bench(suite, plan(environments, jobs=jobs, cores=1), tmp_path / f"out{jobs}")
+        scores.append({(r["task"], r["fold"], r["method"]): r["score"] for r in session.records})
+    assert scores[0] == scores[1]
+    assert len(scores[0]) == 12
+
+
+def test_a_task_that_cannot_be_read_is_named_and_the_others_are_run(folder, tmp_path, fake):
+    environments, _ = fake()
+    (folder / "many.parquet").write_bytes(b"PAR1 nothing")
+    notes = []
+
+    class Heard(Watcher):
+        def note(self, text):
+            notes.append(text)
+
+    session = bench(open_suite(str(folder)), plan(environments), tmp_path / "out", Heard())
+    assert set(session.unreadable) == {"many"}
+    assert session.new == 8
+    assert notes
+    assert "many" in notes[0]
+
+
+def test_results_of_another_table_of_the_same_name_are_not_mixed(folder, tmp_path, fake):
+    environments, _ = fake()
+    suite = only(open_suite(str(folder)), ["real"])
+    bench(suite, plan(environments), tmp_path / "out")
+    frame = pd.read_parquet(folder / "real.parquet")
+    frame.assign(x=frame["x"] * 2).to_parquet(folder / "real.parquet", index=False)
+    with pytest.raises(RunError, match="another table"):
+        bench(suite, plan(environments, folds=(0, 5)), tmp_path / "out")
+
+
+def test_a_plan_that_cannot_be_is_refused_with_all_that_is_wrong():
+    with pytest.raises(InputError) as caught:
+        Plan(("autmeta", "rf"), jobs=10_000)
+    assert "Did you mean 'autometa'" in str(caught.value)
+    assert "--jobs" in str(caught.value)
+
+
+# -------------------------------------------------------------------------------------------------------------- scores
+
+
+def test_scores_do_not_depend_on_the_order_of_a_methods_classes_and_a_class_it_never_saw_has_nothing(folder):
+    task = open_suite(str(folder)).entries[1].load()
+    answers = task.frame["target"].to_numpy()[:30]
+    p = np.random.default_rng(0).dirichlet([1, 1, 1], 30)
+    one = judged(task, answers, Prediction(task.classes, p))
+    other = judged(task, answers, Prediction(task.classes[::-1], p[:, ::-1] * 7))
+    assert one == pytest.approx(other)
+    codes = [task.classes.index(label) for label in answers]
+    assert one["neg_log_loss"] == pytest.approx(np.log(p[np.arange(30), codes]).mean())
+    two = judged(task, answers, Prediction(task.classes[:2], np.full((30, 2), 0.5)))
+    assert two["neg_log_loss"] < -5
+    with pytest.raises(ValueError, match="no probabilities"):
+        judged(task, answers, Prediction(task.classes, p * 0))
+
+
+def test_the_constant_prediction_is_the_mean_and_the_shares_of_the_classes(folder):
+    real, two = (open_suite(str(folder)).entries[i].load() for i in (2, 0))
+    train, test = (real.frame["target"].to_numpy(float)[rows] for rows in real.folds[0, 0])
+    assert constant_score(real, (0, 0)) == pytest.approx(-np.sqrt(((test - train.mean()) ** 2).mean()))
+    assert constant_score(two, (0, 0)) == 0.5
+
+
+def record(task, method, score, fold=0, budget=60.0, **changes):
+    out = {"task": task, "name": task, "repeat": 0, "fold": fold, "method": method, "budget": budget, "cores": 2}
+    out |= {"seed": 0, "kind": "binary", "metric": "roc_auc", "rows": 100, "zero": 0.5, "score": score, "task_id": None}
+    out |= {"state": "failed" if score is None else "complete", "reason": "" if score is not None else "why | <b>"}
+    out |= {"seconds": 61.0, "fit_seconds": 60.0, "peak_ram": 10**8, "revision": "1", "version": "1", "versions": {}}
+    out["machine"] = {"processor": "p", "cpus": 2, "python": "3.11", "system": "Linux"}
+    return out | changes
+
+
+def many(tasks=12, methods=("autometa", "cold", "rf", "lightgbm"), **changes):
+    rng = np.random.default_rng(0)
+    return [
+        record(f"d{t}", m, 0.95 - 0.02 * j + rng.normal(0, 0.002), f, 60.0 if METHODS[m].timed else 0.0, **changes)
+        for t in range(tasks)
+        for f in range(2)
+        for j, m in enumerate(methods)
+    ]
+
+
+def test_ranks_tests_and_duels_are_those_of_a_plain_calculation():
+    from scipy.stats import friedmanchisquare, rankdata, wilcoxon
+
+    methods = ("autometa", "cold", "rf", "lightgbm")
+    c = compare(many(), methods, 60.0)
+    of = {(t, m): [r["score"] for r in many() if (r["task"], r["method"]) == (t, m)] for t in c.tasks for m in methods}
+    scores = np.array([[np.mean(of[t, m]) for m in methods] for t in c.tasks])
+    assert c.scores == pytest.approx(scores)
+    ranks = np.array([rankdata(-row) for row in scores])
+    assert c.ranks == pytest.approx(ranks)
+    assert c.friedman == pytest.approx(friedmanchisquare(*scores.T).pvalue)
+    assert c.critical == pytest.approx(2.569 * np.sqrt(4 * 5 / (6 * 12)), abs=2e-3)
+    unit = (scores - 0.5) / (scores.max(axis=1, keepdims=True) - 0.5)
+    duel = next(d for d in c.against() if d.other == "cold")
+    assert (duel.wins, duel.ties, duel.losses) == (12, 0, 0)
+    assert duel.mean == pytest.approx((unit[:, 0] - unit[:, 1]).mean())
+    assert duel.p == pytest.approx(min(1, 3 * wilcoxon(unit[:, 0] - unit[:, 1]).pvalue), rel=0.5)
+    assert c.worst.tolist() == [0, 0, 0, 12]
+    assert c.over_forest[:, 2].tolist() == [0.0] * 12
+
+
+def test_a_failed_cell_counts_as_a_constant_prediction_and_an_untried_fold_for_nobody():
+    records = [record("d", "autometa", 0.9, 0), record("d", "rf", 0.8, 0), record("d", "autometa", None, 1)]
+    records += [record("d", "rf", 0.8, 1), record("d", "autometa", 0.1, 2), record("e", "autometa", 0.7)]
+    c = compare(records, ("autometa", "rf"), 60.0)
+    assert c.tasks == ("d",)
+    assert c.scores.tolist() == [[pytest.approx(0.7), pytest.approx(0.8)]]
+    assert c.failed.tolist() == [[1, 0]]
+    assert c.folds == (2,)
+    assert c.partial == ("e",)
+    assert compare(records, ("autometa", "flaml"), 60.0) is None
+
+
+# -------------------------------------------------------------------------------------------------------------- report
+
+
+def test_the_reports_say_what_was_compared_and_refer_to_nothing_outside(tmp_path):
+    import xml.etree.ElementTree as ET
+    from html.parser import HTMLParser
+
+    methods = ("autometa", "cold", "rf", "lightgbm")
+    other = {"kind": "multiclass", "metric": "neg_log_loss", "zero": -1.0}
+    records = [*many(), record("<script>", "autometa", None, **other)]
+    for m in methods[1:]:
+        records.append(record("<script>", m, -0.5, budget=60.0 if METHODS[m].timed else 0.0, **other))
+    down = {"openml:task/9": "down"}
+    found = findings("S", records, methods, 60.0, cores=2, seed=0, absent=["flaml"], unreadable=down)
+    paths = write(found, tmp_path)
+    html, text = page(found), markdown(found)
+    for words in ("FLAML", "openml:task/9", "13 datasets", "critical difference"):
+        assert words in html
+    assert "http" not in html.replace("http-equiv", "")
+    assert "<script>," not in html
+    assert "why | &lt;b&gt;" in html
+    assert "failed: why" in text
+    assert "![Average ranks" in text
+    assert {len(line.split(" | ")) for line in text.splitlines() if line.startswith("| d")} == {7}
+    ET.parse(tmp_path / "ranks.svg")
+    parser = HTMLParser()
+    parser.feed(html)
+    assert set(paths) == {"report.html", "report.md", "ranks.svg"}
+    values = json.loads(json.dumps(summary(found)))
+    assert [m["method"] for m in values["methods"]] == list(methods)
+    assert values["tasks"] == 13
+
+
+def test_a_line_joins_only_methods_that_do_not_differ():
+    c = compare(many(40), ("autometa", "cold", "rf", "lightgbm"), 60.0)
+    from autometa.bench.ranking import cliques
+
+    rank = sorted(c.ranks.mean(axis=0))
+    assert cliques(rank, c.critical) == []
+    assert cliques(rank, 1.2) == [(0, 1), (1, 2), (2, 3)]
+    assert all(b - a > c.critical for a, b in pairwise(rank))
+
+
+# ------------------------------------------------------------------------------------------------------------- publish
+
+
+def test_only_tasks_with_all_their_folds_are_published_and_only_once(folder, tmp_path, fake):
+    environments, _ = fake()
+    task = open_suite(str(folder)).entries[0].load()
+    splits = tuple((0, f, *task.folds[0, f]) for f in range(3))
+    sent = []
+
+    def send(**arguments):
+        sent.append(arguments)
+        return SimpleNamespace(url=None if arguments["dry"] else "there", predictions=len(arguments["predictions"]))
+
+    client = SimpleNamespace(task=lambda _: SimpleNamespace(splits=splits), publish=send)
+    out = tmp_path / "out"
+    suite = only(open_suite(str(folder)), ["two"])
+    session = bench(suite, plan(environments, methods=("flaml",), folds=(0, 1)), out)
+    assert offer(session.records, ["flaml"], out, cores=session.records[0]["cores"], seed=0) == []  # not of OpenML
+    records = [r | {"task_id": 7} for r in session.records]
+    offers = offer(records, ["flaml"], out, cores=records[0]["cores"], seed=0)
+    (short,) = publish(client, offers, out)
+    assert "no result for fold 2" in short.why
+    session = bench(suite, plan(environments, methods=("flaml",), folds=(0, 1, 2)), out)
+    records = [r | {"task_id": 7} for r in session.records]
+    offers = offer(records, ["flaml"], out, cores=records[0]["cores"], seed=0)
+    assert publish(client, offers, out)[0].predictions == 36
+    assert sent[0]["dry"]
+    rows = sent[0]["predictions"]
+    assert sorted(rows["row"]) == sorted(np.concatenate([test for *_, test in splits]))
+    assert rows[["proba_01", "proba_1"]].sum(axis=1).to_numpy() == pytest.approx(1)
+    assert publish(client, offers, out, dry=False)[0].url == "there"
+    assert offer(records, ["flaml"], out, cores=records[0]["cores"], seed=0) == []
+
+
+# -------------------------------------------------------------------------------------------------------- command line
+
+
+def test_the_command_runs_resumes_and_prints_one_json_value(folder, tmp_path, fake, capsys, monkeypatch):
+    environments, calls = fake(autogluon="fails")
+    monkeypatch.chdir(tmp_path)
+    arguments = ["bench", "--suite", str(folder), "--folds", "0", "--time", "1", "--methods", "flaml,autogluon"]
+    arguments += ["--environments", str(environments), "--out", "out", "--json"]
+    assert main(arguments) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert (values["new"], values["tasks"], values["absent"]) == (6, 3, [])
+    assert {m["method"]: m["failed"] for m in values["methods"]} == {"flaml": 0, "autogluon": 3}
+    assert (tmp_path / "out" / "report.html").exists()
+    assert main(arguments) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert main([*arguments[:-1], "--resume"]) == 0
+    assert "average rank" in capsys.readouterr().out
+    assert len(calls()) == 6
+
+
+def test_the_command_hears_of_every_mistake_at_once(capsys):
+    code = main(["bench", "--methods", "autmeta", "--folds", "3-1", "--time", "x", "--jobs", "0"])
+    said = capsys.readouterr().err
+    assert code == 2
+    assert [word in said for word in ("'autometa'", "3-1", "--time", "--jobs", "--suite")] == [True] * 5
+
+
+def test_a_method_that_is_not_installed_is_named_and_the_others_run(folder, tmp_path, fake, capsys):
+    environments, _ = fake()
+    (environments / "autogluon" / "installed").unlink()
+    arguments = ["bench", "--suite", str(folder), "--tasks", "two", "--folds", "0", "--methods", "flaml,autogluon"]
+    assert main([*arguments, "--environments", str(environments), "--out", str(tmp_path / "out")]) == 0
+    assert "AutoGluon is not installed" in capsys.readouterr().err
+    assert "AutoGluon is not installed" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_line_is_on_disk_whole_though_the_one_before_was_cut(tmp_path):
+    path = tmp_path / "r.jsonl"
+    append(path, {"a": 1})
+    with path.open("ab") as file:
+        file.write(b'{"a": 2')
+    append(path, {"a": 3})
+    assert read_lines(path) == [{"a": 1}, {"a": 3}]
