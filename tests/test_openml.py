@@ -371,3 +371,34 @@ def test_predictions_that_do_not_fit_the_task_are_refused_with_all_that_is_wrong
     assert len(refused.value.problems) == 3
     with pytest.raises(InputError, match="needs a key to publish"):
         openml.publish(**asked, predictions=predictions, dry=False)
+
+
+# -------------------------------------------------------------------------------------------------------- as experience
+
+
+def test_past_runs_become_evaluations_once_and_the_rest_is_counted_and_named(serve, data, tmp_path):
+    from autometa.cli import main
+    from autometa.imports import import_openml
+    from autometa.store import Exclusion, MetaStore
+
+    server = serve()
+    openml = OpenML(server=server.api_url, cache=tmp_path / "cache")
+    store = MetaStore(tmp_path / "store.db")
+    brought = import_openml(openml, store, suite="all", tasks=[77])
+    assert (brought.tasks, brought.read, brought.new) == (1, 6, 3)
+    assert brought.left_out == {("weka.J48(1)", "no family of ours is J48"): 3}
+    assert list(brought.unreadable) == ["openml:task/77"]
+    assert import_openml(openml, store, suite="all", flows=["ranger"]).new == 0
+    assert store.verify() == []
+    (record,) = store.tasks()
+    assert record.fingerprint == read_task(data / "binary.parquet", target="target").fingerprint
+    assert (record.openml_id, record.metafeatures is not None) == (1, True)
+    best = max(store.evaluations(record.fingerprint), key=lambda e: e.scores["accuracy"])
+    assert (best.config["random_forest.n_estimators"], best.scores) == (200, {"accuracy": 0.7, "roc_auc": 0.7})
+    assert len(store.past(kind="binary", metric="accuracy")) == 1
+    assert len(store.past(kind="binary", metric="accuracy", exclude=Exclusion(openml_ids=frozenset({1})))) == 0
+
+    arguments = ["store", "import", "openml", "--suite", "1", "--flow", "ranger", "--server", server.api_url]
+    assert main([*arguments, "--cache", str(tmp_path / "cache"), "--offline", "--store", str(tmp_path / "o.db")]) == 2
+    assert main([*arguments, "--cache", str(tmp_path / "cache"), "--store", str(tmp_path / "other.db"), "--json"]) == 0
+    assert MetaStore(tmp_path / "other.db").info()["evaluations"] == 3

@@ -91,16 +91,20 @@ def translate(flow: str, settings: Iterable[Mapping[str, Any]], facts: Facts) ->
             value = read_value(setting["value"])
             if value is not None or not learner.none_is_silent:
                 theirs[setting["name"]] = value
-            known = (learner.rules, learner.fixed, learner.ignored)
-            if not any(setting["name"] in part for part in known) and setting["value"] != setting.get("default"):
+            known = any(setting["name"] in part for part in (learner.rules, learner.fixed, learner.ignored))
+            if not known and value is not None and setting["value"] != setting.get("default"):
                 raise Unmapped(f"its parameter {setting['name']} has no counterpart")
     own: Own = dict(learner.ours) | _preparation(family, facts, name, [s for s in steps if s != name])
     for parameter, allowed in learner.fixed.items():
         if parameter in theirs and not any(_same(theirs[parameter], value) for value in allowed):
             raise Unmapped(f"{parameter}={theirs[parameter]!r} has no counterpart")
     for parameter, rule in learner.rules.items():
-        if parameter in theirs:
+        if parameter not in theirs:
+            continue
+        try:
             own |= {rule: theirs[parameter]} if isinstance(rule, str) else rule(theirs[parameter], facts, theirs)
+        except (TypeError, ValueError, ArithmeticError):
+            raise Unmapped(f"{parameter}={theirs[parameter]!r} means nothing here") from None
     return _configuration(family, facts.kind, own)
 
 
