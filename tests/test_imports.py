@@ -145,7 +145,8 @@ def setting(component: str, name: str, value: str) -> list[dict]:
         (FOREST, setting(FOREST, "min_samples_leaf", '"few"'), "means nothing here"),
         (FOREST, setting(FOREST, "brand_new", "1"), "parameter brand_new has no counterpart"),
         ("sklearn.svm.classes.SVC", [], "not scaled"),
-        ("sklearn.linear_model.Ridge", [], "takes no part|not made|not scaled"),
+        (SCALED.format("sklearn.linear_model.Ridge"), [], "Ridge is not made for binary"),
+        (*mlr("glmnet", alpha=0.5), "does not say how much it shrinks"),
         (SCALED.format("sklearn.svm.SVC"), setting("sklearn.svm.SVC", "kernel", '"linear"'), "no kernel of ours"),
         (*mlr("ranger", replace=False), "without replacement"),
     ],
@@ -179,8 +180,8 @@ def test_a_translation_is_a_configuration_of_ours_or_is_refused_whatever_the_set
         names = sorted({*learner.rules, *learner.fixed, "brand_new"})
         component = f"sklearn.x.{name}" if "." not in name else name.replace("mlr.", "mlr.classif.")
         for kind in ("binary", "regression"):
-            for _ in range(20):
-                chosen = rng.choice(names, 2, replace=False)
+            for trial in range(40):
+                chosen = rng.choice(names, 1 + trial % 2, replace=False)
                 settings = [part for each in chosen for part in setting(component, str(each), str(rng.choice(texts)))]
                 try:
                     config = translate(SCALED.format(component), settings, Facts(kind, 90, 9, 9, 0))

@@ -83,8 +83,9 @@ def translate(flow: str, settings: Iterable[Mapping[str, Any]], facts: Facts) ->
     name = _learner(steps)
     learner = LEARNERS[name]
     family = FAMILIES[learner.family]
-    if facts.kind not in family.kinds:
-        raise Unmapped(f"{family.label} is not made for {facts.kind}")
+    made_for = [word for word, names in _MADE_FOR.items() if name.endswith(names)]
+    if made_for and (made_for[0] == "regression") is not (facts.kind == "regression"):
+        raise Unmapped(f"{name} is not made for {facts.kind}")
     theirs = dict(learner.given)
     for setting in settings:
         if steps_of(setting["component"].partition("(")[0])[-1:] == [name]:
@@ -166,6 +167,12 @@ ENCODINGS = {"OneHotEncoder": "onehot", "dummied": "onehot", "OrdinalEncoder": "
 OTHER_SCALES = {"MinMaxScaler", "MaxAbsScaler"}  # nothing to a tree
 
 
+_MADE_FOR: dict[str, tuple[str, ...]] = {  # endings of names; mlr's learners are made for both
+    "regression": ("Regressor", "SVR", "Ridge", "Lasso", "ElasticNet"),
+    "classification": ("Classifier", "SVC", "LogisticRegression"),
+}
+
+
 def _learner(steps: list[str]) -> str:
     """The one learner that we have in a flow."""
     found = [step for step in steps if step in LEARNERS]
@@ -206,6 +213,8 @@ def _preparation(family: Family, facts: Facts, name: str, steps: list[str]) -> O
 def _configuration(family: Family, kind: str, own: Own) -> Config:
     """`own` as a configuration, completed with our defaults; Unmapped where it is none."""
     space = family_space(family.name, kind)
+    if strange := [name for name in own if f"{family.name}.{name}" not in space]:
+        raise Unmapped(f"{strange[0]} is no parameter of ours for {kind}")
     given = {f"{family.name}.{name}": fitted(space, f"{family.name}.{name}", value) for name, value in own.items()}
     config = space.complete({FAMILY: family.name, **given})
     if problems := space.problems(config):  # the first, without its value: so that runs can be counted by it
@@ -344,10 +353,13 @@ def _elastic(strength: float, ratio: float, facts: Facts) -> Own:
 
 def _glmnet(value: Any, facts: Facts, theirs: Own) -> Own:
     """Its loss is a mean where ours is a sum."""
+    strength = theirs.get("s") or value
+    if not strength:
+        raise Unmapped("it does not say how much it shrinks")
     ratio = 1.0 if theirs.get("alpha") is None else float(theirs["alpha"])
     if facts.kind == "regression":
-        return _elastic(float(value), ratio, facts)
-    own: Own = {"C": 1.0 / (facts.n * float(value)), "penalty": "elasticnet" if ratio else "l2"}
+        return _elastic(float(strength), ratio, facts)
+    own: Own = {"C": 1.0 / (facts.n * float(strength)), "penalty": "elasticnet" if ratio else "l2"}
     return own | ({"l1_ratio": ratio} if ratio else {})
 
 
@@ -578,8 +590,9 @@ LEARNERS: dict[str, Learner] = {
     ),
     "mlr.glmnet": Learner(
         "linear",
-        {"lambda": _glmnet, "s": _glmnet},
+        {"lambda": _glmnet},
         {"standardize": (None, True), "intercept": (None, True)},
-        _RUNS | {"alpha", "maxit", "thresh", "family", "nlambda", "lambda.min.ratio", "exact", "type.logistic"},
+        _RUNS | {"alpha", "s", "maxit", "thresh", "family", "nlambda", "lambda.min.ratio", "exact", "type.logistic"},
+        {"lambda": None},
     ),
 }  # fmt: skip
