@@ -8,19 +8,20 @@
     python benchmarks/warm_start.py --curve               regret against the number of past tasks, 5 to all
     python benchmarks/warm_start.py --time                the order under a time budget, with Oboe's own runtimes
     python benchmarks/warm_start.py --ready               how long until the first recommendation, in a fresh process
-    python benchmarks/warm_start.py --real                searches: hold-out score of the model after 1, 5, 10, 25 trials
+    python benchmarks/warm_start.py --real                searches: hold-out score of the model by trials
     python benchmarks/warm_start.py --report              tables and plots from the results so far
 
 A replay is one task taken as new: nothing of its family is in the past, the configurations are those that were
-evaluated on it, and its score for each one chosen is looked up. Reported is the normalised regret ``(best - incumbent) / (best -
-worst)`` over all evaluated on that task, after 1, 3, 5, 10, 25 and 50 trials as far as the pool goes, with a bootstrap
-95 % interval; paired two-sided Wilcoxon tests against the static portfolio and against cold TPE (Holm over the trials);
-the share of tasks that are worse than cold TPE, and than the portfolio, by more than .02; and the median trial at which
-a method is where cold TPE is at the end. What is random is averaged over seeds per task before anything else.
+evaluated on it, and its score for each one chosen is looked up. Reported is the normalised regret
+``(best - incumbent) / (best - worst)`` over all evaluated on that task, after 1, 3, 5, 10, 25 and 50 trials as far as
+the pool goes, with a bootstrap 95 % interval; paired two-sided Wilcoxon tests against the static portfolio and against
+cold TPE (Holm over the trials); the share of tasks that are worse than cold TPE, and than the portfolio, by more than
+.02; and the median trial at which a method is where cold TPE is at the end. What is random is averaged over seeds per
+task before anything else.
 
 Cold TPE is Optuna's with `multivariate=True, group=True`; its suggestions are taken to the nearest configuration not
-tried yet, and that is what it is told of. The constants of our methods were chosen on the families of `VALIDATION`, which
-`--half report` leaves out of the judging (not of the past).
+tried yet, and that is what it is told of. The constants of our methods were chosen on the families of `VALIDATION`,
+which `--half report` leaves out of the judging (not of the past).
 
 Letters:  t tasks · m configurations · k trials.
 """
@@ -433,10 +434,11 @@ def compare(options: argparse.Namespace, methods: dict[str, Callable[[], Any]], 
         if not len(sizes):
             print(f"{table.name}: no task of these families with {options.least} configurations")
             continue
-        at = [a for a in AT if a < np.median(sizes)]
+        at = [a for a in AT if a < np.median(sizes) and (search or a <= 10)]
         results = measure(
-            table, methods, half=options.half, folds=10 if options.oboe else 0, least=options.least, trials=max(AT),
-            seeds=1 if options.quick else options.seeds, search=search, most=8 if options.quick else options.most,
+            table, methods, half=options.half, folds=10 if options.oboe else 0, least=options.least,
+            trials=max(AT) if search else 10, seeds=1 if options.quick else options.seeds, search=search,
+            most=8 if options.quick else options.most,
         )  # fmt: skip
         together.append(results)
         more = {"what": what, "configurations": len(table.past.configs), "median_evaluated": float(np.median(sizes))}
