@@ -10,6 +10,7 @@ Letters:  t past tasks · m rows of the table · d encoded dimensions.
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from autometa.recommend import AdaptivePortfolio, Portfolio
 from autometa.space import Encoded, config_key
 from autometa.store import PastTasks
-from autometa.surrogate import Guard, History, Surrogate
+from autometa.surrogate import Guard, History, Surrogate, train
 from autometa.surrogate.encoding import Layout, matern, squares
 from autometa.surrogate.gaussian import Mixture
 from autometa.surrogate.guard import log_expected_improvement
@@ -35,7 +36,6 @@ class Lesson:
 
     table: Any  # surrogate.Table: its space, its rows encoded; never its scores
     past: PastTasks
-    truth: tuple[NDArray[np.float64], NDArray[np.float64]] | None  # per task (t,): worst, best; for FSBO as published
     cache: Path  # a folder of its own
     seed: int = 0
     kept: dict[str, Any] = field(default_factory=dict)
@@ -72,30 +72,19 @@ class Lesson:
         found = model.recommend(None, 1, observed=observed)
         return self.column_of[config_key(found[0].config)] if found else None
 
-    def surrogate(self, labels: tuple[str, ...] = ("warped", "ranked"), **options: Any) -> Surrogate:
-        """Trained on the past, or read from the cache; single members are taken from what was trained together."""
+    def surrogate(self, **options: Any) -> Surrogate:
+        """Trained on the past, or read from the cache."""
         name = "-".join([self.table.name, str(self.seed), str(len(self.past)), *map(str, options.values())])
         file = self.cache / f"{name}.npz"
 
         def make() -> Surrogate:
-            from autometa.surrogate.training import train
-
             if file.exists():
                 return Surrogate.load(file, self.table.space)
             trained = train(self.past, self.table.space, seed=self.seed, **options)
             trained.save(file)
             return trained
 
-        whole = self.once(name, make)
-        if tuple(labels) == whole.labels:
-            return whole
-        chosen = [whole.labels.index(label) for label in labels]
-        return self.once(
-            f"{name} {labels}",
-            lambda: Surrogate(
-                whole.space, tuple(whole.weights[k] for k in chosen), labels, whole.log_seconds, whole.card
-            ),
-        )
+        return self.once(name, make)
 
     def nearest(self, config: dict[str, Any], rows: list[int]) -> int:
         """The untried row nearest to a configuration."""
@@ -233,22 +222,21 @@ class Guarded:
 
 def guarded(
     *,
-    labels: tuple[str, ...] | None = ("warped", "ranked"),
-    prior: dict[str, float] | None = None,
+    training: dict[str, Any] | None = None,
+    learned: bool = True,
     initial: int = 3,
     adaptive: bool = True,
     anywhere: bool = False,
-    training: dict[str, Any] | None = None,
     **options: Any,
 ) -> Callable[[Lesson, int], Player]:
     """The guard with some of its parts."""
 
     def make(lesson: Lesson, seed: int) -> Player:
-        surrogate = None if labels is None else lesson.surrogate(labels, **(training or {}))
-        key = f"guard {labels} {prior} {options} {training}"
-        guard = lesson.once(
-            key, lambda: Guard(lesson.table.space, lesson.past, surrogate, seed=seed, prior=prior, **options)
-        )
+        def build() -> Guard:
+            surrogate = lesson.surrogate(**(training or {})) if learned else None
+            return Guard(lesson.table.space, lesson.past, surrogate, **options)
+
+        guard = lesson.once(f"guard {learned} {training} {options}", build)
         return Guarded(lesson, guard, seed, initial=initial, adaptive=adaptive, anywhere=anywhere)
 
     return make
@@ -294,7 +282,7 @@ class _Target:
         self.kernels = lesson.once("kernels", lambda: [matern(distance / s**2) * same for s in (0.25, 0.5, 1.0, 2.0)])
 
     def fit(self, rows: list[int], z: NDArray[np.float64]) -> None:
-        """z (k,) standardised scores."""
+        """Takes standardised scores, (k,)."""
         best = -np.inf
         for kernel in self.kernels:
             for noise in (1e-4, 1e-2):
@@ -331,12 +319,12 @@ def _improvement(mean: NDArray, std: NDArray, best: float, rows: list[int]) -> i
 class RGPE:
     """The ranking-weighted ensemble of Gaussian processes (Feurer, Letham and Bakshy, 2018).
 
-    Weights: how often a model has the smallest ranking loss among samples of its posterior, the target's left out one
-    at a time; a base model whose median loss is above the target's 95 % quantile is dropped. Past tasks are dense here,
-    so a base model's mean at a row is the standardised score itself, its standard deviation that of its noise, .1.
+    Weights: how often a model has the smallest ranking loss, the target's being sampled from its leave-one-out
+    posterior; a base model whose loss is above the target's 95 % quantile is dropped. Past tasks are dense here, so a
+    base model is certain: its mean at a row is the standardised score there, its standard deviation .1.
     """
 
-    SAMPLES, NOISE = 30, 0.1
+    SAMPLES, NOISE = 50, 0.1
 
     def __init__(self, lesson: Lesson, seed: int) -> None:
         self.rng, self.target = np.random.default_rng(seed), _Target(lesson)
@@ -353,23 +341,21 @@ class RGPE:
             self.target.fit(rows, z)
             mean, std = self.target.predict()
         if len(rows) >= 3:
-            truth = y[:, None] < y[None, :]  # (k, k)
-            noise = self.rng.standard_normal((self.SAMPLES, t, len(rows))) * self.NOISE
-            sampled = self.base[:, rows] + noise  # (samples, t, k)
-            wrong = (sampled[..., :, None] < sampled[..., None, :]) != truth
-            losses = wrong.sum(axis=(2, 3))  # (samples, t)
+            left, right = np.triu_indices(len(rows), 1)
+            truth = y[left] < y[right]  # (pairs,)
+            base = self.base[:, rows]  # (t, k)
+            losses = ((base[:, left] < base[:, right]) != truth).sum(axis=1)  # (t,)
             offset, spread = self.target.left_out()
             own = z + offset + self.rng.standard_normal((self.SAMPLES, len(rows))) * spread  # (samples, k)
-            loss = ((own[:, :, None] < z[None, None, :]) != truth).sum(axis=(1, 2))  # (samples,)
-            keep = np.median(losses, axis=0) <= np.quantile(loss, 0.95)
-            all_losses = np.column_stack([np.where(keep, losses, np.inf), loss])  # (samples, t + 1)
+            loss = ((own[:, left] < z[right]) != truth).sum(axis=1)  # (samples,)
+            kept = np.where(losses <= np.quantile(loss, 0.95), losses, np.inf)
+            all_losses = np.column_stack([np.tile(kept, (self.SAMPLES, 1)), loss])  # (samples, t + 1)
             least = all_losses == all_losses.min(axis=1, keepdims=True)
             weights = (least / least.sum(axis=1, keepdims=True)).mean(axis=0)
         mean = weights[:t] @ self.base + weights[t] * mean
         std = np.sqrt((weights[:t] ** 2).sum() * self.NOISE**2 + weights[t] ** 2 * std**2)
-        std = np.broadcast_to(np.maximum(std, 1e-3), mean.shape)
         best = float(mean[rows].max()) if len(rows) else float(mean.max())
-        return _improvement(mean, std, best, rows)
+        return _improvement(mean, np.broadcast_to(np.maximum(std, 1e-3), mean.shape), best, rows)
 
 
 class TST:
@@ -457,7 +443,7 @@ class FSBO:
         labels = torch.tensor((scores - low) / (high - low), dtype=torch.float32)
         widths = (inputs.shape[1], 128, 128, 32)
         weights: dict[str, Any] = {}
-        for k, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        for k, (a, b) in enumerate(itertools.pairwise(widths)):
             weights[f"w{k}"] = torch.randn(a, b, generator=generator) * (2 / a) ** 0.5
             weights[f"b{k}"] = torch.zeros(b)
         weights["length"], weights["scale"], weights["noise"] = torch.zeros(()), torch.zeros(()), torch.tensor(-4.0)
@@ -546,17 +532,38 @@ class Method:
     group: str = "baseline"  # baseline | ours | ablation
 
 
-METHODS: dict[str, Method] = {
-    "random": Method(Random, seeds=3, aliens=True),
-    "TPE": Method(lambda lesson, seed: Sampled(lesson, tpe(seed, group=False)), seeds=2),
+def _fsbo(lesson: Lesson, seed: int, low: float, high: float) -> Player:
+    return FSBO(lesson, seed, low, high)
+
+
+MAIN = ("rbv2_xgboost", "rbv2_rpart", "oboe", "lcbench")
+TRUST = {"transfer": 1.0, "cold": 1e-12}  # the cold expert in name only
+METHODS: dict[str, Method] = {  # the fast ones first: a run that is stopped early has them whole
+    "guard": Method(guarded(), group="ours", aliens=True),
     "TPE group": Method(lambda lesson, seed: Sampled(lesson, tpe(seed, group=True)), seeds=2, aliens=True),
+    "random": Method(Random, seeds=3, aliens=True),
     "portfolio": Method(Static),
     "portfolio + TPE": Method(
-        lambda lesson, seed: Sampled(lesson, tpe(seed, group=True), lesson.portfolio()[:10]), seeds=2, aliens=True
+        lambda lesson, seed: Sampled(lesson, tpe(seed, group=True), lesson.portfolio()[:10]), aliens=True
     ),
-    "RGPE": Method(RGPE, aliens=True),
     "TST": Method(TST),
     "CTS": Method(CTS, seeds=2),
-    "cold GP": Method(guarded(labels=None, prior={"cold": 1.0}, initial=0, hand_over=2.0)),
-    "guard": Method(guarded(), group="ours", aliens=True),
+    "cold GP": Method(guarded(learned=False, prior={"cold": 1.0}, initial=0)),
+    "RGPE": Method(RGPE),
+    "TPE": Method(lambda lesson, seed: Sampled(lesson, tpe(seed, group=False))),
+    "FSBO": Method(_fsbo, tasks=4, trials=50, oracle=True),
+    "transfer, unguarded": Method(guarded(prior=TRUST), group="ablation", aliens=True, tasks=6),
+    "guard, TPE takes over": Method(guarded(hand_over=0.95), group="ablation", aliens=True, tasks=6),
+    "guard, no meta-learning": Method(guarded(learned=False), group="ablation", tasks=6),
+    "guard, past tasks too": Method(
+        guarded(prior={"transfer": 0.6, "past": 0.3, "cold": 0.1}), group="ablation", tasks=6
+    ),
+    "guard, warped labels": Method(guarded(training={"labels": ("warped",)}), group="ablation", tasks=6),
+    "guard, static portfolio first": Method(guarded(adaptive=False), group="ablation", tasks=6),
+    "guard, from the first trial": Method(guarded(initial=0), group="ablation", tasks=6),
+    "guard, anywhere": Method(guarded(anywhere=True), group="ablation", tasks=6),
+    "GPSampler": Method(lambda lesson, seed: Sampled(lesson, gp_sampler(seed)), tasks=2, trials=25),
+    "CMA-ES, source trials": Method(
+        lambda lesson, seed: Sampled(lesson, cma_es(lesson, seed)), tables=("rbv2_rpart", "lcbench"), tasks=6
+    ),
 }

@@ -348,11 +348,14 @@ def test_a_past_that_misleads_loses_its_say_and_the_search_is_handed_over() -> N
         (lambda c: -((c["a"] - 0.8) ** 2)),
         (lambda c: np.sin(20 * c["a"]) + 5 * (np.log10(c["b"]) + 1.5) ** 2),
     )
-    trusting, wary = guard.weigh(history_of(like, 20)), guard.weigh(history_of(unlike, 20))
-    assert trusting["cold"] < 0.05
+    trusting, wary = guard.weigh(history_of(like, 5)), guard.weigh(history_of(unlike, 20))
+    assert trusting["cold"] < 0.1
     assert wary["cold"] > 0.95
-    assert guard.suggest(history_of(unlike, 20), rng=np.random.default_rng(0)).cold
-    assert not guard.suggest(history_of(like, 20), rng=np.random.default_rng(0)).cold
+    handing = Guard(FLAT, hills(), learned(), hand_over=0.95)
+    assert handing.suggest(history_of(unlike, 20), rng=np.random.default_rng(0)).cold
+    assert not handing.suggest(history_of(like, 5), rng=np.random.default_rng(0)).cold
+    assert not guard.suggest(history_of(unlike, 20), rng=np.random.default_rng(0)).cold
+    assert guard.suggest(history_of(unlike, 300), rng=np.random.default_rng(0)).cold
 
 
 def test_among_a_pool_the_row_of_the_best_is_named() -> None:

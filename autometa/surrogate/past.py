@@ -32,8 +32,11 @@ FUZZ = 0.02  # noise variance of past scores
 class PastTable:
     """The past within one space: encoded configurations, warped scores, and an interpolation per task."""
 
-    def __init__(self, past: PastTasks, layout: Layout, *, most: int = MOST) -> None:
-        """Leaves out what the space does not contain, and tasks with fewer than three different scores."""
+    def __init__(self, past: PastTasks, layout: Layout, *, most: int = MOST, forecasting: bool = True) -> None:
+        """Leaves out what the space does not contain, and tasks with fewer than three different scores.
+
+        Without `forecasting` the interpolation is spared.
+        """
         space = layout.space
         scores = np.asarray(past.scores, dtype=float).reshape(len(past.records), len(past.configs))
         fits = np.array([not space.problems(config) for config in past.configs], dtype=bool)
@@ -53,7 +56,9 @@ class PastTable:
         self.seconds = np.asarray(past.seconds, dtype=float).reshape(scores.shape)[telling][:, columns]
         self.layout = layout
         self.t, self.m = self.z.shape
-        self._interpolate()
+        self.here = self._places(self.x, self.mask)
+        if forecasting:
+            self._interpolate()
 
     def _places(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
         size = np.sqrt(self.layout.size(mask))[:, None]
@@ -64,7 +69,6 @@ class PastTable:
 
     def _interpolate(self) -> None:
         """Solves every task's process once; the length scale is the one under which the past is most likely."""
-        self.here = self._places(self.x, self.mask)
         best = -np.inf
         for length in SMOOTH:
             kernel = self._near(self.here, self.here, length)

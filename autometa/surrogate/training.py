@@ -69,7 +69,7 @@ def train(
     checkpoint: Path | None = None,
     resume: bool = False,
     validation: float = 0.15,
-    labels: tuple[str, ...] = ("warped", "ranked"),
+    labels: tuple[str, ...] = ("ranked",),
     command: str = "",
     tell: Tell | None = None,
 ) -> Surrogate:
@@ -85,7 +85,9 @@ def train(
         checkpoint: A file that is replaced after every look at the held-out tasks, and on interruption.
         resume: Go on from `checkpoint`, if it is there.
         validation: Share of the tasks (whole data set families) that is held out to judge by; 0 for none.
-        labels: Scales of the past scores: "warped", "ranked".
+        labels: Scales of the past scores, "ranked" or "warped". On validation tasks, regret at 10 by ranks .0096
+            (Oboe), .0088 (rbv2_xgboost) and .0000 (rbv2_rpart), by warped scores .0216, .0109 and .0021, by both in a
+            mixture about as by ranks alone.
         command: How this was started, for the model card.
         tell: Is told of the progress, a line at a time.
 
