@@ -21,6 +21,11 @@ pytestmark = pytest.mark.skipif(not HOME.is_file(), reason="needs the loopback s
 EVERY_ERROR = ("500", "503", "107", "drop")
 N = 90
 TASKS = {1001: "binary", 1002: "multiclass", 1003: "regression"}
+SPLITS = {  # repeat and fold: 10-fold cross-validation, 5 times 2-fold, one hold-out
+    "binary": [(0, fold) for fold in range(10)],
+    "multiclass": [(repeat, fold) for repeat in range(5) for fold in range(2)],
+    "regression": [(0, 0)],
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +53,8 @@ def data(tmp_path_factory):
         labels = {"binary": ["no", "yes"], "multiclass": ["x", "y", "z"]}
         frame["target"] = rng.normal(size=N) if kind == "regression" else pd.Categorical(rng.choice(labels[kind], N))
         frame.to_parquet(folder / f"{kind}.parquet")
-    pd.DataFrame({"name": list(TASKS.values()), "task": list(TASKS.values())}).to_csv(
-        folder / "catalog.csv", index=False
-    )
+    catalog = {"name": list(TASKS.values()), "task": list(TASKS.values()), "split": ["cv10", "cv2x5", "holdout33"]}
+    pd.DataFrame(catalog).to_csv(folder / "catalog.csv", index=False)
     pd.DataFrame(
         [
             ["binary", flow, measure, value, trees]
@@ -103,10 +107,13 @@ def is_as_served(task, data) -> None:
         else:
             np.testing.assert_allclose(ours.to_numpy(float), theirs.to_numpy(float))
     assert (task.kind == "regression") == (kind == "regression")
-    assert (task.target, len(task.splits)) == ("target", 10)
-    assert sorted(np.concatenate([test for *_, test in task.splits])) == list(range(N))
-    for repeat, _, train, test in task.splits:
-        assert repeat == 0
+    assert task.target == "target"
+    assert [split[:2] for split in task.splits] == SPLITS[kind]
+    tests = [test for *_, test in task.splits]
+    if kind != "regression":  # crossed: every row is tested once in each repeat
+        repeats = SPLITS[kind][-1][0] + 1
+        assert sorted(np.concatenate(tests)) == sorted(list(range(N)) * repeats)
+    for _, _, train, test in task.splits:
         assert sorted([*train, *test]) == list(range(N))
 
 

@@ -57,7 +57,7 @@ class Client:
         config.server = settings.server or config.server
         config.apikey = settings.key or config.apikey
         config.show_progress = False
-        config.connection_n_retries = 1  # `_patient` repeats
+        config.connection_n_retries = 1  # `be_patient` repeats
         self.openml, self.tell = openml, tell
         self.offline, self.ends = settings.offline, time.monotonic() + seconds
         self.server = config.server
@@ -148,29 +148,29 @@ class Client:
         return OpenMLTask(task_id, cast(Any, kind), table, task.target_name, splits, task.evaluation_measure or None)
 
     def _splits(self, task: Any, n: int) -> tuple[Split, ...]:
-        """The splits of a task, complete: all rows in each, and each row tested once by each crossed repeat."""
+        """The splits of a task, complete where they can prove it; others are fetched twice and compared."""
         found = task.download_split().split
-        splits = [
+        splits = tuple(
             (int(repeat), int(fold), np.asarray(samples[0].train, np.intp), np.asarray(samples[0].test, np.intp))
             for repeat, folds in sorted(found.items())
             for fold, samples in sorted(folds.items())
-        ]
+        )
         procedure = task.estimation_procedure or {}
         given = procedure.get("parameters") or {}
         repeats, folds = (int(given.get(name) or 1) for name in ("number_repeats", "number_folds"))
-        if len(splits) != repeats * folds:
-            raise _Damaged(f"{len(splits)} of {repeats * folds} splits")
         crossed = procedure.get("type") == "crossvalidation"
-        for repeat in range(repeats):
-            tests = []
-            for _, fold, train, test in (split for split in splits if split[0] == repeat):
-                uses = np.bincount(np.concatenate([train, test]), minlength=n)
-                if not len(train) or not len(test) or len(uses) != n or (uses != 1).any():
-                    raise _Damaged(f"the split of repeat {repeat}, fold {fold} is not of all {n} rows")
-                tests.append(test)
-            if crossed and len(np.unique(np.concatenate(tests))) != n:
-                raise _Damaged(f"the folds of repeat {repeat} do not test every row")
-        return tuple(splits)
+        problem = _incomplete(splits, repeats, folds, n, crossed=crossed)
+        if problem and (crossed or not self._twice_the_same(task)):
+            raise _Damaged(problem)
+        return splits
+
+    def _twice_the_same(self, task: Any) -> bool:
+        """Whether the file of splits is what the server sends a second time, or was so when it was fetched."""
+        folder = self._folder(f"task/{task.task_id}")
+        if (folder / MARK).exists() or self.offline:
+            return (folder / MARK).exists()
+        text = self.openml._api_calls._download_text_file(task.estimation_procedure["data_splits_url"])
+        return text == (folder / "datasplits.arff").read_text(encoding="utf-8")
 
     def _table(self, data_id: int, keep: str = "") -> OpenMLTable:
         import pandas as pd
@@ -479,6 +479,19 @@ _UNKNOWN = {
     601: "suite",
     181: "flow",
 }
+
+
+def _incomplete(splits: Sequence[Split], repeats: int, folds: int, n: int, *, crossed: bool) -> str | None:
+    """Why splits are not all of a procedure's: each uses every row once, and crossed folds test every row once."""
+    if len(splits) != repeats * folds:
+        return f"{len(splits)} of {repeats * folds} splits"
+    tested = np.zeros((repeats, n), np.intp)
+    for repeat, fold, train, test in splits:
+        uses = np.bincount(np.concatenate([train, test]), minlength=n)
+        if not len(train) or not len(test) or len(uses) != n or (uses != 1).any():
+            return f"the split of repeat {repeat}, fold {fold} is not of all {n} rows"
+        tested[repeat, test] += 1
+    return "the folds do not test every row once" if crossed and (tested != 1).any() else None
 
 
 class _NoExtension:
