@@ -5,10 +5,10 @@
     python benchmarks/fit.py --quick            three small data sets at 10 s
     python benchmarks/fit.py --report           tables from the results so far
 
-One *cell* is a method on a dataset under a budget: a process of its own, on the same 2 cores, with the same 75 % of the
-rows to learn from (split once with seed 0, stratified), the same metric (AutoML Benchmark: AUC, log loss, RMSE) and a
-hard limit of three budgets and a minute. The dataset's whole family is left out of the memory that AutoMeta starts
-from, and what it remembers goes to a store that is thrown away. All cells of one dataset are run before the next
+One *cell* is a method on a dataset under a budget, run as `autometa bench` runs it: a process tree of its own, on the
+same 2 cores, with the same 75 % of the rows to learn from (split once with seed 0, stratified), the same metric (AutoML
+Benchmark: AUC, log loss, RMSE) and a hard limit of two budgets and a minute. The dataset and its whole family are left
+out of the memory that AutoMeta starts from, and nothing is added to it. All cells of one dataset run before the next
 dataset begins, in an order that is drawn anew for each, so a stop at any moment leaves whole datasets to compare.
 
 The datasets are chosen by `choose`, a fixed rule with a fixed seed, never by result.
@@ -21,14 +21,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
-import hashlib
 import json
 import os
-import platform
 import random
-import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -39,18 +35,34 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from fit_methods import METHODS, METRICS, UNTIMED
 from numpy.typing import NDArray
+
+from autometa.bench import cells as bench_cells
+from autometa.bench import methods as bench_methods
+from autometa.bench.environments import interpreter, set_up
+from autometa.bench.ranking import holm
+from autometa.bench.run import machine
+from autometa.bench.suite import bench_task, left_out
+from autometa.evaluation import Isolation
+from autometa.store import MetaStore
+from autometa.task import DEFAULT_METRICS as METRICS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "fit.jsonl"
+METHODS = {  # what the results file calls them -> what `autometa bench` does
+    "autometa": "autometa",
+    "autometa-cold": "cold",
+    "best-default": "default",
+    "lightgbm-default": "lightgbm",
+    "flaml": "flaml",
+    "autogluon": "autogluon",
+    "autogluon-best": "autogluon-best",
+}
+UNTIMED = tuple(name for name, own in METHODS.items() if not bench_methods.METHODS[own].timed)  # run once
 COMPARED = tuple(
     m for m in METHODS if m != "autogluon-best"
 )  # by default: the preset needs more time than it gets here
-ENVIRONMENTS = {
-    ".venvs/flaml": ["flaml[automl]==2.7.0", "pyarrow"],
-    ".venvs/autogluon": ["autogluon.tabular[lightgbm,catboost,xgboost,fastai]==1.6.3", "pyarrow"],
-}
+ENVIRONMENTS = REPOSITORY / ".venvs"
 RESAMPLINGS = 100  # b: of the test rows, the same for every method
 BANDS = ((500, 2_000), (2_000, 10_000), (10_000, 50_001))  # rows
 
@@ -148,45 +160,42 @@ def constant(kind: str, train: NDArray[Any], test: NDArray[Any]) -> float:
 def run_cell(dataset: Dataset, method: str, budget: float, cores: int, data: Path, seed: int = 0) -> dict[str, Any]:
     """Runs one cell to its end or its hard limit; never raises for the method's own faults."""
     train, test = split(pd.read_parquet(data / "tabular" / f"{dataset.name}.parquet"), dataset.kind)
-    y = test.pop("target").to_numpy()
-    limit = 900.0 if method in UNTIMED else budget * 3 + 60
+    own = METHODS[method]
+    python = interpreter(own, ENVIRONMENTS)
+    if python is None:
+        raise SystemExit(f"{method} is not installed: python benchmarks/fit.py --setup")
+    sides = np.arange(len(train)), np.arange(len(train), len(train) + len(test))
+    task = bench_task(
+        pd.concat([train, test], ignore_index=True),
+        key=dataset.name,
+        name=dataset.name,
+        target="target",
+        kind=dataset.kind,
+        family=dataset.family,
+        splits=[(0, 0, *sides)],
+    )
+    setting = bench_cells.Setting(own, budget, cores, seed, python.absolute())
     out: dict[str, Any] = {"dataset": dataset.name, "kind": dataset.kind, "family": dataset.family, "method": method}
-    out |= {
-        "budget": budget,
-        "cores": cores,
-        "seed": seed,
-        "metric": METRICS[dataset.kind],
-        "rows": len(train) + len(test),
-    }
-    out |= {"constant": constant(dataset.kind, train["target"].to_numpy(), y), "score": None, "error": None}
+    out |= {"budget": budget, "cores": cores, "seed": seed, "metric": METRICS[dataset.kind], "rows": task.n}
     with tempfile.TemporaryDirectory(prefix="autometa-fit-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        train.to_parquet(folder / "train.parquet", index=False)
-        test.to_parquet(folder / "test.parquet", index=False)
-        (folder / "kind").write_text(dataset.kind, encoding="utf-8")
-        python = REPOSITORY / METHODS[method][1] / "bin" / "python"
-        if not python.exists() and METHODS[method][1] == ".venv":
-            python = Path(sys.executable)
-        program = [
-            python,
-            Path(__file__).with_name("fit_methods.py"),
-            method,
-            folder,
-            budget,
-            cores,
-            seed,
-            dataset.family,
-        ]
-        threads = {name: str(cores) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-        out["error"], out["seconds"], out["peak_ram"] = watched([str(p) for p in program], folder, limit, threads)
-        if out["error"] is None:
-            out |= json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-            answer = np.load(folder / "prediction.npz")
-            try:
-                out["score"] = score(dataset.kind, y, answer["classes"], answer["prediction"])
-                out["resampled"] = resampled(dataset.kind, y, answer["classes"], answer["prediction"])
-            except ValueError as error:
-                out |= {"score": None, "error": f"unusable prediction: {error}"}
+        exclude = left_out(task, MetaStore.with_shipped(folder / "none.db").tasks(space=None))
+        answers = bench_cells.split_to(task, (0, 0), folder / "data")
+        out["constant"] = constant(dataset.kind, train["target"].to_numpy(), answers)
+        with Isolation(preload=("autometa.bench.launch",)) as isolation:
+            record, prediction = bench_cells.run_cell(
+                isolation, task, (0, 0), setting, folder / "data", answers, folder / "cell", exclude=exclude
+            )
+    facts = ("seconds", "peak_ram", "fit_seconds", "trials", "validation", "winner", "defaults", "versions")
+    out |= {"score": None, "error": None} | {fact: record[fact] for fact in facts if fact in record}
+    if prediction is None:
+        return out | {"error": f"{record['state']}: {record['reason']}"}
+    try:
+        classes = np.array(prediction.classes)
+        out["score"] = score(dataset.kind, answers, classes, prediction.values)
+        out["resampled"] = resampled(dataset.kind, answers, classes, prediction.values)
+    except ValueError as error:
+        out |= {"score": None, "error": f"unusable prediction: {error}"}
     return out
 
 
@@ -260,20 +269,6 @@ def read(results: Path) -> dict[tuple[Any, ...], dict[str, Any]]:
             continue
         out[key(record)] = record
     return out
-
-
-def machine() -> dict[str, Any]:
-    """Where the cell ran."""
-    model = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
-    return {
-        "processor": model,
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "system": platform.system(),
-    }
 
 
 def revision() -> str:
@@ -410,20 +405,6 @@ def report(records: Sequence[dict[str, Any]], budget: float, methods: Sequence[s
     return "\n".join([*lines, ""])
 
 
-def holm(p: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment.
-
-    Example:
-        >>> holm([0.01, 0.04, 0.03])
-        [0.03, 0.06, 0.06]
-    """
-    out, largest = [0.0] * len(p), 0.0
-    for place, i in enumerate(np.argsort(p)):
-        largest = max(largest, min(1.0, (len(p) - place) * p[i]))
-        out[i] = round(largest, 12)
-    return out
-
-
 def _number(value: float | None) -> float:
     return np.nan if value is None else value
 
@@ -441,22 +422,6 @@ def _wins(signs: NDArray[Any]) -> str:
 
 
 # the program ---------------------------------------------------------------------------------------------------------
-
-
-def setup() -> None:
-    """Creates the missing environments of the other systems, torch first so that its CPU build is taken."""
-    for name, packages in ENVIRONMENTS.items():
-        folder = REPOSITORY / name
-        wanted = hashlib.sha256(" ".join(packages).encode()).hexdigest()
-        if (folder / "installed").exists() and (folder / "installed").read_text(encoding="utf-8") == wanted:
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run(["python3", "-m", "venv", folder], check=True)
-        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
-        if subprocess.run([*pip, "torch==2.13.0+cpu"], check=False, stderr=subprocess.DEVNULL).returncode != 0:
-            subprocess.run([*pip, "torch==2.13.0"], check=True)
-        subprocess.run([*pip, *packages], check=True)
-        (folder / "installed").write_text(wanted, encoding="utf-8")
 
 
 def main() -> None:
@@ -479,7 +444,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     if arguments.setup:
-        setup()
+        print(f"installed {', '.join(set_up(METHODS.values(), ENVIRONMENTS, print)) or 'nothing that was not there'}")
         return
     datasets = choose(arguments.data / "catalog.csv", arguments.each)
     if arguments.quick:

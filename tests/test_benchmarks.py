@@ -23,8 +23,7 @@ def fit():
         import fit
 
         yield fit
-        for name in ("fit", "fit_methods"):
-            sys.modules.pop(name, None)
+        sys.modules.pop("fit", None)
 
 
 @pytest.fixture
