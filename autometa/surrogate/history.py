@@ -123,4 +123,36 @@ def ranked(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (t,
     return out
 
 
+def comparable(labels: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (t, m)
+    """Labels of thinly logged tasks, moved to where tasks that know the common configurations would have them.
+
+    A search leaves mostly good configurations behind, so the worst of them is not the worst there is. The reference are
+    the configurations that many tasks know, and the tasks that know nearly all of those. Any other task with three or
+    more of them is shifted and stretched until those have the mean and spread that reference tasks give them.
+
+    Example:
+        >>> dense = np.tile(np.array([-1.0, 0.0, 1.0, 2.0, 3.0]), (5, 1))
+        >>> thin = np.array([[np.nan, np.nan, -1.0, 0.0, 1.0]])
+        >>> comparable(np.vstack([dense, thin]))[-1]
+        array([nan, nan,  1.,  2.,  3.])
+    """
+    known = np.isfinite(labels)
+    count = known.sum(axis=0)
+    reference = count >= max(4.0, 0.5 * count.max(initial=0))
+    share = known[:, reference].sum(axis=1)
+    dense = share >= 0.8 * reference.sum()
+    if not reference.any() or dense.sum() < 4 or dense.all():
+        return labels
+    out = labels.copy()
+    for i in np.flatnonzero(~dense & (share >= 3)):
+        shared = reference & known[i]
+        theirs = labels[np.ix_(dense, shared)]
+        complete = theirs[np.isfinite(theirs).all(axis=1)]
+        spread = labels[i, shared].std()
+        if len(complete) >= 4 and spread > 0:
+            stretch = complete.std(axis=1).mean() / spread
+            out[i] = complete.mean() + stretch * (labels[i] - labels[i, shared].mean())
+    return out
+
+
 LABELS = {"warped": warped, "ranked": ranked}

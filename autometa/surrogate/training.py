@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from autometa.errors import InputError, Problem
 from autometa.space import SearchSpace
 from autometa.surrogate.encoding import Layout
-from autometa.surrogate.history import LABELS, History, Warp
+from autometa.surrogate.history import LABELS, History, Warp, comparable
 from autometa.surrogate.network import forward, initial, kernel, lengths
 from autometa.surrogate.surrogate import Surrogate
 
@@ -116,7 +116,12 @@ def train(
     history: list[dict[str, Any]] = []
     for k, label in enumerate(labels):
         lessons = Lessons(
-            layout.inputs(x, mask), layout.places(x, mask), layout.family(x), LABELS[label](scores), log_seconds, failed
+            layout.inputs(x, mask),
+            layout.places(x, mask),
+            layout.family(x),
+            comparable(LABELS[label](scores)),
+            log_seconds,
+            failed,
         )
         budget = None if seconds is None else seconds * (k + 1) / len(labels)
         file = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}.{label}")
