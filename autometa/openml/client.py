@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 MARK = "whole.autometa"  # an empty file beside what was found whole, so that it can be read without the lock
 ATTEMPTS = 6  # at a whole task or table that arrives damaged
 
+PAGE = 10_000  # runs, the most that OpenML lists at once
+MOST_PAGES = 100
+
 _ALL = {"download_data": True, "download_qualities": True, "download_features_meta_data": True}
 
 
@@ -317,13 +320,12 @@ class Client:
             except no_result:
                 return {}
 
-        # A name is looked for in what comes, so all of it has to come; numbers are for the server to find.
-        found = {}
-        if not words or numbers:
-            found = listed(measures[0], flows=numbers, size=limit)
-        if words:
-            named = listed(measures[0], size=None)
-            found |= {r: e for r, e in named.items() if any(word in e.flow_name.casefold() for word in words)}
+        found = {} if words and not numbers else listed(measures[0], flows=numbers, size=limit)
+        for page in range(MOST_PAGES if words else 0):  # names are looked for in what comes, page after page
+            named = listed(measures[0], size=PAGE, offset=page * PAGE)
+            found |= {run: e for run, e in named.items() if any(word in e.flow_name.casefold() for word in words)}
+            if len(named) < PAGE or (limit is not None and len(found) >= limit):
+                break
         runs = sorted(found)[:limit]
         values: dict[int, dict[str, float]] = {run: {measures[0]: found[run].value} for run in runs}
         for measure in measures[1:]:
