@@ -280,20 +280,21 @@ def cells(tables: dict[str, Table], half: str, only: list[str], *, most: int, qu
     """What the measured size consists of: the fast methods first."""
     from surrogate_methods import METHODS
 
-    for alien_kind in ("", *ALIENS):
+    # What is needed most comes first: a run that is stopped early has it whole.
+    order = [("", "main"), *((kind, "main") for kind in ALIENS), ("", "ablation"), *((k, "ablation") for k in ALIENS)]
+    order.append(("", "slow"))
+    for alien_kind, part in order:
         for method, how in METHODS.items():
+            own = "slow" if how.slow else "ablation" if how.group == "ablation" else "main"
+            if own != part or (quick and part != "main") or (alien_kind and not how.aliens):
+                continue
             for name, table in tables.items():
-                if only and not any(part in f"{name}/{method}" for part in only):
+                if only and not any(wanted in f"{name}/{method}" for wanted in only):
                     continue
-                if (how.tables and name not in how.tables) or (alien_kind and not how.aliens):
+                if how.tables and name not in how.tables:
                     continue
-                if quick and (how.tasks is not None or how.group == "ablation"):
-                    continue
-                tasks = table.split()[half]
-                tasks = np.random.default_rng(SEED).permutation(tasks)[: min(most, how.tasks or most)]
-                if alien_kind:
-                    tasks = tasks[:4]
-                for task in sorted(tasks.tolist()):
+                tasks = np.random.default_rng(SEED).permutation(table.split()[half])[: min(most, how.tasks or most)]
+                for task in sorted(tasks[: 4 if alien_kind else None].tolist()):
                     for seed in range(1 if alien_kind or quick else how.seeds):
                         yield Cell(name, method, task, seed, alien_kind)
 

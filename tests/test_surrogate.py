@@ -23,7 +23,7 @@ from autometa.surrogate.encoding import Layout
 from autometa.surrogate.experts import Observed, chance_of_failure
 from autometa.surrogate.gaussian import STRETCHES, Adapted
 from autometa.surrogate.guard import log_expected_improvement
-from autometa.surrogate.history import Warp, ranked, warped
+from autometa.surrogate.history import Warp, ranked, thinned, warped
 from autometa.surrogate.network import forward, kernel, lengths
 
 FLAT = SearchSpace.of(a=real(0.0, 1.0, 0.5), b=real(1e-3, 1.0, 0.1, log=True))
@@ -355,7 +355,19 @@ def test_a_past_that_misleads_loses_its_say_and_the_search_is_handed_over() -> N
     assert handing.suggest(history_of(unlike, 20), rng=np.random.default_rng(0)).cold
     assert not handing.suggest(history_of(like, 5), rng=np.random.default_rng(0)).cold
     assert not guard.suggest(history_of(unlike, 20), rng=np.random.default_rng(0)).cold
-    assert guard.suggest(history_of(unlike, 300), rng=np.random.default_rng(0)).cold
+
+
+def test_a_long_search_is_handed_over_and_answered_from_a_selection() -> None:
+    guard, history = Guard(FLAT), history_of(m=900)
+    found = guard.suggest(history, rng=np.random.default_rng(0))
+    assert found.cold
+    assert FLAT.contains(found.config)
+    few = thinned(history, 300)
+    assert len(few) == 300
+    assert few.scores.max() == history.scores.max()
+    assert few.scores.min() == history.scores.min()
+    again = thinned(history.at(np.random.default_rng(1).permutation(900)), 300)
+    np.testing.assert_array_equal(np.sort(again.scores), np.sort(few.scores))
 
 
 def test_among_a_pool_the_row_of_the_best_is_named() -> None:

@@ -21,7 +21,7 @@ from autometa.space import Config, Encoded, SearchSpace
 from autometa.surrogate.encoding import Layout
 from autometa.surrogate.experts import Expert, Observed, Opinion, chance_of_failure, cold, joined
 from autometa.surrogate.gaussian import Mixture
-from autometa.surrogate.history import History
+from autometa.surrogate.history import History, thinned
 from autometa.surrogate.past import RESTS, PastProcess, PastTable
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ HAND_OVER = 2.0  # weight of the cold expert from which on, after twelve results
 HAND_OVER_AT = 12
 ENOUGH = 300  # finished trials after which the cold sampler takes over in any case
 CANDIDATES, NEIGHBOURS, ROUNDS = 320, 96, 2
-COOLING = 1.0
 SWITCH = 1 / 6  # of the neighbours change a category
 NAMES = {"transfer": "the meta-learned surrogate", "past": "past tasks", "cold": "this task's own results"}
 
@@ -113,7 +112,7 @@ class Guard:
 
     def weigh(self, history: History) -> dict[str, float]:
         """The weight of every expert after these results; sums to one."""
-        return self._ask(Observed(history), None)[0]
+        return self._ask(Observed(thinned(history, ENOUGH)), None)[0]
 
     def _ask(
         self, observed: Observed, similarity: NDArray[np.float64] | None
@@ -144,7 +143,7 @@ class Guard:
     ) -> Prediction:
         """Mean, spread and probability of beating the incumbent, for a pruner and for explanations."""
         where = configs if isinstance(configs, Encoded) else self.space.encode_all(configs)
-        observed = Observed(history)
+        observed = Observed(thinned(history, ENOUGH))
         weights, opinions = self._ask(observed, similarity)
         mixture = self._mixture(weights, opinions, where)
         mean, std = mixture.moments()
@@ -176,12 +175,11 @@ class Guard:
             similarity: How much each past task resembles this one by its meta-features.
             among: Choose among these configurations only (a finite pool) instead of the whole space.
         """
-        observed = Observed(history)
+        done = int(np.isfinite(history.scores).sum())
+        observed = Observed(thinned(history, ENOUGH))
         weights, opinions = self._ask(observed, similarity)
-        done = len(observed.finished)
         handed_over = done >= ENOUGH or (done >= HAND_OVER_AT and weights.get("cold", 0.0) >= self.hand_over)
-        best = observed.best if len(observed.finished) else self._reference(weights, opinions)
-        values: NDArray[np.float64]
+        best = observed.best if done else 0.5  # before any result: better than the median
 
         def value(where: Encoded) -> NDArray[np.float64]:
             mixture = self._mixture(weights, opinions, where)
@@ -193,7 +191,7 @@ class Guard:
             row = int(np.argmax(values))
             config = self.space.decode(among.x[row])
             return Suggestion(config, self._reason(weights), weights, handed_over, float(np.exp(values[row])), row)
-        where = self._candidates(history, weights, rng)
+        where = self._candidates(history, rng)
         values = value(where)
         for round_ in range(ROUNDS):
             top = np.argsort(-values, kind="stable")[:4]
@@ -204,16 +202,12 @@ class Guard:
         config, best_value = self._first_new(history, where, values)
         return Suggestion(config, self._reason(weights), weights, handed_over, best_value)
 
-    def _reference(self, weights: dict[str, float], opinions: dict[str, Opinion]) -> float:
-        """What to improve on before anything is known: the middle of the scale."""
-        return 0.5
-
     def _reason(self, weights: dict[str, float]) -> str:
         parts = [f"{NAMES[n]} {w:.0%}" for n, w in sorted(weights.items(), key=lambda e: -e[1]) if w >= 0.01]
         return f"Largest expected improvement, by {', '.join(parts)}."
 
     def _price(self, history: History, where: Encoded, seconds_left: float | None) -> NDArray[np.float64]:
-        """Log cost with an exponent that grows with the share of time that is left; large for what would not fit."""
+        """Log cost, times the share of the whole time that is left; what would not fit comes after all that does."""
         if seconds_left is None:
             return np.zeros(len(where.x))
         log_seconds = self._cost(history, where)
@@ -222,7 +216,7 @@ class Guard:
         spent = 0.0 if history.seconds is None else float(np.nansum(history.seconds))
         left = max(seconds_left, 1e-9)
         too_long = log_seconds > np.log(left)
-        return COOLING * left / (left + spent) * log_seconds + 50.0 * too_long
+        return left / (left + spent) * log_seconds + 50.0 * too_long
 
     def _cost(self, history: History, where: Encoded) -> NDArray[np.float64] | None:
         return None if self.surrogate is None else self.surrogate.cost(history, where.x, where.mask)
@@ -243,7 +237,7 @@ class Guard:
         columns, counts = np.unique(top, return_counts=True)
         return self.table.x[columns[np.argsort(-counts, kind="stable")][:200]]
 
-    def _candidates(self, history: History, weights: dict[str, float], rng: np.random.Generator) -> Encoded:
+    def _candidates(self, history: History, rng: np.random.Generator) -> Encoded:
         """Past tasks' best regions, the whole space, and the neighbourhoods of this task's best."""
         d = self.space.d
         parts = [rng.random((CANDIDATES // 2, d))]

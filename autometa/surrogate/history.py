@@ -65,6 +65,22 @@ class History:
         )
 
 
+def thinned(history: History, most: int) -> History:
+    """At most `most` evaluations: the best third of that, and of the others an even selection by their score.
+
+    Running evaluations stay. So the time that an answer takes is bounded, whatever the number of trials.
+    """
+    if len(history) <= most:
+        return history
+    running = np.flatnonzero(np.isnan(history.scores))
+    others = np.flatnonzero(~np.isnan(history.scores))
+    order = others[np.lexsort((*history.x[others].T, -history.scores[others]))]
+    first = max(most // 3, 1)
+    rest = order[first:]
+    keep = rest[np.linspace(0, len(rest) - 1, max(min(most - first, len(rest)), 0)).astype(int)]
+    return history.at(np.concatenate([order[:first], keep, running]))
+
+
 class Warp(NamedTuple):
     """The scale of one task; arrays of shape (..., 1) for many."""
 
