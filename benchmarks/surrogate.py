@@ -281,12 +281,9 @@ def cells(tables: dict[str, Table], half: str, only: list[str], *, most: int, qu
     from surrogate_methods import METHODS
 
     # What is needed most comes first: a run that is stopped early has it whole.
-    order = [("", "main"), *((kind, "main") for kind in ALIENS), ("", "ablation"), *((k, "ablation") for k in ALIENS)]
-    order.append(("", "slow"))
-    for alien_kind, part in order:
+    for turn, alien_kind in [(turn, kind) for turn in range(4) for kind in ("", *ALIENS)]:
         for method, how in METHODS.items():
-            own = "slow" if how.slow else "ablation" if how.group == "ablation" else "main"
-            if own != part or (quick and part != "main") or (alien_kind and not how.aliens):
+            if how.turn != turn or (quick and turn) or (alien_kind and not how.aliens):
                 continue
             for name, table in tables.items():
                 if only and not any(wanted in f"{name}/{method}" for wanted in only):
@@ -378,7 +375,7 @@ def report(lines: list[dict[str, Any]], *, half: str) -> str:
     from surrogate_methods import METHODS
 
     replays = [line for line in lines if "regret" in line]
-    plain = by_task(replays)
+    plain = _shared(by_task(replays), METHODS)
     tables = [name for name in TABLES if any(key[0] == name for key in plain)]
     out = [
         "# Meta-learned search, replayed on finished tables",
@@ -409,6 +406,18 @@ def report(lines: list[dict[str, Any]], *, half: str) -> str:
     out += _ablations(plain, tables, METHODS)
     out += _others(lines)
     return "\n".join(out) + "\n"
+
+
+def _shared(plain: dict, known: dict) -> dict:
+    """Without the tasks that some method of the first turn has not played yet."""
+    out = {}
+    for table in {table for table, _ in plain}:
+        first = [set(tasks) for (name, m), tasks in plain.items() if name == table and known[m].turn == 0]
+        keep = set.intersection(*first) if first else set()
+        for (name, m), tasks in plain.items():
+            if name == table and (left := {task: v for task, v in tasks.items() if task in keep or known[m].turn > 1}):
+                out[name, m] = left
+    return out
 
 
 def _common(plain: dict, tables: list[str], methods: list[str]) -> dict[str, NDArray[np.float64]]:
@@ -479,7 +488,7 @@ def _harm(replays: list[dict[str, Any]], plain: dict, tables: list[str]) -> list
     late = [k for k, t in enumerate(AT) if t >= 10]
     out += _head("tasks", ["method", "tasks", *(f"t = {AT[k]}" for k in late), "mean regret at 25", f"{COLD} at 25"])
     for kind in ("", *ALIENS):
-        found = by_task(replays, kind)
+        found = by_task(replays, kind) if kind else plain
         for method in dict.fromkeys(m for _, m in found if m not in (COLD, "random")):
             pooled = _common(found, tables, [method, COLD])
             if not len(pooled[method]):
