@@ -237,6 +237,9 @@ def test_offline_asks_nothing_and_says_what_is_missing(serve, data, tmp_path):
     runs = openml.evaluations(task=1001)
     server.__exit__()
     offline = door(server, tmp_path, offline=True)
+    for name in ("qualities.xml", "whole.autometa"):  # as the client alone leaves a cache
+        (path,) = [path for path in tmp_path.rglob(name) if path.parent.name in ("1", "1001")]
+        path.unlink()
     is_as_served(offline.task(1001), data)
     assert offline.suite(1).task_ids == tuple(TASKS)
     assert offline.evaluations(task=1001) == runs
@@ -275,6 +278,17 @@ def test_what_is_not_there_is_named(serve, tmp_path):
     ):
         with pytest.raises(InputError, match=what):
             ask()
+
+
+def test_a_dataset_in_the_cache_outlives_a_server_that_fails(serve, data, tmp_path):
+    server = serve()
+    door(server, tmp_path).task(1001)
+    (features,) = (tmp_path / "cache").rglob("features.xml")
+    features.unlink()
+    server.__exit__()
+    with pytest.raises(OpenMLError, match="cannot be reached"):
+        door(server, tmp_path).task(1001)
+    assert list((tmp_path / "cache").rglob("dataset_1.pq"))
 
 
 def test_a_server_that_is_down_and_one_that_only_fails_are_told_apart(serve, tmp_path, monkeypatch):

@@ -34,8 +34,6 @@ ATTEMPTS = 6  # at a whole task or table that arrives damaged
 PAGE = 10_000  # runs, the most that OpenML lists at once
 MOST_PAGES = 100
 
-_ALL = {"download_data": True, "download_qualities": True, "download_features_meta_data": True}
-
 
 class _Damaged(Exception):
     """What arrived, or what the cache holds, is not whole."""
@@ -66,6 +64,9 @@ class Client:
         self.server = config.server
         self.cache = Path(config.get_cache_directory())
         be_patient(tell, offline=settings.offline)
+        # Of itself it throws away the whole folder of a dataset when one request for it fails. `_purge` decides here.
+        for module in (openml.utils, openml.datasets.functions):
+            module._remove_cache_dir_for_id = _keep
 
     def answer(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """What a method gives; the client's exceptions translated."""
@@ -135,7 +136,7 @@ class Client:
 
     def _task(self, task_id: int) -> OpenMLTask:
         openml = self.openml
-        task = openml.tasks.get_task(task_id, **_ALL)
+        task = openml.tasks.get_task(task_id, **self._parts(_dataset_of(self._folder(f"task/{task_id}"))))
         kinds = {
             openml.tasks.TaskType.SUPERVISED_CLASSIFICATION: "classification",
             openml.tasks.TaskType.SUPERVISED_REGRESSION: "regression",
@@ -178,10 +179,11 @@ class Client:
     def _table(self, data_id: int, keep: str = "") -> OpenMLTable:
         import pandas as pd
 
-        dataset = self.openml.datasets.get_dataset(data_id, **_ALL)
+        parts = self._parts(data_id)
+        dataset = self.openml.datasets.get_dataset(data_id, **parts)
         frame, _, _, _ = dataset.get_data(include_row_id=True, include_ignore_attribute=True)
         features = dataset.features
-        announced = (dataset.qualities or {}).get("NumberOfInstances")
+        announced = (dataset.qualities or {}).get("NumberOfInstances") if parts["download_qualities"] else None
         if len(frame.columns) != len(features):
             raise _Damaged(f"{len(frame.columns)} of {len(features)} columns")
         if announced is not None and len(frame) != int(announced):
@@ -198,6 +200,12 @@ class Client:
         if target not in frame:  # several targets, or none
             target = None
         return OpenMLTable(data_id, dataset.name, frame, target, tuple(c for c in frame.columns if c in nominal))
+
+    def _parts(self, data_id: int | None) -> dict[str, bool]:
+        """The parts of a dataset that are asked for: offline the qualities, which say how many rows, only if there."""
+        known = data_id is not None and _parsed(self._folder(f"data/{data_id}") / "qualities.xml") is not None
+        qualities = known or not self.offline
+        return {"download_data": True, "download_features_meta_data": True, "download_qualities": qualities}
 
     def _lacking_of_data(self, data_id: int) -> list[str]:
         """Files of a dataset that the cache lacks, or has in pieces."""
@@ -331,7 +339,7 @@ class Client:
         for measure in measures[1:]:
             for chunk in _chunks(runs):
                 for run, evaluation in listed(measure, runs=chunk, size=None).items():
-                    values[run][measure] = evaluation.value
+                    values.setdefault(run, {})[measure] = evaluation.value
         setups: dict[int, Any] = {}
         for chunk in _chunks(sorted({int(found[run].setup_id) for run in runs})):
             setups |= self.openml.setups.list_setups(setup=chunk, output_format="object")
@@ -378,7 +386,7 @@ class Client:
         if not dry and not openml.config.apikey:
             raise InputError(Problem(self.server, "needs a key to publish", _KEY))
         with self._parquet(f"task/{task_id}"):
-            theirs = openml.tasks.get_task(task_id, **_ALL)
+            theirs = openml.tasks.get_task(task_id, **self._parts(task.table.data_id))
         values = {name: json.dumps(value) for name, value in parameters.items()}
         method = openml.flows.OpenMLFlow(
             name=flow, description=description, model=None, components={}, parameters=values,
@@ -494,6 +502,10 @@ def _incomplete(splits: Sequence[Split], repeats: int, folds: int, n: int, *, cr
             return f"the split of repeat {repeat}, fold {fold} is not of all {n} rows"
         tested[repeat, test] += 1
     return "the folds do not test every row once" if crossed and (tested != 1).any() else None
+
+
+def _keep(key: str, cache_dir: Path) -> None:
+    """Instead of the client's throwing away."""
 
 
 class _NoExtension:
