@@ -341,7 +341,7 @@ class WarmStartSampler(BaseSampler):
     def _recommend(self, study: Study, trials: Sequence[FrozenTrial], m: int) -> list[Recommendation]:
         origins = [trial.user_attrs.get(ORIGIN) for trial in trials]
         given = (trial for trial, origin in zip(trials, origins, strict=True) if origin in WARM)
-        warm = len({config_key(trial.user_attrs[CONFIG]) for trial in given})  # a retried trial counts once
+        warm = len({config_key(c) for c in map(_config_of, given) if c is not None})  # a retried trial counts once
         if self._recommender is None or warm >= self.n_initial or not SEARCHED.isdisjoint(origins):
             return []
         sign = _sign(study)
