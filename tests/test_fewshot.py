@@ -42,7 +42,9 @@ def fresh(learner, seed: int = 0) -> dict[str, Tensor]:
     weights = learner.initialise(torch.Generator().manual_seed(seed))
     g = torch.Generator().manual_seed(seed + 1)
     return {
-        name: w.double() if name.endswith("variance") else w.double() + 0.05 * torch.randn(w.shape, generator=g).double()
+        name: w.double()
+        if name.endswith("variance")
+        else w.double() + 0.05 * torch.randn(w.shape, generator=g).double()
         for name, w in weights.items()
     }
 
@@ -104,9 +106,7 @@ def test_only_a_transductive_learner_answers_otherwise_when_other_queries_are_as
     assert same == (not (learner.transductive and normed))
 
 
-@pytest.mark.parametrize(
-    ("name", "problem"), [case for case in CASES if case.values[1].kind == "classification"]
-)
+@pytest.mark.parametrize(("name", "problem"), [case for case in CASES if case.values[1].kind == "classification"])
 def test_renaming_the_classes_renames_the_answers(name, problem):
     learner = built(name, problem)
     weights, task = fresh(learner), batch(problem).task(0)
@@ -289,9 +289,7 @@ def plain_learned_optimizer(learner, weights, fast, task, problem) -> Tensor:
 
 
 GRADIENT_CASES = [
-    pytest.param(name, problem, id=f"{name}-{problem.kind}")
-    for name in BY_DESCENT
-    for problem in (IMAGES, VALUES)
+    pytest.param(name, problem, id=f"{name}-{problem.kind}") for name in BY_DESCENT for problem in (IMAGES, VALUES)
 ]
 
 
@@ -338,7 +336,9 @@ def test_the_meta_gradient_is_that_of_finite_differences(name, problem, backend,
     weights, episode = fresh(learner), batch(problem)
     _, gradients, _ = meta_gradient(learner, weights, episode, backend)
     rewind = replay(name, learner, weights, episode, monkeypatch) if name in CUT else lambda: None
-    direction = {k: torch.randn(w.shape, generator=torch.Generator().manual_seed(5)).double() for k, w in weights.items()}
+    direction = {
+        k: torch.randn(w.shape, generator=torch.Generator().manual_seed(5)).double() for k, w in weights.items()
+    }
 
     def loss(step: float) -> Tensor:
         rewind()

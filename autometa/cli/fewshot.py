@@ -133,7 +133,8 @@ def train(
     if backend not in ("auto", *BACKENDS):
         gathered.take(group_size, backend, 1)
     loaded = gathered.take(load_data, data, path, **(data_options or {}))
-    made = settings = training = None
+    made: Any = None
+    settings = training = None
     if not any(value is None for value in numbers.values()) and first is not None:
         asked: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
         settings = Settings(**asked, seed=first, seconds=seconds, backend=backend, compile=compile_)

@@ -97,7 +97,8 @@ def tune(
     learner: Learner, weights: Weights, episode: Episode, *, seconds: float = 20.0
 ) -> tuple[str, dict[str, float]]:
     """The fastest back end on this episode, and the seconds that each took; stops looking after `seconds`."""
-    t, took, begun = len(episode.classes), {}, time.perf_counter()
+    took: dict[str, float] = {}
+    t, begun = len(episode.classes), time.perf_counter()
     candidates = {group_size(name, t): name for name in BACKENDS if name != "loop"} | {0: "loop"}
     for _, name in sorted(candidates.items(), key=lambda pair: -pair[0]):
         if took and time.perf_counter() - begun > seconds:

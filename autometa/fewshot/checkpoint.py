@@ -1,6 +1,6 @@
 """A learner and its training, as one file that can be read without running what is in it.
 
-The file is an ``.npz``: a JSON header, and arrays under ``group/name`` (weights, the best weights, the optimiser's state).
+The file is an ``.npz``: a JSON header, and arrays under ``group/name`` (weights, best weights, the optimiser's state).
 It is replaced atomically, so that a killed training leaves the last whole one.
 """
 
@@ -88,13 +88,13 @@ class Checkpoint:
             raise RunError(f"{file}: damaged, or no checkpoint of a few-shot learner ({error}).") from error
         if header["format"] != FORMAT:
             raise RunError(
-                f"{file}: a checkpoint of format {header['format']}; this program reads format {FORMAT}. Train it again."
+                f"{file}: a checkpoint of format {header['format']}, this program reads {FORMAT}. Train it again."
             )
         if learner is not None and header["learner"] != learner:
             raise RunError(f"{file}: a checkpoint of {header['learner']}, not of {learner}.")
         problem = _problem(header.pop("problem"))
         header.pop("format")
-        return cls(problem=problem, **groups, **header)
+        return cls(problem=problem, **{**groups, **header})
 
     def _groups(self) -> Mapping[str, Weights]:
         return {"weights": self.weights, "best": self.best, "optimiser": self.optimiser}

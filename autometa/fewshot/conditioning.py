@@ -24,7 +24,7 @@ SET = 64  # width of the set encoder
 
 
 def task_width(problem: Problem, network: Network) -> int:
-    """z."""
+    """Numbers of the task vector."""
     return network.features if problem.kind == "classification" else SET
 
 

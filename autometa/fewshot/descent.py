@@ -66,5 +66,5 @@ def descend(
 
 
 def adaptable(weights: Weights) -> Weights:
-    """The network's own weights: neither running statistics nor what a learner keeps beside them (``rate.``, ``rule.``)."""
+    """The network's own weights: no running statistics, nothing a learner keeps beside (``rate.``, ``rule.``)."""
     return {name: w for name, w in weights.items() if not name.startswith((RUNNING, "rate.", "rule."))}

@@ -1,6 +1,6 @@
 """Support and query as people have them: a table, an ``.npz`` file, a folder of images.
 
-    table     support: CSV with a column of labels (`target`, else target, class, label or y, else the last); query: the rest
+    table     support: CSV with a column of labels (`target`, else target, class, label or y, else the last)
     .npz      support: arrays ``x`` and ``y``; query: ``x``
     folder    support: CLASS/IMAGE; query: images, in subfolders or not
 
@@ -20,7 +20,6 @@ from autometa.errors import InputError
 from autometa.errors import Problem as Wrong
 from autometa.fewshot.data.images import SUFFIXES, image_files, read_images
 from autometa.fewshot.episode import Problem
-from autometa.task import read_task
 
 LABELS = ("target", "class", "label", "y")
 

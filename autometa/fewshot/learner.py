@@ -18,9 +18,8 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from torch import Generator, Tensor
 
-from autometa.errors import InputError
+from autometa.errors import InputError, did_you_mean
 from autometa.errors import Problem as Wrong
-from autometa.errors import did_you_mean
 from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
 from autometa.fewshot.networks import Weights
 
@@ -88,7 +87,7 @@ def judge(learner: Learner, weights: Weights, task: Episode) -> tuple[Tensor, Ou
     return mean_loss(learner.problem, outputs, task.query), Outcome(outputs, {})
 
 
-def make(kind: type, problem: Problem, options: dict[str, Any] | None = None) -> Any:
+def make(kind: type[Any], problem: Problem, options: dict[str, Any] | None = None) -> Any:
     """A learner for a problem: the options that are given, else those that its paper used there, else its own.
 
     Raises:
@@ -97,7 +96,7 @@ def make(kind: type, problem: Problem, options: dict[str, Any] | None = None) ->
     given = dict(options or {})
     wrong = []
     name = kind.__name__
-    if problem.kind not in kind.kinds:  # type: ignore[attr-defined]
+    if problem.kind not in kind.kinds:
         wrong.append(Wrong(name, f"does not do {problem.kind}", "`autometa fewshot list` says what each can do."))
     known = {field.name: field for field in fields(kind) if field.name != "problem"}
     for option, value in given.items():
@@ -111,7 +110,7 @@ def make(kind: type, problem: Problem, options: dict[str, Any] | None = None) ->
             wrong.append(Wrong(f"{name}: {option}", str(error)))
     if wrong:
         raise InputError(wrong)
-    preset = getattr(kind, "preset", lambda _: {})(problem)
+    preset: dict[str, Any] = kind.preset(problem) if hasattr(kind, "preset") else {}
     return kind(problem, **{**preset, **given})
 
 

@@ -1,7 +1,7 @@
 """Networks in plain sight: weights are a dictionary of tensors, and a network says how they act on one task's examples.
 
-`Conv4` is the network of the literature on small images (four 3 x 3 convolutions), `Perceptron` is for vectors. Both are
-a sequence of blocks, so that a learner may bend what flows between them (`task_embedding`, `dynamic`).
+`Conv4` is the network of the literature on small images (four 3 x 3 convolutions), `Perceptron` is for vectors. Both
+are a sequence of blocks, so that a learner may bend what flows between them (`task_embedding`, `dynamic`).
 
 The norms are our own, from primitives: mapping torch's batch norm over tasks gives wrong second-order gradients (torch
 2.13: relative error 1e-3, in silence). Each task is normalised by itself: by the examples at hand (``running=False``;
@@ -147,7 +147,7 @@ class Conv4:
     ) -> Tensor:
         """The moments are those before pooling, the rest is done after it, on a quarter of the numbers.
 
-        Scaling up and ReLU commute with the maximum, so this is norm, ReLU, pooling where the learned scale is positive.
+        A positive scale and ReLU commute with the maximum, so this is norm, ReLU, pooling while the scale is positive.
         """
         h = conv2d(h, weights[f"conv{k}"], padding=1, stride=2 if self.halving == "stride" else 1)
         moments = norms.moments(weights, f"norm{k}", h, mask)

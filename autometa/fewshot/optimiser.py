@@ -1,4 +1,4 @@
-"""Adam, AdamW and plain steps on a dictionary of weights, with a schedule; the state is tensors that a checkpoint holds.
+"""Adam, AdamW and plain steps on a dictionary of weights, with a schedule; the state is tensors for the checkpoint.
 
 Written out because it is a page, its state is data like the weights, and the first use of an optimiser of torch's costs
 seconds of imports.

@@ -23,6 +23,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from autometa.errors import InputError
+from autometa.errors import Problem as Wrong
 from autometa.fewshot.data.source import Choice, Data, Source
 
 PROPOSALS = 4  # tasks to choose from for each that is taken
@@ -64,7 +66,7 @@ class Domain:
         """A domain for each task, then classes within it."""
         able = [name for name in self.only or source.domains if _offers(source, way, name)]
         if not able:
-            raise ValueError(f"no domain has {way} classes")
+            raise InputError(Wrong("domains", f"no domain has {way} classes", "Lower --way."))
         picked = [able[k] for k in rng.integers(0, len(able), t)]
         choices = [source.propose(rng, 1, way, domain)[0] for domain in picked]
         return Chosen(choices, "within " + ", ".join(f"{name} {n}x" for name, n in Counter(picked).most_common(4)))

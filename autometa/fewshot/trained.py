@@ -7,7 +7,6 @@ Letters:  s support · q query · c classes · o outputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from torch import Tensor
 from autometa.errors import InputError
 from autometa.errors import Problem as Wrong
 from autometa.fewshot.checkpoint import Checkpoint
+from autometa.fewshot.data import TABULAR
+from autometa.fewshot.data.tables import standardised
 from autometa.fewshot.episode import Examples, Problem
 from autometa.fewshot.explain import change, evidence, kind_of_evidence
 from autometa.fewshot.learner import Learner, make
@@ -36,6 +37,7 @@ class Trained:
     learner: Learner
     weights: Weights
     device: torch.device | str = "cpu"
+    tabular: bool = False  # whether examples are rows of a table, to be standardised by the support
 
     @classmethod
     def load(cls, path: Path | str, *, device: torch.device | str = "cpu", learner: str | None = None) -> Trained:
@@ -45,7 +47,8 @@ class Trained:
     @classmethod
     def of(cls, state: Checkpoint, device: torch.device | str = "cpu") -> Trained:
         """From a training's state: its best weights."""
-        return cls(make(find_learner(state.learner), state.problem, state.options), state.best, device)
+        learner = make(find_learner(state.learner), state.problem, state.options)
+        return cls(learner, state.best, device, state.data.get("name") in TABULAR)
 
     @property
     def any_way(self) -> bool:
@@ -56,7 +59,7 @@ class Trained:
         """Probabilities (q, c) of the classes in the order of ``np.unique(support_y)``, or values (q, o).
 
         Args:
-            support_x: (s, *shape) numbers as in training, uint8 in 0..255 or otherwise in 0..1 for images; a row may be flat.
+            support_x: (s, *shape) numbers as in training; images as uint8, or numbers in 0..1; a row may be flat.
             support_y: (s,) labels of any type, or (s, o) values.
             query_x: (q, *shape).
 
@@ -104,13 +107,15 @@ class Trained:
         """Checked, as tensors; and the learner for that many classes."""
         problem, wrong = self.learner.problem, []
         parts = []
+        if self.tabular:
+            sx, qx = _rows(sx, qx, problem.shape[0])
         for where, x in (("support", sx), ("query", qx)):
             found = shaped(where, x, problem)
             parts.append(found if isinstance(found, np.ndarray) else None)
             wrong += [] if isinstance(found, np.ndarray) else found
         y, labels, c = np.asarray(sy), None, problem.outputs
-        if parts[0] is not None and len(y) != len(parts[0]):
-            wrong.append(Wrong("support", f"{len(parts[0])} examples and {len(y)} labels"))
+        if len(y) != len(np.asarray(sx)):
+            wrong.append(Wrong("support", f"{len(np.asarray(sx))} examples and {len(y)} labels"))
         if problem.kind == "classification":
             if y.ndim != 1:
                 wrong.append(Wrong("support", f"labels of shape {y.shape}", "One label for each example."))
@@ -164,6 +169,23 @@ def shaped(where: str, x: ArrayLike, problem: Problem) -> NDArray[np.float32] | 
     return wrong or numbers
 
 
+def _rows(support: ArrayLike, query: ArrayLike, columns: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Rows of a table as the learner saw them in training; missing cells are allowed."""
+    s, q = (np.asarray(x) for x in (support, query))
+    wrong = [
+        Wrong(where, f"rows of shape {x.shape[1:]} and type {x.dtype}", "A table of numbers is needed.")
+        for where, x in (("support", s), ("query", q))
+        if x.ndim != 2 or x.dtype.kind not in "fiub"
+    ]
+    if not wrong and s.shape[1] != q.shape[1]:
+        wrong.append(Wrong("query", f"{q.shape[1]} columns where the support has {s.shape[1]}"))
+    if not wrong and s.shape[1] > columns:
+        wrong.append(Wrong("support", f"{s.shape[1]} columns; this learner was trained on at most {columns}"))
+    if wrong:
+        raise InputError(wrong)
+    return standardised(s.astype(float), q.astype(float), columns)
+
+
 def _spoken(learner: Learner, outputs: Tensor, c: int) -> NDArray[np.float64]:
     """Probabilities of the classes that are there, or values."""
     if learner.problem.kind == "regression":
@@ -175,6 +197,6 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def support_labels(labels: Sequence[Any]) -> list[Any]:
+def support_labels(labels: ArrayLike) -> list[Any]:
     """The classes in the order of `answer`'s columns."""
     return [_plain(label) for label in np.unique(np.asarray(labels))]

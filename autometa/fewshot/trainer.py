@@ -3,7 +3,8 @@
     draw episodes -> meta-gradient (a back end) -> a step of the optimiser -> now and then: validate, remember, save
 
 The state between two steps is a `Checkpoint`, so a training that is stopped and resumed ends where an uninterrupted one
-ends, to the last bit: 2N steps equal N and N more of a training whose `steps` are 2N. The learning curve is JSON lines beside it.
+ends, to the last bit: 2N steps equal N and N more of a training whose `steps` are 2N. The learning curve stands beside
+it as JSON lines.
 
 On a GPU: TF32 for float32, bf16 for learners that only measure distances, and `torch.compile` where it works.
 """
@@ -102,7 +103,7 @@ def train(
 
     Raises:
         InputError: The data are too few for such episodes.
-        RunError: There is already a checkpoint in `out` and `resume` is not set, or none to resume, or of another learner.
+        RunError: `out` has a checkpoint and `resume` is not set, or has none to resume, or one of another learner.
     """
     training = training or learner.training
     sampler = sampler or (Domain() if data.within_domain else Uniform())

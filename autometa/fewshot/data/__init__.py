@@ -12,8 +12,9 @@ from autometa.fewshot.data.images import images
 from autometa.fewshot.data.omniglot import omniglot, omniglot_lake
 from autometa.fewshot.data.sinusoid import sinusoid
 from autometa.fewshot.data.source import Choice, Data, Description, Source
+from autometa.fewshot.data.tables import prior, tables
 
-__all__ = ["DATA", "Choice", "Data", "Description", "Source", "load_data"]
+__all__ = ["DATA", "TABULAR", "Choice", "Data", "Description", "Source", "load_data"]
 
 DATA: dict[str, Callable[[str | None, dict[str, Any]], Data]] = {
     "omniglot": omniglot,
@@ -21,7 +22,10 @@ DATA: dict[str, Callable[[str | None, dict[str, Any]], Data]] = {
     "images": images,
     "digits": digits,
     "sinusoid": sinusoid,
+    "tables": tables,
+    "prior": prior,
 }
+TABULAR = ("tables", "prior")  # whose examples are rows, standardised by the support
 
 
 def load_data(name: str, path: str | None = None, **options: Any) -> Data:

@@ -56,8 +56,8 @@ class Classes:
             wrong.append(
                 Wrong(
                     "examples",
-                    f"{len(few)} of {len(self.rows)} classes have fewer than the {examples} that support and query take: "
-                    f"{listed}",
+                    f"{len(few)} of {len(self.rows)} classes have fewer than the {examples} that support and query "
+                    f"take: {listed}",
                     "Lower --shot or --query, or leave these classes out.",
                 )
             )

@@ -1,7 +1,7 @@
 """scikit-learn's digits, 8 x 8: what can be tried in seconds, with nothing to download.
 
-Classes are a digit upright or lying (a quarter turn): the fourteen of 0 to 6 are trained on, the six of 7 to 9 are new in
-the test. Validation is on other drawings of the training digits, since there are too few classes for a third part.
+Classes are a digit upright or lying (a quarter turn): the fourteen of 0 to 6 are trained on, the six of 7 to 9 are
+new in the test. Validation is on other drawings of the training digits, since there are too few classes for a third part.
 """
 
 from __future__ import annotations

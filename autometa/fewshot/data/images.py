@@ -27,9 +27,10 @@ from autometa.fewshot.data.source import Data
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 SPLITS = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
 WHERE = (
-    "A folder of images with train.csv, val.csv and test.csv (columns filename,label), with splits.csv (class,split), or "
-    "with subfolders train/CLASS, val/CLASS, test/CLASS. mini-ImageNet's lists: github.com/twitter-research/meta-learning-lstm "
-    "(the images are ImageNet's); Meta-Dataset's: github.com/google-research/meta-dataset."
+    "A folder of images with train.csv, val.csv and test.csv (columns filename,label), with splits.csv (class,split), "
+    "or with subfolders train/CLASS, val/CLASS, test/CLASS. mini-ImageNet's lists are in "
+    "github.com/twitter-research/meta-learning-lstm (the images are ImageNet's), Meta-Dataset's in "
+    "github.com/google-research/meta-dataset."
 )
 Listed = dict[str, list[tuple[str, str, Path]]]  # split -> (domain, class, file)
 
@@ -55,7 +56,7 @@ def images(path: str | None, options: dict[str, Any]) -> Data:
     shapes = {tuple(part.x.shape[1:]) for part in read}
     if len(shapes) > 1:
         raise InputError(Wrong(str(root), f"splits of different sizes: {shapes}", "Give --size to scale them."))
-    return Data("images", *read)
+    return Data("images", read[0], read[1], read[2])
 
 
 def read_images(files: Sequence[Path], *, size: int | None, grey: bool) -> NDArray[np.uint8]:  # (n, ch, h, w)
@@ -68,7 +69,8 @@ def read_images(files: Sequence[Path], *, size: int | None, grey: bool) -> NDArr
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
         raise InputError(Wrong("images", "reading them needs Pillow", "pip install pillow")) from error
-    found, wrong, sizes = [], [], {}
+    found, wrong = [], []
+    sizes: dict[tuple[int, int], Path] = {}
     for file in files:
         try:
             with Image.open(file) as image:

@@ -1,7 +1,7 @@
 """Omniglot: 1,623 handwritten characters of 50 alphabets, 20 drawings each, at 28 x 28.
 
-``omniglot`` is the protocol of most papers: Vinyals' split (1,028 characters for training, 172 for validation, 423 for
-the test), each turned by quarters to make four classes. ``omniglot_lake`` draws all classes of an episode from one
+``omniglot`` is the protocol of most papers: Vinyals' split (1,028 characters for training, 172 for validation, 423
+for the test), each turned by quarters to make four classes. ``omniglot_lake`` draws all classes of an episode from one
 alphabet, unturned, in Lake's split of alphabets (30 background, 20 evaluation), which is much harder; of the background,
 the last five alphabets are kept for validation.
 
@@ -41,7 +41,7 @@ def omniglot(path: str | None, options: dict[str, Any]) -> Data:
     """Vinyals' protocol."""
     images, label, names, alphabets, split, _ = _read(path)
     parts = [_classes(images, label, names, alphabets, split == k, 4) for k in range(3)]
-    return Data("omniglot", *parts)
+    return Data("omniglot", parts[0], parts[1], parts[2])
 
 
 def omniglot_lake(path: str | None, options: dict[str, Any]) -> Data:
@@ -51,7 +51,7 @@ def omniglot_lake(path: str | None, options: dict[str, Any]) -> Data:
     held = np.array([a in background[-HELD_ALPHABETS:] for a in alphabets])
     wanted = [(lake == 0) & ~held, (lake == 0) & held, lake == 1]
     parts = [_classes(images, label, names, alphabets, keep, 1) for keep in wanted]
-    return Data("omniglot_lake", *parts, within_domain=True)
+    return Data("omniglot_lake", parts[0], parts[1], parts[2], within_domain=True)
 
 
 def _classes(
@@ -97,7 +97,8 @@ def _read(path: str | None) -> tuple[NDArray[np.uint8], NDArray[Any], list[str],
 
 def _folder(path: Path) -> tuple[NDArray[np.uint8], NDArray[Any], list[str], list[str], NDArray, NDArray]:
     files: list[Path] = []
-    label, names, alphabets, lake = [], [], [], []
+    names: list[str] = []
+    label, alphabets, lake = [], [], []
     for half, folder in enumerate(("images_background", "images_evaluation")):
         for character in sorted((path / folder).glob("*/*/")):
             drawings = sorted(character.glob("*.png"))

@@ -5,6 +5,8 @@ Sources: each class names its own paper in `source`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from autometa.errors import InputError, did_you_mean
 from autometa.errors import Problem as Wrong
 from autometa.fewshot.learner import Learner
@@ -13,8 +15,8 @@ from autometa.fewshot.learners.dynamic import Dynamic
 from autometa.fewshot.learners.fomaml import FirstOrderMaml
 from autometa.fewshot.learners.learned_optimizer import LearnedOptimizer
 from autometa.fewshot.learners.lstm_meta import LstmMeta
-from autometa.fewshot.learners.mann import Mann
 from autometa.fewshot.learners.maml import Maml
+from autometa.fewshot.learners.mann import Mann
 from autometa.fewshot.learners.matching import Matching
 from autometa.fewshot.learners.meta_sgd import MetaSgd
 from autometa.fewshot.learners.pretrain_finetune import PretrainFinetune
@@ -22,7 +24,7 @@ from autometa.fewshot.learners.protonet import ProtoNet
 from autometa.fewshot.learners.reptile import Reptile
 from autometa.fewshot.learners.task_embedding import TaskEmbedding
 
-LEARNERS: dict[str, type] = {
+LEARNERS: dict[str, type[Any]] = {
     "maml": Maml,
     "fomaml": FirstOrderMaml,
     "anil": Anil,
@@ -39,7 +41,7 @@ LEARNERS: dict[str, type] = {
 }
 
 
-def find_learner(name: str) -> type:
+def find_learner(name: str) -> type[Any]:
     """The class of a learner.
 
     Raises:

@@ -1,7 +1,7 @@
 """Dynamic architecture: extra blocks, each opened for a task as far as the task's vector says.
 
-After every block of the network but the first stands a residual one, ``h + gate * relu(norm(linear(h)))``. The gates, one
-number in 0..1 for each, are a function of the vector that describes the task (`conditioning`), and cost a little in
+After every block of the network but the first stands a residual one, ``h + gate * relu(norm(linear(h)))``. The gates,
+one number in 0..1 for each, are a function of the vector that describes the task (`conditioning`), and cost a little in
 training, so that a task opens no more than pays: an easy one is answered by a smaller network.
 
 Letters:  k extra blocks · z numbers of the task vector.
@@ -69,7 +69,10 @@ class Dynamic:
             weights[f"extra{k}"] = torch.randn(shape, generator=generator) * math.sqrt(2 / math.prod(shape[1:]))
             weights |= norm_weights(f"extra_norm{k}", w)
         z, extra = task_width(self.problem, network), network.depth - 1
-        weights |= {"gate": torch.randn((z, extra), generator=generator) / math.sqrt(z), "gate_bias": torch.zeros(extra)}
+        weights |= {
+            "gate": torch.randn((z, extra), generator=generator) / math.sqrt(z),
+            "gate_bias": torch.zeros(extra),
+        }
         if self.problem.kind == "regression":
             weights |= head_weights(network.features, self.problem.outputs, generator)
         return weights
@@ -92,9 +95,7 @@ class Dynamic:
 
     def adapt(self, weights: Weights, support: Examples) -> dict[str, Tensor]:
         """The gates (k,) and, for classes, the prototypes."""
-        gates = self._gates(
-            weights, task_vector(self.problem, self.network, weights, support, running=True, seen=None)
-        )
+        gates = self._gates(weights, task_vector(self.problem, self.network, weights, support, running=True, seen=None))
         adapted = {"gates": gates}
         if self.problem.kind == "classification":
             h = self._embed(weights, support.x, support.mask, gates, Norms(running=True))

@@ -71,9 +71,7 @@ class LstmMeta:
         state, forget, enter = (nothing, nothing), torch.ones_like(cell), torch.zeros_like(cell)
 
         def support_loss(vector: Tensor) -> Tensor:
-            return mean_loss(
-                self.problem, forward(self.network, {**still, **named(vector, shapes)}, support), support
-            )
+            return mean_loss(self.problem, forward(self.network, {**still, **named(vector, shapes)}, support), support)
 
         for _ in range(self.steps):
             gradient, loss = (a.detach() for a in grad_and_value(support_loss)(cell.detach()))
@@ -92,5 +90,3 @@ class LstmMeta:
     def _gate(weights: Weights, name: str, h: Tensor, cell: Tensor, last: Tensor) -> Tensor:  # (m,)
         entering = torch.cat([h, cell[:, None], last[:, None]], -1)
         return (entering @ weights[f"rule.{name}"] + weights[f"rule.{name}_bias"])[:, 0].sigmoid()
-
-

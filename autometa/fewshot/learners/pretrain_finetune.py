@@ -1,7 +1,7 @@
 """Multi-task pre-training and fine-tuning: the baseline that every meta-learner has to beat.
 
 One body learns all training tasks together, as one classification over all their classes (or, where classes have no
-identity beyond an episode, and for values, through one shared head). A new task fine-tunes it with a fresh head, by plain
+identity beyond an episode, and for values, through one shared head). A new task fine-tunes a fresh head, by plain
 gradient descent on the support.
 """
 

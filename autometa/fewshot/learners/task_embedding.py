@@ -1,7 +1,8 @@
 """Task embedding: a vector that describes the task scales and shifts every block of the network (FiLM).
 
-The vector is pooled from the support (`conditioning`); classes are then told apart by their prototypes in the bent network,
-as in TADAM, and values predicted by a linear head, as a conditional neural process does. Nothing is optimised for a new task.
+The vector is pooled from the support (`conditioning`); classes are then told apart by their prototypes in the bent
+network, as in TADAM, and values predicted by a linear head, as a conditional neural process does. Nothing is optimised
+for a new task.
 """
 
 from __future__ import annotations
@@ -89,5 +90,3 @@ class TaskEmbedding:
     def _films(self, weights: Weights, z: Tensor) -> list[Film]:
         bends = [z @ weights[f"film{k}"] + weights[f"film{k}_bias"] for k in range(self.network.depth)]
         return [(1 + scale, shift) for scale, shift in (bend.chunk(2) for bend in bends)]
-
-

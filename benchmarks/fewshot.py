@@ -1,0 +1,416 @@
+"""How good are the few-shot learners, beside their published figures, and how fast?
+
+    python benchmarks/fewshot.py --train protonet matching --minutes 20     trains on Omniglot; goes on where it stopped
+    python benchmarks/fewshot.py --judge                                    1000 test episodes for each trained learner
+    python benchmarks/fewshot.py --sinusoid --minutes 5                     MAML on sine waves
+    python benchmarks/fewshot.py --setup                                    .venvs/learn2learn, for the next line
+    python benchmarks/fewshot.py --speed                                    beside learn2learn and a plain loop
+    python benchmarks/fewshot.py --report                                   results/fewshot.md
+
+Protocol: Vinyals' split of Omniglot with rotations as classes; 423 test characters (1,692 classes with rotations) that
+no learner has seen; 1000 episodes of a fixed seed, the same for all, 15 queries a class; mean and 95 % interval. What is
+used is the state that was best on 100 episodes of the 172 validation characters. Published figures are of their papers,
+with their training budgets; ours are of the seconds that stand beside them, on a CPU unless the record says otherwise.
+`RECIPES` says where a training differs from the paper's, to fit those seconds.
+
+Letters:  t tasks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import conv2d, cross_entropy, relu
+
+from autometa.fewshot import Checkpoint, Settings, Training, find_learner, judge_checkpoint, load_data, make, train
+from autometa.fewshot.backends import tune
+from autometa.fewshot.episode import Episode
+from autometa.fewshot.trainer import CURVE, FILE
+
+ROOT = Path(__file__).resolve().parents[1]
+OMNIGLOT = ROOT.parent / "shared" / "fewshot" / "omniglot28.npz"
+RUNS = ROOT / ".venvs" / "fewshot_runs"
+RESULTS = Path(__file__).resolve().parent / "results"
+RECORD, CURVES, REPORT = RESULTS / "fewshot.jsonl", RESULTS / "fewshot_curves.jsonl", RESULTS / "fewshot.md"
+LEARN2LEARN = ROOT / ".venvs" / "learn2learn"
+STEPS = 20_000  # of a whole training; what --minutes leaves is done by the next call
+
+# Where a training differs from the learner's own (its paper's): fewer images a step, a faster schedule, smaller networks.
+# Options of the learner, and of its training.
+RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "protonet": ({}, {"way": 30, "query": 3, "rate": 0.002, "half_life": 1000}),
+    "matching": ({}, {"way": 10, "query": 5, "tasks": 2, "rate": 0.002, "half_life": 1500}),
+    "maml": ({}, {"tasks": 8}),
+    "fomaml": ({}, {"tasks": 8}),
+    "anil": ({}, {"tasks": 8}),
+    "meta_sgd": ({}, {"tasks": 8}),
+    "reptile": ({}, {}),
+    "lstm_meta": ({"width": 8}, {"query": 5}),
+    "learned_optimizer": ({"width": 8}, {"query": 5}),
+    "mann": ({}, {}),
+    "pretrain_finetune": ({}, {"way": 20, "query": 2, "tasks": 1}),
+    "task_embedding": ({}, {}),
+    "dynamic": ({}, {}),
+}
+TASKS = ((5, 1), (5, 5), (20, 1), (20, 5))
+PUBLISHED = {  # accuracy %, Omniglot, Vinyals' split
+    "mann": {(5, 1): "82.8", (5, 5): "94.9"},
+    "matching": {(5, 1): "98.1", (5, 5): "98.9", (20, 1): "93.8", (20, 5): "98.5"},
+    "protonet": {(5, 1): "98.8", (5, 5): "99.7", (20, 1): "96.0", (20, 5): "98.9"},
+    "maml": {(5, 1): "98.7 ± .4", (5, 5): "99.9 ± .1", (20, 1): "95.8 ± .3", (20, 5): "98.9 ± .2"},
+    "fomaml": {(5, 1): "98.3 ± .5", (5, 5): "99.2 ± .2", (20, 1): "89.4 ± .5", (20, 5): "97.9 ± .1"},
+    "reptile": {(5, 1): "97.7", (5, 5): "99.5", (20, 1): "89.4", (20, 5): "97.1"},
+}
+
+
+def train_one(
+    name: str, folder: Path, *, minutes: float, device: str, steps: int = STEPS, look: int = 250
+) -> Checkpoint:
+    """Trains a learner on 5-way 1-shot Omniglot, or goes on."""
+    options, changes = RECIPES[name]
+    data = load_data("omniglot", str(OMNIGLOT))
+    learner = make(find_learner(name), data.train.problem(5), options)
+    training: Training = replace(learner.training, **changes)
+    settings = Settings(steps, look_every=look, seconds=60 * minutes, patience=1000)
+    return train(
+        learner, data, settings, out=folder, resume=(folder / FILE).exists(), training=training, device=device,
+        origin={"name": "omniglot", "path": "../shared/fewshot/omniglot28.npz", "options": {}}, tell=_tell(name),
+    )  # fmt: skip
+
+
+def judge_one(name: str, folder: Path, *, episodes: int, device: str) -> list[dict[str, Any]]:
+    """Test figures of a trained learner, one row for each protocol that it can be asked."""
+    state, rows = Checkpoint.load(folder, device=device, learner=name), []
+    for way, shot in TASKS:
+        if way != 5 and any(key.rsplit(".", 1)[-1].startswith("head") for key in state.weights):
+            continue
+        found = judge_checkpoint(state, episodes=episodes, way=way, shot=shot, path=str(OMNIGLOT), device=device)
+        rows.append({
+            "benchmark": "fewshot omniglot", **found, "step": state.step, "options": state.options,
+            "training": state.settings["training"], "backend": state.progress["backend"],
+            "command": f"benchmarks/fewshot.py --train {name} --minutes {state.progress['seconds'] / 60:.0f}", **_where(),
+        })  # fmt: skip
+        print(f"{name:18} {way:2}w{shot}s  {100 * found['mean']:.2f} ± {100 * found['interval_95']:.2f}", flush=True)
+    return rows
+
+
+def curve_of(name: str, folder: Path) -> list[dict[str, Any]]:
+    """The learning curve of a training."""
+    lines = (folder / CURVE).read_text(encoding="utf-8").splitlines()
+    return [{"benchmark": "fewshot curve", "learner": name, **json.loads(line)} for line in lines]
+
+
+def sinusoid(folder: Path, *, minutes: float, steps: int, device: str, episodes: int) -> list[dict[str, Any]]:
+    """MAML on sine waves, 5 points: mean squared error after one and after ten steps."""
+    data = load_data("sinusoid")
+    learner = make(find_learner("maml"), data.train.problem(5), None)
+    settings = Settings(
+        steps, shot=5, look_every=2000, look_episodes=600, seconds=60 * minutes, patience=1000, backend="vmap"
+    )
+    state = train(
+        learner, data, settings, out=folder, resume=(folder / FILE).exists(), device=device,
+        origin={"name": "sinusoid", "path": None, "options": {}}, tell=_tell("maml, sinusoid"),
+    )  # fmt: skip
+    rows = []
+    for inner in (0, 1, 10):
+        found = judge_checkpoint(state, episodes=episodes, query=100, options={"test_steps": inner}, device=device)
+        print(f"sinusoid, {inner} steps: MSE {found['mean']:.3f} ± {found['interval_95']:.3f}", flush=True)
+        rows.append({"benchmark": "fewshot sinusoid", "test_steps": inner, **found, "step": state.step,
+                     "command": f"benchmarks/fewshot.py --sinusoid --minutes {state.progress['seconds'] / 60:.0f}",
+                     **_where()})  # fmt: skip
+    return rows
+
+
+# ------------------------------------------------------------------------------------------------- speed
+
+
+def plain_gradient(weights: dict[str, torch.Tensor], episode: Episode, *, steps: int, rate: float, first: bool) -> Any:
+    """MAML as a loop of `torch.autograd.grad` over tasks, with torch's own batch norm: what a person writes."""
+    leaves = {k: w.detach().requires_grad_() for k, w in weights.items()}
+
+    def loss(fast: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        h = x
+        for k in range(4):
+            h = conv2d(h, fast[f"conv{k}"], padding=1, stride=2)
+            h = torch.nn.functional.batch_norm(
+                h, None, None, fast[f"norm{k}_scale"], fast[f"norm{k}_shift"], training=True
+            )
+            h = relu(h)
+        return cross_entropy(h.mean((2, 3)) @ fast["head"].T + fast["head_bias"], y)
+
+    total = torch.zeros(())
+    for i in range(len(episode.classes)):
+        task, fast = episode.task(i), leaves
+        for _ in range(steps):
+            found = torch.autograd.grad(
+                loss(fast, task.support.x, task.support.y), list(fast.values()), create_graph=not first
+            )
+            fast = {k: w - rate * g for (k, w), g in zip(fast.items(), found, strict=True)}
+        total = total + loss(fast, task.query.x, task.query.y) / len(episode.classes)
+    return torch.autograd.grad(total, list(leaves.values()))
+
+
+def speed(device: str, *, quick: bool) -> list[dict[str, Any]]:
+    """Episodes per second of MAML's meta-gradient: ours by back end, a plain loop, and learn2learn where it is set up."""
+    torch.set_num_threads(1)
+    data = load_data("omniglot", str(OMNIGLOT))
+    rows = []
+    cases = [(5, 1, t, steps, query, order) for t in ((4,) if quick else (4, 16, 32)) for steps, query, order in
+             ((1, 1, "maml"), (5, 1, "maml"), (1, 15, "maml"), (1, 1, "fomaml"))]  # fmt: skip
+    for way, shot, t, steps, query, name in cases:
+        learner = make(find_learner(name), data.train.problem(way), {"steps": steps})
+        weights = {k: w.to(device) for k, w in learner.initialise(torch.Generator().manual_seed(0)).items()}
+        rng = np.random.default_rng(0)
+        source = data.train.to(device)
+        episode = source.episode(rng, source.propose(rng, t, way), shot, query)
+        _, took = tune(learner, weights, episode, seconds=60)
+        plain = _fastest(
+            lambda e=episode, w=weights, s=steps, r=learner.rate, f=name == "fomaml": plain_gradient(
+                w, e, steps=s, rate=r, first=f
+            ),
+            device,
+        )
+        other = learn2learn_seconds(episode, steps=steps, rate=learner.rate, first=name == "fomaml", device=device)
+        best = min(took, key=lambda key: took[key])
+        row = {
+            "benchmark": "fewshot speed", "learner": name, "way": way, "shot": shot, "query": query, "tasks": t,
+            "inner_steps": steps, "threads": torch.get_num_threads(), "backend": best,
+            "seconds": {key: round(value, 5) for key, value in took.items()}, "plain_loop_seconds": round(plain, 5),
+            "learn2learn_seconds": other, "episodes_per_second": round(t / took[best], 1),
+            "against_plain_loop": round(plain / took[best], 2),
+            "against_learn2learn": None if other is None else round(other / took[best], 2),
+            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024), **_where(),
+        }  # fmt: skip
+        rows.append(row)
+        print(f"{name:7} {t:2} tasks, {steps} steps, {query:2} queries: {row['episodes_per_second']:8.1f} episodes/s "
+              f"({best}); plain loop x{row['against_plain_loop']}, learn2learn x{row['against_learn2learn']}", flush=True)  # fmt: skip
+    return rows
+
+
+L2L = """
+import sys, time, types, json
+import torch, numpy as np
+torch.set_num_threads(1)
+from torch import nn
+import learn2learn as l2l
+a = np.load(sys.argv[1]); steps, rate, first, device = int(sys.argv[2]), float(sys.argv[3]), sys.argv[4] == "1", sys.argv[5]
+sx, sy, qx, qy = (torch.from_numpy(a[k]).to(device) for k in ("sx", "sy", "qx", "qy"))
+def block(i): return [nn.Conv2d(i, 64, 3, 2, 1, bias=False), nn.BatchNorm2d(64, track_running_stats=False), nn.ReLU()]
+class Mean(nn.Module):
+    def forward(self, h): return h.mean((2, 3))
+net = nn.Sequential(*block(1), *block(64), *block(64), *block(64), Mean(), nn.Linear(64, int(sy.max()) + 1)).to(device)
+maml = l2l.algorithms.MAML(net, lr=rate, first_order=first); loss = nn.functional.cross_entropy
+def once():
+    maml.zero_grad()
+    for i in range(len(sx)):
+        task = maml.clone()
+        for _ in range(steps): task.adapt(loss(task(sx[i]), sy[i]))
+        (loss(task(qx[i]), qy[i]) / len(sx)).backward()
+    if device == "cuda": torch.cuda.synchronize()
+once(); took = []
+for _ in range(4):
+    t = time.perf_counter(); once(); took.append(time.perf_counter() - t)
+print(min(took))
+"""
+
+
+def learn2learn_seconds(episode: Episode, *, steps: int, rate: float, first: bool, device: str) -> float | None:
+    """The same meta-gradient by learn2learn, in its own environment; None where it is not set up."""
+    python = LEARN2LEARN / "bin" / "python"
+    if not python.exists():
+        return None
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "episode.npz"
+        arrays = {"sx": episode.support.x, "sy": episode.support.y, "qx": episode.query.x, "qy": episode.query.y}
+        np.savez(file, **{k: v.cpu().numpy() for k, v in arrays.items()})
+        given = [str(python), "-c", L2L, str(file), str(steps), str(rate), str(int(first)), device]
+        ran = subprocess.run(given, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    if ran.returncode:
+        print(f"learn2learn failed: {ran.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+        return None
+    return round(float(ran.stdout.strip().splitlines()[-1]), 5)
+
+
+def setup() -> None:
+    """learn2learn 0.2.0's MAML in an environment of its own that shares this one's torch.
+
+    The package itself does not install on Python 3.11: its C was written by an old Cython, and importing it needs gym,
+    torchvision and others. Its MAML is plain Python, so that alone is taken from the source package, unchanged
+    (`algorithms/maml.py`, `algorithms/base_learner.py`, `utils`), under an ``__init__`` that imports nothing else.
+    """
+    import shutil
+    import sysconfig
+    import tarfile
+    import tempfile
+
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(LEARN2LEARN)], check=True)
+    packages = next((LEARN2LEARN / "lib").glob("python*/site-packages"))
+    (packages / "torch_of_the_project.pth").write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        fetch = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "learn2learn"]
+        subprocess.run([*fetch, "learn2learn==0.2.0", "-d", folder], check=True)
+        with tarfile.open(next(Path(folder).glob("*.tar.gz"))) as archive:
+            archive.extractall(folder, filter="data")
+        source = next(path for path in Path(folder).iterdir() if path.is_dir()) / "learn2learn"
+        home = packages / "learn2learn"
+        (home / "algorithms").mkdir(parents=True, exist_ok=True)
+        for name in ("_version.py", "algorithms/maml.py", "algorithms/base_learner.py"):
+            shutil.copy(source / name, home / name)
+        shutil.copytree(source / "utils", home / "utils", dirs_exist_ok=True)
+    (home / "__init__.py").write_text("from . import algorithms\nfrom ._version import __version__\n", encoding="utf-8")
+    (home / "algorithms" / "__init__.py").write_text("from .maml import MAML\n", encoding="utf-8")
+    check = "import learn2learn as l2l; print('learn2learn', l2l.__version__, l2l.algorithms.MAML)"
+    subprocess.run([str(LEARN2LEARN / "bin" / "python"), "-c", check], check=True)
+
+
+# ------------------------------------------------------------------------------------------------- report
+
+
+def report() -> None:
+    """The newest row of each learner and protocol as a table, the published figure first."""
+    newest: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for line in RECORD.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        keys = {
+            "fewshot omniglot": ("learner", "way", "shot"),
+            "fewshot sinusoid": ("test_steps",),
+            "fewshot speed": ("learner", "tasks", "inner_steps", "query"),
+        }[row["benchmark"]]
+        newest[row["benchmark"], *(row[key] for key in keys)] = row
+    rows = list(newest.values())
+    lines = [
+        "# Few-shot learners beside their published figures", "",
+        "Written by `benchmarks/fewshot.py --report`. Omniglot, Vinyals' split with rotations as classes; accuracy in % over the",
+        "test episodes, ± 95 %; published / ours. (t): batch norm was transductive. Our training budgets are minutes on a part",
+        "of one CPU core; learners far below their paper are under-trained, as their curves in `fewshot_curves.jsonl` show.", "",
+        "| learner | " + " | ".join(f"{way}w{shot}s" for way, shot in TASKS) + " | steps | wall minutes | back end |",
+        "|---|" + "---|" * (len(TASKS) + 3),
+    ]  # fmt: skip
+    omniglot = [row for row in rows if row["benchmark"] == "fewshot omniglot"]
+    for name in dict.fromkeys(row["learner"] for row in omniglot):
+        own = {(row["way"], row["shot"]): row for row in omniglot if row["learner"] == name}
+        any_row = next(iter(own.values()))
+        cells = []
+        for task in TASKS:
+            ours = f"{100 * own[task]['mean']:.2f} ± {100 * own[task]['interval_95']:.2f}" if task in own else "–"
+            cells.append(f"{PUBLISHED.get(name, {}).get(task, '–')} / {ours}")
+        mark = " (t)" if any_row["transductive"] else ""
+        lines.append(
+            f"| {name}{mark} | " + " | ".join(cells)
+            + f" | {any_row['trained_steps']} | {any_row['trained_seconds'] / 60:.1f} | {any_row['backend']} |"
+        )  # fmt: skip
+    for row in rows:
+        if row["benchmark"] == "fewshot sinusoid":
+            published = {1: ".67", 10: ".35"}.get(row["test_steps"], "–")
+            lines += (
+                [] if any("sine waves" in line for line in lines) else ["", "MAML on sine waves, 5 points, MSE:", ""]
+            )
+            lines.append(
+                f"- after {row['test_steps']} steps: published {published}, ours {row['mean']:.3f} ± "
+                f"{row['interval_95']:.3f} ({row['step']} training steps, {row['trained_seconds'] / 60:.1f} minutes)"
+            )
+    speeds = [row for row in rows if row["benchmark"] == "fewshot speed"]
+    if speeds:
+        lines += ["", f"Meta-gradients, conv4-64 with strides, 5-way 1-shot, {speeds[0]['threads']} thread:", "",
+                  "| learner | tasks | inner steps | queries | episodes/s | back end | x plain loop | x learn2learn 0.2 |",
+                  "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+        lines += [
+            f"| {r['learner']} | {r['tasks']} | {r['inner_steps']} | {r['query']} | {r['episodes_per_second']} | "
+            f"{r['backend']} | {r['against_plain_loop']} | {r['against_learn2learn'] or '–'} |"
+            for r in speeds
+        ]
+    REPORT.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+
+
+def _fastest(call: Callable[[], Any], device: str) -> float:
+    took = []
+    for _ in range(4):
+        begun = time.perf_counter()
+        call()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        took.append(time.perf_counter() - begun)
+    return min(took[1:])
+
+
+def _where() -> dict[str, Any]:
+    revision = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return {
+        "versions": {name: version(name) for name in ("autometa", "torch", "numpy")}, "python": platform.python_version(),
+        "machine": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
+        "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2), "revision": revision.stdout.strip(),
+    }  # fmt: skip
+
+
+def _tell(name: str) -> Callable[[int, int, str], None]:
+    return lambda done, total, text: print(f"{name}: {done}/{total}  {text}", flush=True)
+
+
+def _record(rows: list[dict[str, Any]], file: Path = RECORD) -> None:
+    file.parent.mkdir(exist_ok=True)
+    with file.open("a", encoding="utf-8") as stream:
+        stream.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--train", nargs="+", choices=list(RECIPES), metavar="LEARNER", help="train these, or go on")
+    parser.add_argument("--minutes", type=float, default=20.0, help="for each training")
+    parser.add_argument("--judge", nargs="*", metavar="LEARNER", help="test figures of these, or of all trained ones")
+    parser.add_argument("--episodes", type=int, default=1000)
+    parser.add_argument("--sinusoid", action="store_true")
+    parser.add_argument("--setup", action="store_true")
+    parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="where trainings are kept")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--quick", action="store_true", help="a minute of each, nothing recorded")
+    asked = parser.parse_args()
+    torch.set_num_threads(1 if asked.device == "cpu" else torch.get_num_threads())
+    rows: list[dict[str, Any]] = []
+    minutes, episodes = (0.2, 20) if asked.quick else (asked.minutes, asked.episodes)
+    if asked.quick:
+        import tempfile
+
+        asked.runs = Path(tempfile.mkdtemp())
+        asked.train, asked.judge, asked.sinusoid, asked.speed = ["protonet", "maml"], [], True, True
+    if asked.setup:
+        setup()
+    for name in asked.train or []:
+        train_one(name, asked.runs / name, minutes=minutes, device=asked.device, look=10 if asked.quick else 250)
+    if asked.judge is not None:
+        for name in asked.judge or [name for name in RECIPES if (asked.runs / name / FILE).exists()]:
+            rows += judge_one(name, asked.runs / name, episodes=episodes, device=asked.device)
+    if asked.sinusoid:
+        rows += sinusoid(asked.runs / "sinusoid", minutes=minutes, steps=70_000, device=asked.device, episodes=episodes)
+    if asked.speed:
+        rows += speed(asked.device, quick=asked.quick)
+    if rows and not asked.quick:
+        _record(rows)
+        trained = [name for name in (*RECIPES, "sinusoid") if (asked.runs / name / CURVE).exists()]
+        CURVES.unlink(missing_ok=True)
+        _record([line for name in trained for line in curve_of(name, asked.runs / name)], CURVES)
+    if asked.report:
+        report()
+
+
+if __name__ == "__main__":
+    main()
