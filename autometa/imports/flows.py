@@ -385,7 +385,8 @@ def _subsample(value: Any, facts: Facts, theirs: Own) -> Own:
 def _depth_as_leaves(value: Any, facts: Facts, theirs: Own) -> Own:
     if value is None:
         raise Unmapped("its trees grow without end")
-    return {"max_leaf_nodes": min(2 ** int(value), 255) if int(value) <= 8 else 2 ** int(value)}
+    leaves = 2 ** int(value)
+    return {"max_leaf_nodes": 255 if leaves == 256 else leaves}  # one less is the most we have
 
 
 def _share_of_columns(value: Any, facts: Facts, theirs: Own) -> Own:

@@ -16,6 +16,7 @@ from autometa.errors import InputError, Problem, did_you_mean
 from autometa.evaluation import METRIC_KINDS, resolve_metric
 from autometa.families import FAMILIES
 from autometa.imports.flows import family_space
+from autometa.metafeatures import describe
 from autometa.openml import is_address, read_task
 from autometa.space import FAMILY
 from autometa.store import TaskRecord
@@ -87,11 +88,11 @@ class ColumnMapping:
         return str(self.said.get(key, known[0]))
 
     def names(self, key: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-        """The task, or the family, of each row."""
+        """The task, or the family, of each row; none where there is no such column."""
         value = self.said.get(key)
         if isinstance(value, dict):
             return [str(value.get("value"))] * len(rows)
-        return [str(row.get(str(value))) for row in rows]
+        return [str(row[str(value)]) for row in rows if str(value) in row]
 
     def scores(self) -> dict[str, tuple[Any, Any]]:
         """For each column that is a score: the metric and the direction."""
@@ -168,8 +169,6 @@ class ColumnMapping:
 
     def _seen(self, name: str, facts: Mapping[str, Any], *, offline: bool) -> TaskRecord | None:
         """The record of a task whose data is at hand."""
-        from autometa.metafeatures import describe
-
         data = facts["data"] if is_address(facts["data"]) else self.folder / str(facts["data"])
         try:
             task = read_task(

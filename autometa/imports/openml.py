@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autometa.errors import AutoMetaError, InputError, Problem
 from autometa.evaluation import METRIC_KINDS, METRICS, Evaluation, resolve_metric
 from autometa.imports.flows import Facts, Unmapped, translate
 from autometa.imports.summary import Imported
+from autometa.metafeatures import describe
 from autometa.openml import MEASURES, OpenML, as_task
 from autometa.store import TaskRecord
 
@@ -85,10 +87,6 @@ def _import_task(
         except Unmapped as why:
             brought.left_out[run["flow_name"], str(why)] += 1
     if evaluations:
-        from dataclasses import replace
-
-        from autometa.metafeatures import describe
-
         task = replace(task, metric=resolve_metric(task.metric, task.kind), family=task.name)
         brought.tasks += 1
         brought.new += store.add(TaskRecord.of(task, describe(task), source="openml"), evaluations)
