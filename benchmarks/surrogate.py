@@ -386,7 +386,7 @@ def report(lines: list[dict[str, Any]], *, half: str) -> str:
         "row below them.",
     ]
     for table in tables:
-        methods = [m for m in METHODS if (table, m) in plain and METHODS[m].group != "ablation"]
+        methods = [m for m in METHODS if (table, m) in plain and METHODS[m].group in ("ours", "baseline")]
         whole = set(plain[table, OURS]) if (table, OURS) in plain else set()
         out += ["", f"## {table}: {len(whole)} tasks", "", *_head("method", [f"t = {t}" for t in AT])]
         for method in methods:
@@ -434,10 +434,10 @@ def _common(plain: dict, tables: list[str], methods: list[str]) -> dict[str, NDA
 def _pooled(plain: dict, tables: list[str], known: dict, wilcoxon: Any, rankdata: Any) -> list[str]:
     methods = [
         m for m in known
-        if known[m].group != "ablation" and known[m].tasks is None and known[m].tables is None
+        if known[m].group in ("ours", "baseline") and known[m].tasks is None and known[m].tables is None
         and all((t, m) in plain for t in tables)
     ]  # fmt: skip
-    if OURS not in methods:
+    if OURS not in methods or len(methods) < 2:
         return []
     pooled = _common(plain, tables, methods)
     ours = pooled[OURS]
@@ -484,12 +484,14 @@ def _pooled(plain: dict, tables: list[str], known: dict, wilcoxon: Any, rankdata
 
 
 def _harm(replays: list[dict[str, Any]], plain: dict, tables: list[str]) -> list[str]:
+    from surrogate_methods import METHODS
+
     out = ["", f"## Harm: share of tasks worse than `{COLD}` by more than {HARM}", ""]
     late = [k for k, t in enumerate(AT) if t >= 10]
     out += _head("tasks", ["method", "tasks", *(f"t = {AT[k]}" for k in late), "mean regret at 25", f"{COLD} at 25"])
     for kind in ("", *ALIENS):
         found = by_task(replays, kind) if kind else plain
-        for method in dict.fromkeys(m for _, m in found if m not in (COLD, "random")):
+        for method in dict.fromkeys(m for _, m in found if m not in (COLD, "random") and METHODS[m].group != "curve"):
             pooled = _common(found, tables, [method, COLD])
             if not len(pooled[method]):
                 continue
@@ -504,11 +506,22 @@ def _harm(replays: list[dict[str, Any]], plain: dict, tables: list[str]) -> list
 
 
 def _ablations(plain: dict, tables: list[str], known: dict) -> list[str]:
-    names = [m for m in known if known[m].group == "ablation" and any((t, m) in plain for t in tables)]
+    titles = {
+        "ablation": "Ablations: each part off, on the tasks that both played",
+        "curve": "Fewer past tasks",
+        "thin": "A thin past: each past task knows its own random 15 % of the rows",
+    }
+    out = []
+    for group, title in titles.items():
+        out += _variants(plain, tables, known, group, title)
+    return out
+
+
+def _variants(plain: dict, tables: list[str], known: dict, group: str, title: str) -> list[str]:
+    names = [m for m in known if known[m].group == group and any((t, m) in plain for t in tables)]
     if not names or not any((t, OURS) in plain for t in tables):
         return []
-    out = ["", "## Ablations: each part off, on the tasks that both played", ""]
-    out += _head("variant", ["tasks", *(f"t = {t}" for t in AT)])
+    out = ["", f"## {title}", "", *_head("variant", ["tasks", *(f"t = {t}" for t in AT)])]
     for name in names:
         there = [t for t in tables if (t, name) in plain and (t, OURS) in plain]
         pooled = _common(plain, there, [name, OURS])

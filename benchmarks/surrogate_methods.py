@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,6 +38,7 @@ class Lesson:
     past: PastTasks
     cache: Path  # a folder of its own
     seed: int = 0
+    name: str = ""  # how it differs from what the table's own split gives
     kept: dict[str, Any] = field(default_factory=dict)
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
@@ -74,7 +75,7 @@ class Lesson:
 
     def surrogate(self, **options: Any) -> Surrogate:
         """Trained on the past, or read from the cache."""
-        name = "-".join([self.table.name, str(self.seed), str(len(self.past)), *map(str, options.values())])
+        name = "-".join([self.table.name, self.name, str(self.seed), str(len(self.past)), *map(str, options.values())])
         file = self.cache / f"{name}.npz"
 
         def make() -> Surrogate:
@@ -85,6 +86,32 @@ class Lesson:
             return trained
 
         return self.once(name, make)
+
+    def thinner(self, share: float) -> Lesson:
+        """The same with every past task knowing a random share of the rows, another one for each."""
+
+        def make() -> Lesson:
+            hidden = np.random.default_rng(1).random(self.past.scores.shape) >= share
+            past = replace(self.past, scores=np.where(hidden, np.nan, self.past.scores))
+            return Lesson(self.table, past, self.cache, self.seed, f"thin{share}")
+
+        return self.once(f"thin {share}", make)
+
+    def fewer(self, t: int) -> Lesson:
+        """The same with `t` of the past tasks."""
+
+        def make() -> Lesson:
+            rows = np.sort(np.random.default_rng(2).permutation(len(self.past))[:t])
+            past = replace(
+                self.past,
+                records=tuple(self.past.records[i] for i in rows),
+                scores=self.past.scores[rows],
+                seconds=self.past.seconds[rows],
+                metafeatures=self.past.metafeatures[rows],
+            )
+            return Lesson(self.table, past, self.cache, self.seed, f"of{t}")
+
+        return self.once(f"fewer {t}", make)
 
     def nearest(self, config: dict[str, Any], rows: list[int]) -> int:
         """The untried row nearest to a configuration."""
@@ -530,7 +557,7 @@ class Method:
     tables: tuple[str, ...] | None = None
     turn: int = 0  # methods of a later turn are measured after all others
     aliens: bool = False  # also plays the tasks about which the past misleads
-    group: str = "baseline"  # baseline | ours | ablation
+    group: str = "baseline"  # baseline | ours | ablation | thin | curve
 
 
 def _fsbo(lesson: Lesson, seed: int, low: float, high: float) -> Player:
@@ -541,12 +568,27 @@ def _ablation(*, aliens: bool = False, **options: Any) -> Method:
     return Method(guarded(**options), tasks=5, tables=("rbv2_xgboost", "oboe"), aliens=aliens, group="ablation", turn=2)
 
 
+def _thin(make: Callable[..., Player]) -> Method:
+    return Method(lambda lesson, seed: make(lesson.thinner(0.15), seed), tasks=10, group="thin", turn=2)
+
+
+def _fewer(t: int) -> Method:
+    return Method(
+        lambda lesson, seed: guarded()(lesson.fewer(t), seed),
+        tasks=10, trials=10, tables=("rbv2_xgboost", "oboe"), group="curve", turn=2,
+    )  # fmt: skip
+
+
+def _portfolio_tpe(lesson: Lesson, seed: int) -> Player:
+    return Sampled(lesson, tpe(seed, group=True), lesson.portfolio()[:10])
+
+
 METHODS: dict[str, Method] = {  # the fast ones first: a run that is stopped early has them whole
     "guard": Method(guarded(), group="ours", aliens=True),
     "TPE group": Method(lambda lesson, seed: Sampled(lesson, tpe(seed, group=True)), aliens=True),
     "random": Method(Random, seeds=3, aliens=True),
     "portfolio": Method(Static),
-    "portfolio + TPE": Method(lambda lesson, seed: Sampled(lesson, tpe(seed, group=True), lesson.portfolio()[:10])),
+    "portfolio + TPE": Method(_portfolio_tpe),
     "RGPE": Method(RGPE),
     "TST": Method(TST, turn=1),
     "CTS": Method(CTS, turn=1),
@@ -561,6 +603,10 @@ METHODS: dict[str, Method] = {  # the fast ones first: a run that is stopped ear
     "guard, static portfolio first": _ablation(adaptive=False),
     "guard, from the first trial": _ablation(initial=0),
     "guard, anywhere": _ablation(anywhere=True),
+    "guard, thin past": _thin(guarded()),
+    "portfolio, thin past": _thin(Static),
+    "portfolio + TPE, thin past": _thin(_portfolio_tpe),
+    **{f"guard, {t} past tasks": _fewer(t) for t in (5, 10, 20, 40)},
     "GPSampler": Method(lambda lesson, seed: Sampled(lesson, gp_sampler(seed)), tasks=2, trials=25, turn=3),
     "CMA-ES, source trials": Method(
         lambda lesson, seed: Sampled(lesson, cma_es(lesson, seed)), tables=("rbv2_rpart", "lcbench"), tasks=6, turn=3

@@ -402,8 +402,9 @@ def test_a_result_of_low_fidelity_tells_less() -> None:
     assert stds[0] < stds[1] < stds[2]
 
 
-def test_with_little_time_left_the_cheap_is_preferred() -> None:
-    guard, history = Guard(FLAT, hills(), learned()), history_of(lambda c: -((c["a"] - 0.5) ** 2), 5)
+@pytest.mark.parametrize("make", guards()[1:])
+def test_with_little_time_left_the_cheap_is_preferred(make: Any) -> None:
+    guard, history = make(), history_of(lambda c: -((c["a"] - 0.5) ** 2), 5)
     timed = replace(history, seconds=np.exp(3 * history.x[:, 0]))
     free, short = (
         np.mean([guard.suggest(timed, rng=np.random.default_rng(s), seconds_left=left).config["a"] for s in range(5)])

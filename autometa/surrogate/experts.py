@@ -13,7 +13,7 @@ Letters:  m evaluations · q points · e prior means · t past tasks · d encode
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -227,6 +227,20 @@ class ColdProcess:
 def cold(layout: Layout) -> Expert:
     """The cold Gaussian process over a grid of length scales and noises."""
     return Expert("cold", [ColdProcess(layout, length, noise) for length in LENGTHS for noise in NOISES])
+
+
+def slower(history: History, expected: Callable[[NDArray, NDArray], NDArray[np.float64]]) -> float:
+    """By how much log seconds exceed what was `expected` of the evaluations here; 0 when none was timed.
+
+    A third of an evaluation stands for the belief in the past's level: tasks differ by orders of magnitude.
+    """
+    if history.seconds is None:
+        return 0.0
+    timed = np.isfinite(history.seconds) & (np.nan_to_num(history.seconds) > 0)
+    if not timed.any():
+        return 0.0
+    rest = np.log(history.seconds[timed]) - expected(history.x[timed], history.mask[timed])
+    return float(rest.sum() / (timed.sum() + 0.3))
 
 
 def chance_of_failure(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from autometa.space import Config, Encoded, SearchSpace
 from autometa.surrogate.encoding import Layout
-from autometa.surrogate.experts import Expert, Observed, Opinion, chance_of_failure, cold, joined
+from autometa.surrogate.experts import Expert, Observed, Opinion, chance_of_failure, cold, joined, slower
 from autometa.surrogate.gaussian import Mixture
 from autometa.surrogate.history import History, thinned
 from autometa.surrogate.past import RESTS, PastProcess, PastTable
@@ -219,7 +219,13 @@ class Guard:
         return left / (left + spent) * log_seconds + 50.0 * too_long
 
     def _cost(self, history: History, where: Encoded) -> NDArray[np.float64] | None:
-        return None if self.surrogate is None else self.surrogate.cost(history, where.x, where.mask)
+        if self.surrogate is not None and self.surrogate.log_seconds is not None:
+            return self.surrogate.cost(history, where.x, where.mask)
+        table = self.table
+        known = None if table is None else table.log_seconds(where.x, where.mask)
+        if table is None or known is None:
+            return None
+        return known + slower(history, lambda x, mask: table.log_seconds(x, mask))  # type: ignore[arg-type,return-value]
 
     def _failure(self, history: History, where: Encoded) -> NDArray[np.float64]:
         if self.surrogate is not None:

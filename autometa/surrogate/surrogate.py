@@ -19,7 +19,7 @@ from optuna.distributions import CategoricalDistribution
 from autometa.errors import InputError, Problem
 from autometa.space import SearchSpace
 from autometa.surrogate.encoding import Layout, squares
-from autometa.surrogate.experts import Expert, Observed, chance_of_failure
+from autometa.surrogate.experts import Expert, Observed, chance_of_failure, slower
 from autometa.surrogate.history import History
 from autometa.surrogate.network import Heads, forward, kernel, lengths
 
@@ -127,15 +127,12 @@ class Surrogate:
         """Expected log seconds, (q,): learned, and moved by what evaluations took here; None where unknown."""
         if self.log_seconds is None:
             return None
-        member = self.members[0]
-        offset = 0.0
-        if history.seconds is not None:
-            timed = np.isfinite(history.seconds) & (np.nan_to_num(history.seconds) > 0)
-            if timed.any():
-                rest = np.log(history.seconds[timed]) - member.heads(history.x[timed], history.mask[timed]).log_seconds
-                # One past evaluation's worth of belief in the past's level: tasks differ by orders of magnitude.
-                offset = float((rest - self.log_seconds).sum() / (timed.sum() + 0.3))
-        return member.heads(x, mask).log_seconds + self.log_seconds + offset
+        level, member = self.log_seconds, self.members[0]
+
+        def expected(at: NDArray[np.float64], active: NDArray[np.bool_]) -> NDArray[np.float64]:
+            return level + member.heads(at, active).log_seconds
+
+        return expected(x, mask) + slower(history, expected)
 
     def failure(self, history: History, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Probability, (q,), that an evaluation fails."""
