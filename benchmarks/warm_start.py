@@ -5,6 +5,7 @@
     python benchmarks/warm_start.py --oboe                the Oboe error matrix
     python benchmarks/warm_start.py --half validation     the families on which constants were chosen
     python benchmarks/warm_start.py --ablation            each part off, each group of meta-features off and alone
+    python benchmarks/warm_start.py --embedding           a trained set encoder beside the meta-features
     python benchmarks/warm_start.py --curve               regret against the number of past tasks, 5 to all
     python benchmarks/warm_start.py --time                the order under a time budget, with Oboe's own runtimes
     python benchmarks/warm_start.py --ready               how long until the first recommendation, in a fresh process
@@ -428,6 +429,7 @@ def tables_of(options: argparse.Namespace) -> list[Table]:
 def compare(options: argparse.Namespace, methods: dict[str, Callable[[], Any]], what: str, *, search: bool) -> None:
     """Every method on every table, and on all tables together."""
     together: list[dict[str, NDArray[np.float64]]] = []
+    common: list[int] = list(AT)
     for table in tables_of(options):
         started = time.perf_counter()
         sizes = (~np.isnan(table.past.scores[judged(table, options.half, options.least)])).sum(axis=1)
@@ -435,17 +437,23 @@ def compare(options: argparse.Namespace, methods: dict[str, Callable[[], Any]], 
             print(f"{table.name}: no task of these families with {options.least} configurations")
             continue
         at = [a for a in AT if a < np.median(sizes) and (search or a <= 10)]
+        common = [a for a in common if a in at]
         results = measure(
             table, methods, half=options.half, folds=10 if options.oboe else 0, least=options.least,
             trials=max(AT) if search else 10, seeds=1 if options.quick else options.seeds, search=search,
             most=8 if options.quick else options.most,
         )  # fmt: skip
         together.append(results)
-        more = {"what": what, "configurations": len(table.past.configs), "median_evaluated": float(np.median(sizes))}
+        more = {
+            "what": what,
+            "configurations": len(table.past.configs),
+            "median_evaluated": float(np.median(sizes)),
+            "past_tasks_in_all": len(table.past.records),
+        }
         write(summary(table.name, results, at, facts_of(options, started, **more)), options)
     if len(together) > 1:
         joint = {name: np.concatenate([results[name] for results in together]) for name in together[0]}
-        write(summary("all kinds", joint, at, facts_of(options, started, what=what)), options)
+        write(summary("all kinds", joint, common, facts_of(options, started, what=what)), options)
 
 
 def curve(options: argparse.Namespace) -> None:
@@ -596,6 +604,142 @@ def _integers(m: int) -> Any:
     from autometa.space import integer
 
     return integer(0, m - 1, 0)
+
+
+# the set encoder -----------------------------------------------------------------------------------------------------
+
+COLUMNS_READ = 100  # of a table, at most
+STATISTICS = 7  # of each column
+
+
+def column_statistics(frame: Any, seed: int = 0) -> NDArray[np.float64]:  # (p, STATISTICS)
+    """What a set encoder reads: each column of a table by itself and beside the target, the last one."""
+    import pandas as pd
+
+    frame = frame.sample(min(len(frame), 1000), random_state=seed)
+    target = frame.iloc[:, -1]
+    y = pd.Series(pd.factorize(target)[0] if target.dtype.kind not in "fi" else target.to_numpy()).rank().to_numpy()
+    rows = []
+    for name in frame.columns[:-1][:COLUMNS_READ]:
+        column = frame[name]
+        numeric = column.dtype.kind in "fib"
+        x = column.to_numpy(dtype=float, na_value=np.nan) if numeric else pd.factorize(column)[0].astype(float)
+        known = np.isfinite(x)
+        if known.sum() < 3 or np.ptp(x[known]) == 0:
+            continue
+        z = (x[known] - x[known].mean()) / x[known].std()
+        ranks = pd.Series(x[known]).rank().to_numpy()
+        alike = abs(np.corrcoef(ranks, y[known])[0, 1]) if np.ptp(y[known]) > 0 else 0.0
+        distinct = len(np.unique(x[known]))
+        shape = np.clip((z**3).mean(), -5, 5), np.log((z**4).mean())
+        counts = np.log(distinct), distinct / known.sum()
+        rows.append([float(numeric), 1 - known.mean(), *counts, *shape, np.nan_to_num(alike)])
+    return np.array(rows or [[0.0] * STATISTICS])
+
+
+class SetEncoder:
+    """Deep Sets (Zaheer et al., 2017) in NumPy: one hidden layer per column, their mean, and a linear map to standings.
+
+    The pooled vector is the task's embedding; it is trained so that it tells how configurations stand.
+    """
+
+    def __init__(self, width: int = 32, steps: int = 400, decay: float = 0.03, seed: int = 0) -> None:
+        self.width, self.steps, self.decay, self.seed = width, steps, decay, seed
+
+    def _pooled(self, sets: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        x = (np.concatenate(list(sets)) - self.centre) / self.scale
+        pool = np.zeros((len(sets), len(x)))
+        start = 0
+        for i, one in enumerate(sets):
+            pool[i, start : start + len(one)] = 1 / len(one)
+            start += len(one)
+        return np.hstack([x, np.ones((len(x), 1))]), pool
+
+    def fit(self, sets: Sequence[NDArray[np.float64]], standing: NDArray[np.float64]) -> SetEncoder:
+        """Adam on the squared error over measured cells (t, m), NaN elsewhere."""
+        rng = np.random.default_rng(self.seed)
+        every = np.concatenate(list(sets))
+        self.centre, self.scale = every.mean(axis=0), every.std(axis=0) + 1e-9
+        x, pool = self._pooled(sets)
+        known = ~np.isnan(standing)
+        self.mean = np.where(known, standing, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        rest = np.where(known, standing - self.mean, 0.0)
+        self.weights = [rng.normal(0, 1 / np.sqrt(x.shape[1]), (x.shape[1], self.width)),
+                        np.zeros((self.width + 1, standing.shape[1]))]  # fmt: skip
+        first, second = ([np.zeros_like(w) for w in self.weights] for _ in range(2))
+        for step in range(1, self.steps + 1):
+            hidden = x @ self.weights[0]
+            pooled = np.hstack([pool @ np.maximum(hidden, 0.0), np.ones((len(pool), 1))])
+            error = np.where(known, pooled @ self.weights[1] - rest, 0.0) / known.sum()
+            back = pool.T @ (error @ self.weights[1][:-1].T) * (hidden > 0)
+            slopes = [x.T @ back, pooled.T @ error]
+            for k, slope in enumerate(slopes):
+                slope = slope + self.decay * self.weights[k] / known.sum()
+                first[k] = 0.9 * first[k] + 0.1 * slope
+                second[k] = 0.999 * second[k] + 0.001 * slope**2
+                self.weights[k] -= 0.01 * (first[k] / (1 - 0.9**step)) / (np.sqrt(second[k] / (1 - 0.999**step)) + 1e-8)
+        return self
+
+    def embed(self, sets: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:  # (t, width)
+        """The pooled vectors."""
+        x, pool = self._pooled(sets)
+        return pool @ np.maximum(x @ self.weights[0], 0.0)
+
+    def predict(self, sets: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:  # (t, m)
+        """Expected standings."""
+        return self.mean + np.hstack([self.embed(sets), np.ones((len(sets), 1))]) @ self.weights[1]
+
+
+def embedding(options: argparse.Namespace) -> None:
+    """A trained set encoder beside the meta-features: how well each forecasts the standings of families left out."""
+    import pandas as pd
+
+    from autometa.recommend.memory import complete, standing
+    from autometa.recommend.ranker import Ranker
+    from autometa.recommend.similarity import Similarity
+
+    for table in collected(options.store):
+        started = time.perf_counter()
+        rows = [i for i in judged(table, options.half, options.least)
+                if (options.data / "tabular" / f"{table.past.records[i].name}.parquet").exists()]  # fmt: skip
+        rows = rows[: 30 if options.quick else None]
+        sets = [
+            column_statistics(pd.read_parquet(options.data / "tabular" / f"{table.past.records[i].name}.parquet"))
+            for i in rows
+        ]
+        scores, features, groups = table.past.scores[rows], table.past.metafeatures[rows], table.groups[rows]
+        z, full = standing(scores), complete(standing(scores))
+        names = np.random.default_rng(0).permutation(np.unique(groups))
+        forecasts = {name: np.zeros_like(full) for name in ("mean", "meta-features", "set encoder", "both")}
+        for fold in range(5):
+            out = np.isin(groups, names[fold::5])
+            train, test = np.flatnonzero(~out), np.flatnonzero(out)
+            forecasts["mean"][test] = full[train].mean(axis=0)
+            similarity = Similarity(features[train], table.past.metafeature_names)
+            ranker = Ranker(similarity.ranks, full[train])
+            for i in test:
+                seen = similarity.to(MetaFeatures(table.past.metafeature_names, features[i], "", {}))
+                known = seen is not None
+                forecasts["meta-features"][i] = ranker.predict(seen.ranks) if known else full[train].mean(axis=0)
+            encoded = [SetEncoder(seed=s).fit([sets[i] for i in train], z[train]).predict([sets[i] for i in test])
+                       for s in range(3)]  # fmt: skip
+            forecasts["set encoder"][test] = np.mean(encoded, axis=0)
+        forecasts["both"] = (forecasts["meta-features"] + forecasts["set encoder"]) / 2
+        measured = ~np.isnan(z)
+        base = ((z - forecasts["mean"])[measured] ** 2).mean()
+        written = []
+        for name, forecast in forecasts.items():
+            explained = 1 - ((z - forecast)[measured] ** 2).mean() / base
+            first = np.argmax(np.where(measured, forecast, -np.inf), axis=1)
+            regrets = np.array([regret(scores[k], [j], 1)[0] for k, j in enumerate(first)])
+            low, high = interval(regrets, 0)
+            print(f"{table.name:12}{name:16}{len(rows):5} tasks  explained {explained:6.3f}  regret of its first "
+                  f"{regrets.mean():.4f} [{low:.3f} {high:.3f}]", flush=True)  # fmt: skip
+            written.append({**facts_of(options, started, what="embedding"), "table": table.name, "method": name,
+                            "tasks": len(rows), "explained": round(float(explained), 4),
+                            "regret": {"1": round(float(regrets.mean()), 5)},
+                            "interval": {"1": [round(low, 5), round(high, 5)]}})  # fmt: skip
+        write(written, options)
 
 
 # real searches -------------------------------------------------------------------------------------------------------
@@ -759,7 +903,7 @@ def main() -> None:
     parser.add_argument("--least", type=int, default=10, help="configurations that a judged task must have")
     parser.add_argument("--seeds", type=int, default=3, help="of what is random")
     parser.add_argument("--most", type=int, help="tasks per table, drawn at random (default: all)")
-    for name in ("ablation", "curve", "time", "ready", "real", "report", "quick", "no-record"):
+    for name in ("ablation", "embedding", "curve", "time", "ready", "real", "report", "quick", "no-record"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--data", type=Path, default=FOLDER.parents[1] / "shared" / "data", help="for --real")
     parser.add_argument("--datasets", type=int, default=20)
@@ -774,6 +918,8 @@ def main() -> None:
         ready(options)
     elif options.real:
         real(options)
+    elif options.embedding:
+        embedding(options)
     elif options.report:
         report(options)
     elif options.time:
