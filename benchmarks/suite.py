@@ -2,6 +2,7 @@
 
     python benchmarks/suite.py --list          what is in it, by a fixed rule
     python benchmarks/suite.py --write         benchmarks/suite.csv, a catalogue for `autometa bench --suite`
+    python benchmarks/suite.py --overhead      what `autometa bench` itself costs: three small ones, one fold, 10 s
     python benchmarks/suite.py --serve         the same through OpenML's protocol as suite 99, with its data ids
 
     autometa bench --suite benchmarks/suite.csv --folds 0-2 --out benchmarks/results/suite
@@ -21,10 +22,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from autometa.bench import Plan, Watcher, bench, open_suite
+from autometa.bench.results import SESSIONS, append, read_lines
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+RESULTS = REPOSITORY / "benchmarks" / "results" / "bench.jsonl"
 KINDS = ("binary", "multiclass", "regression")
 Row = dict[str, str]
 
@@ -92,12 +98,35 @@ def serve(rows: Sequence[Row], data: Path, server: Path, port: int) -> int:
                 server.terminate()
 
 
+def overhead(rows: Sequence[Row], data: Path) -> dict[str, Any]:
+    """The three smallest through `autometa bench`, whose session says how much of the time was not the methods' own."""
+    with tempfile.TemporaryDirectory(prefix="autometa-suite-") as name:
+        folder = Path(name)
+        write(rows, folder / "suite.csv", str((data / "tabular").resolve()))
+        plan = Plan(("autometa", "cold", "lightgbm", "rf"), 10.0, (0,))
+        bench(open_suite(str(folder / "suite.csv")), plan, folder / "out", Told())
+        (session,) = read_lines(folder / "out" / SESSIONS)
+    return {"benchmark": "overhead", "methods": plan.methods, "budget": plan.seconds, "seed": plan.seed} | session
+
+
+class Told(Watcher):
+    """Says each cell."""
+
+    def ended(self, record: Mapping[str, Any]) -> None:
+        """A cell ended."""
+        said = record["reason"][:80] if record["score"] is None else f"{record['score']:.4g}"
+        print(
+            f"{record['name']} {record['method']}: {said} ({record['seconds']:.1f} s, ours {record['overhead']:.3f} s)"
+        )
+
+
 def main() -> int:
     """Lists, writes or serves."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true", help="print the chosen datasets")
     parser.add_argument("--write", action="store_true", help="write the catalogue")
     parser.add_argument("--serve", action="store_true", help="serve them through OpenML's protocol")
+    parser.add_argument("--overhead", action="store_true", help="measure what the benchmark itself costs")
     parser.add_argument("--quick", action="store_true", help="three small ones only")
     parser.add_argument("--count", type=int, default=30)
     parser.add_argument("--port", type=int, default=8642)
@@ -106,12 +135,17 @@ def main() -> int:
     parser.add_argument("--server", type=Path, default=shared / "openml_server" / "openml_server.py")
     arguments = parser.parse_args()
     rows = choose(arguments.data / "catalog.csv", arguments.count)
-    if arguments.quick:
+    if arguments.quick or arguments.overhead:
         rows = [min((r for r in rows if r["task"] == kind), key=lambda r: int(r["n_rows"])) for kind in KINDS]
     if arguments.write:
         write(rows, Path(__file__).with_suffix(".csv"), "../../shared/data/tabular")
     if arguments.serve:
         return serve(rows, arguments.data, arguments.server, arguments.port)
+    if arguments.overhead:
+        session = overhead(rows, arguments.data)
+        append(RESULTS, session)
+        print(f"{session['overhead']:.2%} of {session['seconds']:.0f} s were not the methods' own")
+        return 0
     if arguments.list or not arguments.write:
         for r in rows:
             size = f"{int(r['n_rows']):6} {r['n_features']:>4}"

@@ -152,6 +152,7 @@ def bench(suite: Suite, plan: Plan, out: Path, watcher: Watcher | None = None) -
         RunError: `out` is in use, or its results are of other data; a method's environment is not there.
     """
     began, watcher = time.monotonic(), watcher or Watcher()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # a busy machine makes every figure doubtful
     with claimed(out):
         done = read_results(out)
         if plan.retry:
@@ -167,7 +168,7 @@ def bench(suite: Suite, plan: Plan, out: Path, watcher: Watcher | None = None) -
                 "suite": suite.name, "when": _now(), "cells": session.new, "jobs": plan.jobs,
                 "seconds": round(session.seconds, 3), "cell_seconds": round(session.cell_seconds, 3),
                 "overhead": round(session.overhead or 0.0, 5), "interrupted": session.interrupted,
-                "machine": machine(), "version": __version__,
+                "machine": machine(), "version": __version__, "load": load,
             }  # fmt: skip
             append(out / SESSIONS, summary)
     return session

@@ -29,6 +29,7 @@ from autometa.cli.values import printable
 from autometa.report.words import counted, metric_title, number, own_unit, spoken_seconds
 
 SHOWN_AT_ONCE = 4  # running cells with a line of their own
+REASON = 70  # letters of a failure's reason while cells run
 FAILURES = 5  # that are shown at the end; the report has them all
 
 
@@ -75,7 +76,7 @@ class Shown(Watcher):
         line.append(f"{printable(record['name'])[:28]:<28} {fold:>3}  ", style="default not dim")
         line.append(f"{record['method']:<14} ", style="default not dim")
         if record["score"] is None:
-            line.append(f"{record['state']}: {printable(record['reason'])}", style="red not dim")
+            line.append(f"{record['state']}: {printable(record['reason'])[:REASON]}", style="red not dim")
         else:
             value = number(own_unit(record["metric"], record["score"]))
             line.append(f"{metric_title(record['metric']):<8} {value:>9} ", style="default not dim")
@@ -142,7 +143,7 @@ def show_findings(found: Findings, paths: Mapping[str, Path]) -> None:
         console.print(table)
         console.print(Text(verdict(c)))
         for name, fold, method, why in failures(c)[:FAILURES]:
-            console.print(Text(printable(f"  {name}, fold {fold}, {method} {why}"), style="yellow"))
+            console.print(Text(printable(f"  {name}, fold {fold}, {method} {why[: 2 * REASON]}"), style="yellow"))
         if len(failures(c)) > FAILURES:
             console.print(Text(f"  and {len(failures(c)) - FAILURES} more failures, in the report", style="yellow"))
     for task, why in found.unreadable.items():
