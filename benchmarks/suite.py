@@ -115,9 +115,8 @@ class Told(Watcher):
     def ended(self, record: Mapping[str, Any]) -> None:
         """A cell ended."""
         said = record["reason"][:80] if record["score"] is None else f"{record['score']:.4g}"
-        print(
-            f"{record['name']} {record['method']}: {said} ({record['seconds']:.1f} s, ours {record['overhead']:.3f} s)"
-        )
+        took = f"{record['seconds']:.1f} s, ours {record['overhead']:.3f} s"
+        print(f"{record['name']} {record['method']}: {said} ({took})")
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from autometa.bench.ranking import cliques
-from autometa.report.charts import SERIES, Frame, Scale, drawing, mark, spread
+from autometa.report.charts import SERIES, Frame, Scale, drawing, spread
 from autometa.report.html import Markup, tag
 
 ROW, BAR = 22, 9  # pixels between names, and between the bars of cliques
@@ -46,7 +46,7 @@ def rank_diagram(names: Sequence[str], ranks: Sequence[float], critical: float |
     line = 58  # where the axis is
     first = line + 18 + BAR * len(runs)
     half = math.ceil(k / 2)
-    height = first + ROW * half + 2
+    height = first + ROW * half + 14
     parts: list[Markup] = [tag("line", x1=across(1), x2=across(k), y1=line, y2=line, cls="axis")]
     for value in range(1, k + 1):
         parts.append(tag("line", x1=across(value), x2=across(value), y1=line - 6, y2=line, cls="axis"))
@@ -63,7 +63,7 @@ def rank_diagram(names: Sequence[str], ranks: Sequence[float], critical: float |
         x, y = across(ranks[j]), first + ROW * row + 8
         end = side - 8 if left else width - side + 8
         parts.append(tag("path", d=f"M{x} {line}V{y}H{end}", style=_stroke("quiet", 1)))
-        parts.append(mark(x, line, "circle", "", "", 3.2))
+        parts.append(tag("circle", cx=x, cy=line, r=3.2, style="fill:var(--ink)"))
         words = f"{names[j]}  {ranks[j]:.2f}" if left else f"{ranks[j]:.2f}  {names[j]}"
         anchor = {"x": end - 6, "text_anchor": "end"} if left else {"x": end + 6, "text_anchor": "start"}
         parts.append(tag("text", words, y=y + 4, cls="label", **anchor))
@@ -95,7 +95,7 @@ def time_chart(lines: Mapping[str, Sequence[tuple[float, float]]], *, width: int
         width=width,
         height=height,
         right=190,
-        x_text=lambda value, _: f"{10**value:.2g}",
+        x_text=lambda value, _: f"{10**value:.2g}" if value < 1.9 else f"{10**value:,.0f}",
     )
     labels: list[tuple[float, float, str, int]] = []
     for number, (name, line) in enumerate(lines.items()):

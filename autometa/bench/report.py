@@ -409,7 +409,7 @@ def _html_ranks(c: Comparison) -> Markup:
         (f"{int((c.ranks[:, 0] == 1).sum())}", "datasets on which it is first", f"of {len(c.tasks)}"),
         (f"{c.worst[0]}", "on which it is last", f"of {len(c.tasks)}"),
     ]
-    columns = [("", "name"), *((title, "n") for title in RANK_TITLES)]
+    columns = [("", "keep"), *((title, "n") for title in RANK_TITLES)]
     rows = [[METHODS[m].title, *values] for m, values in _ranked(c)]
     words = "A bar joins methods whose average ranks do not differ significantly (Nemenyi, 5 %)."
     return tag(
@@ -425,12 +425,12 @@ def _html_ranks(c: Comparison) -> Markup:
 def _html_duels(c: Comparison) -> Markup | None:
     if len(c.methods) < 2:
         return None
-    columns = [("against", "name"), ("wins / ties / losses", "n"), ("mean difference", "n"), ("largest loss", "n")]
+    columns = [("against", "keep"), ("wins / ties / losses", "n"), ("mean difference", "n"), ("largest loss", "n")]
     words = "Differences are on the scale 0 = constant prediction, 1 = best of these methods."
     return tag(
         "div",
         tag("p", words, cls="lead"),
-        table([*columns, ("on", "name"), ("Wilcoxon p (Holm)", "n")], _duels(c)),
+        table([*columns, ("on", "keep"), ("Wilcoxon p (Holm)", "n")], _duels(c)),
     )
 
 
