@@ -4,8 +4,8 @@
 the same model, or says why there is none. Exact where the libraries agree; three things are taken as near enough,
 because nearly every run differs in them: a node that is not split below s rows (``min_samples_split``, ranger's
 ``min.node.size``) as leaves of s / 2 rows; columns sampled for each level of a tree as sampled for the tree; boosted
-trees of depth d, one library's only choice, as trees of 2^d leaves. Our boosting takes categories its own way, however the
-flow encoded them.
+trees of depth d, one library's only choice, as trees of 2^d leaves. Our boosting takes categories its own way, however
+the flow encoded them.
 
 To teach another learner, give it a line in `LEARNERS`: what each of its parameters becomes, which must have a certain
 value, and which change nothing that a score could show.
