@@ -1,7 +1,7 @@
 """What the door to OpenML is worth: tasks that come whole from a server with faults, by it and by the client alone.
 
-    python benchmarks/openml_door.py            40 tasks under each kind of fault (about 20 minutes, most of it waiting)
-    python benchmarks/openml_door.py --quick    6 tasks (2 minutes)
+    python benchmarks/openml_door.py            40 tasks under each kind of fault (10 minutes, most of it waiting)
+    python benchmarks/openml_door.py --quick    6 tasks (4 minutes)
 
 The loopback server of ``../shared/openml_server`` serves tables of the shared data. Each task is asked for once while
 the server fails, and once more when it is healthy again, from the same cache: what the cache has kept is then right or
