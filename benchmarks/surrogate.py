@@ -486,12 +486,13 @@ def _pooled(plain: dict, tables: list[str], known: dict, wilcoxon: Any, rankdata
 def _harm(replays: list[dict[str, Any]], plain: dict, tables: list[str]) -> list[str]:
     from surrogate_methods import METHODS
 
-    out = ["", f"## Harm: share of tasks worse than `{COLD}` by more than {HARM}", ""]
+    out = ["", f"## Harm: share of tasks worse than `{COLD}` by more than {HARM}", "",
+           f"`{COLD}, another seed` says how often that happens by chance.", ""]  # fmt: skip
     late = [k for k, t in enumerate(AT) if t >= 10]
     out += _head("tasks", ["method", "tasks", *(f"t = {AT[k]}" for k in late), "mean regret at 25", f"{COLD} at 25"])
     for kind in ("", *ALIENS):
         found = by_task(replays, kind) if kind else plain
-        for method in dict.fromkeys(m for _, m in found if m not in (COLD, "random") and METHODS[m].group != "curve"):
+        for method in dict.fromkeys(m for _, m in found if m != COLD and METHODS[m].group != "curve"):
             pooled = _common(found, tables, [method, COLD])
             if not len(pooled[method]):
                 continue

@@ -590,6 +590,9 @@ METHODS: dict[str, Method] = {  # the fast ones first: a run that is stopped ear
     "portfolio": Method(Static),
     "portfolio + TPE": Method(_portfolio_tpe),
     "RGPE": Method(RGPE),
+    "TPE group, another seed": Method(  # how often TPE is worse than itself
+        lambda lesson, seed: Sampled(lesson, tpe(seed + 1, group=True)), tasks=4, aliens=True, turn=1
+    ),
     "TST": Method(TST, turn=1),
     "CTS": Method(CTS, turn=1),
     "cold GP": Method(guarded(learned=False, prior={"cold": 1.0}, initial=0), turn=1),
