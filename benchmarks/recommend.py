@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.metafeatures import MetaFeatures
-from autometa.recommend import AdaptivePortfolio, Defaults, NearestTasks, Portfolio, Recommender
+from autometa.recommend import AdaptivePortfolio, Defaults, LearnedRanker, NearestTasks, Portfolio, Recommender
 from autometa.space import FAMILY, SearchSpace, choice
 from autometa.store import MetaStore, PastTasks, TaskRecord
 
@@ -218,22 +218,23 @@ METHODS: dict[str, tuple[Callable[[], Any], bool]] = {  # how it is made, and wh
     "best on average": (BestOnAverage, True),
     "portfolio": (Portfolio, True),
     "nearest": (NearestTasks, True),
+    "ranker": (LearnedRanker, True),
     "adaptive, no meta-features": (AdaptivePortfolio, False),
     "adaptive, no safe default": (lambda: AdaptivePortfolio(safe=False), True),
     "adaptive": (AdaptivePortfolio, True),
 }
 GRID: dict[str, tuple[Callable[[], Any], bool]] = {
-    f"floor {floor} agreement {agreement} mistrust {mistrust}": (
-        lambda floor=floor, agreement=agreement, mistrust=mistrust: AdaptivePortfolio(
-            floor=floor, agreement=agreement, mistrust=mistrust
-        ),
+    ", ".join(f"{name} {value}" for name, value in changed.items()) or "as it is": (
+        lambda changed=changed: AdaptivePortfolio(**changed),
         True,
     )
-    for floor, agreement, mistrust in [
-        (0.5, 0.5, 0.2),
-        *((floor, 0.5, 0.2) for floor in (0.05, 0.2, 0.8)),
-        *((0.5, agreement, 0.2) for agreement in (0.15, 0.3, 1.0)),
-        *((0.5, 0.5, mistrust) for mistrust in (0.01, 0.05)),
+    for changed in [
+        {},
+        *({"floor": floor} for floor in (0.1, 1.0)),
+        *({"bandwidth": bandwidth} for bandwidth in (0.1, 0.2, 0.8)),
+        *({"noise": noise} for noise in (0.05, 0.2)),
+        *({"mistrust": mistrust} for mistrust in (0.0, 0.1, 0.6)),
+        {"ranker": False},
     ]
 }
 

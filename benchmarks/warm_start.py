@@ -374,7 +374,8 @@ def summary(name: str, results: dict[str, NDArray[np.float64]], at: Sequence[int
         intervals = [interval(column, 0) for column in values.T]
         cells = []
         for j, (low, high) in enumerate(intervals):
-            share = "" if static is None else f" ({values[:, j].mean() / max(static[:, columns[j]].mean(), 1e-12):.2f})"
+            bar = 0.0 if static is None else float(static[:, columns[j]].mean())
+            share = f" ({values[:, j].mean() / bar:.2f})" if bar > 1e-9 else ""
             star = "*" if p_static is not None and p_static[j] < 0.05 else ""
             cells.append(f"{f'{values[:, j].mean():.4f}{star}{share} [{low:.3f} {high:.3f}]':>28}")
         late = [j for j, a in enumerate(at) if a >= 10] or [len(at) - 1]

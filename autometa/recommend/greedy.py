@@ -27,10 +27,15 @@ ORDERS = {  # what is largest comes next when there is a budget of time
 class Belief:
     """What the standings of a task may be: those of past tasks, weighted and perhaps moved."""
 
-    weights: NDArray[np.float64]  # (t,)
-    means: NDArray[np.float64]  # (t, m)
-    spread: NDArray[np.float64]  # (t, m)
+    weights: NDArray[np.float64]  # (a t,) each past task may occur `a` times, all of them before the next time
+    means: NDArray[np.float64]  # (a t, m)
+    spread: NDArray[np.float64]  # (a t, m)
+    t: int  # past tasks
     results: int = 0  # that had a part in it
+
+    def by_task(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:  # (a t,) -> (t,)
+        """Added up per past task."""
+        return shares.reshape(-1, self.t).sum(axis=0)
 
     def expected(self, column: int) -> float:
         """The mean standing of a configuration."""
@@ -75,7 +80,7 @@ class Greedy:
         order: str = "gain per second",
     ) -> None:
         self._belief, self._cost, self._left, self._order = belief, cost, seconds, order
-        self._covered = np.zeros(len(belief.means))
+        self._covered = np.zeros(len(belief.weights))
         self._taken = np.zeros(belief.means.shape[1], dtype=bool)
         self._expected = np.clip(belief.weights @ belief.means, 0.0, 1.0)
         self._doubt = np.hypot(belief.spread, NOISE)
@@ -102,7 +107,7 @@ class Greedy:
         gains = weights @ softened(means - self._covered[:, None], self._doubt)  # (m,)
         value = gains if cost is None or left is None else ORDERS[self._order](gains, cost)
         column = int(np.argmax(np.where(allowed, value, -np.inf)))
-        share = weights * softened(means[:, column] - self._covered, self._doubt[:, column])
+        share = self._belief.by_task(weights * softened(means[:, column] - self._covered, self._doubt[:, column]))
         if cost is not None and left is not None:
             self._left = left - float(cost[column])
         step = Step(int(self._taken.sum()), column, float(share.sum()), float(self._expected[column]), share)

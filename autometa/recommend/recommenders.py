@@ -42,7 +42,7 @@ Observed = Sequence[tuple[Config, float]]
 
 BANDWIDTH = 0.4  # variance of a task around the past one that it is like, in units of the variance over past tasks
 RESULT_NOISE = 0.1  # standard deviation of a result, in units of standing
-MISTRUST = 0.1  # share of the weight that no result can take from a past task
+MISTRUST = 0.3  # share of the belief that no result changes
 TRUSTS = (0.0, 0.25, 0.5, 0.75, 1.0)  # the ranker's possible say; the past tasks choose
 LEAST_TASKS = 10  # before a ranker is learned
 FLOOR = 0.5  # share of the weight that is independent of meta-features
@@ -102,7 +102,7 @@ class Portfolio:
     def _learn(self, memory: Memory) -> Self:
         self._memory = memory
         self._defaults = Defaults()._learn(memory)
-        self._greedy = Greedy(Belief(np.full(memory.t, 1 / max(memory.t, 1)), memory.standing, memory.spread))
+        self._greedy = Greedy(Belief(np.full(memory.t, 1 / max(memory.t, 1)), memory.standing, memory.spread, memory.t))
         self._steps: list[Step] = []
         return self
 
@@ -222,7 +222,7 @@ class LearnedRanker:
             why = "No past task resembles this one, so: " if strange else "No meta-features to compare, so: "
             return [replace(r, reason=preceded(why, r.reason)) for r in others]
         moved = np.clip(memory.standing + self._ranker.predict(seen.ranks) - self._ranker.predicted, 0.0, 1.0)
-        greedy = Greedy(Belief(np.full(memory.t, 1 / memory.t), moved, memory.spread))
+        greedy = Greedy(Belief(np.full(memory.t, 1 / memory.t), moved, memory.spread, memory.t))
         for column in _columns(memory, observed):
             greedy.take(column)
         chosen: list[Recommendation] = []
@@ -252,8 +252,8 @@ class AdaptivePortfolio:
 
     Before any result every past task is moved by what the learned ranker says about the difference between it and this
     one, as far as that helped on the past tasks themselves, and weighted by resemblance with a floor, so that each
-    keeps some say. Results then change the weights and move the tasks again (`posterior`). With a budget in seconds the
-    gain is divided by the expected cost. One default is among the first three.
+    keeps some say. Results then change the weights and move the tasks again (`posterior`), in all but a share of the
+    belief. With a budget in seconds the gain is divided by the expected cost. One default is among the first three.
 
     With meta-features that say nothing and no results it is the static portfolio, configuration for configuration.
     """
@@ -338,7 +338,7 @@ class AdaptivePortfolio:
             low, high = belief.interval(step.column)
             over = None if default is None or default == step.column else belief.better(step.column, default)
             expected_seconds = None if cost is None else float(cost[step.column])
-            scores = weighted_quantiles(memory.scores[:, step.column], belief.weights, (0.1, 0.5, 0.9))
+            scores = weighted_quantiles(memory.scores[:, step.column], belief.by_task(belief.weights), (0.1, 0.5, 0.9))
             chosen.append(
                 replace(
                     recommendation,
@@ -369,6 +369,7 @@ class AdaptivePortfolio:
             else ""
         )
         belief = self._belief(None if strange else seen, _columns(memory, observed))
+        say = belief.by_task(belief.weights)
         neighbours = []
         if seen is not None:
             order = [int(i) for i in np.argsort(seen.distances, kind="stable")[:k] if np.isfinite(seen.distances[i])]
@@ -379,7 +380,7 @@ class AdaptivePortfolio:
                     float(seen.similarity[i]),
                     seen.agrees(i),
                     seen.differs(i),
-                    float(belief.weights[i]),
+                    float(say[i]),
                 )
                 for i in order
             ]
@@ -402,7 +403,8 @@ class AdaptivePortfolio:
         """The say of every past task, by fingerprint; sums to one."""
         seen = self._similarity.to(metafeatures)
         believed = seen if seen is not None and not seen.strange else None
-        weights = self._belief(believed, _columns(self._memory, observed)).weights
+        belief = self._belief(believed, _columns(self._memory, observed))
+        weights = belief.by_task(belief.weights)
         return {record.fingerprint: float(w) for record, w in zip(self._memory.records, weights, strict=True)}
 
     def _known_defaults(self) -> list[int]:
@@ -429,11 +431,16 @@ class AdaptivePortfolio:
         told = {column: score for column, score in tried.items() if not np.isnan(score)}
         finite = sum(np.isfinite(score) for score in told.values())
         if finite < 2:
-            return Belief(weights, means, memory.spread)
+            return Belief(weights, means, memory.spread, t)
         columns, scores = np.array(list(told)), np.array(list(told.values()))
         after = condition(weights, means, memory.spread, self._kernel, columns, scores, noise=self.noise)
-        weights = (1 - self.mistrust) * after.weights + self.mistrust / t
-        return Belief(weights, after.means, np.hypot(memory.spread, after.spread), int(finite))
+        return Belief(
+            np.concatenate([self.mistrust * weights, (1 - self.mistrust) * after.weights]),
+            np.vstack([means, after.means]),
+            np.vstack([memory.spread, np.hypot(memory.spread, after.spread)]),
+            t,
+            int(finite),
+        )
 
     def _explain(self, step: Step, seen: Resemblance | None, agreeing: int, safe: bool) -> Recommendation:
         memory, column = self._memory, step.column
