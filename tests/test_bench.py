@@ -27,7 +27,7 @@ from autometa.bench.results import RESULTS, append, claimed, read_lines, read_re
 from autometa.cli import main
 from autometa.errors import InputError, RunError
 from autometa.evaluation import Evaluation
-from autometa.store import MetaStore, TaskRecord
+from autometa.store import Exclusion, MetaStore, TaskRecord
 
 # A method for tests: an interpreter that ignores the program it is given, counts its calls, and says the same of
 # twelve rows, unless it is told to misbehave. It imports nothing that takes time, so writes NumPy's format by hand.
@@ -215,6 +215,19 @@ def test_the_planted_answer_is_left_out_and_nothing_is_written_back(folder, tmp_
     assert [record.family for record in seen.records] == ["strangers"]
     assert not settings.remember
     assert (tmp_path / "planted.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("exclude", [Exclusion(), Exclusion(families=frozenset({"pairs"}))])
+def test_weights_that_were_trained_on_what_must_be_forgotten_are_not_used(tmp_path, monkeypatch, exclude):
+    from autometa.search.search import _Search
+    from autometa.surrogate import Surrogate
+
+    (tmp_path / "surrogate-binary.npz").touch()
+    monkeypatch.setattr("autometa.store.database.meta_db", lambda: tmp_path)
+    loaded = SimpleNamespace(restricted=lambda space: "the surrogate")
+    monkeypatch.setattr(Surrogate, "load", classmethod(lambda *_: loaded))
+    search = SimpleNamespace(task=SimpleNamespace(kind="binary"), settings=SimpleNamespace(exclude=exclude), space=None)
+    assert _Search._surrogate(search) == ("the surrogate" if exclude == Exclusion() else None)
 
 
 # ---------------------------------------------------------------------------------------------------------- the cells

@@ -48,6 +48,7 @@ from autometa.search.run import EVALUATION, FINISHED, STARTED, Run, origin_of, t
 from autometa.search.seal import check_seal
 from autometa.search.settings import Progress, Settings, Silent, TrialRow
 from autometa.space import FAMILY, Config, SearchSpace
+from autometa.store import Exclusion
 from autometa.task import Task
 
 if TYPE_CHECKING:
@@ -336,7 +337,7 @@ class _Search:
         from autometa.surrogate import Surrogate
 
         path = meta_db() / f"surrogate-{self.task.kind}.npz"
-        if not path.is_file():
+        if not path.is_file() or self.settings.exclude != Exclusion():  # weights cannot forget what they learned from
             return None
         try:
             return Surrogate.load(path).restricted(self.space)
