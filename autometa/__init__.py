@@ -28,6 +28,7 @@ _HOMES = {
     "InputError": "errors",
     "StoreError": "errors",
     "RunError": "errors",
+    "OpenMLError": "errors",
     "NoModelError": "errors",
     "AutoMetaError": "errors",
 }

@@ -7,6 +7,7 @@ One tree; a caller that catches `AutoMetaError` catches all of it. Each class al
     ├── InputError (ValueError)      2   what was asked cannot be done: lists every problem found, with its mend
     ├── StoreError (RuntimeError)    3   a metadata store that cannot be used
     ├── RunError (RuntimeError)      3   a run folder that cannot be used
+    ├── OpenMLError (ConnectionError) 3  OpenML cannot be reached, fails, or sends what is not whole
     └── NoModelError (RuntimeError)  4   the budget ended without a model
 
 A failed *evaluation* is data (`evaluation.Evaluation`), never an error.
@@ -70,6 +71,12 @@ class StoreError(AutoMetaError, RuntimeError):
 
 class RunError(AutoMetaError, RuntimeError):
     """A run folder that is missing, corrupt, in use, or from another version."""
+
+    exit_code = 3
+
+
+class OpenMLError(AutoMetaError, ConnectionError):
+    """The server cannot be reached, fails, does not answer in time, or sends what is not whole."""
 
     exit_code = 3
 

@@ -27,9 +27,10 @@ Letters:  n rows · r repeats · k folds.
 
 from __future__ import annotations
 
+from autometa.errors import OpenMLError
 from autometa.openml.address import MEASURES, as_task, is_address, read_table, read_task
 from autometa.openml.door import OpenML
-from autometa.openml.records import OpenMLError, OpenMLTable, OpenMLTask, Publication, Suite
+from autometa.openml.records import OpenMLTable, OpenMLTask, Publication, Suite
 
 __all__ = [
     "MEASURES",

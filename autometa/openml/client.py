@@ -20,10 +20,10 @@ from urllib.parse import quote
 
 import numpy as np
 
-from autometa.errors import AutoMetaError, InputError, Problem
+from autometa.errors import AutoMetaError, InputError, OpenMLError, Problem
 from autometa.openml.patience import TRIES, Offline, be_patient, brief, pause_after
 from autometa.openml.process import Settings, Tell
-from autometa.openml.records import OpenMLError, OpenMLTable, OpenMLTask, Publication, Split, Suite
+from autometa.openml.records import OpenMLTable, OpenMLTask, Publication, Split, Suite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -478,7 +478,7 @@ class Client:
         return OpenMLError(f"{self.server} does not work as it should: {brief(error)}. Try again later, or --offline.")
 
 
-_KEY = "Pass a key (--key), or set AUTOMETA_OPENML_KEY."
+_KEY = "Set AUTOMETA_OPENML_KEY, or pass OpenML(key=...)."
 _UNKNOWN = {
     111: "dataset",
     271: "dataset",

@@ -19,8 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
-from autometa.errors import AutoMetaError
-from autometa.openml.records import OpenMLError
+from autometa.errors import AutoMetaError, OpenMLError
 
 IDLE = 60.0  # seconds after which a client process without work ends by itself
 

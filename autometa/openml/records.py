@@ -8,18 +8,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.errors import AutoMetaError
-
 if TYPE_CHECKING:
     import pandas as pd
 
 Split = tuple[int, int, NDArray[np.intp], NDArray[np.intp]]  # repeat, fold, rows to train on, rows to test on
-
-
-class OpenMLError(AutoMetaError, ConnectionError):
-    """The server cannot be reached, fails, does not answer in time, or sends what is not whole."""
-
-    exit_code = 3
 
 
 @dataclass(frozen=True, slots=True)
