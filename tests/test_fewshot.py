@@ -186,7 +186,7 @@ def network(weights: dict[str, Tensor], examples: Examples, problem: Problem) ->
     """The base network as a textbook would write it, with torch's own batch norm."""
     h = examples.x
     if problem is IMAGES:
-        for k in range(4):
+        for k in range(sum(name.startswith("conv") for name in weights)):
             h = conv2d(h, weights[f"conv{k}"], padding=1, stride=2)
             h = relu(batch_norm(h, None, None, weights[f"norm{k}_scale"], weights[f"norm{k}_shift"], training=True))
         h = h.mean((2, 3))

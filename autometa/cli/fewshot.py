@@ -121,7 +121,7 @@ def train(
 
     from dataclasses import replace
 
-    from autometa.fewshot.backends import BACKENDS, group_size
+    from autometa.fewshot.backends import BACKENDS, find_device, group_size
     from autometa.fewshot.data import load_data
     from autometa.fewshot.learner import make
     from autometa.fewshot.learners import find_learner
@@ -160,7 +160,7 @@ def train(
             resume=resume,
             training=training,
             sampler=sampler_of(sampler, loaded, settings.way, settings.seed),
-            device=_device(device),
+            device=find_device(device),
             origin={"name": data, "path": path, "options": data_options or {}, "sampler": sampler},
             tell=tell,
         )
@@ -213,10 +213,11 @@ def eval_(
 
     from autometa.cli.live import counting
     from autometa.cli.show import emit, show_record
+    from autometa.fewshot.backends import find_device
     from autometa.fewshot.checkpoint import Checkpoint
     from autometa.fewshot.evaluation import judge_checkpoint
 
-    where = _device(device)
+    where = find_device(device)
     state = Checkpoint.load(folder, device=where)
     assert count is not None
     assert queries is not None
@@ -280,11 +281,12 @@ def predict(
     gathered.refuse()
 
     from autometa.cli.show import emit
+    from autometa.fewshot.backends import find_device
     from autometa.fewshot.checkpoint import Checkpoint
     from autometa.fewshot.inputs import read_given
     from autometa.fewshot.trained import Trained, support_labels
 
-    where = _device(device)
+    where = find_device(device)
     state = Checkpoint.load(folder, device=where)
     trained = Trained.of(state, where)
     given = gathered.take(read_given, support, state.problem, labelled=True, target=target)
@@ -336,17 +338,6 @@ def _because(explanation: dict[str, Any], names: list[str]) -> str:
     if "before" in explanation:
         words += f"; before adapting: {explanation['before']}"
     return words
-
-
-def _device(asked: str) -> str:
-    """The device that is meant by ``auto``; refuses one that is not there."""
-    import torch
-
-    if asked == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if asked == "cuda" and not torch.cuda.is_available():
-        raise InputError(Problem("--device cuda", "torch sees no such GPU", "Use --device cpu."))
-    return asked
 
 
 def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:

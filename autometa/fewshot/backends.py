@@ -49,6 +49,19 @@ def group_size(backend: str, t: int) -> int:
     return min(int(match[1]), t)
 
 
+def find_device(asked: str) -> str:
+    """The device that is meant by ``auto``.
+
+    Raises:
+        InputError: It is not there.
+    """
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise InputError(Problem("device cuda", "torch sees no such GPU", "Use cpu."))
+    return asked
+
+
 def over_tasks(function: Callable[..., Any], backend: str) -> Callable[..., Any]:
     """``function(weights, *parts of one task)`` as ``function(weights, *parts of t tasks)``; results are stacked."""
 

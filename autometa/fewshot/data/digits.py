@@ -1,7 +1,7 @@
 """scikit-learn's digits, 8 x 8: what can be tried in seconds, with nothing to download.
 
-Classes are a digit upright or lying (a quarter turn): the fourteen of 0 to 6 are trained on, the six of 7 to 9 are
-new in the test. Validation is on other drawings of the training digits, since there are too few classes for a third part.
+Digits 0 to 6 are trained on, each of four quarter turns a class; 7 to 9, upright or lying, are new in the test.
+Validation is on other drawings of the training digits: there are too few classes for a third part.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ def digits(path: str | None, options: dict[str, Any]) -> Data:
     label = loaded.target.astype(np.int64)
     held = np.random.default_rng(0).random(len(label)) < HELD
 
-    def part(keep: Any) -> Classes:
+    def part(keep: Any, turns: int) -> Classes:
         rows = grouped(label, keep)
-        return Classes(pixels, tuple(rows.values()), tuple(map(str, rows)), tuple("digits" for _ in rows), 2)
+        return Classes(pixels, tuple(rows.values()), tuple(map(str, rows)), tuple("digits" for _ in rows), turns)
 
-    return Data("digits", part((label < TRAINED) & ~held), part((label < TRAINED) & held), part(label >= TRAINED))
+    old = label < TRAINED
+    return Data("digits", part(old & ~held, 4), part(old & held, 2), part(~old, 2))
