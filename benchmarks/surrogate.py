@@ -24,6 +24,7 @@ Letters:  t tasks · m configurations · d encoded dimensions.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import platform
 import time
@@ -285,6 +286,8 @@ def cells(tables: dict[str, Table], half: str, only: list[str], *, most: int, qu
         for method, how in METHODS.items():
             if how.turn != turn or (quick and turn) or (alien_kind and not how.aliens):
                 continue
+            if how.needs and importlib.util.find_spec(how.needs) is None:
+                continue
             for name, table in tables.items():
                 if only and not any(wanted in f"{name}/{method}" for wanted in only):
                     continue
@@ -318,7 +321,7 @@ def measure(cell: Cell, table: Table, lesson: Any) -> dict[str, Any]:
         "seconds_median": round(float(np.median(seconds[3:])), 6),
         "seconds_95": round(float(np.quantile(seconds[3:], 0.95)), 6),
     }
-    if getattr(player, "weights", None):
+    if hasattr(player, "handed_over"):
         line["weights"] = {name: round(w, 4) for name, w in player.weights.items()}
         line["handed_over"] = player.handed_over
     return line
@@ -603,10 +606,9 @@ def latency(*, observations: int = 100, dimensions: int = 40, asked: int = 60) -
     scores = -((x[None] - 0.5 + 0.1 * rng.standard_normal((50, 1, dimensions))) ** 2).sum(axis=-1)
     records = tuple(TaskRecord(f"l{i}", f"l{i}", "binary", "m", 100, 5, 2) for i in range(50))
     past = PastTasks(records, configs, scores, np.ones_like(scores), np.zeros((50, 0)), (), "")
-    weights = tuple(initial(Layout(space), np.random.default_rng(k)) for k in range(2))
-    # Even weights and no evidence: every expert takes part in every forecast.
-    guard = Guard(space, past, Surrogate(space, weights, ("warped", "ranked"), 0.0), temper=0.0,
-                  prior={"transfer": 0.4, "past": 0.3, "cold": 0.3})  # fmt: skip
+    # Without evidence both experts take part in every forecast.
+    weights = initial(Layout(space), np.random.default_rng(SEED))
+    guard = Guard(space, past, Surrogate(space, (weights,), ("ranked",), 0.0), temper=0.0)
     history = History(*space.encode_all(configs[:observations]), scores[0, :observations])
     wall, cpu = [], []
     for _ in range(asked):
@@ -738,7 +740,7 @@ def main() -> None:
         lessons = {n: Lesson(t, t.past(t.split()["train"]), options.cache) for n, t in tables.items()}
         if options.inner:
             for n in options.tables:
-                for line in inner_loops(tables[n], lessons[n], steps=600, most=options.most):
+                for line in inner_loops(tables[n], lessons[n], steps=1000, most=options.most):
                     note({**line, **stamp()})
                     print(line)
         else:
