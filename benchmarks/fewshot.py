@@ -8,10 +8,10 @@
     python benchmarks/fewshot.py --report                                   results/fewshot.md
 
 Protocol: Vinyals' split of Omniglot with rotations as classes; 423 test characters (1,692 classes with rotations) that
-no learner has seen; 1000 episodes of a fixed seed, the same for all, 15 queries a class; mean and 95 % interval. What is
-used is the state that was best on 100 episodes of the 172 validation characters. Published figures are of their papers,
-with their training budgets; ours are of the seconds that stand beside them, on a CPU unless the record says otherwise.
-`RECIPES` says where a training differs from the paper's, to fit those seconds.
+no learner has seen; 1000 episodes of a fixed seed, the same for all, 15 queries a class; mean and 95 % interval. What
+is used is the state that was best on 100 episodes of the 172 validation characters. Published figures are of their
+papers, with their training budgets; ours are of the seconds that stand beside them, on a CPU unless the record says
+otherwise. `RECIPES` says where a training differs from the paper's, to fit those seconds.
 
 Letters:  t tasks.
 """
@@ -49,8 +49,8 @@ RECORD, CURVES, REPORT = RESULTS / "fewshot.jsonl", RESULTS / "fewshot_curves.js
 LEARN2LEARN = ROOT / ".venvs" / "learn2learn"
 STEPS = 20_000  # of a whole training; what --minutes leaves is done by the next call
 
-# Where a training differs from the learner's own (its paper's): fewer images a step, a faster schedule, smaller networks.
-# Options of the learner, and of its training.
+# Where a training differs from the learner's own (its paper's): fewer images a step, a faster schedule, smaller
+# networks. Options of the learner, and of its training.
 RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "protonet": ({}, {"way": 30, "query": 3, "rate": 0.002, "half_life": 1000}),
     "matching": ({}, {"way": 10, "query": 5, "tasks": 2, "rate": 0.002, "half_life": 1500}),
@@ -92,17 +92,20 @@ def train_one(
     )  # fmt: skip
 
 
-def judge_one(name: str, folder: Path, *, episodes: int, device: str) -> list[dict[str, Any]]:
+def judge_one(name: str, folder: Path, *, ways: list[int], episodes: int, device: str) -> list[dict[str, Any]]:
     """Test figures of a trained learner, one row for each protocol that it can be asked."""
     state, rows = Checkpoint.load(folder, device=device, learner=name), []
     for way, shot in TASKS:
+        if way not in ways:
+            continue
         if way != 5 and any(key.rsplit(".", 1)[-1].startswith("head") for key in state.weights):
             continue
         found = judge_checkpoint(state, episodes=episodes, way=way, shot=shot, path=str(OMNIGLOT), device=device)
         rows.append({
             "benchmark": "fewshot omniglot", **found, "step": state.step, "options": state.options,
             "training": state.settings["training"], "backend": state.progress["backend"],
-            "command": f"benchmarks/fewshot.py --train {name} --minutes {state.progress['seconds'] / 60:.0f}", **_where(),
+            "command": f"benchmarks/fewshot.py --train {name} --minutes {state.progress['seconds'] / 60:.0f}",
+            **_where(),
         })  # fmt: skip
         print(f"{name:18} {way:2}w{shot}s  {100 * found['mean']:.2f} ± {100 * found['interval_95']:.2f}", flush=True)
     return rows
@@ -165,7 +168,7 @@ def plain_gradient(weights: dict[str, torch.Tensor], episode: Episode, *, steps:
 
 
 def speed(device: str, *, quick: bool) -> list[dict[str, Any]]:
-    """Episodes per second of MAML's meta-gradient: ours by back end, a plain loop, and learn2learn where it is set up."""
+    """Episodes per second of MAML's meta-gradient: ours by back end, a plain loop, learn2learn where it is set up."""
     torch.set_num_threads(1)
     data = load_data("omniglot", str(OMNIGLOT))
     rows = []
@@ -197,11 +200,12 @@ def speed(device: str, *, quick: bool) -> list[dict[str, Any]]:
             "learn2learn_seconds": other, "episodes_per_second": round(t / took[best], 1),
             "against_plain_loop": round(plain / took[best], 2),
             "against_learn2learn": None if other is None else round(other / took[best], 2),
-            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024), **_where(),
+            "peak_memory_mb_so_far": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024), **_where(),
         }  # fmt: skip
         rows.append(row)
-        print(f"{name:7} {t:2} tasks, {steps} steps, {query:2} queries: {row['episodes_per_second']:8.1f} episodes/s "
-              f"({best}); plain loop x{row['against_plain_loop']}, learn2learn x{row['against_learn2learn']}", flush=True)  # fmt: skip
+        said = f"{name:7} {t:2} tasks, {steps} steps, {query:2} queries: {row['episodes_per_second']:8.1f} episodes/s"
+        against = f"plain loop x{row['against_plain_loop']}, learn2learn x{row['against_learn2learn']}"
+        print(f"{said} ({best}); {against}", flush=True)
     return rows
 
 
@@ -211,9 +215,11 @@ import torch, numpy as np
 torch.set_num_threads(1)
 from torch import nn
 import learn2learn as l2l
-a = np.load(sys.argv[1]); steps, rate, first, device = int(sys.argv[2]), float(sys.argv[3]), sys.argv[4] == "1", sys.argv[5]
+a = np.load(sys.argv[1]); steps, rate = int(sys.argv[2]), float(sys.argv[3])
+first, device = sys.argv[4] == "1", sys.argv[5]
 sx, sy, qx, qy = (torch.from_numpy(a[k]).to(device) for k in ("sx", "sy", "qx", "qy"))
-def block(i): return [nn.Conv2d(i, 64, 3, 2, 1, bias=False), nn.BatchNorm2d(64, track_running_stats=False), nn.ReLU()]
+def block(i):
+    return [nn.Conv2d(i, 64, 3, 2, 1, bias=False), nn.BatchNorm2d(64, track_running_stats=False), nn.ReLU()]
 class Mean(nn.Module):
     def forward(self, h): return h.mean((2, 3))
 net = nn.Sequential(*block(1), *block(64), *block(64), *block(64), Mean(), nn.Linear(64, int(sy.max()) + 1)).to(device)
@@ -300,9 +306,10 @@ def report() -> None:
     rows = list(newest.values())
     lines = [
         "# Few-shot learners beside their published figures", "",
-        "Written by `benchmarks/fewshot.py --report`. Omniglot, Vinyals' split with rotations as classes; accuracy in % over the",
-        "test episodes, ± 95 %; published / ours. (t): batch norm was transductive. Our training budgets are minutes on a part",
-        "of one CPU core; learners far below their paper are under-trained, as their curves in `fewshot_curves.jsonl` show.", "",
+        "Written by `benchmarks/fewshot.py --report`. Omniglot, Vinyals' split with rotations as classes; accuracy in",
+        "% over the test episodes (1000 unless the cell says otherwise), ± 95 %; published / ours. (t): batch norm was",
+        "transductive. Our trainings took minutes on a part of one busy CPU core: learners far below their paper are",
+        "under-trained, as their curves in `fewshot_curves.jsonl` show.", "",
         "| learner | " + " | ".join(f"{way}w{shot}s" for way, shot in TASKS) + " | steps | wall minutes | back end |",
         "|---|" + "---|" * (len(TASKS) + 3),
     ]  # fmt: skip
@@ -312,7 +319,10 @@ def report() -> None:
         any_row = next(iter(own.values()))
         cells = []
         for task in TASKS:
-            ours = f"{100 * own[task]['mean']:.2f} ± {100 * own[task]['interval_95']:.2f}" if task in own else "–"
+            ours = "–"
+            if task in own:
+                ours = f"{100 * own[task]['mean']:.2f} ± {100 * own[task]['interval_95']:.2f}"
+                ours += "" if own[task]["episodes"] == 1000 else f" ({own[task]['episodes']} episodes)"
             cells.append(f"{PUBLISHED.get(name, {}).get(task, '–')} / {ours}")
         mark = " (t)" if any_row["transductive"] else ""
         lines.append(
@@ -331,9 +341,18 @@ def report() -> None:
             )
     speeds = [row for row in rows if row["benchmark"] == "fewshot speed"]
     if speeds:
-        lines += ["", f"Meta-gradients, conv4-64 with strides, 5-way 1-shot, {speeds[0]['threads']} thread:", "",
-                  "| learner | tasks | inner steps | queries | episodes/s | back end | x plain loop | x learn2learn 0.2 |",
-                  "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+        columns = (
+            "learner",
+            "tasks",
+            "inner steps",
+            "queries",
+            "episodes/s",
+            "back end",
+            "x plain loop",
+            "x learn2learn",
+        )
+        lines += ["", f"Meta-gradients, conv4-64 with strides, 5-way 1-shot, {speeds[0]['threads']} thread:", ""]
+        lines += [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
         lines += [
             f"| {r['learner']} | {r['tasks']} | {r['inner_steps']} | {r['query']} | {r['episodes_per_second']} | "
             f"{r['backend']} | {r['against_plain_loop']} | {r['against_learn2learn'] or '–'} |"
@@ -344,7 +363,7 @@ def report() -> None:
 
 
 def _fastest(call: Callable[[], Any], device: str) -> float:
-    """Least of four calls after one that warms up; on a CPU the seconds of the processor, which a busy machine spares."""
+    """Least of four calls after a first one; on a CPU in seconds of the processor, for machines that are busy."""
     clock, took = time.perf_counter if device == "cuda" else time.process_time, []
     for _ in range(5):
         begun = clock()
@@ -358,7 +377,8 @@ def _fastest(call: Callable[[], Any], device: str) -> float:
 def _where() -> dict[str, Any]:
     revision = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     return {
-        "versions": {name: version(name) for name in ("autometa", "torch", "numpy")}, "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("autometa", "torch", "numpy")},
+        "python": platform.python_version(),
         "machine": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
         "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2), "revision": revision.stdout.strip(),
     }  # fmt: skip
@@ -381,6 +401,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20.0, help="for each training")
     parser.add_argument("--judge", nargs="*", metavar="LEARNER", help="test figures of these, or of all trained ones")
     parser.add_argument("--episodes", type=int, default=1000)
+    parser.add_argument("--ways", nargs="+", type=int, default=[5, 20], help="of --judge")
     parser.add_argument("--sinusoid", action="store_true")
     parser.add_argument("--setup", action="store_true")
     parser.add_argument("--speed", action="store_true")
@@ -403,12 +424,14 @@ def main() -> None:
         train_one(name, asked.runs / name, minutes=minutes, device=asked.device, look=10 if asked.quick else 250)
     if asked.judge is not None:
         for name in asked.judge or [name for name in RECIPES if (asked.runs / name / FILE).exists()]:
-            rows += judge_one(name, asked.runs / name, episodes=episodes, device=asked.device)
+            found = judge_one(name, asked.runs / name, ways=asked.ways, episodes=episodes, device=asked.device)
+            if not asked.quick:
+                _record(found)
     if asked.sinusoid:
         rows += sinusoid(asked.runs / "sinusoid", minutes=minutes, steps=70_000, device=asked.device, episodes=episodes)
     if asked.speed:
         rows += speed(asked.device, quick=asked.quick)
-    if rows and not asked.quick:
+    if not asked.quick and (rows or asked.judge is not None):
         _record(rows)
         trained = [name for name in (*RECIPES, "sinusoid") if (asked.runs / name / CURVE).exists()]
         CURVES.unlink(missing_ok=True)

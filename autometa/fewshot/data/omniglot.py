@@ -2,8 +2,8 @@
 
 ``omniglot`` is the protocol of most papers: Vinyals' split (1,028 characters for training, 172 for validation, 423
 for the test), each turned by quarters to make four classes. ``omniglot_lake`` draws all classes of an episode from one
-alphabet, unturned, in Lake's split of alphabets (30 background, 20 evaluation), which is much harder; of the background,
-the last five alphabets are kept for validation.
+alphabet, unturned, in Lake's split of alphabets (30 background, 20 evaluation), which is much harder; of the
+background, the last five alphabets are kept for validation.
 
 A file is an ``.npz`` with ``images`` (n, 28, 28) uint8, ``label``, ``class_name``, ``alphabet_name`` and ``alphabet``
 (per drawing) and the splits ``vinyals_split`` (0, 1, 2) and ``lake_split`` (0, 1) per class. A folder is the published
