@@ -134,7 +134,7 @@ def judge_checkpoint(
         "query": query,
         "seed": seed,
         "transductive": found.transductive,
-        "trained_steps": state.progress["best_step"],
+        "trained_steps": state.progress["best_step"] or state.step,
         "trained_seconds": round(state.progress["seconds"], 1),
         "seconds": round(found.seconds, 1),
     }

@@ -76,13 +76,14 @@ class Trained:
 
         Keys: ``prediction``, ``probability``, ``kind`` (what the evidence is), ``support``: (index, label, evidence) of
         the strongest; for gradient learners ``before`` (the answer without adaptation), ``support_loss`` (before,
-        after) and ``moved`` (relative distance of each weight).
+        after) and ``moved`` (relative distance of each weight); for `dynamic` ``gates``, how far each extra block is open.
         """
         learner, support, query, c = self._examples(support_x, support_y, query_x)
         labels = np.asarray(support_y)
         known = np.unique(labels) if learner.problem.kind == "classification" else None
         with torch.no_grad():
-            outputs = learner.predict(self.weights, learner.adapt(self.weights, support), query)
+            adapted = learner.adapt(self.weights, support)
+            outputs = learner.predict(self.weights, adapted, query)
         spoken = _spoken(learner, outputs, c)
         drove = evidence(learner, self.weights, support, query).double().cpu().numpy()  # (q, s)
         changed = change(learner, self.weights, support, query)
@@ -100,6 +101,8 @@ class Trained:
             if changed is not None and before is not None:
                 one["before"] = _plain(before[i] if known is None else known[before[i].argmax()])
                 one |= {"support_loss": changed["support_loss"], "moved": changed["moved"]}
+            if isinstance(adapted, dict) and "gates" in adapted:
+                one["gates"] = _plain(adapted["gates"])
             told.append(one)
         return told
 
