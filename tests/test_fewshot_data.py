@@ -105,6 +105,24 @@ def test_lakes_episodes_stay_within_one_alphabet():
         assert {data.test.domain_of[int(k)] for k in choice.key} == {choice.domain}
 
 
+def test_omniglot_as_published_is_read_from_its_folders(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    for half in ("images_background", "images_evaluation"):
+        for character in range(20):
+            folder = tmp_path / half / f"{half}{character // 2}" / f"c{character}"
+            folder.mkdir(parents=True)
+            drawn = np.full((105, 105), 255, dtype=np.uint8)
+            drawn[:, :20] = 0  # a dark stroke on white
+            image.fromarray(drawn).save(folder / "1.png")
+    data = load_data("omniglot", str(tmp_path))
+    assert [len(part.rows) for part in data[1:4]] == [25, 5, 10]
+    assert data.train.x.shape[1:] == (1, 28, 28)
+    assert data.train.x[0, 0, :, 0].min() > 200  # strokes are bright here
+    assert data.train.x[0, 0, :, -1].max() < 50
+    lake = load_data("omniglot_lake", str(tmp_path))
+    assert {name.rstrip("0123456789") for name in lake.test.domains} == {"images_evaluation"}
+
+
 def test_sine_waves_are_those_of_the_maml_paper():
     source, rng = Sinusoids(), np.random.default_rng(0)
     choices = source.propose(rng, 200, 1)

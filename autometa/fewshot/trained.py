@@ -76,7 +76,7 @@ class Trained:
 
         Keys: ``prediction``, ``probability``, ``kind`` (what the evidence is), ``support``: (index, label, evidence) of
         the strongest; for gradient learners ``before`` (the answer without adaptation), ``support_loss`` (before,
-        after) and ``moved`` (relative distance of each weight); for `dynamic` ``gates``, how far each extra block is open.
+        after) and ``moved`` (relative distance of each weight); for `dynamic` ``gates`` (how far its blocks are open).
         """
         learner, support, query, c = self._examples(support_x, support_y, query_x)
         labels = np.asarray(support_y)

@@ -132,6 +132,8 @@ def scaled(x: Tensor) -> Tensor:
 def grouped(label: NDArray[Any], keep: NDArray[np.bool_]) -> dict[int, NDArray[np.int64]]:
     """The rows of each class, of those that are kept."""
     kept = np.flatnonzero(keep)
+    if not len(kept):
+        return {}
     order = kept[np.argsort(label[kept], kind="stable")]
     classes, starts = np.unique(label[order], return_index=True)
     return {int(k): part for k, part in zip(classes, np.split(order, starts[1:]), strict=True)}
