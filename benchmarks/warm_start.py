@@ -644,11 +644,11 @@ class SetEncoder:
     The pooled vector is the task's embedding; it is trained so that it tells how configurations stand.
     """
 
-    def __init__(self, width: int = 32, steps: int = 400, decay: float = 0.03, seed: int = 0) -> None:
+    def __init__(self, width: int = 32, steps: int = 400, decay: float = 10.0, seed: int = 0) -> None:
         self.width, self.steps, self.decay, self.seed = width, steps, decay, seed
 
     def _pooled(self, sets: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        x = (np.concatenate(list(sets)) - self.centre) / self.scale
+        x = np.clip((np.concatenate(list(sets)) - self.centre) / self.scale, -3.0, 3.0)
         pool = np.zeros((len(sets), len(x)))
         start = 0
         for i, one in enumerate(sets):
