@@ -752,12 +752,19 @@ def real(options: argparse.Namespace) -> None:
     from fit import choose, split
 
     data = options.data
-    done = {(r["dataset"], r["method"], r["seed"]) for r in _lines(REAL)}
+    asked = {
+        "seed": options.seed,
+        "most_rows": options.rows,
+        "trials": options.trials,
+        "trial_time": options.trial_time,
+    }
+    before = [r for r in _lines(REAL) if {name: r[name] for name in asked} == asked]
+    done = {(r["dataset"], r["method"]) for r in before}
     chosen = choose(data / "catalog.csv", each=-(-options.datasets // 3))[: options.datasets]
     steps = [a for a in (1, 5, 10, 25) if a <= options.trials]
     for dataset in chosen:
         for method in ("warm", "cold"):
-            if (dataset.name, method, options.seed) in done:
+            if (dataset.name, method) in done:
                 continue
             frame = pd.read_parquet(data / "tabular" / f"{dataset.name}.parquet")
             train, test = split(frame, dataset.kind)
@@ -767,26 +774,31 @@ def real(options: argparse.Namespace) -> None:
             scores, seconds = _real_cell(dataset, train, test, steps, cold=method == "cold", options=options)
             row = {
                 **facts_of(options, began, what="real"), "dataset": dataset.name, "family": dataset.family,
-                "kind": dataset.kind, "method": method, "seed": options.seed, "rows": len(train), "holdout": scores,
+                "kind": dataset.kind, "method": method, **asked, "rows": len(train), "holdout": scores,
                 "search_seconds": seconds,
             }  # fmt: skip
             print(json.dumps({k: row[k] for k in ("dataset", "method", "holdout", "search_seconds")}), flush=True)
             with REAL.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
-    real_report(_lines(REAL))
+    real_report([r for r in _lines(REAL) if {name: r[name] for name in asked} == asked])
 
 
 def _real_cell(
     dataset: Any, train: Any, test: Any, steps: Sequence[int], *, cold: bool, options: argparse.Namespace
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Hold-out score, and seconds, of the final model after each number of trials: one run, resumed."""
+) -> tuple[dict[str, float | None], dict[str, float | None]]:
+    """Hold-out score, and seconds, of the final model after each number of trials: one run, resumed.
+
+    None where no trial had come to an end; the comparison counts that as the worst score of the dataset.
+    """
     from fit import score
 
+    from autometa.errors import NoModelError
     from autometa.search import Settings, load_model, resume, search
     from autometa.store import Exclusion
     from autometa.task import make_task
 
-    scores, seconds = {}, {}
+    scores: dict[str, float | None] = {}
+    seconds: dict[str, float | None] = {}
     with tempfile.TemporaryDirectory() as folder:
         run, began = Path(folder) / "run", time.perf_counter()
         task = make_task(train, target="target", name=dataset.name, kind=dataset.kind)
@@ -795,7 +807,14 @@ def _real_cell(
             trial_seconds=options.trial_time, exclude=Exclusion(families=frozenset({dataset.family})),
         )  # fmt: skip
         for k, step in enumerate(steps):
-            result = search(task, settings, run) if k == 0 else resume(run, trials=step - steps[k - 1], trusted=True)
+            seconds[str(step)] = None
+            try:
+                result = (
+                    search(task, settings, run) if k == 0 else resume(run, trials=step - steps[k - 1], trusted=True)
+                )
+            except NoModelError:  # every trial so far ran out of time
+                scores[str(step)] = None
+                continue
             model = load_model(result.model, trusted=True)
             features = test.drop(columns="target")
             values = model.predict(features) if dataset.kind == "regression" else model.predict_proba(features)
@@ -821,9 +840,9 @@ def real_report(rows: Sequence[dict[str, Any]]) -> None:
     for step in sorted(set.intersection(*(set(p[m]) for p in both for m in p)), key=int):
         gaps = []
         for p in both:
-            all_scores = [v for m in p.values() for v in m.values()]
-            span = max(all_scores) - min(all_scores) or 1.0
-            gaps.append((p["warm"][step] - p["cold"][step]) / span)
+            known = [v for m in p.values() for v in m.values() if v is not None] or [0.0]
+            warm, cold = (min(known) if p[m][step] is None else p[m][step] for m in ("warm", "cold"))
+            gaps.append((warm - cold) / (max(known) - min(known) or 1.0))
         p_value = against(np.array([gaps]).T, np.zeros((len(gaps), 1)))[0] if len(gaps) > 5 else float("nan")
         wins = sum(g > 1e-9 for g in gaps), sum(g < -1e-9 for g in gaps)
         print(f"after {step:>2} trials: warm better on {wins[0]}, cold on {wins[1]}; mean gap {np.mean(gaps):+.3f} "
