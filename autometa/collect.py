@@ -97,10 +97,17 @@ def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Sou
         raise InputError(problems)
     sources = []
     for file in files:
-        row = known.get(file.name.split(".")[0], known.get(file.stem, {}))
+        row = known.get(_stem(file), {})
         number = row.get("openml_id") or None
         sources.append(Source(file, row.get("family") or None, None if number is None else int(float(number))))
     return sources
+
+
+def _stem(file: Path) -> str:
+    """The name of a table's file without the endings that say its format."""
+    while file.suffix.lower() in SUFFIXES:
+        file = file.with_suffix("")
+    return file.name
 
 
 def pool(kind: str, configs: int, seed: int, families: Sequence[str] | None = None) -> list[Config]:
@@ -279,7 +286,7 @@ def _proposed(ready: _Prepared, store: MetaStore, families: Sequence[str] | None
 def _prepare(
     source: Source, store: MetaStore, folder: Path, *, rows: int, folds: int | None, seed: int, offline: bool
 ) -> _Prepared:
-    name = None if is_address(source.path) else source.path.name.split(".")[0]  # OpenML knows its own
+    name = None if is_address(source.path) else _stem(source.path)  # OpenML knows its own
     task = read_task(source.path, name=name, family=source.family or name, openml_id=source.openml_id, offline=offline)
     task = replace(task, family=task.family or task.name)
     sample = task.sample(rows, seed)

@@ -1,8 +1,9 @@
-"""A surrogate for somebody's own space, learned from their past studies, and used only if it does no harm.
+"""A surrogate learned from past studies of a space, and used only if it does no harm.
 
-Some past studies are held out as a panel: the search is replayed on each among the configurations that it tried, guided
-by all the others, with and without a surrogate that was trained on those. If the surrogate does not make the panel
-worse it is trained on all studies and kept in the store, where the next `WarmStartSampler` of that space finds it.
+Some past studies are held out as a panel, with all that are of their families: the search is replayed on each among the
+configurations that it tried, guided by all the others, with and without a surrogate that was trained on those. If the
+surrogate does not make the panel worse it is trained on all studies and kept: for somebody's own space in the store,
+where the next `WarmStartSampler` of that space finds it; for the space of `fit` in files that ship with the package.
 
 Letters:  t past studies · m configurations.
 """
@@ -10,6 +11,7 @@ Letters:  t past studies · m configurations.
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,17 +23,19 @@ from numpy.typing import NDArray
 from autometa.errors import InputError, Problem, did_you_mean
 from autometa.recommend.memory import standing
 from autometa.space import Encoded, SearchSpace
-from autometa.store import MetaStore, PastTasks
+from autometa.store import MetaStore, PastTasks, TaskRecord
 from autometa.studies import VALUE, adapt
 
 if TYPE_CHECKING:
     from autometa.surrogate import Surrogate
+    from autometa.task import Kind
 
 SECONDS = 60.0
 PANEL, LARGEST_PANEL = 0.25, 12  # share of the studies that are held out, and at most so many
 FEWEST = 4  # studies that training needs beside the panel
 REPLAYED = 3  # configurations that a study must have tried to be replayed
 TRIALS = (1, 3, 5, 10)
+INITIAL = 3  # trials that come from the recommender
 TOLERANCE = 0.01  # of the mean regret: that much worse may be chance on a small panel
 
 
@@ -71,40 +75,101 @@ def learn(
         InputError: If the store has too few studies under that name.
         StoreError: If the store cannot be used.
     """
-    import time
+    adapted = adapt(store.past(space=space, kind=None, metric=VALUE))
+    if adapted.space is None or len(adapted.past) < FEWEST + 1:
+        raise InputError(_too_few(store, space, len(adapted.past)))
+    learned, surrogate = _learned(adapted.past, adapted.space, space, seconds=seconds, seed=seed, tell=tell)
+    content, _ = store.weights(space)
+    if surrogate is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            surrogate.save(Path(folder) / "weights.npz")
+            content = (Path(folder) / "weights.npz").read_bytes()
+    store.keep_weights(space, content or b"", len(adapted.past))
+    return replace(learned, notes=adapted.notes)
 
+
+def learn_fit(
+    store: MetaStore,
+    folder: Path,
+    *,
+    seconds: float = SECONDS,
+    seed: int = 0,
+    tell: Callable[[str], None] = lambda text: None,
+) -> list[Learned]:
+    """Trains the surrogates of the space of `fit`, one for each kind of task, and writes those that do no harm.
+
+    Args:
+        store: Evaluations of `fit`'s space, as `collect` makes them.
+        folder: Gets ``surrogate-KIND.npz`` for each kind whose panel is not worse for it.
+        seconds: Most that training may take for one kind.
+        seed: Of the panels and of training.
+        tell: Is told of the progress, a line at a time.
+
+    Raises:
+        InputError: If the store has too few tasks of some kind.
+        StoreError: If the store cannot be used.
+    """
+    from autometa.evaluation import metric_for
+    from autometa.families import cash_space
+
+    kinds: tuple[Kind, ...] = ("binary", "multiclass", "regression")
+    pasts = {kind: store.past(space="fit", kind=kind, metric=metric_for(kind)) for kind in kinds}
+    problems = [_too_few(store, f"fit:{kind}", len(past)) for kind, past in pasts.items() if len(past) < FEWEST + 1]
+    if problems:
+        raise InputError(problems)
+    found = []
+    for kind, past in pasts.items():
+        learned, surrogate = _learned(past, cash_space(kind), f"fit:{kind}", seconds=seconds, seed=seed, tell=tell)
+        if surrogate is not None:
+            surrogate.save(folder / f"surrogate-{kind}.npz")
+        found.append(learned)
+    return found
+
+
+def _learned(
+    past: PastTasks,
+    space: SearchSpace,
+    name: str,
+    *,
+    seconds: float,
+    seed: int,
+    tell: Callable[[str], None],
+) -> tuple[Learned, Surrogate | None]:
+    """What the panel says; and the surrogate trained on everything, None if it made the panel worse."""
     from autometa.surrogate.training import train
 
     started = time.monotonic()
-    adapted = adapt(store.past(space=space, kind=None, metric=VALUE))
-    past = adapted.past
-    if adapted.space is None or len(past) < FEWEST + 1:
-        raise InputError(_too_few(store, space, len(past)))
     panel = _panel(past, seed)
-    rest = [row for row in range(len(past)) if row not in panel]
-    tell(f"{len(past)} studies, {len(past.configs)} configurations; {len(panel)} held out")
-    trial = train(_rows(past, rest), adapted.space, seconds=seconds / 2, seed=seed, tell=tell)
+    kin = {_family(past.records[row]) for row in panel}
+    rest = [row for row, record in enumerate(past.records) if _family(record) not in kin]
+    tell(f"{name}: {len(past)} studies, {len(past.configs)} configurations; {len(panel)} held out")
+    trial = train(_rows(past, rest), space, seconds=seconds / 2, seed=seed, tell=tell)
     tell("replaying the held-out studies")
-    regret = _replay(adapted.space, past, rest, panel, trial, seed)
-    used = float(np.mean(regret["with"])) <= float(np.mean(regret["without"])) + TOLERANCE
-    content, _ = store.weights(space)
-    if used:
-        final = train(past, adapted.space, seconds=seconds / 2, seed=seed, command=f"learn --space {space}", tell=tell)
-        with tempfile.TemporaryDirectory() as folder:
-            final.save(Path(folder) / "weights.npz")
-            content = (Path(folder) / "weights.npz").read_bytes()
-    store.keep_weights(space, content or b"", len(past))
-    return Learned(
-        space,
+    regret = _replay(space, past, rest, panel, trial, seed)
+    # The first trials are the recommender's: what matters is what the search does after them.
+    later = [i for i, trials in enumerate(TRIALS) if trials >= INITIAL]
+    used = float(np.mean(regret["with"][later])) <= float(np.mean(regret["without"][later])) + TOLERANCE
+    command = f"autometa learn --space {name.split(':')[0]} --seed {seed}"
+    final = train(past, space, seconds=seconds / 2, seed=seed, command=command, tell=tell) if used else None
+    held_out = {method: tuple(float(v) for v in values) for method, values in regret.items()}
+    if final is not None:
+        final.card["panel"] = {"tasks": len(panel), "trials": TRIALS, "mean_regret": held_out}
+    learned = Learned(
+        name,
         len(past),
         len(past.configs),
         TRIALS,
-        {name: tuple(float(v) for v in values) for name, values in regret.items()},
+        held_out,
         tuple(past.records[row].name for row in panel),
         used,
         round(time.monotonic() - started, 1),
-        adapted.notes,
+        (),
     )
+    return learned, final
+
+
+def _family(record: TaskRecord) -> str:
+    return record.family or record.fingerprint
 
 
 def _too_few(store: MetaStore, space: str, found: int) -> Problem:

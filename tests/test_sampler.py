@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import threading
 import warnings
 from collections.abc import Callable
@@ -135,7 +136,7 @@ def test_unguided_the_cold_sampler_follows() -> None:
     assert [trial.user_attrs[ORIGIN] for trial in study.trials[4:]] == ["search", "search"]
 
 
-def test_where_the_past_misleads_the_cold_sampler_takes_over() -> None:
+def test_where_the_past_misleads_it_loses_its_say() -> None:
     space = SearchSpace.of(x=real(0.0, 1.0, 0.5), y=real(0.0, 1.0, 0.5))
     rng = np.random.default_rng(0)
     configs = [space.sample(rng) for _ in range(40)]
@@ -147,7 +148,19 @@ def test_where_the_past_misleads_the_cold_sampler_takes_over() -> None:
         lambda t: -np.sin(9 * t.suggest_float("x", 0, 1)) - np.cos(7 * t.suggest_float("y", 0, 1)), n_trials=24
     )
     assert study.trials[3].user_attrs[ORIGIN] == "surrogate"
-    assert "search" in [trial.user_attrs[ORIGIN] for trial in study.trials[12:]]
+    said = [re.search(r"this task's own results (\d+)%", trial.user_attrs[REASON]) for trial in study.trials[3:]]
+    shares = [int(found.group(1)) if found else 0 for found in said]
+    assert min(shares[8:]) >= 80
+    assert study.best_value > 1.5
+
+
+def test_after_hundreds_of_trials_the_cold_sampler_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autometa.surrogate.guard.ENOUGH", 8)
+    study = study_with(WarmStartSampler(past(), SPACE, n_initial=2, seed=0))
+    study.optimize(objective, n_trials=10)
+    origins = [trial.user_attrs[ORIGIN] for trial in study.trials]
+    assert origins[2:8] == ["surrogate"] * 6
+    assert origins[8:] == ["search"] * 2
 
 
 def test_the_origin_can_be_read_while_the_trial_runs() -> None:

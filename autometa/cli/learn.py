@@ -1,12 +1,14 @@
 """``autometa learn``: a surrogate for a space of one's own, and what held-out studies say of it."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autometa.cli.commands import AsJson, Store, app
 from autometa.cli.usage import Command
+from autometa.errors import Problem
 
 if TYPE_CHECKING:
     from autometa.learn import Learned
@@ -22,28 +24,46 @@ def learn(
     store: Store = None,
     time: Annotated[str, typer.Option("--time", metavar="60|5m", help="Most that training may take.")] = "60",
     seed: Annotated[str, typer.Option("--seed", metavar="N", help="Of the panel and of training.")] = "0",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="With --space fit: where the weights are written.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the surrogate of a search space of your own on the studies that a store remembers.
 
     Some studies are held out to judge it; it is kept only if they are not worse for it. Studies train it by themselves
-    once there are enough new ones; this command does it now, and says what came of it.
+    once there are enough new ones; this command does it now, and says what came of it. --space fit trains what ships
+    with AutoMeta, from a store that `collect` filled.
     """
     from dataclasses import asdict
 
     from autometa.cli.show import emit
     from autometa.cli.values import Gathered, duration, whole
     from autometa.learn import learn as train
+    from autometa.learn import learn_fit
     from autometa.store import MetaStore
 
     gathered = Gathered()
     seconds, number = gathered.option(duration, "--time", time), gathered.option(whole, "--seed", seed, 0)
+    if (space == "fit") is not (out is not None):
+        gathered.problems.append(
+            Problem("--out", "goes with --space fit", "Weights of another space stay in the store.")
+        )
     gathered.refuse()
     assert seconds is not None
     assert number is not None
-    learned = train(
-        MetaStore(store), space, seconds=seconds, seed=number, tell=lambda line: print(line, file=sys.stderr)
-    )
+
+    def tell(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    if out is not None:
+        found = learn_fit(MetaStore(store), out, seconds=seconds, seed=number, tell=tell)
+        if as_json:
+            emit([asdict(learned) for learned in found])
+        for learned in () if as_json else found:
+            _show(learned)
+        return
+    learned = train(MetaStore(store), space, seconds=seconds, seed=number, tell=tell)
     emit(asdict(learned)) if as_json else _show(learned)
 
 

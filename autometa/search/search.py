@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 ENSEMBLE_CANDIDATES = 25  # best trials whose predictions may enter the ensemble, and whose fold models are kept
 TRIAL_SHARE = 0.25  # of the time budget, the most one trial may take once there is something to fall back on
 DESCRIBE_SECONDS = 1.0  # for meta-features
-WARM_TRIALS = 25  # at most so many trials come from the memory, and at most half of a trial budget
+WARM_TRIALS = 5  # at most so many are the recommender's, and at most half of a trial budget; then the guarded search
 SHOWN = 10  # recommendations that are kept for people to read
 THREE_FOLDS_ABOVE, HOLD_OUT_ABOVE = 5_000, 30_000  # cells of the table per second of the budget
 FREE_CLASSES = 5  # more cost in proportion
