@@ -530,7 +530,7 @@ def _variants(plain: dict, tables: list[str], known: dict, group: str, title: st
         there = [t for t in tables if (t, name) in plain and (t, OURS) in plain]
         pooled = _common(plain, there, [name, OURS])
         pairs = zip(pooled[name].T, pooled[OURS].T, strict=True)
-        shown = [f"{own.mean():.4f} (guard {guard.mean():.4f})" for own, guard in pairs]
+        shown = ["" if np.isnan(own).any() else f"{own.mean():.4f} (guard {guard.mean():.4f})" for own, guard in pairs]
         out.append(_row([name, str(len(pooled[name])), *shown]))
     return out
 

@@ -566,7 +566,7 @@ def _fsbo(lesson: Lesson, seed: int, low: float, high: float) -> Player:
 
 
 def _ablation(*, aliens: bool = False, **options: Any) -> Method:
-    return Method(guarded(**options), tasks=5, tables=("rbv2_xgboost", "oboe"), aliens=aliens, group="ablation", turn=2)
+    return Method(guarded(**options), tasks=10, tables=("rbv2_xgboost", "oboe"), aliens=aliens, group="ablation", turn=2)
 
 
 def _thin(make: Callable[..., Player]) -> Method:
