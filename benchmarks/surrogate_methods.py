@@ -196,13 +196,12 @@ def cma_es(lesson: Lesson, seed: int) -> Any:
         optuna.trial.create_trial(
             params={name: config[name] for name in numeric if name in config},
             distributions={name: space[name].distribution for name in numeric if name in config},
-            value=-float(mean),
+            value=float(mean),
         )
         for config, mean in zip(past.configs, means, strict=True)
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # The sampler reads source trials as minimised, whatever the study does.
         return optuna.samplers.CmaEsSampler(seed=seed, source_trials=sources, warn_independent_sampling=False)
 
 
@@ -566,7 +565,9 @@ def _fsbo(lesson: Lesson, seed: int, low: float, high: float) -> Player:
 
 
 def _ablation(*, aliens: bool = False, **options: Any) -> Method:
-    return Method(guarded(**options), tasks=10, tables=("rbv2_xgboost", "oboe"), aliens=aliens, group="ablation", turn=2)
+    return Method(
+        guarded(**options), tasks=10, tables=("rbv2_xgboost", "oboe"), aliens=aliens, group="ablation", turn=2
+    )
 
 
 def _thin(make: Callable[..., Player]) -> Method:

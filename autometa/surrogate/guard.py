@@ -38,7 +38,7 @@ TEMPER = 1.0  # exponent of the evidence
 HAND_OVER = 2.0  # weight of the cold expert from which on, after twelve results, the cold sampler takes over
 HAND_OVER_AT = 12
 ENOUGH = 300  # finished trials after which the cold sampler takes over in any case
-CANDIDATES, NEIGHBOURS, ROUNDS = 320, 96, 2
+CANDIDATES, NEIGHBOURS, ROUNDS = 256, 64, 2
 SWITCH = 1 / 6  # of the neighbours change a category
 NAMES = {"transfer": "the meta-learned surrogate", "past": "past tasks", "cold": "this task's own results"}
 

@@ -136,6 +136,8 @@ class Surrogate:
 
     def failure(self, history: History, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Probability, (q,), that an evaluation fails."""
+        if not self.card.get("failures"):  # none was seen in training
+            return chance_of_failure(self.layout, history, x, mask)
         logit = self.members[0].heads(x, mask).failure
         return chance_of_failure(self.layout, history, x, mask, 1.0 / (1.0 + np.exp(-np.clip(logit, -30, 30))))
 
