@@ -11,7 +11,8 @@ between families. λ is chosen by the exact leave-one-out error, which costs one
 
 `Ranker.key` is the task embedding that was learned on the way: the predicted standings on the principal axes of all
 past predictions. Tasks on which the same configurations are expected to win have keys that lie near, however different
-they look otherwise; meta-features that say nothing about ranking have no part in it.
+they look otherwise. A set encoder over the columns of a table forecast less than the meta-features do, and nothing beside
+them, on families left out (`benchmarks/warm_start.py --embedding`), so there is none.
 
 Letters:  t past tasks · m configurations · f meta-features · d encoded dimensions.
 """
