@@ -14,8 +14,7 @@ import pandas as pd
 import pytest
 
 from autometa.evaluation import Evaluation, score_all
-from autometa.recommend import Recommendation
-from autometa.recommend.recommenders import Evidence
+from autometa.recommend import Evidence, Recommendation
 from autometa.report import Importance, write
 from autometa.report.charts import Scale, nice_step
 from autometa.report.findings import calibration, confusion, roc, thinned

@@ -11,8 +11,8 @@ between families. λ is chosen by the exact leave-one-out error, which costs one
 
 `Ranker.key` is the task embedding that was learned on the way: the predicted standings on the principal axes of all
 past predictions. Tasks on which the same configurations are expected to win have keys that lie near, however different
-they look otherwise. A set encoder over the columns of a table forecast less than the meta-features do, and nothing beside
-them, on families left out (`benchmarks/warm_start.py --embedding`), so there is none.
+they look otherwise. A set encoder over the columns of a table forecast less than the meta-features do, and nothing
+beside them, on families left out (`benchmarks/warm_start.py --embedding`), so there is none.
 
 Letters:  t past tasks · m configurations · f meta-features · d encoded dimensions.
 """
@@ -97,7 +97,7 @@ def carry_over(
         >>> from autometa.space import real
         >>> space = SearchSpace.of(x=real(0.0, 1.0, 0.5))
         >>> carry_over(np.array([0.2, 0.8]), [{"x": 0.0}, {"x": 1.0}], [{"x": 0.0}, {"x": 0.9}], space).round(2)
-        array([0.25, 0.74])
+        array([0.23, 0.76])
     """
     mine, theirs = _families(known), _families(others)
     overall = predicted.mean(axis=-1, keepdims=True)

@@ -109,7 +109,7 @@ def weighted_quantiles(
     """Quantiles of the finite values by weight; None where fewer than three are.
 
     Example:
-        >>> weighted_quantiles(np.array([0.9, 0.7, np.nan, 0.8]), np.array([8.0, 1.0, 5.0, 1.0]), (0.1, 0.5))
+        >>> weighted_quantiles(np.array([0.9, 0.7, np.nan, 0.8]), np.array([8.0, 1.0, 5.0, 1.0]), (0.15, 0.5))
         [0.8, 0.9]
     """
     known = np.flatnonzero(np.isfinite(values))
