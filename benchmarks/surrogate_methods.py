@@ -599,7 +599,7 @@ METHODS: dict[str, Method] = {  # the fast ones first: a run that is stopped ear
     "CTS": Method(CTS, turn=1),
     "cold GP": Method(guarded(learned=False, prior={"cold": 1.0}, initial=0), turn=1),
     "TPE": Method(lambda lesson, seed: Sampled(lesson, tpe(seed, group=False)), turn=1),
-    "FSBO": Method(_fsbo, tasks=3, trials=50, oracle=True, turn=1),
+    "FSBO": Method(_fsbo, tasks=6, trials=50, oracle=True, turn=1),
     "transfer, unguarded": _ablation(prior={"transfer": 1.0, "cold": 1e-12}, aliens=True),  # cold in name only
     "guard, TPE takes over": _ablation(hand_over=0.95, aliens=True),
     "guard, no meta-learning": _ablation(learned=False),
