@@ -157,6 +157,10 @@ def test_recommend_lists_configurations_with_reasons(table, capsys):
 
 
 def test_recommend_tells_a_person_why(table, capsys):
+    assert main(["recommend", str(table), "-n", "2", "--explain", "--json"]) == 0
+    explained = json.loads(capsys.readouterr().out)
+    assert [set(row) >= {"config", "expected", "reason", "evidence", "low", "high"} for row in explained] == [True] * 2
+    assert explained[0]["explanation"]["tasks"] > 0
     assert main(["recommend", str(table), "-n", "2", "--explain", "--families", "linear,knn"]) == 0
     shown = capsys.readouterr().out
     assert "Linear model" in shown

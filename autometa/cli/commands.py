@@ -378,6 +378,8 @@ def recommend(
     assert m is not None
     assert task is not None
 
+    from dataclasses import fields
+
     from autometa.metafeatures import describe
     from autometa.recommend import AdaptivePortfolio
     from autometa.search import Settings
@@ -391,8 +393,8 @@ def recommend(
     explanation = recommender.explain(seen) if explain else None
     if not as_json:
         show_recommendations(task, recommendations, explanation)
-    elif explain:
-        emit({"recommendations": recommendations, "explanation": explanation})
+    elif explain:  # a list either way, so that what reads the one reads the other
+        emit([{**{f.name: getattr(r, f.name) for f in fields(r)}, "explanation": explanation} for r in recommendations])
     else:
         emit([{name: getattr(r, name) for name in ("config", "expected", "reason", "origin")} for r in recommendations])
 
