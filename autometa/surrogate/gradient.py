@@ -6,9 +6,9 @@ likelihood is differentiated through these steps (second order) or past them (fi
 side with `torch.func.vmap`; nothing in the network is normalised over a batch, so its second derivatives are right.
 
 `benchmarks/surrogate.py --inner` compares both. With 10 and 25 results the closed form foresees held-out tasks of Oboe
-better (rank correlation .74 and .81, five gradient steps .71 and .75); with 3 the gradient steps do (.66 against .55, or
-.60 when it is told the scale of the labels, as they are). They say nothing of their uncertainty, so the guard uses the
-closed form.
+better (rank correlation .74 and .81, five gradient steps .71 and .75); with 3 the gradient steps do (.66 against .55,
+or .60 when it is told the scale of the labels, as they are). They say nothing of their uncertainty, so the guard uses
+the closed form.
 
 Letters:  t tasks · s support · q query · d encoded dimensions.
 """
