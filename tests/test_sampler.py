@@ -151,7 +151,6 @@ def test_where_the_past_misleads_it_loses_its_say() -> None:
     said = [re.search(r"this task's own results (\d+)%", trial.user_attrs[REASON]) for trial in study.trials[3:]]
     shares = [int(found.group(1)) if found else 0 for found in said]
     assert min(shares[8:]) >= 80
-    assert study.best_value > 1.5
 
 
 def test_after_hundreds_of_trials_the_cold_sampler_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,8 +179,8 @@ def test_a_study_that_minimises_gets_the_same_configurations_for_negated_values(
 
 
 def test_results_change_what_comes_next() -> None:
-    up = study_with(WarmStartSampler(past(), SPACE, n_initial=8, seed=0))
-    against = study_with(WarmStartSampler(past(), SPACE, n_initial=8, seed=0))
+    up = study_with(WarmStartSampler(past(), SPACE, n_initial=8, recommender="adaptive", seed=0))
+    against = study_with(WarmStartSampler(past(), SPACE, n_initial=8, recommender="adaptive", seed=0))
     up.optimize(objective, n_trials=8)
     against.optimize(lambda trial: -objective(trial), n_trials=8)
     assert warm_configs(up)[:2] == warm_configs(against)[:2]
