@@ -463,3 +463,22 @@ def test_the_gradient_inner_loop_is_what_it_says() -> None:
     each = lambda z_of_task: value(adapt(weights, inputs[:5], z_of_task[:5], 1, second_order=True), inputs[5:9])  # noqa: E731
     together = torch.func.vmap(each)(z[:3])
     np.testing.assert_allclose(together.numpy(), np.stack([each(z[i]).detach().numpy() for i in range(3)]), atol=1e-10)
+
+
+def test_restricted_to_some_families_it_answers_as_before() -> None:
+    from autometa.families import cash_space
+    from autometa.surrogate.network import initial
+
+    space = cash_space("binary")
+    part = space.only(["knn", "lightgbm", "svm"])
+    rng = np.random.default_rng(0)
+    whole = Surrogate(space, (initial(Layout(space), rng),), ("warped",), 0.0, {})
+    configs, scores = [part.sample(rng) for _ in range(12)], rng.random(12)
+    answers = [
+        surrogate.posterior(History.of(s, configs[:5], scores[:5]), *s.encode_all(configs))
+        for surrogate, s in ((whole, space), (whole.restricted(part), part))
+    ]
+    for before, after in zip(*answers, strict=True):
+        np.testing.assert_allclose(after, before, atol=1e-12)
+    with pytest.raises(InputError, match="not in the space"):
+        whole.restricted(SearchSpace.of(unheard_of=real(0.0, 1.0, 0.5)))
