@@ -148,13 +148,15 @@ class Surrogate:
             InputError: If `space` has a parameter that this one's lacks, or one with another distribution.
         """
         kept, gone = _dimensions(self.space, space)
-        d = self.space.d
+        # Behind the values stand the indicators of the conditional dimensions, in the same order in both spaces.
+        place = {int(dimension): self.space.d + k for k, dimension in enumerate(self.layout.conditional)}
+        indicators = [place[int(kept[dimension])] for dimension in Layout(space).conditional]
         weights = []
         for full in self.weights:
             w = dict(full)
-            # A choice that was not taken is active at zero: what it adds to the first layer is a constant from now on.
-            w["embed_bias"] = w["embed_bias"] - 0.5 * w["embed"][gone].sum(axis=0) + w["embed"][d + gone].sum(axis=0)
-            w["embed"] = np.concatenate([w["embed"][kept], w["embed"][d + kept]])
+            # A choice that was not taken has the value zero: what it adds to the first layer is a constant from now on.
+            w["embed_bias"] = w["embed_bias"] - 0.5 * w["embed"][gone].sum(axis=0)
+            w["embed"] = w["embed"][[*kept, *indicators]]
             w["log_lengths"] = w["log_lengths"][kept]
             weights.append(w)
         return Surrogate(space, tuple(weights), self.labels, self.log_seconds, self.card)
