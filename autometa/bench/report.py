@@ -8,8 +8,6 @@ Letters:  t tasks · k methods.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 import os
 from collections import Counter
@@ -25,8 +23,8 @@ from autometa.bench.methods import METHODS
 from autometa.bench.ranking import LEVEL, Comparison, compare
 from autometa.bench.results import SESSIONS, Record, read_lines
 from autometa.report.html import Markup, tag
-from autometa.report.page import CSS, SCRIPT
-from autometa.report.parts import figure, figures, metric_heading, table, version
+from autometa.report.page import document
+from autometa.report.parts import figure, figures, metric_heading, table
 from autometa.report.words import counted, number, own_unit, spoken_bytes, spoken_seconds
 
 DIAGRAM, MARKDOWN, PAGE = "ranks.svg", "report.md", "report.html"
@@ -372,32 +370,13 @@ def page(found: Findings) -> str:
         sections.append(
             ("left-out", "Left out", tag("ul", [tag("li", line.removeprefix("- ")) for line in notes], cls="notes"))
         )
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; form-action 'none'"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{found.suite} · AutoMeta bench"),
-        tag("style", Markup(CSS)),
-    )
     what = (
         "A benchmark"
         if c is None
         else f"{counted(len(c.methods), 'method')} on {counted(len(c.tasks), 'dataset')}, {c.budget:g} s on "
         f"{counted(found.cores, 'core')} each"
     )
-    body = tag(
-        "body",
-        tag("header", tag("h1", found.suite), tag("p", what, cls="what"), cls="top"),
-        tag("nav", tag("div", [tag("a", title, href=f"#{name}") for name, title, _ in sections])),
-        tag("main", [tag("section", tag("h2", title), inside, id=name) for name, title, inside in sections]),
-        tag("footer", f"Written by AutoMeta {version()}. This file needs nothing else: no network, no other file."),
-        tag("div", id="tip", role="status"),
-        tag("script", Markup(SCRIPT)),
-    )
-    return f'<!doctype html>\n<html lang="en">\n{head}\n{body}\n</html>\n'
+    return document(f"{found.suite} · AutoMeta bench", found.suite, what, sections)
 
 
 def _html_ranks(c: Comparison) -> Markup:

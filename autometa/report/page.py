@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from autometa.report.html import Markup, tag
 from autometa.report.parts import Report, version
@@ -16,9 +18,15 @@ KINDS = {"binary": "Binary classification", "multiclass": "Multiclass classifica
 
 
 def page(report: Report) -> str:
-    """The whole file."""
+    """The whole file of a finished search."""
     task = report.task
     sections = [(name, title, body) for name, title, build in SECTIONS if (body := build(report)) is not None]
+    what = f"{KINDS[task.kind]} of “{task.target}” from {task.p:,} columns and {task.n:,} rows"
+    return document(f"{task.name} · AutoMeta", task.name, f"{what}, judged by {metric_title(report.metric)}", sections)
+
+
+def document(title: str, heading: str, what: str, sections: Sequence[tuple[str, str, Any]]) -> str:
+    """One self-contained file: (name, title, content) of each section, under a heading and a line about it."""
     digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; form-action 'none'"
     head = tag(
@@ -26,20 +34,14 @@ def page(report: Report) -> str:
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{task.name} · AutoMeta"),
+        tag("title", title),
         tag("style", Markup(CSS)),
     )
-    what = f"{KINDS[task.kind]} of “{task.target}” from {task.p:,} columns and {task.n:,} rows"
     body = tag(
         "body",
-        tag(
-            "header",
-            tag("h1", task.name),
-            tag("p", f"{what}, judged by {metric_title(report.metric)}", cls="what"),
-            cls="top",
-        ),
-        tag("nav", tag("div", [tag("a", title, href=f"#{name}") for name, title, _ in sections])),
-        tag("main", [tag("section", tag("h2", title), body, id=name) for name, title, body in sections]),
+        tag("header", tag("h1", heading), tag("p", what, cls="what"), cls="top"),
+        tag("nav", tag("div", [tag("a", words, href=f"#{name}") for name, words, _ in sections])),
+        tag("main", [tag("section", tag("h2", words), content, id=name) for name, words, content in sections]),
         tag("footer", f"Written by AutoMeta {version()}. This file needs nothing else: no network, no other file."),
         tag("div", id="tip", role="status"),
         tag("script", Markup(SCRIPT)),
