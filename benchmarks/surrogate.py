@@ -29,7 +29,7 @@ import json
 import platform
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -557,7 +557,9 @@ def _others(lines: list[dict[str, Any]]) -> list[str]:
             out += ["", f"{line['observations']} observations, {line['dimensions']} dimensions, one thread: median "
                     f"{line['p50_ms']} ms, 95 % {line['p95_ms']} ms; CPU time {line['cpu_p50_ms']} and "
                     f"{line['cpu_p95_ms']} ms (load average {line['load']}), no torch imported: "
-                    f"{line['no_torch']}."]  # fmt: skip
+                    f"{line['no_torch']}."
+                    + "".join(f" {name} in the same run: {ms} ms, {ms / line['p50_ms']:.0f} times as long."
+                              for name, ms in line.get("others_p50_ms", {}).items())]  # fmt: skip
     trained = [line for line in lines if line.get("benchmark") == "training"]
     if trained:
         out += ["", "## Training and calibration", "", "On held-out tasks, after 3, 10 and 25 random results.", ""]
@@ -629,10 +631,44 @@ def latency(*, observations: int = 100, dimensions: int = 40, asked: int = 60) -
         for kind, values in (("", wall), ("cpu_", cpu))
         for name, q in (("p50", 0.5), ("p95", 0.95))
     }
+    without_torch = "torch" not in sys.modules or torch_before
     return {
         "benchmark": "latency", "observations": observations, "dimensions": dimensions, **milliseconds,
-        "load": round(os.getloadavg()[0], 1), "no_torch": "torch" not in sys.modules or torch_before,
+        "others_p50_ms": _others_latency(space, configs[:observations], scores[0, :observations]),
+        "load": round(os.getloadavg()[0], 1), "no_torch": without_torch,
     }  # fmt: skip
+
+
+def _others_latency(
+    space: SearchSpace, configs: Sequence[dict[str, Any]], scores: NDArray[np.float64], asked: int = 7
+) -> dict[str, float]:
+    """Milliseconds of the median suggestion of Optuna's own samplers after the same results, on one thread."""
+    import warnings
+
+    import optuna
+    import torch
+
+    torch.set_num_threads(1)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    distributions = {p.name: p.distribution for p in space}
+    out = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        samplers = {"TPE": optuna.samplers.TPESampler(seed=SEED), "GPSampler": optuna.samplers.GPSampler(seed=SEED)}
+        for name, sampler in samplers.items():
+            study = optuna.create_study(direction="maximize", sampler=sampler)
+            for config, score in zip(configs, scores, strict=True):
+                study.add_trial(
+                    optuna.trial.create_trial(params=config, distributions=distributions, value=float(score))
+                )
+            taken = []
+            for _ in range(asked):
+                started = time.perf_counter()
+                trial = study.ask(distributions)
+                taken.append(time.perf_counter() - started)
+                study.tell(trial, float(scores.min()))
+            out[name] = round(1e3 * float(np.median(taken)), 1)
+    return out
 
 
 def inner_loops(
