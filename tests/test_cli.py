@@ -6,6 +6,9 @@ import contextlib
 import csv
 import io
 import json
+import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +20,7 @@ from rich.console import Console
 
 from autometa.cli import main
 from autometa.cli.live import LiveProgress, counting, live
-from autometa.cli.usage import wrapped
+from autometa.cli.usage import Program, wrapped
 from autometa.cli.values import Gathered, duration, names, one_of, printable, size, whole
 from autometa.errors import AutoMetaError, InputError, NoModelError, RunError, StoreError
 
@@ -547,3 +550,27 @@ def test_studies_of_ones_own_are_listed_and_shown(tmp_path, capsys):
     assert "march" in capsys.readouterr().out
     assert main(["store", "show", "march", "--store", store.url]) == 0
     assert "x=" in capsys.readouterr().out
+
+
+def test_help_says_of_commands_in_other_files_what_they_say_of_themselves():
+    import importlib
+
+    from typer.main import get_command
+
+    from autometa.cli.commands import app
+
+    for files, _ in Program.FILES.values():
+        for file in files:
+            importlib.import_module(f"autometa.cli.{file}")
+    commands = get_command(app).commands
+    for name, (_, text) in Program.FILES.items():
+        assert commands[name].help.splitlines()[0].strip() == text
+
+
+@pytest.mark.parametrize("name", ["bench", "fewshot", "learn", "store"])
+def test_a_command_in_another_file_is_read_when_it_is_called(name):
+    script = f"import sys; from autometa.cli import main; main([{name!r}, '--help']); print(sorted(sys.modules))"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    read = set(re.findall(r"'autometa\.cli\.(\w+)'", told.splitlines()[-1]))
+    files = {file for names, _ in Program.FILES.values() for file in names}
+    assert read & files == set(Program.FILES[name][0])

@@ -17,13 +17,11 @@ refusals go to standard error. An `AutoMetaError` becomes one line for each prob
 or usage, 3 for a store or run that cannot be used, 4 when the budget ended without a model, 130 when interrupted.
 
 Start-up is a feature: this room imports typer, and nothing heavier before a command runs. To add a command, write a
-function that imports in its body, in `commands` or in a file of its own that is named below.
+function that imports in its body, in `commands` or in a file of its own that `usage.Program` names.
 """
 
 from __future__ import annotations
 
-# A file of commands registers them when it is imported.
-from autometa.cli import bench, fewshot, imports, learn, studies  # noqa: F401
 from autometa.cli.commands import app, main
 
 __all__ = ["app", "main"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.main import get_command
 
-from autometa.cli.usage import INTERRUPTED, Command, refuse, usage_problem
+from autometa.cli.usage import INTERRUPTED, Command, Program, refuse, usage_problem
 from autometa.errors import AutoMetaError, InputError, Problem, StoreError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ IMPORTANCE_SECONDS = 5.0  # most that permutation importance may take; after a f
 LEAST_IMPORTANCE_SECONDS = 0.3  # with less it is not begun
 
 app = typer.Typer(
+    cls=Program,
     add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},

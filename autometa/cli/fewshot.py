@@ -14,9 +14,7 @@ from autometa.cli.commands import AsJson, app
 from autometa.cli.usage import Command
 from autometa.errors import InputError, Problem
 
-fewshot_app = typer.Typer(
-    rich_markup_mode=None, help="Learn from many small tasks, so that a new one needs a few examples only."
-)
+fewshot_app = typer.Typer(rich_markup_mode=None, help="Few-shot learners: train on many tasks, adapt to a new one.")
 app.add_typer(fewshot_app, name="fewshot")
 
 _EPISODES = "The episodes"

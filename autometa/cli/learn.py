@@ -29,11 +29,11 @@ def learn(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train the surrogate of a search space of your own on the studies that a store remembers.
+    """Train the surrogate of a search space of your own.
 
-    Some studies are held out to judge it; it is kept only if they are not worse for it. Studies train it by themselves
-    once there are enough new ones; this command does it now, and says what came of it. --space fit trains what ships
-    with AutoMeta, from a store that `collect` filled.
+    It learns from the studies that a store remembers. Some of them are held out to judge it; it is kept only if they
+    are not worse for it. Studies train it by themselves once there are enough new ones; this command does it now, and
+    says what came of it. --space fit trains what ships with AutoMeta, from a store that `collect` filled.
     """
     from dataclasses import asdict
 
