@@ -96,8 +96,7 @@ class WarmStartSampler(BaseSampler):
             Or the `SearchSpace` where configurations come from; without either, the flat space that the past
             configurations span.
         task: The new task: ``(X, y)``, a `Task`, or its meta-features; None if nothing is known of it.
-        recommender: A name in `RECOMMENDERS`, or a recommender. By default "adaptive"; "portfolio" before a guided
-            search on a task of which nothing is known: there it was ahead for three trials (Oboe, warm_start.py).
+        recommender: A name in `RECOMMENDERS`, or a recommender.
         n_initial: At most so many trials are recommended; fewer when the recommender expects nothing more of them. By
             default 3 before a guided search, 20 before the cold sampler.
         surrogate: The meta-trained surrogate that takes part in the search after that, or "store" for the one that was
@@ -135,7 +134,7 @@ class WarmStartSampler(BaseSampler):
         space: SearchSpace | str | None = None,
         task: Any = None,
         *,
-        recommender: str | Recommender | None = None,
+        recommender: str | Recommender = "adaptive",
         n_initial: int | None = None,
         surrogate: Surrogate | str | None = "store",
         guided: bool = True,
@@ -176,8 +175,7 @@ class WarmStartSampler(BaseSampler):
         self._task, self._metafeatures = described(task)
         self._cold = cold_sampler(seed) if cold is None else cold
         self._seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
-        unseen = guided and self._metafeatures is None
-        self._chosen = recommender if recommender is not None else "portfolio" if unseen else "adaptive"
+        self._chosen = recommender
         exclude = Exclusion() if exclude is None else exclude
         self._surrogate = None if isinstance(surrogate, str) else surrogate
         table: PastTasks | None

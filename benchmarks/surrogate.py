@@ -560,7 +560,8 @@ def _others(lines: list[dict[str, Any]]) -> list[str]:
                     f"{line['no_torch']}."
                     + "".join(f" {name} in the same run: {ms} ms, {ms / line['p50_ms']:.0f} times as long."
                               for name, ms in line.get("others_p50_ms", {}).items())]  # fmt: skip
-    trained = [line for line in lines if line.get("benchmark") == "training"]
+    # A table of few tasks has none to spare for holding out.
+    trained = [line for line in lines if line.get("benchmark") == "training" and "validation" in line["card"]]
     if trained:
         out += ["", "## Training and calibration", "", "On held-out tasks, after 3, 10 and 25 random results.", ""]
         out += _head(

@@ -179,8 +179,8 @@ def test_a_study_that_minimises_gets_the_same_configurations_for_negated_values(
 
 
 def test_results_change_what_comes_next() -> None:
-    up = study_with(WarmStartSampler(past(), SPACE, n_initial=8, recommender="adaptive", seed=0))
-    against = study_with(WarmStartSampler(past(), SPACE, n_initial=8, recommender="adaptive", seed=0))
+    up = study_with(WarmStartSampler(past(), SPACE, n_initial=8, seed=0))
+    against = study_with(WarmStartSampler(past(), SPACE, n_initial=8, seed=0))
     up.optimize(objective, n_trials=8)
     against.optimize(lambda trial: -objective(trial), n_trials=8)
     assert warm_configs(up)[:2] == warm_configs(against)[:2]
