@@ -248,11 +248,11 @@ def collect(
 
         def planned(ready: _Prepared, k: int) -> Config | None:
             """What a table tries in a round: of the pool, of the winners, then what its own search proposes."""
-            if k < configs:
-                return dict(enumerate(pools[ready.record.kind])).get(k)
-            if k < configs + winning:
-                return dict(enumerate(won(ready.record.kind, ready.record.metric))).get(k - configs)
-            return _proposed(ready, store, families, seed)
+            if k >= configs + winning:
+                return _proposed(ready, store, families, seed)
+            kind = ready.record.kind
+            listed, place = (pools[kind], k) if k < configs else (won(kind, ready.record.metric), k - configs)
+            return listed[place] if place < len(listed) else None
 
         workers = ThreadPoolExecutor(jobs or available_cpus())
         try:

@@ -28,7 +28,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -37,7 +37,7 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
-from optuna.study import Study, StudyDirection
+from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from autometa.errors import AutoMetaError, InputError, Problem, did_you_mean
@@ -46,7 +46,7 @@ from autometa.recommend.recommenders import FLOOR
 from autometa.recommend.similarity import Similarity
 from autometa.space import Config, SearchSpace, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks
-from autometa.studies import FINISHED, VALUE, adapt, described, fit_value, own_fingerprint, without_own
+from autometa.studies import FINISHED, VALUE, adapt, described, fit_value, own_fingerprint, plain, sign_of, without_own
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
@@ -223,7 +223,7 @@ class WarmStartSampler(BaseSampler):
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Decides where the trial comes from, once; the space of what it was given, else the cold sampler's."""
-        self._refuse_several_objectives()(study)
+        self._refuse_several_objectives(study)
         if ORIGIN not in trial.user_attrs:
             self._assign(study, trial)
         if CONFIG not in trial.user_attrs:
@@ -236,7 +236,7 @@ class WarmStartSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """The given values of the active parameters in `search_space`, else the cold sampler's."""
-        self._refuse_several_objectives()(study)
+        self._refuse_several_objectives(study)
         config = trial.user_attrs.get(CONFIG)
         if config is None:
             return self._cold.sample_relative(study, trial, search_space)
@@ -247,7 +247,7 @@ class WarmStartSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """The given value, fitted into the distribution that the objective asks for, else the cold sampler's."""
-        self._refuse_several_objectives()(study)
+        self._refuse_several_objectives(study)
         config = trial.user_attrs.get(CONFIG, {})
         if param_name in config:
             fits, value = fit_value(config[param_name], param_distribution)
@@ -304,9 +304,10 @@ class WarmStartSampler(BaseSampler):
             self._settle(without_own(self._raw, fingerprint, configs), distributions, configs)
         self._followed = len(finished), shown
 
-    def _refuse_several_objectives(self) -> Callable[[Study], None]:
+    def _refuse_several_objectives(self, study: Study) -> None:
         """Past scores have one objective; without a past, the cold sampler may do as it can."""
-        return (lambda study: None) if self._past is None else self._raise_error_if_multi_objective
+        if self._past is not None:
+            self._raise_error_if_multi_objective(study)
 
     # --------------------------------------------------------------------------------------------------- the next trial
 
@@ -317,7 +318,7 @@ class WarmStartSampler(BaseSampler):
             for _ in range(3):  # two processes may choose at the same moment: who sees a double moves on
                 others = self._others(study, trial)
                 if found := self._recommend(study, others, 1):
-                    config, origin, reason = _plain(found[0].config), str(found[0].origin), found[0].reason
+                    config, origin, reason = _values(found[0].config), str(found[0].origin), found[0].reason
                 elif CONFIG in trial.user_attrs:
                     return
                 elif (next_one := self._search(study, others, trial.number)) is None:
@@ -327,7 +328,7 @@ class WarmStartSampler(BaseSampler):
                     _note(study, trial, {ORIGIN: "search", REASON: next_one.reason})
                     return
                 else:
-                    config, origin, reason = _plain(next_one.config), "surrogate", next_one.reason
+                    config, origin, reason = _values(next_one.config), "surrogate", next_one.reason
                 _note(study, trial, {CONFIG: config, ORIGIN: origin, REASON: reason})
                 taken = (_config_of(other) for other in self._others(study, trial))
                 if config_key(config) not in {config_key(c) for c in taken if c is not None}:
@@ -348,7 +349,7 @@ class WarmStartSampler(BaseSampler):
         warm = len({config_key(c) for c in map(_config_of, given) if c is not None})  # a retried trial counts once
         if self._recommender is None or warm >= self.n_initial or not SEARCHED.isdisjoint(origins):
             return []
-        sign = _sign(study)
+        sign = sign_of(study)
         observed = [(config, _score(trial, sign)) for trial in trials if (config := _config_of(trial)) is not None]
         found = self._recommender.recommend(
             self._metafeatures, min(m, self.n_initial - warm), observed=observed, seconds=self._left()
@@ -372,7 +373,7 @@ class WarmStartSampler(BaseSampler):
         """The trials as the guard sees them; pruned and running ones by what they reported last, at low fidelity."""
         from autometa.surrogate import History
 
-        space, sign = self.space, _sign(study)
+        space, sign = self.space, sign_of(study)
         assert space is not None
         steps = [trial.last_step for trial in trials if trial.state == TrialState.COMPLETE]
         last = max((step for step in steps if step is not None), default=None)
@@ -449,10 +450,6 @@ def _similarity(past: PastTasks, metafeatures: MetaFeatures | None) -> np.ndarra
     )
 
 
-def _sign(study: Study) -> float:
-    return -1.0 if study.direction == StudyDirection.MINIMIZE else 1.0
-
-
 def _config_of(trial: FrozenTrial) -> Config | None:
     """The configuration that a trial was given, or is known to have or to get; None while it is being sampled."""
     if CONFIG in trial.user_attrs:
@@ -478,6 +475,6 @@ def _note(study: Study, trial: FrozenTrial, attributes: Mapping[str, Any]) -> No
         trial.user_attrs[name] = value
 
 
-def _plain(config: Mapping[str, Any]) -> Config:
-    """JSON-safe: NumPy's scalars become Python's."""
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in config.items()}
+def _values(config: Mapping[str, Any]) -> Config:
+    """A configuration that a storage can keep."""
+    return {name: plain(value) for name, value in config.items()}

@@ -230,7 +230,7 @@ def _evaluation(trial: FrozenTrial, sign: float, rows: int) -> Evaluation:
     elif value is None or not math.isfinite(value):
         state, reason, value = "failed", f"the value was {value}", None
     return Evaluation(
-        config={name: _plain(choice) for name, choice in trial.params.items()},
+        config={name: plain(choice) for name, choice in trial.params.items()},
         state=state,  # type: ignore[arg-type]
         reason=reason,
         scores={} if value is None or not math.isfinite(value) else {VALUE: sign * value},
@@ -244,7 +244,7 @@ def _evaluation(trial: FrozenTrial, sign: float, rows: int) -> Evaluation:
     )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """JSON-safe; a category of another type is kept as its text."""
     if isinstance(value, np.generic):
         value = value.item()
@@ -359,7 +359,7 @@ def _condition(
             inside = {_typed(config[parent]) for config in present}
             if inside.isdisjoint({_typed(config[parent]) for config in absent if parent in config}):
                 return Condition(
-                    parent, tuple(choice for choice in distribution.choices if _typed(_plain(choice)) in inside)
+                    parent, tuple(choice for choice in distribution.choices if _typed(plain(choice)) in inside)
                 )
     return None
 
@@ -411,7 +411,7 @@ def _fitted(config: Config, distributions: Distributions) -> Config | None:
 def fit_value(value: Any, distribution: BaseDistribution) -> tuple[bool, Any]:
     """Whether a distribution can take a value, numbers after clipping; and the value as it takes it."""
     if isinstance(distribution, CategoricalDistribution):
-        same = [choice for choice in distribution.choices if _typed(_plain(choice)) == _typed(value)]
+        same = [choice for choice in distribution.choices if _typed(plain(choice)) == _typed(value)]
         return (True, same[0]) if same else (False, None)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return False, None
