@@ -172,7 +172,7 @@ def collect(
         winning: After the pool, at most so many configurations that are best on some other table and little tried.
         searched: Then so many configurations per table that a search guided by all tables finds for it.
         rows: Larger tables are sampled down to this many rows; the evaluations say so.
-        folds: Of the cross-validation; None for as many as the size suggests.
+        folds: Of the cross-validation, 1 for a hold-out; None for as many as the size suggests.
         seconds: Stop after this time; None to finish.
         trial_seconds: Longest that one evaluation may take.
         max_ram: Bytes that one evaluation may use.

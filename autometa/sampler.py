@@ -352,8 +352,8 @@ class WarmStartSampler(BaseSampler):
         sign = sign_of(study)
         observed = [(config, _score(trial, sign)) for trial in trials if (config := _config_of(trial)) is not None]
         found = self._recommender.recommend(
-            self._metafeatures, min(m, self.n_initial - warm), observed=observed, seconds=self._left()
-        )
+            self._metafeatures, self.n_initial - warm, observed=observed, seconds=self._left()
+        )[:m]
         return [r for i, r in enumerate(found) if r.gain is None or r.gain >= LEAST_GAIN or warm + i < LEAST_WARM]
 
     def _search(self, study: Study, trials: Sequence[FrozenTrial], number: int) -> Suggestion | None:

@@ -74,6 +74,10 @@ def looks(*values: float, version: str = "1") -> MetaFeatures:
     return MetaFeatures(NAMES[: len(values)], np.array(values, dtype=float), version, {})
 
 
+def sized(classes: int) -> MetaFeatures:
+    return MetaFeatures(("rows", "columns", "classes"), np.array([300.0, 10.0, classes]), "1", {})
+
+
 SMALL, LARGE = looks(109.0, 5.0, 0.5), looks(10050.0, 25.0, 0.5)
 
 
@@ -331,14 +335,15 @@ def test_with_little_time_cheap_configurations_come_first() -> None:
     hurried = adaptive.recommend(None, 10, seconds=5.0)
     assert 1 <= len(hurried) <= 5
     assert sum(r.seconds for r in hurried if r.seconds) <= 5.0
-    assert adaptive.recommend(None, 1, seconds=1000.0)[0].seconds < 2
+    assert adaptive.recommend(None, 1, seconds=120.0)[0].seconds < 2
+    assert adaptive.recommend(None, 1, seconds=1e5)[0].seconds > 50  # a share of the time that does not matter
     assert len(adaptive.recommend(None, 5, seconds=0.0)) == 1  # better one that is cut short than none
 
 
 def test_cost_grows_with_the_task_and_shrugs_off_a_stalled_machine() -> None:
     rng = np.random.default_rng(0)
-    sizes = np.column_stack([10 ** rng.uniform(2, 5, 60), 10 ** rng.uniform(0.5, 2, 60)])
-    truth = 1e-5 * sizes[:, :1] * np.sqrt(sizes[:, 1:]) * np.array([[1.0, 4.0, 20.0]])
+    sizes = np.column_stack([10 ** rng.uniform(2, 5, 60), 10 ** rng.uniform(0.5, 2, 60), np.zeros(60)])
+    truth = 1e-5 * sizes[:, :1] * np.sqrt(sizes[:, 1:2]) * np.array([[1.0, 4.0, 20.0]])
     seconds = truth * np.exp(rng.normal(0, 0.1, truth.shape))
     seconds[rng.random(seconds.shape) < 0.2] = np.nan
     seconds[0, 0] = 1e7
@@ -348,6 +353,15 @@ def test_cost_grows_with_the_task_and_shrugs_off_a_stalled_machine() -> None:
     assert np.all(np.abs(np.log(expected / actual)) < 0.4)
     assert np.all(cost.of(looks(300.0, 50.0)) < expected)
     assert np.all(cost.of(None) > 0)
+
+
+def test_cost_grows_with_the_classes_of_what_fits_a_tree_for_each() -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.column_stack([10 ** rng.uniform(2, 3, 60), np.full(60, 10.0), rng.integers(3, 30, 60)])
+    seconds = np.column_stack([0.1 * sizes[:, 2], np.full(60, 1.0)])
+    few, many = (Cost(seconds, sizes).of(sized(classes)) for classes in (3, 26))
+    assert many[0] / few[0] > 4
+    assert many[1] / few[1] < 1.5
 
 
 def test_similarity_is_one_with_itself_and_blind_to_units() -> None:
@@ -599,7 +613,9 @@ def test_fifty_thousand_cells_are_learned_in_a_blink_and_answered_in_less() -> N
     space = SearchSpace.of(x=integer(0, 499, 0))
     scores = rng.random((350, 500))
     scores[rng.random(scores.shape) < 0.2] = np.nan
-    records = tuple(SimpleNamespace(name=f"t{i}", fingerprint=f"{i}", n_rows=100, n_columns=3) for i in range(350))
+    records = tuple(
+        SimpleNamespace(name=f"t{i}", fingerprint=f"{i}", n_rows=100, n_columns=3, n_classes=0) for i in range(350)
+    )
     past = PastTasks(
         records,
         tuple({"x": i} for i in range(500)),

@@ -421,7 +421,7 @@ def collect(
         str, typer.Option("--rows", metavar="N", help="Larger tables are sampled down to N rows.")
     ] = "5000",
     folds: Annotated[
-        str | None, typer.Option("--folds", metavar="N", help="Of cross-validation; default: by the table's size.")
+        str | None, typer.Option("--folds", metavar="N", help="Of cross-validation, 1 for a hold-out; default: by the table's size.")
     ] = None,
     catalog: Annotated[
         Path | None,
@@ -454,7 +454,7 @@ def collect(
         "winning": gathered.option(whole, "--winners", winners, 0),
         "searched": gathered.option(whole, "--search", search, 0),
         "rows": gathered.option(whole, "--rows", rows, 1),
-        "folds": gathered.option(whole, "--folds", folds, 2),
+        "folds": gathered.option(whole, "--folds", folds, 1),
         "seconds": gathered.option(duration, "--time", time),
         **_limits(gathered, jobs, seed, max_ram, trial_time),
     }

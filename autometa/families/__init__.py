@@ -30,6 +30,7 @@ from autometa.families import (
     mlp,
     naive_bayes,
     random_forest,
+    set_kernel,
     svm,
     xgboost,
 )
@@ -58,6 +59,7 @@ FAMILIES: dict[str, Family] = {
         xgboost.FAMILY,
         hist_gradient_boosting.FAMILY,
         svm.FAMILY,
+        set_kernel.FAMILY,
         knn.FAMILY,
         naive_bayes.FAMILY,
         gaussian_process.FAMILY,

@@ -29,7 +29,7 @@ from sklearn.linear_model import ElasticNet, LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC, SVR
 
-from autometa.families import mlp
+from autometa.families import mlp, set_kernel
 from autometa.families.holdout import inner_split
 
 
@@ -117,6 +117,42 @@ class NaiveBayes(_Classifier):
         """Aligned with `classes_`."""
         probabilities = self.model_.predict_proba(X)
         return probabilities / probabilities.sum(axis=1, keepdims=True)  # extreme likelihoods leave them 1e-5 off
+
+
+class SetKernelClassifier(_Classifier):
+    """A kernel machine whose kernel a meta-learned network chooses by looking at the table; see `set_kernel`."""
+
+    def __init__(self, *, width: float, smoothing: float) -> None:
+        self.width = width
+        self.smoothing = smoothing
+
+    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
+        """X: (n, p); y: (n,)."""
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.n_features_in_ = X.shape[1]
+        labels = np.eye(len(self.classes_))[codes]
+        self.columns_ = _strongest(X, labels, set_kernel.MOST_COLUMNS)
+        fitted = set_kernel.fit(
+            np, set_kernel.weights(), X[:, self.columns_].astype(float), labels, np.ones(len(X)),
+            width=self.width, smoothing=self.smoothing,
+        )  # fmt: skip
+        self.fitted_ = set_kernel.sharpened(fitted, labels)
+        return self
+
+    def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
+        """Aligned with `classes_`."""
+        logits = set_kernel.logits(np, self.fitted_, X[:, self.columns_].astype(float))
+        return np.exp(log_softmax(logits, axis=1))
+
+
+def _strongest(X: NDArray[Any], labels: NDArray[np.float64], most: int) -> NDArray[np.intp]:
+    """The columns with the largest share of variance between classes, in their order."""
+    if X.shape[1] <= most:
+        return np.arange(X.shape[1])
+    centred = X - X.mean(axis=0)
+    between = ((labels.T @ centred) ** 2 / labels.sum(axis=0)[:, None]).sum(axis=0)
+    share = between / np.maximum((centred**2).sum(axis=0), 1e-12)
+    return np.sort(np.argsort(-share, kind="stable")[:most])
 
 
 MOST_STEPS = 200_000  # of libsvm's solver: some 20 s on 10,000 rows, then the half-solved machine is taken

@@ -1,6 +1,6 @@
 """How long a configuration will take on a new task, from how long it took on past ones.
 
-The logarithm of the seconds is linear in the logarithms of rows and columns, with a slope per configuration that is
+The logarithm of the seconds is linear in the logarithms of rows, columns and classes, with slopes per configuration that are
 shrunk towards the slope of all; seconds that are far from a configuration's usual ones are drawn in first, so that one
 stalled machine does not spoil it.
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
 
 SHRINKAGE = 3.0  # a configuration's own slope counts as much as everybody's after about this many tasks
-SIZES = ("rows", "columns")  # the meta-features that say how large a task is
+SIZES = ("rows", "columns", "classes")  # the meta-features that say how large a task is
 LEAST = 0.05  # seconds that even the cheapest trial takes
 
 
@@ -26,17 +26,17 @@ class Cost:
     """Expected seconds of configurations, by the size of a task."""
 
     def __init__(self, seconds: NDArray[np.float64], sizes: NDArray[np.float64]) -> None:
-        """`seconds` is (t, m), NaN where unknown; `sizes` is (t, 2): rows and columns."""
+        """`seconds` is (t, m), NaN where unknown; `sizes` is (t, 3): rows, columns and classes (0 in regression)."""
         t, m = seconds.shape
         known = np.isfinite(seconds) & (seconds > 0)  # (t, m)
         y = np.log(np.where(known, seconds, 1.0))
         logs = np.log(np.maximum(sizes, 1.0))
-        self.centre = np.median(logs, axis=0) if t else np.zeros(2)
-        x = logs - self.centre  # (t, 2)
+        self.centre = np.median(logs, axis=0) if t else np.zeros(len(SIZES))
+        x = logs - self.centre  # (t, 3)
         weights = known.astype(float)
         self.known = bool(known.any())
         if not self.known:
-            self.level, self.slopes = np.zeros(m), np.zeros((m, 2))
+            self.level, self.slopes = np.zeros(m), np.zeros((m, len(SIZES)))
             return
         count = weights.sum(axis=0)  # (m,)
         overall = y[known].mean()
@@ -44,13 +44,13 @@ class Cost:
         spread = np.sqrt(np.where(known, (y - mean) ** 2, 0.0).sum() / known.sum())
         y = np.clip(y, mean - 3 * spread, mean + 3 * spread)
         # One slope for all, within configurations: one that was tried on large tasks only shall not look slow.
-        x_mean = np.einsum("tm,tk->mk", weights, x) / np.maximum(count, 1)[:, None]  # (m, 2)
-        dx = np.where(known[:, :, None], x[:, None, :] - x_mean[None], 0.0)  # (t, m, 2)
+        x_mean = np.einsum("tm,tk->mk", weights, x) / np.maximum(count, 1)[:, None]  # (m, 3)
+        dx = np.where(known[:, :, None], x[:, None, :] - x_mean[None], 0.0)  # (t, m, 3)
         dy = np.where(known, y - mean, 0.0)
-        common = np.linalg.solve(np.einsum("tmi,tmj->ij", dx, dx) + np.eye(2), np.einsum("tmi,tm->i", dx, dy))  # (2,)
+        common = np.linalg.solve(np.einsum("tmi,tmj->ij", dx, dx) + np.eye(len(SIZES)), np.einsum("tmi,tm->i", dx, dy))  # (3,)
         rest = np.where(known, y - x @ common[:, None], 0.0)
-        within = np.einsum("tmi,tmj->mij", dx, dx) + SHRINKAGE * np.eye(2)
-        own = np.linalg.solve(within, np.einsum("tmi,tm->mi", dx, rest)[..., None])[..., 0]  # (m, 2)
+        within = np.einsum("tmi,tmj->mij", dx, dx) + SHRINKAGE * np.eye(len(SIZES))
+        own = np.linalg.solve(within, np.einsum("tmi,tm->mi", dx, rest)[..., None])[..., 0]  # (m, 3)
         self.slopes = common + own
         base = (y[known] - (x @ common)[np.nonzero(known)[0]]).mean()
         level = np.where(known, y - x @ self.slopes.T, 0.0).sum(axis=0)

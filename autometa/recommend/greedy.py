@@ -19,9 +19,10 @@ NOISE = 0.03  # of a past standing as a forecast; without it the greedy sees no 
 # What is largest comes next when there is a budget of time. Regret on Oboe when 0.3, 1, 3 and 10 mean trials are spent:
 # gain .457 .277 .310 .069, per root second .141 .036 .026 .014, per second .115 .038 .026 .008 (warm_start.py --time).
 ORDERS = {
-    "gain": lambda gain, cost: gain,
-    "gain per root second": lambda gain, cost: gain / np.sqrt(cost),
-    "gain per second": lambda gain, cost: gain / cost,
+    "gain": lambda gain, cost, left, slots: gain,
+    "gain per root second": lambda gain, cost, left, slots: gain / np.sqrt(cost),
+    "gain per second": lambda gain, cost, left, slots: gain / cost,
+    "gain per share": lambda gain, cost, left, slots: gain / (cost / left + 1 / slots),
 }
 
 
@@ -79,9 +80,10 @@ class Greedy:
         *,
         cost: NDArray[np.float64] | None = None,  # (m,) seconds
         seconds: float | None = None,
+        slots: int = 1,  # how many configurations are wanted
         order: str = "gain per second",
     ) -> None:
-        self._belief, self._cost, self._left, self._order = belief, cost, seconds, order
+        self._belief, self._cost, self._left, self._order, self._slots = belief, cost, seconds, order, slots
         self._covered = np.zeros(len(belief.weights))
         self._taken = np.zeros(belief.means.shape[1], dtype=bool)
         self._expected = np.clip(belief.weights @ belief.means, 0.0, 1.0)
@@ -107,11 +109,12 @@ class Greedy:
             return None
         weights, means = self._belief.weights, self._belief.means
         gains = weights @ softened(means - self._covered[:, None], self._doubt)  # (m,)
-        value = gains if cost is None or left is None else ORDERS[self._order](gains, cost)
+        value = gains if cost is None or left is None else ORDERS[self._order](gains, cost, max(left, 1e-9), max(self._slots, 1))
         column = int(np.argmax(np.where(allowed, value, -np.inf)))
         share = self._belief.by_task(weights * softened(means[:, column] - self._covered, self._doubt[:, column]))
         if cost is not None and left is not None:
             self._left = left - float(cost[column])
+            self._slots -= 1
         step = Step(int(self._taken.sum()), column, float(share.sum()), float(self._expected[column]), share)
         self.take(column)
         return step

@@ -268,7 +268,7 @@ class AdaptivePortfolio:
         mistrust: float = MISTRUST,
         safe: bool = True,
         learned_key: bool = False,
-        order: str = "gain per second",
+        order: str = "gain per share",
     ) -> None:
         """`floor` and `mistrust` are shares in [0, 1]; without `ranker` only results move past tasks."""
         self.floor, self.ranker, self.bandwidth = floor, ranker, bandwidth
@@ -279,7 +279,7 @@ class AdaptivePortfolio:
         """Reads the past, its meta-features and its costs."""
         self._memory = memory = Memory.of(past, space)
         self._similarity = _similarity(past, memory)
-        sizes = np.array([[record.n_rows, record.n_columns] for record in memory.records], dtype=float).reshape(-1, 2)
+        sizes = np.array([(r.n_rows, r.n_columns, r.n_classes) for r in memory.records], dtype=float).reshape(-1, 3)
         self._cost = Cost(memory.seconds, sizes)
         self._defaults = Defaults()._learn(memory)
         self._kernel = self.bandwidth * covariance(memory.standing, memory.spread) if memory.m else np.zeros((0, 0))
@@ -310,7 +310,7 @@ class AdaptivePortfolio:
         tried = _columns(memory, observed)
         belief = self._belief(believed, tried)
         cost = self._cost.of(metafeatures) if self._cost.known else None
-        greedy = Greedy(belief, cost=cost, seconds=seconds, order=self.order)
+        greedy = Greedy(belief, cost=cost, seconds=seconds, slots=m, order=self.order)
         for column, score in tried.items():
             greedy.take(column, covers=not np.isneginf(score))
 

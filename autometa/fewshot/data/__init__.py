@@ -12,6 +12,7 @@ from autometa.fewshot.data.images import images
 from autometa.fewshot.data.omniglot import omniglot, omniglot_lake
 from autometa.fewshot.data.sinusoid import sinusoid
 from autometa.fewshot.data.source import Choice, Data, Description, Source
+from autometa.fewshot.data.synthetic import synthetic
 from autometa.fewshot.data.tables import prior, tables
 
 __all__ = ["DATA", "TABULAR", "Choice", "Data", "Description", "Source", "load_data"]
@@ -24,8 +25,9 @@ DATA: dict[str, Callable[[str | None, dict[str, Any]], Data]] = {
     "sinusoid": sinusoid,
     "tables": tables,
     "prior": prior,
+    "synthetic": synthetic,
 }
-TABULAR = ("tables", "prior")  # whose examples are rows, standardised by the support
+TABULAR = ("tables", "prior", "synthetic")  # whose examples are rows, standardised by the support
 
 
 def load_data(name: str, path: str | None = None, **options: Any) -> Data:

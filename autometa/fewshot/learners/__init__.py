@@ -22,6 +22,7 @@ from autometa.fewshot.learners.meta_sgd import MetaSgd
 from autometa.fewshot.learners.pretrain_finetune import PretrainFinetune
 from autometa.fewshot.learners.protonet import ProtoNet
 from autometa.fewshot.learners.reptile import Reptile
+from autometa.fewshot.learners.set_kernel import SetKernel
 from autometa.fewshot.learners.task_embedding import TaskEmbedding
 
 LEARNERS: dict[str, type[Any]] = {
@@ -38,6 +39,7 @@ LEARNERS: dict[str, type[Any]] = {
     "pretrain_finetune": PretrainFinetune,
     "task_embedding": TaskEmbedding,
     "dynamic": Dynamic,
+    "set_kernel": SetKernel,
 }
 
 

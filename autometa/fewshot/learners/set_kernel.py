@@ -1,0 +1,66 @@
+"""The set kernel: a network reads a table's columns and chooses the kernel of a ridge regression in closed form.
+
+The mathematics are those of the model family of the same name (`families.set_kernel`), here in torch to be trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Generator, Tensor
+
+from autometa.families import set_kernel
+from autometa.fewshot.episode import Episode, Examples, Kind, Problem, one_hot
+from autometa.fewshot.learner import Outcome, Training, judge
+from autometa.fewshot.networks import Weights
+
+
+@dataclass(frozen=True, slots=True)
+class SetKernel:
+    """For rows of tables; any number of columns and classes, and the better the more varied the tables it learns from."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("classification",)
+    source: ClassVar[str] = "after Bertinetto et al., 2019, and Patacchiola et al., 2020"
+    transductive: ClassVar[bool] = False
+
+    problem: Problem
+
+    @property
+    def training(self) -> Training:
+        """Six tables a step."""
+        return Training(tasks=6, rate=3e-3, schedule="linear", clip=1.0)
+
+    def initialise(self, generator: Generator) -> Weights:
+        """Begins as an even mean of the four kernels."""
+        weights = {}
+        for name, shape in set_kernel.shapes().items():
+            spread, centre = set_kernel.start(name)
+            weights[name] = torch.randn(shape, generator=generator) * spread + torch.tensor(centre)
+        return weights
+
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+        """Cross-entropy of the query."""
+        return judge(self, weights, task)
+
+    def adapt(self, weights: Weights, support: Examples) -> dict[str, Tensor]:
+        """The table as it was read and solved."""
+        y = one_hot(support.y, self.problem.outputs, support.x)
+        fitted = set_kernel.fit(torch, weights, support.x.flatten(1), y, support.mask)
+        return fitted.reading._asdict() | {k: v for k, v in fitted._asdict().items() if k != "reading"}
+
+    def predict(self, weights: Weights, adapted: dict[str, Tensor], query: Examples) -> Tensor:
+        """Logits."""
+        return set_kernel.logits(torch, _fitted(adapted), query.x.flatten(1))
+
+    def attention(self, weights: Weights, adapted: dict[str, Tensor], query: Examples) -> Tensor:  # (q, s)
+        """Nearness of each support row, in the kernel that was chosen for this table."""
+        fitted, x = _fitted(adapted), query.x.flatten(1)
+        near = set_kernel.nearness(torch, fitted, x).clamp_min(0) * fitted.mask
+        return near / near.sum(-1, keepdim=True).clamp_min(1e-12)
+
+
+def _fitted(adapted: dict[str, Tensor]) -> set_kernel.Fitted:
+    reading = set_kernel.Reading(*(adapted[name] for name in set_kernel.Reading._fields))
+    return set_kernel.Fitted(reading, *(adapted[name] for name in set_kernel.Fitted._fields[1:]))
