@@ -12,6 +12,7 @@ Only what is measured is kept (scores, seconds, memory, meta-features), never a 
 from __future__ import annotations
 
 import csv
+import hashlib
 import tempfile
 import threading
 import time
@@ -32,6 +33,7 @@ from autometa.openml import is_address, read_task
 from autometa.recommend.memory import standing
 from autometa.space import FAMILY, Config, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord
+from autometa.task import Task
 
 SPACE = "fit"  # the space under which `fit` looks for experience
 SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl", ".gz", ".zst")
@@ -283,6 +285,17 @@ def _proposed(ready: _Prepared, store: MetaStore, families: Sequence[str] | None
     return Guard(space, past).suggest(history, rng=np.random.default_rng([seed, len(known)])).config
 
 
+def _address(store: MetaStore, task: Task, n: int) -> str:
+    """The table's fingerprint; another, made from it, where the store knows the table by another number of rows.
+
+    What wins on a thousand rows of a table need not win on all of them, so the two are two tasks of one family.
+    """
+    known = {record.n_rows for record in store.tasks(space=SPACE) if record.fingerprint == task.fingerprint}
+    if known <= {n}:
+        return task.fingerprint
+    return hashlib.blake2b(f"{task.fingerprint}:{n}".encode(), digest_size=16).hexdigest()
+
+
 def _prepare(
     source: Source, store: MetaStore, folder: Path, *, rows: int, folds: int | None, seed: int, offline: bool
 ) -> _Prepared:
@@ -295,7 +308,7 @@ def _prepare(
     # belong to that many rows, and a large new table should not take a sample for its like.
     record = replace(
         TaskRecord.of(sample, describe(sample, seconds=UNLIMITED), space=SPACE, source="collect"),
-        fingerprint=task.fingerprint,
+        fingerprint=_address(store, task, sample.n),
     )
     done = {config_key(e.config) for e in store.evaluations(record.fingerprint, SPACE) if e.seed == seed}
     unsuited = frozenset(suited(sample, available(task.kind)))

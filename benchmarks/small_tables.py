@@ -2,6 +2,7 @@
 
     python benchmarks/small_tables.py                 judges; what is measured is never repeated
     python benchmarks/small_tables.py --report        results/small_tables.md
+    python benchmarks/small_tables.py --memory        as a landmark and as a task embedding, beside the meta-features
     python benchmarks/small_tables.py --ship RUN      the weights of a training, into meta_db/set_kernel.npz
 
 Tables of at most 1000 rows are cut, at random, into 20, 50, 100 or 500 rows to learn from, with every class among them,
@@ -31,10 +32,12 @@ from sklearn.metrics import roc_auc_score
 from autometa.bench.ranking import holm
 from autometa.bench.run import machine
 from autometa.families import FAMILIES, build, cash_space, set_kernel
+from autometa.metafeatures import MetaFeatures
 from autometa.task import Task, read_task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "small_tables.jsonl"
+MEMORY = RESULTS.with_name("small_tables_memory.jsonl")
 WEIGHTS = REPOSITORY / "meta_db" / "set_kernel.npz"
 METHODS = ("set_kernel", "linear", "random_forest", "lightgbm", "knn")
 SUPPORTS, QUERY, MOST_ROWS, LEAST_OF_CLASS = (20, 50, 100, 500), 300, 1000, 4
@@ -163,6 +166,72 @@ def report(records: list[dict[str, Any]]) -> str:
     return "\n".join([*lines, ""])
 
 
+def memory(options: argparse.Namespace) -> None:
+    """How well each way of describing a task forecasts the standings of families left out of the shipped memory.
+
+    Landmarks are the kernel's area under the curve and log loss in two folds of at most 1000 rows; the embedding is what
+    its network pools. *Explained* is the share of the variance of the standings beyond each configuration's mean.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    from autometa.recommend.memory import complete, standing
+    from autometa.recommend.ranker import Ranker
+    from autometa.recommend.similarity import Similarity
+    from autometa.store import MetaStore
+
+    store, lines = MetaStore(REPOSITORY / "meta_db" / "memory.db", read_only=True, immutable=True), []
+    for kind, metric in (("binary", "roc_auc"), ("multiclass", "neg_log_loss")):
+        past = store.past(kind=kind, metric=metric)
+        paths = [options.data / "tabular" / f"{r.name}.parquet" for r in past.records]
+        rows = [i for i, path in enumerate(paths) if path.exists()][: 30 if options.quick else None]
+        landmarks, embeddings = [], []
+        for i in rows:
+            task = read_task(str(paths[i])).sample(MOST_ROWS, 0)
+            config = cash_space(kind, ["set_kernel"]).default
+            x = build(config, task.columns, kind, n_rows=task.n, seed=0)[0].fit_transform(task.X, task.y)
+            labels = np.eye(task.c)[task.y]
+            embeddings.append(set_kernel.embedding(x[:, : set_kernel.MOST_COLUMNS], labels))
+            found = []
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                for a, b in StratifiedKFold(2, shuffle=True, random_state=0).split(x, task.y):
+                    model = build(config, task.columns, kind, n_rows=len(a), seed=0).fit(task.X.iloc[a], task.y[a])
+                    p, classes = model.predict_proba(task.X.iloc[b]), np.unique(task.y[a])
+                    known = np.isin(task.y[b], classes)
+                    found.append(measures(task.y[b][known], classes, p[known]))
+            landmarks.append(np.nanmean(found, axis=0))
+        z = standing(past.scores[rows])
+        full, groups = complete(z), np.array([past.records[i].family for i in rows])
+        own = {
+            "meta-features": past.metafeatures[rows],
+            "with landmarks": np.column_stack([past.metafeatures[rows], landmarks]),
+            "embedding alone": np.array(embeddings),
+            "with embedding": np.column_stack([past.metafeatures[rows], embeddings]),
+        }
+        names = np.random.default_rng(0).permutation(np.unique(groups))
+        measured, mean = ~np.isnan(z), np.zeros_like(full)
+        for label, features in own.items():
+            forecast, columns = np.zeros_like(full), tuple(str(j) for j in range(features.shape[1]))
+            for fold in range(5):
+                out = np.isin(groups, names[fold::5])
+                train = np.flatnonzero(~out)
+                mean[out] = full[train].mean(axis=0)
+                similarity = Similarity(features[train], columns)
+                ranker = Ranker(similarity.ranks, full[train])
+                for i in np.flatnonzero(out):
+                    seen = similarity.to(MetaFeatures(columns, features[i], "", {}))
+                    forecast[i] = mean[i] if seen is None else ranker.predict(seen.ranks)
+            errors = [(np.where(measured, z - f, 0) ** 2).sum(axis=1) / measured.sum(axis=1) for f in (mean, forecast)]
+            draws = np.random.default_rng(0).integers(0, len(rows), (2000, len(rows)))
+            low, high = np.quantile(1 - errors[1][draws].mean(axis=1) / errors[0][draws].mean(axis=1), [0.025, 0.975])
+            explained = 1 - errors[1].mean() / errors[0].mean()
+            print(f"{kind:12}{label:18}{len(rows)} tasks  explained {explained:.3f} [{low:.3f}, {high:.3f}]", flush=True)
+            lines.append({"memory": kind, "features": label, "tasks": len(rows), "explained": round(explained, 4),
+                          "interval": [round(low, 4), round(high, 4)]})  # fmt: skip
+    if not options.no_record:
+        MEMORY.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
 def ship(folder: Path) -> None:
     """The last weights of a training (its rate falls to nothing), single precision, with where they come from."""
     from autometa.fewshot.checkpoint import Checkpoint
@@ -188,12 +257,15 @@ def main() -> None:
     parser.add_argument("--cuts", type=int, default=3, help="of each table and size")
     parser.add_argument("--most", type=int, help="tables")
     parser.add_argument("--ship", type=Path, metavar="RUN")
+    parser.add_argument("--memory", action="store_true")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--quick", action="store_true", help="six tables")
     parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
     if options.ship:
         ship(options.ship)
+    elif options.memory:
+        memory(options)
     elif options.report:
         text = report(read(options.results))
         options.results.with_suffix(".md").write_text(text, encoding="utf-8")

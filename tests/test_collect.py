@@ -64,6 +64,19 @@ def test_tables_take_turns_what_is_done_is_not_done_again_and_no_row_is_kept(tab
     assert b"timbuktu" not in content
 
 
+def test_a_table_by_another_number_of_rows_is_a_task_of_its_own(tables, tmp_path):
+    store = MetaStore(tmp_path / "store.db")
+    sources = find_sources([tables / "one.csv"], tmp_path / "catalog.csv")
+    for rows in (5000, 30, 30):
+        collect(sources, store, configs=1, rows=rows, folds=2, jobs=1, families=["naive_bayes"])
+    whole, part = sorted(store.tasks(), key=lambda r: -r.n_rows)
+    assert whole.n_rows > part.n_rows == 30
+    assert whole.family == part.family == "twins"
+    assert whole.fingerprint != part.fingerprint
+    assert [len(store.evaluations(r.fingerprint)) for r in (whole, part)] == [1, 1]  # the third time, nothing to do
+    assert store.verify() == []
+
+
 def test_paths_that_hold_no_table_are_all_named(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError) as caught:

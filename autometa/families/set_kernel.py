@@ -215,16 +215,32 @@ def summaries(xp: Any, z: Any, u: Any, y: Any, mask: Any, there: Any, shares: An
     return xp.clip(column, -5, 5) * there[:, None], xp.clip(facts, -5, 5)
 
 
+def embedding(x: Any, y: Any) -> Any:  # (s, p) without NaN, (s, c) one-hot -> (2 h + 6,)
+    """What the network that ships takes a table to be: its pooled columns and the table's facts."""
+    mask, spread = np.ones(len(x)), x.std(axis=0)
+    there = np.sign(np.clip(spread - 1e-6, 0, None))
+    z = _scaled(np, x, x.mean(axis=0), spread + (1 - there)) * there
+    _, pooled, facts = _encoded(np, weights(), z, _ranks(np, x, x, mask) * there, y, mask, there, y.mean(axis=0))
+    return np.concatenate([pooled, facts])
+
+
+def _encoded(
+    xp: Any, weights: Any, z: Any, u: Any, y: Any, mask: Any, there: Any, shares: Any
+) -> tuple[Any, Any, Any]:  # (p, h), (2 h,), (6,)
+    """The columns, what they are together, and the table's facts."""
+    column, facts = summaries(xp, z, u, y, mask, there, shares)
+    both = column @ weights["column"][:SUMMARIES] + facts @ weights["column"][SUMMARIES:] + weights["column_bias"]
+    hidden = _silu(xp, both)
+    mean = (hidden * there[:, None]).sum(0) / xp.clip(there.sum(), 1, None)
+    most = xp.amax(hidden * there[:, None] - 10 * (1 - there[:, None]), 0)
+    return hidden, xp.concatenate([mean, most]), facts
+
+
 def _read(
     xp: Any, weights: Any, z: Any, u: Any, y: Any, mask: Any, there: Any, shares: Any, width: float, smoothing: float
 ) -> Reading:
-    column, facts = summaries(xp, z, u, y, mask, there, shares)
+    hidden, pooled, facts = _encoded(xp, weights, z, u, y, mask, there, shares)
     p = xp.clip(there.sum(), 1, None)
-    both = column @ weights["column"][:SUMMARIES] + facts @ weights["column"][SUMMARIES:] + weights["column_bias"]
-    hidden = _silu(xp, both)  # (p, h)
-    mean = (hidden * there[:, None]).sum(0) / p
-    most = xp.amax(hidden * there[:, None] - 10 * (1 - there[:, None]), 0)
-    pooled = xp.concatenate([mean, most])
     mixed = hidden @ weights["mixed"][:HIDDEN] + pooled @ weights["mixed"][HIDDEN:] + weights["mixed_bias"]
     each = xp.exp(xp.clip(_silu(xp, mixed) @ weights["weights"] + weights["weights_bias"], -8, 8)) * there[:, None]
     table = _silu(xp, xp.concatenate([pooled, facts]) @ weights["table"] + weights["table_bias"])
