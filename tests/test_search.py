@@ -200,6 +200,23 @@ class TestBudget:
         assert len(caught.value.problems) == 4
 
 
+    def test_what_could_not_be_fitted_again_in_time_is_not_chosen(self, wine, tmp_path, monkeypatch):
+        """Models that were too large to keep, whose refit would outlast the budget, give way to ones that are there."""
+        module = sys.modules["autometa.search.search"]  # the package's own `search` is the function
+        own = module._Search._kept
+        large = "linear"  # wins on this table otherwise
+        monkeypatch.setattr(
+            module._Search, "_kept", lambda self, row: row.evaluation.config["family"] != large and own(self, row)
+        )
+        monkeypatch.setattr(module._Search, "_refit_seconds", lambda self, row: 1e6)
+        settings = quick(tmp_path, trials=None, seconds=5.0)
+        result = search(wine, settings, tmp_path / "run")
+        families = {row.number: row.evaluation.config["family"] for row in result.trials}
+        assert large in families.values()
+        assert large not in {families[number] for number, _ in result.members}
+        assert result.seconds < 5.0 + 2.0
+
+
 class TestBadFolders:
     def test_a_folder_that_is_not_a_run_is_left_alone(self, wine, tmp_path):
         (tmp_path / "taken").mkdir()

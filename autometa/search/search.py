@@ -500,6 +500,9 @@ class _Search:
         ]
         if not candidates:
             raise RunError(f"{self.run.folder / 'oof'} lacks the predictions of every complete trial")
+        # Models too large to be kept have to be fitted again: not those that would outlast the budget, if others are there.
+        ready = [(row, oof) for row, oof in candidates if self._kept(row) or self._refit_seconds(row) <= self._time_to_fit()]
+        candidates = ready or [min(candidates, key=lambda c: self._refit_seconds(c[0]))]
         seen = np.isfinite(candidates[0][1].reshape(self.task.n, -1)).all(axis=1)
         judge = partial(self._score, rows=seen)
         weights = greedy_ensemble(
@@ -554,15 +557,25 @@ class _Search:
         )
         return result
 
+    def _kept(self, row: TrialRow) -> bool:
+        return self.run.models_path(row.number).exists()
+
+    def _time_to_fit(self) -> float:
+        return UNHURRIED if self.settings.seconds is None else self.budget.left - 0.4 * self.budget.reserve
+
+    def _refit_seconds(self, row: TrialRow) -> float:
+        """Expected, on all rows."""
+        return row.evaluation.fit_seconds / len(row.evaluation.folds[self.task.metric]) * self.splits.growth
+
     def _fit_members(self, chosen: list[tuple[TrialRow, float]]) -> tuple[list[Member], bool]:
         """Fits the chosen configurations on all rows; one that cannot be in time answers by its fold models instead."""
         isolation = self.isolation
+        # One has to be there in the end, so it may take longer when no model of any member was kept.
+        last_resort = None if any(self._kept(row) for row, _ in chosen) else chosen[0][0].number
 
         def fit(row: TrialRow) -> tuple[bytes | None, bool]:
             path = self.run.folder / "models" / f"{row.number}-refit.pkl"
-            seconds = UNHURRIED if self.settings.seconds is None else self.budget.left - 0.4 * self.budget.reserve
-            folds_fitted = len(row.evaluation.folds[self.task.metric])
-            expected = row.evaluation.fit_seconds / folds_fitted * self.splits.growth
+            seconds, expected = self._time_to_fit(), self._refit_seconds(row)
             kept = self.run.models_path(row.number)
             if kept.exists() and (self.interrupted or expected > seconds):
                 return kept.read_bytes(), False
@@ -572,7 +585,7 @@ class _Search:
                     self.run.folder / "task",
                     row.evaluation.config,
                     path,
-                    seconds=max(seconds, 0.1) if kept.exists() else max(seconds, 2 * expected + 1.0),
+                    seconds=max(seconds, 2 * expected + 1.0 if row.number == last_resort else 0.1),
                     max_ram=self.settings.max_ram or self._share_of_ram(),
                     seed=self.settings.seed,
                     threads=self.threads,
