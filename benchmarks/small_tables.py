@@ -158,19 +158,29 @@ def report(records: list[dict[str, Any]]) -> str:
             for j, method in enumerate(METHODS[1:]):
                 low, high = np.quantile(gaps[draws, j].mean(axis=1), [0.025, 0.975])
                 wins = f"{(gaps[:, j] > 0).sum()} / {(gaps[:, j] == 0).sum()} / {(gaps[:, j] < 0).sum()}"
-                against.append(f"| {s} | {method} | {gaps[:, j].mean():+.4f} [{low:+.4f}, {high:+.4f}] | {wins} | {p[j]:.2g} |")
-        lines += ["", "| rows | set kernel against | better by | wins / ties / losses | p (Holm) |", "|---|---|---|---|---|"]
+                against.append(
+                    f"| {s} | {method} | {gaps[:, j].mean():+.4f} [{low:+.4f}, {high:+.4f}] | {wins} | {p[j]:.2g} |"
+                )
+        lines += [
+            "",
+            "| rows | set kernel against | better by | wins / ties / losses | p (Holm) |",
+            "|---|---|---|---|---|",
+        ]
         lines += [*against, ""]
-    seconds = {m: np.median([r["cpu_seconds"] for r in records if r["method"] == m and r["rows"] == 100]) for m in METHODS}
-    lines.append("CPU seconds to fit 100 rows and answer, median: " + ", ".join(f"{m} {v:.3f}" for m, v in seconds.items()))
+    seconds = {
+        m: np.median([r["cpu_seconds"] for r in records if r["method"] == m and r["rows"] == 100]) for m in METHODS
+    }
+    lines.append(
+        "CPU seconds to fit 100 rows and answer, median: " + ", ".join(f"{m} {v:.3f}" for m, v in seconds.items())
+    )
     return "\n".join([*lines, ""])
 
 
 def memory(options: argparse.Namespace) -> None:
     """How well each way of describing a task forecasts the standings of families left out of the shipped memory.
 
-    Landmarks are the kernel's area under the curve and log loss in two folds of at most 1000 rows; the embedding is what
-    its network pools. *Explained* is the share of the variance of the standings beyond each configuration's mean.
+    Landmarks are the kernel's area under the curve and log loss in two folds of at most 1000 rows; the embedding is
+    what its network pools. *Explained* is the share of the variance of the standings beyond each configuration's mean.
     """
     from sklearn.model_selection import StratifiedKFold
 
@@ -225,7 +235,9 @@ def memory(options: argparse.Namespace) -> None:
             draws = np.random.default_rng(0).integers(0, len(rows), (2000, len(rows)))
             low, high = np.quantile(1 - errors[1][draws].mean(axis=1) / errors[0][draws].mean(axis=1), [0.025, 0.975])
             explained = 1 - errors[1].mean() / errors[0].mean()
-            print(f"{kind:12}{label:18}{len(rows)} tasks  explained {explained:.3f} [{low:.3f}, {high:.3f}]", flush=True)
+            print(
+                f"{kind:12}{label:18}{len(rows)} tasks  explained {explained:.3f} [{low:.3f}, {high:.3f}]", flush=True
+            )
             lines.append({"memory": kind, "features": label, "tasks": len(rows), "explained": round(explained, 4),
                           "interval": [round(low, 4), round(high, 4)]})  # fmt: skip
     if not options.no_record:

@@ -199,7 +199,6 @@ class TestBudget:
             Settings(seconds=-1, trials=0, jobs=0, device="abacus")
         assert len(caught.value.problems) == 4
 
-
     def test_what_could_not_be_fitted_again_in_time_is_not_chosen(self, wine, tmp_path, monkeypatch):
         """Models that were too large to keep, whose refit would outlast the budget, give way to ones that are there."""
         module = sys.modules["autometa.search.search"]  # the package's own `search` is the function

@@ -421,7 +421,10 @@ def collect(
         str, typer.Option("--rows", metavar="N", help="Larger tables are sampled down to N rows.")
     ] = "5000",
     folds: Annotated[
-        str | None, typer.Option("--folds", metavar="N", help="Of cross-validation, 1 for a hold-out; default: by the table's size.")
+        str | None,
+        typer.Option(
+            "--folds", metavar="N", help="Of cross-validation, 1 for a hold-out; default: by the table's size."
+        ),
     ] = None,
     catalog: Annotated[
         Path | None,

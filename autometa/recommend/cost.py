@@ -1,8 +1,8 @@
 """How long a configuration will take on a new task, from how long it took on past ones.
 
-The logarithm of the seconds is linear in the logarithms of rows, columns and classes, with slopes per configuration that are
-shrunk towards the slope of all; seconds that are far from a configuration's usual ones are drawn in first, so that one
-stalled machine does not spoil it.
+The logarithm of the seconds is linear in the logarithms of rows, columns and classes, with slopes per configuration
+that are shrunk towards the slope of all; seconds that are far from a configuration's usual ones are drawn in first, so
+that one stalled machine does not spoil it.
 
 Letters:  t past tasks · m configurations.
 """
@@ -47,7 +47,9 @@ class Cost:
         x_mean = np.einsum("tm,tk->mk", weights, x) / np.maximum(count, 1)[:, None]  # (m, 3)
         dx = np.where(known[:, :, None], x[:, None, :] - x_mean[None], 0.0)  # (t, m, 3)
         dy = np.where(known, y - mean, 0.0)
-        common = np.linalg.solve(np.einsum("tmi,tmj->ij", dx, dx) + np.eye(len(SIZES)), np.einsum("tmi,tm->i", dx, dy))  # (3,)
+        common = np.linalg.solve(
+            np.einsum("tmi,tmj->ij", dx, dx) + np.eye(len(SIZES)), np.einsum("tmi,tm->i", dx, dy)
+        )  # (3,)
         rest = np.where(known, y - x @ common[:, None], 0.0)
         within = np.einsum("tmi,tmj->mij", dx, dx) + SHRINKAGE * np.eye(len(SIZES))
         own = np.linalg.solve(within, np.einsum("tmi,tm->mi", dx, rest)[..., None])[..., 0]  # (m, 3)

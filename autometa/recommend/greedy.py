@@ -109,7 +109,9 @@ class Greedy:
             return None
         weights, means = self._belief.weights, self._belief.means
         gains = weights @ softened(means - self._covered[:, None], self._doubt)  # (m,)
-        value = gains if cost is None or left is None else ORDERS[self._order](gains, cost, max(left, 1e-9), max(self._slots, 1))
+        value = gains
+        if cost is not None and left is not None:
+            value = ORDERS[self._order](gains, cost, max(left, 1e-9), max(self._slots, 1))
         column = int(np.argmax(np.where(allowed, value, -np.inf)))
         share = self._belief.by_task(weights * softened(means[:, column] - self._covered, self._doubt[:, column]))
         if cost is not None and left is not None:

@@ -500,8 +500,10 @@ class _Search:
         ]
         if not candidates:
             raise RunError(f"{self.run.folder / 'oof'} lacks the predictions of every complete trial")
-        # Models too large to be kept have to be fitted again: not those that would outlast the budget, if others are there.
-        ready = [(row, oof) for row, oof in candidates if self._kept(row) or self._refit_seconds(row) <= self._time_to_fit()]
+        # Models too large to be kept have to be fitted again: not those that would outlast the budget.
+        ready = [
+            (row, oof) for row, oof in candidates if self._kept(row) or self._refit_seconds(row) <= self._time_to_fit()
+        ]
         candidates = ready or [min(candidates, key=lambda c: self._refit_seconds(c[0]))]
         seen = np.isfinite(candidates[0][1].reshape(self.task.n, -1)).all(axis=1)
         judge = partial(self._score, rows=seen)

@@ -6,8 +6,8 @@ some of them through another network, through trees, linearly, or is the cloud a
 truth values, missing cells and wrong labels come on top.
 
 Unlike ``prior``, whose episodes have as many examples of every class, a support here is a random part of a table:
-`shot` times the classes bounds its rows, and each episode draws how many there are (16 or more, all sizes as likely on a
-logarithmic scale). A table may have fewer classes than the episode has ways; every class is in the support.
+`shot` times the classes bounds its rows, and each episode draws how many there are (16 or more, all sizes as likely
+on a logarithmic scale). A table may have fewer classes than the episode has ways; every class is in the support.
 
 Letters:  t tasks · n rows · p columns · c classes.
 """

@@ -12,14 +12,14 @@ import torch
 from torch import Generator, Tensor
 
 from autometa.families import set_kernel
-from autometa.fewshot.episode import Episode, Examples, Kind, Problem, one_hot
-from autometa.fewshot.learner import Outcome, Training, judge
+from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss, one_hot
+from autometa.fewshot.learner import Outcome, Training
 from autometa.fewshot.networks import Weights
 
 
 @dataclass(frozen=True, slots=True)
 class SetKernel:
-    """For rows of tables; any number of columns and classes, and the better the more varied the tables it learns from."""
+    """For rows of tables, of any number of columns and classes."""
 
     kinds: ClassVar[tuple[Kind, ...]] = ("classification",)
     source: ClassVar[str] = "after Bertinetto et al., 2019, and Patacchiola et al., 2020"
@@ -42,7 +42,8 @@ class SetKernel:
 
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
         """Cross-entropy of the query."""
-        return judge(self, weights, task)
+        outputs = self.predict(weights, self.adapt(weights, task.support), task.query)
+        return mean_loss(self.problem, outputs, task.query), Outcome(outputs, {})
 
     def adapt(self, weights: Weights, support: Examples) -> dict[str, Tensor]:
         """The table as it was read and solved."""
