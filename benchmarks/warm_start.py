@@ -511,8 +511,8 @@ def under_time(options: argparse.Namespace) -> None:
                 left, observed, chosen = budget * float(np.nanmean(taken)), [], []
                 while left > 0:
                     told = recommender.recommend(
-                        MetaFeatures(past.metafeature_names, table.past.metafeatures[i], "", {}), 1,
-                        observed=observed, seconds=left,
+                        MetaFeatures(past.metafeature_names, table.past.metafeatures[i], "", {}),
+                        max(5 - len(observed), 1), observed=observed, seconds=left,  # a design of five, as in `fit`
                     )  # fmt: skip
                     if not told:
                         break
