@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 NOISE = 0.03  # of a past standing as a forecast; without it the greedy sees no gain any more once every task is covered
 # What is largest comes next when there is a budget of time. Regret on Oboe when 0.3, 1, 3 and 10 mean trials are spent:
-# gain .457 .277 .310 .069, per root second .141 .036 .026 .014, per second .115 .038 .026 .008 (warm_start.py --time). A
-# design of five, though, fills with whatever is cheapest when only time has a price: so a place in it costs its share.
+# gain .457 .277 .310 .069, per root second .141 .036 .026 .014, per second .115 .038 .026 .008 (warm_start.py --time).
+# A design of five, though, fills with whatever is cheapest when only time has a price: so a place costs its share too.
 # In searches of 30 s on seven large tables outside `fit.py` that was better on five (avila .0151 -> .0104 log loss).
 ORDERS = {
     "gain": lambda gain, cost, left, slots: gain,
