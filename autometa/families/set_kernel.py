@@ -125,7 +125,8 @@ def nearness(xp: Any, fitted: Fitted, x: Any) -> Any:  # (q, p) -> (q, s)
 def sharpened(fitted: Fitted, y: Any) -> Fitted:  # (s, c) one-hot; NumPy only, and no row masked
     """With the sharpness under which the rows foretell one another best, each by all the others (in closed form).
 
-    What the network says stays the prior: `DOUBT` is how many rows' worth of log loss a factor of e has to earn.
+    What the network says stays the prior: `DOUBT` is what a factor of e has to earn in the rows' summed log loss. One
+    mistake more than was seen is counted (Laplace's rule), so that a table without any does not make it all too sure.
     """
     points = fitted.z, fitted.u
     gram = kernel(np, fitted.reading, points, points) + fitted.reading.noise * np.eye(len(y))
@@ -136,7 +137,9 @@ def sharpened(fitted: Fitted, y: Any) -> Fitted:  # (s, c) one-hot; NumPy only, 
         logits = left_out * fitted.reading.sharpness * np.exp(factor)
         most = logits.max(axis=1, keepdims=True)
         log_sum = most[:, 0] + np.log(np.exp(logits - most).sum(axis=1))
-        costs.append((log_sum - (logits * y).sum(axis=1)).sum() + DOUBT * factor**2)
+        lost = (log_sum - (logits * y).sum(axis=1)).sum()
+        mistake = (log_sum - np.where(y > 0, -np.inf, logits).max(axis=1)).mean() if y.shape[1] > 1 else 0.0
+        costs.append(lost + mistake + DOUBT * factor**2)
     best = np.exp(factors[int(np.argmin(costs))])
     return fitted._replace(reading=fitted.reading._replace(sharpness=fitted.reading.sharpness * best))
 
