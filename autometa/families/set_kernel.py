@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 SUMMARIES, FACTS, HIDDEN, KERNELS = 9, 6, 48, 4  # f, of the table, h, linear to additive
 BINS = 8  # of the ranks, to see whether classes differ along a column in any shape
 CONSTANT, LEAST_NOISE, EPSILON = 0.1, 1e-4, 1e-9
-DOUBT = 1.0
-MOST_COLUMNS = 64  # the ones that go best with the classes; the network saw up to 60 in training
+DOUBT = 1.0  # about the network's own sharpness: `sharpened`
+MOST_COLUMNS = 64  # the ones that go best with the classes; the network saw up to 32 in training
 MOST_ROWS, MOST_CLASSES = 3_000, 20
 
 
@@ -73,7 +73,7 @@ class Fitted(NamedTuple):
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
-    """The network's weights; the last of each row belong to the zero-mean outputs."""
+    """Of the network's weights."""
     h = HIDDEN
     return {
         "column": (SUMMARIES + FACTS, h), "column_bias": (h,), "mixed": (3 * h, h), "mixed_bias": (h,),
@@ -105,8 +105,7 @@ def fit(
     shares = mask @ y / total
     reading = _read(xp, weights, z, u, y, mask, there, shares, width, smoothing)
     gram = kernel(xp, reading, (z, u), (z, u)) * mask[:, None] * mask
-    noisy = gram + reading.noise * xp.eye(len(mask)) if xp is np else gram + reading.noise * xp.eye(len(mask)).to(gram)
-    alpha = xp.linalg.solve(noisy, (y - shares) * mask[:, None]) * mask[:, None]
+    alpha = xp.linalg.solve(gram + xp.diag(reading.noise + 0.0 * mask), (y - shares) * mask[:, None]) * mask[:, None]
     return Fitted(reading, x, centre, scale, there, mask, z, u, shares, alpha)
 
 
