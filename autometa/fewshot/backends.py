@@ -23,6 +23,7 @@ from torch.func import vmap
 from torch.utils._pytree import tree_map
 
 from autometa.errors import InputError, Problem, did_you_mean
+from autometa.fewshot.descent import one_by_one
 from autometa.fewshot.episode import Episode
 from autometa.fewshot.learner import Learner, Outcome
 from autometa.fewshot.networks import RUNNING, Weights
@@ -72,7 +73,8 @@ def over_tasks(function: Callable[..., Any], backend: str) -> Callable[..., Any]
         for start in range(0, t, size):
             if backend == "loop":
                 one = tree_map(lambda a, i=start: a[i], parts)
-                results.append(tree_map(lambda a: a[None], function(weights, *one)))
+                with one_by_one():
+                    results.append(tree_map(lambda a: a[None], function(weights, *one)))
             else:
                 some = tree_map(lambda a, i=start: a[i : i + size], parts)
                 results.append(vmap(function, in_dims=(None, *(0 for _ in parts)))(weights, *some))
@@ -90,10 +92,10 @@ def meta_gradient(
     leaves = {name: w.detach().requires_grad_(name in trained) for name, w in weights.items()}
     total, gradients, outcomes = torch.zeros(()), None, []
     size = group_size(backend, t)
-    one_by_one = "loop" if backend == "loop" else "vmap"
+    together = "loop" if backend == "loop" else "vmap"
     for start in range(0, t, size):
         with torch.enable_grad():
-            losses, outcome = over_tasks(learner.loss, one_by_one)(leaves, episode.some(start, start + size))
+            losses, outcome = over_tasks(learner.loss, together)(leaves, episode.some(start, start + size))
             share = losses.sum() / t
             found = torch.autograd.grad(share, [leaves[name] for name in trained], allow_unused=True)
         total = total.to(share) + share.detach()

@@ -1,22 +1,48 @@
 """What the gradient learners share: a network with a linear head, and steps of gradient descent on a support set.
 
 The steps are functional: weights go in, new weights come out, and the derivative with respect to the first ones exists
-to any order. `first_order` cuts it, so that a step is taken as a constant shift.
+to any order. `first_order` cuts it, so that a step is taken as a constant shift. Where tasks come one after another
+(`one_by_one`, which the back end ``loop`` says), autograd's own tape serves, which costs less than torch's functional
+transforms; they are for tasks that are mapped.
 
-Law: no steps are the identity.
+Laws: no steps are the identity; both ways give the same numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 
+import torch
 from torch import Generator, Tensor
-from torch.func import grad
 
 from autometa.fewshot.episode import Examples, Problem, mean_loss
 from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed, head_weights, linear_head
 
 Forward = Callable[[Weights, Examples], Tensor]
+_alone: ContextVar[bool] = ContextVar("alone", default=False)
+
+
+@contextlib.contextmanager
+def one_by_one() -> Iterator[None]:
+    """Within, functions of a task are called as they are, not mapped over tasks."""
+    token = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(token)
+
+
+def gradient_of(loss: Callable[[Weights], Tensor], at: Weights) -> Weights:
+    """The derivative of a number with respect to weights, itself differentiable where they are."""
+    if not _alone.get():
+        return torch.func.grad(loss)(at)
+    onwards = torch.is_grad_enabled() and any(w.requires_grad for w in at.values())
+    with torch.enable_grad():
+        leaves = at if onwards else {name: w.detach().requires_grad_() for name, w in at.items()}
+        found = torch.autograd.grad(loss(leaves), list(leaves.values()), create_graph=onwards)
+    return dict(zip(at, found, strict=True))
 
 
 def start(problem: Problem, network: Network, generator: Generator) -> Weights:
@@ -36,7 +62,7 @@ def slope(problem: Problem, network: Network, weights: Weights, moving: Weights,
     def loss(some: Weights) -> Tensor:
         return mean_loss(problem, forward(network, {**weights, **some}, support), support)
 
-    return grad(loss)(moving)
+    return gradient_of(loss, moving)
 
 
 def descend(

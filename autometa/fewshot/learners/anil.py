@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from torch import Generator, Tensor
-from torch.func import grad
 
-from autometa.fewshot.descent import forward, start
+from autometa.fewshot.descent import forward, gradient_of, start
 from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
 from autometa.fewshot.learner import Outcome, Training
 from autometa.fewshot.networks import Network, Norms, Weights, embed, linear_head, network_for
@@ -71,6 +70,6 @@ class Anil:
 
         head = {name: weights[name] for name in HEAD}
         for _ in range(steps):
-            gradient = grad(loss)(head)
+            gradient = gradient_of(loss, head)
             head = {name: w - self.rate * gradient[name] for name, w in head.items()}
         return head

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
-from torch.func import grad
 
+from autometa.fewshot.descent import gradient_of
 from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
 from autometa.fewshot.learner import Outcome, Training
 from autometa.fewshot.networks import Network, Norms, Weights, embed, head_weights, linear_head, network_for
@@ -92,7 +92,7 @@ class PretrainFinetune:
             return mean_loss(self.problem, linear_head(merged, h), support)
 
         for _ in range(self.test_steps):
-            gradient = grad(loss)(moving)
+            gradient = gradient_of(loss, moving)
             moving = {name: (w - self.rate * gradient[name]).detach() for name, w in moving.items()}
         return moving
 
