@@ -190,6 +190,16 @@ class TestBudget:
         assert time.monotonic() - began < 8.0 + 2.0
         assert len(result.trials) > 3
 
+    def test_time_is_kept_to_fit_what_is_best_on_all_rows(self, wine, tmp_path, monkeypatch):
+        module = sys.modules["autometa.search.search"]
+        settings = quick(tmp_path, trials=None, seconds=10.0)
+        plain = search(wine, settings, tmp_path / "plain")
+        last = max(row.finished for row in plain.trials)
+        monkeypatch.setattr(module._Search, "_refit_seconds", lambda self, row: 60.0)  # as if it took a minute
+        kept = search(wine, settings, tmp_path / "kept")
+        assert max(row.finished for row in kept.trials) < last - 1.0  # a fifth of the budget, less what was there
+        assert kept.seconds < 12.0
+
     def test_no_time_for_any_trial_is_an_error_that_says_so(self, cancer, tmp_path):
         with pytest.raises(NoModelError, match="more time"):
             search(cancer, quick(tmp_path, trials=None, seconds=0.01), tmp_path / "run")
@@ -208,12 +218,12 @@ class TestBudget:
             module._Search, "_kept", lambda self, row: row.evaluation.config["family"] != large and own(self, row)
         )
         monkeypatch.setattr(module._Search, "_refit_seconds", lambda self, row: 1e6)
-        settings = quick(tmp_path, trials=None, seconds=5.0)
+        settings = quick(tmp_path, trials=None, seconds=8.0)
         result = search(wine, settings, tmp_path / "run")
         families = {row.number: row.evaluation.config["family"] for row in result.trials}
         assert large in families.values()
         assert large not in {families[number] for number, _ in result.members}
-        assert result.seconds < 5.0 + 2.0
+        assert result.seconds < 8.0 + 2.0
 
 
 class TestBadFolders:
