@@ -211,7 +211,7 @@ ABLATIONS: dict[str, Callable[[], Any]] = {
     "adaptive, no learned ranker": lambda: AdaptivePortfolio(ranker=False),
     "adaptive, no similarity weights": lambda: AdaptivePortfolio(floor=1.0),
     "adaptive, results weigh only": lambda: AdaptivePortfolio(bandwidth=1e-6, noise=0.5),
-    "adaptive, no safe default": lambda: AdaptivePortfolio(safe=False),
+    "adaptive, a safe default": lambda: AdaptivePortfolio(safe=True),
     "adaptive, similarity by learned key": lambda: AdaptivePortfolio(learned_key=True),
     **{f"without {g}": lambda g=g: Only([n for n in EVERY if n not in NAMES[g]]) for g in NAMES},
     **{f"only {g}": lambda g=g: Only(NAMES[g]) for g in NAMES},
