@@ -269,7 +269,9 @@ def test_cancelling_ends_every_call_and_the_next_one_runs(isolation):
     assert isolation.call(divmod, 7, 3, seconds=30) == (2, 1)
 
 
-def test_an_interrupt_of_the_caller_ends_the_trial(isolation, trials):
+def test_an_interrupt_of_the_caller_ends_the_trial(isolation, trials, request):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins by ignoring it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
     timer.start()
     with pytest.raises(KeyboardInterrupt):
