@@ -85,6 +85,14 @@ def sleepers(*seconds: int) -> list[psutil.Process]:
     return found
 
 
+def alive(process: psutil.Process) -> bool:
+    """Neither gone nor dead and waiting for the system's first process to collect it."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def eventually(condition, seconds: float = 5.0) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
@@ -316,7 +324,7 @@ def test_closing_leaves_no_process(trials):
     server = psutil.Process(isolation._server.pid)
     isolation.close()
     thread.join(5.0)
-    assert eventually(lambda: not sleepers(613, 614) and not server.is_running())
+    assert eventually(lambda: not sleepers(613, 614) and not alive(server))
 
 
 def test_warming_up_does_not_wait():
@@ -393,7 +401,7 @@ def test_nothing_outlives_a_caller_that_was_killed(tmp_path):
         assert len(family) == 3  # the forkserver, the trial, and what it started
         process.kill()
         process.wait()
-        assert eventually(lambda: not any(member.is_running() for member in family))
+        assert eventually(lambda: not any(alive(member) for member in family))
 
 
 def test_nothing_outlives_a_caller_and_a_forkserver_that_were_killed_together(tmp_path):
@@ -406,7 +414,7 @@ def test_nothing_outlives_a_caller_and_a_forkserver_that_were_killed_together(tm
         process.kill()
         server.kill()
         process.wait()
-        assert eventually(lambda: not trial.is_running())
+        assert eventually(lambda: not alive(trial))
         sleeper.kill()  # all of its ancestors were killed at one instant: nobody is left to end it
 
 
