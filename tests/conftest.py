@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -22,3 +24,16 @@ def no_store_of_the_user(tmp_path_factory: pytest.TempPathFactory):
         patch.setenv("XDG_DATA_HOME", str(folder))
         patch.setattr("platformdirs.user_data_dir", lambda *_, **__: str(folder))
         yield folder
+
+
+@pytest.fixture
+def alive() -> Callable[[int], bool]:
+    """Whether the process of a number lives: neither gone, nor dead and waiting for the system to collect it."""
+
+    def alive(process: int) -> bool:
+        try:
+            return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    return alive

@@ -261,9 +261,7 @@ def test_a_finished_cell_is_never_repeated_and_a_torn_line_is_run_again(folder, 
     assert bench(suite, plan(environments, seed=1, folds=(0,)), out).new == 6
 
 
-def test_failures_are_results_with_their_reason_and_leave_no_process(folder, tmp_path, fake, monkeypatch):
-    import psutil
-
+def test_failures_are_results_with_their_reason_and_leave_no_process(folder, tmp_path, fake, alive, monkeypatch):
     environments, _ = fake(flaml="fails", autogluon="hangs")
     monkeypatch.setattr(cells_module.Setting, "deadline", property(lambda _: 3.0))
     suite = only(open_suite(str(folder)), ["two"])
@@ -272,7 +270,7 @@ def test_failures_are_results_with_their_reason_and_leave_no_process(folder, tmp
     assert found["flaml"] == ("failed", "ValueError: no such luck")
     assert found["autogluon"][0] == "timeout"
     child = int((tmp_path / "calls.child").read_text())
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    assert not alive(child)
     environments, _ = fake(flaml="eats", autogluon="lies")
     retried = bench(suite, plan(environments, folds=(0,), max_ram=200_000_000, retry=True), tmp_path / "out")
     found = {r["method"]: (r["state"], r["reason"]) for r in retried.records}
@@ -280,9 +278,7 @@ def test_failures_are_results_with_their_reason_and_leave_no_process(folder, tmp
     assert found["autogluon"] == ("failed", "its prediction cannot be used: a value is not finite")
 
 
-def test_a_killed_bench_takes_its_methods_with_it_and_keeps_what_was_finished(folder, tmp_path, fake):
-    import psutil
-
+def test_a_killed_bench_takes_its_methods_with_it_and_keeps_what_was_finished(folder, tmp_path, fake, alive):
     environments, calls = fake(autogluon="hangs")
     code = (
         "import sys; from pathlib import Path; from autometa.bench import *\n"
@@ -296,7 +292,7 @@ def test_a_killed_bench_takes_its_methods_with_it_and_keeps_what_was_finished(fo
         process.send_signal(signal.SIGKILL)
         process.wait()
     pids = [int(line.split()[2]) for line in calls()] + [int((tmp_path / "calls.child").read_text())]
-    until(lambda: not any(psutil.pid_exists(p) and psutil.Process(p).status() != psutil.STATUS_ZOMBIE for p in pids))
+    until(lambda: not any(map(alive, pids)))
     finished = len(read_lines(tmp_path / "out" / RESULTS))
     assert finished == len(calls()) - 1
     environments, calls = fake()

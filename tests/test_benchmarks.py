@@ -148,9 +148,7 @@ def test_results_survive_a_line_that_was_cut_off_and_the_last_of_a_repeated_cell
     assert [r["score"] for r in fit.read(path).values()] == [0.2]
 
 
-def test_a_watched_program_that_hangs_is_ended_with_all_its_children(fit, tmp_path):
-    import psutil
-
+def test_a_watched_program_that_hangs_is_ended_with_all_its_children(fit, tmp_path, alive):
     sleep = "import time; time.sleep(60)"
     program = (
         f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {sleep!r}]).pid, flush=True); {sleep}"
@@ -161,4 +159,4 @@ def test_a_watched_program_that_hangs_is_ended_with_all_its_children(fit, tmp_pa
     assert 1.0 <= seconds < 20
     assert peak > 0
     child = int((tmp_path / "output").read_text())
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    assert not alive(child)

@@ -85,14 +85,6 @@ def sleepers(*seconds: int) -> list[psutil.Process]:
     return found
 
 
-def alive(process: psutil.Process) -> bool:
-    """Neither gone nor dead and waiting for the system's first process to collect it."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def eventually(condition, seconds: float = 5.0) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
@@ -311,7 +303,7 @@ def test_a_forkserver_that_cannot_start_says_why(monkeypatch):
     assert (end.state, end.reason) == ("crashed", "lost with the process that had started it: OSError: no such luck")
 
 
-def test_closing_leaves_no_process(trials):
+def test_closing_leaves_no_process(trials, alive):
     isolation = Isolation(preload=["no_such_module"])
 
     def cancelled() -> None:
@@ -320,10 +312,12 @@ def test_closing_leaves_no_process(trials):
 
     thread = threading.Thread(target=cancelled)
     thread.start()
-    assert eventually(lambda: len(sleepers(613, 614)) == 2)
-    server = psutil.Process(isolation._server.pid)
-    isolation.close()
-    thread.join(5.0)
+    try:
+        assert eventually(lambda: len(sleepers(613, 614)) == 2)
+        server = isolation._server.pid
+    finally:
+        isolation.close()
+        thread.join(5.0)
     assert eventually(lambda: not sleepers(613, 614) and not alive(server))
 
 
@@ -394,17 +388,17 @@ def test_a_program_without_a_main_guard_runs_once(how, tmp_path):
     assert process.returncode == 0
 
 
-def test_nothing_outlives_a_caller_that_was_killed(tmp_path):
+def test_nothing_outlives_a_caller_that_was_killed(tmp_path, alive):
     with run_script("script", tmp_path, sleep=True) as process:
         assert eventually(lambda: len(sleepers(615)) == 1, 60)
         family = psutil.Process(process.pid).children(recursive=True)
         assert len(family) == 3  # the forkserver, the trial, and what it started
         process.kill()
         process.wait()
-        assert eventually(lambda: not any(alive(member) for member in family))
+        assert eventually(lambda: not any(alive(member.pid) for member in family))
 
 
-def test_nothing_outlives_a_caller_and_a_forkserver_that_were_killed_together(tmp_path):
+def test_nothing_outlives_a_caller_and_a_forkserver_that_were_killed_together(tmp_path, alive):
     with run_script("script", tmp_path, sleep=True) as process:
         assert eventually(lambda: len(sleepers(615)) == 1, 60)
         server = psutil.Process(process.pid).children()[0]
@@ -414,7 +408,7 @@ def test_nothing_outlives_a_caller_and_a_forkserver_that_were_killed_together(tm
         process.kill()
         server.kill()
         process.wait()
-        assert eventually(lambda: not alive(trial))
+        assert eventually(lambda: not alive(trial.pid))
         sleeper.kill()  # all of its ancestors were killed at one instant: nobody is left to end it
 
 

@@ -331,8 +331,10 @@ class _Watch:
         if now >= self.deadline:
             self.passed = "timeout", f"killed at its deadline of {self.seconds:.3g} s"
         elif self.process > 0:
-            self.tree = [self.process, *descendants(self.process)]
-            size = _resident(self.tree)
+            tree = [self.process, *descendants(self.process)]
+            if not _is_dead(self.process):  # whose children are no longer its own: those seen last count
+                self.tree = tree
+            size = _resident(tree)
             self.peak = max(self.peak, size)
             largest = self.isolation._is_largest(self.lifeline, size)
             if self.max_ram is not None and size > self.max_ram:
