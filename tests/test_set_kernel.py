@@ -87,13 +87,13 @@ def test_sharpening_is_by_how_rows_left_out_one_by_one_are_foretold(weights, row
     labels, n = np.eye(3)[y], len(x)
     fitted = set_kernel.fit(np, weights, x, labels, np.ones(n))
     gram = set_kernel.kernel(np, fitted.reading, (fitted.z, fitted.u), (fitted.z, fitted.u))
-    for i in (0, 7):  # what is said of a row by a solution without it, of which `sharpened` knows the closed form
+    for i in (0, 7):  # what is said of a row by a solution without it, of which `fit_sharpened` knows the closed form
         others = np.delete(np.arange(n), i)
         noisy = gram[np.ix_(others, others)] + fitted.reading.noise * np.eye(n - 1)
         slow = fitted.shares + gram[i, others] @ np.linalg.solve(noisy, labels[others] - fitted.shares)
         inverse = np.linalg.inv(gram + fitted.reading.noise * np.eye(n))
         np.testing.assert_allclose(labels[i] - fitted.alpha[i] / inverse[i, i], slow, atol=1e-8)
-    sure = set_kernel.sharpened(fitted, labels)
+    sure = set_kernel.fit_sharpened(weights, x, labels)
     assert sure.reading.sharpness != fitted.reading.sharpness
     ratio = set_kernel.logits(np, sure, q) / set_kernel.logits(np, fitted, q)
     np.testing.assert_allclose(ratio, sure.reading.sharpness / fitted.reading.sharpness)

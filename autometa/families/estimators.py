@@ -132,11 +132,9 @@ class SetKernelClassifier(_Classifier):
         self.n_features_in_ = X.shape[1]
         labels = np.eye(len(self.classes_))[codes]
         self.columns_ = _strongest(X, labels, set_kernel.MOST_COLUMNS)
-        fitted = set_kernel.fit(
-            np, set_kernel.weights(), X[:, self.columns_].astype(float), labels, np.ones(len(X)),
-            width=self.width, smoothing=self.smoothing,
-        )  # fmt: skip
-        self.fitted_ = set_kernel.sharpened(fitted, labels)
+        x = X[:, self.columns_].astype(float)
+        options = {"width": self.width, "smoothing": self.smoothing}
+        self.fitted_ = set_kernel.fit_sharpened(set_kernel.weights(), x, labels, **options)
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 SUMMARIES, FACTS, HIDDEN, KERNELS = 9, 6, 48, 4  # f, of the table, h, linear to additive
 BINS = 8  # of the ranks, to see whether classes differ along a column in any shape
 CONSTANT, LEAST_NOISE, EPSILON = 0.1, 1e-4, 1e-9
-DOUBT = 1.0  # about the network's own sharpness: `sharpened`
+DOUBT = 1.0  # about the network's own sharpness: `fit_sharpened`
 MOST_COLUMNS = 64  # the ones that go best with the classes; the network saw up to 32 in training
 MOST_ROWS, MOST_CLASSES = 3_000, 20
 
@@ -95,18 +95,7 @@ def fit(
     xp: Any, weights: Any, x: Any, y: Any, mask: Any, *, width: float = 1.0, smoothing: float = 1.0
 ) -> Fitted:  # (s, p) without NaN, (s, c) one-hot, (s,)
     """Reads the table and solves for the classes."""
-    total = mask.sum()
-    centre = mask @ x / total
-    spread = (mask @ (x - centre) ** 2 / total) ** 0.5
-    there = xp.sign(xp.clip(spread - 1e-6, 0, None))  # (p,) 1, or 0 for a constant column
-    scale = spread + (1 - there)
-    z = _scaled(xp, x, centre, scale) * there
-    u = _ranks(xp, x, x, mask) * there
-    shares = mask @ y / total
-    reading = _read(xp, weights, z, u, y, mask, there, shares, width, smoothing)
-    gram = kernel(xp, reading, (z, u), (z, u)) * mask[:, None] * mask
-    alpha = xp.linalg.solve(gram + xp.diag(reading.noise + 0.0 * mask), (y - shares) * mask[:, None]) * mask[:, None]
-    return Fitted(reading, x, centre, scale, there, mask, z, u, shares, alpha)
+    return _solved(xp, weights, x, y, mask, width, smoothing)[0]
 
 
 def logits(xp: Any, fitted: Fitted, x: Any) -> Any:  # (q, p) -> (q, c)
@@ -121,15 +110,14 @@ def nearness(xp: Any, fitted: Fitted, x: Any) -> Any:  # (q, p) -> (q, s)
     return kernel(xp, fitted.reading, (z, u), (fitted.z, fitted.u))
 
 
-def sharpened(fitted: Fitted, y: Any) -> Fitted:  # (s, c) one-hot; NumPy only, and no row masked
-    """With the sharpness under which the rows foretell one another best, each by all the others (in closed form).
+def fit_sharpened(weights: Any, x: Any, y: Any, *, width: float = 1.0, smoothing: float = 1.0) -> Fitted:
+    """`fit` in NumPy, with the sharpness under which the rows foretell one another best, each by all the others.
 
     What the network says stays the prior: `DOUBT` is what a factor of e has to earn in the rows' summed log loss. One
     mistake more than was seen is counted (Laplace's rule), so that a table without any does not make it all too sure.
     """
-    points = fitted.z, fitted.u
-    gram = kernel(np, fitted.reading, points, points) + fitted.reading.noise * np.eye(len(y))
-    left_out = y - fitted.alpha / np.diag(np.linalg.inv(gram))[:, None]  # (s, c)
+    fitted, noisy = _solved(np, weights, x, y, np.ones(len(x)), width, smoothing)
+    left_out = y - fitted.alpha / np.diag(np.linalg.inv(noisy))[:, None]  # (s, c) in closed form
     factors = np.linspace(-1.5, 3.0, 19)
     costs = []
     for factor in factors:
@@ -141,6 +129,18 @@ def sharpened(fitted: Fitted, y: Any) -> Fitted:  # (s, c) one-hot; NumPy only, 
         costs.append(lost + mistake + DOUBT * factor**2)
     best = np.exp(factors[int(np.argmin(costs))])
     return fitted._replace(reading=fitted.reading._replace(sharpness=fitted.reading.sharpness * best))
+
+
+def _solved(
+    xp: Any, weights: Any, x: Any, y: Any, mask: Any, width: float, smoothing: float
+) -> tuple[Fitted, Any]:  # and (s, s) the kernel matrix with the noise
+    centre, scale, there, z, u = _standing(xp, x, mask)
+    shares = mask @ y / mask.sum()
+    reading = _read(xp, weights, z, u, y, mask, there, shares, width, smoothing)
+    gram = kernel(xp, reading, (z, u), (z, u)) * mask[:, None] * mask
+    noisy = gram + xp.diag(reading.noise + 0.0 * mask)
+    alpha = xp.linalg.solve(noisy, (y - shares) * mask[:, None]) * mask[:, None]
+    return Fitted(reading, x, centre, scale, there, mask, z, u, shares, alpha), noisy
 
 
 def kernel(xp: Any, reading: Reading, a: tuple[Any, Any], b: tuple[Any, Any]) -> Any:  # (q, p) twice, (s, p) twice
@@ -166,9 +166,9 @@ def summaries(xp: Any, z: Any, u: Any, y: Any, mask: Any, there: Any, shares: An
     own = y * mask[:, None]
 
     def explained(a: Any) -> Any:  # (p,) share of the variance between classes
-        sums = own.T @ (a - (mask @ a) / total)  # (c, p)
-        between = (sums**2 / xp.clip(own.sum(0), EPSILON, None)[:, None]).sum(0)
-        return between / (mask @ (a - (mask @ a) / total) ** 2 + EPSILON)
+        centred = a - mask @ a / total
+        between = ((own.T @ centred) ** 2 / xp.clip(own.sum(0), EPSILON, None)[:, None]).sum(0)
+        return between / (mask @ centred**2 + EPSILON)
 
     def ratio(e: Any) -> Any:  # Fisher's F
         return xp.clip(e, 0, 1) / (1.001 - xp.clip(e, 0, 1)) * xp.clip(total - c, 1, None) / degrees
@@ -219,10 +219,9 @@ def summaries(xp: Any, z: Any, u: Any, y: Any, mask: Any, there: Any, shares: An
 
 def embedding(x: Any, y: Any) -> Any:  # (s, p) without NaN, (s, c) one-hot -> (2 h + 6,)
     """What the network that ships takes a table to be: its pooled columns and the table's facts."""
-    mask, spread = np.ones(len(x)), x.std(axis=0)
-    there = np.sign(np.clip(spread - 1e-6, 0, None))
-    z = _scaled(np, x, x.mean(axis=0), spread + (1 - there)) * there
-    _, pooled, facts = _encoded(np, weights(), z, _ranks(np, x, x, mask) * there, y, mask, there, y.mean(axis=0))
+    mask = np.ones(len(x))
+    _, _, there, z, u = _standing(np, x, mask)
+    _, pooled, facts = _encoded(np, weights(), z, u, y, mask, there, y.mean(axis=0))
     return np.concatenate([pooled, facts])
 
 
@@ -256,6 +255,16 @@ def _read(
         noise=smoothing * xp.exp(settings[KERNELS]) + LEAST_NOISE,
         sharpness=xp.exp(settings[KERNELS + 1]),
     )
+
+
+def _standing(xp: Any, x: Any, mask: Any) -> tuple[Any, Any, Any, Any, Any]:  # (p,) three times, (s, p) twice
+    """Centre and spread of the columns, which of them vary, and where the rows stand: standardised, and by rank."""
+    total = mask.sum()
+    centre = mask @ x / total
+    spread = (mask @ (x - centre) ** 2 / total) ** 0.5
+    there = xp.sign(xp.clip(spread - 1e-6, 0, None))
+    scale = spread + (1 - there)
+    return centre, scale, there, _scaled(xp, x, centre, scale) * there, _ranks(xp, x, x, mask) * there
 
 
 def _scaled(xp: Any, x: Any, centre: Any, scale: Any) -> Any:

@@ -20,7 +20,7 @@ from torch import Generator, Tensor
 
 from autometa.errors import InputError, did_you_mean
 from autometa.errors import Problem as Wrong
-from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
+from autometa.fewshot.episode import Episode, Examples, Kind, Problem
 from autometa.fewshot.networks import Weights
 
 
@@ -79,12 +79,6 @@ class Learner(Protocol):
     def predict(self, weights: Weights, adapted: Any, query: Examples) -> Tensor:  # (q, o)
         """Logits or values."""
         ...
-
-
-def judge(learner: Learner, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
-    """The loss of most learners: adapt to the support, and see what that is worth on the query."""
-    outputs = learner.predict(weights, learner.adapt(weights, task.support), task.query)
-    return mean_loss(learner.problem, outputs, task.query), Outcome(outputs, {})
 
 
 def make(kind: type[Any], problem: Problem, options: dict[str, Any] | None = None) -> Any:
