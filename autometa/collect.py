@@ -16,7 +16,7 @@ import hashlib
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -197,6 +197,7 @@ def collect(
     with tempfile.TemporaryDirectory(prefix="autometa-collect-") as work, Isolation() as isolation:
         isolation.warm_up()
         prepared: dict[int, _Prepared] = {}
+        known = {record.fingerprint: record.n_rows for record in store.tasks(space=SPACE)}
 
         def prepare(index: int) -> _Prepared | None:
             source = sources[index]
@@ -205,8 +206,9 @@ def collect(
             if index not in prepared:
                 try:
                     prepared[index] = _prepare(
-                        source, store, Path(work) / str(index), rows=rows, folds=folds, seed=seed, offline=offline
-                    )
+                        source, store, known, Path(work) / str(index),
+                        rows=rows, folds=folds, seed=seed, offline=offline,
+                    )  # fmt: skip
                 except AutoMetaError as error:
                     unreadable[str(source.path)] = str(error)
                     return None
@@ -285,19 +287,26 @@ def _proposed(ready: _Prepared, store: MetaStore, families: Sequence[str] | None
     return Guard(space, past).suggest(history, rng=np.random.default_rng([seed, len(known)])).config
 
 
-def _address(store: MetaStore, task: Task, n: int) -> str:
+def _address(task: Task, n: int, known: int | None) -> str:  # known: the rows by which the store has it
     """The table's fingerprint; another, made from it, where the store knows the table by another number of rows.
 
     What wins on a thousand rows of a table need not win on all of them, so the two are two tasks of one family.
     """
-    known = {record.n_rows for record in store.tasks(space=SPACE) if record.fingerprint == task.fingerprint}
-    if known <= {n}:
+    if known in (None, n):
         return task.fingerprint
     return hashlib.blake2b(f"{task.fingerprint}:{n}".encode(), digest_size=16).hexdigest()
 
 
 def _prepare(
-    source: Source, store: MetaStore, folder: Path, *, rows: int, folds: int | None, seed: int, offline: bool
+    source: Source,
+    store: MetaStore,
+    known: Mapping[str, int],
+    folder: Path,
+    *,
+    rows: int,
+    folds: int | None,
+    seed: int,
+    offline: bool,
 ) -> _Prepared:
     name = None if is_address(source.path) else _stem(source.path)  # OpenML knows its own
     task = read_task(source.path, name=name, family=source.family or name, openml_id=source.openml_id, offline=offline)
@@ -308,7 +317,7 @@ def _prepare(
     # belong to that many rows, and a large new table should not take a sample for its like.
     record = replace(
         TaskRecord.of(sample, describe(sample, seconds=UNLIMITED), space=SPACE, source="collect"),
-        fingerprint=_address(store, task, sample.n),
+        fingerprint=_address(task, sample.n, known.get(task.fingerprint)),
     )
     done = {config_key(e.config) for e in store.evaluations(record.fingerprint, SPACE) if e.seed == seed}
     unsuited = frozenset(suited(sample, available(task.kind)))

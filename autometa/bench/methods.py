@@ -107,13 +107,12 @@ def autometa(cell: Cell, *, cold: bool = False) -> Prediction:
     import pandas as pd
 
     from autometa.estimator import fit_file, load_model
-    from autometa.evaluation import available_cpus
-    from autometa.search import Settings
+    from autometa.search import Settings, jobs_on
     from autometa.store import Exclusion
 
     settings = Settings(
         seconds=cell.seconds,
-        jobs=None if available_cpus() <= cell.cores else cell.cores,  # with all CPUs it knows best how many at once
+        jobs=jobs_on(cell.cores),
         seed=cell.seed,
         cold=cold,
         store=cell.store or str(cell.folder / "store.db"),  # which does not exist: the shipped memory alone

@@ -10,7 +10,7 @@ model      the final model, sealed
 
 from autometa.search.model import Model, load_model
 from autometa.search.run import Run, default_folder
-from autometa.search.search import Result, leaderboard, open_run, resume, search
+from autometa.search.search import Result, jobs_on, leaderboard, open_run, resume, search
 from autometa.search.settings import Progress, Settings, Silent, TrialRow
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Silent",
     "TrialRow",
     "default_folder",
+    "jobs_on",
     "leaderboard",
     "load_model",
     "open_run",

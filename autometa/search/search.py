@@ -262,6 +262,11 @@ def default_jobs(task: Task, settings: Settings, cpus: int) -> int:
     return cpus
 
 
+def jobs_on(cores: int) -> int | None:
+    """`Settings.jobs` for somebody who may use so many CPUs: where they are all, the search knows best."""
+    return None if cores >= available_cpus() else cores
+
+
 class _Search:
     """One search in one run folder. The lock guards the study and everything that a finished trial changes."""
 
@@ -572,8 +577,10 @@ class _Search:
         )
         return result
 
-    def _kept(self, row: TrialRow) -> bool:
-        return self.run.models_path(row.number).exists()
+    def _kept(self, row: TrialRow) -> Path | None:
+        """The trial's fold models, unless they were too large."""
+        path = self.run.models_path(row.number)
+        return path if path.exists() else None
 
     def _time_to_fit(self) -> float:
         return UNHURRIED if self.settings.seconds is None else self.budget.left - 0.4 * self.budget.reserve
@@ -593,8 +600,8 @@ class _Search:
         def fit(row: TrialRow) -> tuple[bytes | None, bool]:
             path = self.run.folder / "models" / f"{row.number}-refit.pkl"
             seconds, expected = self._time_to_fit(), self._refit_seconds(row)
-            kept = self.run.models_path(row.number)
-            if kept.exists() and (self.interrupted or expected > seconds):
+            kept = self._kept(row)
+            if kept and (self.interrupted or expected > seconds):
                 return kept.read_bytes(), False
             try:
                 isolation.call(
@@ -611,9 +618,9 @@ class _Search:
                 return path.read_bytes(), True
             except Killed as killed:
                 self.progress.note(f"trial {row.number} was not refitted on all rows: {killed.reason}")
-                return (kept.read_bytes() if kept.exists() else None), False
+                return (kept.read_bytes() if kept else None), False
             except Cancelled:  # by the person, who will not wait for it
-                return (kept.read_bytes() if kept.exists() else None), False
+                return (kept.read_bytes() if kept else None), False
             finally:
                 path.unlink(missing_ok=True)
 

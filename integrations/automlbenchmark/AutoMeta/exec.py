@@ -101,8 +101,7 @@ def metric(name: str | None, kind: str) -> str:
 
 def settings(config: Any, exclude: Any, folder: str) -> Any:
     """The search's settings out of the constraint and the framework's parameters."""
-    from autometa.evaluation import available_cpus
-    from autometa.search import Settings
+    from autometa.search import Settings, jobs_on
     from autometa.search.settings import LEAST_RAM
 
     given = {name: value for name, value in dict(config.framework_params or {}).items() if not name.startswith("_")}
@@ -113,8 +112,7 @@ def settings(config: Any, exclude: Any, folder: str) -> Any:
     megabytes = getattr(config, "max_mem_size_mb", None)
     return Settings(
         seconds=float(config.max_runtime_seconds),
-        # With all CPUs it knows best how many trials at once; otherwise each has one thread of its share.
-        jobs=None if int(config.cores) >= available_cpus() else int(config.cores),
+        jobs=jobs_on(int(config.cores)),
         seed=int(config.seed) % 2**31 if config.seed is not None else 0,
         max_ram=max(int(RAM_SHARE * megabytes * 1e6 / config.cores), LEAST_RAM) if megabytes else None,
         store=str(Path(folder) / "none.db"),  # which does not exist: the memory that AutoMeta ships with, and no other
