@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from autometa.bench.ranking import holm
+from autometa.bench.results import read_lines
 from autometa.bench.run import machine
 from autometa.families import FAMILIES, build, cash_space, set_kernel
-from autometa.metafeatures import MetaFeatures
 from autometa.task import Task, read_task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -96,7 +96,7 @@ def judge(task: Task, s: int, seed: int, method: str) -> dict[str, Any] | None:
 
 def run(options: argparse.Namespace) -> None:
     """Everything that has no result yet."""
-    done = {(r["table"], r["rows"], r["cut"], r["method"]) for r in read(options.results)}
+    done = {(r["table"], r["rows"], r["cut"], r["method"]) for r in read_lines(options.results)}
     where, chosen = machine(), tables(options.data, 6 if options.quick else options.most)
     for i, (name, family) in enumerate(chosen):
         wanted = [
@@ -121,11 +121,6 @@ def run(options: argparse.Namespace) -> None:
                 file.writelines(json.dumps({**line, "machine": where["processor"]}) + "\n" for line in lines)
         mean = {m: np.mean([x["auc"] for x in lines if x["method"] == m] or [np.nan]) for m in options.methods}
         print(f"[{i + 1}/{len(chosen)}] {name}: " + ", ".join(f"{m} {v:.3f}" for m, v in mean.items()), flush=True)
-
-
-def read(results: Path) -> list[dict[str, Any]]:
-    """The results so far."""
-    return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
 
 
 def report(records: list[dict[str, Any]]) -> str:
@@ -183,10 +178,9 @@ def memory(options: argparse.Namespace) -> None:
     what its network pools. *Explained* is the share of the variance of the standings beyond each configuration's mean.
     """
     from sklearn.model_selection import StratifiedKFold
+    from warm_start import families_out, forecast_standings
 
     from autometa.recommend.memory import complete, standing
-    from autometa.recommend.ranker import Ranker
-    from autometa.recommend.similarity import Similarity
     from autometa.store import MetaStore
 
     store, lines = MetaStore(REPOSITORY / "meta_db" / "memory.db", read_only=True, immutable=True), []
@@ -218,19 +212,12 @@ def memory(options: argparse.Namespace) -> None:
             "embedding alone": np.array(embeddings),
             "with embedding": np.column_stack([past.metafeatures[rows], embeddings]),
         }
-        names = np.random.default_rng(0).permutation(np.unique(groups))
         measured, mean = ~np.isnan(z), np.zeros_like(full)
         for label, features in own.items():
-            forecast, columns = np.zeros_like(full), tuple(str(j) for j in range(features.shape[1]))
-            for fold in range(5):
-                out = np.isin(groups, names[fold::5])
-                train = np.flatnonzero(~out)
-                mean[out] = full[train].mean(axis=0)
-                similarity = Similarity(features[train], columns)
-                ranker = Ranker(similarity.ranks, full[train])
-                for i in np.flatnonzero(out):
-                    seen = similarity.to(MetaFeatures(columns, features[i], "", {}))
-                    forecast[i] = mean[i] if seen is None else ranker.predict(seen.ranks)
+            forecast = np.zeros_like(full)
+            for train, test in families_out(groups):
+                mean[test] = full[train].mean(axis=0)
+                forecast[test] = forecast_standings(features, full, train, test)
             errors = [(np.where(measured, z - f, 0) ** 2).sum(axis=1) / measured.sum(axis=1) for f in (mean, forecast)]
             draws = np.random.default_rng(0).integers(0, len(rows), (2000, len(rows)))
             low, high = np.quantile(1 - errors[1][draws].mean(axis=1) / errors[0][draws].mean(axis=1), [0.025, 0.975])
@@ -266,7 +253,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--methods", nargs="+", choices=[m for m in METHODS if m in FAMILIES], default=list(METHODS))
-    parser.add_argument("--cuts", type=int, default=3, help="of each table and size")
+    parser.add_argument("--cuts", type=int, default=2, help="of each table and size")
     parser.add_argument("--most", type=int, help="tables")
     parser.add_argument("--ship", type=Path, metavar="RUN")
     parser.add_argument("--memory", action="store_true")
@@ -279,7 +266,7 @@ def main() -> None:
     elif options.memory:
         memory(options)
     elif options.report:
-        text = report(read(options.results))
+        text = report(read_lines(options.results))
         options.results.with_suffix(".md").write_text(text, encoding="utf-8")
         print(text)
     else:

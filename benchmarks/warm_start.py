@@ -691,13 +691,33 @@ class SetEncoder:
         return self.mean + np.hstack([self.embed(sets), np.ones((len(sets), 1))]) @ self.weights[1]
 
 
+def families_out(groups: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:  # groups: (t,)
+    """Five folds of tasks to learn from and tasks to forecast, whole families on one side."""
+    names = np.random.default_rng(0).permutation(np.unique(groups))
+    for fold in range(5):
+        out = np.isin(groups, names[fold::5])
+        yield np.flatnonzero(~out), np.flatnonzero(out)
+
+
+def forecast_standings(
+    features: NDArray[np.float64], full: NDArray[np.float64], train: NDArray[np.intp], test: NDArray[np.intp]
+) -> NDArray[np.float64]:  # (t, f), (t, m) -> (len(test), m)
+    """The ranker's, from the features of tasks; the mean where they say nothing."""
+    from autometa.recommend.ranker import Ranker
+    from autometa.recommend.similarity import Similarity
+
+    names = tuple(map(str, range(features.shape[1])))
+    similarity = Similarity(features[train], names)
+    ranker, mean = Ranker(similarity.ranks, full[train]), full[train].mean(axis=0)
+    seen = [similarity.to(MetaFeatures(names, features[i], "", {})) for i in test]
+    return np.array([mean if one is None else ranker.predict(one.ranks) for one in seen])
+
+
 def embedding(options: argparse.Namespace) -> None:
     """A trained set encoder beside the meta-features: how well each forecasts the standings of families left out."""
     import pandas as pd
 
     from autometa.recommend.memory import complete, standing
-    from autometa.recommend.ranker import Ranker
-    from autometa.recommend.similarity import Similarity
 
     for table in collected(options.store):
         started = time.perf_counter()
@@ -710,18 +730,10 @@ def embedding(options: argparse.Namespace) -> None:
         ]
         scores, features, groups = table.past.scores[rows], table.past.metafeatures[rows], table.groups[rows]
         z, full = standing(scores), complete(standing(scores))
-        names = np.random.default_rng(0).permutation(np.unique(groups))
         forecasts = {name: np.zeros_like(full) for name in ("mean", "meta-features", "set encoder", "both")}
-        for fold in range(5):
-            out = np.isin(groups, names[fold::5])
-            train, test = np.flatnonzero(~out), np.flatnonzero(out)
+        for train, test in families_out(groups):
             forecasts["mean"][test] = full[train].mean(axis=0)
-            similarity = Similarity(features[train], table.past.metafeature_names)
-            ranker = Ranker(similarity.ranks, full[train])
-            for i in test:
-                seen = similarity.to(MetaFeatures(table.past.metafeature_names, features[i], "", {}))
-                known = seen is not None
-                forecasts["meta-features"][i] = ranker.predict(seen.ranks) if known else full[train].mean(axis=0)
+            forecasts["meta-features"][test] = forecast_standings(features, full, train, test)
             encoded = [SetEncoder(seed=s).fit([sets[i] for i in train], z[train]).predict([sets[i] for i in test])
                        for s in range(3)]  # fmt: skip
             forecasts["set encoder"][test] = np.mean(encoded, axis=0)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,10 +23,9 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from autometa.errors import Problem as Wrong
 from autometa.fewshot.data.source import Choice, Data, Description
-from autometa.fewshot.data.tables import standardised
-from autometa.fewshot.episode import Episode, Examples, Problem
+from autometa.fewshot.data.tables import MadeUp, standardised
+from autometa.fewshot.episode import Episode, Examples
 
 COLUMNS = 32
 LEAST_ROWS = 16  # of a support
@@ -36,25 +34,13 @@ LIKELY = (0.4, 0.3, 0.1, 0.2)
 Matrix = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Synthetic:
-    """Tables that never were."""
-
-    columns: int = COLUMNS
-    device: torch.device | str = "cpu"
+class Synthetic(MadeUp):
+    """Tables as people have them."""
 
     @property
     def domains(self) -> tuple[str, ...]:
         """How the class comes about."""
         return MECHANISMS
-
-    def problem(self, way: int) -> Problem:
-        """Classification of rows; classes mean nothing beyond their table."""
-        return Problem("classification", (self.columns,), way)
-
-    def check(self, way: int, examples: int) -> list[Wrong]:
-        """There are always enough rows."""
-        return []
 
     def propose(self, rng: Generator, count: int, way: int, domain: str | None = None) -> list[Choice]:
         """A mechanism, a seed, and how many classes: half of the tables have two."""
@@ -90,10 +76,6 @@ class Synthetic:
         ones = (torch.ones(y.shape, device=self.device) for y in (sy, qy))
         classes = torch.full((len(choices), way), -1, device=self.device)
         return Episode(Examples(sx, sy, next(ones)), Examples(qx, qy, next(ones)), classes)
-
-    def to(self, device: torch.device | str) -> Synthetic:
-        """For another device."""
-        return Synthetic(self.columns, device)
 
 
 def synthetic(path: str | None, options: dict[str, Any]) -> Data:

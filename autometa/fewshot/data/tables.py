@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -122,24 +122,32 @@ class Tables:
 
 
 @dataclass(frozen=True, slots=True)
-class Prior:
-    """Tables that never were: each task is drawn from a random mechanism, by a seed of its own."""
+class MadeUp:
+    """What sources of tables that never were have in common."""
 
     columns: int = COLUMNS
     device: torch.device | str = "cpu"
 
-    @property
-    def domains(self) -> tuple[str, ...]:
-        """The mechanisms."""
-        return ("network", "clusters")
-
     def problem(self, way: int) -> Problem:
-        """As that of tables."""
+        """Classification of rows; classes mean nothing beyond their table."""
         return Problem("classification", (self.columns,), way)
 
     def check(self, way: int, examples: int) -> list[Wrong]:
         """There are always enough rows."""
         return []
+
+    def to(self, device: torch.device | str) -> Self:
+        """For another device."""
+        return replace(self, device=device)
+
+
+class Prior(MadeUp):
+    """Tables that never were: each task is drawn from a random mechanism, by a seed of its own."""
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The mechanisms."""
+        return ("network", "clusters")
 
     def propose(self, rng: Generator, count: int, way: int, domain: str | None = None) -> list[Choice]:
         """A mechanism, a seed, and how hard the task is."""
@@ -168,10 +176,6 @@ class Prior:
             y = np.repeat(np.arange(way), shot + query).reshape(way, -1)
             tasks.append((x.astype(np.float32), y, np.ones(y.shape)))
         return _episode(tasks, shot, self.columns, rng, self.device)
-
-    def to(self, device: torch.device | str) -> Prior:
-        """For another device."""
-        return Prior(self.columns, device)
 
 
 def standardised(
