@@ -106,14 +106,15 @@ def test_a_fold_is_answered_in_the_original_labels_with_probabilities_in_their_o
 def test_time_cores_memory_and_seed_are_the_constraints(program, monkeypatch):
     from autometa.store import Exclusion
 
-    monkeypatch.setattr("autometa.search.search.available_cpus", lambda: 4)
+    search = importlib.import_module("autometa.search.search")
+    monkeypatch.setattr(search, "available_cpus", lambda: 4)
 
     exclude = Exclusion(frozenset({"f"}))
     settings = program.settings(SimpleNamespace(**config(framework_params={"cold": True})), exclude, "folder")
     assert (settings.seconds, settings.jobs, settings.seed, settings.cold) == (60.0, 2, 7, True)
     assert settings.max_ram * settings.jobs == pytest.approx(0.8 * 8192e6)
     assert settings.exclude is exclude
-    monkeypatch.setattr("autometa.search.search.available_cpus", lambda: 2)  # all of them
+    monkeypatch.setattr(search, "available_cpus", lambda: 2)  # all of them
     assert program.settings(SimpleNamespace(**config()), exclude, "folder").jobs is None
     assert not settings.remember
     assert program.settings(SimpleNamespace(**config(seed=None, max_mem_size_mb=0)), exclude, ".").max_ram is None

@@ -19,7 +19,6 @@ NOISE = 0.03  # of a past standing as a forecast; without it the greedy sees no 
 # What is largest comes next when there is a budget of time. Regret on Oboe when 0.3, 1, 3 and 10 mean trials are spent:
 # gain .457 .277 .310 .069, per root second .141 .036 .026 .014, per second .115 .038 .026 .008 (warm_start.py --time).
 # A design of five, though, fills with whatever is cheapest when only time has a price: so a place costs its share too.
-# In searches of 30 s on seven large tables outside `fit.py` that was better on five (avila .0151 -> .0104 log loss).
 ORDERS = {
     "gain": lambda gain, cost, left, slots: gain,
     "gain per root second": lambda gain, cost, left, slots: gain / np.sqrt(cost),
