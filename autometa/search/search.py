@@ -204,8 +204,8 @@ def resume(
         check_seal(run / "run.json")
     with folder.locked():
         settings = folder.settings
-        done = folder.trials(folder.study(repair=True))
-        used = max((t.finished for t in done), default=0.0)
+        study = folder.study(repair=True)
+        used = max((t.finished for t in folder.trials(study)), default=0.0)
         total = settings.seconds
         if total is not None:
             # What comes after the last trial needs its time even when the search had spent all of its own.
@@ -213,7 +213,7 @@ def resume(
         wanted = settings.trials if settings.trials is None else settings.trials + (trials or 0)
         budget = Budget(total, wanted, started - used)
         space, splits = search_space(folder.task, settings), affordable_splits(folder.task, settings)
-        return _Search(folder, space, splits, budget, progress or Silent(), None).conduct()
+        return _Search(folder, space, splits, budget, progress or Silent(), None, study).conduct()
 
 
 def search_space(task: Task, settings: Settings) -> SearchSpace:
@@ -278,6 +278,7 @@ class _Search:
         budget: Budget,
         progress: Progress,
         isolation: Isolation | None,
+        study: optuna.Study | None = None,  # the run's, where it was read already
     ) -> None:
         self.run, self.space, self.splits, self.budget, self.progress = run, space, splits, budget, progress
         self.task, self.settings = run.task, run.settings
@@ -285,6 +286,7 @@ class _Search:
         self.jobs = self.settings.jobs or default_jobs(self.task, self.settings, cpus)
         self.threads = max(1, cpus // self.jobs)
         self.isolation = isolation or shared_isolation()
+        self.known_study = study
         self.lock = threading.RLock()
         self.stop = threading.Event()  # no more trials
         self.interrupted = False
@@ -297,7 +299,9 @@ class _Search:
         """Search, then finish."""
         with contextlib.ExitStack() as stack:
             self.isolation.warm_up()
-            self.study = self.run.study(self._recall(), repair=True)
+            sampler = self._recall()
+            self.study = self.known_study or self.run.study(repair=True)
+            self.study.sampler = sampler
             self.rows = list(self.run.trials(self.study))
             self.recommendations = self._recommendations()
             self._settle_interrupted()
