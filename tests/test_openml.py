@@ -296,7 +296,7 @@ def test_a_server_that_is_down_and_one_that_only_fails_are_told_apart(serve, tmp
         OpenML(server="http://127.0.0.1:9", cache=tmp_path).task(1)
     assert down.value.exit_code == 3
     with pytest.raises(OpenMLError, match=r"deadline .* HTTP 500; trying again"):
-        door(serve(error_rate=1.0, error_kinds=("500",)), tmp_path, deadline=2.0).task(1001)
+        door(serve(error_rate=1.0, error_kinds=("500",)), tmp_path, deadline=6.0).task(1001)
 
 
 def test_an_address_that_is_not_one_is_refused():

@@ -323,7 +323,7 @@ class TestInterruption:
             out, _ = process.communicate(timeout=30)
             kills += 1
             reported |= {int(line.split()[1]) for line in out.splitlines() if line.startswith("finished")}
-            _, left = psutil.wait_procs(children, timeout=3)
+            _, left = psutil.wait_procs(children, timeout=15)
             assert not any(alive(child.pid) for child in left), "a child outlived its parent"
             run = Run.open(tmp_path / "run")
             with run.locked():
