@@ -22,6 +22,7 @@ import random
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -178,11 +179,29 @@ def crossed(judged: Judged) -> Weights:
     return np.mean([greedy(judged, order, np.setdiff1d(np.arange(len(judged.y)), r)) for r in judged.splits], axis=0)
 
 
-def even(judged: Judged) -> Weights:
-    """The best three, evenly."""
-    weights = np.zeros(len(judged.tried))
-    weights[ranked(judged)[:3]] = 1 / 3
+def even(judged: Judged, k: int) -> Weights:
+    """The best, evenly."""
+    weights, order = np.zeros(len(judged.tried)), ranked(judged)[:k]
+    weights[order] = 1 / len(order)
     return weights
+
+
+def begun(judged: Judged, k: int, rounds: int = 40) -> Weights:
+    """Greedy, beginning with the best k (sorted initialisation, Caruana et al., 2004)."""
+    c, order = 0 if judged.kind == "regression" else judged.tried[0].oof.shape[1], ranked(judged)
+    counts = np.zeros(len(order))
+    counts[order[:k]] = 1
+    total = np.asarray(sum(judged.tried[i].oof for i in order[:k]))
+    best_score, best_counts = score(judged.metric, judged.y, total / counts.sum(), c), counts.copy()
+    for _ in range(rounds):
+        size = counts.sum() + 1
+        found = [score(judged.metric, judged.y, (total + judged.tried[i].oof) / size, c) for i in order]
+        pick = order[int(np.nanargmax(found))]
+        counts[pick] += 1
+        total = total + judged.tried[pick].oof
+        if max(found) > best_score:
+            best_score, best_counts = max(found), counts.copy()
+    return best_counts / best_counts.sum()
 
 
 def half_even(judged: Judged) -> Weights:
@@ -195,7 +214,8 @@ def half_even(judged: Judged) -> Weights:
 
 CHOICES: dict[str, Callable[[Judged], Weights]] = {
     "best alone": best, "greedy": caruana, "greedy, bagged": bagged, "greedy, over folds": crossed,
-    "best three": even, "greedy and best five": half_even,
+    "best three": partial(even, k=3), "best five": partial(even, k=5), "greedy from best three": partial(begun, k=3),
+    "greedy from best five": partial(begun, k=5), "greedy and best five": half_even,
 }  # fmt: skip
 ANSWERS: dict[str, Callable[[Tried], NDArray[np.float64]]] = {
     "refit": lambda t: t.refit,

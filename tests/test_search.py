@@ -125,6 +125,19 @@ class TestEverySearch:
         ]
         assert score("roc_auc", cancer.y, result.oof, 2) >= max(singles) - 1e-12
 
+    def test_the_models_of_the_folds_have_half_a_members_say_while_they_are_small(self, cancer, tmp_path, monkeypatch):
+        settings = quick(tmp_path, trials=2, families=("naive_bayes",), remember=False)
+        search(cancer, settings, tmp_path / "run")
+        for member in load_model(tmp_path / "run").members:
+            (whole,), folds = member.models
+            assert len(folds) == 5
+            said = [model.predict_proba(cancer.X) for model in (whole, *folds)]
+            expected = (said[0] + np.mean(said[1:], axis=0)) / 2
+            np.testing.assert_allclose(member.predict(cancer.X, "binary", 2), expected)
+        monkeypatch.setattr(sys.modules["autometa.search.search"], "FOLD_MODELS_BYTES", 100)
+        search(cancer, settings, tmp_path / "small")
+        assert all(len(member.models) == 1 for member in load_model(tmp_path / "small").members)
+
     def test_a_finished_run_reads_back_the_same(self, wine, tmp_path):
         result = search(wine, quick(tmp_path), tmp_path / "run")
         again = open_run(tmp_path / "run")
@@ -167,6 +180,7 @@ class TestEverySearch:
         unseen = np.isnan(result.oof).any(axis=1)
         assert unseen[:20].all()
         assert not unseen[-20:].any()
+        assert all(len(m.models) == 1 for m in load_model(tmp_path / "run").members)  # what knows the past alone is out
 
     @pytest.mark.parametrize("family", ["mlp", "lightgbm", "svm"])
     def test_a_family_completes_a_trial_under_the_default_settings(self, wine, tmp_path, family):

@@ -327,7 +327,7 @@ def model(report: Report) -> Markup:
     parts.append(
         tag(
             "p",
-            "It was fitted anew on all rows."
+            "It was fitted anew on all rows; models of the folds have half the say where they are small."
             if refitted
             else "There was no time to fit everything anew on all rows: members answer by the models of their folds.",
             cls="quiet small",

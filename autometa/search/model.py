@@ -8,6 +8,7 @@ Letters:  n rows · c classes.
 
 from __future__ import annotations
 
+import io
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,23 +27,30 @@ from autometa.task import Schema, Task
 
 @dataclass(eq=False)
 class Member:
-    """One configuration in the final model: trial number, weight, pickled models (one refitted, or one a fold)."""
+    """One configuration in the final model: trial number, weight, and its models as pickled lists, end to end.
+
+    One list holds a model for each fold, another the model that was fitted on all rows; either may be all there is.
+    """
 
     number: int
     weight: float
     content: bytes = field(repr=False)
-    _models: tuple[Any, ...] | None = field(default=None, init=False, repr=False)
+    _models: tuple[list[Any], ...] | None = field(default=None, init=False, repr=False)
 
     @property
-    def models(self) -> tuple[Any, ...]:
-        """The fitted pipelines, read on first use."""
+    def models(self) -> tuple[list[Any], ...]:
+        """The lists of fitted pipelines, read on first use."""
         if self._models is None:
-            self._models = tuple(pickle.loads(self.content))
+            stream, found = io.BytesIO(self.content), []
+            while stream.tell() < len(self.content):
+                found.append(pickle.load(stream))
+            self._models = tuple(found)
         return self._models
 
     def predict(self, X: pd.DataFrame, kind: str, c: int) -> NDArray[np.float64]:  # (n,) or (n, c)
-        """Mean over its models; a class that one never saw has probability 0 there."""
-        return np.mean([predict_aligned(model, X, kind, c) for model in self.models], axis=0)
+        """Mean over the means of its lists; a class that a model never saw has probability 0 there."""
+        means = [np.mean([predict_aligned(model, X, kind, c) for model in models], axis=0) for models in self.models]
+        return np.mean(means, axis=0)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the models that were read: their bytes say the same."""

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from autometa.surrogate import Surrogate
 
 ENSEMBLE_CANDIDATES = 25  # best trials whose predictions may enter the ensemble, and whose fold models are kept
+FOLD_MODELS_BYTES = 64 << 20  # of fold models in the final model, at most
 REFIT_SHARE = 0.2  # of the time budget, the most that is kept for fitting the best on all rows beyond the usual reserve
 TRIAL_SHARE = 0.25  # of the time budget, the most one trial may take once there is something to fall back on
 DESCRIBE_SECONDS = 1.0  # for meta-features
@@ -593,8 +594,17 @@ class _Search:
         """Expected, on all rows."""
         return row.evaluation.fit_seconds / len(row.evaluation.folds[self.task.metric]) * self.splits.growth
 
+    @property
+    def _folds_answer(self) -> bool:
+        """Whether fold models answer beside the one fitted on all rows; not those that know only the past."""
+        return self.splits.n_folds > 1 and self.task.time_order is None
+
     def _fit_members(self, chosen: list[tuple[TrialRow, float]]) -> tuple[list[Member], bool]:
-        """Fits the chosen configurations on all rows; one that cannot be in time answers by its fold models instead."""
+        """Fits the chosen configurations on all rows; one that cannot be in time answers by its fold models alone.
+
+        Otherwise the models of the folds have half a member's say: a mean over models that differ errs less
+        (`benchmarks/answering.py`). They are added in the order of the weights, as long as the model stays small.
+        """
         isolation = self.isolation
         # One has to be there in the end, so it may take longer when no model of any member was kept.
         last_resort = None if any(self._kept(row) for row, _ in chosen) else chosen[0][0].number
@@ -630,9 +640,13 @@ class _Search:
 
         with ThreadPoolExecutor(self.jobs) as pool:
             fitted = list(pool.map(fit, [row for row, _ in chosen]))
-        members = [
-            Member(row.number, w, content) for (row, w), (content, _) in zip(chosen, fitted, strict=True) if content
-        ]
+        members, room = [], FOLD_MODELS_BYTES if self._folds_answer else 0
+        for (row, w), (content, anew) in zip(chosen, fitted, strict=True):
+            if not content:
+                continue
+            if anew and (kept := self._kept(row)) and (size := kept.stat().st_size) <= room:
+                content, room = content + kept.read_bytes(), room - size
+            members.append(Member(row.number, w, content))
         if not members:
             raise NoModelError("No evaluated pipeline could be fitted on the whole table: raise --max-ram or --time")
         total = sum(m.weight for m in members)
