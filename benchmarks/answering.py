@@ -258,39 +258,23 @@ def singles(judged: Judged) -> dict[str, dict[str, float]]:
 
 
 def report(all_judged: list[Judged]) -> str:
-    """Markdown."""
-    from scipy.stats import wilcoxon
-
-    from autometa.bench.ranking import holm
-
-    pairs = [(choice, answer) for choice in CHOICES for answer in ANSWERS]
-    scaled = []
+    """Markdown: who answers, under greedy weights; how to weigh, under half each; then single defaults."""
+    found = []
     for j in all_judged:
         own, zero = scores(j), constant(j)
-        scaled.append([(own[p] - zero) / max(max(own.values()) - zero, 1e-12) for p in pairs])
-    values, first = np.clip(np.array(scaled), -1, 1), pairs.index(("greedy", "refit"))  # (datasets, pairs)
+        unit = max(max(own.values()) - zero, 1e-12)
+        found.append({pair: np.clip((value - zero) / unit, -1, 1) for pair, value in own.items()})
     tried = np.mean([len(j.tried) for j in all_judged])
     lines = ["# answering.py", "", f"{len(all_judged)} datasets, {tried:.0f} configurations each.", ""]
     for kind in ("all", *KINDS):
-        own = values[[kind in ("all", j.kind) for j in all_judged]]
-        if len(own) < 5:
+        some = [own for j, own in zip(all_judged, found, strict=True) if kind in ("all", j.kind)]
+        if len(some) < 5:
             continue
-        gaps = own - own[:, [first]]
-        draws = np.random.default_rng(0).integers(0, len(own), (2000, len(own)))
-        low, high = np.quantile(gaps[draws].mean(axis=1), [0.025, 0.975], axis=0)
-        p = holm([wilcoxon(gap).pvalue if np.abs(gap).sum() else 1.0 for gap in gaps.T])
-        lines += [
-            f"## {kind}, {len(own)} datasets",
-            "",
-            "| weights | answer | scaled | against greedy, refit | wins / losses | p (Holm) |",
-            "|---|---|---|---|---|---|",
-        ]
-        for k, (choice, answer) in enumerate(pairs):
-            lines.append(
-                f"| {choice} | {answer} | {own[:, k].mean():.4f} | {gaps[:, k].mean():+.4f} [{low[k]:+.4f}, "
-                f"{high[k]:+.4f}] | {(gaps[:, k] > 0).sum()} / {(gaps[:, k] < 0).sum()} | {p[k]:.2g} |"
-            )
-        lines.append("")
+        lines += [f"## {kind}, {len(some)} datasets", ""]
+        lines += compared(some, "answer", {answer: ("greedy", answer) for answer in ANSWERS})
+        lines += compared(
+            some, "weights", {c: (c, "half each") for c in ("greedy", *(c for c in CHOICES if c != "greedy"))}
+        )
     by_family: dict[str, list[list[float]]] = {}
     for j in all_judged:
         for family, of_answers in singles(j).items():
@@ -301,6 +285,27 @@ def report(all_judged: list[Judged]) -> str:
         cells = " | ".join(f"{v:.4f}" for v in np.median(np.array(rows), axis=0))
         lines.append(f"| {family} | {len(rows)} | {cells} |")
     return "\n".join([*lines, ""])
+
+
+def compared(found: list[dict[tuple[str, str], float]], what: str, pairs: dict[str, tuple[str, str]]) -> list[str]:
+    """A table: each against the first."""
+    from scipy.stats import wilcoxon
+
+    from autometa.bench.ranking import holm
+
+    values = np.array([[own[pair] for pair in pairs.values()] for own in found])  # (datasets, pairs)
+    gaps = values[:, 1:] - values[:, :1]
+    draws = np.random.default_rng(0).integers(0, len(found), (2000, len(found)))
+    low, high = np.quantile(gaps[draws].mean(axis=1), [0.025, 0.975], axis=0)
+    p = holm([wilcoxon(gap).pvalue if np.abs(gap).sum() else 1.0 for gap in gaps.T])
+    first, *others = pairs
+    lines = [f"| {what} | scaled | against {first} | wins / losses | p (Holm) |", "|---|---|---|---|---|"]
+    lines.append(f"| {first} | {values[:, 0].mean():.4f} | | | |")
+    for k, name in enumerate(others):
+        against = f"{gaps[:, k].mean():+.4f} [{low[k]:+.4f}, {high[k]:+.4f}]"
+        wins = f"{(gaps[:, k] > 0).sum()} / {(gaps[:, k] < 0).sum()}"
+        lines.append(f"| {name} | {values[:, k + 1].mean():.4f} | {against} | {wins} | {p[k]:.2g} |")
+    return [*lines, ""]
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ def fit():
 
         yield fit
         sys.modules.pop("fit", None)
+        sys.modules.pop("answering", None)
 
 
 @pytest.fixture
@@ -160,3 +161,34 @@ def test_a_watched_program_that_hangs_is_ended_with_all_its_children(fit, tmp_pa
     assert peak > 0
     child = int((tmp_path / "output").read_text())
     assert not alive(child)
+
+
+def test_who_answers_is_compared_on_datasets_of_other_families_and_each_weight_is_a_share(fit, catalog):
+    import answering
+
+    chosen = answering.datasets(catalog.parent, 5)
+    families = {f"{kind}{int(name[len(kind) :]) // 2}" for name, kind in chosen}
+    assert len(families) == len(chosen) == 15
+    assert not families & {d.family for d in fit.choose(catalog)}
+    rng = np.random.default_rng(0)
+    y, answers = rng.integers(2, size=60), rng.integers(2, size=40)
+
+    def said(truth, noise):
+        p = np.clip(truth + noise * rng.normal(size=len(truth)), 0.01, 0.99)
+        return np.column_stack([1 - p, p])
+
+    tried = [
+        answering.Tried({"family": f"f{k}"}, said(y, k), said(answers, k), said(answers, k)) for k in (0.5, 1, 2, 3, 4)
+    ]
+    judged = answering.Judged("d", "binary", "roc_auc", y, answers, list(np.arange(60).reshape(5, 12)), tried)
+    for choose in answering.CHOICES.values():
+        weights = choose(judged)
+        assert weights.min() >= 0
+        assert weights.sum() == pytest.approx(1)
+    np.testing.assert_array_equal(answering.best(judged), [1, 0, 0, 0, 0])
+    found = answering.scores(judged)
+    half = (tried[0].refit + tried[0].folds) / 2
+    assert found["best alone", "half each"] == pytest.approx(roc_auc_score(answers, half[:, 1]))
+    text = answering.report([judged] * 6)
+    assert "| half each | " in text
+    assert answering.constant(judged) == 0.5
