@@ -7,7 +7,8 @@ On datasets of up to 4,000 rows, each of a family that is not in `fit.py`, every
 configurations that did well elsewhere are cross-validated (five folds) on 75 % of the rows and fitted again on all of
 them. The other 25 % judge what `fit` could make of that: for single configurations and for the greedy ensemble over
 out-of-fold predictions, *refit* (the mean over models fitted on all rows), *folds* (the models of the folds) and
-*both* (all six models of each). Then, with the best of these, other ways to choose the weights, and a temperature.
+*both* (all six models of each). Then, with half the say for each of the two,
+other ways to choose the weights.
 
 Scores are scaled per dataset: 0 is a constant prediction, 1 the best of all compared. Intervals are bootstraps over
 datasets, p-values Wilcoxon's against the first, with Holm's correction.
@@ -63,6 +64,11 @@ class Judged(NamedTuple):
     answers: NDArray[Any]
     splits: list[NDArray[np.intp]]
     tried: list[Tried]
+
+    @property
+    def c(self) -> int:
+        """Classes; 0 for regression."""
+        return 0 if self.kind == "regression" else self.tried[0].oof.shape[1]
 
 
 def datasets(data: Path, each: int) -> list[tuple[str, str]]:
@@ -138,20 +144,20 @@ Weights = NDArray[np.float64]  # (m,)
 def greedy(judged: Judged, order: Sequence[int], rows: NDArray[np.intp] | None = None) -> Weights:
     """As `fit` does, over some of the candidates."""
     rows = np.arange(len(judged.y)) if rows is None else rows
-    c = 0 if judged.kind == "regression" else judged.tried[0].oof.shape[1]
     weights = np.zeros(len(judged.tried))
     weights[list(order)] = greedy_ensemble(
-        [judged.tried[k].oof[rows] for k in order], lambda p: score(judged.metric, judged.y[rows], p, c)
+        [judged.tried[k].oof[rows] for k in order], lambda p: score(judged.metric, judged.y[rows], p, judged.c)
     )
     return weights
 
 
 def ranked(judged: Judged) -> list[int]:
     """Candidates, best first."""
-    c = 0 if judged.kind == "regression" else judged.tried[0].oof.shape[1]
     return sorted(
         range(len(judged.tried)),
-        key=lambda k: -np.mean([score(judged.metric, judged.y[r], judged.tried[k].oof[r], c) for r in judged.splits]),
+        key=lambda k: (
+            -np.mean([score(judged.metric, judged.y[r], judged.tried[k].oof[r], judged.c) for r in judged.splits])
+        ),
     )
 
 
@@ -188,14 +194,14 @@ def even(judged: Judged, k: int) -> Weights:
 
 def begun(judged: Judged, k: int, rounds: int = 40) -> Weights:
     """Greedy, beginning with the best k (sorted initialisation, Caruana et al., 2004)."""
-    c, order = 0 if judged.kind == "regression" else judged.tried[0].oof.shape[1], ranked(judged)
+    order = ranked(judged)
     counts = np.zeros(len(order))
     counts[order[:k]] = 1
     total = np.asarray(sum(judged.tried[i].oof for i in order[:k]))
-    best_score, best_counts = score(judged.metric, judged.y, total / counts.sum(), c), counts.copy()
+    best_score, best_counts = score(judged.metric, judged.y, total / counts.sum(), judged.c), counts.copy()
     for _ in range(rounds):
         size = counts.sum() + 1
-        found = [score(judged.metric, judged.y, (total + judged.tried[i].oof) / size, c) for i in order]
+        found = [score(judged.metric, judged.y, (total + judged.tried[i].oof) / size, judged.c) for i in order]
         pick = order[int(np.nanargmax(found))]
         counts[pick] += 1
         total = total + judged.tried[pick].oof
@@ -229,29 +235,28 @@ def constant(judged: Judged) -> float:
     """The score of the best prediction that looks at no feature."""
     if judged.kind == "regression":
         return score(judged.metric, judged.answers, np.full(len(judged.answers), judged.y.mean()))
-    shares = np.bincount(judged.y, minlength=judged.tried[0].oof.shape[1]) / len(judged.y)
+    shares = np.bincount(judged.y, minlength=judged.c) / len(judged.y)
     return score(judged.metric, judged.answers, np.tile(shares, (len(judged.answers), 1)), len(shares))
 
 
 def scores(judged: Judged) -> dict[tuple[str, str], float]:
     """By the choice of weights and who answers."""
-    c = 0 if judged.kind == "regression" else judged.tried[0].oof.shape[1]
     found = {}
     for choice, choose_weights in CHOICES.items():
         weights = choose_weights(judged)
         for answer, of in ANSWERS.items():
             said = np.asarray(sum(w * of(t) for w, t in zip(weights, judged.tried, strict=True) if w > 0))
-            found[choice, answer] = score(judged.metric, judged.answers, said, c)
+            found[choice, answer] = score(judged.metric, judged.answers, said, judged.c)
     return found
 
 
 def singles(judged: Judged) -> dict[str, dict[str, float]]:
     """Family -> answer -> score of its default, scaled by refit and constant."""
-    c, zero = 0 if judged.kind == "regression" else judged.tried[0].oof.shape[1], constant(judged)
+    zero = constant(judged)
     found: dict[str, dict[str, float]] = {}
     for t in judged.tried:
         if t.config[FAMILY] not in found:
-            own = {a: score(judged.metric, judged.answers, of(t), c) for a, of in ANSWERS.items()}
+            own = {a: score(judged.metric, judged.answers, of(t), judged.c) for a, of in ANSWERS.items()}
             if own["refit"] - zero > 1e-9:
                 found[t.config[FAMILY]] = {a: (v - zero) / (own["refit"] - zero) for a, v in own.items()}
     return found
