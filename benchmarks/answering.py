@@ -7,8 +7,8 @@ On datasets of up to 4,000 rows, each of a family that is not in `fit.py`, every
 configurations that did well elsewhere are cross-validated (five folds) on 75 % of the rows and fitted again on all of
 them. The other 25 % judge what `fit` could make of that: for single configurations and for the greedy ensemble over
 out-of-fold predictions, *refit* (the mean over models fitted on all rows), *folds* (the models of the folds) and
-*both* (all six models of each). Then, with half the say for each of the two,
-other ways to choose the weights.
+*both* (all six models of each). Then, with half the say for each of the two, other ways to choose the weights, and for
+classifications how sure to be: the log loss with and without temperatures, of the members and of the ensemble.
 
 Scores are scaled per dataset: 0 is a constant prediction, 1 the best of all compared. Intervals are bootstraps over
 datasets, p-values Wilcoxon's against the first, with Holm's correction.
@@ -25,13 +25,22 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from fit import choose, split
 from numpy.typing import NDArray
 
-from autometa.evaluation import Isolation, Killed, available_cpus, evaluate, fit_model, plan_splits
+from autometa.evaluation import (
+    Isolation,
+    Killed,
+    available_cpus,
+    evaluate,
+    fit_model,
+    fit_temperature,
+    plan_splits,
+    tempered,
+)
 from autometa.evaluation.metrics import score
 from autometa.evaluation.trial import predict_aligned
 from autometa.families import cash_space, presets, suited
@@ -42,6 +51,7 @@ from autometa.task import Task, make_task
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "answering.md"
 KINDS = ("binary", "multiclass", "regression")
+K = TypeVar("K")
 LEAST, MOST, FOLDS, PRESETS, LONGEST = 150, 4000, 5, 4, 120.0
 
 
@@ -231,12 +241,13 @@ ANSWERS: dict[str, Callable[[Tried], NDArray[np.float64]]] = {
 }
 
 
-def constant(judged: Judged) -> float:
-    """The score of the best prediction that looks at no feature."""
+def constant(judged: Judged, metric: str | None = None) -> float:
+    """The score of the best prediction that looks at no feature; of the dataset's own metric by default."""
+    metric = metric or judged.metric
     if judged.kind == "regression":
-        return score(judged.metric, judged.answers, np.full(len(judged.answers), judged.y.mean()))
+        return score(metric, judged.answers, np.full(len(judged.answers), judged.y.mean()))
     shares = np.bincount(judged.y, minlength=judged.c) / len(judged.y)
-    return score(judged.metric, judged.answers, np.tile(shares, (len(judged.answers), 1)), len(shares))
+    return score(metric, judged.answers, np.tile(shares, (len(judged.answers), 1)), len(shares))
 
 
 def scores(judged: Judged) -> dict[tuple[str, str], float]:
@@ -248,6 +259,32 @@ def scores(judged: Judged) -> dict[tuple[str, str], float]:
             said = np.asarray(sum(w * of(t) for w, t in zip(weights, judged.tried, strict=True) if w > 0))
             found[choice, answer] = score(judged.metric, judged.answers, said, judged.c)
     return found
+
+
+def losses(judged: Judged) -> dict[str, float]:
+    """Of the greedy ensemble, half each, with temperatures fitted on out-of-fold predictions; larger is better."""
+
+    def half_each(t: Tried, member: bool) -> Tried:
+        temperature = fit_temperature(t.oof, judged.y) if member else 1.0
+        answer = tempered(ANSWERS["half each"](t), temperature)
+        return Tried(t.config, tempered(t.oof, temperature), answer, answer)
+
+    found = {}
+    for member in (False, True):
+        own = judged._replace(tried=[half_each(t, member) for t in judged.tried])
+        weights = caruana(own)
+        oof = np.asarray(sum(w * t.oof for w, t in zip(weights, own.tried, strict=True)))
+        said = np.asarray(sum(w * t.refit for w, t in zip(weights, own.tried, strict=True)))
+        for together in (False, True):
+            temperature = fit_temperature(oof, judged.y) if together else 1.0
+            found[TEMPERED[member, together]] = score("neg_log_loss", judged.answers, tempered(said, temperature))
+    return found
+
+
+TEMPERED = {
+    (False, False): "as said", (False, True): "all together", (True, False): "each member",
+    (True, True): "each member, then all together",
+}  # fmt: skip
 
 
 def singles(judged: Judged) -> dict[str, dict[str, float]]:
@@ -264,11 +301,7 @@ def singles(judged: Judged) -> dict[str, dict[str, float]]:
 
 def report(all_judged: list[Judged]) -> str:
     """Markdown: who answers, under greedy weights; how to weigh, under half each; then single defaults."""
-    found = []
-    for j in all_judged:
-        own, zero = scores(j), constant(j)
-        unit = max(max(own.values()) - zero, 1e-12)
-        found.append({pair: np.clip((value - zero) / unit, -1, 1) for pair, value in own.items()})
+    found = [scaled(scores(j), constant(j)) for j in all_judged]
     tried = np.mean([len(j.tried) for j in all_judged])
     lines = ["# answering.py", "", f"{len(all_judged)} datasets, {tried:.0f} configurations each.", ""]
     for kind in ("all", *KINDS):
@@ -280,6 +313,11 @@ def report(all_judged: list[Judged]) -> str:
         lines += compared(
             some, "weights", {c: (c, "half each") for c in ("greedy", *(c for c in CHOICES if c != "greedy"))}
         )
+    for kind in ("binary", "multiclass"):
+        some = [scaled(losses(j), constant(j, "neg_log_loss")) for j in all_judged if j.kind == kind]
+        if len(some) >= 5:
+            lines += [f"## Log loss with temperatures, {kind}, {len(some)} datasets", ""]
+            lines += compared(some, "temperature", {name: name for name in TEMPERED.values()})
     by_family: dict[str, list[list[float]]] = {}
     for j in all_judged:
         for family, of_answers in singles(j).items():
@@ -292,7 +330,13 @@ def report(all_judged: list[Judged]) -> str:
     return "\n".join([*lines, ""])
 
 
-def compared(found: list[dict[tuple[str, str], float]], what: str, pairs: dict[str, tuple[str, str]]) -> list[str]:
+def scaled(own: dict[K, float], zero: float) -> dict[K, float]:
+    """0 is the constant prediction, 1 the best of all."""
+    unit = max(max(own.values()) - zero, 1e-12)
+    return {key: float(np.clip((value - zero) / unit, -1, 1)) for key, value in own.items()}
+
+
+def compared(found: list[dict[K, float]], what: str, pairs: dict[str, K]) -> list[str]:
     """A table: each against the first."""
     from scipy.stats import wilcoxon
 

@@ -214,8 +214,17 @@ class TestBudget:
         assert max(row.finished for row in kept.trials) < last - 1.0  # a fifth of the budget, less what was there
         assert kept.seconds < 12.0
 
-    def test_no_time_for_any_trial_is_an_error_that_says_so(self, cancer, tmp_path):
-        with pytest.raises(NoModelError, match="more time"):
+    def test_no_time_for_any_trial_leaves_one_cheap_default(self, cancer, tmp_path):
+        heard = Recorder()
+        result = search(cancer, quick(tmp_path, trials=None, seconds=0.01), tmp_path / "run", progress=heard)
+        assert [trial.origin for trial in result.trials] == ["default"]
+        assert result.best.evaluation.config["family"] in ("linear", "naive_bayes", "knn")
+        assert any("in time" in note for note in heard.notes)
+        assert load_model(tmp_path / "run").predict(cancer.X).shape == (cancer.n,)
+
+    def test_no_time_even_for_that_is_an_error_that_says_so(self, cancer, tmp_path, monkeypatch):
+        monkeypatch.setattr(sys.modules["autometa.search.search"], "LAST_RESORT", 0.01)
+        with pytest.raises(NoModelError, match="timeout"):
             search(cancer, quick(tmp_path, trials=None, seconds=0.01), tmp_path / "run")
 
     def test_impossible_settings_are_all_named(self):

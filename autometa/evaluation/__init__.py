@@ -6,6 +6,7 @@ under a deadline and a RAM cap, and `evaluate_isolated` does all of it and hands
 
 from __future__ import annotations
 
+from autometa.evaluation.calibration import JUDGE_SURENESS, fit_temperature, tempered
 from autometa.evaluation.isolation import (
     Cancelled,
     Isolation,
@@ -19,6 +20,7 @@ from autometa.evaluation.splits import Splits, plan_splits
 from autometa.evaluation.trial import Evaluation, Outcome, evaluate, evaluate_isolated, fit_model, predict_aligned
 
 __all__ = [
+    "JUDGE_SURENESS",
     "METRICS",
     "METRIC_KINDS",
     "Cancelled",
@@ -33,6 +35,7 @@ __all__ = [
     "evaluate",
     "evaluate_isolated",
     "fit_model",
+    "fit_temperature",
     "metric_for",
     "plan_splits",
     "predict_aligned",
@@ -40,4 +43,5 @@ __all__ = [
     "score",
     "score_all",
     "shared_isolation",
+    "tempered",
 ]

@@ -28,6 +28,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from autometa.evaluation.calibration import JUDGE_SURENESS, fit_temperature, tempered
 from autometa.evaluation.forkserver import describe_error
 from autometa.evaluation.isolation import Isolation, Killed
 from autometa.evaluation.metrics import score_all
@@ -154,6 +155,7 @@ def evaluate(
     deadline: float | None = None,
     keep_models: Path | None = None,
     keep_above: float | None = None,
+    calibrate: bool = False,
     origin: str = "search",
 ) -> Outcome:
     """Tries one configuration in this process. Never raises for what the configuration does.
@@ -170,12 +172,14 @@ def evaluate(
         deadline: Seconds from now. A fold that would not finish by then is not begun.
         keep_models: File to pickle a list of the fitted models to, one per fold, when the evaluation is complete.
         keep_above: Keep them only if the score reaches this.
+        calibrate: Where the task's metric judges how sure a prediction is, judge each fold at its best temperature:
+            for whoever tempers what the model says later on. Predictions are handed on as they were.
         origin: Why it was tried, for the record.
     """
     outcome = None
     for outcome in _evaluate(  # noqa: B007 - the last one counts
         task, config, splits, seed=seed, threads=threads, device=device, rival=rival, deadline=deadline,
-        keep_models=keep_models, keep_above=keep_above, origin=origin,
+        keep_models=keep_models, keep_above=keep_above, calibrate=calibrate, origin=origin,
     ):  # fmt: skip
         pass
     assert outcome is not None
@@ -194,6 +198,7 @@ def _evaluate(
     deadline: float | None,
     keep_models: Path | None,
     keep_above: float | None,
+    calibrate: bool,
     origin: str,
 ) -> Iterator[Outcome]:
     """The outcome so far, after every fold, so that one that is killed leaves what it had finished."""
@@ -254,7 +259,10 @@ def _evaluate(
             if bad := int((~np.isfinite(prediction)).reshape(len(test), -1).any(axis=1).sum()):
                 yield so_far("failed", f"predicted no finite number for {bad} of {len(test)} rows, {where}")
                 return
-            scores = score_all(task.kind, np.asarray(task.y)[test], prediction, task.c)
+            said, truth = prediction, np.asarray(task.y)[test]
+            if calibrate and task.metric in JUDGE_SURENESS:
+                said = tempered(prediction, fit_temperature(prediction, truth))
+            scores = score_all(task.kind, truth, said, task.c)
         except MemoryError as error:
             yield so_far("memory", f"{describe_error(error)}, {where}")
             return
@@ -290,6 +298,7 @@ def evaluate_isolated(
     rival: Sequence[float] | None = None,
     keep_models: Path | None = None,
     keep_above: float | None = None,
+    calibrate: bool = False,
     origin: str = "search",
 ) -> Evaluation:
     """`evaluate` in a process of its own, on a saved task; whatever happens to the process becomes a state.
@@ -308,6 +317,7 @@ def evaluate_isolated(
         rival: Per-fold scores that must stay in reach.
         keep_models: File for the fitted models of a complete evaluation.
         keep_above: The score from which they are kept.
+        calibrate: Judge each fold at its best temperature, where that matters.
         origin: Why it was tried.
 
     Raises:
@@ -322,6 +332,7 @@ def evaluate_isolated(
         "deadline": seconds,
         "keep_models": None if keep_models is None else Path(keep_models).absolute(),
         "keep_above": keep_above,
+        "calibrate": calibrate,
         "origin": origin,
     }
     folder, oof = Path(task_folder).absolute(), None if oof_path is None else Path(oof_path).absolute()

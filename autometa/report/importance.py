@@ -64,12 +64,7 @@ def of_run(run: Path, seed: int, trusted: bool) -> Iterator[list[Importance]]:
     from autometa.search import load_model, open_run
 
     model, task = load_model(run, trusted=trusted), open_run(run).task
-    c = len(model.classes)
-
-    def predict(X: pd.DataFrame) -> NDArray[np.float64]:
-        return np.asarray(sum(member.weight * member.predict(X, model.kind, c) for member in model.members))
-
-    yield from permutation_importance(task, predict, seed=seed)
+    yield from permutation_importance(task, model.answer, seed=seed)
 
 
 def permutation_importance(

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, RunError
-from autometa.evaluation import fit_model, predict_aligned
+from autometa.evaluation import fit_model, predict_aligned, tempered
 from autometa.search.seal import read_sealed, write_bytes, write_sealed
 from autometa.space import Config
 from autometa.task import Schema, Task
@@ -30,11 +30,13 @@ class Member:
     """One configuration in the final model: trial number, weight, and its models as pickled lists, end to end.
 
     One list holds a model for each fold, another the model that was fitted on all rows; either may be all there is.
+    What they say is brought to the member's temperature before it is weighed.
     """
 
     number: int
     weight: float
     content: bytes = field(repr=False)
+    temperature: float = 1.0
     _models: tuple[list[Any], ...] | None = field(default=None, init=False, repr=False)
 
     @property
@@ -50,7 +52,7 @@ class Member:
     def predict(self, X: pd.DataFrame, kind: str, c: int) -> NDArray[np.float64]:  # (n,) or (n, c)
         """Mean over the means of its lists; a class that a model never saw has probability 0 there."""
         means = [np.mean([predict_aligned(model, X, kind, c) for model in models], axis=0) for models in self.models]
-        return np.mean(means, axis=0)
+        return tempered(np.mean(means, axis=0), self.temperature)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the models that were read: their bytes say the same."""
@@ -69,6 +71,7 @@ class Model:
         classes: (c,) original labels, in the order of the probability columns; empty for regression.
         schema: How a raw table becomes features.
         members: What answers.
+        temperature: Of the probabilities that the members arrive at together.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Model:
     classes: tuple[Any, ...]
     schema: Schema
     members: tuple[Member, ...]
+    temperature: float = 1.0
 
     def predict(self, frame: pd.DataFrame | NDArray[Any]) -> NDArray[Any]:  # (n,)
         """Labels as they were in the training table, or numbers.
@@ -101,10 +105,13 @@ class Model:
         return self._average(frame)
 
     def _average(self, frame: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
-        X = self.schema.apply(frame)
-        return np.asarray(
-            sum(member.weight * member.predict(X, self.kind, len(self.classes)) for member in self.members)
-        )
+        return self.answer(self.schema.apply(frame))
+
+    def answer(self, X: pd.DataFrame) -> NDArray[np.float64]:  # (n,) or (n, c)
+        """Values or probabilities for a table that the schema was applied to."""
+        c = len(self.classes)
+        mean = sum(member.weight * member.predict(X, self.kind, c) for member in self.members)
+        return tempered(np.asarray(mean), self.temperature)
 
 
 def refit(task_folder: Path, config: Config, path: Path, *, seed: int, threads: int, device: str) -> None:

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, NoModelError, Problem, RunError
 from autometa.evaluation import (
+    JUDGE_SURENESS,
     Cancelled,
     Evaluation,
     Isolation,
@@ -36,9 +37,11 @@ from autometa.evaluation import (
     available_cpus,
     available_ram,
     evaluate_isolated,
+    fit_temperature,
     plan_splits,
     score,
     shared_isolation,
+    tempered,
 )
 from autometa.families import available, cash_space, suited
 from autometa.search.budget import Budget
@@ -68,6 +71,7 @@ THREE_FOLDS_ABOVE, HOLD_OUT_ABOVE = 5_000, 30_000  # cells of the table per seco
 FREE_CLASSES = 5  # more cost in proportion
 REPEATS_FROM = 300.0  # seconds of the budget
 CHEAP = ("linear", "naive_bayes", "knn")  # families whose defaults end soon on any table
+LAST_RESORT = 10.0  # seconds, whatever the budget, for one cheap default where nothing else was evaluated in time
 UNHURRIED = 600.0  # seconds for what has no time budget, so that a hang still ends
 
 
@@ -397,6 +401,22 @@ class _Search:
                 self.progress.note("Ending with the best so far; Ctrl-C again stops at once.")
         if self.faults:
             raise self.faults[0]
+        if self._has_nothing_in_time():
+            self._resort_to_the_cheapest()
+
+    def _has_nothing_in_time(self) -> bool:
+        """Whether time alone, such as that of loading libraries from a slow disk, has left the search with nothing."""
+        open_ended = self.budget.trials is None or len(self.rows) < self.budget.trials
+        late = all(row.evaluation.state == "timeout" for row in self.rows)
+        return late and open_ended and not self.interrupted and self.settings.seconds is not None
+
+    def _resort_to_the_cheapest(self) -> None:
+        """One more trial: a model some seconds late is worth more than none."""
+        self.progress.note(f"Nothing could be evaluated in time: a cheap default has up to {LAST_RESORT:g} s more.")
+        self._fall_back()
+        trial = self.study.ask()
+        config = self.space.suggest(trial)
+        self._try(trial, config, self.budget.elapsed, min(LAST_RESORT, self.settings.trial_seconds or math.inf))
 
     def _work(self) -> None:
         try:
@@ -407,7 +427,8 @@ class _Search:
                     trial = self.study.ask()
                     config = self.space.suggest(trial)
                     begun = self.budget.elapsed
-                self._try(trial, config, begun)
+                    seconds = self._deadline(bool(leaderboard(self.rows, self.task.metric)))
+                self._try(trial, config, begun, seconds)
         except Cancelled:
             return  # by the person, which says nothing about the configuration
         except BaseException as error:  # noqa: BLE001 - carried to the main thread and raised there
@@ -424,7 +445,7 @@ class _Search:
         running = len(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
         return len(self.rows) + running < self.budget.trials
 
-    def _try(self, trial: optuna.Trial, config: Config, begun: float) -> None:
+    def _try(self, trial: optuna.Trial, config: Config, begun: float, seconds: float) -> None:
         origin, reason = origin_of(trial)
         metric = self.task.metric
         with self.lock:
@@ -436,7 +457,7 @@ class _Search:
             self.run.folder / "task",
             config,
             self.splits,
-            seconds=self._deadline(bool(board)),
+            seconds=seconds,
             max_ram=self.settings.max_ram or self._share_of_ram(),
             oof_path=self.run.oof_path(trial.number),
             seed=self.settings.seed,
@@ -445,6 +466,7 @@ class _Search:
             rival=None if not board else board[0].evaluation.folds[metric],
             keep_models=self.run.models_path(trial.number),
             keep_above=None if last is None else last.evaluation.scores[metric],
+            calibrate=True,
             origin=origin,
         )
         with self.lock:
@@ -528,6 +550,8 @@ class _Search:
         ]
         candidates = ready or [min(candidates, key=lambda c: self._refit_seconds(c[0]))]
         seen = np.isfinite(candidates[0][1].reshape(self.task.n, -1)).all(axis=1)
+        temperatures = {row.number: self._temperature(oof, seen, member=True) for row, oof in candidates}
+        candidates = [(row, tempered(oof, temperatures[row.number])) for row, oof in candidates]
         judge = partial(self._score, rows=seen)
         weights = greedy_ensemble(
             [oof for _, oof in candidates], judge, out_of_time=lambda: self.budget.left < 0.6 * self.budget.reserve
@@ -538,6 +562,10 @@ class _Search:
         members, refitted = self._fit_members(chosen)
         oofs = {row.number: oof for row, oof in candidates}
         oof = np.asarray(sum(m.weight * oofs[m.number] for m in members))
+        for member in members:
+            member.temperature = temperatures[member.number]
+        temperature = self._temperature(oof, seen)
+        oof = tempered(oof, temperature)
         per_fold = np.array([self._score(oof, rows=test) for _, test in self.splits])
         model = Model(
             self.task.name,
@@ -547,6 +575,7 @@ class _Search:
             self.task.classes,
             self.task.schema,
             tuple(members),
+            temperature,
         )
         save_model(model, self.run.folder / "model.pkl")
         if self.settings.remember:
@@ -656,6 +685,12 @@ class _Search:
 
     def _score(self, prediction: NDArray[np.float64], *, rows: NDArray[Any]) -> float:
         return score(self.task.metric, self.task.y[rows], prediction[rows], len(self.task.classes))
+
+    def _temperature(self, oof: NDArray[np.float64], seen: NDArray[np.bool_], *, member: bool = False) -> float:
+        """Of out-of-fold probabilities; a member's matters where the metric does, that of all together to the user."""
+        if self.task.kind == "regression" or (member and self.task.metric not in JUDGE_SURENESS):
+            return 1.0
+        return fit_temperature(oof[seen], self.task.y[seen])
 
     def _remember(self) -> None:
         from autometa.store import MetaStore, TaskRecord
