@@ -32,6 +32,7 @@ from fit import choose, split
 from numpy.typing import NDArray
 
 from autometa.evaluation import (
+    JUDGE_SURENESS,
     Isolation,
     Killed,
     available_cpus,
@@ -250,31 +251,39 @@ def constant(judged: Judged, metric: str | None = None) -> float:
     return score(metric, judged.answers, np.tile(shares, (len(judged.answers), 1)), len(shares))
 
 
+def at_own_temperatures(judged: Judged) -> Judged:
+    """With every candidate at its temperature, where `fit` does so."""
+    if judged.metric not in JUDGE_SURENESS:
+        return judged
+    temperatures = [fit_temperature(t.oof, judged.y) for t in judged.tried]
+    tried = [
+        Tried(t.config, *(tempered(p, k) for p in (t.oof, t.refit, t.folds)))
+        for t, k in zip(judged.tried, temperatures, strict=True)
+    ]
+    return judged._replace(tried=tried)
+
+
 def scores(judged: Judged) -> dict[tuple[str, str], float]:
-    """By the choice of weights and who answers."""
-    found = {}
+    """By the choice of weights and who answers; at the temperatures that `fit` gives them."""
+    judged, found = at_own_temperatures(judged), {}
     for choice, choose_weights in CHOICES.items():
         weights = choose_weights(judged)
+        oof = np.asarray(sum(w * t.oof for w, t in zip(weights, judged.tried, strict=True)))
+        temperature = fit_temperature(oof, judged.y) if judged.c else 1.0
         for answer, of in ANSWERS.items():
             said = np.asarray(sum(w * of(t) for w, t in zip(weights, judged.tried, strict=True) if w > 0))
-            found[choice, answer] = score(judged.metric, judged.answers, said, judged.c)
+            found[choice, answer] = score(judged.metric, judged.answers, tempered(said, temperature), judged.c)
     return found
 
 
 def losses(judged: Judged) -> dict[str, float]:
     """Of the greedy ensemble, half each, with temperatures fitted on out-of-fold predictions; larger is better."""
-
-    def half_each(t: Tried, member: bool) -> Tried:
-        temperature = fit_temperature(t.oof, judged.y) if member else 1.0
-        answer = tempered(ANSWERS["half each"](t), temperature)
-        return Tried(t.config, tempered(t.oof, temperature), answer, answer)
-
     found = {}
     for member in (False, True):
-        own = judged._replace(tried=[half_each(t, member) for t in judged.tried])
-        weights = caruana(own)
+        own = at_own_temperatures(judged._replace(metric="neg_log_loss")) if member else judged
+        weights = caruana(own._replace(metric=judged.metric))
         oof = np.asarray(sum(w * t.oof for w, t in zip(weights, own.tried, strict=True)))
-        said = np.asarray(sum(w * t.refit for w, t in zip(weights, own.tried, strict=True)))
+        said = np.asarray(sum(w * ANSWERS["half each"](t) for w, t in zip(weights, own.tried, strict=True)))
         for together in (False, True):
             temperature = fit_temperature(oof, judged.y) if together else 1.0
             found[TEMPERED[member, together]] = score("neg_log_loss", judged.answers, tempered(said, temperature))
@@ -314,10 +323,10 @@ def report(all_judged: list[Judged]) -> str:
             some, "weights", {c: (c, "half each") for c in ("greedy", *(c for c in CHOICES if c != "greedy"))}
         )
     for kind in ("binary", "multiclass"):
-        some = [scaled(losses(j), constant(j, "neg_log_loss")) for j in all_judged if j.kind == kind]
-        if len(some) >= 5:
-            lines += [f"## Log loss with temperatures, {kind}, {len(some)} datasets", ""]
-            lines += compared(some, "temperature", {name: name for name in TEMPERED.values()})
+        by_name = [scaled(losses(j), constant(j, "neg_log_loss")) for j in all_judged if j.kind == kind]
+        if len(by_name) >= 5:
+            lines += [f"## Log loss with temperatures, {kind}, {len(by_name)} datasets", ""]
+            lines += compared(by_name, "temperature", {name: name for name in TEMPERED.values()})
     by_family: dict[str, list[list[float]]] = {}
     for j in all_judged:
         for family, of_answers in singles(j).items():
@@ -362,7 +371,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data")
     parser.add_argument("--work", type=Path, default=REPOSITORY / "build" / "answering")
-    parser.add_argument("--each", type=int, default=14, help="datasets of each kind")
+    parser.add_argument("--each", type=int, default=60, help="datasets of each kind, as far as there are families")
     parser.add_argument("--jobs", type=int, default=available_cpus())
     parser.add_argument("--report", action="store_true")
     options = parser.parse_args()
