@@ -30,7 +30,8 @@ def test_probabilities_stay_probabilities_and_the_most_probable_class_stays(hone
     probability, _ = honest
     for temperature in (0.1, 0.5, 3.0, 10.0):
         after = tempered(probability, temperature)
-        assert np.isfinite(after).all() and (after >= 0).all()
+        assert np.isfinite(after).all()
+        assert (after >= 0).all()
         np.testing.assert_allclose(after.sum(axis=1), 1.0)
         np.testing.assert_array_equal(after.argmax(axis=1), probability.argmax(axis=1))
     np.testing.assert_array_equal(tempered(probability, 1.0), probability)
@@ -59,7 +60,8 @@ def test_a_class_ruled_out_and_found_costs_no_infinity():
 def test_rows_that_were_never_predicted_stay_unknown():
     probability = np.array([[0.2, 0.8], [np.nan, np.nan]])
     after = tempered(probability, 0.5)
-    assert np.isfinite(after[0]).all() and np.isnan(after[1]).all()
+    assert np.isfinite(after[0]).all()
+    assert np.isnan(after[1]).all()
 
 
 @pytest.fixture

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 State = Literal["complete", "stopped", "failed", "timeout", "memory", "crashed"]
 
+GROWTH_SHARE = 0.8  # of a fold's time, where trees may be cut short: the rest is for preprocessing and predicting
+
 # A model above this is fitted again rather than kept: writing it would cost about as much as fitting it.
 KEPT_BYTES = 256 << 20
 
@@ -107,17 +109,25 @@ class ClosedUp:
 
 
 def fit_model(
-    task: Task, config: Config, rows: NDArray[np.intp], *, seed: int, threads: int = 1, device: str = "cpu"
+    task: Task,
+    config: Config,
+    rows: NDArray[np.intp],
+    *,
+    seed: int,
+    threads: int = 1,
+    device: str = "cpu",
+    seconds: float | None = None,
 ) -> Any:
     """Builds and fits a configuration on some rows of a task: a model with predict, predict_proba and classes_.
 
     Classes that these rows lack are closed up, because not every library takes codes with gaps; where there is
-    one class only, it is predicted.
+    one class only, it is predicted. After `seconds` a learner that grows tree by tree ends with those there are.
     """
-    from autometa.families import build
+    from autometa.families import build, limit_growth
 
     X, y = task.X.iloc[rows], np.asarray(task.y)[rows]
     model: Any = build(config, task.columns, task.kind, n_rows=len(rows), seed=seed, threads=threads, device=device)
+    limit_growth(model, seconds)
     if task.kind == "regression":
         return model.fit(X, y)
     present, codes = np.unique(y, return_inverse=True)
@@ -156,6 +166,7 @@ def evaluate(
     keep_models: Path | None = None,
     keep_above: float | None = None,
     calibrate: bool = False,
+    shorten: bool = False,
     origin: str = "search",
 ) -> Outcome:
     """Tries one configuration in this process. Never raises for what the configuration does.
@@ -174,12 +185,14 @@ def evaluate(
         keep_above: Keep them only if the score reaches this.
         calibrate: Where the task's metric judges how sure a prediction is, judge each fold at its best temperature:
             for whoever tempers what the model says later on. Predictions are handed on as they were.
+        shorten: Where trees are grown one by one and would pass the deadline, end with those that the first fold had
+            time for: then the evaluation is of the configuration with so many.
         origin: Why it was tried, for the record.
     """
     outcome = None
     for outcome in _evaluate(  # noqa: B007 - the last one counts
         task, config, splits, seed=seed, threads=threads, device=device, rival=rival, deadline=deadline,
-        keep_models=keep_models, keep_above=keep_above, calibrate=calibrate, origin=origin,
+        keep_models=keep_models, keep_above=keep_above, calibrate=calibrate, shorten=shorten, origin=origin,
     ):  # fmt: skip
         pass
     assert outcome is not None
@@ -199,9 +212,12 @@ def _evaluate(
     keep_models: Path | None,
     keep_above: float | None,
     calibrate: bool,
+    shorten: bool,
     origin: str,
 ) -> Iterator[Outcome]:
     """The outcome so far, after every fold, so that one that is killed leaves what it had finished."""
+    from autometa.families import as_grown
+
     if splits.n != task.n:
         raise ValueError(f"the splits are of {splits.n} rows, the task has {task.n}")
     began = time.monotonic()
@@ -242,13 +258,15 @@ def _evaluate(
             yield so_far("timeout", f"{why}, after fold {number} of {len(splits)}")
             return
         fold_began = time.monotonic()
+        growing = GROWTH_SHARE * deadline / len(splits) if shorten and deadline is not None and not number else None
         try:
             # Its warnings (no convergence, a constant column) are judged by its score.
             with warnings.catch_warnings(), _limited_threads(threads):
                 warnings.simplefilter("ignore")
                 clock = time.perf_counter()
                 try:
-                    model = fit_model(task, config, train, seed=seed, threads=threads, device=device)
+                    model = fit_model(task, config, train, seed=seed, threads=threads, device=device, seconds=growing)
+                    config = as_grown(config, model.model if isinstance(model, ClosedUp) else model)
                 finally:
                     fit_seconds += time.perf_counter() - clock
                 clock = time.perf_counter()
@@ -265,6 +283,9 @@ def _evaluate(
             scores = score_all(task.kind, truth, said, task.c)
         except MemoryError as error:
             yield so_far("memory", f"{describe_error(error)}, {where}")
+            return
+        except TimeoutError as error:
+            yield so_far("timeout", f"{error}, {where}")
             return
         except Exception as error:  # noqa: BLE001 - a failed evaluation is data
             yield so_far("failed", f"{describe_error(error)}, {where}")
@@ -299,6 +320,7 @@ def evaluate_isolated(
     keep_models: Path | None = None,
     keep_above: float | None = None,
     calibrate: bool = False,
+    shorten: bool = False,
     origin: str = "search",
 ) -> Evaluation:
     """`evaluate` in a process of its own, on a saved task; whatever happens to the process becomes a state.
@@ -318,6 +340,7 @@ def evaluate_isolated(
         keep_models: File for the fitted models of a complete evaluation.
         keep_above: The score from which they are kept.
         calibrate: Judge each fold at its best temperature, where that matters.
+        shorten: Let trees that are grown one by one end early rather than pass the deadline.
         origin: Why it was tried.
 
     Raises:
@@ -333,6 +356,7 @@ def evaluate_isolated(
         "keep_models": None if keep_models is None else Path(keep_models).absolute(),
         "keep_above": keep_above,
         "calibrate": calibrate,
+        "shorten": shorten,
         "origin": origin,
     }
     folder, oof = Path(task_folder).absolute(), None if oof_path is None else Path(oof_path).absolute()

@@ -7,7 +7,7 @@ and for which tables it is too expensive (`limit`). To add one, write its file w
 
 Laws: every configuration of a family's space builds a pipeline that fits and predicts on any typed table within its
 limit, whatever is missing, constant or unseen in a fold; the same seed gives the same predictions; no import of a
-learner's library happens before a pipeline is built.
+learner's library happens before a pipeline is built. Learners that grow tree by tree can be cut short (`growth`).
 
 Letters:  n rows · p columns · c classes.
 """
@@ -35,6 +35,7 @@ from autometa.families import (
     xgboost,
 )
 from autometa.families.family import Family, Kind
+from autometa.families.growth import Growing
 from autometa.families.presets import PRESETS
 from autometa.space import FAMILY as CHOICE
 from autometa.space import Config, SearchSpace, split_family
@@ -44,7 +45,17 @@ if TYPE_CHECKING:
 
     from autometa.task import Columns, Task
 
-__all__ = ["FAMILIES", "Family", "available", "build", "cash_space", "presets", "suited"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "as_grown",
+    "available",
+    "build",
+    "cash_space",
+    "limit_growth",
+    "presets",
+    "suited",
+]
 
 # In the order in which one would try their defaults: strong in general first, then what differs from it most.
 FAMILIES: dict[str, Family] = {
@@ -134,6 +145,29 @@ def build(
     if family not in FAMILIES:
         raise InputError(_problem(family, kind))
     return FAMILIES[family].build(own, columns, kind, n_rows=n_rows, seed=seed, threads=threads, device=device)
+
+
+def limit_growth(pipeline: Pipeline, seconds: float | None) -> None:
+    """Lets an unfitted pipeline end after so many seconds of growing trees, where its family can."""
+    if isinstance(pipeline[-1], Growing):
+        pipeline[-1].seconds = seconds
+
+
+def as_grown(config: Config, model: Any) -> Config:
+    """The configuration that a fitted model is: with the trees it had time for, where it was cut short.
+
+    Raises:
+        TimeoutError: There were fewer than the family's space allows.
+    """
+    family, own = split_family(config)
+    name, learner = FAMILIES[family].grows, getattr(model, "steps", [("", None)])[-1][1]
+    cut = getattr(learner, "cut_", None)
+    if name is None or cut is None:
+        return config
+    fewest = FAMILIES[family].space("regression")[name].distribution.low  # type: ignore[attr-defined]
+    if cut < fewest:
+        raise TimeoutError(f"there was time for {cut} trees only, of {own[name]} (at least {fewest})")
+    return config | {f"{family}.{name}": cut}
 
 
 def _problem(name: str, kind: Kind) -> Problem:

@@ -1,7 +1,8 @@
 """What the boosting libraries share: class codes, early stopping on an inner split, and a cap on the number of trees.
 
-A library's own part is one function `train(parameters, X, y, rounds=..., categorical=..., validation=...)` in its
-family's file, which returns the fitted model and the number of rounds it settled on.
+A library's own part is one function `train(parameters, X, y, rounds=..., categorical=..., validation=..., late=...)` in
+its family's file, which returns the fitted model and the number of rounds it settled on. `late`, unless it is None, is
+to be asked after every round whether the time is over.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.pipeline import Pipeline
 
 from autometa.families.family import Kind
+from autometa.families.growth import Growing, Growth
 from autometa.families.holdout import inner_split
 from autometa.families.preprocess import preprocessing
 
@@ -28,7 +30,7 @@ PATIENCE = 50  # rounds without improvement; fewer stops slow learning rates too
 REFIT_BELOW = 10_000  # rows; on small tables the held-out rows are worth a second fit with the rounds found
 
 
-class _Boosting(BaseEstimator):
+class _Boosting(Growing, BaseEstimator):
     def __init__(
         self,
         train: Callable[..., tuple[Any, int]],
@@ -49,15 +51,18 @@ class _Boosting(BaseEstimator):
     def _boost(self, X: NDArray[Any], y: NDArray[Any], n_classes: int) -> None:
         rounds = min(self.rounds, MOST_TREES // n_classes) if n_classes > 2 else self.rounds
         common = {"parameters": dict(self.parameters), "categorical": self.categorical}
-        if not self.early_stop or len(y) < 20:
-            self.model_, self.rounds_ = self.train(X=X, y=y, rounds=rounds, validation=None, **common)
-            return
-        fit, hold = inner_split(y, classification=n_classes > 0, fraction=0.15, seed=self.seed)
-        self.model_, self.rounds_ = self.train(
-            X=X[fit], y=y[fit], rounds=rounds, validation=(X[hold], y[hold]), **common
-        )
-        if len(y) < REFIT_BELOW:
-            self.model_, _ = self.train(X=X, y=y, rounds=self.rounds_, validation=None, **common)
+        early_stop, again = self.early_stop and len(y) >= 20, len(y) < REFIT_BELOW
+        late = None if self.seconds is None else Growth(self.seconds / 2 if early_stop and again else self.seconds)
+        if not early_stop:
+            self.model_, self.rounds_ = self.train(X=X, y=y, rounds=rounds, validation=None, late=late, **common)
+        else:
+            fit, hold = inner_split(y, classification=n_classes > 0, fraction=0.15, seed=self.seed)
+            self.model_, self.rounds_ = self.train(
+                X=X[fit], y=y[fit], rounds=rounds, validation=(X[hold], y[hold]), late=late, **common
+            )
+            if again:
+                self.model_, _ = self.train(X=X, y=y, rounds=self.rounds_, validation=None, late=None, **common)
+        self.cut_ = late.rounds if late is not None and late.over and late.rounds < rounds else None
 
 
 class BoostingClassifier(ClassifierMixin, _Boosting):

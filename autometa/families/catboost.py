@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autometa.families.family import Family, Kind
+from autometa.families.growth import Growth
 from autometa.space import Condition, Config, Parameter, SearchSpace, choice, integer, real
 
 if TYPE_CHECKING:
@@ -58,7 +59,14 @@ def build(
 
 
 def train(
-    *, parameters: Config, X: NDArray[Any], y: NDArray[Any], rounds: int, categorical: int, validation: Any
+    *,
+    parameters: Config,
+    X: NDArray[Any],
+    y: NDArray[Any],
+    rounds: int,
+    categorical: int,
+    validation: Any,
+    late: Growth | None,
 ) -> tuple[CatBoostModel, int]:
     """The fitted model and its number of rounds."""
     import catboost
@@ -72,13 +80,23 @@ def train(
         options["loss_function"] = "Logloss" if y.max() == 1 else "MultiClass"
         model = catboost.CatBoostClassifier(iterations=rounds, **options)
     wrapped = CatBoostModel(model, categorical)
-    if validation is None:
-        model.fit(wrapped.pool(X, y))
-        return wrapped, rounds
-    model.fit(
-        wrapped.pool(X, y), eval_set=wrapped.pool(*validation), early_stopping_rounds=PATIENCE, use_best_model=True
-    )
+    judged: dict[str, Any] = {}
+    if validation is not None:
+        judged = {"eval_set": wrapped.pool(*validation), "early_stopping_rounds": PATIENCE, "use_best_model": True}
+    if late is not None:
+        judged["callbacks"] = [_Ending(late)]
+    model.fit(wrapped.pool(X, y), **judged)
     return wrapped, int(model.tree_count_)
+
+
+class _Ending:
+    """CatBoost's protocol: whether to go on."""
+
+    def __init__(self, late: Growth) -> None:
+        self.late = late
+
+    def after_iteration(self, info: Any) -> bool:
+        return not self.late()
 
 
 class CatBoostModel:
@@ -116,4 +134,4 @@ def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     return None
 
 
-FAMILY = Family("catboost", "CatBoost", space, build, requires="catboost", limit=limit)
+FAMILY = Family("catboost", "CatBoost", space, build, requires="catboost", grows="n_estimators", limit=limit)

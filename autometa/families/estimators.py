@@ -15,6 +15,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import (
@@ -30,6 +36,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC, SVR
 
 from autometa.families import mlp, set_kernel
+from autometa.families.growth import GrowingForest
 from autometa.families.holdout import inner_split
 
 
@@ -38,6 +45,22 @@ class _Classifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: NDArray[Any]) -> NDArray[Any]:  # (n,)
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+
+class GrowingRandomForestClassifier(GrowingForest, RandomForestClassifier):
+    """scikit-learn's, which can end early."""
+
+
+class GrowingRandomForestRegressor(GrowingForest, RandomForestRegressor):
+    """scikit-learn's, which can end early."""
+
+
+class GrowingExtraTreesClassifier(GrowingForest, ExtraTreesClassifier):
+    """scikit-learn's, which can end early."""
+
+
+class GrowingExtraTreesRegressor(GrowingForest, ExtraTreesRegressor):
+    """scikit-learn's, which can end early."""
 
 
 class LogisticRegressionUpToACap(_Classifier):

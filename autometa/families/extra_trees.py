@@ -23,10 +23,10 @@ def build(
     config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
 ) -> Pipeline:
     """See `random_forest.forest_pipeline`."""
-    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+    from autometa.families.estimators import GrowingExtraTreesClassifier, GrowingExtraTreesRegressor
 
-    learner = ExtraTreesRegressor if kind == "regression" else ExtraTreesClassifier
+    learner = GrowingExtraTreesRegressor if kind == "regression" else GrowingExtraTreesClassifier
     return forest_pipeline(learner, config, columns, kind, seed=seed, threads=threads)
 
 
-FAMILY = Family("extra_trees", "Extra trees", space, build, limit=forest_limit)
+FAMILY = Family("extra_trees", "Extra trees", space, build, limit=forest_limit, grows="n_estimators")

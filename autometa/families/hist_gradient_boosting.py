@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autometa.families.family import Family, Kind
+from autometa.families.growth import Growth
 from autometa.space import Config, SearchSpace, choice, integer, real
 
 if TYPE_CHECKING:
@@ -53,9 +54,19 @@ def build(
 
 
 def train(
-    *, parameters: Config, X: NDArray[Any], y: NDArray[Any], rounds: int, categorical: int, validation: Any
+    *,
+    parameters: Config,
+    X: NDArray[Any],
+    y: NDArray[Any],
+    rounds: int,
+    categorical: int,
+    validation: Any,
+    late: Growth | None,
 ) -> tuple[Any, int]:
-    """The fitted model and its number of rounds; the split is ours, the library's own refuses a class of one row."""
+    """The fitted model and its number of rounds; the split is ours, the library's own refuses a class of one row.
+
+    The library asks nobody between two rounds, so it cannot end early.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     learner = HistGradientBoostingRegressor if parameters["loss"] == "squared_error" else HistGradientBoostingClassifier

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from autometa.families.family import Family, Kind
+from autometa.families.growth import Growth
 from autometa.space import Config, SearchSpace, choice, integer, real
 
 if TYPE_CHECKING:
@@ -56,7 +59,14 @@ def build(
 
 
 def train(
-    *, parameters: Config, X: NDArray[Any], y: NDArray[Any], rounds: int, categorical: int, validation: Any
+    *,
+    parameters: Config,
+    X: NDArray[Any],
+    y: NDArray[Any],
+    rounds: int,
+    categorical: int,
+    validation: Any,
+    late: Growth | None,
 ) -> tuple[Any, int]:
     """The fitted model and its number of rounds."""
     import lightgbm
@@ -69,11 +79,30 @@ def train(
         objective = "binary" if y.max() == 1 else "multiclass"
         model = lightgbm.LGBMClassifier(n_estimators=rounds, **parameters | {"objective": objective})
     options: dict[str, Any] = {"categorical_feature": list(range(categorical))} if categorical else {}
+    callbacks: list[Any] = []
     if validation is not None:
         options["eval_X"], options["eval_y"] = validation
-        options["callbacks"] = [lightgbm.early_stopping(PATIENCE, verbose=False)]
-    model.fit(X, y, **options)
+        callbacks.append(lightgbm.early_stopping(PATIENCE, verbose=False))
+    if late is not None:
+        callbacks.append(_ending(late))
+    model.fit(X, y, callbacks=callbacks or None, **options)
     return model, model.best_iteration_ or rounds
 
 
-FAMILY = Family("lightgbm", "LightGBM", space, build, requires="lightgbm")
+def _ending(late: Growth) -> Callable[[Any], None]:
+    """A callback that ends the training when the time is over, at the best round so far where there is a validation."""
+    from lightgbm.callback import EarlyStopException
+
+    best = (math.inf, 0)  # loss, round
+
+    def after(state: Any) -> None:
+        nonlocal best
+        judged = state.evaluation_result_list or [("", "", -state.iteration, False)]
+        best = min(best, (judged[0][2], state.iteration))
+        if late():
+            raise EarlyStopException(best[1], state.evaluation_result_list or [])
+
+    return after
+
+
+FAMILY = Family("lightgbm", "LightGBM", space, build, requires="lightgbm", grows="n_estimators")

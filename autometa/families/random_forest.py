@@ -68,10 +68,10 @@ def build(
     config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
 ) -> Pipeline:
     """See `forest_pipeline`."""
-    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+    from autometa.families.estimators import GrowingRandomForestClassifier, GrowingRandomForestRegressor
 
-    learner = RandomForestRegressor if kind == "regression" else RandomForestClassifier
+    learner = GrowingRandomForestRegressor if kind == "regression" else GrowingRandomForestClassifier
     return forest_pipeline(learner, config, columns, kind, seed=seed, threads=threads)
 
 
-FAMILY = Family("random_forest", "Random forest", space, build, limit=forest_limit)
+FAMILY = Family("random_forest", "Random forest", space, build, limit=forest_limit, grows="n_estimators")

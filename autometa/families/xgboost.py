@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from autometa.families.family import Family, Kind
+from autometa.families.growth import Growth
 from autometa.space import Config, SearchSpace, choice, integer, real
 
 if TYPE_CHECKING:
@@ -51,7 +52,14 @@ def build(
 
 
 def train(
-    *, parameters: Config, X: NDArray[Any], y: NDArray[Any], rounds: int, categorical: int, validation: Any
+    *,
+    parameters: Config,
+    X: NDArray[Any],
+    y: NDArray[Any],
+    rounds: int,
+    categorical: int,
+    validation: Any,
+    late: Growth | None,
 ) -> tuple[Any, int]:
     """The fitted model and its number of rounds."""
     import xgboost
@@ -66,13 +74,27 @@ def train(
         }
     if validation is not None:
         options["early_stopping_rounds"] = PATIENCE
+    if late is not None:
+        options["callbacks"] = [_ending(late)]
     if options["objective"] == "classification":  # a fold may lack classes: those it has decide
         options["objective"] = "binary:logistic" if y.max() == 1 else "multi:softprob"
         model = xgboost.XGBClassifier(n_estimators=rounds, **options)
     else:
         model = xgboost.XGBRegressor(n_estimators=rounds, **options)
     model.fit(X, y, eval_set=None if validation is None else [validation], verbose=False)
-    return model, rounds if validation is None else model.best_iteration + 1
+    model.callbacks = None  # not to be pickled with it
+    return model, model.get_booster().num_boosted_rounds() if validation is None else model.best_iteration + 1
 
 
-FAMILY = Family("xgboost", "XGBoost", space, build, requires="xgboost")
+def _ending(late: Growth) -> Any:
+    """A callback that ends the training when the time is over."""
+    import xgboost
+
+    class Ending(xgboost.callback.TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            return late()
+
+    return Ending()
+
+
+FAMILY = Family("xgboost", "XGBoost", space, build, requires="xgboost", grows="n_estimators")

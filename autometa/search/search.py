@@ -467,6 +467,7 @@ class _Search:
             keep_models=self.run.models_path(trial.number),
             keep_above=None if last is None else last.evaluation.scores[metric],
             calibrate=True,
+            shorten=self.settings.seconds is not None,
             origin=origin,
         )
         with self.lock:

@@ -1,0 +1,142 @@
+"""Trees that are cut short by the clock: what there is by then is an honest model of an honest configuration."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autometa.evaluation import Isolation, evaluate, evaluate_isolated, fit_model, plan_splits, predict_aligned
+from autometa.families import FAMILIES, cash_space
+from autometa.families.growth import Growth
+from autometa.task import make_task
+
+GROWING = [name for name, family in FAMILIES.items() if family.grows]
+
+
+@pytest.fixture(params=["binary", "multiclass", "regression"])
+def task(request):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(400, 5)), columns=list("abcde"))
+    X["f"] = rng.choice(["x", "y", "z"], 400)
+    value = X["a"] * X["b"] + (X["f"] == "x") + rng.normal(size=400) / 2
+    y = value if request.param == "regression" else pd.cut(value, 2 + (request.param == "multiclass"), labels=False)
+    return make_task(X, y=y, kind=request.param, name="grown")
+
+
+def large(kind: str, family: str, **changes) -> dict[str, object]:
+    """A configuration with as many trees as the family allows."""
+    space = cash_space(kind, [family])
+    return space.default | {f"{family}.n_estimators": space[f"{family}.n_estimators"].distribution.high} | changes
+
+
+class Slow(Growth):
+    """A clock that strikes after so many rounds."""
+
+    strikes_after = 60
+
+    def __call__(self) -> bool:
+        super().__call__()
+        self.over = self.rounds >= self.strikes_after
+        return self.over
+
+
+@pytest.fixture
+def struck(monkeypatch):
+    for module in ("boosting", "growth"):
+        monkeypatch.setattr(f"autometa.families.{module}.Growth", Slow)
+
+
+@pytest.mark.parametrize("family", [name for name in GROWING if "forest" not in name and "trees" not in name])
+def test_boosting_that_was_cut_is_what_so_few_rounds_give(task, family, struck):
+    rows = np.arange(task.n)
+    config = large(task.kind, family)
+    cut = fit_model(task, config, rows, seed=0, seconds=1.0)
+    few = fit_model(task, config | {f"{family}.n_estimators": 60}, rows, seed=0)
+    assert cut[-1].cut_ == 60
+    assert few[-1].cut_ is None
+    said = [predict_aligned(model, task.X, task.kind, task.c) for model in (cut, few)]
+    if family != "catboost":  # its learning rate is chosen by the number of rounds that was asked for
+        np.testing.assert_allclose(*said, rtol=1e-6)
+    again = pickle.loads(pickle.dumps(cut))
+    np.testing.assert_array_equal(predict_aligned(again, task.X, task.kind, task.c), said[0])
+
+
+@pytest.mark.parametrize("family", ["random_forest", "extra_trees"])
+def test_a_forest_that_was_cut_is_what_so_few_trees_give(task, family, monkeypatch, struck):
+    monkeypatch.setattr(Slow, "strikes_after", 3)
+    rows = np.arange(task.n)
+    config = large(task.kind, family)
+    cut = fit_model(task, config, rows, seed=0, seconds=1.0)
+    assert 10 < cut[-1].cut_ < 100
+    few = fit_model(task, config | {f"{family}.n_estimators": cut[-1].cut_}, rows, seed=0)
+    np.testing.assert_allclose(*(predict_aligned(model, task.X, task.kind, task.c) for model in (cut, few)))
+
+
+@pytest.mark.parametrize("family", GROWING)
+def test_with_time_enough_nothing_changes(task, family):
+    rows = np.arange(task.n)
+    config = cash_space(task.kind, [family]).default | {f"{family}.n_estimators": 50}
+    models = [fit_model(task, config, rows, seed=0, seconds=seconds) for seconds in (None, 1000.0)]
+    np.testing.assert_array_equal(*(predict_aligned(model, task.X, task.kind, task.c) for model in models))
+    assert models[1][-1].cut_ is None
+
+
+@pytest.mark.parametrize("family", [name for name in GROWING if name in ("lightgbm", "xgboost", "catboost")])
+def test_with_early_stopping_the_best_round_so_far_answers(task, family, struck):
+    rows = np.arange(task.n)
+    config = large(task.kind, family, **{f"{family}.early_stop": True})
+    model = fit_model(task, config, rows, seed=0, seconds=1.0)
+    assert model[-1].rounds_ <= 60
+    assert np.isfinite(predict_aligned(model, task.X, task.kind, task.c)).all()
+
+
+@pytest.mark.parametrize("family", GROWING)
+def test_an_evaluation_says_what_was_grown_and_every_fold_grows_as_many(task, family, struck, monkeypatch):
+    if family in ("random_forest", "extra_trees"):
+        monkeypatch.setattr(Slow, "strikes_after", 3)
+    config, splits = large(task.kind, family), plan_splits(task, seed=0, folds=3)
+    outcome = evaluate(task, config, splits, seed=0, deadline=60.0, shorten=True)
+    grown = outcome.evaluation.config[f"{family}.n_estimators"]
+    assert outcome.evaluation.state == "complete"
+    assert grown < config[f"{family}.n_estimators"]
+    assert cash_space(task.kind, [family]).contains(outcome.evaluation.config)
+    plain = evaluate(task, outcome.evaluation.config, splits, seed=0)
+    if family != "catboost":
+        assert outcome.evaluation.scores == pytest.approx(plain.evaluation.scores, rel=1e-6, nan_ok=True)
+
+
+def test_too_few_trees_are_a_timeout_that_says_so(task, struck, monkeypatch):
+    monkeypatch.setattr(Slow, "strikes_after", 5)
+    evaluation = evaluate(
+        task, large(task.kind, "lightgbm"), plan_splits(task, seed=0, folds=3), seed=0, deadline=60.0, shorten=True
+    ).evaluation
+    assert evaluation.state == "timeout"
+    assert "5 trees" in evaluation.reason
+
+
+def test_a_search_has_a_model_where_a_kill_left_none(tmp_path):
+    """On the clock itself: 2,000 rounds of 255 leaves on 6,000 rows take half a minute, and there are six seconds."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(6_000, 20)))
+    X.columns = [f"c{i}" for i in range(20)]
+    task = make_task(X, y=X["c0"] * X["c1"] + rng.normal(size=6_000), name="long")
+    task.save(tmp_path / "task")
+    config = large("regression", "lightgbm", **{"lightgbm.num_leaves": 255, "lightgbm.learning_rate": 0.01})
+    splits = plan_splits(task, seed=0, folds=1)
+    with Isolation() as isolation:
+        evaluate_isolated(  # its library is there from here on
+            isolation, tmp_path / "task", cash_space("regression", ["lightgbm"]).default, splits, seconds=120,
+            max_ram=None, oof_path=None, seed=0,
+        )  # fmt: skip
+        done = [
+            evaluate_isolated(
+                isolation, tmp_path / "task", config, splits, seconds=6.0, max_ram=None,
+                oof_path=None, seed=0, shorten=shorten,
+            )
+            for shorten in (False, True)
+        ]  # fmt: skip
+    assert [evaluation.state for evaluation in done] == ["timeout", "complete"]
+    assert 20 <= done[1].config["lightgbm.n_estimators"] < 2000
