@@ -49,10 +49,10 @@ class GrowingForest(Growing):
             return plain.fit(X, y)
         wanted = forest.n_estimators
         self.cut_, clock = None, Growth(self.seconds)
-        forest.warm_start = True
         for trees in np.unique(np.linspace(min(FEWEST, wanted), wanted, STEPS).astype(int)):
             forest.n_estimators = int(trees)
             plain.fit(X, y)
+            forest.warm_start = True
             if clock() and trees < wanted:
                 self.cut_ = int(trees)
                 break
