@@ -22,6 +22,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from autometa.errors import InputError, NoModelError, RunError
 from autometa.search import Run, Settings, load_model, open_run, resume, search
 from autometa.search.ensemble import greedy_ensemble
+from autometa.search.search import affordable_splits
 from autometa.task import make_task
 
 QUICK = ("linear", "naive_bayes", "knn")
@@ -213,6 +214,28 @@ class TestBudget:
         kept = search(wine, settings, tmp_path / "kept")
         assert max(row.finished for row in kept.trials) < last - 1.0  # a fifth of the budget, less what was there
         assert kept.seconds < 12.0
+
+    def test_folds_are_fewer_where_time_is_short_and_on_one_cpu(self):
+        rng = np.random.default_rng(0)
+        task = make_task(
+            pd.DataFrame(rng.normal(size=(3000, 100))).add_prefix("c"), y=rng.normal(size=3000), name="wide"
+        )
+        seconds = {60.0: (5, 3), 30.0: (3, 3), 12.0: (3, 1), 6.0: (1, 1)}
+        for budget, (two, one) in seconds.items():
+            settings = Settings(seconds=budget)
+            assert affordable_splits(task, settings, cpus=2).n_folds == two
+            assert affordable_splits(task, settings, cpus=64).n_folds == two
+            assert affordable_splits(task, settings, cpus=1).n_folds == one
+
+    def test_a_run_keeps_its_splits_wherever_it_goes_on(self, wine, tmp_path, monkeypatch):
+        search(wine, quick(tmp_path, trials=2), tmp_path / "run")
+        before = Run.open(tmp_path / "run").splits
+        monkeypatch.setattr(sys.modules["autometa.search.search"], "affordable_splits", None)
+        resume(tmp_path / "run", trials=1)
+        np.testing.assert_array_equal(Run.open(tmp_path / "run").splits.test, before.test)
+        (tmp_path / "run" / "splits.npz").write_bytes(b"no")
+        with pytest.raises(RunError, match="splits.*damaged"):
+            resume(tmp_path / "run", trials=1)
 
     def test_no_time_for_any_trial_leaves_one_cheap_default(self, cancer, tmp_path):
         heard = Recorder()

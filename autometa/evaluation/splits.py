@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +66,16 @@ class Splits:
     def folds(self) -> tuple[tuple[Rows, Rows], ...]:
         """All pairs at once."""
         return tuple(self)
+
+    def save(self, path: Path) -> None:
+        """Writes them to an ``.npz`` file."""
+        np.savez_compressed(path, train=self.train, test=self.test, description=np.array(self.description))
+
+    @classmethod
+    def load(cls, path: Path) -> Splits:
+        """What `save` wrote."""
+        with np.load(path) as file:
+            return cls(file["train"], file["test"], str(file["description"]))
 
     def __len__(self) -> int:
         """`n_folds`."""

@@ -2,6 +2,7 @@
 
     run.json              settings, versions, the moment it began           written once, at the start
     task/                 the typed table, as memory maps                   written once, at the start
+    splits.npz            which rows are learned from, which predicted      written once, at the start
     recommendations.json  what the memory proposed, and why                 written once, at the start
     journal.log           Optuna's journal: every trial, with its evaluation as a user attribute
     oof/7.npy             out-of-fold predictions of trial 7
@@ -25,6 +26,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -32,7 +34,7 @@ from optuna.storages.journal import JournalFileOpenLock
 
 from autometa import __version__
 from autometa.errors import InputError, Problem, RunError
-from autometa.evaluation import Evaluation
+from autometa.evaluation import Evaluation, Splits
 from autometa.recommend import Evidence, Recommendation
 from autometa.search.seal import write_bytes, write_sealed
 from autometa.search.settings import Settings, TrialRow
@@ -74,7 +76,7 @@ class Run:
         return []
 
     @classmethod
-    def create(cls, folder: Path, task: Task, settings: Settings) -> Run:
+    def create(cls, folder: Path, task: Task, settings: Settings, splits: Splits) -> Run:
         """Makes the folder; `run.json` comes last, so a folder with one is whole.
 
         Raises:
@@ -87,6 +89,7 @@ class Run:
             (folder / part).mkdir(parents=True, exist_ok=True)
         task.save(folder / "task")
         run._task = task
+        splits.save(folder / "splits.npz")
         head = {
             "format": FORMAT,
             "autometa": __version__,
@@ -142,6 +145,15 @@ class Run:
             except (OSError, ValueError, KeyError) as error:
                 raise RunError(f"{self.folder / 'task'} is damaged ({error}); it was left as it is") from error
         return self._task
+
+    @property
+    def splits(self) -> Splits:
+        """Those of every trial, whatever machine or version goes on with it."""
+        path = self.folder / "splits.npz"
+        try:
+            return Splits.load(path)
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise RunError(f"{path} is damaged ({error}); it was left as it is") from error
 
     def study(self, sampler: optuna.samplers.BaseSampler | None = None, *, repair: bool = False) -> optuna.Study:
         """The study in the journal, created if it is not there.

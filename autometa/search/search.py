@@ -176,8 +176,8 @@ def search(
     """
     budget = Budget(settings.seconds, settings.trials, time.monotonic() if started is None else started)
     space = search_space(task, settings)
-    splits = affordable_splits(task, settings)
-    folder = Run.create(run, task, settings)
+    splits = affordable_splits(task, settings, available_cpus())
+    folder = Run.create(run, task, settings, splits)
     with folder.locked():
         return _Search(folder, space, splits, budget, progress or Silent(), isolation).conduct()
 
@@ -217,8 +217,8 @@ def resume(
             total = max(total + (seconds or 0.0), used + 2 * Budget(total, None).reserve)
         wanted = settings.trials if settings.trials is None else settings.trials + (trials or 0)
         budget = Budget(total, wanted, started - used)
-        space, splits = search_space(folder.task, settings), affordable_splits(folder.task, settings)
-        return _Search(folder, space, splits, budget, progress or Silent(), None, study).conduct()
+        space = search_space(folder.task, settings)
+        return _Search(folder, space, folder.splits, budget, progress or Silent(), None, study).conduct()
 
 
 def search_space(task: Task, settings: Settings) -> SearchSpace:
@@ -236,16 +236,17 @@ def search_space(task: Task, settings: Settings) -> SearchSpace:
     return cash_space(task.kind, kept)
 
 
-def affordable_splits(task: Task, settings: Settings) -> Splits:
+def affordable_splits(task: Task, settings: Settings, cpus: int) -> Splits:
     """The splits that suit the task's size, with fewer fits per trial where the time budget is short for it.
 
     A trial that takes a tenth of the budget leaves a search of ten; what more folds gain in the judgement of each trial
     does not make up for that. Repeats wait for five minutes, and a table too large for five folds gets three or one.
+    With one CPU there is half of the time, while more than two run more trials, none of them faster.
     """
     full = plan_splits(task, seed=settings.seed)
     if settings.seconds is None:
         return full
-    load = _load(task, settings.seconds)
+    load = _load(task, settings.seconds * min(cpus, 2) / 2)
     folds = 1 if load > HOLD_OUT_ABOVE else 3 if load > THREE_FOLDS_ABOVE else 5
     if full.n_folds <= folds or (folds == 5 and settings.seconds >= REPEATS_FROM):
         return full
