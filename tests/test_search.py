@@ -234,7 +234,7 @@ class TestBudget:
         resume(tmp_path / "run", trials=1)
         np.testing.assert_array_equal(Run.open(tmp_path / "run").splits.test, before.test)
         (tmp_path / "run" / "splits.npz").write_bytes(b"no")
-        with pytest.raises(RunError, match="splits.*damaged"):
+        with pytest.raises(RunError, match="is damaged"):
             resume(tmp_path / "run", trials=1)
 
     def test_no_time_for_any_trial_leaves_one_cheap_default(self, cancer, tmp_path):
