@@ -320,6 +320,17 @@ def test_two_cells_at_once_give_what_one_at_a_time_gives(folder, tmp_path, fake,
     assert len(scores[0]) == 12
 
 
+def test_cells_of_two_tasks_at_once_each_have_their_own_tables(folder, tmp_path, fake, monkeypatch):
+    monkeypatch.setattr("autometa.bench.run.available_cpus", lambda: 2)
+    environments, _ = fake()
+    suite = open_suite(str(folder))
+    for jobs in (1, 2):  # one method: the second task begins before anything has ended
+        bench(suite, plan(environments, methods=("lightgbm",), folds=(0,), jobs=jobs, cores=1), tmp_path / f"out{jobs}")
+    assert [r["state"] for r in read_lines(tmp_path / "out2" / RESULTS)] == ["complete"] * len(suite.entries)
+    one, two = ({r["task"]: r["score"] for r in read_lines(tmp_path / f"out{jobs}" / RESULTS)} for jobs in (1, 2))
+    assert one == two
+
+
 def test_a_task_that_cannot_be_read_is_named_and_the_others_are_run(folder, tmp_path, fake):
     environments, _ = fake()
     (folder / "many.parquet").write_bytes(b"PAR1 nothing")

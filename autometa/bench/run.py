@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -308,6 +309,7 @@ class _Work:
         todo = {entry.key: self._open(entry.key, guess) for entry in self.suite.entries}
         asked = dict.fromkeys(todo, len(guess) * len(self.settings))
         memory: list[TaskRecord] | None = None
+        folds_made = count()
 
         def tell() -> None:
             left = {key: sum(len(settings) for _, settings in cells) for key, cells in todo.items()}
@@ -336,7 +338,7 @@ class _Work:
                 memory = self._memory() if "autometa" in self.plan.methods else []
             exclude = left_out(task, memory)
             for fold, settings in todo[entry.key]:
-                folder = self.folder / f"fold-{len(self.done)}-{fold[0]}-{fold[1]}"
+                folder = self.folder / f"fold-{next(folds_made)}"
                 data = _Fold(folder, split_to(task, fold, folder), len(settings))
                 for setting in settings:
                     yield _Cell(task, fold, setting, data, exclude)
