@@ -350,7 +350,11 @@ class WarmStartSampler(BaseSampler):
         if self._recommender is None or warm >= self.n_initial or not SEARCHED.isdisjoint(origins):
             return []
         sign = sign_of(study)
-        observed = [(config, _score(trial, sign)) for trial in trials if (config := _config_of(trial)) is not None]
+        observed = [
+            (config, _score(trial, sign) if trial.state != TrialState.PRUNED else _latest(trial, sign))
+            for trial in trials
+            if (config := _config_of(trial)) is not None
+        ]
         found = self._recommender.recommend(
             self._metafeatures, self.n_initial - warm, observed=observed, seconds=self._left()
         )[:m]
@@ -385,8 +389,8 @@ class WarmStartSampler(BaseSampler):
             if trial.number not in self._encoded or not trial.state.is_finished():
                 self._encoded[trial.number] = tuple(space.encode(space.clip(config)[0]))  # type: ignore[assignment]
             score, fidelity, step = _score(trial, sign), 1.0, trial.last_step
-            if math.isnan(score) and step is not None and math.isfinite(trial.intermediate_values[step]):
-                score = sign * trial.intermediate_values[step]
+            if math.isnan(score) and step is not None:
+                score = _latest(trial, sign)
                 fidelity = 1.0 if last is None else min((step + 1) / (last + 1), 1.0)
             seconds = math.nan if trial.duration is None else trial.duration.total_seconds()
             rows.append((*self._encoded[trial.number], score, seconds, fidelity))
@@ -460,12 +464,20 @@ def _config_of(trial: FrozenTrial) -> Config | None:
 
 
 def _score(trial: FrozenTrial, sign: float) -> float:
-    """Larger is better; NaN if not known (yet), -inf if the trial failed."""
-    if trial.state == TrialState.FAIL:
+    """Larger is better; NaN if not known (yet), -inf if the trial failed, or was pruned before it reported anything."""
+    if trial.state == TrialState.FAIL or (trial.state == TrialState.PRUNED and trial.last_step is None):
         return -math.inf
     if trial.state != TrialState.COMPLETE or trial.value is None:
         return math.nan
     return sign * trial.value if math.isfinite(trial.value) else -math.inf
+
+
+def _latest(trial: FrozenTrial, sign: float) -> float:
+    """As `_score`; of a trial that did not end, what it reported last, NaN where that is not finite."""
+    if trial.last_step is None:
+        return _score(trial, sign)
+    reported = trial.intermediate_values[trial.last_step]
+    return sign * reported if math.isfinite(reported) else math.nan
 
 
 def _note(study: Study, trial: FrozenTrial, attributes: Mapping[str, Any]) -> None:

@@ -76,6 +76,17 @@ class TestEverySearch:
         )
         assert recorder.stages == ["describing", "searching", "ensembling", "refitting", "remembering"]
 
+    def test_what_was_seen_of_every_trial_is_told_to_the_sampler_whatever_became_of_it(self, cancer, tmp_path):
+        search(cancer, quick(tmp_path, trials=10), tmp_path / "run")
+        run = Run.open(tmp_path / "run")
+        study = run.study()
+        rows = {row.number: row.evaluation for row in run.trials(study)}
+        for trial in study.get_trials():
+            seen = rows[trial.number].folds["roc_auc"]
+            assert trial.last_step == len(seen) - 1
+            assert trial.intermediate_values[trial.last_step] == pytest.approx(np.mean(seen))
+        assert {"complete", "stopped"} <= {evaluation.state for evaluation in rows.values()}
+
     def test_the_model_answers_in_the_targets_own_labels(self, wine, tmp_path):
         result = search(wine, quick(tmp_path, trials=3), tmp_path / "run")
         X = load_wine(as_frame=True).data

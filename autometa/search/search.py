@@ -486,11 +486,17 @@ class _Search:
             self.progress.trial_finished(row, board[0] if board else None, self.budget.elapsed)
 
     def _tell(self, trial: Any, evaluation: Evaluation) -> None:
-        """Complete trials have a value; the others are pruned, which Optuna ranks below, with what was seen of them."""
+        """Complete trials have a value; the others are pruned, which Optuna ranks below, with what was seen of them.
+
+        What was seen is the mean over the folds that were finished, reported at the last of them: without it a sampler
+        could not tell a hopeless family from one that was never tried.
+        """
         from optuna.trial import TrialState
 
-        value = evaluation.scores.get(self.task.metric)
-        if evaluation.state == "complete" and value is not None and math.isfinite(value):
+        value, folds = evaluation.scores.get(self.task.metric, math.nan), evaluation.folds.get(self.task.metric, ())
+        if math.isfinite(value):
+            self.study._storage.set_trial_intermediate_value(trial._trial_id, len(folds) - 1, value)
+        if evaluation.state == "complete" and math.isfinite(value):
             self.study.tell(trial.number, value)
             return
         self.study.tell(trial.number, state=TrialState.PRUNED)
