@@ -149,8 +149,8 @@ def build(
 
 def limit_growth(pipeline: Pipeline, seconds: float | None) -> None:
     """Lets an unfitted pipeline end after so many seconds of growing trees, where its family can."""
-    if isinstance(pipeline[-1], Growing):
-        pipeline[-1].seconds = seconds
+    if isinstance(learner := _last_step(pipeline), Growing):
+        learner.seconds = seconds
 
 
 def as_grown(config: Config, model: Any) -> Config:
@@ -160,14 +160,20 @@ def as_grown(config: Config, model: Any) -> Config:
         TimeoutError: There were fewer than the family's space allows.
     """
     family, own = split_family(config)
-    name, learner = FAMILIES[family].grows, getattr(model, "steps", [("", None)])[-1][1]
-    cut = getattr(learner, "cut_", None)
-    if name is None or cut is None:
+    learner = _last_step(model)
+    if not isinstance(learner, Growing) or (cut := learner.cut_) is None:
         return config
+    name = FAMILIES[family].grows
+    assert name is not None
     fewest = FAMILIES[family].space("regression")[name].distribution.low  # type: ignore[attr-defined]
     if cut < fewest:
         raise TimeoutError(f"there was time for {cut} trees only, of {own[name]} (at least {fewest})")
     return config | {f"{family}.{name}": cut}
+
+
+def _last_step(model: Any) -> Any:
+    """Of a pipeline; None of what is none, such as a constant prediction."""
+    return getattr(model, "steps", [("", None)])[-1][1]
 
 
 def _problem(name: str, kind: Kind) -> Problem:
