@@ -315,11 +315,12 @@ class WarmStartSampler(BaseSampler):
         """Gives the trial a configuration, or leaves it to the cold sampler, and notes which and why."""
         with self._lock:
             self._follow(study, self._others(study, trial))
+            given = CONFIG in trial.user_attrs
             for _ in range(3):  # two processes may choose at the same moment: who sees a double moves on
                 others = self._others(study, trial)
                 if found := self._recommend(study, others, 1):
                     config, origin, reason = _values(found[0].config), str(found[0].origin), found[0].reason
-                elif CONFIG in trial.user_attrs:
+                elif given:
                     return
                 elif (next_one := self._search(study, others, trial.number)) is None:
                     _note(study, trial, {ORIGIN: "search", REASON: f"Searched by {self._cold}."})
