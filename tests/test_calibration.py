@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from autometa.evaluation import evaluate, fit_temperature, plan_splits, score, tempered
+from autometa.families import cash_space
 from autometa.task import make_task
 
 
@@ -77,11 +78,7 @@ def crowd():
 
 
 def test_a_forest_is_judged_at_its_best_temperature_where_that_is_asked(crowd):
-    X, y = crowd
-    task = make_task(X, y=y, metric="neg_log_loss", name="crowd")
-    config = _default("extra_trees")
-    splits = plan_splits(task, seed=0, folds=3)
-    plain, judged = (evaluate(task, config, splits, seed=0, calibrate=asked) for asked in (False, True))
+    task, plain, judged = _with_and_without(crowd, "neg_log_loss", "extra_trees")
     np.testing.assert_array_equal(plain.oof, judged.oof)  # handed on as it was
     assert judged.evaluation.scores["accuracy"] == plain.evaluation.scores["accuracy"]
     assert judged.evaluation.scores["neg_log_loss"] > plain.evaluation.scores["neg_log_loss"]
@@ -91,15 +88,14 @@ def test_a_forest_is_judged_at_its_best_temperature_where_that_is_asked(crowd):
 
 
 def test_where_the_metric_does_not_ask_how_sure_nothing_changes(crowd):
-    X, y = crowd
-    task = make_task(X, y=y, metric="accuracy", name="crowd")
-    config = _default("naive_bayes")
-    splits = plan_splits(task, seed=0, folds=3)
-    plain, judged = (evaluate(task, config, splits, seed=0, calibrate=asked) for asked in (False, True))
+    _, plain, judged = _with_and_without(crowd, "accuracy", "naive_bayes")
     assert plain.evaluation.scores == judged.evaluation.scores
 
 
-def _default(family: str) -> dict[str, object]:
-    from autometa.families import cash_space
-
-    return next(config for config in cash_space("multiclass").defaults() if config["family"] == family)
+def _with_and_without(crowd, metric: str, family: str):
+    """The task, and the family's default tried on it as it is and calibrated."""
+    X, y = crowd
+    task = make_task(X, y=y, metric=metric, name="crowd")
+    splits = plan_splits(task, seed=0, folds=3)
+    config = cash_space("multiclass", [family]).default
+    return task, *(evaluate(task, config, splits, seed=0, calibrate=asked) for asked in (False, True))

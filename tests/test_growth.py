@@ -10,10 +10,10 @@ import pytest
 
 from autometa.evaluation import Isolation, evaluate, evaluate_isolated, fit_model, plan_splits, predict_aligned
 from autometa.families import FAMILIES, cash_space
-from autometa.families.growth import Growth
+from autometa.families.growth import COUNT, Growth
 from autometa.task import make_task
 
-GROWING = [name for name, family in FAMILIES.items() if family.grows]
+GROWING = [name for name, family in FAMILIES.items() if COUNT in family.space("regression")]
 
 
 @pytest.fixture(params=["binary", "multiclass", "regression"])

@@ -35,7 +35,7 @@ from autometa.families import (
     xgboost,
 )
 from autometa.families.family import Family, Kind
-from autometa.families.growth import Growing
+from autometa.families.growth import COUNT, Growing
 from autometa.families.presets import PRESETS
 from autometa.space import FAMILY as CHOICE
 from autometa.space import Config, SearchSpace, split_family
@@ -159,16 +159,14 @@ def as_grown(config: Config, model: Any) -> Config:
     Raises:
         TimeoutError: There were fewer than the family's space allows.
     """
-    family, own = split_family(config)
     learner = _last_step(model)
     if not isinstance(learner, Growing) or (cut := learner.cut_) is None:
         return config
-    name = FAMILIES[family].grows
-    assert name is not None
-    fewest = FAMILIES[family].space("regression")[name].distribution.low  # type: ignore[attr-defined]
+    family, own = split_family(config)
+    fewest = FAMILIES[family].space("regression")[COUNT].distribution.low  # type: ignore[attr-defined]
     if cut < fewest:
-        raise TimeoutError(f"there was time for {cut} trees only, of {own[name]} (at least {fewest})")
-    return config | {f"{family}.{name}": cut}
+        raise TimeoutError(f"there was time for {cut} trees only, of {own[COUNT]} (at least {fewest})")
+    return config | {f"{family}.{COUNT}": cut}
 
 
 def _last_step(model: Any) -> Any:

@@ -134,4 +134,4 @@ def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     return None
 
 
-FAMILY = Family("catboost", "CatBoost", space, build, requires="catboost", grows="n_estimators", limit=limit)
+FAMILY = Family("catboost", "CatBoost", space, build, requires="catboost", limit=limit)

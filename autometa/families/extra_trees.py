@@ -29,4 +29,4 @@ def build(
     return forest_pipeline(learner, config, columns, kind, seed=seed, threads=threads)
 
 
-FAMILY = Family("extra_trees", "Extra trees", space, build, limit=forest_limit, grows="n_estimators")
+FAMILY = Family("extra_trees", "Extra trees", space, build, limit=forest_limit)

@@ -28,7 +28,6 @@ class Family:
 
     `space(kind)` holds the family's own parameters, unprefixed; its default configuration is the library's own default.
     `build(config, columns, kind, *, n_rows, seed, threads, device)` gives an unfitted pipeline, preprocessing included.
-    `grows` is the parameter that counts the trees, where the pipeline's last step is `Growing`: one that can end early.
     `requires` is the import name without which the family is absent. `limit(n_rows, n_columns, n_classes)` says in a
     sentence why the family does not suit a table of that size, or None when it does.
     """
@@ -39,5 +38,4 @@ class Family:
     build: Callable[..., Pipeline]
     kinds: frozenset[str] = EVERY_KIND
     requires: str | None = None
-    grows: str | None = None
     limit: Callable[[int, int, int], str | None] = no_limit

@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+COUNT = "n_estimators"  # the parameter of rounds or trees
 FEWEST, STEPS = 10, 20  # trees that a forest grows before it first looks at the clock; looks at most
 
 
@@ -32,7 +33,7 @@ class Growth:
 
 
 class Growing:
-    """For an estimator that can be told, before `fit`, how long it may grow."""
+    """For an estimator that can be told, before `fit`, how long it may grow; its family's space counts in `COUNT`."""
 
     seconds: float | None = None  # of growing; None for no limit
     cut_: int | None = None  # the rounds or trees there were when the time was over; None if it was not

@@ -105,4 +105,4 @@ def _ending(late: Growth) -> Callable[[Any], None]:
     return after
 
 
-FAMILY = Family("lightgbm", "LightGBM", space, build, requires="lightgbm", grows="n_estimators")
+FAMILY = Family("lightgbm", "LightGBM", space, build, requires="lightgbm")

@@ -74,4 +74,4 @@ def build(
     return forest_pipeline(learner, config, columns, kind, seed=seed, threads=threads)
 
 
-FAMILY = Family("random_forest", "Random forest", space, build, limit=forest_limit, grows="n_estimators")
+FAMILY = Family("random_forest", "Random forest", space, build, limit=forest_limit)

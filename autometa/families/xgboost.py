@@ -97,4 +97,4 @@ def _ending(late: Growth) -> Any:
     return Ending()
 
 
-FAMILY = Family("xgboost", "XGBoost", space, build, requires="xgboost", grows="n_estimators")
+FAMILY = Family("xgboost", "XGBoost", space, build, requires="xgboost")
