@@ -233,6 +233,7 @@ def collect(
                     max_ram=max_ram,
                     oof_path=None,
                     seed=seed,
+                    calibrate=True,  # as `fit` judges
                 )
             except Cancelled:
                 return
