@@ -67,9 +67,9 @@ def read(data: Path, name: str) -> Task:
     return read_task(data / "tabular" / f"{name}.parquet", target="target").sample(2000, seed=0)
 
 
-def fitted(task: Task, rows: NDArray[np.intp], seed: int) -> Any:
-    """The network with its default configuration, in its pipeline."""
-    config = cash_space(task.kind, ["mlp"]).default
+def fitted(task: Task, rows: NDArray[np.intp], seed: int, epochs: int) -> Any:
+    """The network with its default configuration but for the epochs, in its pipeline."""
+    config = cash_space(task.kind, ["mlp"]).default | {"mlp.epochs": epochs}
     model = build(config, task.columns, task.kind, n_rows=len(rows), seed=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -77,11 +77,11 @@ def fitted(task: Task, rows: NDArray[np.intp], seed: int) -> Any:
 
 
 @contextmanager
-def training(start: Start | None, epochs: int) -> Iterator[None]:
-    """Trains every network from a start, for so many epochs."""
+def training(start: Start | None) -> Iterator[None]:
+    """Trains every network from a start."""
     import torch
 
-    fresh, usual = mlp.initialise, mlp.EPOCHS
+    fresh = mlp.initialise
 
     def begin(config: Any, p: int, q: int, n_vectors: int, outputs: int, generator: Any) -> dict[str, Any]:
         weights = fresh(config, p, q, n_vectors, outputs, generator)
@@ -90,11 +90,11 @@ def training(start: Start | None, epochs: int) -> Iterator[None]:
                 weights[name] = torch.from_numpy(learned).expand(weights[name].shape).clone()
         return weights
 
-    mlp.initialise, mlp.EPOCHS = begin, epochs
+    mlp.initialise = begin
     try:
         yield
     finally:
-        mlp.initialise, mlp.EPOCHS = fresh, usual
+        mlp.initialise = fresh
 
 
 def shared(weights: dict[str, NDArray[Any]]) -> Start:
@@ -137,8 +137,8 @@ def learn(data: Path, path: Path, visits: int) -> None:
         task = tasks.get(name) or tasks.setdefault(name, read(data, name))
         rows = rng.permutation(task.n)[: int(rng.integers(*INNER_ROWS))]
         if task.kind == "regression" or len(np.unique(task.y[rows])) > 1:
-            with training(start, INNER_EPOCHS):
-                model = fitted(task, rows, seed=visit)[-1]
+            with training(start):
+                model = fitted(task, rows, visit, INNER_EPOCHS)[-1]
             rate = OUTER_RATE * (1 - visit / visits)
             for part, ended in shared(model.weights_).items():
                 start[part] = (start[part] + rate * (ended - start[part])).astype(np.float32)
@@ -189,8 +189,8 @@ def judge(data: Path, weights: Path, seeds: int) -> None:
                     for kind in STARTS:
                         if (name, rows, epochs, seed, kind) in done:
                             continue
-                        with training(start if kind == "learned" else None, epochs):
-                            found = loss(task, fitted(task, support, seed), support, query)
+                        with training(start if kind == "learned" else None):
+                            found = loss(task, fitted(task, support, seed, epochs), support, query)
                         key = {"table": name, "rows": rows, "epochs": epochs, "seed": seed, "start": kind}
                         append(RESULTS, key | {"loss": found, "visits": visits, "machine": machine()})
         print(f"[{number + 1}/{len(judged)}] {name}", flush=True)

@@ -32,7 +32,7 @@ COLUMNS = Columns(
 @pytest.fixture
 def few_epochs(monkeypatch):
     """For what holds of a network however short its training."""
-    monkeypatch.setattr("autometa.families.mlp.EPOCHS", 3)
+    monkeypatch.setattr("autometa.families.mlp.EPOCHS", (2, 3))
 
 
 def nasty(kind, n=90):
@@ -355,12 +355,12 @@ def test_an_elastic_net_without_l1_is_nearly_the_ridge_regression_of_the_same_al
 # -- the network -----------------------------------------------------------------------------------------
 
 
-def network(kind="binary", seconds=None, seed=0, **changes):
+def network(kind="binary", seed=0, **changes):
     from autometa.families.estimators import NetworkClassifier, NetworkRegressor
 
     config = FAMILIES["mlp"].space(kind).default | {"members": 2, "width": 32} | changes
     face = NetworkRegressor if kind == "regression" else NetworkClassifier
-    return face(config, categorical=0, seed=seed, seconds=seconds)
+    return face(config, categorical=0, seed=seed)
 
 
 def test_the_network_learns_what_no_single_column_tells():
@@ -393,15 +393,46 @@ def test_training_a_network_does_not_import_the_compiler_of_torch():
     assert found.stdout.strip() == "[]"
 
 
-def test_the_network_out_of_time_stops_and_still_predicts():
+@pytest.mark.parametrize("kind", ["binary", "regression"])
+def test_a_network_short_of_time_is_what_so_few_epochs_give(kind, monkeypatch):
+    from autometa.families import mlp
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(600, 5)), rng.normal(size=600)
+    y = y if kind == "regression" else (y > 0).astype(int)
+    monkeypatch.setattr(mlp, "_seconds_of", lambda work, times: (work(), 0.01)[1])  # of a step, and of a look
+    cut, few = network(kind, dropout=0.2), network(kind, dropout=0.2, epochs=6)
+    whole, free = network(kind, dropout=0.2), network(kind, dropout=0.2)
+    cut.seconds = 2.6  # a tenth is left over; an epoch has 32 steps, and there are 12 looks
+    whole.seconds = 1000.0
+    for model in (cut, few, whole, free):
+        model.fit(X, y)
+    assert [model.cut_ for model in (cut, few, whole, free)] == [6, None, None, None]
+    np.testing.assert_array_equal(cut.predict(X), few.predict(X))
+    np.testing.assert_array_equal(whole.predict(X), free.predict(X))
+    cut.seconds = 0.1
+    with pytest.raises(TimeoutError, match="too short for 2 epochs"):
+        cut.fit(X, y)
+
+
+def test_a_network_ends_in_about_the_time_it_was_given():
     import time
 
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(4000, 20)), rng.normal(size=4000)
-    began = time.process_time()
-    model = network("regression", seconds=0.05, width=256, members=8).fit(X, y)
-    assert time.process_time() - began < 10.0
+    X, y = rng.normal(size=(20_000, 20)), rng.normal(size=20_000)
+    model = network("regression", width=128, members=4)
+    model.seconds = 4.0
+    began = time.monotonic()
+    model.fit(X, y)
+    assert time.monotonic() - began < 8.0
+    assert 2 <= model.cut_ < 60
     assert np.isfinite(model.predict(X)).all()
+
+
+def test_a_network_from_before_it_had_epochs_has_all_of_them():
+    config = {k: v for k, v in FAMILIES["mlp"].space("binary").default.items() if k != "epochs"}
+    pipeline = FAMILIES["mlp"].build(config, COLUMNS, "binary", n_rows=90, seed=0, threads=1, device="cpu")
+    assert pipeline[-1].config["epochs"] == 60
 
 
 def test_the_ensemble_is_the_mean_of_its_members():

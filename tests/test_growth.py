@@ -10,10 +10,10 @@ import pytest
 
 from autometa.evaluation import Isolation, evaluate, evaluate_isolated, fit_model, plan_splits, predict_aligned
 from autometa.families import FAMILIES, cash_space
-from autometa.families.growth import COUNT, Growth
+from autometa.families.growth import TREES, Growth
 from autometa.task import make_task
 
-GROWING = [name for name, family in FAMILIES.items() if COUNT in family.space("regression")]
+GROWING = [name for name, family in FAMILIES.items() if TREES in family.space("regression")]
 
 
 @pytest.fixture(params=["binary", "multiclass", "regression"])
@@ -108,13 +108,30 @@ def test_an_evaluation_says_what_was_grown_and_every_fold_grows_as_many(task, fa
         assert outcome.evaluation.scores == pytest.approx(plain.evaluation.scores, rel=1e-6, nan_ok=True)
 
 
+def test_an_evaluation_says_for_how_many_epochs_there_was_time(task, monkeypatch):
+    from autometa.families import mlp
+
+    monkeypatch.setattr(mlp, "_seconds_of", lambda work, times: (work(), 1.0)[1])  # of a step, and of a look
+    config, splits = cash_space(task.kind, ["mlp"]).default, plan_splits(task, seed=0, folds=2)
+    outcome = evaluate(task, config, splits, seed=0, deadline=400.0, shorten=True)
+    epochs = outcome.evaluation.config["mlp.epochs"]
+    assert outcome.evaluation.state == "complete"
+    assert 2 < epochs < 60
+    assert cash_space(task.kind, ["mlp"]).contains(outcome.evaluation.config)
+    plain = evaluate(task, outcome.evaluation.config, splits, seed=0)
+    assert outcome.evaluation.scores == pytest.approx(plain.evaluation.scores, nan_ok=True)
+    hurried = evaluate(task, config, splits, seed=0, deadline=30.0, shorten=True).evaluation
+    assert (hurried.state, hurried.config) == ("timeout", config)
+    assert "too short for 2 epochs" in hurried.reason
+
+
 def test_too_few_trees_are_a_timeout_that_says_so(task, struck, monkeypatch):
     monkeypatch.setattr(Slow, "strikes_after", 5)
     evaluation = evaluate(
         task, large(task.kind, "lightgbm"), plan_splits(task, seed=0, folds=3), seed=0, deadline=60.0, shorten=True
     ).evaluation
     assert evaluation.state == "timeout"
-    assert "5 trees" in evaluation.reason
+    assert "n_estimators=5" in evaluation.reason
 
 
 def test_a_search_has_a_model_where_a_kill_left_none(tmp_path):

@@ -35,7 +35,7 @@ from autometa.families import (
     xgboost,
 )
 from autometa.families.family import Family, Kind
-from autometa.families.growth import COUNT, Growing
+from autometa.families.growth import Growing
 from autometa.families.presets import PRESETS
 from autometa.space import FAMILY as CHOICE
 from autometa.space import Config, SearchSpace, split_family
@@ -148,13 +148,13 @@ def build(
 
 
 def limit_growth(pipeline: Pipeline, seconds: float | None) -> None:
-    """Lets an unfitted pipeline end after so many seconds of growing trees, where its family can."""
+    """Lets an unfitted pipeline end after so many seconds of growing, where its family can."""
     if isinstance(learner := _last_step(pipeline), Growing):
         learner.seconds = seconds
 
 
 def as_grown(config: Config, model: Any) -> Config:
-    """The configuration that a fitted model is: with the trees it had time for, where it was cut short.
+    """The configuration that a fitted model is: with the trees or epochs it had time for, where it was cut short.
 
     Raises:
         TimeoutError: There were fewer than the family's space allows.
@@ -163,10 +163,11 @@ def as_grown(config: Config, model: Any) -> Config:
     if not isinstance(learner, Growing) or (cut := learner.cut_) is None:
         return config
     family, own = split_family(config)
-    fewest = FAMILIES[family].space("regression")[COUNT].distribution.low  # type: ignore[attr-defined]
+    counts = learner.counts
+    fewest = FAMILIES[family].space("regression")[counts].distribution.low  # type: ignore[attr-defined]
     if cut < fewest:
-        raise TimeoutError(f"there was time for {cut} trees only, of {own[COUNT]} (at least {fewest})")
-    return config | {f"{family}.{COUNT}": cut}
+        raise TimeoutError(f"there was time for {counts}={cut} only, of {own[counts]} (at least {fewest})")
+    return config | {f"{family}.{counts}": cut}
 
 
 def _last_step(model: Any) -> Any:

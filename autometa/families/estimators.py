@@ -36,7 +36,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC, SVR
 
 from autometa.families import mlp, set_kernel
-from autometa.families.growth import GrowingForest
+from autometa.families.growth import EPOCHS, Growing, GrowingForest
 from autometa.families.holdout import inner_split
 
 
@@ -358,25 +358,19 @@ def _calibrate(values: NDArray[Any], codes: NDArray[Any]) -> NDArray[np.float64]
     return minimize(loss, np.zeros(1 + values.shape[1]), method="L-BFGS-B").x
 
 
-class _Network(BaseEstimator):
+class _Network(Growing, BaseEstimator):
     """The face of `mlp.fit` and `mlp.predict`; holds its weights as NumPy arrays, and pickles without torch."""
 
+    counts = EPOCHS
+
     def __init__(
-        self,
-        config: dict[str, Any],
-        *,
-        categorical: int,
-        seed: int = 0,
-        threads: int = 1,
-        device: str = "cpu",
-        seconds: float | None = None,
+        self, config: dict[str, Any], *, categorical: int, seed: int = 0, threads: int = 1, device: str = "cpu"
     ) -> None:
         self.config = config
         self.categorical = categorical  # the first so many columns hold category codes
         self.seed = seed
         self.threads = threads
         self.device = device
-        self.seconds = seconds  # after which training stops at the best so far; None leaves it to the bound on work
 
     def _learn(self, X: NDArray[Any], target: NDArray[Any], outputs: int) -> None:
         self.n_features_in_ = X.shape[1]
@@ -385,7 +379,7 @@ class _Network(BaseEstimator):
         train, held = inner_split(target, classification=outputs > 1, fraction=0.15, seed=self.seed)
         numbers, codes = self._inputs(X)
         self.outputs_ = outputs
-        self.weights_ = mlp.fit(
+        self.weights_, self.cut_ = mlp.fit(
             numbers,
             codes,
             target,

@@ -1,19 +1,19 @@
-"""Learners that grow tree by tree can end when their time is over, with the trees that there are by then.
+"""Learners that grow tree by tree, or epoch by epoch, can end when their time is over, with what there is by then.
 
-Laws: without a time limit nothing changes; a model that was cut short after so many trees is the model that the same
-configuration with so many trees gives (but for CatBoost's automatic learning rate, which it chooses for the number that
-was asked for).
+Laws: without a time limit nothing changes; a model that was cut short after so many trees or epochs is the model that
+the same configuration with so many gives (but for CatBoost's automatic learning rate, which it chooses for the number
+that was asked for).
 """
 
 from __future__ import annotations
 
 import time
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-COUNT = "n_estimators"  # the parameter of rounds or trees
+TREES, EPOCHS = "n_estimators", "epochs"  # the parameters that count what grows
 FEWEST, STEPS = 10, 20  # trees that a forest grows before it first looks at the clock; looks at most
 
 
@@ -33,10 +33,11 @@ class Growth:
 
 
 class Growing:
-    """For an estimator that can be told, before `fit`, how long it may grow; its family's space counts in `COUNT`."""
+    """For an estimator that can be told, before `fit`, how long it may grow."""
 
+    counts: ClassVar[str] = TREES  # the parameter of its family's space
     seconds: float | None = None  # of growing; None for no limit
-    cut_: int | None = None  # the rounds or trees there were when the time was over; None if it was not
+    cut_: int | None = None  # the rounds, trees or epochs there was time for; None if there was for all
 
 
 class GrowingForest(Growing):

@@ -4,7 +4,8 @@ The whole network is in plain sight below: `initialise`, `forward`, `fit`, `pred
 tensors. Numbers enter as they are and as a few learned waves of themselves; categories by learned vectors. `members`
 networks differ only in a scaling of their inputs and in their output layers (TabM-mini), are trained on one batch
 each step, and are averaged. Training is a fixed number of steps, bounded by the work they take and not by a clock, so
-that a seed gives the same network on a slow machine; the step that was best on an inner split is kept.
+that a seed gives the same network on a slow machine; the step that was best on an inner split is kept. Where there is a
+time limit, a few steps are timed first, and the number of epochs is then what fits, with the whole schedule in them.
 
 Everything of torch stays in this file; the scikit-learn face is in `estimators`.
 
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -37,11 +39,14 @@ if TYPE_CHECKING:
 WAVES = 16  # frequencies per number
 MIXED = 3  # numbers into which the waves of one number are mixed; the number itself is the fourth
 MOST_WAVED = 128  # numbers; above it the waves would cost more than the network
-EPOCHS = 60  # at most
-EVALUATIONS = 40  # looks at the inner split during training
+EPOCHS = (2, 60)  # at least and at most; the most is the default
+STEPS = 20  # at least
+EVALUATIONS = (10, 40)  # looks at the inner split during training: two per epoch within these bounds
 PATIENCE = 12  # looks without improvement
 BETAS = (0.9, 0.95)  # of Adam; RealMLP's
 WORK = 1.0e12  # floating-point operations of one fit; about 30 s on one core
+TIMED = 4  # steps that are timed where there is a time limit
+MARGIN = 0.9  # of the time, that training is planned to take
 
 
 def space(kind: Kind) -> SearchSpace:
@@ -55,6 +60,7 @@ def space(kind: Kind) -> SearchSpace:
         "weight_decay": real(1e-5, 1.0, 1e-2, log=True),
         "scale": choice("robust", "quantile"),
         "embedding": choice("periodic", "none"),
+        "epochs": integer(*EPOCHS, EPOCHS[1], log=True),
     }
     if kind != "regression":
         parameters["label_smoothing"] = real(0.0, 0.2, 0.0)
@@ -71,7 +77,7 @@ def build(
     from autometa.families.estimators import NetworkClassifier, NetworkRegressor
     from autometa.families.preprocess import preprocessing
 
-    own = {name: value for name, value in config.items() if name != "scale"}
+    own = space(kind).complete(config)  # one of before `epochs` was in the space has all of them
     face = NetworkRegressor if kind == "regression" else NetworkClassifier
     model = face(own, categorical=len(columns.categorical), seed=seed, threads=threads, device=device)
     steps = preprocessing(columns, kind, categories="codes", scale=config["scale"], seed=seed)
@@ -158,8 +164,14 @@ def fit(
     threads: int,
     device: str,
     seconds: float | None,
-) -> dict[str, NDArray[Any]]:
-    """The weights that were best on the held-out rows, after at most `EPOCHS` epochs, `WORK` and `seconds`."""
+) -> tuple[dict[str, NDArray[Any]], int | None]:
+    """The weights that were best on the held-out rows, after at most the epochs of `config` and `WORK`.
+
+    With them comes the number of epochs to which training was cut to fit into `seconds`, None if it was not.
+
+    Raises:
+        TimeoutError: There is not even time for the fewest epochs of the space.
+    """
     import torch
     from torch.nn.functional import cross_entropy, mse_loss
 
@@ -175,12 +187,35 @@ def fit(
         flat = torch.cat([weight.flatten() for weight in weights.values()]).to(device).requires_grad_()  # every weight
         inputs = Inputs(torch.from_numpy(numbers).to(device), torch.from_numpy(codes).to(device))
         truth = torch.from_numpy(target if outputs > 1 else target.astype(np.float32)).to(device)
-
-        batch = int(np.clip(2 ** round(math.log2(max(len(train), 2) / 24)), 16, 512))
-        per_epoch = math.ceil(len(train) / batch)
-        steps = max(20, min(EPOCHS * per_epoch, int(WORK / (batch * _operations(weights)))))
-        look = max(1, steps // EVALUATIONS)
         rows, held_rows = torch.from_numpy(train).to(device), torch.from_numpy(held).to(device)
+        batch = int(np.clip(2 ** round(math.log2(max(len(train), 2) / 24)), 16, 512))
+
+        def gradient(chosen: Tensor, generator: Generator) -> Tensor:
+            answers = forward(
+                _named(flat, shapes), _rows(inputs, chosen), dropout=config["dropout"], generator=generator
+            )
+            if outputs > 1:
+                repeated = truth[chosen].repeat(config["members"])
+                loss = cross_entropy(answers.flatten(0, 1), repeated, label_smoothing=config["label_smoothing"])
+            else:
+                loss = mse_loss(answers[:, :, 0], truth[chosen].expand(config["members"], -1))
+            return torch.autograd.grad(loss, flat)[0]
+
+        def held_out() -> float:
+            mean = _average(_named(flat.detach(), shapes), _rows(inputs, held_rows), outputs)
+            if outputs > 1:
+                return -mean.clamp_min(1e-7).log().gather(1, truth[held_rows][:, None]).mean().item()
+            return mse_loss(mean[:, 0], truth[held_rows]).item()
+
+        plan = _Plan(config["epochs"], math.ceil(len(train) / batch), int(WORK / (batch * _operations(weights))))
+        cut = None
+        if seconds is not None:
+            trial = torch.Generator(device).manual_seed(seed)
+            step_seconds = _seconds_of(lambda: gradient(rows[:batch], trial), TIMED)
+            look_seconds = _seconds_of(held_out, 1)
+            left = MARGIN * (seconds - (time.monotonic() - began))
+            plan, cut = plan.within(left, step_seconds, look_seconds)
+        steps, look = plan.steps, max(1, plan.steps // plan.looks)
 
         matrices = [name.startswith(("hidden", "output")) and not name.endswith("bias") for name in shapes]
         sizes = torch.tensor([shape.numel() for shape in shapes.values()])
@@ -191,27 +226,16 @@ def fit(
             if len(order) < min(batch, len(rows)):
                 order = rows[torch.randperm(len(rows), generator=generator, device=device)]
             chosen, order = order[:batch], order[batch:]
-            weights = _named(flat, shapes)
-            answers = forward(weights, _rows(inputs, chosen), dropout=config["dropout"], generator=generator)
-            if outputs > 1:
-                repeated = truth[chosen].repeat(config["members"])
-                loss = cross_entropy(answers.flatten(0, 1), repeated, label_smoothing=config["label_smoothing"])
-            else:
-                loss = mse_loss(answers[:, :, 0], truth[chosen].expand(config["members"], -1))
-            (gradient,) = torch.autograd.grad(loss, flat)
+            grad = gradient(chosen, generator)
             with torch.no_grad():  # AdamW in full: the first use of an optimiser of torch's costs seconds of imports
-                slope.lerp_(gradient, 1 - BETAS[0])
-                square.lerp_(gradient.square_(), 1 - BETAS[1])
+                slope.lerp_(grad, 1 - BETAS[0])
+                square.lerp_(grad.square_(), 1 - BETAS[1])
                 rate = config["learning_rate"] * _schedule(step / steps)
                 flat.addcmul_(flat, decay, value=-rate)
                 spread = (square / (1 - BETAS[1] ** (step + 1))).sqrt_().add_(1e-8)
                 flat.addcdiv_(slope, spread, value=-rate / (1 - BETAS[0] ** (step + 1)))
             if (step + 1) % look == 0 or step + 1 == steps:
-                mean = _average(_named(flat.detach(), shapes), _rows(inputs, held_rows), outputs)
-                if outputs > 1:
-                    held_loss = -mean.clamp_min(1e-7).log().gather(1, truth[held_rows][:, None]).mean().item()
-                else:
-                    held_loss = mse_loss(mean[:, 0], truth[held_rows]).item()
+                held_loss = held_out()
                 if held_loss < best_loss:
                     best, best_loss, stale = flat.detach().clone(), held_loss, 0
                 else:
@@ -219,9 +243,47 @@ def fit(
                 late = seconds is not None and time.monotonic() - began > seconds
                 if stale >= PATIENCE or late:
                     break
-        return {name: weight.numpy() for name, weight in _named(best.cpu(), shapes).items()}
+        return {name: weight.numpy() for name, weight in _named(best.cpu(), shapes).items()}, cut
     finally:
         torch.set_num_threads(before)
+
+
+class _Plan(NamedTuple):
+    """How long to train."""
+
+    epochs: int
+    per_epoch: int  # steps
+    most: int  # steps, by the bound on work
+
+    @property
+    def steps(self) -> int:
+        return max(STEPS, min(self.epochs * self.per_epoch, self.most))
+
+    @property
+    def looks(self) -> int:
+        return int(np.clip(2 * self.steps // self.per_epoch, *EVALUATIONS))
+
+    def within(self, seconds: float, step_seconds: float, look_seconds: float) -> tuple[_Plan, int | None]:
+        """The plan, or one with as many epochs as there is time for, and their number."""
+
+        def fits(plan: _Plan) -> bool:
+            return plan.steps * step_seconds + plan.looks * look_seconds <= seconds
+
+        if fits(self):
+            return self, None
+        for epochs in range(self.epochs - 1, EPOCHS[0] - 1, -1):
+            if fits(shorter := self._replace(epochs=epochs)):
+                return shorter, epochs
+        raise TimeoutError(f"{seconds:.3g} s are too short for {EPOCHS[0]} epochs")
+
+
+def _seconds_of(work: Callable[[], Any], times: int) -> float:
+    """On average, after a first time that does not count."""
+    work()
+    began = time.monotonic()
+    for _ in range(times):
+        work()
+    return (time.monotonic() - began) / times
 
 
 def predict(
