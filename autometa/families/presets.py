@@ -60,6 +60,7 @@ PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
         {"categories": "target", "C": 0.1, "alpha": 10.0, "scale": "quantile"},
     ),
     "mlp": (
+        {"members": 4, "depth": 2},
         {"members": 4, "width": 64, "depth": 1, "embedding": "none", "learning_rate": 0.01},
         {"scale": "quantile", "embedding": "none", "dropout": 0.3},
         {"width": 256, "depth": 3, "dropout": 0.2, "learning_rate": 0.001, "weight_decay": 0.05},
