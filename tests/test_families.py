@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import subprocess
@@ -462,3 +463,37 @@ def test_a_missing_category_and_one_never_seen_are_the_same_to_the_network():
     model = NetworkClassifier(config, categorical=2).fit(X, (X[:, 0] == 1).astype(int))
     unseen, missing = model.predict_proba(np.array([[9.0, 0.0], [np.nan, 0.0]]))
     np.testing.assert_array_equal(unseen, missing)
+
+
+# -- forests on disk -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["random_forest", "extra_trees"])
+@pytest.mark.parametrize("classes", [0, 2, 20])
+def test_a_forest_comes_back_from_disk_as_it_was_and_takes_less_room(name, classes):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 4))
+    X[rng.random(X.shape) < 0.1] = np.nan
+    y = X[:, 0] if not classes else rng.integers(classes, size=500)
+    y = np.nan_to_num(y)
+    kind = {0: "regression", 2: "binary", 20: "multiclass"}[classes]
+    columns = Columns(numeric=("0", "1", "2", "3"))
+    config = FAMILIES[name].space(kind).default
+    model = FAMILIES[name].build(config, columns, kind, n_rows=500, seed=0, threads=1, device="cpu")[-1].fit(X, y)
+    packed = pickle.dumps(model)
+    answer = model.predict if kind == "regression" else model.predict_proba
+    for back in (pickle.loads(packed), copy.copy(model), copy.deepcopy(model)):
+        np.testing.assert_array_equal((back.predict if kind == "regression" else back.predict_proba)(X), answer(X))
+        np.testing.assert_allclose(back.feature_importances_, model.feature_importances_, rtol=1e-5)
+    trees = sum(len(pickle.dumps(tree)) for tree in model.estimators_)
+    assert len(packed) < (0.7 if classes < 20 else 0.35) * trees
+
+
+def test_a_forest_pickled_with_whole_trees_can_be_read():
+    from autometa.families.estimators import GrowingExtraTreesClassifier
+
+    X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 3
+    model = GrowingExtraTreesClassifier(3, random_state=0).fit(X, y)
+    back = GrowingExtraTreesClassifier.__new__(GrowingExtraTreesClassifier)
+    back.__setstate__(dict(vars(model)))
+    np.testing.assert_array_equal(back.predict_proba(X), model.predict_proba(X))

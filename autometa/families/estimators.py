@@ -38,6 +38,7 @@ from sklearn.svm import SVC, SVR
 from autometa.families import mlp, set_kernel
 from autometa.families.growth import EPOCHS, Growing, GrowingForest
 from autometa.families.holdout import inner_split
+from autometa.families.packing import PackedTrees
 
 
 class _Classifier(ClassifierMixin, BaseEstimator):
@@ -47,20 +48,20 @@ class _Classifier(ClassifierMixin, BaseEstimator):
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
 
-class GrowingRandomForestClassifier(GrowingForest, RandomForestClassifier):
-    """scikit-learn's, which can end early."""
+class GrowingRandomForestClassifier(GrowingForest, PackedTrees, RandomForestClassifier):
+    """scikit-learn's, which can end early and takes little room."""
 
 
-class GrowingRandomForestRegressor(GrowingForest, RandomForestRegressor):
-    """scikit-learn's, which can end early."""
+class GrowingRandomForestRegressor(GrowingForest, PackedTrees, RandomForestRegressor):
+    """scikit-learn's, which can end early and takes little room."""
 
 
-class GrowingExtraTreesClassifier(GrowingForest, ExtraTreesClassifier):
-    """scikit-learn's, which can end early."""
+class GrowingExtraTreesClassifier(GrowingForest, PackedTrees, ExtraTreesClassifier):
+    """scikit-learn's, which can end early and takes little room."""
 
 
-class GrowingExtraTreesRegressor(GrowingForest, ExtraTreesRegressor):
-    """scikit-learn's, which can end early."""
+class GrowingExtraTreesRegressor(GrowingForest, PackedTrees, ExtraTreesRegressor):
+    """scikit-learn's, which can end early and takes little room."""
 
 
 class LogisticRegressionUpToACap(_Classifier):
