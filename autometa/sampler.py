@@ -42,8 +42,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autometa.errors import AutoMetaError, InputError, Problem, did_you_mean
 from autometa.recommend import RECOMMENDERS, Recommendation, Recommender
-from autometa.recommend.recommenders import FLOOR
-from autometa.recommend.similarity import Similarity
+from autometa.recommend.similarity import Similarity, prior_say, rows_of
 from autometa.space import Config, SearchSpace, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks
 from autometa.studies import FINISHED, VALUE, adapt, described, fit_value, own_fingerprint, plain, sign_of, without_own
@@ -444,15 +443,12 @@ def _same(one: SearchSpace, other: SearchSpace) -> bool:
 
 
 def _similarity(past: PastTasks, metafeatures: MetaFeatures | None) -> np.ndarray | None:
-    """How much each past task resembles this one, (t,), with a floor; None where nothing can be compared."""
+    """How much each past task has to say before there is any result, (t,); None where nothing can be compared."""
     if metafeatures is None or not past.metafeature_names:
         return None
     seen = Similarity(past.metafeatures, tuple(past.metafeature_names), past.metafeature_version).to(metafeatures)
-    return (
-        None
-        if seen is None or seen.strange
-        else FLOOR / len(past) + (1 - FLOOR) * seen.similarity / seen.similarity.sum()
-    )
+    sizes = np.array([record.n_rows for record in past.records], dtype=float)
+    return None if seen is None else prior_say(sizes, rows_of(metafeatures), None if seen.strange else seen)
 
 
 def _config_of(trial: FrozenTrial) -> Config | None:

@@ -74,7 +74,7 @@ def test_repeats_differ():
         (1000, 4, 5, "5-fold cross-validation, stratified by class"),
         (1000, 5000, 3, "3-fold cross-validation, stratified by class"),
         (20_000, 4, 3, "3-fold cross-validation, stratified by class"),
-        (50_000, 4, 1, "hold-out of 20% of the rows, stratified by class"),
+        (50_000, 4, 1, "hold-out of 10% of the rows, stratified by class"),
         (5_000, 5_000, 1, "hold-out of 20% of the rows, stratified by class"),
     ],
 )
@@ -82,6 +82,14 @@ def test_the_larger_the_table_the_fewer_the_fits(n, p, fits, said):
     splits = plan_splits(table(np.arange(n) % 2, p=p), seed=0)
     assert (splits.n_folds, len(splits), splits.n, splits.description) == (fits, fits, n, said)
     assert splits.growth == pytest.approx(n / len(splits[0][0]), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("n", "held"), [(100, 20), (10_000, 2_000), (20_000, 2_500), (40_000, 4_000), (90_000, 9_000), (400_000, 10_000)]
+)
+def test_a_hold_out_takes_what_it_needs_and_leaves_the_rest_to_learn_from(n, held):
+    splits = plan_splits(table(np.arange(n) % 2), seed=0, folds=1)
+    assert splits.test.sum() == pytest.approx(held, rel=0.01)
 
 
 def test_fewer_rows_than_folds_make_fewer_folds():

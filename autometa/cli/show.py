@@ -183,13 +183,17 @@ def _show_explanation(console: Console, explanation: Explanation) -> None:
     """What recommendations rest on: the nearest past tasks, and what the best default would do."""
     known = f"{counted(explanation.tasks, 'past task')}, {counted(explanation.configurations, 'configuration')}"
     console.print(
-        Text(f"The memory knows {known}. Expected: 0 = its lower tenth, 1 = the best it knows; 80 % interval.")
+        Text(f"The memory knows {known}. Expected: 0 = its lower quarter, 1 = the best it knows; 80 % interval.")
     )
     if explanation.abstains:
-        console.print(Text(f"{explanation.abstains} So these are the static portfolio's.", style="yellow"))
-    elif explanation.trust:
-        share = f"{100 * explanation.trust:.0f} %"
-        console.print(Text(f"Past tasks are moved by {share} of what the learned ranker forecasts for this one."))
+        console.print(
+            Text(
+                f"{explanation.abstains} So these are the static portfolio's, to which tables of this size count most.",
+                style="yellow",
+            )
+        )
+    elif explanation.moved:
+        console.print(Text("Past tasks are moved by what the learned ranker forecasts for this one."))
     if explanation.default is not None and explanation.default_expected is not None:
         low, high = explanation.default_low or 0.0, explanation.default_high or 0.0
         console.print(

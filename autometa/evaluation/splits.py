@@ -32,10 +32,13 @@ Rows = NDArray[np.intp]
 # One evaluation is worth about as many fits as it has folds. Below 500 rows a fit costs milliseconds, while which rows
 # fall together moves an AUC by a point or more: three or two repeats. From 20,000 rows or 4 million cells on, five fits
 # of a boosted tree take the better part of a one-minute budget: three folds; from 50,000 rows or 20 million cells on
-# one hold-out of a fifth, whose 10,000 rows or more leave an accuracy a standard error below half a point.
+# one hold-out. It takes a tenth of the rows, but no more than 10,000, which leave an accuracy a standard error below
+# half a point, and no fewer than 2,500, unless they are more than a fifth: where there is no time to fit anew on all
+# rows, its models are the ones that answer.
 _REPEATS = ((200, 3), (500, 2))
 _THREE_FOLDS = (20_000, 4_000_000)
 _HOLD_OUT = (50_000, 20_000_000)
+_HELD_OUT, _LEAST_HELD_OUT, _MOST_HELD_OUT = 0.1, 2_500, 10_000
 _STRATA = 10  # of a regression target
 
 
@@ -96,14 +99,14 @@ def plan_splits(task: Task, *, seed: int, folds: int | None = None) -> Splits:
     Args:
         task: What is to be split.
         seed: The same seed plans the same splits.
-        folds: How many folds, once, instead of the sizing above; 1 is a hold-out of a fifth.
+        folds: How many folds, once, instead of the sizing above; 1 is a hold-out.
 
     Raises:
         InputError: If there are too few rows, groups or points in time to learn from some and predict others.
     """
     repeats = 1 if folds is not None else next((count for limit, count in _REPEATS if task.n < limit), 1)
     k = folds if folds is not None else _folds(task.n, task.n * max(task.p, 1))
-    hold_out, k = k == 1, 5 if k == 1 else k
+    hold_out, k = k == 1, _parts(task.n) if k == 1 else k
     if task.n < 2:
         raise InputError(Problem("rows", f"{task.n} cannot be split into rows to learn from and rows to predict"))
     k = min(k, task.n)
@@ -127,6 +130,11 @@ def _folds(n: int, cells: int) -> int:
     if n >= _HOLD_OUT[0] or cells >= _HOLD_OUT[1]:
         return 1
     return 3 if n >= _THREE_FOLDS[0] or cells >= _THREE_FOLDS[1] else 5
+
+
+def _parts(n: int) -> int:
+    """One of so many equal parts of the rows is held out."""
+    return max(5, round(n / np.clip(_HELD_OUT * n, _LEAST_HELD_OUT, _MOST_HELD_OUT)))
 
 
 def _strata(task: Task) -> Rows:  # (n,)

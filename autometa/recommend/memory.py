@@ -1,7 +1,7 @@
 """Past tasks as a table that recommenders can calculate with.
 
 `Memory.of` keeps the configurations that the space at hand can express, puts every task's scores on one scale (its
-*standing*: 0 at the task's lower decile and below, 1 at its best) and completes the holes.
+*standing*: 0 at the task's lower quartile and below, 1 at its best) and completes the holes.
 
 Letters:  t past tasks · m configurations · r rank of the completion.
 """
@@ -20,7 +20,9 @@ from autometa.space import FAMILY, Config, SearchSpace, config_key
 if TYPE_CHECKING:
     from autometa.store import PastTasks, TaskRecord
 
-FLOOR_QUANTILE = 0.1  # regret at 3 trials over the Oboe table: 0.066 from the lower decile, 0.079 from the median
+# Regret (median to best) at 1, 2, 3 and 5 trials on 309 tasks of the memory, learned ranker: .465 .274 .166 .080 from
+# the lower decile, .445 .244 .144 .077 from the quartile, .458 .252 .155 .077 from the median.
+FLOOR_QUANTILE = 0.25
 OWN_BEST = 3  # of the configurations that only one task knows
 
 
@@ -86,7 +88,7 @@ class Memory:
 
 
 def standing(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (t, m)
-    """Scores of each task scaled to [0, 1]: its lower decile and below (failures too) is 0, its best 1; NaN stays NaN.
+    """Scores of each task scaled to [0, 1]: its lower quartile and below (failures too) is 0, its best 1; NaN stays.
 
     Clipping below makes the scale blind to how bad the bad ones are, which differs wildly between metrics.
 

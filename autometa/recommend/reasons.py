@@ -72,7 +72,7 @@ class Explanation:
     configurations: int
     abstains: str  # why the static portfolio is recommended instead; empty where past tasks resemble this one
     usual_distance: float | None = None  # from a past task to its fifth nearest neighbour, in the median
-    trust: float = 0.0  # in [0, 1]: how far past tasks are moved towards the learned ranker's forecast
+    moved: bool = False  # whether past tasks are moved by what the learned ranker forecasts for this one
     neighbours: tuple[Neighbour, ...] = ()  # nearest first
     default: Config | None = None  # the default that is expected to be best
     default_expected: float | None = None  # its expected standing

@@ -31,7 +31,7 @@ from autometa.recommend.reasons import (
     weighted_quantiles,
     with_repairs,
 )
-from autometa.recommend.similarity import Resemblance, Similarity
+from autometa.recommend.similarity import FLOOR, Resemblance, Similarity, prior_say, rows_of
 from autometa.space import FAMILY, Config, SearchSpace, config_key
 
 if TYPE_CHECKING:
@@ -42,10 +42,8 @@ Observed = Sequence[tuple[Config, float]]
 
 BANDWIDTH = 0.4  # variance of a task around the past one that it is like, in units of the variance over past tasks
 RESULT_NOISE = 0.1  # standard deviation of a result, in units of standing
-MISTRUST = 0.3  # share of the belief that no result changes
-TRUSTS = (0.0, 0.25, 0.5, 0.75, 1.0)  # the ranker's possible say; the past tasks choose
+MISTRUST = 0.6  # share of the belief that no result changes
 LEAST_TASKS = 10  # before a ranker is learned
-FLOOR = 0.5  # share of the weight that is independent of meta-features
 SAFE_BY = 3  # with `safe`, one default is among the first three
 
 
@@ -251,14 +249,15 @@ class AdaptivePortfolio:
     """The greedy portfolio over what the past tasks would be if they were this one.
 
     Before any result every past task is moved by what the learned ranker says about the difference between it and this
-    one, as far as that helped on the past tasks themselves, and weighted by resemblance with a floor, so that each
-    keeps some say. Results then change the weights and move the tasks again (`posterior`), in all but a share of the
-    belief. With a budget in seconds the gain is divided by the expected share of time and places.
+    one, if that helped on the past tasks themselves, and weighted by its size and by resemblance (`prior_say`). Results
+    then change the weights and move the tasks again (`posterior`), in all but a share of the belief. With a budget in
+    seconds the gain is divided by the expected share of time and places.
 
     With `safe` one default is among the first three, which cost regret on validation families (.96/1.01/.80/1.03 of the
     static portfolio's at 1/3/5/10 trials; without .96/.95/.75/.63; `warm_start.py --ablation`).
 
-    With meta-features that say nothing and no results it is the static portfolio, configuration for configuration.
+    With meta-features that say nothing, past tasks of one size and no results it is the static portfolio, configuration
+    for configuration.
     """
 
     def __init__(
@@ -285,12 +284,12 @@ class AdaptivePortfolio:
         sizes = np.array([(r.n_rows, r.n_columns, r.n_classes) for r in memory.records], dtype=float).reshape(-1, 3)
         self._cost = Cost(memory.seconds, sizes)
         self._defaults = Defaults()._learn(memory)
+        self._sizes = sizes[:, 0]
         self._kernel = self.bandwidth * covariance(memory.standing, memory.spread) if memory.m else np.zeros((0, 0))
         self._ranker: Ranker | None = None
-        self._trust = 0.0
         if self.ranker and memory.m and len(self._similarity.names) and memory.t >= LEAST_TASKS:
-            self._ranker = Ranker(self._similarity.ranks, memory.standing)
-            self._trust = _trust(self._ranker, memory)
+            ranker = Ranker(self._similarity.ranks, memory.standing)
+            self._ranker = ranker if _helps(ranker, memory) else None
         return self
 
     def recommend(
@@ -311,7 +310,7 @@ class AdaptivePortfolio:
         seen = self._similarity.to(metafeatures)
         believed = seen if seen is not None and not seen.strange else None
         tried = _columns(memory, observed)
-        belief = self._belief(believed, tried)
+        belief = self._belief(metafeatures, seen, tried)
         cost = self._cost.of(metafeatures) if self._cost.known else None
         greedy = Greedy(belief, cost=cost, seconds=seconds, slots=m, order=self.order)
         for column, score in tried.items():
@@ -360,9 +359,7 @@ class AdaptivePortfolio:
         """What the recommendations for this task rest on: its `k` nearest past tasks, and what a default would do."""
         memory, seen = self._memory, self._similarity.to(metafeatures)
         if not memory.m:
-            return Explanation(
-                memory.t, 0, "There are no past tasks of this kind.", None, 0.0, (), None, None, None, None
-            )
+            return Explanation(memory.t, 0, "There are no past tasks of this kind.")
         strange = seen is not None and seen.strange
         abstains = (
             "The meta-features cannot be compared with those of past tasks."
@@ -371,7 +368,7 @@ class AdaptivePortfolio:
             if strange
             else ""
         )
-        belief = self._belief(None if strange else seen, _columns(memory, observed))
+        belief = self._belief(metafeatures, seen, _columns(memory, observed))
         say = belief.by_task(belief.weights)
         neighbours = []
         if seen is not None:
@@ -394,7 +391,7 @@ class AdaptivePortfolio:
             configurations=memory.m,
             abstains=abstains,
             usual_distance=float(self._similarity.unit) if np.isfinite(self._similarity.unit) else None,
-            trust=0.0 if abstains else self._trust,
+            moved=not abstains and self._ranker is not None,
             neighbours=tuple(neighbours),
             default=None if column is None else dict(memory.configs[column]),
             default_expected=None if column is None else belief.expected(column),
@@ -405,8 +402,7 @@ class AdaptivePortfolio:
     def weights(self, metafeatures: MetaFeatures | None, observed: Observed = ()) -> dict[str, float]:
         """The say of every past task, by fingerprint; sums to one."""
         seen = self._similarity.to(metafeatures)
-        believed = seen if seen is not None and not seen.strange else None
-        belief = self._belief(believed, _columns(self._memory, observed))
+        belief = self._belief(metafeatures, seen, _columns(self._memory, observed))
         weights = belief.by_task(belief.weights)
         return {record.fingerprint: float(w) for record, w in zip(self._memory.records, weights, strict=True)}
 
@@ -419,18 +415,17 @@ class AdaptivePortfolio:
         known = self._known_defaults()
         return max(known, key=belief.expected) if known else None
 
-    def _belief(self, seen: Resemblance | None, tried: dict[int, float]) -> Belief:
+    def _belief(self, metafeatures: MetaFeatures | None, seen: Resemblance | None, tried: dict[int, float]) -> Belief:
         """What the standings of this task may be: past tasks, weighted and moved."""
         memory, t = self._memory, self._memory.t
-        weights, means = np.full(t, 1 / t), memory.standing
-        if seen is not None:
-            likeness = seen.similarity
-            if self.learned_key and self._ranker is not None:
-                likeness = self._ranker.likeness(seen.ranks)
-            weights = self.floor * weights + (1 - self.floor) * likeness / likeness.sum()
-            if self._ranker is not None and self._trust:
-                moved = means + self._trust * (self._ranker.predict(seen.ranks) - self._ranker.predicted)
-                means = np.clip(moved, 0.0, 1.0)
+        rows = np.nan if seen is None else rows_of(metafeatures)
+        if seen is not None and seen.strange:
+            seen = None
+        if seen is not None and self.learned_key and self._ranker is not None:
+            seen = replace(seen, similarity=self._ranker.likeness(seen.ranks))
+        weights, means = prior_say(self._sizes, rows, seen, self.floor), memory.standing
+        if seen is not None and self._ranker is not None:
+            means = np.clip(means + self._ranker.predict(seen.ranks) - self._ranker.predicted, 0.0, 1.0)
         told = {column: score for column, score in tried.items() if not np.isnan(score)}
         finite = sum(np.isfinite(score) for score in told.values())
         if finite < 2:
@@ -470,24 +465,21 @@ class AdaptivePortfolio:
         return Recommendation(config, origin, step.expected, with_repairs(reason, memory, column), evidence, step.gain)
 
 
-def _trust(ranker: Ranker, memory: Memory) -> float:
-    """How far past tasks are moved towards the ranker's forecast: what would have served the past tasks best.
+def _helps(ranker: Ranker, memory: Memory) -> bool:
+    """Whether moving past tasks towards the ranker's forecast would have served the past tasks better.
 
-    Each past task is given the configuration that would have been first with all other tasks moved; a share is taken
-    only if the standings it gives are better than the unmoved ones by more than their standard error, so that
-    meta-features which tell nothing leave the static portfolio as it is.
+    Each is given the configuration that would have been first with all others moved, and unmoved. Meta-features that
+    tell nothing leave the portfolio as it is.
     """
     t = memory.t
     measured = ~np.isnan(memory.scores)
     others = (memory.standing.sum(axis=0) - memory.standing) / max(t - 1, 1)
     usual = (ranker.predicted.sum(axis=0) - ranker.predicted) / max(t - 1, 1)
     got = []
-    for share in TRUSTS:
-        first = np.argmax(np.where(measured, others + share * (ranker.predicted - usual), -np.inf), axis=1)
-        got.append(memory.standing[np.arange(t), first])
-    gains = np.array([standings - got[0] for standings in got])  # (shares, t)
-    surest = gains.mean(axis=1) - gains.std(axis=1) / np.sqrt(t)
-    return TRUSTS[int(np.argmax(surest))]
+    for forecasts in (others, others + ranker.predicted - usual):
+        first = np.argmax(np.where(measured, forecasts, -np.inf), axis=1)
+        got.append(memory.standing[np.arange(t), first].mean())
+    return bool(got[1] > got[0])
 
 
 def _similarity(past: PastTasks, memory: Memory) -> Similarity:
