@@ -3,7 +3,7 @@
 Three experts forecast the score of any configuration: the meta-learned surrogate, the past tasks themselves, and a
 cold Gaussian process that knows of no past. The weight of each is its prior times its evidence on this task's own
 results, so that transfer which misleads loses its say by its own mistakes. The next configuration has the largest
-expected improvement, averaged over the experts, per expected second when time is short.
+expected improvement, averaged over the experts, per expected share of the time when it is short.
 
 Letters:  m evaluations · q candidates · d encoded dimensions · t past tasks.
 """
@@ -39,6 +39,7 @@ HAND_OVER = 2.0  # weight of the cold expert from which on, after twelve results
 HAND_OVER_AT = 12
 ENOUGH = 300  # finished trials after which the cold sampler takes over in any case
 CANDIDATES, NEIGHBOURS, ROUNDS = 256, 64, 2
+PLACES = 20  # under a time budget a trial costs its share of the time that is left, and one of so many places
 SWITCH = 1 / 6  # of the neighbours change a category
 NAMES = {"transfer": "the meta-learned surrogate", "past": "past tasks", "cold": "this task's own results"}
 
@@ -170,7 +171,7 @@ class Guard:
         Args:
             history: What was tried so far; running trials of other workers have the score NaN.
             rng: For candidates only; with `among` nothing is random.
-            seconds_left: Time that is left: improvement then counts per expected second, less so as the time runs
+            seconds_left: Time that is left: improvement then counts per expected share of it, less so as the time runs
                 out, and what is expected to take longer than that comes last.
             similarity: How much each past task resembles this one by its meta-features.
             among: Choose among these configurations only (a finite pool) instead of the whole space.
@@ -207,7 +208,11 @@ class Guard:
         return f"Largest expected improvement, by {', '.join(parts)}."
 
     def _price(self, history: History, where: Encoded, seconds_left: float | None) -> NDArray[np.float64]:
-        """Log cost, times the share of the whole time that is left; what would not fit comes after all that does."""
+        """Log of what a trial takes, damped as time runs out; what would not fit comes after all that does.
+
+        It takes a share of the time that is left, and a place: for its seconds alone, the cheapest families would be
+        tried again and again while they promise next to nothing.
+        """
         if seconds_left is None:
             return np.zeros(len(where.x))
         log_seconds = self._cost(history, where)
@@ -216,7 +221,7 @@ class Guard:
         spent = 0.0 if history.seconds is None else float(np.nansum(history.seconds))
         left = max(seconds_left, 1e-9)
         too_long = log_seconds > np.log(left)
-        return left / (left + spent) * log_seconds + 50.0 * too_long
+        return left / (left + spent) * np.log(1 / PLACES + np.exp(log_seconds) / left) + 50.0 * too_long
 
     def _cost(self, history: History, where: Encoded) -> NDArray[np.float64] | None:
         if self.surrogate is not None and self.surrogate.log_seconds is not None:
