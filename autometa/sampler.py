@@ -59,6 +59,7 @@ SEARCHED = frozenset({"surrogate", "search"})
 N_INITIAL, N_UNGUIDED = 3, 20
 LEAST_GAIN = 0.001  # of the standing: less than this to be expected, and the search takes over early
 LEAST_WARM = 3  # trials that are recommended however little they promise
+FOLD_DOUBT = 0.2  # of what an evaluation lacks in fidelity, where what it lacks is folds: they differ, but do not drift
 ENOUGH = 5  # past studies of a space of one's own from which a surrogate is learned
 GROWTH = 1.2  # it is learned anew once there are so many times more of them
 LEARNING_SECONDS = 900.0  # after which one who began to learn is taken for dead
@@ -105,6 +106,8 @@ class WarmStartSampler(BaseSampler):
         seed: Of the search; the recommendations are deterministic.
         seconds: Time that the whole study may take: expected costs are then weighed.
         jobs: Trials that run at once, in all processes: a second of the study is so many seconds of trials.
+        folds: Whether what a trial reports is its mean over the folds done so far, not how far its training got:
+            then a trial that was stopped says nearly as much as a finished one.
         renamed: Old name of a parameter -> its name today, for a named space.
         learn: Whether a surrogate is learned for a named space in a process of its own, beside this study, when there
             are enough new studies of it; the next study uses it.
@@ -141,6 +144,7 @@ class WarmStartSampler(BaseSampler):
         seed: int | None = None,
         seconds: float | None = None,
         jobs: int = 1,
+        folds: bool = False,
         renamed: Mapping[str, str] | None = None,
         learn: bool = True,
         kind: str | None = None,
@@ -168,7 +172,7 @@ class WarmStartSampler(BaseSampler):
             raise InputError(problems)
 
         self.n_initial = n_initial if n_initial is not None else N_INITIAL if guided else N_UNGUIDED
-        self.guided, self.seconds, self.jobs = guided, seconds, jobs
+        self.guided, self.seconds, self.jobs, self.folds = guided, seconds, jobs, folds
         self.notes: tuple[str, ...] = ()  # what was done to past configurations to fit them into the space
         self._name, self._renamed = named, dict(renamed or {})
         self._task, self._metafeatures = described(task)
@@ -391,7 +395,8 @@ class WarmStartSampler(BaseSampler):
             score, fidelity, step = _score(trial, sign), 1.0, trial.last_step
             if math.isnan(score) and step is not None:
                 score = _latest(trial, sign)
-                fidelity = 1.0 if last is None else min((step + 1) / (last + 1), 1.0)
+                missing = 0.0 if last is None else max(1.0 - (step + 1) / (last + 1), 0.0)
+                fidelity = 1.0 - missing * (FOLD_DOUBT if self.folds else 1.0)
             seconds = math.nan if trial.duration is None else trial.duration.total_seconds()
             rows.append((*self._encoded[trial.number], score, seconds, fidelity))
         if not rows:

@@ -237,8 +237,11 @@ def test_enqueued_configurations_are_run_observed_and_not_given_again() -> None:
     assert config_key(warm_configs(alone)[0]) not in {config_key(c) for c in warm_configs(study)}
 
 
-def test_a_pruned_trial_counts_by_what_it_reported_and_as_failed_if_it_reported_nothing() -> None:
-    sampler = WarmStartSampler(past(), seed=0, n_initial=2)
+@pytest.mark.parametrize(("folds", "fidelity"), [(False, 0.2), (True, 0.84)])
+def test_a_pruned_trial_counts_by_what_it_reported_and_as_failed_if_it_reported_nothing(
+    folds: bool, fidelity: float
+) -> None:
+    sampler = WarmStartSampler(past(), seed=0, n_initial=2, folds=folds)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     for reported in (0.4, None, 0.9):
         trial = study.ask()
@@ -254,7 +257,7 @@ def test_a_pruned_trial_counts_by_what_it_reported_and_as_failed_if_it_reported_
     history = sampler._history(study, study.get_trials())
     np.testing.assert_array_equal(history.scores, [0.4, -np.inf, 0.9])
     assert history.fidelity is not None
-    np.testing.assert_allclose(history.fidelity, [0.2, 1.0, 1.0])
+    np.testing.assert_allclose(history.fidelity, [fidelity, 1.0, 1.0])
 
 
 def test_a_failed_configuration_is_not_tried_again() -> None:

@@ -345,6 +345,7 @@ class _Search:
             seed=seed,
             seconds=None if total is None else max(self.budget.left_to_search, 0.0),
             jobs=self.jobs,
+            folds=True,
         )
 
     def _surrogate(self) -> Surrogate | None:
