@@ -40,10 +40,12 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -51,7 +53,16 @@ from numpy.typing import NDArray
 from recommend import METRICS, TABLE, BestOnAverage, Table, among, interval, oboe, regret
 
 from autometa.metafeatures import GROUPS, MetaFeatures
-from autometa.recommend import AdaptivePortfolio, Defaults, LearnedRanker, NearestTasks, Portfolio, Recommendation
+from autometa.recommend import (
+    AdaptivePortfolio,
+    Defaults,
+    LearnedRanker,
+    NearestTasks,
+    Portfolio,
+    Recommendation,
+    memory,
+    similarity,
+)
 from autometa.space import FAMILY, Config, SearchSpace
 from autometa.store import MetaStore, PastTasks
 
@@ -193,6 +204,33 @@ class Only:
         return self.inner.recommend(metafeatures, m, **known)
 
 
+class Constant:
+    """The adaptive portfolio with another value of a module's constant."""
+
+    def __init__(self, module: ModuleType, name: str, value: float) -> None:
+        self.where, self.value, self.inner = (module, name), value, AdaptivePortfolio()
+
+    @contextmanager
+    def _changed(self) -> Iterator[None]:
+        usual = getattr(*self.where)
+        setattr(*self.where, self.value)
+        try:
+            yield
+        finally:
+            setattr(*self.where, usual)
+
+    def fit(self, past: PastTasks, space: SearchSpace) -> Constant:
+        """Learns with that value."""
+        with self._changed():
+            self.inner.fit(past, space)
+        return self
+
+    def recommend(self, metafeatures: Any, m: int, **known: Any) -> list[Recommendation]:
+        """The next `m`."""
+        with self._changed():
+            return self.inner.recommend(metafeatures, m, **known)
+
+
 METHODS: dict[str, Callable[[], Any]] = {
     "defaults of families": Defaults,
     "best on average": BestOnAverage,
@@ -211,6 +249,10 @@ ABLATIONS: dict[str, Callable[[], Any]] = {
     "adaptive, no learned ranker": lambda: AdaptivePortfolio(ranker=False),
     "adaptive, no similarity weights": lambda: AdaptivePortfolio(floor=1.0),
     "adaptive, results weigh only": lambda: AdaptivePortfolio(bandwidth=1e-6, noise=0.5),
+    "adaptive, results count for more": lambda: AdaptivePortfolio(mistrust=0.3),
+    "adaptive, size says nothing": lambda: Constant(similarity, "SIZE_SPREAD", np.inf),
+    "adaptive, standings from the lower decile": lambda: Constant(memory, "FLOOR_QUANTILE", 0.1),
+    "adaptive, standings from the median": lambda: Constant(memory, "FLOOR_QUANTILE", 0.5),
     "adaptive, a safe default": lambda: AdaptivePortfolio(safe=True),
     "adaptive, similarity by learned key": lambda: AdaptivePortfolio(learned_key=True),
     **{f"without {g}": lambda g=g: Only([n for n in EVERY if n not in NAMES[g]]) for g in NAMES},
@@ -937,6 +979,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, help="tasks per table, drawn at random (default: all)")
     for name in ("ablation", "embedding", "curve", "time", "ready", "real", "report", "quick", "no-record"):
         parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--only", default="", help="for --ablation: variants whose names hold one of these, by commas")
     parser.add_argument("--data", type=Path, default=FOLDER.parents[1] / "shared" / "data", help="for --real")
     parser.add_argument("--datasets", type=int, default=20)
     parser.add_argument("--trials", type=int, default=25)
@@ -959,7 +1002,10 @@ def main() -> None:
     elif options.curve:
         curve(options)
     elif options.ablation:
-        compare(options, ABLATIONS, "ablation", search=False)
+        wanted = {
+            name: make for name, make in ABLATIONS.items() if any(part in name for part in options.only.split(","))
+        }
+        compare(options, wanted, "ablation", search=False)
     else:
         compare(options, METHODS, "methods", search=True)
 
