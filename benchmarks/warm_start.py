@@ -1002,9 +1002,8 @@ def main() -> None:
     elif options.curve:
         curve(options)
     elif options.ablation:
-        wanted = {
-            name: make for name, make in ABLATIONS.items() if any(part in name for part in options.only.split(","))
-        }
+        parts = ["static portfolio", *options.only.split(",")]
+        wanted = {n: make for n, make in ABLATIONS.items() if n == "adaptive" or any(part in n for part in parts)}
         compare(options, wanted, "ablation", search=False)
     else:
         compare(options, METHODS, "methods", search=True)
