@@ -921,6 +921,8 @@ def test_weights_are_kept_by_space_and_replaced(new_url):
     store.keep_weights("theirs", b"other", 1)
     assert store.weights("mine") == (b"second", 7)
     assert store.weights("theirs") == (b"other", 1)
+    store.keep_weights("not worth it", b"", 6)  # so that it is not learned again from the same studies
+    assert store.weights("not worth it") == (None, 6)
 
 
 def test_only_one_may_learn_a_space_at_a_time_unless_it_takes_too_long(new_url):

@@ -218,11 +218,11 @@ class MetaStore:
     # --------------------------------------------------------------------------------------------------------- weights
 
     def weights(self, space: str) -> tuple[bytes | None, int]:
-        """What `keep_weights` kept for a space, and of how many tasks it was learned; (None, 0) where nothing was."""
+        """What `keep_weights` kept for a space, None if that was not worth it, and of how many tasks it was learned."""
         with self._database.reading() as connection:
             found = sa.select(weights).where(weights.c.space == space)
             row = None if connection is None else connection.execute(found).first()
-        return (None, 0) if row is None or not row.content else (row.content, row.tasks)
+        return (None, 0) if row is None else (row.content or None, row.tasks)
 
     def keep_weights(self, space: str, content: bytes, tasks: int) -> None:
         """Keeps the weights of a surrogate for a space in place of earlier ones, and ends the claim to learn them."""
