@@ -186,12 +186,7 @@ def _show_explanation(console: Console, explanation: Explanation) -> None:
         Text(f"The memory knows {known}. Expected: 0 = its lower quarter, 1 = the best it knows; 80 % interval.")
     )
     if explanation.abstains:
-        console.print(
-            Text(
-                f"{explanation.abstains} So these are the static portfolio's, to which tables of this size count most.",
-                style="yellow",
-            )
-        )
+        console.print(Text(f"{explanation.abstains} So these are the static portfolio's.", style="yellow"))
     elif explanation.moved:
         console.print(Text("Past tasks are moved by what the learned ranker forecasts for this one."))
     if explanation.default is not None and explanation.default_expected is not None:

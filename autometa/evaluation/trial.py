@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 State = Literal["complete", "stopped", "failed", "timeout", "memory", "crashed"]
 
-GROWTH_SHARE = 0.8  # of a fold's time, where trees may be cut short: the rest is for preprocessing and predicting
+GROWTH_SHARE = 0.8  # of a fold's time, where growth may be cut short: the rest is for preprocessing and predicting
 
 # A model above this is fitted again rather than kept: writing it would cost about as much as fitting it.
 KEPT_BYTES = 256 << 20
@@ -185,8 +185,8 @@ def evaluate(
         keep_above: Keep them only if the score reaches this.
         calibrate: Where the task's metric judges how sure a prediction is, judge each fold at its best temperature:
             for whoever tempers what the model says later on. Predictions are handed on as they were.
-        shorten: Where trees are grown one by one and would pass the deadline, end with those that the first fold had
-            time for: then the evaluation is of the configuration with so many.
+        shorten: Where a model grows by trees or epochs and would pass the deadline, end with those that the first fold
+            had time for: then the evaluation is of the configuration with so many.
         origin: Why it was tried, for the record.
     """
     outcome = None
@@ -340,7 +340,7 @@ def evaluate_isolated(
         keep_models: File for the fitted models of a complete evaluation.
         keep_above: The score from which they are kept.
         calibrate: Judge each fold at its best temperature, where that matters.
-        shorten: Let trees that are grown one by one end early rather than pass the deadline.
+        shorten: Let a model that grows by trees or epochs end early rather than pass the deadline.
         origin: Why it was tried.
 
     Raises:

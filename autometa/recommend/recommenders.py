@@ -364,7 +364,8 @@ class AdaptivePortfolio:
         abstains = (
             "The meta-features cannot be compared with those of past tasks."
             if seen is None
-            else "No past task resembles this one: even the nearest is further away than past tasks usually are."
+            else "No past task resembles this one: even the nearest is further away than past tasks usually are, "
+            "and those of its size count most."
             if strange
             else ""
         )
