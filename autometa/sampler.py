@@ -43,7 +43,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autometa.errors import AutoMetaError, InputError, Problem, did_you_mean
 from autometa.recommend import RECOMMENDERS, Recommendation, Recommender
 from autometa.recommend.similarity import Similarity, prior_say, rows_of
-from autometa.space import Config, SearchSpace, config_key
+from autometa.space import Config, SearchSpace, TrialLimit, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks
 from autometa.studies import FINISHED, VALUE, adapt, described, fit_value, own_fingerprint, plain, sign_of, without_own
 
@@ -106,6 +106,7 @@ class WarmStartSampler(BaseSampler):
         seed: Of the search; the recommendations are deterministic.
         seconds: Time that the whole study may take: expected costs are then weighed.
         jobs: Trials that run at once, in all processes: a second of the study is so many seconds of trials.
+        limit: What one trial may take, and which families end by then with what they have.
         folds: Whether what a trial reports is its mean over the folds done so far, not how far its training got:
             then a trial that was stopped says nearly as much as a finished one.
         renamed: Old name of a parameter -> its name today, for a named space.
@@ -144,6 +145,7 @@ class WarmStartSampler(BaseSampler):
         seed: int | None = None,
         seconds: float | None = None,
         jobs: int = 1,
+        limit: TrialLimit | None = None,
         folds: bool = False,
         renamed: Mapping[str, str] | None = None,
         learn: bool = True,
@@ -172,7 +174,7 @@ class WarmStartSampler(BaseSampler):
             raise InputError(problems)
 
         self.n_initial = n_initial if n_initial is not None else N_INITIAL if guided else N_UNGUIDED
-        self.guided, self.seconds, self.jobs, self.folds = guided, seconds, jobs, folds
+        self.guided, self.seconds, self.jobs, self.limit, self.folds = guided, seconds, jobs, limit, folds
         self.notes: tuple[str, ...] = ()  # what was done to past configurations to fit them into the space
         self._name, self._renamed = named, dict(renamed or {})
         self._task, self._metafeatures = described(task)
@@ -360,7 +362,7 @@ class WarmStartSampler(BaseSampler):
             if (config := _config_of(trial)) is not None
         ]
         found = self._recommender.recommend(
-            self._metafeatures, self.n_initial - warm, observed=observed, seconds=self._left()
+            self._metafeatures, self.n_initial - warm, observed=observed, seconds=self._left(), limit=self.limit
         )[:m]
         return [r for i, r in enumerate(found) if r.gain is None or r.gain >= LEAST_GAIN or warm + i < LEAST_WARM]
 
@@ -375,7 +377,9 @@ class WarmStartSampler(BaseSampler):
             self._guard = Guard(self.space, self._past, self._surrogate if fits else None, seed=self._seed)
         rng = np.random.default_rng([self._seed, number])
         history = self._history(study, trials)
-        return self._guard.suggest(history, rng=rng, seconds_left=self._left(), similarity=self._similarity)
+        return self._guard.suggest(
+            history, rng=rng, seconds_left=self._left(), limit=self.limit, similarity=self._similarity
+        )
 
     def _history(self, study: Study, trials: Sequence[FrozenTrial]) -> History:
         """The trials as the guard sees them; pruned and running ones by what they reported last, at low fidelity."""

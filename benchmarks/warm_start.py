@@ -150,7 +150,7 @@ class OneNeighbour:
         self._scale = np.maximum(np.nanstd(past.metafeatures[:, self._columns], axis=0), 1e-12)
         return self
 
-    def recommend(self, metafeatures: Any, m: int, *, observed: Any = (), seconds: Any = None) -> list[Recommendation]:
+    def recommend(self, metafeatures: Any, m: int, *, observed: Any = (), **_: Any) -> list[Recommendation]:
         """The next `m`."""
         tried = {json.dumps(config, sort_keys=True) for config, _ in observed}
         listed: list[Config] = []

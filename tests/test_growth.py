@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from autometa.evaluation import Isolation, evaluate, evaluate_isolated, fit_model, plan_splits, predict_aligned
-from autometa.families import FAMILIES, cash_space
-from autometa.families.growth import TREES, Growth
+from autometa.families import FAMILIES, available, build, cash_space, growing
+from autometa.families.growth import TREES, Growing, Growth
+from autometa.space import FAMILY
 from autometa.task import make_task
 
 GROWING = [name for name, family in FAMILIES.items() if TREES in family.space("regression")]
@@ -64,6 +65,15 @@ def test_boosting_that_was_cut_is_what_so_few_rounds_give(task, family, struck):
     np.testing.assert_array_equal(predict_aligned(again, task.X, task.kind, task.c), said[0])
 
 
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_the_families_that_grow_are_those_whose_learners_do(kind):
+    space = cash_space(kind, available(kind))
+    columns = make_task(pd.DataFrame({"a": np.arange(9.0)}), y=np.arange(9.0), name="nine").columns
+    learners = {config[FAMILY]: build(config, columns, kind, n_rows=9, seed=0)[-1] for config in space.defaults()}
+    can = {name for name, learner in learners.items() if isinstance(learner, Growing)}
+    assert growing(space) == can - {"hist_gradient_boosting"}  # whose library asks nobody between two rounds
+
+
 @pytest.mark.parametrize("family", ["random_forest", "extra_trees"])
 def test_a_forest_that_was_cut_is_what_so_few_trees_give(task, family, monkeypatch, struck):
     monkeypatch.setattr(Slow, "strikes_after", 3)
@@ -98,7 +108,7 @@ def test_an_evaluation_says_what_was_grown_and_every_fold_grows_as_many(task, fa
     if family in ("random_forest", "extra_trees"):
         monkeypatch.setattr(Slow, "strikes_after", 3)
     config, splits = large(task.kind, family), plan_splits(task, seed=0, folds=3)
-    outcome = evaluate(task, config, splits, seed=0, deadline=60.0, shorten=True)
+    outcome = evaluate(task, config, splits, seed=0, growth=60.0)
     grown = outcome.evaluation.config[f"{family}.n_estimators"]
     assert outcome.evaluation.state == "complete"
     assert grown < config[f"{family}.n_estimators"]
@@ -113,14 +123,14 @@ def test_an_evaluation_says_for_how_many_epochs_there_was_time(task, monkeypatch
 
     monkeypatch.setattr(mlp, "_seconds_of", lambda work, times: (work(), 1.0)[1])  # of a step, and of a look
     config, splits = cash_space(task.kind, ["mlp"]).default, plan_splits(task, seed=0, folds=2)
-    outcome = evaluate(task, config, splits, seed=0, deadline=400.0, shorten=True)
+    outcome = evaluate(task, config, splits, seed=0, growth=400.0)
     epochs = outcome.evaluation.config["mlp.epochs"]
     assert outcome.evaluation.state == "complete"
     assert 2 < epochs < 60
     assert cash_space(task.kind, ["mlp"]).contains(outcome.evaluation.config)
     plain = evaluate(task, outcome.evaluation.config, splits, seed=0)
     assert outcome.evaluation.scores == pytest.approx(plain.evaluation.scores, nan_ok=True)
-    hurried = evaluate(task, config, splits, seed=0, deadline=30.0, shorten=True).evaluation
+    hurried = evaluate(task, config, splits, seed=0, growth=30.0).evaluation
     assert (hurried.state, hurried.config) == ("timeout", config)
     assert "too short for 2 epochs" in hurried.reason
 
@@ -128,7 +138,7 @@ def test_an_evaluation_says_for_how_many_epochs_there_was_time(task, monkeypatch
 def test_too_few_trees_are_a_timeout_that_says_so(task, struck, monkeypatch):
     monkeypatch.setattr(Slow, "strikes_after", 5)
     evaluation = evaluate(
-        task, large(task.kind, "lightgbm"), plan_splits(task, seed=0, folds=3), seed=0, deadline=60.0, shorten=True
+        task, large(task.kind, "lightgbm"), plan_splits(task, seed=0, folds=3), seed=0, growth=60.0
     ).evaluation
     assert evaluation.state == "timeout"
     assert "n_estimators=5" in evaluation.reason
@@ -151,9 +161,9 @@ def test_a_search_has_a_model_where_a_kill_left_none(tmp_path):
         done = [
             evaluate_isolated(
                 isolation, tmp_path / "task", config, splits, seconds=6.0, max_ram=None,
-                oof_path=None, seed=0, shorten=shorten,
+                oof_path=None, seed=0, growth=growth,
             )
-            for shorten in (False, True)
+            for growth in (None, 6.0)
         ]  # fmt: skip
     assert [evaluation.state for evaluation in done] == ["timeout", "complete"]
     assert 20 <= done[1].config["lightgbm.n_estimators"] < 2000

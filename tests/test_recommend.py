@@ -30,7 +30,7 @@ from autometa.recommend.memory import Memory, complete, impute, standing
 from autometa.recommend.posterior import SHIFT, STRETCHES, condition, covariance
 from autometa.recommend.ranker import WIDTH, Ranker, carry_over
 from autometa.recommend.similarity import Similarity, prior_say
-from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
+from autometa.space import FAMILY, Config, SearchSpace, TrialLimit, choice, config_key, integer, real
 from autometa.store import MetaStore, PastTasks, TaskRecord
 
 SPACE = SearchSpace.cash(
@@ -358,6 +358,22 @@ def test_with_little_time_cheap_configurations_come_first() -> None:
     assert adaptive.recommend(None, 1, seconds=120.0)[0].seconds < 2
     assert adaptive.recommend(None, 1, seconds=1e5)[0].seconds > 50  # a share of the time that does not matter
     assert len(adaptive.recommend(None, 5, seconds=0.0)) == 1  # better one that is cut short than none
+
+
+def test_what_would_pass_the_limit_of_a_trial_is_tried_only_where_it_ends_early() -> None:
+    rng = np.random.default_rng(0)
+    scores = np.tile(np.linspace(0.5, 1, len(CONFIGS)), (8, 1)) + rng.normal(0, 0.001, (8, len(CONFIGS)))
+    seconds = np.tile(
+        np.where(np.arange(len(CONFIGS)) >= 10, 100.0, 1.0), (8, 1)
+    )  # the best take long, of both families
+    adaptive = AdaptivePortfolio().fit(past_of(scores, seconds=seconds), SPACE)
+    dear = {config_key(config) for config in CONFIGS[10:]}
+    for growing in ({"tree"}, {"line"}, set()):
+        limit = TrialLimit(10.0, frozenset(growing))
+        found = adaptive.recommend(None, 30, seconds=1000.0, limit=limit)
+        assert {r.config[FAMILY] for r in found if config_key(r.config) in dear} == growing
+        assert all(r.seconds is not None and r.seconds <= 10.0 for r in found)
+    assert len(adaptive.recommend(None, 5, seconds=0.5, limit=TrialLimit(0.5))) == 1  # better one in vain than none
 
 
 def test_cost_grows_with_the_task_and_shrugs_off_a_stalled_machine() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from autometa.errors import InputError
-from autometa.space import Condition, Config, Parameter, SearchSpace, choice, config_key, real
+from autometa.space import FAMILY, Condition, Config, Parameter, SearchSpace, TrialLimit, choice, config_key, real
 from autometa.store import PastTasks, TaskRecord
 from autometa.surrogate import Guard, History, Surrogate, judged, train
 from autometa.surrogate.encoding import Layout
@@ -412,6 +412,18 @@ def test_with_little_time_left_the_cheap_is_preferred(make: Any) -> None:
     )
     assert short < free
     assert short < np.log(3.0) / 3 + 0.15
+
+
+@pytest.mark.parametrize("growing", [{"tree"}, {"line"}])
+def test_what_would_pass_the_limit_of_a_trial_is_tried_only_where_it_ends_early(growing: set[str]) -> None:
+    rng = np.random.default_rng(0)
+    configs = [SPACE.sample(rng) for _ in range(40)]
+    scores = rng.normal(0, 1, (12, 40))
+    guard = Guard(SPACE, past_of(SPACE, configs, scores, np.full((12, 40), 100.0)))
+    limit = TrialLimit(10.0, frozenset(growing))
+    for m in (0, 3):
+        found = guard.suggest(history_of(lambda c: 0.5, m, space=SPACE), rng=rng, seconds_left=50.0, limit=limit)
+        assert found.config[FAMILY] in growing
 
 
 def test_neighbours_of_failures_are_avoided() -> None:

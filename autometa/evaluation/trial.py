@@ -166,7 +166,7 @@ def evaluate(
     keep_models: Path | None = None,
     keep_above: float | None = None,
     calibrate: bool = False,
-    shorten: bool = False,
+    growth: float | None = None,
     origin: str = "search",
 ) -> Outcome:
     """Tries one configuration in this process. Never raises for what the configuration does.
@@ -185,14 +185,15 @@ def evaluate(
         keep_above: Keep them only if the score reaches this.
         calibrate: Where the task's metric judges how sure a prediction is, judge each fold at its best temperature:
             for whoever tempers what the model says later on. Predictions are handed on as they were.
-        shorten: Where a model grows by trees or epochs and would pass the deadline, end with those that the first fold
-            had time for: then the evaluation is of the configuration with so many.
+        growth: Seconds of the whole evaluation that a model which grows by trees or epochs aims at: it ends with those
+            that the first fold had time for, and then the evaluation is of the configuration with so many. None for no
+            aim.
         origin: Why it was tried, for the record.
     """
     outcome = None
     for outcome in _evaluate(  # noqa: B007 - the last one counts
         task, config, splits, seed=seed, threads=threads, device=device, rival=rival, deadline=deadline,
-        keep_models=keep_models, keep_above=keep_above, calibrate=calibrate, shorten=shorten, origin=origin,
+        keep_models=keep_models, keep_above=keep_above, calibrate=calibrate, growth=growth, origin=origin,
     ):  # fmt: skip
         pass
     assert outcome is not None
@@ -212,7 +213,7 @@ def _evaluate(
     keep_models: Path | None,
     keep_above: float | None,
     calibrate: bool,
-    shorten: bool,
+    growth: float | None,
     origin: str,
 ) -> Iterator[Outcome]:
     """The outcome so far, after every fold, so that one that is killed leaves what it had finished."""
@@ -258,7 +259,9 @@ def _evaluate(
             yield so_far("timeout", f"{why}, after fold {number} of {len(splits)}")
             return
         fold_began = time.monotonic()
-        growing = GROWTH_SHARE * deadline / len(splits) if shorten and deadline is not None and not number else None
+        growing = None
+        if growth is not None and not number:  # the other folds grow as many as the first
+            growing = GROWTH_SHARE * min(growth, math.inf if deadline is None else deadline) / len(splits)
         try:
             # Its warnings (no convergence, a constant column) are judged by its score.
             with warnings.catch_warnings(), _limited_threads(threads):
@@ -320,7 +323,7 @@ def evaluate_isolated(
     keep_models: Path | None = None,
     keep_above: float | None = None,
     calibrate: bool = False,
-    shorten: bool = False,
+    growth: float | None = None,
     origin: str = "search",
 ) -> Evaluation:
     """`evaluate` in a process of its own, on a saved task; whatever happens to the process becomes a state.
@@ -340,7 +343,7 @@ def evaluate_isolated(
         keep_models: File for the fitted models of a complete evaluation.
         keep_above: The score from which they are kept.
         calibrate: Judge each fold at its best temperature, where that matters.
-        shorten: Let a model that grows by trees or epochs end early rather than pass the deadline.
+        growth: Seconds that a model which grows by trees or epochs aims at.
         origin: Why it was tried.
 
     Raises:
@@ -356,7 +359,7 @@ def evaluate_isolated(
         "keep_models": None if keep_models is None else Path(keep_models).absolute(),
         "keep_above": keep_above,
         "calibrate": calibrate,
-        "shorten": shorten,
+        "growth": growth,
         "origin": origin,
     }
     folder, oof = Path(task_folder).absolute(), None if oof_path is None else Path(oof_path).absolute()

@@ -35,7 +35,7 @@ from autometa.families import (
     xgboost,
 )
 from autometa.families.family import Family, Kind
-from autometa.families.growth import Growing
+from autometa.families.growth import EPOCHS, TREES, Growing
 from autometa.families.presets import PRESETS
 from autometa.space import FAMILY as CHOICE
 from autometa.space import Config, SearchSpace, split_family
@@ -52,6 +52,7 @@ __all__ = [
     "available",
     "build",
     "cash_space",
+    "growing",
     "limit_growth",
     "presets",
     "suited",
@@ -145,6 +146,11 @@ def build(
     if family not in FAMILIES:
         raise InputError(_problem(family, kind))
     return FAMILIES[family].build(own, columns, kind, n_rows=n_rows, seed=seed, threads=threads, device=device)
+
+
+def growing(space: SearchSpace) -> frozenset[str]:
+    """The families of a CASH space whose learners grow by trees or epochs, so that they can end early."""
+    return frozenset(name for name in FAMILIES if any(f"{name}.{counts}" in space for counts in (TREES, EPOCHS)))
 
 
 def limit_growth(pipeline: Pipeline, seconds: float | None) -> None:

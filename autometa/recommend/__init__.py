@@ -29,7 +29,7 @@ from autometa.recommend.recommenders import (
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
-    from autometa.space import SearchSpace
+    from autometa.space import SearchSpace, TrialLimit
     from autometa.store import PastTasks
 
 __all__ = [
@@ -55,11 +55,17 @@ class Recommender(Protocol):
         ...
 
     def recommend(
-        self, metafeatures: MetaFeatures | None, m: int, *, observed: Observed = (), seconds: float | None = None
+        self,
+        metafeatures: MetaFeatures | None,
+        m: int,
+        *,
+        observed: Observed = (),
+        seconds: float | None = None,
+        limit: TrialLimit | None = None,
     ) -> list[Recommendation]:
         """At most `m` configurations, the first to try first.
 
         `observed` holds what was tried on this task: a configuration and its score, larger is better, NaN while it
-        runs, -inf if it failed. `seconds` is the time left to spend on them.
+        runs, -inf if it failed. `seconds` is the time left to spend on them, `limit` what one of them may take.
         """
         ...

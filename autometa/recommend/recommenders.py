@@ -32,7 +32,7 @@ from autometa.recommend.reasons import (
     with_repairs,
 )
 from autometa.recommend.similarity import FLOOR, Resemblance, Similarity, prior_say, rows_of
-from autometa.space import FAMILY, Config, SearchSpace, config_key
+from autometa.space import FAMILY, Config, SearchSpace, TrialLimit, config_key
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
@@ -70,7 +70,13 @@ class Defaults:
         return self
 
     def recommend(
-        self, metafeatures: MetaFeatures | None, m: int, *, observed: Observed = (), seconds: float | None = None
+        self,
+        metafeatures: MetaFeatures | None,
+        m: int,
+        *,
+        observed: Observed = (),
+        seconds: float | None = None,
+        limit: TrialLimit | None = None,
     ) -> list[Recommendation]:
         """The first `m` defaults that were not observed yet; fewer when there are fewer."""
         tried = {config_key(config) for config, _ in observed}
@@ -105,7 +111,13 @@ class Portfolio:
         return self
 
     def recommend(
-        self, metafeatures: MetaFeatures | None, m: int, *, observed: Observed = (), seconds: float | None = None
+        self,
+        metafeatures: MetaFeatures | None,
+        m: int,
+        *,
+        observed: Observed = (),
+        seconds: float | None = None,
+        limit: TrialLimit | None = None,
     ) -> list[Recommendation]:
         """The first `m` of the list that were not observed yet; the defaults when there is no past."""
         if self._memory.m == 0:
@@ -155,7 +167,13 @@ class NearestTasks:
         return self
 
     def recommend(
-        self, metafeatures: MetaFeatures | None, m: int, *, observed: Observed = (), seconds: float | None = None
+        self,
+        metafeatures: MetaFeatures | None,
+        m: int,
+        *,
+        observed: Observed = (),
+        seconds: float | None = None,
+        limit: TrialLimit | None = None,
     ) -> list[Recommendation]:
         """The best of the nearest task, of the second nearest, ..., then their seconds; without any, the portfolio."""
         memory = self._memory
@@ -208,7 +226,13 @@ class LearnedRanker:
         return self
 
     def recommend(
-        self, metafeatures: MetaFeatures | None, m: int, *, observed: Observed = (), seconds: float | None = None
+        self,
+        metafeatures: MetaFeatures | None,
+        m: int,
+        *,
+        observed: Observed = (),
+        seconds: float | None = None,
+        limit: TrialLimit | None = None,
     ) -> list[Recommendation]:
         """The next `m`; those of the static portfolio where meta-features cannot be compared."""
         memory, seen = self._memory, self._similarity.to(metafeatures)
@@ -283,6 +307,7 @@ class AdaptivePortfolio:
         self._similarity = _similarity(past, memory)
         sizes = np.array([(r.n_rows, r.n_columns, r.n_classes) for r in memory.records], dtype=float).reshape(-1, 3)
         self._cost = Cost(memory.seconds, sizes)
+        self._families = np.array([str(config.get(FAMILY, "")) for config in memory.configs])
         self._defaults = Defaults()._learn(memory)
         self._sizes = sizes[:, 0]
         self._kernel = self.bandwidth * covariance(memory.standing, memory.spread) if memory.m else np.zeros((0, 0))
@@ -293,7 +318,13 @@ class AdaptivePortfolio:
         return self
 
     def recommend(
-        self, metafeatures: MetaFeatures | None, m: int, *, observed: Observed = (), seconds: float | None = None
+        self,
+        metafeatures: MetaFeatures | None,
+        m: int,
+        *,
+        observed: Observed = (),
+        seconds: float | None = None,
+        limit: TrialLimit | None = None,
     ) -> list[Recommendation]:
         """The next `m` configurations.
 
@@ -303,6 +334,7 @@ class AdaptivePortfolio:
             observed: Configurations tried so far with their scores, larger is better; NaN is still running or unknown,
                 -inf failed. Those that the past does not know are skipped.
             seconds: What is left to spend on the recommendations.
+            limit: What one of them may take, where that is less.
         """
         memory = self._memory
         if memory.m == 0:
@@ -311,7 +343,9 @@ class AdaptivePortfolio:
         believed = seen if seen is not None and not seen.strange else None
         tried = _columns(memory, observed)
         belief = self._belief(metafeatures, seen, tried)
-        cost = self._cost.of(metafeatures) if self._cost.known else None
+        expected = cost = self._cost.of(metafeatures) if self._cost.known else None
+        if cost is not None and limit is not None:
+            cost = limit.costs(cost, self._families)
         greedy = Greedy(belief, cost=cost, seconds=seconds, slots=m, order=self.order)
         for column, score in tried.items():
             greedy.take(column, covers=not np.isneginf(score))
@@ -339,12 +373,12 @@ class AdaptivePortfolio:
                 recommendation = replace(recommendation, reason=preceded(why, recommendation.reason))
             low, high = belief.interval(step.column)
             over = None if default is None or default == step.column else belief.better(step.column, default)
-            expected_seconds = None if cost is None else float(cost[step.column])
+            takes = None if cost is None or expected is None else min(cost[step.column], expected[step.column])
             scores = weighted_quantiles(memory.scores[:, step.column], belief.by_task(belief.weights), (0.1, 0.5, 0.9))
             chosen.append(
                 replace(
                     recommendation,
-                    seconds=expected_seconds,
+                    seconds=None if takes is None else float(takes),
                     low=low,
                     high=high,
                     over_default=over,

@@ -43,14 +43,14 @@ from autometa.evaluation import (
     shared_isolation,
     tempered,
 )
-from autometa.families import available, cash_space, suited
+from autometa.families import available, cash_space, growing, suited
 from autometa.search.budget import Budget
 from autometa.search.ensemble import greedy_ensemble
 from autometa.search.model import Member, Model, refit, save_model
 from autometa.search.run import EVALUATION, FINISHED, STARTED, Run, origin_of, trial_row, write_json
 from autometa.search.seal import check_seal
 from autometa.search.settings import Progress, Settings, Silent, TrialRow
-from autometa.space import FAMILY, Config, SearchSpace
+from autometa.space import FAMILY, Config, SearchSpace, TrialLimit
 from autometa.store import Exclusion
 from autometa.task import Task
 
@@ -345,6 +345,7 @@ class _Search:
             seed=seed,
             seconds=None if total is None else max(self.budget.left_to_search, 0.0),
             jobs=self.jobs,
+            limit=None if total is None else TrialLimit(self._longest(), growing(self.space)),
             folds=True,
         )
 
@@ -469,7 +470,7 @@ class _Search:
             keep_models=self.run.models_path(trial.number),
             keep_above=None if last is None else last.evaluation.scores[metric],
             calibrate=True,
-            shorten=self.settings.seconds is not None,
+            growth=None if self.settings.seconds is None else min(seconds, self._longest()),
             origin=origin,
         )
         with self.lock:
@@ -532,8 +533,13 @@ class _Search:
         else:
             left = self._left_to_search()
             # Before anything has finished, half of what is left: then there is always a next try, and a cheaper one.
-            limits += [left, TRIAL_SHARE * self.settings.seconds if have_something else max(0.5 * left, 2.0)]
+            limits += [left, self._longest() if have_something else max(0.5 * left, 2.0)]
         return max(min(limits), 0.1)
+
+    def _longest(self) -> float:
+        """Seconds that a trial may take under a time budget, once there is something to fall back on."""
+        assert self.settings.seconds is not None
+        return min(TRIAL_SHARE * self.settings.seconds, self.settings.trial_seconds or math.inf)
 
     def _share_of_ram(self) -> int:
         return int(0.8 * available_ram() / self.jobs)

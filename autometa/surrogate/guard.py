@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.space import Config, Encoded, SearchSpace
+from autometa.space import FAMILY, Config, Encoded, SearchSpace, TrialLimit
 from autometa.surrogate.encoding import Layout
 from autometa.surrogate.experts import Expert, Observed, Opinion, chance_of_failure, cold, joined, slower
 from autometa.surrogate.gaussian import Mixture
@@ -163,6 +163,7 @@ class Guard:
         *,
         rng: np.random.Generator,
         seconds_left: float | None = None,
+        limit: TrialLimit | None = None,
         similarity: NDArray[np.float64] | None = None,  # (t,) of the past tasks, any positive scale
         among: Encoded | None = None,
     ) -> Suggestion:
@@ -173,6 +174,7 @@ class Guard:
             rng: For candidates only; with `among` nothing is random.
             seconds_left: Time that is left: improvement then counts per expected share of it, less so as the time runs
                 out, and what is expected to take longer than that comes last.
+            limit: What one trial may take, where that is less.
             similarity: How much each past task resembles this one by its meta-features.
             among: Choose among these configurations only (a finite pool) instead of the whole space.
         """
@@ -185,7 +187,7 @@ class Guard:
         def value(where: Encoded) -> NDArray[np.float64]:
             mixture = self._mixture(weights, opinions, where)
             log = log_expected_improvement(mixture, best) + np.log1p(-np.minimum(self._failure(history, where), 0.999))
-            return log - self._price(history, where, seconds_left)
+            return log - self._price(history, where, seconds_left, limit)
 
         if among is not None:
             values = value(among)
@@ -207,7 +209,9 @@ class Guard:
         parts = [f"{NAMES[n]} {w:.0%}" for n, w in sorted(weights.items(), key=lambda e: -e[1]) if w >= 0.01]
         return f"Largest expected improvement, by {', '.join(parts)}."
 
-    def _price(self, history: History, where: Encoded, seconds_left: float | None) -> NDArray[np.float64]:
+    def _price(
+        self, history: History, where: Encoded, seconds_left: float | None, limit: TrialLimit | None
+    ) -> NDArray[np.float64]:
         """Log of what a trial takes, damped as time runs out; what would not fit comes after all that does.
 
         It takes a share of the time that is left, and a place: for its seconds alone, the cheapest families would be
@@ -220,8 +224,18 @@ class Guard:
             return np.zeros(len(where.x))
         spent = 0.0 if history.seconds is None else float(np.nansum(history.seconds))
         left = max(seconds_left, 1e-9)
-        too_long = log_seconds > np.log(left)
-        return left / (left + spent) * np.log(1 / PLACES + np.exp(log_seconds) / left) + 50.0 * too_long
+        seconds = np.exp(log_seconds)
+        takes = seconds if limit is None else limit.costs(seconds, self._families(where))
+        too_long = takes > left
+        takes = np.where(np.isfinite(takes), takes, seconds)
+        return left / (left + spent) * np.log(1 / PLACES + takes / left) + 50.0 * too_long
+
+    def _families(self, where: Encoded) -> NDArray[np.str_]:  # (q,)
+        """The family of each configuration; empty names in a flat space."""
+        if FAMILY not in self.space:
+            return np.full(len(where.x), "")
+        names = np.array(self.space[FAMILY].distribution.choices)  # type: ignore[attr-defined]
+        return names[self.layout.family(where.x)]
 
     def _cost(self, history: History, where: Encoded) -> NDArray[np.float64] | None:
         if self.surrogate is not None and self.surrogate.log_seconds is not None:
