@@ -322,6 +322,28 @@ def test_boosting_grows_fewer_rounds_when_each_has_a_tree_for_every_class():
     assert asked == [MOST_TREES // 200]
 
 
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_lightgbm_answers_a_few_rounds_at_a_time_as_it_does_at_once(kind):
+    from autometa.families.lightgbm import CACHED_LEAVES
+
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(600, 4)), columns=list("abcd"))
+    value = X["a"] * X["b"] + rng.normal(size=600) / 5
+    y = value if kind == "regression" else pd.cut(value, 2 + 3 * (kind == "multiclass"), labels=False)
+    config = cash_space(kind, ["lightgbm"]).default | {"lightgbm.n_estimators": 700}
+    for early_stop in (False, True):
+        stopping = config | {"lightgbm.early_stop": early_stop}
+        pipeline = build(stopping, Columns(numeric=tuple("abcd")), kind, n_rows=600, seed=0).fit(X, y)
+        model = pipeline[-1].model_
+        assert model.rounds * model.leaves > CACHED_LEAVES or early_stop
+        whole = model.booster.predict(pipeline[:-1].transform(X), num_iteration=model.rounds)
+        if kind == "regression":
+            np.testing.assert_allclose(pipeline.predict(X), whole, rtol=1e-9, atol=1e-12)
+        else:
+            said = pipeline.predict_proba(X)
+            np.testing.assert_allclose(said[:, 1] if kind == "binary" else said, whole, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_support_vectors_are_calibrated_as_well_as_by_the_library(n_classes):
     from sklearn.calibration import CalibratedClassifierCV

@@ -440,7 +440,8 @@ def _versions(config: Config) -> dict[str, str]:
     if family is not None and family.requires is not None:
         names[family.requires] = family.requires
     loaded = {name: sys.modules.get(module) for name, module in names.items()}
-    return {name: module.__version__ for name, module in loaded.items() if module is not None}
+    # As plain strings: torch has a type of its own for its version, and who reads it has to load torch.
+    return {name: str(module.__version__) for name, module in loaded.items() if module is not None}
 
 
 class _Bounded(io.RawIOBase):

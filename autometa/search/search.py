@@ -63,11 +63,13 @@ if TYPE_CHECKING:
 ENSEMBLE_CANDIDATES = 25  # best trials whose predictions may enter the ensemble, and whose fold models are kept
 FOLD_MODELS_BYTES = 64 << 20  # of fold models in the final model, at most
 REFIT_SHARE = 0.2  # of the time budget, the most that is kept for fitting the best on all rows beyond the usual reserve
-TRIAL_SHARE = 0.25  # of the time budget, the most one trial may take once there is something to fall back on
+TRIAL_SHARE = 0.25  # of the time budget, the most one trial should take once there is something to fall back on
+GRACE = 1.5  # times that: what aimed at it is ended then; two folds of three, for want of a second, are nothing
 DESCRIBE_SECONDS = 1.0  # for meta-features
 WARM_TRIALS = 5  # at most so many are the recommender's, and at most half of a trial budget; then the guarded search
 SHOWN = 10  # recommendations that are kept for people to read
 THREE_FOLDS_ABOVE, HOLD_OUT_ABOVE = 5_000, 30_000  # cells of the table per second of the budget
+LARGE, LARGE_HOLD_OUT_ABOVE = 15_000, 8_000  # rows of which a hold-out takes a sixth at most: one earlier
 FREE_CLASSES = 5  # more cost in proportion
 REPEATS_FROM = 300.0  # seconds of the budget
 CHEAP = ("linear", "naive_bayes", "knn")  # families whose defaults end soon on any table
@@ -247,7 +249,8 @@ def affordable_splits(task: Task, settings: Settings, cpus: int) -> Splits:
     if settings.seconds is None:
         return full
     load = _load(task, settings.seconds * min(cpus, 2) / 2)
-    folds = 1 if load > HOLD_OUT_ABOVE else 3 if load > THREE_FOLDS_ABOVE else 5
+    hold_out_above = LARGE_HOLD_OUT_ABOVE if task.n >= LARGE else HOLD_OUT_ABOVE
+    folds = 1 if load > hold_out_above else 3 if load > THREE_FOLDS_ABOVE else 5
     if full.n_folds <= folds or (folds == 5 and settings.seconds >= REPEATS_FROM):
         return full
     return plan_splits(task, seed=settings.seed, folds=folds)
@@ -533,11 +536,11 @@ class _Search:
         else:
             left = self._left_to_search()
             # Before anything has finished, half of what is left: then there is always a next try, and a cheaper one.
-            limits += [left, self._longest() if have_something else max(0.5 * left, 2.0)]
+            limits += [left, GRACE * self._longest() if have_something else max(0.5 * left, 2.0)]
         return max(min(limits), 0.1)
 
     def _longest(self) -> float:
-        """Seconds that a trial may take under a time budget, once there is something to fall back on."""
+        """Seconds that a trial should take at most under a time budget."""
         assert self.settings.seconds is not None
         return min(TRIAL_SHARE * self.settings.seconds, self.settings.trial_seconds or math.inf)
 
