@@ -238,6 +238,15 @@ class TestBudget:
             assert affordable_splits(task, settings, cpus=64).n_folds == two
             assert affordable_splits(task, settings, cpus=1).n_folds == one
 
+    def test_a_large_table_gets_a_hold_out_earlier_because_it_takes_few_of_its_rows(self):
+        rng = np.random.default_rng(0)
+        for n, folds in ((14_000, 3), (15_000, 1)):
+            frame = pd.DataFrame(rng.normal(size=(n, 20))).add_prefix("c")
+            task = make_task(frame, y=rng.normal(size=n), name="long")
+            splits = affordable_splits(task, Settings(seconds=60.0), cpus=1)
+            assert splits.n_folds == folds
+            assert folds > 1 or sum(len(test) for _, test in splits) <= n / 6
+
     def test_a_run_keeps_its_splits_wherever_it_goes_on(self, wine, tmp_path, monkeypatch):
         search(wine, quick(tmp_path, trials=2), tmp_path / "run")
         before = Run.open(tmp_path / "run").splits

@@ -1,0 +1,169 @@
+"""How many folds should judge a trial where time is short? The same search with one (a hold-out), three and five.
+
+    python benchmarks/folds.py                 thirteen tables, 60 s, a core each, two at a time: 20 minutes
+    python benchmarks/folds.py --quick         two tables, 15 s
+    python benchmarks/folds.py --report        the table of what was measured
+
+Each cell is a process of its own on one core: a fifth of the table judges, and the memory is without the table's
+family. No table is of a family of the suite of the proof (`suite.csv`). Appends JSON lines to `results/folds.jsonl`;
+may be stopped and started again, finished cells are not repeated. The table says how much larger the error is than that
+of the best of the three (1 - AUC, log loss, RMSE), and where the search itself would draw the line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+HERE = Path(__file__).resolve().parent
+DATA = HERE.parents[1] / "shared" / "data"
+RESULTS = HERE / "results" / "folds.jsonl"
+TABLES = (
+    "electricity", "adult", "default-of-credit-card-clients", "spambase", "kropt", "avila", "pendigits",
+    "anuran_species", "cal_housing", "Bike_Sharing_Demand", "ailerons", "Chicago", "kin8nm",
+)  # fmt: skip
+FOLDS = (1, 3, 5)
+HELD_OUT = 0.2
+
+
+def cell(data: Path, name: str, folds: int, seconds: float) -> dict[str, Any]:
+    """One search in this process."""
+    began = time.monotonic()
+    from sklearn.model_selection import train_test_split
+
+    from autometa.evaluation import plan_splits, score
+    from autometa.search import Settings, load_model, search
+    from autometa.store import Exclusion
+    from autometa.task import make_task
+
+    module = sys.modules["autometa.search.search"]
+    usual = module.affordable_splits
+    with (data / "catalog.csv").open(encoding="utf-8") as file:
+        row = next(row for row in csv.DictReader(file) if row["name"] == name)
+    frame, kind = pd.read_parquet(data / "tabular" / f"{name}.parquet"), row["task"]
+    stratify = None if kind == "regression" else frame["target"]
+    train, test = train_test_split(frame, test_size=HELD_OUT, random_state=0, stratify=stratify)
+    task = make_task(train.reset_index(drop=True), target="target", name=name, kind=kind)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(
+            seconds=seconds,
+            remember=False,
+            store=str(Path(folder) / "none.db"),
+            exclude=Exclusion(families=frozenset({row["family"]})),
+        )
+        chosen = usual(task, settings, 1).n_folds
+        module.affordable_splits = lambda task, settings, cpus: plan_splits(task, seed=settings.seed, folds=folds)
+        result = search(task, settings, Path(folder) / "run", started=began)
+        model = load_model(result.run)
+    X, y = test.drop(columns="target"), test["target"].to_numpy()
+    if kind == "regression":
+        judged = score(task.metric, y, np.asarray(model.predict(X)), 0)
+    else:
+        code = {str(label): k for k, label in enumerate(model.classes)}
+        y = np.array([code[str(label)] for label in y])
+        judged = score(task.metric, y, np.asarray(model.predict_proba(X)), task.c)
+    return {
+        "dataset": name,
+        "kind": task.kind,
+        "rows": task.n,
+        "load": round(module._load(task, seconds / 2)),
+        "folds": folds,
+        "chosen": chosen,
+        "error": 1.0 - judged if task.kind == "binary" else -judged,
+        "complete": sum(t.evaluation.state == "complete" for t in result.trials),
+        "trials": len(result.trials),
+        "budget": seconds,
+        "seconds": round(result.seconds, 1),
+    }
+
+
+def run(data: Path, name: str, folds: int, seconds: float, cpu: int) -> None:
+    """One cell in a process of its own; what it prints becomes a line of the results."""
+    command = [
+        sys.executable, str(Path(__file__)), "--data", str(data), "--cell", name, str(folds), str(seconds), str(cpu)
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10 * seconds, check=False)
+    if done.returncode:
+        print(f"{name}, {folds} folds: failed\n{done.stderr[-2000:]}", flush=True)
+        return
+    line = json.loads(done.stdout.splitlines()[-1])
+    packages = ("autometa", "optuna", "scikit-learn", "lightgbm")
+    line["versions"] = {package: importlib.metadata.version(package) for package in packages}
+    line["machine"] = {"processor": platform.processor() or platform.machine(), "cores": 1}
+    with RESULTS.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    print(f"{name}, {folds} folds: error {line['error']:.5g}, {line['complete']} trials complete", flush=True)
+
+
+def finished(seconds: float) -> dict[tuple[str, int], dict[str, Any]]:
+    """The newest line of each cell."""
+    lines = RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else []
+    return {(r["dataset"], r["folds"]): r for r in map(json.loads, lines) if r["budget"] == seconds}
+
+
+def report(seconds: float) -> None:
+    """Prints the table."""
+    cells = finished(seconds)
+    heads = "".join(f"{folds:>9}" for folds in FOLDS)
+    print(f"{'dataset':<32}{'rows':>8}{'cells/s':>9}  error over the best by folds\n{'':<49}{heads}   chosen")
+    for name in sorted(
+        {name for name, _ in cells}, key=lambda n: -next(c["load"] for k, c in cells.items() if k[0] == n)
+    ):
+        own = {folds: cells[name, folds] for folds in FOLDS if (name, folds) in cells}
+        best = min(c["error"] for c in own.values())
+        some = next(iter(own.values()))
+        over = "".join(f"{own[f]['error'] / best - 1:>9.1%}" if f in own else f"{'':>9}" for f in FOLDS)
+        print(f"{name:<32}{some['rows']:>8,}{some['load']:>9,}{over}{some['chosen']:>9}")
+
+
+def main() -> None:
+    """Runs what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA, help="folder with catalog.csv and tabular/")
+    parser.add_argument("--time", type=float, default=60.0)
+    parser.add_argument("--jobs", type=int, default=2, help="cells at once, each on a core of its own")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--cell", nargs=4, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.cell:
+        name, folds, seconds, cpu = arguments.cell
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {int(cpu)})
+        print(json.dumps(cell(arguments.data, name, int(folds), float(seconds))))
+        return
+    tables, seconds = (TABLES[3:5], 15.0) if arguments.quick else (TABLES, arguments.time)
+    if not arguments.report:
+        done = finished(seconds)
+        cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+        free = cpus[: arguments.jobs]
+        wanted = [(name, folds) for name in tables for folds in FOLDS if (name, folds) not in done]
+
+        def one(which: tuple[str, int]) -> None:
+            cpu = free.pop()
+            try:
+                run(arguments.data, *which, seconds, cpu)
+            finally:
+                free.append(cpu)
+
+        with ThreadPoolExecutor(len(free)) as pool:
+            list(pool.map(one, wanted))
+    report(seconds)
+
+
+if __name__ == "__main__":
+    main()
