@@ -1,6 +1,7 @@
 """How many folds should judge a trial where time is short? The same search with one (a hold-out), three and five.
 
     python benchmarks/folds.py                 thirteen tables, 60 s, a core each, two at a time: 20 minutes
+    python benchmarks/folds.py --tables adult avila --folds 1 3
     python benchmarks/folds.py --quick         two tables, 15 s
     python benchmarks/folds.py --report        the table of what was measured
 
@@ -136,6 +137,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="folder with catalog.csv and tabular/")
     parser.add_argument("--time", type=float, default=60.0)
     parser.add_argument("--jobs", type=int, default=2, help="cells at once, each on a core of its own")
+    parser.add_argument("--tables", nargs="+", default=TABLES, metavar="NAME")
+    parser.add_argument("--folds", nargs="+", type=int, default=FOLDS, metavar="K")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--cell", nargs=4, help=argparse.SUPPRESS)
@@ -146,12 +149,12 @@ def main() -> None:
             os.sched_setaffinity(0, {int(cpu)})
         print(json.dumps(cell(arguments.data, name, int(folds), float(seconds))))
         return
-    tables, seconds = (TABLES[3:5], 15.0) if arguments.quick else (TABLES, arguments.time)
+    tables, seconds = (TABLES[3:5], 15.0) if arguments.quick else (arguments.tables, arguments.time)
     if not arguments.report:
         done = finished(seconds)
         cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
         free = cpus[: arguments.jobs]
-        wanted = [(name, folds) for name in tables for folds in FOLDS if (name, folds) not in done]
+        wanted = [(name, folds) for name in tables for folds in arguments.folds if (name, folds) not in done]
 
         def one(which: tuple[str, int]) -> None:
             cpu = free.pop()
