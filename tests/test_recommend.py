@@ -370,9 +370,10 @@ def test_what_would_pass_the_limit_of_a_trial_is_tried_only_where_it_ends_early(
     dear = {config_key(config) for config in CONFIGS[10:]}
     for growing in ({"tree"}, {"line"}, set()):
         limit = TrialLimit(10.0, frozenset(growing))
-        found = adaptive.recommend(None, 30, seconds=1000.0, limit=limit)
-        assert {r.config[FAMILY] for r in found if config_key(r.config) in dear} == growing
-        assert all(r.seconds is not None and r.seconds <= 10.0 for r in found)
+        for left in (1000.0, None):
+            found = adaptive.recommend(None, 30, seconds=left, limit=limit)
+            assert {r.config[FAMILY] for r in found if config_key(r.config) in dear} == growing
+            assert all(r.seconds is not None and r.seconds <= 10.0 for r in found)
     assert len(adaptive.recommend(None, 5, seconds=0.5, limit=TrialLimit(0.5))) == 1  # better one in vain than none
 
 

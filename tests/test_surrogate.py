@@ -422,8 +422,9 @@ def test_what_would_pass_the_limit_of_a_trial_is_tried_only_where_it_ends_early(
     guard = Guard(SPACE, past_of(SPACE, configs, scores, np.full((12, 40), 100.0)))
     limit = TrialLimit(10.0, frozenset(growing))
     for m in (0, 3):
-        found = guard.suggest(history_of(lambda c: 0.5, m, space=SPACE), rng=rng, seconds_left=50.0, limit=limit)
-        assert found.config[FAMILY] in growing
+        for left in (50.0, None):
+            found = guard.suggest(history_of(lambda c: 0.5, m, space=SPACE), rng=rng, seconds_left=left, limit=limit)
+            assert found.config[FAMILY] in growing
 
 
 def test_neighbours_of_failures_are_avoided() -> None:

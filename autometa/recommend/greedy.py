@@ -79,7 +79,7 @@ class Greedy:
         self,
         belief: Belief,
         *,
-        cost: NDArray[np.float64] | None = None,  # (m,) seconds
+        cost: NDArray[np.float64] | None = None,  # (m,) seconds; infinite for what would be in vain
         seconds: float | None = None,
         slots: int = 1,  # how many configurations are wanted
         order: str = "gain per second",
@@ -102,8 +102,8 @@ class Greedy:
         if among is not None:
             allowed &= np.isin(np.arange(len(self._taken)), np.asarray(among, dtype=int))
         cost, left = self._cost, self._left
-        if cost is not None and left is not None:
-            fitting = allowed & (cost <= left)
+        if cost is not None:
+            fitting = allowed & np.isfinite(cost) & (cost <= (np.inf if left is None else left))
             # When nothing fits into the time and nothing was tried yet, what promises most for its time has to run.
             allowed = fitting if fitting.any() or self._taken.any() else allowed
         if not allowed.any():

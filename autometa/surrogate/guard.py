@@ -217,18 +217,20 @@ class Guard:
         It takes a share of the time that is left, and a place: for its seconds alone, the cheapest families would be
         tried again and again while they promise next to nothing.
         """
-        if seconds_left is None:
+        if seconds_left is None and limit is None:
             return np.zeros(len(where.x))
         log_seconds = self._cost(history, where)
         if log_seconds is None:
             return np.zeros(len(where.x))
-        spent = 0.0 if history.seconds is None else float(np.nansum(history.seconds))
-        left = max(seconds_left, 1e-9)
         seconds = np.exp(log_seconds)
         takes = seconds if limit is None else limit.costs(seconds, self._families(where))
-        too_long = takes > left
-        takes = np.where(np.isfinite(takes), takes, seconds)
-        return left / (left + spent) * np.log(1 / PLACES + takes / left) + 50.0 * too_long
+        in_vain = ~np.isfinite(takes)
+        if seconds_left is None:
+            return 50.0 * in_vain
+        spent = 0.0 if history.seconds is None else float(np.nansum(history.seconds))
+        left = max(seconds_left, 1e-9)
+        share = np.where(in_vain, seconds, takes) / left
+        return left / (left + spent) * np.log(1 / PLACES + share) + 50.0 * (takes > left)
 
     def _families(self, where: Encoded) -> NDArray[np.str_]:  # (q,)
         """The family of each configuration; empty names in a flat space."""
