@@ -43,9 +43,10 @@ from optuna.trial import FrozenTrial, TrialState
 from autometa.errors import AutoMetaError, InputError, Problem, did_you_mean
 from autometa.recommend import RECOMMENDERS, Recommendation, Recommender
 from autometa.recommend.similarity import Similarity, prior_say, rows_of
-from autometa.space import Config, SearchSpace, TrialLimit, config_key
+from autometa.space import FAMILY, Config, SearchSpace, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks
 from autometa.studies import FINISHED, VALUE, adapt, described, fit_value, own_fingerprint, plain, sign_of, without_own
+from autometa.timing import TrialLimit
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
@@ -60,6 +61,7 @@ N_INITIAL, N_UNGUIDED = 3, 20
 LEAST_GAIN = 0.001  # of the standing: less than this to be expected, and the search takes over early
 LEAST_WARM = 3  # trials that are recommended however little they promise
 FOLD_DOUBT = 0.2  # of what an evaluation lacks in fidelity, where what it lacks is folds: they differ, but do not drift
+CUT = 0.5  # of the limit of a trial: what grows and took more may have been cut short, so nobody knows what it takes
 ENOUGH = 5  # past studies of a space of one's own from which a surrogate is learned
 GROWTH = 1.2  # it is learned anew once there are so many times more of them
 LEARNING_SECONDS = 900.0  # after which one who began to learn is taken for dead
@@ -107,8 +109,9 @@ class WarmStartSampler(BaseSampler):
         seconds: Time that the whole study may take: expected costs are then weighed.
         jobs: Trials that run at once, in all processes: a second of the study is so many seconds of trials.
         limit: What one trial may take, and which families end by then with what they have.
-        folds: Whether what a trial reports is its mean over the folds done so far, not how far its training got:
-            then a trial that was stopped says nearly as much as a finished one.
+        folds: How many folds a trial has, if what it reports after each, at steps from 0 on, is its mean over those so
+            far: then a trial that was stopped says nearly as much as a finished one. None where reports say how far
+            training got.
         renamed: Old name of a parameter -> its name today, for a named space.
         learn: Whether a surrogate is learned for a named space in a process of its own, beside this study, when there
             are enough new studies of it; the next study uses it.
@@ -146,7 +149,7 @@ class WarmStartSampler(BaseSampler):
         seconds: float | None = None,
         jobs: int = 1,
         limit: TrialLimit | None = None,
-        folds: bool = False,
+        folds: int | None = None,
         renamed: Mapping[str, str] | None = None,
         learn: bool = True,
         kind: str | None = None,
@@ -343,11 +346,32 @@ class WarmStartSampler(BaseSampler):
     def _others(self, study: Study, trial: FrozenTrial) -> list[FrozenTrial]:
         return [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
 
-    def _left(self) -> float | None:
-        """Seconds of trials that are left."""
+    def _clock(self) -> tuple[float | None, float | None]:
+        """Seconds of trials that are left, and that were spent; None without a budget."""
         if self.seconds is None:
-            return None
-        return max(self.seconds - (time.monotonic() - self._started), 0.0) * self.jobs
+            return None, None
+        spent = min(time.monotonic() - self._started, self.seconds)
+        return (self.seconds - spent) * self.jobs, spent * self.jobs
+
+    def _last(self, trials: Sequence[FrozenTrial]) -> int | None:
+        """The step at which a whole trial reports last; None where that is not known yet."""
+        if self.folds is not None:
+            return self.folds - 1
+        steps = (trial.last_step for trial in trials if trial.state == TrialState.COMPLETE)
+        return max((step for step in steps if step is not None), default=None)
+
+    def _takes(self, trial: FrozenTrial, last: int | None) -> float:
+        """Seconds that a whole trial of this configuration takes, by what this one took; NaN if that does not say."""
+        took = math.nan if trial.duration is None else trial.duration.total_seconds()
+        limit = math.inf if self.limit is None else self.limit.seconds
+        if trial.state == TrialState.PRUNED and trial.last_step is not None:
+            took *= math.nan if last is None else max((last + 1) / (trial.last_step + 1), 1.0)
+        elif trial.state == TrialState.PRUNED:  # before the first report: for want of time, or for another reason
+            took *= (self.folds or 1) if took >= limit else math.nan
+        elif trial.state != TrialState.COMPLETE:
+            return math.nan
+        grows = self.limit is not None and trial.params.get(FAMILY) in self.limit.growing
+        return math.nan if grows and took > CUT * limit else took
 
     def _recommend(self, study: Study, trials: Sequence[FrozenTrial], m: int) -> list[Recommendation]:
         origins = [trial.user_attrs.get(ORIGIN) for trial in trials]
@@ -355,14 +379,19 @@ class WarmStartSampler(BaseSampler):
         warm = len({config_key(c) for c in map(_config_of, given) if c is not None})  # a retried trial counts once
         if self._recommender is None or warm >= self.n_initial or not SEARCHED.isdisjoint(origins):
             return []
-        sign = sign_of(study)
+        sign, last = sign_of(study), self._last(trials)
         observed = [
-            (config, _score(trial, sign) if trial.state != TrialState.PRUNED else _latest(trial, sign))
+            (
+                config,
+                _score(trial, sign) if trial.state != TrialState.PRUNED else _latest(trial, sign),
+                self._takes(trial, last),
+            )
             for trial in trials
             if (config := _config_of(trial)) is not None
         ]
+        left, _ = self._clock()
         found = self._recommender.recommend(
-            self._metafeatures, self.n_initial - warm, observed=observed, seconds=self._left(), limit=self.limit
+            self._metafeatures, self.n_initial - warm, observed=observed, seconds=left, limit=self.limit
         )[:m]
         return [r for i, r in enumerate(found) if r.gain is None or r.gain >= LEAST_GAIN or warm + i < LEAST_WARM]
 
@@ -376,19 +405,22 @@ class WarmStartSampler(BaseSampler):
             fits = self._surrogate is not None and _same(self._surrogate.space, self.space)
             self._guard = Guard(self.space, self._past, self._surrogate if fits else None, seed=self._seed)
         rng = np.random.default_rng([self._seed, number])
-        history = self._history(study, trials)
+        history, (left, spent) = self._history(study, trials), self._clock()
         return self._guard.suggest(
-            history, rng=rng, seconds_left=self._left(), limit=self.limit, similarity=self._similarity
+            history,
+            rng=rng,
+            seconds_left=left,
+            seconds_spent=spent,
+            limit=self.limit,
+            similarity=self._similarity,
         )
 
     def _history(self, study: Study, trials: Sequence[FrozenTrial]) -> History:
         """The trials as the guard sees them; pruned and running ones by what they reported last, at low fidelity."""
         from autometa.surrogate import History
 
-        space, sign = self.space, sign_of(study)
+        space, sign, last = self.space, sign_of(study), self._last(trials)
         assert space is not None
-        steps = [trial.last_step for trial in trials if trial.state == TrialState.COMPLETE]
-        last = max((step for step in steps if step is not None), default=None)
         rows = []
         for trial in trials:
             config = trial.params if trial.state.is_finished() and trial.params else _config_of(trial)
@@ -400,9 +432,8 @@ class WarmStartSampler(BaseSampler):
             if math.isnan(score) and step is not None:
                 score = _latest(trial, sign)
                 missing = 0.0 if last is None else max(1.0 - (step + 1) / (last + 1), 0.0)
-                fidelity = 1.0 - missing * (FOLD_DOUBT if self.folds else 1.0)
-            seconds = math.nan if trial.duration is None else trial.duration.total_seconds()
-            rows.append((*self._encoded[trial.number], score, seconds, fidelity))
+                fidelity = 1.0 - missing * (1.0 if self.folds is None else FOLD_DOUBT)
+            rows.append((*self._encoded[trial.number], score, self._takes(trial, last), fidelity))
         if not rows:
             return History(np.zeros((0, space.d)), np.zeros((0, space.d), dtype=bool), np.zeros(0))
         x, mask, *numbers = (np.array(column) for column in zip(*rows, strict=True))

@@ -51,19 +51,6 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class TrialLimit:
-    """How long one trial may take: what grows ends by then with what it has, anything else would be for nothing."""
-
-    seconds: float
-    growing: frozenset[str] = frozenset()  # families that end by then
-
-    def costs(self, expected: NDArray[np.float64], families: NDArray[np.str_]) -> NDArray[np.float64]:
-        """What trials take that are `expected` to need so many seconds, (m,); infinite where they would be in vain."""
-        beyond = np.where(np.isin(families, list(self.growing)), self.seconds, np.inf)
-        return np.where(expected <= self.seconds, expected, beyond)
-
-
-@dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter: its Optuna distribution, its default, and the condition under which it is active."""
 

@@ -152,7 +152,7 @@ class OneNeighbour:
 
     def recommend(self, metafeatures: Any, m: int, *, observed: Any = (), **_: Any) -> list[Recommendation]:
         """The next `m`."""
-        tried = {json.dumps(config, sort_keys=True) for config, _ in observed}
+        tried = {json.dumps(config, sort_keys=True) for config, *_ in observed}
         listed: list[Config] = []
         if metafeatures is not None and self._columns:
             gaps = (self._past.metafeatures - metafeatures.values)[:, self._columns] / self._scale

@@ -9,7 +9,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "autometa"
 FLOORS = (
     {"errors"},
-    {"task", "space", "families"},
+    {"task", "space", "families", "timing"},
     {"evaluation", "metafeatures", "openml"},
     {"store"},
     {"recommend", "surrogate", "fewshot"},

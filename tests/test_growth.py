@@ -10,11 +10,17 @@ import pytest
 
 from autometa.evaluation import Isolation, evaluate, evaluate_isolated, fit_model, plan_splits, predict_aligned
 from autometa.families import FAMILIES, available, build, cash_space, growing
-from autometa.families.growth import TREES, Growing, Growth
+from autometa.families.growth import COUNTS, Growing, Growth
 from autometa.space import FAMILY
 from autometa.task import make_task
 
-GROWING = [name for name, family in FAMILIES.items() if TREES in family.space("regression")]
+ROUNDS = COUNTS[:2]  # trees and rounds; a network has its epochs timed beforehand
+GROWING = [name for name, family in FAMILIES.items() if any(count in family.space("regression") for count in ROUNDS)]
+
+
+def count(family: str) -> str:
+    """The parameter of the joint space that says how many rounds."""
+    return next(f"{family}.{name}" for name in COUNTS if name in FAMILIES[family].space("regression"))
 
 
 @pytest.fixture(params=["binary", "multiclass", "regression"])
@@ -30,7 +36,7 @@ def task(request):
 def large(kind: str, family: str, **changes) -> dict[str, object]:
     """A configuration with as many trees as the family allows."""
     space = cash_space(kind, [family])
-    return space.default | {f"{family}.n_estimators": space[f"{family}.n_estimators"].distribution.high} | changes
+    return space.default | {count(family): space[count(family)].distribution.high} | changes
 
 
 class Slow(Growth):
@@ -43,6 +49,9 @@ class Slow(Growth):
         self.over = self.rounds >= self.strikes_after
         return self.over
 
+    def affords(self, pace: float) -> int:
+        return max(self.strikes_after - self.rounds, 0)
+
 
 @pytest.fixture
 def struck(monkeypatch):
@@ -50,12 +59,12 @@ def struck(monkeypatch):
         monkeypatch.setattr(f"autometa.families.{module}.Growth", Slow)
 
 
-@pytest.mark.parametrize("family", [name for name in GROWING if "forest" not in name and "trees" not in name])
-def test_boosting_that_was_cut_is_what_so_few_rounds_give(task, family, struck):
+@pytest.mark.parametrize("family", GROWING)
+def test_a_learner_that_was_cut_is_what_so_few_rounds_give(task, family, struck):
     rows = np.arange(task.n)
     config = large(task.kind, family)
     cut = fit_model(task, config, rows, seed=0, seconds=1.0)
-    few = fit_model(task, config | {f"{family}.n_estimators": 60}, rows, seed=0)
+    few = fit_model(task, config | {count(family): 60}, rows, seed=0)
     assert cut[-1].cut_ == 60
     assert few[-1].cut_ is None
     said = [predict_aligned(model, task.X, task.kind, task.c) for model in (cut, few)]
@@ -71,30 +80,43 @@ def test_the_families_that_grow_are_those_whose_learners_do(kind):
     columns = make_task(pd.DataFrame({"a": np.arange(9.0)}), y=np.arange(9.0), name="nine").columns
     learners = {config[FAMILY]: build(config, columns, kind, n_rows=9, seed=0)[-1] for config in space.defaults()}
     can = {name for name, learner in learners.items() if isinstance(learner, Growing)}
-    assert growing(space) == can - {"hist_gradient_boosting"}  # whose library asks nobody between two rounds
+    assert growing(space) == can
 
 
-@pytest.mark.parametrize("family", ["random_forest", "extra_trees"])
-def test_a_forest_that_was_cut_is_what_so_few_trees_give(task, family, monkeypatch, struck):
-    monkeypatch.setattr(Slow, "strikes_after", 3)
-    rows = np.arange(task.n)
-    config = large(task.kind, family)
-    cut = fit_model(task, config, rows, seed=0, seconds=1.0)
-    assert 10 < cut[-1].cut_ < 100
-    few = fit_model(task, config | {f"{family}.n_estimators": cut[-1].cut_}, rows, seed=0)
-    np.testing.assert_allclose(*(predict_aligned(model, task.X, task.kind, task.c) for model in (cut, few)))
+@pytest.mark.parametrize("pace", [0.001, 0.5, 3.0, 20.0])
+def test_pieces_use_the_time_there_is_and_not_much_more(monkeypatch, pace):
+    class Time:
+        now = 0.0
+
+        @classmethod
+        def monotonic(cls):
+            return cls.now
+
+    monkeypatch.setattr("autometa.families.growth.time", Time)
+    clock, grown, asked = Growth(100.0), 0, 0
+    for until in clock.pieces(2000):
+        assert until > grown
+        Time.now += 0.5 + pace * (until - grown)  # going on costs something as well
+        grown, asked = until, asked + 1
+    assert clock.rounds == grown
+    assert asked < 12
+    if pace == 0.001:
+        assert (grown, clock.over) == (2000, False)
+    else:
+        assert clock.over
+        assert max(80.0, 10 * pace) <= Time.now <= max(101.0, 10 * pace + 0.5)
 
 
 @pytest.mark.parametrize("family", GROWING)
 def test_with_time_enough_nothing_changes(task, family):
     rows = np.arange(task.n)
-    config = cash_space(task.kind, [family]).default | {f"{family}.n_estimators": 50}
+    config = cash_space(task.kind, [family]).default | {count(family): 50}
     models = [fit_model(task, config, rows, seed=0, seconds=seconds) for seconds in (None, 1000.0)]
-    np.testing.assert_array_equal(*(predict_aligned(model, task.X, task.kind, task.c) for model in models))
+    np.testing.assert_allclose(*(predict_aligned(model, task.X, task.kind, task.c) for model in models), rtol=1e-9)
     assert models[1][-1].cut_ is None
 
 
-@pytest.mark.parametrize("family", [name for name in GROWING if name in ("lightgbm", "xgboost", "catboost")])
+@pytest.mark.parametrize("family", [name for name in GROWING if "early_stop" in FAMILIES[name].space("regression")])
 def test_with_early_stopping_the_best_round_so_far_answers(task, family, struck):
     rows = np.arange(task.n)
     config = large(task.kind, family, **{f"{family}.early_stop": True})
@@ -104,14 +126,12 @@ def test_with_early_stopping_the_best_round_so_far_answers(task, family, struck)
 
 
 @pytest.mark.parametrize("family", GROWING)
-def test_an_evaluation_says_what_was_grown_and_every_fold_grows_as_many(task, family, struck, monkeypatch):
-    if family in ("random_forest", "extra_trees"):
-        monkeypatch.setattr(Slow, "strikes_after", 3)
+def test_an_evaluation_says_what_was_grown_and_every_fold_grows_as_many(task, family, struck):
     config, splits = large(task.kind, family), plan_splits(task, seed=0, folds=3)
     outcome = evaluate(task, config, splits, seed=0, growth=60.0)
-    grown = outcome.evaluation.config[f"{family}.n_estimators"]
+    grown = outcome.evaluation.config[count(family)]
     assert outcome.evaluation.state == "complete"
-    assert grown < config[f"{family}.n_estimators"]
+    assert grown < config[count(family)]
     assert cash_space(task.kind, [family]).contains(outcome.evaluation.config)
     plain = evaluate(task, outcome.evaluation.config, splits, seed=0)
     if family != "catboost":

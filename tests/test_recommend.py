@@ -30,8 +30,9 @@ from autometa.recommend.memory import Memory, complete, impute, standing
 from autometa.recommend.posterior import SHIFT, STRETCHES, condition, covariance
 from autometa.recommend.ranker import WIDTH, Ranker, carry_over
 from autometa.recommend.similarity import Similarity, prior_say
-from autometa.space import FAMILY, Config, SearchSpace, TrialLimit, choice, config_key, integer, real
+from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
 from autometa.store import MetaStore, PastTasks, TaskRecord
+from autometa.timing import TrialLimit
 
 SPACE = SearchSpace.cash(
     {
@@ -377,6 +378,18 @@ def test_what_would_pass_the_limit_of_a_trial_is_tried_only_where_it_ends_early(
     assert len(adaptive.recommend(None, 5, seconds=0.5, limit=TrialLimit(0.5))) == 1  # better one in vain than none
 
 
+def test_what_takes_longer_here_than_elsewhere_is_not_tried_again_and_again() -> None:
+    scores = np.tile(np.linspace(0.5, 1, len(CONFIGS)), (8, 1))
+    adaptive = AdaptivePortfolio().fit(past_of(scores, seconds=np.ones(scores.shape)), SPACE)
+    limit = TrialLimit(15.0)
+    best = adaptive.recommend(None, 1, limit=limit)[0]
+    assert best.seconds == pytest.approx(1.0)
+    assert best.config[FAMILY] == "line"
+    for seconds, left in ((1.0, {"line", "tree"}), (np.nan, {"line", "tree"}), (100.0, {"tree"})):
+        found = adaptive.recommend(None, 20, observed=[(best.config, 0.9, seconds)], limit=limit)
+        assert {r.config[FAMILY] for r in found} == left
+
+
 def test_cost_grows_with_the_task_and_shrugs_off_a_stalled_machine() -> None:
     rng = np.random.default_rng(0)
     sizes = np.column_stack([10 ** rng.uniform(2, 5, 60), 10 ** rng.uniform(0.5, 2, 60), np.zeros(60)])
@@ -384,7 +397,7 @@ def test_cost_grows_with_the_task_and_shrugs_off_a_stalled_machine() -> None:
     seconds = truth * np.exp(rng.normal(0, 0.1, truth.shape))
     seconds[rng.random(seconds.shape) < 0.2] = np.nan
     seconds[0, 0] = 1e7
-    cost = Cost(seconds, sizes)
+    cost = Cost(seconds, sizes, np.array(["a", "b", "c"]))
     expected = cost.of(looks(30000.0, 50.0))
     actual = 1e-5 * 30000 * np.sqrt(50) * np.array([1.0, 4.0, 20.0])
     assert np.all(np.abs(np.log(expected / actual)) < 0.4)
@@ -396,7 +409,8 @@ def test_cost_grows_with_the_classes_of_what_fits_a_tree_for_each() -> None:
     rng = np.random.default_rng(0)
     sizes = np.column_stack([10 ** rng.uniform(2, 3, 60), np.full(60, 10.0), rng.integers(3, 30, 60)])
     seconds = np.column_stack([0.1 * sizes[:, 2], np.full(60, 1.0)])
-    few, many = (Cost(seconds, sizes).of(sized(classes)) for classes in (3, 26))
+    cost = Cost(seconds, sizes, np.array(["boosting", "line"]))
+    few, many = (cost.of(sized(classes)) for classes in (3, 26))
     assert many[0] / few[0] > 4
     assert many[1] / few[1] < 1.5
 

@@ -7,6 +7,7 @@ import re
 import threading
 import warnings
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,14 @@ from optuna.testing.pytest_samplers import (
     RelativeSamplerTestCase,
     SingleOnlySamplerTestCase,
 )
-from optuna.trial import Trial, TrialState
+from optuna.trial import Trial, TrialState, create_trial
 
 from autometa.errors import InputError
 from autometa.sampler import CONFIG, ORIGIN, REASON, WARM, WarmStartSampler, cold_sampler
 from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
 from autometa.store import Exclusion, PastTasks, TaskRecord
 from autometa.studies import adapt
+from autometa.timing import TrialLimit
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -237,9 +239,9 @@ def test_enqueued_configurations_are_run_observed_and_not_given_again() -> None:
     assert config_key(warm_configs(alone)[0]) not in {config_key(c) for c in warm_configs(study)}
 
 
-@pytest.mark.parametrize(("folds", "fidelity"), [(False, 0.2), (True, 0.84)])
+@pytest.mark.parametrize(("folds", "fidelity"), [(None, 0.2), (5, 0.84)])
 def test_a_pruned_trial_counts_by_what_it_reported_and_as_failed_if_it_reported_nothing(
-    folds: bool, fidelity: float
+    folds: int | None, fidelity: float
 ) -> None:
     sampler = WarmStartSampler(past(), seed=0, n_initial=2, folds=folds)
     study = optuna.create_study(direction="maximize", sampler=sampler)
@@ -258,6 +260,39 @@ def test_a_pruned_trial_counts_by_what_it_reported_and_as_failed_if_it_reported_
     np.testing.assert_array_equal(history.scores, [0.4, -np.inf, 0.9])
     assert history.fidelity is not None
     np.testing.assert_allclose(history.fidelity, [fidelity, 1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("state", "steps", "seconds", "family", "takes"),
+    [
+        (TrialState.COMPLETE, 5, 4.0, "line", 4.0),
+        (TrialState.PRUNED, 2, 4.0, "line", 10.0),  # two folds of five
+        (TrialState.PRUNED, 0, 12.0, "line", 60.0),  # ran out of time in the first fold
+        (TrialState.PRUNED, 0, 4.0, "line", np.nan),  # for another reason
+        (TrialState.FAIL, 0, 12.0, "line", np.nan),
+        (TrialState.COMPLETE, 5, 8.0, "tree", np.nan),  # perhaps cut short
+        (TrialState.COMPLETE, 5, 4.0, "tree", 4.0),
+    ],
+)
+def test_what_a_trial_took_says_what_a_whole_one_takes(
+    state: TrialState, steps: int, seconds: float, family: str, takes: float
+) -> None:
+    limit = TrialLimit(10.0, frozenset({"tree"}))
+    sampler = WarmStartSampler(past(), SPACE, seed=0, folds=5, limit=limit)
+    study = study_with(sampler)
+    config = next(c for c in SPACE.defaults() if c[FAMILY] == family)
+    trial = create_trial(
+        state=state,
+        value=0.7 if state == TrialState.COMPLETE else None,
+        params=config,
+        distributions={p.name: p.distribution for p in SPACE if p.name in config},
+        intermediate_values=dict.fromkeys(range(steps), 0.7),
+    )
+    trial.datetime_start = datetime(2026, 1, 1)
+    trial.datetime_complete = trial.datetime_start + timedelta(seconds=seconds)
+    study.add_trial(trial)
+    history = sampler._history(study, study.get_trials())
+    np.testing.assert_allclose(history.seconds, [takes])
 
 
 def test_a_failed_configuration_is_not_tried_again() -> None:

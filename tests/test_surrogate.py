@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from autometa.errors import InputError
-from autometa.space import FAMILY, Condition, Config, Parameter, SearchSpace, TrialLimit, choice, config_key, real
+from autometa.space import FAMILY, Condition, Config, Parameter, SearchSpace, choice, config_key, real
 from autometa.store import PastTasks, TaskRecord
 from autometa.surrogate import Guard, History, Surrogate, judged, train
 from autometa.surrogate.encoding import Layout
@@ -25,6 +25,7 @@ from autometa.surrogate.gaussian import STRETCHES, Adapted
 from autometa.surrogate.guard import log_expected_improvement
 from autometa.surrogate.history import Warp, ranked, thinned, warped
 from autometa.surrogate.network import forward, kernel, lengths
+from autometa.timing import TrialLimit
 
 FLAT = SearchSpace.of(a=real(0.0, 1.0, 0.5), b=real(1e-3, 1.0, 0.1, log=True))
 SPACE = SearchSpace.cash(
@@ -425,6 +426,21 @@ def test_what_would_pass_the_limit_of_a_trial_is_tried_only_where_it_ends_early(
         for left in (50.0, None):
             found = guard.suggest(history_of(lambda c: 0.5, m, space=SPACE), rng=rng, seconds_left=left, limit=limit)
             assert found.config[FAMILY] in growing
+
+
+def test_a_family_that_passed_the_limit_here_is_not_tried_again() -> None:
+    rng = np.random.default_rng(0)
+    configs = [SPACE.sample(rng) for _ in range(40)]
+    scores = np.tile([1.0 if c[FAMILY] == "tree" else 0.0 for c in configs], (12, 1)) + rng.normal(0, 0.1, (12, 40))
+    guard = Guard(SPACE, past_of(SPACE, configs, scores, np.ones((12, 40))))
+    history = History.of(SPACE, [{FAMILY: "tree", "tree.boost": "plain", "tree.rate": 0.5}], [0.9])
+    chosen = {
+        took: guard.suggest(
+            replace(history, seconds=np.array([took])), rng=rng, seconds_left=50.0, limit=TrialLimit(30.0)
+        ).config[FAMILY]
+        for took in (1.0, 100.0)
+    }
+    assert chosen == {1.0: "tree", 100.0: "line"}
 
 
 def test_neighbours_of_failures_are_avoided() -> None:

@@ -35,7 +35,7 @@ from autometa.families import (
     xgboost,
 )
 from autometa.families.family import Family, Kind
-from autometa.families.growth import EPOCHS, TREES, Growing
+from autometa.families.growth import COUNTS, Growing
 from autometa.families.presets import PRESETS
 from autometa.space import FAMILY as CHOICE
 from autometa.space import Config, SearchSpace, split_family
@@ -150,7 +150,7 @@ def build(
 
 def growing(space: SearchSpace) -> frozenset[str]:
     """The families of a CASH space whose learners grow by trees or epochs, so that they can end early."""
-    return frozenset(name for name in FAMILIES if any(f"{name}.{counts}" in space for counts in (TREES, EPOCHS)))
+    return frozenset(name for name in FAMILIES if any(f"{name}.{counts}" in space for counts in COUNTS))
 
 
 def limit_growth(pipeline: Pipeline, seconds: float | None) -> None:
@@ -169,7 +169,7 @@ def as_grown(config: Config, model: Any) -> Config:
     if not isinstance(learner, Growing) or (cut := learner.cut_) is None:
         return config
     family, own = split_family(config)
-    counts = learner.counts
+    counts = next(name for name in COUNTS if name in own)
     fewest = FAMILIES[family].space("regression")[counts].distribution.low  # type: ignore[attr-defined]
     if cut < fewest:
         raise TimeoutError(f"there was time for {counts}={cut} only, of {own[counts]} (at least {fewest})")

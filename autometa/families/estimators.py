@@ -36,7 +36,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC, SVR
 
 from autometa.families import mlp, set_kernel
-from autometa.families.growth import EPOCHS, Growing, GrowingForest
+from autometa.families.growth import Growing, GrowingForest
 from autometa.families.holdout import inner_split
 from autometa.families.packing import PackedTrees
 
@@ -361,8 +361,6 @@ def _calibrate(values: NDArray[Any], codes: NDArray[Any]) -> NDArray[np.float64]
 
 class _Network(Growing, BaseEstimator):
     """The face of `mlp.fit` and `mlp.predict`; holds its weights as NumPy arrays, and pickles without torch."""
-
-    counts = EPOCHS
 
     def __init__(
         self, config: dict[str, Any], *, categorical: int, seed: int = 0, threads: int = 1, device: str = "cpu"

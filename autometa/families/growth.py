@@ -8,13 +8,14 @@ that was asked for).
 from __future__ import annotations
 
 import time
-from typing import Any, ClassVar, Self
+from collections.abc import Iterator
+from typing import Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
-TREES, EPOCHS = "n_estimators", "epochs"  # the parameters that count what grows
-FEWEST, STEPS = 10, 20  # trees that a forest grows before it first looks at the clock; looks at most
+COUNTS = ("n_estimators", "max_iter", "epochs")  # the parameters that count what grows; a family has one of them
+FEWEST = 10  # rounds of the first piece, where a library is asked for pieces
+SURE = 0.8  # of the time that is left, what the next piece may take
 
 
 class Growth:
@@ -31,11 +32,29 @@ class Growth:
         self.over = time.monotonic() >= self.end
         return self.over
 
+    def affords(self, pace: float) -> int:
+        """How many rounds more, of so many seconds each."""
+        return int(SURE * max(self.end - time.monotonic(), 0.0) / max(pace, 1e-9))
+
+    def pieces(self, wanted: int) -> Iterator[int]:
+        """Up to which round to grow next, for a library that asks nobody in between but can go on where it ended."""
+        until = min(FEWEST, wanted)
+        while True:
+            before, began = self.rounds, time.monotonic()
+            yield until
+            self.rounds = until
+            if until == wanted:
+                return
+            more = self.affords((time.monotonic() - began) / (until - before))
+            self.over = more == 0
+            if self.over:
+                return
+            until = min(until + more, wanted)
+
 
 class Growing:
     """For an estimator that can be told, before `fit`, how long it may grow."""
 
-    counts: ClassVar[str] = TREES  # the parameter of its family's space
     seconds: float | None = None  # of growing; None for no limit
     cut_: int | None = None  # the rounds, trees or epochs there was time for; None if there was for all
 
@@ -49,14 +68,11 @@ class GrowingForest(Growing):
         plain: Any = super()
         if self.seconds is None:
             return plain.fit(X, y)
-        wanted = forest.n_estimators
-        self.cut_, clock = None, Growth(self.seconds)
-        for trees in np.unique(np.linspace(min(FEWEST, wanted), wanted, STEPS).astype(int)):
-            forest.n_estimators = int(trees)
+        wanted, clock = forest.n_estimators, Growth(self.seconds)
+        for trees in clock.pieces(wanted):
+            forest.n_estimators = trees
             plain.fit(X, y)
             forest.warm_start = True
-            if clock() and trees < wanted:
-                self.cut_ = int(trees)
-                break
         forest.warm_start = False
+        self.cut_ = clock.rounds if clock.over else None
         return self

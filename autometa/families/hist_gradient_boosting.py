@@ -63,10 +63,7 @@ def train(
     validation: Any,
     late: Growth | None,
 ) -> tuple[Any, int]:
-    """The fitted model and its number of rounds; the split is ours, the library's own refuses a class of one row.
-
-    The library asks nobody between two rounds, so it cannot end early.
-    """
+    """The fitted model and its number of rounds; the split is ours, the library's own refuses a class of one row."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     learner = HistGradientBoostingRegressor if parameters["loss"] == "squared_error" else HistGradientBoostingClassifier
@@ -77,10 +74,16 @@ def train(
         categorical_features=list(range(categorical)) or None,
     )
     X = np.where(np.isnan(X).all(axis=0), 0.0, X)  # its binning refuses a column without a value; no split will use it
-    if validation is None:
-        model.fit(X, y)
-    else:
-        model.fit(X, y, X_val=validation[0], y_val=validation[1])
+    held_out = {} if validation is None else {"X_val": validation[0], "y_val": validation[1]}
+    if late is None:
+        model.fit(X, y, **held_out)
+        return model, model.n_iter_
+    model.warm_start = True
+    for until in late.pieces(rounds):
+        model.max_iter = until
+        model.fit(X, y, **held_out)
+        if model.n_iter_ < until:  # it stopped by itself
+            break
     return model, model.n_iter_
 
 

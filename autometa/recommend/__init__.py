@@ -29,8 +29,9 @@ from autometa.recommend.recommenders import (
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
-    from autometa.space import SearchSpace, TrialLimit
+    from autometa.space import SearchSpace
     from autometa.store import PastTasks
+    from autometa.timing import TrialLimit
 
 __all__ = [
     "RECOMMENDERS",
@@ -65,7 +66,8 @@ class Recommender(Protocol):
     ) -> list[Recommendation]:
         """At most `m` configurations, the first to try first.
 
-        `observed` holds what was tried on this task: a configuration and its score, larger is better, NaN while it
-        runs, -inf if it failed. `seconds` is the time left to spend on them, `limit` what one of them may take.
+        `observed` holds what was tried on this task: a configuration, its score, larger is better, NaN while it runs,
+        -inf if it failed, and, if somebody timed it, the seconds that it takes. `seconds` is the time left to spend on
+        them, `limit` what one of them may take.
         """
         ...

@@ -1,4 +1,4 @@
-"""How long a configuration will take on a new task, from how long it took on past ones.
+"""How long a configuration will take on a new task, from how long it took on past ones, and others on this one.
 
 The logarithm of the seconds is linear in the logarithms of rows, columns and classes, with slopes per configuration
 that are shrunk towards the slope of all; seconds that are far from a configuration's usual ones are drawn in first, so
@@ -9,10 +9,13 @@ Letters:  t past tasks · m configurations.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from autometa.timing import SIZED, slower
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
@@ -23,11 +26,12 @@ LEAST = 0.05  # seconds that even the cheapest trial takes
 
 
 class Cost:
-    """Expected seconds of configurations, by the size of a task."""
+    """Expected seconds of configurations, by the size of a task and by what was timed on it."""
 
-    def __init__(self, seconds: NDArray[np.float64], sizes: NDArray[np.float64]) -> None:
-        """`seconds` is (t, m), NaN where unknown; `sizes` is (t, 3): rows, columns and classes (0 in regression)."""
+    def __init__(self, seconds: NDArray[np.float64], sizes: NDArray[np.float64], families: NDArray[np.str_]) -> None:
+        """`seconds` is (t, m), NaN where unknown; `sizes` (t, 3): rows, columns, classes (0 in regression)."""
         t, m = seconds.shape
+        self.families = families  # (m,)
         known = np.isfinite(seconds) & (seconds > 0)  # (t, m)
         y = np.log(np.where(known, seconds, 1.0))
         logs = np.log(np.maximum(sizes, 1.0))
@@ -58,9 +62,16 @@ class Cost:
         level = np.where(known, y - x @ self.slopes.T, 0.0).sum(axis=0)
         self.level = (level + base) / (count + 1)
 
-    def of(self, metafeatures: MetaFeatures | None) -> NDArray[np.float64]:  # (m,)
-        """Expected seconds of each configuration on a task of that size (of the typical size if it is not known)."""
+    def of(self, metafeatures: MetaFeatures | None, took: Mapping[int, float] | None = None) -> NDArray[np.float64]:
+        """Expected seconds, (m,), on a task of that size (of the typical size if it is not known).
+
+        `took` says what some of the configurations take there: they and their like are expected accordingly.
+        """
         value_of = {} if metafeatures is None else dict(zip(metafeatures.names, metafeatures.values, strict=True))
         size = np.array([value_of.get(name, np.nan) for name in SIZES], dtype=float)
         x = np.where(np.isfinite(size), np.log(np.maximum(size, 1.0)) - self.centre, 0.0)
-        return np.maximum(np.exp(self.level + self.slopes @ x), LEAST)
+        log = self.level + self.slopes @ x
+        if took:
+            columns, seconds = np.array(list(took)), np.array(list(took.values()))
+            log = log + slower(np.log(seconds) - log[columns], self.families[columns], self.families, SIZED)
+        return np.maximum(np.exp(log), LEAST)

@@ -32,13 +32,14 @@ from autometa.recommend.reasons import (
     with_repairs,
 )
 from autometa.recommend.similarity import FLOOR, Resemblance, Similarity, prior_say, rows_of
-from autometa.space import FAMILY, Config, SearchSpace, TrialLimit, config_key
+from autometa.space import FAMILY, Config, SearchSpace, config_key
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
     from autometa.store import PastTasks
+    from autometa.timing import TrialLimit
 
-Observed = Sequence[tuple[Config, float]]
+Observed = Sequence[tuple[Config, float] | tuple[Config, float, float]]  # with the seconds that it takes, if known
 
 BANDWIDTH = 0.4  # variance of a task around the past one that it is like, in units of the variance over past tasks
 RESULT_NOISE = 0.1  # standard deviation of a result, in units of standing
@@ -47,7 +48,26 @@ LEAST_TASKS = 10  # before a ranker is learned
 SAFE_BY = 3  # with `safe`, one default is among the first three
 
 
-class Defaults:
+class _Timeless:
+    """A recommender that says the same however much time there is."""
+
+    def recommend(
+        self,
+        metafeatures: MetaFeatures | None,
+        m: int,
+        *,
+        observed: Observed = (),
+        seconds: float | None = None,
+        limit: TrialLimit | None = None,
+    ) -> list[Recommendation]:
+        """The next `m` configurations."""
+        return self._next(metafeatures, m, observed)
+
+    def _next(self, metafeatures: MetaFeatures | None, m: int, observed: Observed) -> list[Recommendation]:
+        raise NotImplementedError
+
+
+class Defaults(_Timeless):
     """Each family's default configuration, in the order of its mean rank among the defaults on past tasks."""
 
     def fit(self, past: PastTasks, space: SearchSpace) -> Self:
@@ -69,17 +89,9 @@ class Defaults:
         self._ordered = sorted(entries, key=lambda entry: np.inf if entry[2] is None else entry[2])  # stable
         return self
 
-    def recommend(
-        self,
-        metafeatures: MetaFeatures | None,
-        m: int,
-        *,
-        observed: Observed = (),
-        seconds: float | None = None,
-        limit: TrialLimit | None = None,
-    ) -> list[Recommendation]:
+    def _next(self, metafeatures: MetaFeatures | None, m: int, observed: Observed) -> list[Recommendation]:
         """The first `m` defaults that were not observed yet; fewer when there are fewer."""
-        tried = {config_key(config) for config, _ in observed}
+        tried = {config_key(config) for config, *_ in observed}
         left = [entry for entry in self._ordered if config_key(entry[0]) not in tried]
         return [self._explain(*entry) for entry in left[: max(m, 0)]]
 
@@ -92,7 +104,7 @@ class Defaults:
         return Recommendation(dict(config), "default", float(self._memory.standing[:, column].mean()), reason)
 
 
-class Portfolio:
+class Portfolio(_Timeless):
     """The static greedy portfolio: the configurations that together leave the fewest past tasks badly served.
 
     Next is the configuration with the largest expected improvement over those before it, averaged over past tasks. The
@@ -110,18 +122,10 @@ class Portfolio:
         self._steps: list[Step] = []
         return self
 
-    def recommend(
-        self,
-        metafeatures: MetaFeatures | None,
-        m: int,
-        *,
-        observed: Observed = (),
-        seconds: float | None = None,
-        limit: TrialLimit | None = None,
-    ) -> list[Recommendation]:
+    def _next(self, metafeatures: MetaFeatures | None, m: int, observed: Observed) -> list[Recommendation]:
         """The first `m` of the list that were not observed yet; the defaults when there is no past."""
         if self._memory.m == 0:
-            return self._defaults.recommend(metafeatures, m, observed=observed)
+            return self._defaults._next(metafeatures, m, observed)
         tried = _columns(self._memory, observed)
         while len(self._steps) < min(m + len(tried), self._memory.m):
             step = self._greedy.step()
@@ -152,7 +156,7 @@ class Portfolio:
         )
 
 
-class NearestTasks:
+class NearestTasks(_Timeless):
     """The best configurations of the past tasks whose meta-features are nearest, taking turns."""
 
     def __init__(self, k: int = 10) -> None:
@@ -166,21 +170,13 @@ class NearestTasks:
         self._portfolio = Portfolio()._learn(self._memory)
         return self
 
-    def recommend(
-        self,
-        metafeatures: MetaFeatures | None,
-        m: int,
-        *,
-        observed: Observed = (),
-        seconds: float | None = None,
-        limit: TrialLimit | None = None,
-    ) -> list[Recommendation]:
+    def _next(self, metafeatures: MetaFeatures | None, m: int, observed: Observed) -> list[Recommendation]:
         """The best of the nearest task, of the second nearest, ..., then their seconds; without any, the portfolio."""
         memory = self._memory
         seen = self._similarity.to(metafeatures) if memory.m else None
         if seen is None or seen.strange:
             why = "No past task resembles this one, so: " if seen is not None else "No meta-features to compare, so: "
-            others = self._portfolio.recommend(metafeatures, m, observed=observed)
+            others = self._portfolio._next(metafeatures, m, observed)
             return [replace(r, reason=preceded(why, r.reason)) for r in others] if memory.m else others
         tried = set(_columns(memory, observed))
         nearest = [i for i in np.argsort(seen.distances, kind="stable")[: self.k] if np.isfinite(seen.distances[i])]
@@ -210,7 +206,7 @@ class NearestTasks:
         )
 
 
-class LearnedRanker:
+class LearnedRanker(_Timeless):
     """The greedy portfolio over past tasks moved to where the learned ranker sees this one; results change nothing.
 
     It also forecasts configurations that nobody has tried yet (`expected`).
@@ -225,19 +221,11 @@ class LearnedRanker:
         self._ranker = Ranker(self._similarity.ranks, memory.standing) if comparable else None
         return self
 
-    def recommend(
-        self,
-        metafeatures: MetaFeatures | None,
-        m: int,
-        *,
-        observed: Observed = (),
-        seconds: float | None = None,
-        limit: TrialLimit | None = None,
-    ) -> list[Recommendation]:
+    def _next(self, metafeatures: MetaFeatures | None, m: int, observed: Observed) -> list[Recommendation]:
         """The next `m`; those of the static portfolio where meta-features cannot be compared."""
         memory, seen = self._memory, self._similarity.to(metafeatures)
         if self._ranker is None or seen is None or seen.strange:
-            others = self._portfolio.recommend(metafeatures, m, observed=observed)
+            others = self._portfolio._next(metafeatures, m, observed)
             if not memory.m:
                 return others
             strange = seen is not None and seen.strange
@@ -306,8 +294,8 @@ class AdaptivePortfolio:
         self._memory = memory = Memory.of(past, space)
         self._similarity = _similarity(past, memory)
         sizes = np.array([(r.n_rows, r.n_columns, r.n_classes) for r in memory.records], dtype=float).reshape(-1, 3)
-        self._cost = Cost(memory.seconds, sizes)
         self._families = np.array([str(config.get(FAMILY, "")) for config in memory.configs])
+        self._cost = Cost(memory.seconds, sizes, self._families)
         self._defaults = Defaults()._learn(memory)
         self._sizes = sizes[:, 0]
         self._kernel = self.bandwidth * covariance(memory.standing, memory.spread) if memory.m else np.zeros((0, 0))
@@ -332,7 +320,7 @@ class AdaptivePortfolio:
             metafeatures: Of the new task, if known.
             m: How many. Fewer come back when the past knows fewer, or `seconds` allow fewer.
             observed: Configurations tried so far with their scores, larger is better; NaN is still running or unknown,
-                -inf failed. Those that the past does not know are skipped.
+                -inf failed; and the seconds that they take, where known. Those that the past does not know are skipped.
             seconds: What is left to spend on the recommendations.
             limit: What one of them may take, where that is less.
         """
@@ -343,7 +331,7 @@ class AdaptivePortfolio:
         believed = seen if seen is not None and not seen.strange else None
         tried = _columns(memory, observed)
         belief = self._belief(metafeatures, seen, tried)
-        expected = cost = self._cost.of(metafeatures) if self._cost.known else None
+        expected = cost = self._cost.of(metafeatures, _took(memory, observed)) if self._cost.known else None
         if cost is not None and limit is not None:
             cost = limit.costs(cost, self._families)
         greedy = Greedy(belief, cost=cost, seconds=seconds, slots=m, order=self.order)
@@ -351,7 +339,7 @@ class AdaptivePortfolio:
             greedy.take(column, covers=not np.isneginf(score))
 
         default_keys = {config_key(config) for config in memory.defaults}
-        had_default = any(config_key(config) in default_keys for config, _ in observed)
+        had_default = any(config_key(config) in default_keys for config, *_ in observed)
         default = self._best_default(belief)
         chosen: list[Recommendation] = []
         while len(chosen) < m:
@@ -524,8 +512,14 @@ def _similarity(past: PastTasks, memory: Memory) -> Similarity:
 
 def _columns(memory: Memory, observed: Observed) -> dict[int, float]:
     """Observed scores by column, in the order of observation; the last result of a configuration counts."""
-    found = ((memory.column(config), score) for config, score in observed)
+    found = ((memory.column(config), score) for config, score, *_ in observed)
     return {column: float(score) for column, score in found if column is not None}
+
+
+def _took(memory: Memory, observed: Observed) -> dict[int, float]:
+    """Observed seconds by column, of those that were timed."""
+    found = ((memory.column(config), seconds[0]) for config, _, *seconds in observed if seconds)
+    return {column: took for column, took in found if column is not None and took > 0}
 
 
 RECOMMENDERS: dict[str, Callable[[], Defaults | Portfolio | NearestTasks | LearnedRanker | AdaptivePortfolio]] = {

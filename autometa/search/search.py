@@ -50,9 +50,10 @@ from autometa.search.model import Member, Model, refit, save_model
 from autometa.search.run import EVALUATION, FINISHED, STARTED, Run, origin_of, trial_row, write_json
 from autometa.search.seal import check_seal
 from autometa.search.settings import Progress, Settings, Silent, TrialRow
-from autometa.space import FAMILY, Config, SearchSpace, TrialLimit
+from autometa.space import FAMILY, Config, SearchSpace
 from autometa.store import Exclusion
 from autometa.task import Task
+from autometa.timing import TrialLimit
 
 if TYPE_CHECKING:
     import optuna
@@ -349,7 +350,7 @@ class _Search:
             seconds=None if total is None else max(self.budget.left_to_search, 0.0),
             jobs=self.jobs,
             limit=None if total is None else TrialLimit(self._longest(), growing(self.space)),
-            folds=True,
+            folds=len(self.splits),
         )
 
     def _surrogate(self) -> Surrogate | None:

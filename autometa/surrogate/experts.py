@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from autometa.surrogate.encoding import Layout, matern, squares
 from autometa.surrogate.gaussian import Adapted, Mixture
 from autometa.surrogate.history import History, Warp
+from autometa.timing import UNSIZED, slower
 
 DRIFT, SCATTER = 4.0, 1.0  # variances, in warped scores, of what a result of fidelity 0 is off by: in common, and alone
 LENGTHS = (0.25, 0.5, 1.0, 2.0)  # of a cold process, times the root of the number of active parameters
@@ -229,18 +230,21 @@ def cold(layout: Layout) -> Expert:
     return Expert("cold", [ColdProcess(layout, length, noise) for length in LENGTHS for noise in NOISES])
 
 
-def slower(history: History, expected: Callable[[NDArray, NDArray], NDArray[np.float64]]) -> float:
-    """By how much log seconds exceed what was `expected` of the evaluations here; 0 when none was timed.
-
-    A third of an evaluation stands for the belief in the past's level: tasks differ by orders of magnitude.
-    """
+def expected_log_seconds(
+    history: History,
+    layout: Layout,
+    expected: Callable[[NDArray, NDArray], NDArray[np.float64]],
+    x: NDArray[np.float64],  # (q, d)
+    mask: NDArray[np.bool_],  # (q, d)
+) -> NDArray[np.float64]:  # (q,)
+    """Log of the seconds that evaluations will take: what is `expected` of them, moved by what others took here."""
+    log = expected(x, mask)
     if history.seconds is None:
-        return 0.0
+        return log
     timed = np.isfinite(history.seconds) & (np.nan_to_num(history.seconds) > 0)
-    if not timed.any():
-        return 0.0
-    rest = np.log(history.seconds[timed]) - expected(history.x[timed], history.mask[timed])
-    return float(rest.sum() / (timed.sum() + 0.3))
+    here, active = history.x[timed], history.mask[timed]
+    rest = np.log(history.seconds[timed]) - expected(here, active)
+    return log + slower(rest, layout.family(here), layout.family(x), UNSIZED)
 
 
 def chance_of_failure(

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.space import FAMILY, Config, Encoded, SearchSpace, TrialLimit
+from autometa.space import FAMILY, Config, Encoded, SearchSpace
 from autometa.surrogate.encoding import Layout
-from autometa.surrogate.experts import Expert, Observed, Opinion, chance_of_failure, cold, joined, slower
+from autometa.surrogate.experts import Expert, Observed, Opinion, chance_of_failure, cold, expected_log_seconds, joined
 from autometa.surrogate.gaussian import Mixture
 from autometa.surrogate.history import History, thinned
 from autometa.surrogate.past import RESTS, PastProcess, PastTable
@@ -27,6 +27,7 @@ from autometa.surrogate.past import RESTS, PastProcess, PastTable
 if TYPE_CHECKING:
     from autometa.store import PastTasks
     from autometa.surrogate.surrogate import Surrogate
+    from autometa.timing import TrialLimit
 
 # Before any result. Beside a surrogate the past tasks have no say: on validation tasks of Oboe, regret at 10 was .021
 # with them as equals, .014 without, and an answer took 40 % longer.
@@ -163,6 +164,7 @@ class Guard:
         *,
         rng: np.random.Generator,
         seconds_left: float | None = None,
+        seconds_spent: float | None = None,
         limit: TrialLimit | None = None,
         similarity: NDArray[np.float64] | None = None,  # (t,) of the past tasks, any positive scale
         among: Encoded | None = None,
@@ -174,6 +176,7 @@ class Guard:
             rng: For candidates only; with `among` nothing is random.
             seconds_left: Time that is left: improvement then counts per expected share of it, less so as the time runs
                 out, and what is expected to take longer than that comes last.
+            seconds_spent: Time that the search took so far; by default the history's.
             limit: What one trial may take, where that is less.
             similarity: How much each past task resembles this one by its meta-features.
             among: Choose among these configurations only (a finite pool) instead of the whole space.
@@ -183,11 +186,14 @@ class Guard:
         weights, opinions = self._ask(observed, similarity)
         handed_over = done >= ENOUGH or (done >= HAND_OVER_AT and weights.get("cold", 0.0) >= self.hand_over)
         best = observed.best if done else 0.5  # before any result: better than the median
+        spent = seconds_spent
+        if spent is None:
+            spent = 0.0 if history.seconds is None else float(np.nansum(history.seconds))
 
         def value(where: Encoded) -> NDArray[np.float64]:
             mixture = self._mixture(weights, opinions, where)
             log = log_expected_improvement(mixture, best) + np.log1p(-np.minimum(self._failure(history, where), 0.999))
-            return log - self._price(history, where, seconds_left, limit)
+            return log - self._price(history, where, seconds_left, spent, limit)
 
         if among is not None:
             values = value(among)
@@ -210,26 +216,22 @@ class Guard:
         return f"Largest expected improvement, by {', '.join(parts)}."
 
     def _price(
-        self, history: History, where: Encoded, seconds_left: float | None, limit: TrialLimit | None
+        self, history: History, where: Encoded, left: float | None, spent: float, limit: TrialLimit | None
     ) -> NDArray[np.float64]:
         """Log of what a trial takes, damped as time runs out; what would not fit comes after all that does.
 
         It takes a share of the time that is left, and a place: for its seconds alone, the cheapest families would be
         tried again and again while they promise next to nothing.
         """
-        if seconds_left is None and limit is None:
-            return np.zeros(len(where.x))
-        log_seconds = self._cost(history, where)
+        log_seconds = None if left is None and limit is None else self._cost(history, where)
         if log_seconds is None:
             return np.zeros(len(where.x))
         seconds = np.exp(log_seconds)
         takes = seconds if limit is None else limit.costs(seconds, self._families(where))
-        in_vain = ~np.isfinite(takes)
-        if seconds_left is None:
-            return 50.0 * in_vain
-        spent = 0.0 if history.seconds is None else float(np.nansum(history.seconds))
-        left = max(seconds_left, 1e-9)
-        share = np.where(in_vain, seconds, takes) / left
+        if left is None:
+            return 50.0 * ~np.isfinite(takes)
+        left = max(left, 1e-9)
+        share = np.minimum(takes, seconds) / left
         return left / (left + spent) * np.log(1 / PLACES + share) + 50.0 * (takes > left)
 
     def _families(self, where: Encoded) -> NDArray[np.str_]:  # (q,)
@@ -242,11 +244,9 @@ class Guard:
     def _cost(self, history: History, where: Encoded) -> NDArray[np.float64] | None:
         if self.surrogate is not None and self.surrogate.log_seconds is not None:
             return self.surrogate.cost(history, where.x, where.mask)
-        table = self.table
-        known = None if table is None else table.log_seconds(where.x, where.mask)
-        if table is None or known is None:
+        if self.table is None or not self.table.timed:
             return None
-        return known + slower(history, lambda x, mask: table.log_seconds(x, mask))  # type: ignore[arg-type,return-value]
+        return expected_log_seconds(history, self.layout, self.table.log_seconds, where.x, where.mask)
 
     def _failure(self, history: History, where: Encoded) -> NDArray[np.float64]:
         if self.surrogate is not None:

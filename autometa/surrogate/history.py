@@ -28,7 +28,7 @@ class History:
     x: NDArray[np.float64]  # (m, d) as of `SearchSpace.encode_all`
     mask: NDArray[np.bool_]  # (m, d)
     scores: NDArray[np.float64]  # (m,) larger is better, any unit; NaN = running, -inf = failed
-    seconds: NDArray[np.float64] | None = None  # (m,) NaN = unknown
+    seconds: NDArray[np.float64] | None = None  # (m,) that a whole evaluation takes; NaN = unknown
     fidelity: NDArray[np.float64] | None = None  # (m,) in (0, 1], 1 = full
 
     @classmethod

@@ -99,12 +99,15 @@ class PastTable:
             total += -0.5 * float(np.sum((z - level[:, None]).T * alpha)) - len(tasks) * np.log(np.diag(lower)).sum()
         return coefficients, levels, total
 
-    def log_seconds(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64] | None:  # (q,)
-        """What the nearest configurations of the past took, on a typical past task; None where no cost is known."""
+    @property
+    def timed(self) -> bool:
+        """Whether any cost is known."""
+        return bool((np.isfinite(self.seconds) & (self.seconds > 0)).any())
+
+    def log_seconds(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q,)
+        """What the nearest configurations of the past took, on a typical past task; for one that is `timed`."""
         log = np.log(np.where(self.seconds > 0, self.seconds, np.nan))  # (t, m)
         known = np.isfinite(log)
-        if not known.any():
-            return None
         count = known.sum(axis=1, keepdims=True)
         own = np.where(known, log, 0.0).sum(axis=1, keepdims=True) / np.maximum(count, 1)  # (t, 1)
         rest = np.where(known, log - own, 0.0).sum(axis=0)  # (m,)

@@ -19,7 +19,7 @@ from optuna.distributions import CategoricalDistribution
 from autometa.errors import InputError, Problem
 from autometa.space import SearchSpace
 from autometa.surrogate.encoding import Layout, squares
-from autometa.surrogate.experts import Expert, Observed, chance_of_failure, slower
+from autometa.surrogate.experts import Expert, Observed, chance_of_failure, expected_log_seconds
 from autometa.surrogate.history import History
 from autometa.surrogate.network import Heads, forward, kernel, lengths
 
@@ -132,7 +132,7 @@ class Surrogate:
         def expected(at: NDArray[np.float64], active: NDArray[np.bool_]) -> NDArray[np.float64]:
             return level + member.heads(at, active).log_seconds
 
-        return expected(x, mask) + slower(history, expected)
+        return expected_log_seconds(history, self.layout, expected, x, mask)
 
     def failure(self, history: History, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Probability, (q,), that an evaluation fails."""
