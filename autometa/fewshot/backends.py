@@ -23,9 +23,9 @@ from torch.func import vmap
 from torch.utils._pytree import tree_map
 
 from autometa.errors import InputError, Problem, did_you_mean
-from autometa.fewshot.descent import one_by_one
 from autometa.fewshot.episode import Episode
 from autometa.fewshot.learner import Learner, Outcome
+from autometa.fewshot.mapping import one_by_one
 from autometa.fewshot.networks import RUNNING, Weights
 
 BACKENDS = ("loop", "chunk1", "chunk4", "chunk8", "vmap")

@@ -2,41 +2,29 @@
 
 The steps are functional: weights go in, new weights come out, and the derivative with respect to the first ones exists
 to any order. `first_order` cuts it, so that a step is taken as a constant shift. Where tasks come one after another
-(`one_by_one`, which the back end ``loop`` says), autograd's own tape serves, which costs less than torch's functional
-transforms; they are for tasks that are mapped.
+(`mapping`), autograd's own tape serves, which costs less than torch's functional transforms; those are for tasks that
+are mapped.
 
 Laws: no steps are the identity; both ways give the same numbers.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Generator, Tensor
 
 from autometa.fewshot.episode import Examples, Problem, mean_loss
+from autometa.fewshot.mapping import alone
 from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed, head_weights, linear_head
 
 Forward = Callable[[Weights, Examples], Tensor]
-_alone: ContextVar[bool] = ContextVar("alone", default=False)
-
-
-@contextlib.contextmanager
-def one_by_one() -> Iterator[None]:
-    """Within, functions of a task are called as they are, not mapped over tasks."""
-    token = _alone.set(True)
-    try:
-        yield
-    finally:
-        _alone.reset(token)
 
 
 def gradient_of(loss: Callable[[Weights], Tensor], at: Weights) -> Weights:
     """The derivative of a number with respect to weights, itself differentiable where they are."""
-    if not _alone.get():
+    if not alone():
         return torch.func.grad(loss)(at)
     onwards = torch.is_grad_enabled() and any(w.requires_grad for w in at.values())
     with torch.enable_grad():

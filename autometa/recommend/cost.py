@@ -10,15 +10,18 @@ Letters:  t past tasks · m configurations.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autometa.space import FAMILY
 from autometa.timing import SIZED, slower
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
+    from autometa.recommend.memory import Memory
+    from autometa.store import PastTasks
 
 SHRINKAGE = 3.0  # a configuration's own slope counts as much as everybody's after about this many tasks
 SIZES = ("rows", "columns", "classes")  # the meta-features that say how large a task is
@@ -61,6 +64,12 @@ class Cost:
         base = (y[known] - (x @ common)[np.nonzero(known)[0]]).mean()
         level = np.where(known, y - x @ self.slopes.T, 0.0).sum(axis=0)
         self.level = (level + base) / (count + 1)
+
+    @classmethod
+    def learned(cls, past: PastTasks | Memory) -> Self:
+        """From past tasks, for their configurations."""
+        sizes = np.array([(r.n_rows, r.n_columns, r.n_classes) for r in past.records], dtype=float).reshape(-1, 3)
+        return cls(past.seconds, sizes, np.array([str(config.get(FAMILY, "")) for config in past.configs]))
 
     def of(self, metafeatures: MetaFeatures | None, took: Mapping[int, float] | None = None) -> NDArray[np.float64]:
         """Expected seconds, (m,), on a task of that size (of the typical size if it is not known).

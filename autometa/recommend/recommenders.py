@@ -293,11 +293,9 @@ class AdaptivePortfolio:
         """Reads the past, its meta-features and its costs."""
         self._memory = memory = Memory.of(past, space)
         self._similarity = _similarity(past, memory)
-        sizes = np.array([(r.n_rows, r.n_columns, r.n_classes) for r in memory.records], dtype=float).reshape(-1, 3)
-        self._families = np.array([str(config.get(FAMILY, "")) for config in memory.configs])
-        self._cost = Cost(memory.seconds, sizes, self._families)
+        self._cost = Cost.learned(memory)
         self._defaults = Defaults()._learn(memory)
-        self._sizes = sizes[:, 0]
+        self._sizes = np.array([record.n_rows for record in memory.records], dtype=float)
         self._kernel = self.bandwidth * covariance(memory.standing, memory.spread) if memory.m else np.zeros((0, 0))
         self._ranker: Ranker | None = None
         if self.ranker and memory.m and len(self._similarity.names) and memory.t >= LEAST_TASKS:
@@ -333,7 +331,7 @@ class AdaptivePortfolio:
         belief = self._belief(metafeatures, seen, tried)
         expected = cost = self._cost.of(metafeatures, _took(memory, observed)) if self._cost.known else None
         if cost is not None and limit is not None:
-            cost = limit.costs(cost, self._families)
+            cost = limit.costs(cost, self._cost.families)
         greedy = Greedy(belief, cost=cost, seconds=seconds, slots=m, order=self.order)
         for column, score in tried.items():
             greedy.take(column, covers=not np.isneginf(score))

@@ -22,7 +22,8 @@ from autometa.surrogate.encoding import Layout
 from autometa.surrogate.experts import Expert, Observed, Opinion, chance_of_failure, cold, expected_log_seconds, joined
 from autometa.surrogate.gaussian import Mixture
 from autometa.surrogate.history import History, thinned
-from autometa.surrogate.past import RESTS, PastProcess, PastTable
+from autometa.surrogate.past import RESTS, CostOf, PastProcess, PastTable
+from autometa.timing import SIZED, UNSIZED, Spreads
 
 if TYPE_CHECKING:
     from autometa.store import PastTasks
@@ -77,13 +78,23 @@ class Guard:
         past: PastTasks | None = None,
         surrogate: Surrogate | None = None,
         *,
-        seed: int = 0,
+        seconds: NDArray[np.float64] | None = None,
         prior: dict[str, float] | None = None,
         temper: float = TEMPER,
         hand_over: float = HAND_OVER,
     ) -> None:
-        """Reads the past once; `prior` names the experts that take part with their weights before any result."""
-        self.space, self.seed = space, seed
+        """Reads the past once.
+
+        Args:
+            space: Where configurations come from.
+            past: The past tasks.
+            surrogate: Meta-trained on them, for this space.
+            seconds: What each configuration of the past is expected to take on this task, (m,), if its size is known.
+            prior: The experts that take part, with their weights before any result.
+            temper: Exponent of the evidence.
+            hand_over: Weight of the cold expert from which on the cold sampler takes over.
+        """
+        self.space = space
         self.layout = surrogate.layout if surrogate is not None else Layout(space)
         self.surrogate = surrogate
         self.temper, self.hand_over = temper, hand_over
@@ -102,6 +113,7 @@ class Guard:
         if "cold" in self.prior or not self.experts:
             self.experts["cold"] = cold(self.layout)
             self.prior.setdefault("cold", 1.0)
+        self._costs = self._learned_costs(seconds)
         self._good = self._good_regions()
         self._grid = self.layout.grid()
         slices = space.slices.values()
@@ -242,11 +254,24 @@ class Guard:
         return names[self.layout.family(where.x)]
 
     def _cost(self, history: History, where: Encoded) -> NDArray[np.float64] | None:
-        if self.surrogate is not None and self.surrogate.log_seconds is not None:
-            return self.surrogate.cost(history, where.x, where.mask)
-        if self.table is None or not self.table.timed:
+        """Expected log seconds, (q,); None where nothing is known of them."""
+        if self._costs is None:
             return None
-        return expected_log_seconds(history, self.layout, self.table.log_seconds, where.x, where.mask)
+        expected, spreads = self._costs
+        return expected_log_seconds(history, self.layout, expected, where.x, where.mask, spreads)
+
+    def _learned_costs(self, seconds: NDArray[np.float64] | None) -> tuple[CostOf, Spreads] | None:
+        """What tells log seconds before anything was timed on this task, and how far off it usually is."""
+        table, spreads = self.table, UNSIZED if seconds is None else SIZED
+        if self.surrogate is not None and self.surrogate.log_seconds is not None:
+            typical = self.surrogate.typical_cost
+            if table is None or seconds is None:
+                return typical, UNSIZED
+            moved = table.costs(seconds[table.columns] / np.exp(typical(table.x, table.mask)))
+            assert moved
+            return lambda x, mask: typical(x, mask) + moved(x, mask), spreads
+        costs = None if table is None else table.costs(None if seconds is None else seconds[table.columns])
+        return None if costs is None else (costs, spreads)
 
     def _failure(self, history: History, where: Encoded) -> NDArray[np.float64]:
         if self.surrogate is not None:

@@ -28,8 +28,8 @@ from autometa.fewshot.networks import (
     head_weights,
     linear_head,
     network_for,
+    norm,
     norm_weights,
-    normalised,
 )
 
 
@@ -121,6 +121,5 @@ class Dynamic:
             if k:
                 kernel = weights[f"extra{k}"]
                 more = conv2d(h, kernel, padding=1) if kernel.ndim == 4 else h @ kernel.T
-                name = f"extra_norm{k}"
-                h = h + gates[k - 1] * relu(normalised(weights, name, more, norms.moments(weights, name, more, mask)))
+                h = h + gates[k - 1] * relu(norm(weights, f"extra_norm{k}", more, mask, norms))
         return network.flatten(h)
