@@ -42,7 +42,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autometa.errors import AutoMetaError, InputError, Problem, did_you_mean
 from autometa.recommend import RECOMMENDERS, Recommendation, Recommender
-from autometa.recommend.cost import Cost
 from autometa.recommend.similarity import Similarity, prior_say, rows_of
 from autometa.space import FAMILY, Config, SearchSpace, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks
@@ -404,8 +403,7 @@ class WarmStartSampler(BaseSampler):
 
         if self._guard is None:
             fits = self._surrogate is not None and _same(self._surrogate.space, self.space)
-            seconds = _expected_seconds(self._past, self._metafeatures)
-            self._guard = Guard(self.space, self._past, self._surrogate if fits else None, seconds=seconds)
+            self._guard = Guard(self.space, self._past, self._surrogate if fits else None)
         rng = np.random.default_rng([self._seed, number])
         history, (left, spent) = self._history(study, trials), self._clock()
         return self._guard.suggest(
@@ -491,14 +489,6 @@ def _similarity(past: PastTasks, metafeatures: MetaFeatures | None) -> np.ndarra
     seen = Similarity(past.metafeatures, tuple(past.metafeature_names), past.metafeature_version).to(metafeatures)
     sizes = np.array([record.n_rows for record in past.records], dtype=float)
     return None if seen is None else prior_say(sizes, rows_of(metafeatures), None if seen.strange else seen)
-
-
-def _expected_seconds(past: PastTasks, metafeatures: MetaFeatures | None) -> np.ndarray | None:
-    """What every past configuration will take on this task, (m,); None where its size or all costs are unknown."""
-    if metafeatures is None:
-        return None
-    cost = Cost.learned(past)
-    return cost.of(metafeatures) if cost.known else None
 
 
 def _config_of(trial: FrozenTrial) -> Config | None:

@@ -1,16 +1,15 @@
 """How well does a search know what a trial will take? Expected against real seconds on tasks of families left out.
 
-    python benchmarks/costs.py            the shipped memory, a minute
+    python benchmarks/costs.py            the shipped memory, half a minute
     python benchmarks/costs.py --store URL
 
-What a configuration takes on a new task is expected from past tasks, with the size of the task in mind or without: for
-configurations that the past knows (`recommend/cost.py`, the first proposals), and for others, by those that are near
-(`surrogate/guard.py`, the search after them; half of the configurations are left out here). What the first trials took
+What a configuration takes on a new task is expected from past tasks: for configurations that they know, with the size
+of the task in mind (`recommend/cost.py`, the first proposals), and for others by those that are near
+(`surrogate/past.py`, the search after them; half of the configurations are left out here). What the first trials took
 moves that (`timing.slower`): as a whole, and per family on top. Reported is the factor by which the other
 configurations are missed, in the median and in nine of ten, after 0, 1, 3, 5 and 10 trials at random, with the task's
 level alone and with the families' own; and the spreads of tasks, families and trials that are most probable, from which
-come the constants in `timing.py` (tasks have more there, because these were all timed on one kind of machine). Appends
-JSON lines to `results/costs.jsonl`.
+come the constants in `timing.py`. Appends JSON lines to `results/costs.jsonl`.
 
 Letters:  t tasks · m configurations · k trials that were timed.
 """
@@ -36,31 +35,31 @@ from autometa import timing
 from autometa.metafeatures import MetaFeatures
 from autometa.recommend.cost import Cost
 from autometa.space import FAMILY
-from autometa.surrogate import Guard
+from autometa.surrogate.encoding import Layout
+from autometa.surrogate.past import PastTable
 
 RESULTS = Path(__file__).resolve().parent / "results" / "costs.jsonl"
 AFTER = (0, 1, 3, 5, 10)
 Rest = tuple[NDArray[np.float64], NDArray[np.str_]]  # of one task: log seconds over the expected ones, and whose
 
 
-def rests(table: Table, sized: bool, near: bool, seed: int) -> list[Rest]:
+def rests(table: Table, known: bool, seed: int) -> list[Rest]:
     """What is left of the log seconds of every task beyond what tasks of all other families let expect."""
     past, found = table.past, []
     families = np.array([config.get(FAMILY, "") for config in past.configs])
     encoded = table.space.encode_all([table.space.clip(config)[0] for config in past.configs])
-    known = np.random.default_rng(seed).random(len(families)) < 0.5 if near else np.ones(len(families), dtype=bool)
+    told = np.ones(len(families), dtype=bool) if known else np.random.default_rng(seed).random(len(families)) < 0.5
     for train, test in families_out(table.groups):
-        part = among(past, train, known)
-        cost = Cost.learned(part)
+        part = among(past, train, told)
+        cost, layout = Cost.learned(part), Layout(table.space)
+        near = PastTable(part, layout, forecasting=False)
         for i in test:
-            seen = MetaFeatures(past.metafeature_names, past.metafeatures[i], past.metafeature_version, {})
-            timed = (past.seconds[i] > 0) & (~known if near else known)
-            if near:
-                guard = Guard(table.space, part, seconds=cost.of(seen) if sized else None, prior={"cold": 1.0})
-                assert guard._costs is not None
-                expected = guard._costs[0](encoded.x[timed], encoded.mask[timed])
+            timed = (past.seconds[i] > 0) & (told if known else ~told)
+            if known:
+                seen = MetaFeatures(past.metafeature_names, past.metafeatures[i], past.metafeature_version, {})
+                expected = np.log(cost.of(seen)[timed])
             else:
-                expected = np.log(cost.of(seen if sized else None)[timed])
+                expected = near.log_seconds(encoded.x[timed], encoded.mask[timed])
             found.append((np.log(past.seconds[i, timed]) - expected, families[timed]))
     return [(rest, whose) for rest, whose in found if len(rest) > AFTER[-1]]
 
@@ -91,9 +90,9 @@ def most_probable(found: list[Rest]) -> timing.Spreads:
     return timing.Spreads(*np.exp(best.x).round(3).tolist())
 
 
-def measure(table: Table, sized: bool, near: bool, seed: int) -> dict[str, Any]:
+def measure(table: Table, known: bool, seed: int) -> dict[str, Any]:
     """One kind of task, and one kind of expectation."""
-    found, used = rests(table, sized, near, seed), timing.SIZED if sized else timing.UNSIZED
+    found, used = rests(table, known, seed), timing.KNOWN if known else timing.OTHERS
     factors = {
         name: {
             str(after): np.exp(np.quantile(misses(found, after, spreads, seed), (0.5, 0.9))).round(3).tolist()
@@ -102,7 +101,7 @@ def measure(table: Table, sized: bool, near: bool, seed: int) -> dict[str, Any]:
         for name, spreads in {"level": used._replace(families=1e-6), "level and families": used}.items()
     }
     return {
-        "benchmark": "costs", "table": table.name, "sized": sized, "near": near, "tasks": len(found), "seed": seed,
+        "benchmark": "costs", "table": table.name, "known": known, "tasks": len(found), "seed": seed,
         "spreads": most_probable(found)._asdict(), "factors": factors, "python": platform.python_version(),
         "machine": platform.machine(), "versions": {name: version(name) for name in ("autometa", "numpy", "scipy")},
     }  # fmt: skip
@@ -117,12 +116,12 @@ def main() -> None:
     options = parser.parse_args()
     tables = [stored(options.store, kind) for kind in METRICS]
     rows = []
-    for table, near, sized in product(tables, (False, True), (True, False)):
-        row = measure(table, sized, near, options.seed)
+    for table, known in product(tables, (True, False)):
+        row = measure(table, known, options.seed)
         rows.append(row)
-        what = f"{'other' if near else 'known'} configurations, size {'known' if sized else 'unknown'}"
         spreads = ", ".join(f"{name} {spread:.2f}" for name, spread in row["spreads"].items())
-        print(f"\n{table.name}, {row['tasks']} tasks, {what}; spreads: {spreads}")
+        what = "known" if known else "other"
+        print(f"\n{table.name}, {row['tasks']} tasks, {what} configurations; spreads: {spreads}")
         print(f"{'missed by a factor of':24}" + "".join(f"{f'after {after}':>18}" for after in AFTER))
         for name, by_number in row["factors"].items():
             print(f"{name:24}" + "".join(f"{f'{a:.2f} (9/10: {b:.1f})':>18}" for a, b in by_number.values()))

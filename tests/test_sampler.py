@@ -7,7 +7,6 @@ import re
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +24,6 @@ from optuna.testing.pytest_samplers import (
 from optuna.trial import Trial, TrialState, create_trial
 
 from autometa.errors import InputError
-from autometa.metafeatures import MetaFeatures
 from autometa.sampler import CONFIG, ORIGIN, REASON, WARM, WarmStartSampler, cold_sampler
 from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
 from autometa.store import Exclusion, PastTasks, TaskRecord
@@ -262,25 +260,6 @@ def test_a_pruned_trial_counts_by_what_it_reported_and_as_failed_if_it_reported_
     np.testing.assert_array_equal(history.scores, [0.4, -np.inf, 0.9])
     assert history.fidelity is not None
     np.testing.assert_allclose(history.fidelity, [fidelity, 1.0, 1.0])
-
-
-def test_the_guided_search_knows_what_trials_take_on_a_table_of_this_size() -> None:
-    some = past()
-    records = tuple(replace(record, n_rows=100 * 2**i) for i, record in enumerate(some.records))
-    seconds = np.array([[0.01 * record.n_rows] * len(some.configs) for record in records])
-    sized = replace(some, records=records, seconds=seconds)
-    expected = []
-    for rows in (200.0, 100_000.0):
-        seen = MetaFeatures(("rows", "columns", "classes"), np.array([rows, 5.0, 2.0]), "1", {})
-        sampler = WarmStartSampler(sized, SPACE, seen, n_initial=0, seed=0)
-        study_with(sampler).optimize(objective, n_trials=1)
-        guard, history = sampler._guard, sampler._history(study_with(sampler), [])
-        assert guard is not None
-        found = guard.predict(history, [SPACE.default]).seconds
-        assert found is not None
-        expected.append(float(found[0]))
-    assert expected[0] < 10
-    assert expected[1] > 200
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autometa.timing import SIZED, UNSIZED, Spreads, TrialLimit, slower
+from autometa.timing import KNOWN, OTHERS, Spreads, TrialLimit, slower
 
 
-@pytest.mark.parametrize("spreads", [SIZED, UNSIZED])
+@pytest.mark.parametrize("spreads", [KNOWN, OTHERS])
 @pytest.mark.parametrize("seed", range(5))
 def test_slowness_is_the_mean_of_the_gaussian_model_given_what_was_timed(spreads: Spreads, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -25,7 +25,7 @@ def test_slowness_is_the_mean_of_the_gaussian_model_given_what_was_timed(spreads
 
 
 def test_without_anything_timed_nothing_is_slower() -> None:
-    nothing = slower(np.zeros(0), np.zeros(0, dtype=int), np.array([0, 1]), SIZED)
+    nothing = slower(np.zeros(0), np.zeros(0, dtype=int), np.array([0, 1]), KNOWN)
     np.testing.assert_array_equal(nothing, [0.0, 0.0])
 
 

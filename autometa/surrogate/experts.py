@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from autometa.surrogate.encoding import Layout, matern, squares
 from autometa.surrogate.gaussian import Adapted, Mixture
 from autometa.surrogate.history import History, Warp
-from autometa.timing import Spreads, slower
+from autometa.timing import OTHERS, slower
 
 DRIFT, SCATTER = 4.0, 1.0  # variances, in warped scores, of what a result of fidelity 0 is off by: in common, and alone
 LENGTHS = (0.25, 0.5, 1.0, 2.0)  # of a cold process, times the root of the number of active parameters
@@ -236,7 +236,6 @@ def expected_log_seconds(
     expected: Callable[[NDArray, NDArray], NDArray[np.float64]],
     x: NDArray[np.float64],  # (q, d)
     mask: NDArray[np.bool_],  # (q, d)
-    spreads: Spreads,
 ) -> NDArray[np.float64]:  # (q,)
     """Log of the seconds that evaluations will take: what is `expected` of them, moved by what others took here."""
     log = expected(x, mask)
@@ -245,7 +244,7 @@ def expected_log_seconds(
     timed = np.isfinite(history.seconds) & (np.nan_to_num(history.seconds) > 0)
     here, active = history.x[timed], history.mask[timed]
     rest = np.log(history.seconds[timed]) - expected(here, active)
-    return log + slower(rest, layout.family(here), layout.family(x), spreads)
+    return log + slower(rest, layout.family(here), layout.family(x), OTHERS)
 
 
 def chance_of_failure(

@@ -22,8 +22,7 @@ from autometa.surrogate.encoding import Layout
 from autometa.surrogate.experts import Expert, Observed, Opinion, chance_of_failure, cold, expected_log_seconds, joined
 from autometa.surrogate.gaussian import Mixture
 from autometa.surrogate.history import History, thinned
-from autometa.surrogate.past import RESTS, CostOf, PastProcess, PastTable
-from autometa.timing import SIZED, UNSIZED, Spreads
+from autometa.surrogate.past import RESTS, PastProcess, PastTable
 
 if TYPE_CHECKING:
     from autometa.store import PastTasks
@@ -78,22 +77,11 @@ class Guard:
         past: PastTasks | None = None,
         surrogate: Surrogate | None = None,
         *,
-        seconds: NDArray[np.float64] | None = None,
         prior: dict[str, float] | None = None,
         temper: float = TEMPER,
         hand_over: float = HAND_OVER,
     ) -> None:
-        """Reads the past once.
-
-        Args:
-            space: Where configurations come from.
-            past: The past tasks.
-            surrogate: Meta-trained on them, for this space.
-            seconds: What each configuration of the past is expected to take on this task, (m,), if its size is known.
-            prior: The experts that take part, with their weights before any result.
-            temper: Exponent of the evidence.
-            hand_over: Weight of the cold expert from which on the cold sampler takes over.
-        """
+        """Reads the past once; `prior` names the experts that take part with their weights before any result."""
         self.space = space
         self.layout = surrogate.layout if surrogate is not None else Layout(space)
         self.surrogate = surrogate
@@ -113,7 +101,6 @@ class Guard:
         if "cold" in self.prior or not self.experts:
             self.experts["cold"] = cold(self.layout)
             self.prior.setdefault("cold", 1.0)
-        self._costs = self._learned_costs(seconds)
         self._good = self._good_regions()
         self._grid = self.layout.grid()
         slices = space.slices.values()
@@ -254,24 +241,11 @@ class Guard:
         return names[self.layout.family(where.x)]
 
     def _cost(self, history: History, where: Encoded) -> NDArray[np.float64] | None:
-        """Expected log seconds, (q,); None where nothing is known of them."""
-        if self._costs is None:
-            return None
-        expected, spreads = self._costs
-        return expected_log_seconds(history, self.layout, expected, where.x, where.mask, spreads)
-
-    def _learned_costs(self, seconds: NDArray[np.float64] | None) -> tuple[CostOf, Spreads] | None:
-        """What tells log seconds before anything was timed on this task, and how far off it usually is."""
-        table, spreads = self.table, UNSIZED if seconds is None else SIZED
         if self.surrogate is not None and self.surrogate.log_seconds is not None:
-            typical = self.surrogate.typical_cost
-            if table is None or seconds is None:
-                return typical, UNSIZED
-            moved = table.costs(seconds[table.columns] / np.exp(typical(table.x, table.mask)))
-            assert moved
-            return lambda x, mask: typical(x, mask) + moved(x, mask), spreads
-        costs = None if table is None else table.costs(None if seconds is None else seconds[table.columns])
-        return None if costs is None else (costs, spreads)
+            return self.surrogate.cost(history, where.x, where.mask)
+        if self.table is None or not self.table.timed:
+            return None
+        return expected_log_seconds(history, self.layout, self.table.log_seconds, where.x, where.mask)
 
     def _failure(self, history: History, where: Encoded) -> NDArray[np.float64]:
         if self.surrogate is not None:

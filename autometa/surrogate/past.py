@@ -9,7 +9,6 @@ Letters:  t past tasks · m configurations of the past · q points · d encoded 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,9 +27,6 @@ PER_TASK = 150  # of them that one task's interpolation uses
 RESTS = (0.05, 0.25, 0.8)  # variances of what a past task does not explain
 SMOOTH = (0.3, 0.6, 1.2)  # length scales tried for the interpolation
 FUZZ = 0.02  # noise variance of past scores
-RIDGE = 0.3  # of the log seconds' slopes
-
-CostOf = Callable[[NDArray[np.float64], NDArray[np.bool_]], NDArray[np.float64]]  # (q, d), (q, d) -> (q,)
 
 
 class PastTable:
@@ -103,39 +99,21 @@ class PastTable:
             total += -0.5 * float(np.sum((z - level[:, None]).T * alpha)) - len(tasks) * np.log(np.diag(lower)).sum()
         return coefficients, levels, total
 
-    def costs(self, seconds: NDArray[np.float64] | None = None) -> CostOf | None:
-        """What gives the log seconds of any configuration: on a typical past task, or by known (m,) `seconds` of these.
+    @property
+    def timed(self) -> bool:
+        """Whether any cost is known."""
+        return bool((np.isfinite(self.seconds) & (self.seconds > 0)).any())
 
-        They are linear in the encoded parameters, mostly logarithms; what is left comes from the nearest
-        configurations. None where no cost is known.
-        """
+    def log_seconds(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q,)
+        """What the nearest configurations of the past took, on a typical past task; for one that is `timed`."""
         log = np.log(np.where(self.seconds > 0, self.seconds, np.nan))  # (t, m)
         known = np.isfinite(log)
-        count = known.sum(axis=0)  # (m,)
-        if not count.any():
-            return None
-        if seconds is None:
-            level = np.where(known, log, 0.0).sum(axis=1, keepdims=True) / np.maximum(
-                known.sum(axis=1, keepdims=True), 1
-            )
-            values = (
-                np.where(known, log - level, 0.0).sum(axis=0) / np.maximum(count, 1) + level[known.any(axis=1)].mean()
-            )
-        else:
-            values = np.log(seconds)
-        layout, weight = self.layout, count / (count + 1.0)
-        design = np.column_stack([np.ones(self.m), layout.inputs(self.x, self.mask)])
-        shrunk = RIDGE * np.eye(design.shape[1])
-        shrunk[0, 0] = 1e-9
-        slopes = np.linalg.solve(design.T @ (weight[:, None] * design) + shrunk, design.T @ (weight * values))
-        rest = weight * (values - design @ slopes)
-
-        def cost(x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-            near = self._near(self._places(x, mask), self.here, 0.3)  # (q, m)
-            linear = slopes[0] + layout.inputs(x, mask) @ slopes[1:]
-            return linear + near @ rest / (near @ weight + 0.1)
-
-        return cost
+        count = known.sum(axis=1, keepdims=True)
+        own = np.where(known, log, 0.0).sum(axis=1, keepdims=True) / np.maximum(count, 1)  # (t, 1)
+        rest = np.where(known, log - own, 0.0).sum(axis=0)  # (m,)
+        near = self._near(self._places(x, mask), self.here, 0.3)  # (q, m)
+        level = float(own[count[:, 0] > 0].mean())
+        return level + near @ rest / (near @ known.sum(axis=0) + 0.1)
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, m)
         """How near points are to the configurations of the past."""

@@ -22,7 +22,6 @@ from autometa.surrogate.encoding import Layout, squares
 from autometa.surrogate.experts import Expert, Observed, chance_of_failure, expected_log_seconds
 from autometa.surrogate.history import History
 from autometa.surrogate.network import Heads, forward, kernel, lengths
-from autometa.timing import UNSIZED
 
 VERSION = 1
 FORMAT = "autometa surrogate"
@@ -128,12 +127,12 @@ class Surrogate:
         """Expected log seconds, (q,): learned, and moved by what evaluations took here; None where unknown."""
         if self.log_seconds is None:
             return None
-        return expected_log_seconds(history, self.layout, self.typical_cost, x, mask, UNSIZED)
+        level, member = self.log_seconds, self.members[0]
 
-    def typical_cost(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q,)
-        """Log seconds on a typical past task, of a surrogate that learned costs."""
-        assert self.log_seconds is not None
-        return self.log_seconds + self.members[0].heads(x, mask).log_seconds
+        def expected(at: NDArray[np.float64], active: NDArray[np.bool_]) -> NDArray[np.float64]:
+            return level + member.heads(at, active).log_seconds
+
+        return expected_log_seconds(history, self.layout, expected, x, mask)
 
     def failure(self, history: History, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Probability, (q,), that an evaluation fails."""
