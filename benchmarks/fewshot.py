@@ -434,8 +434,10 @@ def main() -> None:
     if not asked.quick and (rows or asked.judge is not None):
         _record(rows)
         trained = [name for name in (*RECIPES, "sinusoid") if (asked.runs / name / CURVE).exists()]
+        kept = [json.loads(line) for line in CURVES.read_text(encoding="utf-8").splitlines()] if CURVES.exists() else []
+        curves = [line for line in kept if line["learner"] not in trained]  # of trainings that are elsewhere
         CURVES.unlink(missing_ok=True)
-        _record([line for name in trained for line in curve_of(name, asked.runs / name)], CURVES)
+        _record(curves + [line for name in trained for line in curve_of(name, asked.runs / name)], CURVES)
     if asked.report:
         report()
 
