@@ -538,6 +538,16 @@ def test_the_command_runs_resumes_and_prints_one_json_value(folder, tmp_path, fa
     assert len(calls()) == 6
 
 
+def test_the_command_looks_into_the_cache_that_it_is_given(tmp_path, capsys):
+    code = main(
+        ["bench", "--suite", "99", "--cache", str(tmp_path / "kept"), "--offline", "--out", str(tmp_path / "o")]
+    )
+    assert code == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"offline, and the cache {tmp_path / 'kept'}" in said
+    assert not (tmp_path / "o").exists()
+
+
 def test_the_command_hears_of_every_mistake_at_once(capsys):
     code = main(["bench", "--methods", "autmeta", "--folds", "3-1", "--time", "x", "--jobs", "0"])
     said = capsys.readouterr().err

@@ -80,6 +80,10 @@ def bench(
         str | None,
         typer.Option("--server", metavar="URL", help="Another server than openml.org.", rich_help_panel=_OPENML),
     ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option("--cache", metavar="DIR", help="Its cache; default: the client's.", rich_help_panel=_OPENML),
+    ] = None,
     offline: Annotated[
         bool, typer.Option("--offline", help="Only what its cache holds.", rich_help_panel=_OPENML)
     ] = False,
@@ -157,7 +161,7 @@ def bench(
     from autometa.openml import OpenML
 
     def client() -> Any:
-        return OpenML(server=server, offline=offline, tell=_tell_openml)
+        return OpenML(server=server, cache=cache, offline=offline, tell=_tell_openml)
 
     absent = missing(chosen, place)
     present = tuple(name for name in chosen if name not in absent)
