@@ -365,7 +365,7 @@ class WarmStartSampler(BaseSampler):
         took = math.nan if trial.duration is None else trial.duration.total_seconds()
         limit = math.inf if self.limit is None else self.limit.seconds
         if trial.state == TrialState.PRUNED and trial.last_step is not None:
-            took *= math.nan if last is None else max((last + 1) / (trial.last_step + 1), 1.0)
+            took /= math.nan if last is None else _done(trial.last_step, last)
         elif trial.state == TrialState.PRUNED:  # before the first report: for want of time, or for another reason
             took *= (self.folds or 1) if took >= limit else math.nan
         elif trial.state != TrialState.COMPLETE:
@@ -431,7 +431,7 @@ class WarmStartSampler(BaseSampler):
             score, fidelity, step = _score(trial, sign), 1.0, trial.last_step
             if math.isnan(score) and step is not None:
                 score = _latest(trial, sign)
-                missing = 0.0 if last is None else max(1.0 - (step + 1) / (last + 1), 0.0)
+                missing = 0.0 if last is None else 1.0 - _done(step, last)
                 fidelity = 1.0 - missing * (1.0 if self.folds is None else FOLD_DOUBT)
             rows.append((*self._encoded[trial.number], score, self._takes(trial, last), fidelity))
         if not rows:
@@ -515,6 +515,11 @@ def _latest(trial: FrozenTrial, sign: float) -> float:
         return _score(trial, sign)
     reported = trial.intermediate_values[trial.last_step]
     return sign * reported if math.isfinite(reported) else math.nan
+
+
+def _done(step: int, last: int) -> float:
+    """The share of a whole trial that was done when it reported at `step`."""
+    return min((step + 1) / (last + 1), 1.0)
 
 
 def _note(study: Study, trial: FrozenTrial, attributes: Mapping[str, Any]) -> None:

@@ -45,14 +45,13 @@ Rest = tuple[NDArray[np.float64], NDArray[np.str_]]  # of one task: log seconds 
 
 def rests(table: Table, known: bool, seed: int) -> list[Rest]:
     """What is left of the log seconds of every task beyond what tasks of all other families let expect."""
-    past, found = table.past, []
+    past, layout, found = table.past, Layout(table.space), []
     families = np.array([config.get(FAMILY, "") for config in past.configs])
     encoded = table.space.encode_all([table.space.clip(config)[0] for config in past.configs])
     told = np.ones(len(families), dtype=bool) if known else np.random.default_rng(seed).random(len(families)) < 0.5
     for train, test in families_out(table.groups):
         part = among(past, train, told)
-        cost, layout = Cost.learned(part), Layout(table.space)
-        near = PastTable(part, layout, forecasting=False)
+        cost, near = Cost.learned(part), PastTable(part, layout, forecasting=False)
         for i in test:
             timed = (past.seconds[i] > 0) & (told if known else ~told)
             if known:

@@ -69,7 +69,7 @@ def test_a_learner_that_was_cut_is_what_so_few_rounds_give(task, family, struck)
     assert few[-1].cut_ is None
     said = [predict_aligned(model, task.X, task.kind, task.c) for model in (cut, few)]
     if family != "catboost":  # its learning rate is chosen by the number of rounds that was asked for
-        np.testing.assert_allclose(*said, rtol=1e-6)
+        np.testing.assert_allclose(*said, rtol=1e-7 if family in ("random_forest", "extra_trees") else 1e-6)
     again = pickle.loads(pickle.dumps(cut))
     np.testing.assert_array_equal(predict_aligned(again, task.X, task.kind, task.c), said[0])
 
@@ -112,7 +112,7 @@ def test_with_time_enough_nothing_changes(task, family):
     rows = np.arange(task.n)
     config = cash_space(task.kind, [family]).default | {count(family): 50}
     models = [fit_model(task, config, rows, seed=0, seconds=seconds) for seconds in (None, 1000.0)]
-    np.testing.assert_allclose(*(predict_aligned(model, task.X, task.kind, task.c) for model in models), rtol=1e-9)
+    np.testing.assert_array_equal(*(predict_aligned(model, task.X, task.kind, task.c) for model in models))
     assert models[1][-1].cut_ is None
 
 

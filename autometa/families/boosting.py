@@ -2,7 +2,7 @@
 
 A library's own part is one function `train(parameters, X, y, rounds=..., categorical=..., validation=..., late=...)` in
 its family's file, which returns the fitted model and the number of rounds it settled on. `late`, unless it is None, is
-to be asked after every round whether the time is over.
+to be asked after every round whether the time is over, or, where the library asks nobody, for pieces.
 """
 
 from __future__ import annotations

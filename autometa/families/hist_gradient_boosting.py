@@ -69,17 +69,13 @@ def train(
     learner = HistGradientBoostingRegressor if parameters["loss"] == "squared_error" else HistGradientBoostingClassifier
     model = learner(
         **parameters,
-        max_iter=rounds,
+        warm_start=late is not None,
         early_stopping=validation is not None,
         categorical_features=list(range(categorical)) or None,
     )
     X = np.where(np.isnan(X).all(axis=0), 0.0, X)  # its binning refuses a column without a value; no split will use it
     held_out = {} if validation is None else {"X_val": validation[0], "y_val": validation[1]}
-    if late is None:
-        model.fit(X, y, **held_out)
-        return model, model.n_iter_
-    model.warm_start = True
-    for until in late.pieces(rounds):
+    for until in (rounds,) if late is None else late.pieces(rounds):
         model.max_iter = until
         model.fit(X, y, **held_out)
         if model.n_iter_ < until:  # it stopped by itself

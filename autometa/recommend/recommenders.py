@@ -5,6 +5,7 @@ Letters:  t past tasks · m configurations · k observed results.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
@@ -48,7 +49,7 @@ LEAST_TASKS = 10  # before a ranker is learned
 SAFE_BY = 3  # with `safe`, one default is among the first three
 
 
-class _Timeless:
+class _Timeless(ABC):
     """A recommender that says the same however much time there is."""
 
     def recommend(
@@ -63,8 +64,8 @@ class _Timeless:
         """The next `m` configurations."""
         return self._next(metafeatures, m, observed)
 
-    def _next(self, metafeatures: MetaFeatures | None, m: int, observed: Observed) -> list[Recommendation]:
-        raise NotImplementedError
+    @abstractmethod
+    def _next(self, metafeatures: MetaFeatures | None, m: int, observed: Observed) -> list[Recommendation]: ...
 
 
 class Defaults(_Timeless):

@@ -53,7 +53,7 @@ class PastTable:
         self.configs = tuple(past.configs[j] for j in columns)
         self.x, self.mask = space.encode_all(self.configs)
         self.z = warped(self.scores)  # (t, m) NaN where unknown
-        self.seconds = np.asarray(past.seconds, dtype=float).reshape(scores.shape)[telling][:, columns]
+        self._time(np.asarray(past.seconds, dtype=float).reshape(scores.shape)[telling][:, columns])
         self.layout = layout
         self.t, self.m = self.z.shape
         self.here = self._places(self.x, self.mask)
@@ -99,21 +99,23 @@ class PastTable:
             total += -0.5 * float(np.sum((z - level[:, None]).T * alpha)) - len(tasks) * np.log(np.diag(lower)).sum()
         return coefficients, levels, total
 
-    @property
-    def timed(self) -> bool:
-        """Whether any cost is known."""
-        return bool((np.isfinite(self.seconds) & (self.seconds > 0)).any())
+    def _time(self, seconds: NDArray[np.float64]) -> None:  # (t, m)
+        """What is typical of tasks, and by how much each configuration differs, in log seconds."""
+        log = np.log(np.where(seconds > 0, seconds, np.nan))
+        known = np.isfinite(log)
+        self.timed = bool(known.any())  # whether any cost is known
+        if not self.timed:
+            return
+        count = known.sum(axis=1, keepdims=True)
+        own = np.where(known, log, 0.0).sum(axis=1, keepdims=True) / np.maximum(count, 1)  # (t, 1)
+        self._level = float(own[count[:, 0] > 0].mean())
+        self._beyond = np.where(known, log - own, 0.0).sum(axis=0)  # (m,)
+        self._times = known.sum(axis=0)  # (m,) that each was timed
 
     def log_seconds(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q,)
         """What the nearest configurations of the past took, on a typical past task; for one that is `timed`."""
-        log = np.log(np.where(self.seconds > 0, self.seconds, np.nan))  # (t, m)
-        known = np.isfinite(log)
-        count = known.sum(axis=1, keepdims=True)
-        own = np.where(known, log, 0.0).sum(axis=1, keepdims=True) / np.maximum(count, 1)  # (t, 1)
-        rest = np.where(known, log - own, 0.0).sum(axis=0)  # (m,)
         near = self._near(self._places(x, mask), self.here, 0.3)  # (q, m)
-        level = float(own[count[:, 0] > 0].mean())
-        return level + near @ rest / (near @ known.sum(axis=0) + 0.1)
+        return self._level + near @ self._beyond / (near @ self._times + 0.1)
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, m)
         """How near points are to the configurations of the past."""
