@@ -134,15 +134,17 @@ def pool(kind: str, configs: int, seed: int, families: Sequence[str] | None = No
 def winners(past: PastTasks, most: int) -> list[Config]:
     """At most `most` configurations that are the best on some task and known on fewer than half of the tasks.
 
-    Those that stand best on average where they are known come first.
+    Those come first that are furthest ahead, on average where they are known, of the best that most tasks know.
     """
     if most <= 0 or not len(past):
         return []
     finite = np.where(np.isfinite(past.scores), past.scores, -np.inf)
     best = {int(column) for column in np.argmax(finite, axis=1)}
     rare = np.sum(~np.isnan(past.scores), axis=0) < 0.5 * len(past)
-    worth = np.nanmean(np.where(np.isnan(past.scores), np.nan, standing(past.scores)), axis=0)
-    order = sorted((column for column in best if rare[column]), key=lambda column: (-worth[column], column))
+    stands = standing(past.scores)
+    bar = np.max(np.where(rare | np.isnan(stands), 0.0, stands), axis=1, keepdims=True)
+    ahead = np.nanmean(stands - bar, axis=0)
+    order = sorted((column for column in best if rare[column]), key=lambda column: (-ahead[column], column))
     return [past.configs[column] for column in order[:most]]
 
 
@@ -273,14 +275,17 @@ def collect(
     return {**counts, "tables": len(prepared), "unreadable": unreadable, "seconds": round(time.monotonic() - began, 1)}
 
 
-def _proposed(ready: _Prepared, store: MetaStore, families: Sequence[str] | None, seed: int) -> Config:
-    """The next configuration of a table's own search, guided by what all tables know."""
+def _proposed(ready: _Prepared, store: MetaStore, families: Sequence[str] | None, seed: int) -> Config | None:
+    """The next configuration of a table's own search, guided by what all tables know; None without a family for it."""
     from autometa.surrogate import Guard, History
 
     record = ready.record
     own = Exclusion(fingerprints=frozenset({record.fingerprint}))
     past = store.past(space=SPACE, kind=record.kind, metric=record.metric, exclude=own)
-    among = [f for f in families or available(record.kind) if f not in ready.unsuited]  # type: ignore[arg-type]
+    asked = [f for f in available(record.kind) if families is None or f in families]  # type: ignore[arg-type]
+    among = [f for f in asked if f not in ready.unsuited]
+    if not among:
+        return None
     space = cash_space(record.kind, among)  # type: ignore[arg-type]
     known = [e for e in store.evaluations(record.fingerprint, SPACE) if space.contains(e.config)]
     scores = [e.scores.get(record.metric, -np.inf) for e in known]

@@ -54,17 +54,17 @@ STEPS = 20_000  # of a whole training; what --minutes leaves is done by the next
 RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "protonet": ({}, {"way": 30, "query": 3, "rate": 0.002, "half_life": 1000}),
     "matching": ({}, {"way": 10, "query": 5, "tasks": 2, "rate": 0.002, "half_life": 1500}),
-    "maml": ({}, {"tasks": 8}),
-    "fomaml": ({}, {"tasks": 8}),
-    "anil": ({}, {"tasks": 8}),
-    "meta_sgd": ({}, {"tasks": 8}),
+    "maml": ({}, {"tasks": 8, "query": 3, "rate": 0.003, "schedule": "halving", "half_life": 2500}),
+    "fomaml": ({}, {"tasks": 8, "query": 3, "rate": 0.003, "schedule": "halving", "half_life": 2500}),
+    "anil": ({}, {"tasks": 8, "query": 3, "rate": 0.003, "schedule": "halving", "half_life": 2500}),
+    "meta_sgd": ({}, {"tasks": 8, "query": 3, "rate": 0.002}),
     "reptile": ({}, {}),
     "lstm_meta": ({"width": 8}, {"query": 5}),
     "learned_optimizer": ({"width": 8}, {"query": 5}),
     "mann": ({}, {}),
     "pretrain_finetune": ({}, {"way": 20, "query": 2, "tasks": 1}),
-    "task_embedding": ({}, {}),
-    "dynamic": ({}, {}),
+    "task_embedding": ({}, {"rate": 0.002}),
+    "dynamic": ({}, {"rate": 0.002}),
 }
 TASKS = ((5, 1), (5, 5), (20, 1), (20, 5))
 PUBLISHED = {  # accuracy %, Omniglot, Vinyals' split

@@ -96,6 +96,15 @@ def test_the_winners_are_best_somewhere_and_little_known():
     assert winners(past, 0) == []
 
 
+def test_winners_that_are_far_ahead_of_what_everybody_knows_come_first():
+    configs = tuple({"family": "knn", "knn.n_neighbors": k} for k in range(1, 6))
+    records = tuple(TaskRecord(f"{i:032x}", f"t{i}", "binary", "roc_auc", 9, 2, 2) for i in range(3))
+    n = np.nan
+    scores = np.array([[0.5, 0.89, 0.9, n, n], [0.5, 0.6, n, 0.9, n], [0.5, 0.5, n, n, 0.7]])
+    past = PastTasks(records, configs, scores, np.ones((3, 5)), np.zeros((3, 0)), ())
+    assert winners(past, 5) == [configs[4], configs[3], configs[2]]
+
+
 def test_after_the_pool_come_winners_and_a_search_of_each_tables_own(tables, tmp_path):
     store = MetaStore(tmp_path / "store.db")
     sources = find_sources([tables], tmp_path / "catalog.csv")

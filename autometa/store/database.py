@@ -323,12 +323,13 @@ class Database:
             begin = "BEGIN IMMEDIATE" if write else "BEGIN"
             sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
             return engine
+        arguments: dict[str, Any] = {} if "connect_timeout" in self.address.query else {"connect_timeout": 10}
         try:
             return sa.create_engine(
                 self.address,
                 poolclass=NullPool,
                 isolation_level="READ COMMITTED" if write else "REPEATABLE READ",
-                connect_args={} if "connect_timeout" in self.address.query else {"connect_timeout": 10},
+                connect_args=arguments | {"cursor_factory": _binary_cursor()},
             )
         except ModuleNotFoundError as error:
             raise StoreError(
@@ -384,6 +385,19 @@ class Database:
         if _is_busy(text):
             return "another process keeps it locked. Try again later; on a network file system use PostgreSQL."
         return f"cannot be opened or written ({text}). Check the path, its permissions and the space on the disk."
+
+
+def _binary_cursor() -> type[Any]:
+    """A cursor of PostgreSQL that gets blocks as bytes: as text each would come as twice as many hexadecimal digits."""
+    from psycopg import Cursor
+    from psycopg.pq import Format
+
+    class BinaryCursor(Cursor[Any]):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.format = Format.BINARY
+
+    return BinaryCursor
 
 
 def switch_to_wal(connection: sqlite3.Connection) -> bool:
