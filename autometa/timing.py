@@ -23,6 +23,7 @@ class Spreads(NamedTuple):
 # For configurations that past tasks know, by the size of the task, and for others, without. What benchmarks/costs.py
 # finds, on one kind of machine, is .2, .3 and .4, and .5, .8 and .7: tasks have more here, because machines differ.
 KNOWN, OTHERS = Spreads(0.5, 0.3, 0.4), Spreads(0.8, 0.8, 0.7)
+START = 0.3  # seconds; what takes less is heard as the start of a trial's process rather than as the trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,20 @@ class TrialLimit:
         """What trials take that are `expected` to need so many seconds, (q,); infinite where they would be in vain."""
         beyond = np.where(np.isin(families, list(self.growing)), self.seconds, np.inf)
         return np.where(expected <= self.seconds, expected, beyond)
+
+
+def surprise(seconds: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log of what trials took over what was expected of them, (k,), as far as both can be told from starting a process.
+
+    Args:
+        seconds: (k,) that trials took, a process of their own included.
+        expected: (k,) log of the seconds that were expected.
+
+    Example:
+        >>> surprise(np.array([0.25, 3.0]), np.log([0.05, 1.5])).round(2)
+        array([0.  , 0.69])
+    """
+    return np.log(np.maximum(seconds, START)) - np.maximum(expected, np.log(START))
 
 
 def slower(rest: NDArray[np.float64], families: NDArray, among: NDArray, spreads: Spreads) -> NDArray[np.float64]:

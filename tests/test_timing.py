@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autometa.timing import KNOWN, OTHERS, Spreads, TrialLimit, slower
+from autometa.timing import KNOWN, OTHERS, Spreads, TrialLimit, slower, surprise
 
 
 @pytest.mark.parametrize("spreads", [KNOWN, OTHERS])
@@ -27,6 +27,11 @@ def test_slowness_is_the_mean_of_the_gaussian_model_given_what_was_timed(spreads
 def test_without_anything_timed_nothing_is_slower() -> None:
     nothing = slower(np.zeros(0), np.zeros(0, dtype=int), np.array([0, 1]), KNOWN)
     np.testing.assert_array_equal(nothing, [0.0, 0.0])
+
+
+def test_starting_a_process_is_not_heard_as_slowness() -> None:
+    heard = surprise(np.array([0.3, 0.05, 0.6, 4.0, 1.0]), np.log([0.05, 0.3, 0.05, 2.0, 2.0]))
+    np.testing.assert_allclose(heard, np.log([1.0, 1.0, 2.0, 2.0, 0.5]), atol=1e-12)
 
 
 def test_what_grows_costs_the_limit_at_most_and_the_rest_would_be_in_vain() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.space import FAMILY
-from autometa.timing import KNOWN, slower
+from autometa.timing import KNOWN, slower, surprise
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
@@ -82,5 +82,5 @@ class Cost:
         log = self.level + self.slopes @ x
         if took:
             columns, seconds = np.array(list(took)), np.array(list(took.values()))
-            log = log + slower(np.log(seconds) - log[columns], self.families[columns], self.families, KNOWN)
+            log = log + slower(surprise(seconds, log[columns]), self.families[columns], self.families, KNOWN)
         return np.maximum(np.exp(log), LEAST)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from autometa.surrogate.encoding import Layout, matern, squares
 from autometa.surrogate.gaussian import Adapted, Mixture
 from autometa.surrogate.history import History, Warp
-from autometa.timing import OTHERS, slower
+from autometa.timing import OTHERS, slower, surprise
 
 DRIFT, SCATTER = 4.0, 1.0  # variances, in warped scores, of what a result of fidelity 0 is off by: in common, and alone
 LENGTHS = (0.25, 0.5, 1.0, 2.0)  # of a cold process, times the root of the number of active parameters
@@ -243,7 +243,7 @@ def expected_log_seconds(
         return log
     timed = np.isfinite(history.seconds) & (np.nan_to_num(history.seconds) > 0)
     here, active = history.x[timed], history.mask[timed]
-    rest = np.log(history.seconds[timed]) - expected(here, active)
+    rest = surprise(history.seconds[timed], expected(here, active))
     return log + slower(rest, layout.family(here), layout.family(x), OTHERS)
 
 
