@@ -116,16 +116,19 @@ def judged(table: Table, half: str, least: int) -> NDArray[np.int64]:
 def left_out(
     table: Table, wanted: NDArray[np.int64], half: str, folds: int
 ) -> Iterator[tuple[int, PastTasks, NDArray[np.int64]]]:
-    """Each task with its past, which holds none of its family (or of its fold), and the columns evaluated on it."""
+    """Each task with its past, which holds none of its family (or of its fold), and the columns to replay it on.
+
+    These were evaluated on it and on some task of its past: what only its own search found nobody could propose.
+    """
     known = judged(table, "validation", 2) if half == "validation" else np.arange(len(table.groups))
     names = np.random.default_rng(1).permutation(np.unique(table.groups[wanted]))
     fold_of = {name: k % folds if folds else k for k, name in enumerate(names)}
     for fold in sorted(set(fold_of.values())):
         out = {name for name, f in fold_of.items() if f == fold}
         rows = np.array([i for i in known if table.groups[i] not in out], dtype=np.int64)
-        whole = among(table.past, rows)
+        whole, shared = among(table.past, rows), ~np.isnan(table.past.scores[rows]).all(axis=0)
         for i in (i for i in wanted if table.groups[i] in out):
-            evaluated = ~np.isnan(table.past.scores[i])
+            evaluated = ~np.isnan(table.past.scores[i]) & shared
             columns = np.flatnonzero(evaluated)
             yield int(i), whole if evaluated.all() else among(table.past, rows, evaluated), columns
 
