@@ -10,14 +10,18 @@ Laws: no steps are the identity; both ways give the same numbers.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
 
-from autometa.fewshot.episode import Examples, Problem, mean_loss
+from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
+from autometa.fewshot.learner import Outcome
 from autometa.fewshot.mapping import alone
-from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed, head_weights, linear_head
+from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed, head_weights, linear_head, network_for
 
 Forward = Callable[[Weights, Examples], Tensor]
 
@@ -82,3 +86,42 @@ def descend(
 def adaptable(weights: Weights) -> Weights:
     """The network's own weights: no running statistics, nothing a learner keeps beside (``rate.``, ``rule.``)."""
     return {name: w for name, w in weights.items() if not name.startswith((RUNNING, "rate.", "rule."))}
+
+
+@dataclass(frozen=True, slots=True)
+class DescentLearner(ABC):
+    """A learner whose network takes `steps` on the support, `test_steps` outside training; they differ in `_adapt`."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
+    transductive: ClassVar[bool] = True
+
+    problem: Problem
+    steps: int = 1
+    test_steps: int = 1
+    width: int = 64
+    halving: Literal["pool", "stride"] = "stride"
+
+    @property
+    def network(self) -> Network:
+        """The network that adapts."""
+        return network_for(self.problem, width=self.width, halving=self.halving)
+
+    def initialise(self, generator: Generator) -> Weights:
+        """A fresh network and its head."""
+        return start(self.problem, self.network, generator)
+
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+        """Query loss after `steps` on the support."""
+        outputs = self.predict(weights, self._adapt(weights, task.support, self.steps), task.query)
+        return mean_loss(self.problem, outputs, task.query), Outcome(outputs, {})
+
+    def adapt(self, weights: Weights, support: Examples) -> Weights:
+        """The weights that moved, after `test_steps`."""
+        return self._adapt(weights, support, self.test_steps)
+
+    def predict(self, weights: Weights, adapted: Weights, query: Examples) -> Tensor:
+        """The adapted network's answers; a query set with batch statistics of its own."""
+        return forward(self.network, {**weights, **adapted}, query)
+
+    @abstractmethod
+    def _adapt(self, weights: Weights, support: Examples, steps: int) -> Weights: ...

@@ -8,34 +8,29 @@ examples is taken whole; of a larger one each step takes the next slice, so padd
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from autometa.fewshot.descent import adaptable, forward, slope, start
-from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
+from autometa.fewshot.descent import DescentLearner, adaptable, slope
+from autometa.fewshot.episode import Episode, Examples, Problem, mean_loss
 from autometa.fewshot.learner import Outcome, Training
-from autometa.fewshot.networks import Network, Weights, network_for
+from autometa.fewshot.networks import Weights
 
 BETA, TINY = 0.999, 1e-8  # Adam's second moment; the first is off, as in the paper
 
 
 @dataclass(frozen=True, slots=True)
-class Reptile:
+class Reptile(DescentLearner):
     """Reptile with Adam (first moment off) inside."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
     source: ClassVar[str] = "Nichol, Achiam and Schulman, 2018"
-    transductive: ClassVar[bool] = True
 
-    problem: Problem
     steps: int = 5
     test_steps: int = 50
     rate: float = 0.001
     batch: int = 10
-    width: int = 64
-    halving: Literal["pool", "stride"] = "stride"
 
     @classmethod
     def preset(cls, problem: Problem) -> dict[str, Any]:
@@ -50,15 +45,6 @@ class Reptile:
         shot = 50 if self.problem.kind == "regression" else 10
         return Training(tasks=5, optimizer="sgd", rate=1.0, schedule="linear", shot=shot, query=1)
 
-    @property
-    def network(self) -> Network:
-        """The network that adapts."""
-        return network_for(self.problem, width=self.width, halving=self.halving)
-
-    def initialise(self, generator: Generator) -> Weights:
-        """A fresh network and its head."""
-        return start(self.problem, self.network, generator)
-
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
         """A number whose gradient is the way back from where training on the support led."""
         end = self._adapt(weights, task.support, self.steps)
@@ -66,14 +52,6 @@ class Reptile:
         back = [(weights[name] * (weights[name] - w).detach()).sum() for name, w in end.items()]
         towards = torch.stack(back).sum()
         return mean_loss(self.problem, outputs, task.query) + towards - towards.detach(), Outcome(outputs, {})
-
-    def adapt(self, weights: Weights, support: Examples) -> Weights:
-        """The weights after `test_steps`."""
-        return self._adapt(weights, support, self.test_steps)
-
-    def predict(self, weights: Weights, adapted: Weights, query: Examples) -> Tensor:
-        """The adapted network's answers."""
-        return forward(self.network, {**weights, **adapted}, query)
 
     def _adapt(self, weights: Weights, support: Examples, steps: int) -> Weights:
         still = {name: w.detach() for name, w in weights.items()}
