@@ -7,6 +7,7 @@
     python benchmarks/warm_start.py --ablation            each part off, each group of meta-features off and alone
     python benchmarks/warm_start.py --embedding           a trained set encoder beside the meta-features
     python benchmarks/warm_start.py --curve               regret against the number of past tasks, 5 to all
+    python benchmarks/warm_start.py --own                 configurations that hardly any past task knows, and their harm
     python benchmarks/warm_start.py --time                the order under a time budget, with Oboe's own runtimes
     python benchmarks/warm_start.py --ready               how long until the first recommendation, in a fresh process
     python benchmarks/warm_start.py --real                searches: hold-out score of the model by trials
@@ -60,10 +61,12 @@ from autometa.recommend import (
     NearestTasks,
     Portfolio,
     Recommendation,
+    greedy,
     memory,
     similarity,
 )
-from autometa.space import FAMILY, Config, SearchSpace
+from autometa.space import FAMILY, Config, Parameter, SearchSpace
+from autometa.space import real as real_number
 from autometa.store import MetaStore, PastTasks
 
 AT = (1, 3, 5, 10, 25, 50)
@@ -208,19 +211,21 @@ class Only:
 
 
 class Constant:
-    """The adaptive portfolio with another value of a module's constant."""
+    """The adaptive portfolio with other values of modules' constants."""
 
-    def __init__(self, module: ModuleType, name: str, value: float) -> None:
-        self.where, self.value, self.inner = (module, name), value, AdaptivePortfolio()
+    def __init__(self, *changes: tuple[ModuleType, str, float]) -> None:
+        self.changes, self.inner = changes, AdaptivePortfolio()
 
     @contextmanager
     def _changed(self) -> Iterator[None]:
-        usual = getattr(*self.where)
-        setattr(*self.where, self.value)
+        usual = [(module, name, getattr(module, name)) for module, name, _ in self.changes]
+        for change in self.changes:
+            setattr(*change)
         try:
             yield
         finally:
-            setattr(*self.where, usual)
+            for change in usual:
+                setattr(*change)
 
     def fit(self, past: PastTasks, space: SearchSpace) -> Constant:
         """Learns with that value."""
@@ -253,9 +258,12 @@ ABLATIONS: dict[str, Callable[[], Any]] = {
     "adaptive, no similarity weights": lambda: AdaptivePortfolio(floor=1.0),
     "adaptive, results weigh only": lambda: AdaptivePortfolio(bandwidth=1e-6, noise=0.5),
     "adaptive, results count for more": lambda: AdaptivePortfolio(mistrust=0.3),
-    "adaptive, size says nothing": lambda: Constant(similarity, "SIZE_SPREAD", np.inf),
-    "adaptive, standings from the lower decile": lambda: Constant(memory, "FLOOR_QUANTILE", 0.1),
-    "adaptive, standings from the median": lambda: Constant(memory, "FLOOR_QUANTILE", 0.5),
+    "adaptive, size says nothing": lambda: Constant((similarity, "SIZE_SPREAD", np.inf)),
+    "adaptive, standings from the lower decile": lambda: Constant((memory, "FLOOR_QUANTILE", 0.1)),
+    "adaptive, standings from the median": lambda: Constant((memory, "FLOOR_QUANTILE", 0.5)),
+    "adaptive, optimistic about holes": lambda: Constant((greedy, "OPTIMISM", 1.0)),
+    "adaptive, two average sights": lambda: Constant((memory, "SIGHTS", 2)),
+    "adaptive, as before": lambda: Constant((memory, "SIGHTS", 2), (greedy, "OPTIMISM", 1.0)),
     "adaptive, a safe default": lambda: AdaptivePortfolio(safe=True),
     "adaptive, similarity by learned key": lambda: AdaptivePortfolio(learned_key=True),
     **{f"without {g}": lambda g=g: Only([n for n in EVERY if n not in NAMES[g]]) for g in NAMES},
@@ -535,6 +543,56 @@ def curve(options: argparse.Namespace) -> None:
             rows.append({**facts_of(options, started, what="curve"), "table": table.name, "method": name,
                          "past_tasks": past_tasks, "tasks": len(wanted), "regret": regrets})  # fmt: skip
         write(rows, options)
+
+
+def own(options: argparse.Namespace) -> None:
+    """The same recommender where each past task has found something of its own as well: help or harm?
+
+    Half of the configurations, drawn at random, are everybody's. Of the other half each past task knows the one that
+    was best there, as a configuration of its own that so many others know too. The task at hand has all of them.
+    """
+    for table in collected(options.store):
+        started, past = time.perf_counter(), table.past
+        columns = np.flatnonzero((~np.isnan(past.scores)).mean(axis=0) >= 0.75)
+        whole = np.flatnonzero(~np.isnan(past.scores[:, columns]).any(axis=1))
+        wanted = np.intersect1d(judged(table, options.half, options.least), whole)
+        wanted = np.random.default_rng(0).permutation(wanted)[: 5 if options.quick else options.most]
+        space = SearchSpace([*table.space, Parameter("copy", *real_number(0.0, 1.0, 0.5))])  # tells copies apart
+        found: dict[str, list[Curve]] = {}
+        for i in wanted:
+            rng = np.random.default_rng(int(i))
+            rows = np.array([r for r in whole if table.groups[r] != table.groups[i]])
+            drawn = rng.permutation(columns)
+            shared, rest = drawn[: len(drawn) // 2], drawn[len(drawn) // 2 :]
+            best = rest[np.argmax(past.scores[np.ix_(rows, rest)], axis=1)]  # (t,) of each past task
+            for known in (0, 1, 4, 12):
+                source = np.concatenate([shared, best]) if known else shared
+                hidden = np.zeros((len(rows), len(source)), dtype=bool)
+                for task in range(len(rows) if known else 0):
+                    others = rng.permutation(len(rows))[:known]
+                    hidden[np.setdiff1d(np.arange(len(rows)), [task, *others[: known - 1]]), len(shared) + task] = True
+                copies = [0.5] * len(shared) + list(np.linspace(0.0, 0.4, len(rows)))
+                scores = past.scores[:, source]
+                told = Table(
+                    table.name,
+                    replace(
+                        past, scores=scores, seconds=past.seconds[:, source],
+                        configs=tuple({**past.configs[j], "copy": c} for j, c in zip(source, copies, strict=False)),
+                    ),
+                    space, table.groups,
+                )  # fmt: skip
+                seen = among(told.past, rows)
+                seen = replace(seen, scores=np.where(hidden, np.nan, seen.scores))
+                for sights, optimism in ((2, 1.0), (2, 0.0), (10, 1.0), (10, 0.0)):
+                    variant = Constant((memory, "SIGHTS", sights), (greedy, "OPTIMISM", optimism)).fit(seen, space)
+                    chosen = replay(variant, told, int(i), np.arange(len(source)), 10)
+                    everything = past.scores[i, np.concatenate([source[chosen], drawn])]
+                    name = f"known by {known}" if known else "everybody's alone"
+                    found.setdefault(f"{name}: {sights} sights, optimism {optimism:g}", []).append(
+                        regret(everything, list(range(len(chosen))), 10)
+                    )
+        results = {name: np.array(curves) for name, curves in found.items()}
+        write(summary(table.name, results, (1, 3, 5, 10), facts_of(options, started, what="own")), options)
 
 
 def under_time(options: argparse.Namespace) -> None:
@@ -980,7 +1038,7 @@ def main() -> None:
     parser.add_argument("--least", type=int, default=10, help="configurations that a judged task must have")
     parser.add_argument("--seeds", type=int, default=3, help="of what is random")
     parser.add_argument("--most", type=int, help="tasks per table, drawn at random (default: all)")
-    for name in ("ablation", "embedding", "curve", "time", "ready", "real", "report", "quick", "no-record"):
+    for name in ("ablation", "embedding", "curve", "own", "time", "ready", "real", "report", "quick", "no-record"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--only", default="", help="for --ablation: variants whose names hold one of these, by commas")
     parser.add_argument("--data", type=Path, default=FOLDER.parents[1] / "shared" / "data", help="for --real")
@@ -1004,6 +1062,8 @@ def main() -> None:
         under_time(options)
     elif options.curve:
         curve(options)
+    elif options.own:
+        own(options)
     elif options.ablation:
         parts = ["static portfolio", *options.only.split(",")]
         wanted = {n: make for n, make in ABLATIONS.items() if n == "adaptive" or any(part in n for part in parts)}

@@ -231,6 +231,29 @@ def test_a_configuration_that_one_task_loved_is_not_taken_for_a_winner() -> None
     assert np.all(complete(table)[:, 0] == 0.9)
 
 
+def worlds_with_own_finds(seed: int = 0) -> tuple[PastTasks, set[str]]:
+    """Thirty tasks that all know the same sixteen configurations, and each something of its own that was best there."""
+    rng = np.random.default_rng(seed)
+    common = tuple({FAMILY: "tree", "tree.depth": depth, "tree.rule": "entropy"} for depth in range(1, 17))
+    own = tuple({FAMILY: "line", "line.rate": float(rate)} for rate in np.geomspace(2e-4, 0.9, 30))
+    scores = np.full((30, 46), np.nan)
+    scores[:, :16] = np.linspace(0.6, 0.8, 16) + rng.normal(0, 0.1, (30, 16))
+    scores[np.arange(30), 16 + np.arange(30)] = scores[:, :16].max(axis=1) + 0.02
+    return past_of(scores, configs=(*common, *own)), {config_key(config) for config in own}
+
+
+def test_what_one_search_alone_found_is_not_proposed_to_tasks_that_are_not_like_it() -> None:
+    past, own = worlds_with_own_finds()
+    for recommender in (Portfolio(), AdaptivePortfolio()):
+        first = keys(recommender.fit(past, SPACE).recommend(None, 5))
+        assert not own & set(first), type(recommender).__name__
+    # Where one past task is clearly this one, what it found comes soon.
+    here = [(config, float(score)) for config, score in zip(past.configs[:16], past.scores[7, :16], strict=True)]
+    assert keys(AdaptivePortfolio(mistrust=0.0).fit(past, SPACE).recommend(None, 1, observed=here)) == [
+        config_key(past.configs[16 + 7])
+    ]
+
+
 def test_portfolio_is_the_naive_greedy() -> None:
     past = two_worlds()
     z = Memory.of(past, SPACE).standing
