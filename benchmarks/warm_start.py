@@ -583,7 +583,7 @@ def own(options: argparse.Namespace) -> None:
                 )  # fmt: skip
                 seen = among(told.past, rows)
                 seen = replace(seen, scores=np.where(hidden, np.nan, seen.scores))
-                for sights, optimism in ((2, 1.0), (2, 0.0), (10, 1.0), (10, 0.0)):
+                for sights, optimism in ((2, 1.0), (2, 0.0), (20, 1.0), (20, 0.0)):
                     variant = Constant((memory, "SIGHTS", sights), (greedy, "OPTIMISM", optimism)).fit(seen, space)
                     chosen = replay(variant, told, int(i), np.arange(len(source)), 10)
                     everything = past.scores[i, np.concatenate([source[chosen], drawn])]

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 # quartile, .139 .038 .019 .005 from the lower decile, .127 .035 .016 .007 from the median.
 FLOOR_QUANTILE = 0.25
 OWN_BEST = 3  # of the configurations that only one task knows
-# What few tasks know was mostly kept because it was good there: it counts as if so many tasks more knew it as average.
-# With 2 what one task alone knew filled the first five proposals elsewhere (warm_start.py --own).
-SIGHTS = 10
+# What few tasks know was tried because it promised to be good there, and kept because it was: it counts as if so many
+# tasks more knew it as average. With 2 such finds filled the first five proposals elsewhere (warm_start.py --own).
+SIGHTS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
