@@ -280,12 +280,12 @@ def _proposed(ready: _Prepared, store: MetaStore, families: Sequence[str] | None
     from autometa.surrogate import Guard, History
 
     record = ready.record
-    own = Exclusion(fingerprints=frozenset({record.fingerprint}))
-    past = store.past(space=SPACE, kind=record.kind, metric=record.metric, exclude=own)
     asked = [f for f in available(record.kind) if families is None or f in families]  # type: ignore[arg-type]
     among = [f for f in asked if f not in ready.unsuited]
     if not among:
         return None
+    own = Exclusion(fingerprints=frozenset({record.fingerprint}))
+    past = store.past(space=SPACE, kind=record.kind, metric=record.metric, exclude=own)
     space = cash_space(record.kind, among)  # type: ignore[arg-type]
     known = [e for e in store.evaluations(record.fingerprint, SPACE) if space.contains(e.config)]
     scores = [e.scores.get(record.metric, -np.inf) for e in known]
