@@ -350,6 +350,12 @@ class TestInterruption:
         result = resume(tmp_path / "run", trials=2)
         assert len(result.trials) == 8
 
+    def test_what_is_added_to_the_budget_stays_added(self, wine, tmp_path):
+        search(wine, quick(tmp_path, trials=1), tmp_path / "run")
+        assert len(resume(tmp_path / "run", trials=3).trials) == 4
+        assert len(resume(tmp_path / "run", trials=2).trials) == 6
+        assert len(resume(tmp_path / "run").trials) == 6
+
     def test_damage_in_the_middle_is_named_and_left_alone(self, wine, tmp_path):
         search(wine, quick(tmp_path), tmp_path / "run")
         journal = tmp_path / "run" / "journal.log"

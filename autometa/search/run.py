@@ -48,6 +48,7 @@ STUDY = "fit"
 
 # Attributes of a trial in the journal. Origin and reason are the sampler's.
 EVALUATION, STARTED, FINISHED = "autometa:evaluation", "autometa:started", "autometa:finished"
+GRANTED = "autometa:granted"  # of the study: seconds and trials that were added to the run's budget later
 
 
 class Run:
@@ -185,6 +186,14 @@ class Run:
     def trials(self, study: optuna.Study) -> tuple[TrialRow, ...]:
         """Every finished trial, in order."""
         return tuple(row for trial in study.get_trials(deepcopy=False) if (row := trial_row(trial)))
+
+    def grant(self, study: optuna.Study, seconds: float, trials: int) -> tuple[float, int]:
+        """Adds to the budget for good, and returns all that was ever added: seconds and trials."""
+        before = study.user_attrs.get(GRANTED, (0.0, 0))
+        granted = float(before[0] + seconds), int(before[1] + trials)
+        if granted != tuple(before):
+            study.set_user_attr(GRANTED, granted)
+        return granted
 
     def oof_path(self, number: int) -> Path:
         """Where trial `number` leaves its out-of-fold predictions."""

@@ -214,11 +214,12 @@ def resume(
         settings = folder.settings
         study = folder.study(repair=True)
         used = max((t.finished for t in folder.trials(study)), default=0.0)
+        more_seconds, more_trials = folder.grant(study, seconds or 0.0, trials or 0)
         total = settings.seconds
         if total is not None:
             # What comes after the last trial needs its time even when the search had spent all of its own.
-            total = max(total + (seconds or 0.0), used + 2 * Budget(total, None).reserve)
-        wanted = settings.trials if settings.trials is None else settings.trials + (trials or 0)
+            total = max(total + more_seconds, used + 2 * Budget(total, None).reserve)
+        wanted = settings.trials if settings.trials is None else settings.trials + more_trials
         budget = Budget(total, wanted, started - used)
         space = search_space(folder.task, settings)
         return _Search(folder, space, folder.splits, budget, progress or Silent(), None, study).conduct()
@@ -368,7 +369,7 @@ class _Search:
             return None
 
     def _warm_trials(self) -> int:
-        return WARM_TRIALS if self.settings.trials is None else min(WARM_TRIALS, -(-self.settings.trials // 2))
+        return WARM_TRIALS if self.budget.trials is None else min(WARM_TRIALS, -(-self.budget.trials // 2))
 
     def _recommendations(self) -> list[Recommendation]:
         """What the memory proposed before the first trial."""
