@@ -426,13 +426,18 @@ def report(lines: list[dict[str, Any]], *, half: str) -> str:
             out.append(_row([f"{method}{f'* ({len(tasks)})' if few else ''}", *shown]))
             if few and whole >= set(tasks):
                 same = np.array([plain[table, OURS][task] for task in tasks])
-                out.append(_row([f"… {OURS} on these", *(f"{v.mean():.4f}" for v in same.T)]))
+                means = ("" if np.isnan(v).any() else f"{v.mean():.4f}" for v in same.T)
+                out.append(_row([f"… {OURS} on these", *means]))
     collected = [table for table in tables if table.startswith("memory_")]
-    out += _pooled(plain, [t for t in tables if t not in collected], "All tables", METHODS, wilcoxon, rankdata)
+    public = [table for table in tables if table not in collected]
+    out += _pooled(plain, public, "All tables", METHODS, wilcoxon, rankdata)
+    out += _harm(replays, plain, public, ("", *ALIENS))
+    out += _ablations(plain, public, METHODS)
     out += _pooled(plain, collected, "The collected memory", METHODS, wilcoxon, rankdata)
-    out += _harm(replays, plain, tables)
-    out += _ablations(plain, tables, METHODS)
-    out += _others(lines)
+    out += _harm(replays, plain, collected, ("",))
+    out += _others(
+        [line for line in lines if line.get("benchmark") == "training" or line.get("table") not in collected]
+    )
     return "\n".join(out) + "\n"
 
 
@@ -512,21 +517,26 @@ def _pooled(plain: dict, tables: list[str], title: str, known: dict, wilcoxon: A
     return out
 
 
-def _harm(replays: list[dict[str, Any]], plain: dict, tables: list[str]) -> list[str]:
+def _harm(replays: list[dict[str, Any]], plain: dict, tables: list[str], kinds: Sequence[str]) -> list[str]:
     from surrogate_methods import METHODS
 
-    out = ["", f"## Harm: share of tasks worse than `{COLD}` by more than {HARM}", "",
+    ends = [run for (t, m), tasks in plain.items() if t in tables and m in (OURS, COLD) for run in tasks.values()]
+    late = [k for k, t in enumerate(AT) if t >= 10 and ends and not np.isnan(np.array(ends)[:, k]).any()]
+    if not late:
+        return []
+    title = f"Harm: share of {'tasks' if kinds[1:] else 'these tasks'} worse than `{COLD}` by more than {HARM}"
+    out = ["", f"## {title}", "",
            f"`{COLD}, another seed` says how often that happens by chance.", ""]  # fmt: skip
-    late = [k for k, t in enumerate(AT) if t >= 10]
-    out += _head("tasks", ["method", "tasks", *(f"t = {AT[k]}" for k in late), "mean regret at 25", f"{COLD} at 25"])
-    for kind in ("", *ALIENS):
+    k = AT.index(25) if AT.index(25) in late else late[-1]
+    out += _head("tasks", ["method", "tasks", *(f"t = {AT[j]}" for j in late),
+                           f"mean regret at {AT[k]}", f"{COLD} at {AT[k]}"])  # fmt: skip
+    for kind in kinds:
         found = by_task(replays, kind) if kind else plain
         for method in dict.fromkeys(m for _, m in found if m != COLD and METHODS[m].group != "curve"):
             pooled = _common(found, tables, [method, COLD])
             if not len(pooled[method]):
                 continue
             worse = (pooled[method] - pooled[COLD] > HARM)[:, late].mean(axis=0)
-            k = AT.index(25)
             means = (f"{pooled[m][:, k].mean():.4f}" for m in (method, COLD))
             shown = (
                 "" if np.isnan(pooled[method][:, j]).any() else f"{w:.1%}" for j, w in zip(late, worse, strict=True)
@@ -845,8 +855,9 @@ def main() -> None:
                     known = lessons[cell.table].surrogate()
                     spent = time.perf_counter() - wall, time.process_time() - cpu
                     trained.add(cell.table)
-                    note({"benchmark": "training", "table": cell.table, "seconds": known.card["seconds"],
-                          "cpu_seconds": round(spent[1], 1), "card": known.card, **stamp()})  # fmt: skip
+                    if known is not None:
+                        note({"benchmark": "training", "table": cell.table, "seconds": known.card["seconds"],
+                              "cpu_seconds": round(spent[1], 1), "card": known.card, **stamp()})  # fmt: skip
                 note({**measure(cell, tables[cell.table], lessons[cell.table]), **stamp()})
                 if place % 20 == 0:
                     print(f"{place}/{len(waiting)} {cell.key}", flush=True)

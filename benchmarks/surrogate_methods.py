@@ -28,6 +28,7 @@ from autometa.surrogate.encoding import Layout, matern, squares
 from autometa.surrogate.gaussian import Mixture
 from autometa.surrogate.guard import log_expected_improvement
 from autometa.surrogate.history import ranked
+from autometa.surrogate.training import FEWEST
 
 
 @dataclass(eq=False)
@@ -73,14 +74,16 @@ class Lesson:
         found = model.recommend(None, 1, observed=observed)
         return self.column_of[config_key(found[0].config)] if found else None
 
-    def surrogate(self, **options: Any) -> Surrogate:
-        """Trained on the past, or read from the cache."""
+    def surrogate(self, **options: Any) -> Surrogate | None:
+        """Trained on the past, or read from the cache; None where the past is too small to learn from."""
         name = "-".join([self.table.name, self.name, str(self.seed), str(len(self.past)), *map(str, options.values())])
         file = self.cache / f"{name}.npz"
 
-        def make() -> Surrogate:
+        def make() -> Surrogate | None:
             if file.exists():
                 return Surrogate.load(file, self.table.space)
+            if len(self.past) < FEWEST:
+                return None
             trained = train(self.past, self.table.space, seed=self.seed, **options)
             trained.save(file)
             return trained

@@ -1,9 +1,12 @@
 """MANN: a memory-augmented network that reads a task as a sequence.
 
 At each step an LSTM controller sees an example together with the label of the *one before*, so it has to bind what it
-saw to what it hears next, in an external memory: read by cosine, written to where it last read or to the least used
-row (least recently used access). Each query is one step more after the support, on a copy of memory and state, so
-queries know nothing of each other. The rows to overwrite are chosen by rank, through which no gradient flows.
+saw to what it hears next, in an external memory: its keys are compared by cosine with the memory as the step before
+left it, then written to where that step read or to the least used row (least recently used access). That order and
+that the key is what is written matter: comparing with a memory that holds the key already, and writing something else,
+accuracy stayed at 50 %, where this has 65 % after a quarter of the steps. Each query is one step more after the
+support, on a copy of memory and state, so queries know nothing of each other. The rows to overwrite are chosen by
+rank, through which no gradient flows.
 
 Letters:  s support · q query · r rows of memory · v numbers of a row · k heads · h hidden · c classes.
 """
@@ -72,8 +75,6 @@ class Mann:
             "enter_bias": torch.zeros(self.hidden),
             "keys": normal(self.hidden, read),
             "keys_bias": torch.zeros(read),
-            "writes": normal(self.hidden, read),
-            "writes_bias": torch.zeros(read),
             "gate": normal(self.hidden, self.heads),
             "gate_bias": torch.zeros(self.heads),
             "head": normal(self.hidden + read, c).T.contiguous(),
@@ -116,18 +117,17 @@ class Mann:
         entering = x @ weights["enter"] + state.label @ weights["head_enter"] + weights["enter_bias"]
         hidden, cell = lstm_cell(weights, "controller", entering, (state.hidden, state.cell))
         keys = (hidden @ weights["keys"] + weights["keys_bias"]).tanh().unflatten(1, (self.heads, self.row_width))
-        writes = (hidden @ weights["writes"] + weights["writes_bias"]).tanh().unflatten(1, (self.heads, self.row_width))
         gate = (hidden @ weights["gate"] + weights["gate_bias"]).sigmoid()[:, :, None]  # (n, k, 1)
+        size = (state.memory.square().sum(-1) + TINY**2).sqrt()  # (n, r)
+        key_size = (keys.square().sum(-1) + TINY**2).sqrt()  # (n, k)
+        cosine = torch.einsum("nkv,nrv->nkr", keys, state.memory) / (key_size[:, :, None] * size[:, None, :])
+        read = (cosine * SHARPNESS).softmax(-1)  # (n, k, r)
         order = state.usage.argsort(dim=-1, stable=True).argsort(dim=-1)  # rank of each row, 0 the least used
         # One row for each head; the heads of the paper share those rows.
         spare = (order[:, None, :] == torch.arange(self.heads, device=x.device)[:, None]).to(x.dtype)  # (n, k, r)
         write = gate * state.read + (1 - gate) * spare  # (n, k, r)
         memory = state.memory * (1 - spare.sum(1))[:, :, None]  # what is overwritten is forgotten first
-        memory = memory + torch.einsum("nkr,nkv->nrv", write, writes)
-        size = (memory.square().sum(-1) + TINY**2).sqrt()  # (n, r)
-        key_size = (keys.square().sum(-1) + TINY**2).sqrt()  # (n, k)
-        cosine = torch.einsum("nkv,nrv->nkr", keys, memory) / (key_size[:, :, None] * size[:, None, :])
-        read = (cosine * SHARPNESS).softmax(-1)  # (n, k, r)
+        memory = memory + torch.einsum("nkr,nkv->nrv", write, keys)
         found = torch.einsum("nkr,nrv->nkv", read, memory).flatten(1)
         usage = DECAY * state.usage + (read + write).sum(1).detach()
         outputs = torch.cat([hidden, found], -1) @ weights["head"].T + weights["head_bias"]

@@ -1,0 +1,244 @@
+"""Is a search better for its memory? Real searches, and the hold-out score of their models after some trials.
+
+    python benchmarks/warm_real.py                    20 datasets, 25 trials; what is measured is never repeated
+    python benchmarks/warm_real.py --kinds binary     some of them, so that two processes can share the work
+    python benchmarks/warm_real.py --report           results/warm_real.md
+
+Each dataset is searched with memory, with memory but without the surrogates, and cold (Optuna's TPE from the first
+trial), everything else being the same: at most `--rows` rows to learn from, 25 trials one after another, at most
+`--trial-time` seconds for one, no other limit. After 1, 5, 10 and 25 trials the run is copied as it stands, and what
+`autometa resume` makes of the copy predicts the same quarter of the rows, which no search has seen: AUC for two
+classes, log loss for more, RMSE for numbers.
+
+The memory is the shipped one without the families of all the datasets, and the surrogates are learned anew from what is
+left (`--memory`, made first), so nothing here has seen any of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from fit import Dataset, choose, score, split
+
+from autometa.bench.ranking import holm
+from autometa.bench.results import append, read_lines
+from autometa.bench.run import machine
+from autometa.errors import NoModelError
+from autometa.learn import learn_fit
+from autometa.search import Settings, Silent, load_model, resume, search
+from autometa.store import MetaStore, database
+from autometa.task import make_task
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+RESULTS = REPOSITORY / "benchmarks" / "results" / "warm_real.jsonl"
+MEMORY = REPOSITORY / "build" / "warm_real_memory"
+BARE = "memory, no surrogate"
+METHODS = ("memory", BARE, "cold")
+AT = (1, 5, 10, 25)
+
+
+# the memory -----------------------------------------------------------------------------------------------------------
+
+
+def without(datasets: Sequence[Dataset], folder: Path) -> None:
+    """What ships with the package, as it would be had these datasets' families never been seen."""
+    if (folder / "memory.db").exists():
+        return
+    families = {dataset.family for dataset in datasets}
+    shipped = MetaStore(str(database.meta_db() / "memory.db"), read_only=True, immutable=True)
+    with tempfile.TemporaryDirectory() as work:
+        store = MetaStore(f"{work}/memory.db")
+        store.merge(shipped)
+        gone = [r for r in store.tasks(space="fit") if r.family in families]
+        for record in gone:
+            store.remove(record.fingerprint)
+        folder.mkdir(parents=True, exist_ok=True)
+        print(f"{len(gone)} tasks of {len(families)} families left out", flush=True)
+        learn_fit(store, folder, seconds=240.0, tell=print)
+        store.ship(folder / "memory.db")
+
+
+@contextmanager
+def remembering(folder: Path) -> Iterator[None]:
+    """Searches begin from this folder instead of the shipped memory."""
+    shipped = database.meta_db
+    database.meta_db = lambda: folder
+    try:
+        yield
+    finally:
+        database.meta_db = shipped
+
+
+# searching ------------------------------------------------------------------------------------------------------------
+
+
+class Copies(Silent):
+    """Copies the run as it stands after some trials."""
+
+    def __init__(self, run: Path, at: Sequence[int]) -> None:
+        self.run, self.at, self.finished, self.seconds = run, at, 0, 0.0
+
+    def trial_finished(self, trial: Any, incumbent: Any, elapsed: float) -> None:
+        """As `Progress`."""
+        self.finished, self.seconds = self.finished + 1, elapsed
+        if self.finished in self.at:
+            copy = self.run.with_name(f"after {self.finished}")
+            shutil.copytree(self.run, copy, ignore=shutil.ignore_patterns("*lock"))
+            head = json.loads((copy / "run.json").read_text(encoding="utf-8"))
+            head["settings"]["trials"] = self.finished  # so that nothing is left but to end
+            (copy / "run.json").write_text(json.dumps(head), encoding="utf-8")
+
+
+def measure(dataset: Dataset, method: str, data: Path, memory: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Hold-out score of the model after each number of trials; None where no trial had come to an end."""
+    frame = pd.read_parquet(data / "tabular" / f"{dataset.name}.parquet")
+    train, test = split(frame, dataset.kind)
+    if len(train) > options.rows:
+        train = train.sample(options.rows, random_state=0).reset_index(drop=True)
+    task = make_task(train, target="target", name=dataset.name, kind=dataset.kind)
+    holdout: dict[str, float | None] = {}
+    with tempfile.TemporaryDirectory() as folder, remembering(memory):
+        run = Path(folder) / "run"
+        settings = Settings(
+            trials=max(options.at), jobs=1, seed=options.seed, cold=method == "cold", remember=False,
+            store=f"{folder}/own.db", trial_seconds=options.trial_time,
+        )  # fmt: skip
+        copies = Copies(run, options.at)
+        with suppress(NoModelError):
+            search(task, settings, run, progress=copies)
+        for trials in options.at:
+            try:
+                result = resume(run.with_name(f"after {trials}"), trusted=True)
+            except NoModelError:  # every trial so far ran out of time
+                holdout[str(trials)] = None
+                continue
+            assert len(result.trials) == trials
+            model = load_model(result.model, trusted=True)
+            features = test.drop(columns="target")
+            values = model.predict(features) if dataset.kind == "regression" else model.predict_proba(features)
+            classes = np.array([str(c) for c in getattr(model, "classes", ()) or ()])
+            found = score(dataset.kind, test["target"].to_numpy(), classes, np.asarray(values, dtype=float))
+            holdout[str(trials)] = float(f"{found:.6g}")
+    return {"rows": len(train), "holdout": holdout, "search_seconds": round(copies.seconds, 1)}
+
+
+def run(options: argparse.Namespace) -> None:
+    """Everything that is not measured yet."""
+    datasets = choose(options.data / "catalog.csv", each=-(-options.datasets // 3))[: options.datasets]
+    without(datasets, options.memory)
+    bare = options.memory / "no surrogate"
+    bare.mkdir(exist_ok=True)
+    if not (bare / "memory.db").exists():
+        shutil.copy(options.memory / "memory.db", bare / "memory.db")
+        shutil.copytree(database.meta_db() / "migrations", bare / "migrations")
+        shutil.copytree(database.meta_db() / "migrations", options.memory / "migrations")
+    asked = {"seed": options.seed, "most_rows": options.rows, "trial_time": options.trial_time}
+    done = {(r["dataset"], r["method"]) for r in read_lines(RESULTS) if {n: r[n] for n in asked} == asked}
+    wanted = [(d, m) for methods in (("memory", "cold"), (BARE,)) for d in datasets for m in methods]
+    for dataset, method in wanted:
+        learned = (options.memory / f"surrogate-{dataset.kind}.npz").exists()
+        if dataset.kind not in options.kinds or (dataset.name, method) in done or (method == BARE and not learned):
+            continue
+        began = time.perf_counter()
+        found = measure(dataset, method, options.data, bare if method == BARE else options.memory, options)
+        row = {"dataset": dataset.name, "family": dataset.family, "kind": dataset.kind, "method": method, **asked}
+        row |= found | {"seconds": round(time.perf_counter() - began, 1), "python": platform.python_version(),
+                        "load": round(os.getloadavg()[0], 1), "machine": machine()}  # fmt: skip
+        print(json.dumps({k: row[k] for k in ("dataset", "method", "holdout", "search_seconds")}), flush=True)
+        if not options.quick:
+            append(RESULTS, row)
+
+
+# the report -----------------------------------------------------------------------------------------------------------
+
+
+def shares(cells: dict[tuple[str, str], dict[str, float | None]], dataset: str) -> dict[tuple[str, int], float]:
+    """(method, trials) -> 1 for the best score seen on the dataset, 0 for the worst, or for none."""
+    known = [v for m in METHODS for v in cells[dataset, m].values() if v is not None]
+    low, high = min(known), max(known)
+    values = {(m, int(k)): v for m in METHODS for k, v in cells[dataset, m].items()}
+    return {key: 0.0 if v is None else (v - low) / ((high - low) or 1.0) for key, v in values.items()}
+
+
+def report() -> str:
+    """Markdown: how much of what could be had each method has after each number of trials, and the tests."""
+    from scipy.stats import wilcoxon
+
+    lines: list[dict[str, Any]] = list(read_lines(RESULTS))
+    cells = {(r["dataset"], r["method"]): r["holdout"] for r in lines}
+    for name, method in tuple(cells):  # where no surrogate was kept the two are the same search
+        if method == "memory":
+            cells.setdefault((name, BARE), cells[name, method])
+    whole = [d for d in dict.fromkeys(r["dataset"] for r in lines) if all((d, m) in cells for m in METHODS)]
+    found = [shares(cells, d) for d in whole]
+    out = [
+        "# Real searches, with and without memory",
+        "",
+        f"By `python benchmarks/warm_real.py`: {len(whole)} datasets, at most {lines[0]['most_rows']} rows to learn "
+        "from. Score of the final model on rows that the search has not seen, on a scale of 0 for the worst and 1 for "
+        "the best that any of these searches had on the dataset at any time; mean over datasets.",
+        "",
+        "| after trials | " + " | ".join(map(str, AT)) + " |",
+        "|---" * (len(AT) + 1) + "|",
+    ]
+    out += [f"| {m} | " + " | ".join(f"{np.mean([f[m, k] for f in found]):.3f}" for k in AT) + " |" for m in METHODS]
+    out += ["", "| first against second | after | better / worse | difference [95 %] | p (Wilcoxon, Holm) |"]
+    out += ["|---|---|---|---|---|"]
+    for one, other in (("memory", "cold"), ("memory", BARE)):
+        gaps = {k: np.array([f[one, k] - f[other, k] for f in found]) for k in AT}
+        p = holm([float(wilcoxon(g).pvalue) if np.abs(g).max() > 1e-12 else 1.0 for g in gaps.values()])
+        for (k, gap), value in zip(gaps.items(), p, strict=True):
+            draws = gap[np.random.default_rng(0).integers(0, len(gap), (2000, len(gap)))].mean(axis=1)
+            low, high = np.quantile(draws, [0.025, 0.975])
+            wins = f"{(gap > 1e-9).sum()} / {(gap < -1e-9).sum()}"
+            out.append(f"| {one}, {other} | {k} | {wins} | {gap.mean():+.3f} [{low:+.3f}, {high:+.3f}] | {value:.2g} |")
+    ahead = [next((k for k in AT if f["memory", k] >= f["cold", AT[-1]] - 1e-12), np.inf) for f in found]
+    reached = ", ".join(f"{np.mean([a <= k for a in ahead]):.0%} after {k}" for k in AT)
+    out += ["", f"Share of the datasets on which the search with memory has what the cold one has after 25: {reached}."]
+    out += ["", "| dataset | kind | " + " | ".join(f"{m}, {k}" for m in METHODS for k in AT) + " |"]
+    out += ["|---" * (2 + len(METHODS) * len(AT)) + "|"]
+    kinds = {r["dataset"]: r["kind"] for r in lines}
+    for name in whole:
+        values = [cells[name, m][str(k)] for m in METHODS for k in AT]
+        shown = " | ".join("none" if v is None else f"{abs(v):.4g}" for v in values)
+        out.append(f"| {name} | {kinds[name]} | {shown} |")
+    return "\n".join([*out, ""])
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data")
+    parser.add_argument("--memory", type=Path, default=MEMORY)
+    parser.add_argument("--datasets", type=int, default=20)
+    parser.add_argument("--kinds", nargs="+", default=["binary", "multiclass", "regression"])
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--trial-time", type=float, default=30.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="one dataset of each kind, five trials, not recorded")
+    parser.add_argument("--report", action="store_true")
+    options = parser.parse_args()
+    options.at = AT
+    if options.report:
+        RESULTS.with_suffix(".md").write_text(text := report(), encoding="utf-8")
+        print(text)
+        return
+    if options.quick:
+        options.datasets, options.at = 3, (1, 5)
+    run(options)
+
+
+if __name__ == "__main__":
+    main()
