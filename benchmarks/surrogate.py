@@ -39,6 +39,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autometa.bench.ranking import holm
+from autometa.bench.results import read_lines
 from autometa.space import FAMILY, Condition, Parameter, SearchSpace, choice, integer, real
 from autometa.store import MetaStore, PastTasks, TaskRecord
 
@@ -353,11 +355,6 @@ def measure(cell: Cell, table: Table, lesson: Any) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------------------- report
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """The lines measured so far."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
 def by_task(lines: list[dict[str, Any]], alien_kind: str = "") -> dict[tuple[str, str], dict[int, list[float]]]:
     """(table, method) -> task -> regret at `AT`, averaged over seeds; what was not measured is NaN."""
     found: dict[tuple[str, str], dict[int, list[list[float]]]] = {}
@@ -366,15 +363,6 @@ def by_task(lines: list[dict[str, Any]], alien_kind: str = "") -> dict[tuple[str
             padded = line["regret"] + [np.nan] * (len(AT) - len(line["regret"]))
             found.setdefault((line["table"], line["method"]), {}).setdefault(line["task"], []).append(padded)
     return {key: {task: np.mean(runs, axis=0).tolist() for task, runs in tasks.items()} for key, tasks in found.items()}
-
-
-def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Holm-corrected p values."""
-    order, out, running = np.argsort(p), np.ones(len(p)), 0.0
-    for place, j in enumerate(order):
-        running = max(running, min(1.0, (len(p) - place) * p[j]))
-        out[j] = running
-    return out
 
 
 def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -485,7 +473,7 @@ def _pooled(plain: dict, tables: list[str], title: str, known: dict, wilcoxon: A
         [[float(wilcoxon(ours[:, k], pooled[m][:, k]).pvalue) if np.any(ours[:, k] != pooled[m][:, k]) else 1.0
           for k in range(len(at))] for m in others]
     )  # fmt: skip
-    p = dict(zip(others, holm(raw.ravel()).reshape(raw.shape), strict=True))
+    p = dict(zip(others, np.reshape(holm(raw.ravel().tolist()), raw.shape), strict=True))
     for m in methods:
         marks = [
             "" if m not in p or p[m][k] >= 0.05 else " +" if ours[:, k].mean() < pooled[m][:, k].mean() else " -"
@@ -532,7 +520,7 @@ def _harm(replays: list[dict[str, Any]], plain: dict, tables: list[str], kinds: 
                            f"mean regret at {AT[k]}", f"{COLD} at {AT[k]}"])  # fmt: skip
     for kind in kinds:
         found = by_task(replays, kind) if kind else plain
-        for method in dict.fromkeys(m for _, m in found if m != COLD and METHODS[m].group != "curve"):
+        for method in (m for m in METHODS if m != COLD and METHODS[m].group != "curve"):
             pooled = _common(found, tables, [method, COLD])
             if not len(pooled[method]):
                 continue
@@ -818,7 +806,7 @@ def main() -> None:
     record = RESULTS / f"{name}.jsonl"
     RESULTS.mkdir(exist_ok=True)
     options.cache.mkdir(parents=True, exist_ok=True)
-    measured = read(record)
+    measured: list[dict[str, Any]] = list(read_lines(record))
 
     def note(line: dict[str, Any]) -> None:
         measured.append(line)

@@ -1,4 +1,4 @@
-"""What is the memory worth? Replays of recommenders and of cold search on the collected evaluations, and real searches.
+"""What is the memory worth? Replays of recommenders and of cold search on the collected evaluations.
 
     python benchmarks/warm_start.py                       the shipped memory: every method, one family of data left out
     python benchmarks/warm_start.py --store PATH          another store (it is copied first, so it may be in use)
@@ -10,8 +10,7 @@
     python benchmarks/warm_start.py --own                 configurations that hardly any past task knows, and their harm
     python benchmarks/warm_start.py --time                the order under a time budget, with Oboe's own runtimes
     python benchmarks/warm_start.py --ready               how long until the first recommendation, in a fresh process
-    python benchmarks/warm_start.py --real                searches: hold-out score of the model by trials
-    python benchmarks/warm_start.py --report              tables and plots from the results so far
+    python benchmarks/warm_start.py --report              plots from the results so far
 
 A replay is one task taken as new: nothing of its family is in the past, the configurations are those that were
 evaluated on it, and its score for each one chosen is looked up. Reported is the normalised regret
@@ -53,6 +52,8 @@ import numpy as np
 from numpy.typing import NDArray
 from recommend import METRICS, TABLE, BestOnAverage, Table, among, interval, oboe, regret
 
+from autometa.bench.ranking import holm
+from autometa.bench.results import read_lines
 from autometa.metafeatures import GROUPS, MetaFeatures
 from autometa.recommend import (
     AdaptivePortfolio,
@@ -74,7 +75,6 @@ HARM = 0.02
 COMMON = 0.06  # of the tasks know a configuration of the pool; what searches found is known by fewer
 FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER / "results" / "warm_start.jsonl"
-REAL = FOLDER / "results" / "warm_start_real.jsonl"
 VALIDATION = FOLDER / "warm_start_validation.txt"
 SHIPPED = Path(str(files("autometa") / "meta_db" / "memory.db"))
 Curve = NDArray[np.float64]  # (k,) regret after each trial
@@ -389,15 +389,6 @@ def measure(
             then = [regret(scores, searched(pool, scores, first, trials, 1000 * i + s), trials) for s in range(seeds)]
             curves.setdefault("portfolio (5) + TPE", []).append(np.mean(then, axis=0))
     return {name: np.array(rows) for name, rows in curves.items()}
-
-
-def holm(raw: Sequence[float]) -> list[float]:
-    """P values corrected for their number."""
-    order, corrected, running = np.argsort(raw), [1.0] * len(raw), 0.0
-    for place, j in enumerate(order):
-        running = max(running, min(1.0, (len(raw) - place) * raw[j]))
-        corrected[j] = running
-    return corrected
 
 
 def against(a: NDArray[np.float64], b: NDArray[np.float64]) -> list[float]:  # (t, AT) each
@@ -861,112 +852,6 @@ def embedding(options: argparse.Namespace) -> None:
         write(written, options)
 
 
-# real searches -------------------------------------------------------------------------------------------------------
-
-
-def real(options: argparse.Namespace) -> None:
-    """Warm against cold through the product's own search; a JSON line per dataset, method and seed, never repeated."""
-    import pandas as pd
-    from fit import choose, split
-
-    data = options.data
-    asked = {
-        "seed": options.seed,
-        "most_rows": options.rows,
-        "trials": options.trials,
-        "trial_time": options.trial_time,
-    }
-    before = [r for r in _lines(REAL) if {name: r[name] for name in asked} == asked]
-    done = {(r["dataset"], r["method"]) for r in before}
-    chosen = choose(data / "catalog.csv", each=-(-options.datasets // 3))[: options.datasets]
-    steps = [a for a in (1, 5, 10, 25) if a <= options.trials]
-    for dataset in chosen:
-        for method in ("warm", "cold"):
-            if (dataset.name, method) in done:
-                continue
-            frame = pd.read_parquet(data / "tabular" / f"{dataset.name}.parquet")
-            train, test = split(frame, dataset.kind)
-            if len(train) > options.rows:
-                train = train.sample(options.rows, random_state=0).reset_index(drop=True)
-            began = time.perf_counter()
-            scores, seconds = _real_cell(dataset, train, test, steps, cold=method == "cold", options=options)
-            row = {
-                **facts_of(options, began, what="real"), "dataset": dataset.name, "family": dataset.family,
-                "kind": dataset.kind, "method": method, **asked, "rows": len(train), "holdout": scores,
-                "search_seconds": seconds,
-            }  # fmt: skip
-            print(json.dumps({k: row[k] for k in ("dataset", "method", "holdout", "search_seconds")}), flush=True)
-            with REAL.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-    real_report([r for r in _lines(REAL) if {name: r[name] for name in asked} == asked])
-
-
-def _real_cell(
-    dataset: Any, train: Any, test: Any, steps: Sequence[int], *, cold: bool, options: argparse.Namespace
-) -> tuple[dict[str, float | None], dict[str, float | None]]:
-    """Hold-out score, and seconds, of the final model after each number of trials: one run, resumed.
-
-    None where no trial had come to an end; the comparison counts that as the worst score of the dataset.
-    """
-    from fit import score
-
-    from autometa.errors import NoModelError
-    from autometa.search import Settings, load_model, resume, search
-    from autometa.store import Exclusion
-    from autometa.task import make_task
-
-    scores: dict[str, float | None] = {}
-    seconds: dict[str, float | None] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        run, began = Path(folder) / "run", time.perf_counter()
-        task = make_task(train, target="target", name=dataset.name, kind=dataset.kind)
-        settings = Settings(
-            trials=steps[0], jobs=1, seed=options.seed, cold=cold, remember=False, store=f"{folder}/own.db",
-            trial_seconds=options.trial_time, exclude=Exclusion(families=frozenset({dataset.family})),
-        )  # fmt: skip
-        for k, step in enumerate(steps):
-            seconds[str(step)] = None
-            try:
-                result = (
-                    search(task, settings, run) if k == 0 else resume(run, trials=step - steps[k - 1], trusted=True)
-                )
-            except NoModelError:  # every trial so far ran out of time
-                scores[str(step)] = None
-                continue
-            model = load_model(result.model, trusted=True)
-            features = test.drop(columns="target")
-            values = model.predict(features) if dataset.kind == "regression" else model.predict_proba(features)
-            classes = np.array([str(c) for c in getattr(model, "classes", ()) or ()])
-            scores[str(step)] = score(dataset.kind, test["target"].to_numpy(), classes, np.asarray(values, dtype=float))
-            seconds[str(step)] = round(time.perf_counter() - began, 1)
-    return scores, seconds
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
-
-def real_report(rows: Sequence[dict[str, Any]]) -> None:
-    """Warm against cold per number of trials: wins, and Wilcoxon over datasets on the share of what could be gained."""
-    pairs: dict[tuple[str, int], dict[str, dict[str, float]]] = {}
-    for row in rows:
-        pairs.setdefault((row["dataset"], row["seed"]), {})[row["method"]] = row["holdout"]
-    both = [p for p in pairs.values() if {"warm", "cold"} <= set(p)]
-    if not both:
-        return
-    print(f"\n{len(both)} datasets: hold-out score of the final model, warm against cold")
-    for step in sorted(set.intersection(*(set(p[m]) for p in both for m in p)), key=int):
-        gaps = []
-        for p in both:
-            known = [v for m in p.values() for v in m.values() if v is not None] or [0.0]
-            warm, cold = (min(known) if p[m][step] is None else p[m][step] for m in ("warm", "cold"))
-            gaps.append((warm - cold) / (max(known) - min(known) or 1.0))
-        p_value = against(np.array([gaps]).T, np.zeros((len(gaps), 1)))[0] if len(gaps) > 5 else float("nan")
-        wins = sum(g > 1e-9 for g in gaps), sum(g < -1e-9 for g in gaps)
-        print(f"after {step:>2} trials: warm better on {wins[0]}, cold on {wins[1]}; mean gap {np.mean(gaps):+.3f} "
-              f"of the span, p = {p_value:.3f}")  # fmt: skip
-
-
 # plots ---------------------------------------------------------------------------------------------------------------
 
 COLOURS = ("#9ca3af", "#c2410c", "#4d7c0f", "#7c3aed", "#be185d", "#57534e", "#a16207", "#0f766e", "#1d4ed8", "#111827")
@@ -1002,9 +887,9 @@ def plot(
 
 
 def report(options: argparse.Namespace) -> None:
-    """The last result of every table and method as plots, and the real searches as a table."""
+    """The last result of every table and method as plots."""
     latest: dict[tuple[str, str, str, str], dict[str, Any]] = {}
-    for row in _lines(RESULTS):
+    for row in read_lines(RESULTS):
         if row.get("half") == options.half:
             key = (row["what"], row.get("table", ""), row.get("method", ""), str(row.get("past_tasks", "")))
             latest[key] = row
@@ -1029,7 +914,6 @@ def report(options: argparse.Namespace) -> None:
             "past tasks",
             log=True,
         )
-    real_report(_lines(REAL))
 
 
 def main() -> None:
@@ -1041,22 +925,15 @@ def main() -> None:
     parser.add_argument("--least", type=int, default=10, help="configurations that a judged task must have")
     parser.add_argument("--seeds", type=int, default=3, help="of what is random")
     parser.add_argument("--most", type=int, help="tasks per table, drawn at random (default: all)")
-    for name in ("ablation", "embedding", "curve", "own", "time", "ready", "real", "report", "quick", "no-record"):
+    for name in ("ablation", "embedding", "curve", "own", "time", "ready", "report", "quick", "no-record"):
         parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--data", type=Path, default=FOLDER.parents[1] / "shared" / "data", help="for --embedding")
     parser.add_argument("--only", default="", help="for --ablation: variants whose names hold one of these, by commas")
-    parser.add_argument("--data", type=Path, default=FOLDER.parents[1] / "shared" / "data", help="for --real")
-    parser.add_argument("--datasets", type=int, default=20)
-    parser.add_argument("--trials", type=int, default=25)
-    parser.add_argument("--trial-time", type=float, default=30.0)
-    parser.add_argument("--rows", type=int, default=2000, help="training rows at most, for --real")
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # Optuna's experimental options
 
     if options.ready:
         ready(options)
-    elif options.real:
-        real(options)
     elif options.embedding:
         embedding(options)
     elif options.report:
