@@ -539,6 +539,30 @@ def curve(options: argparse.Namespace) -> None:
         write(rows, options)
 
 
+def with_finds(
+    table: Table,
+    rows: NDArray[np.intp],  # (t,) the past tasks
+    shared: NDArray[np.intp],  # configurations that everybody knows
+    best: NDArray[np.intp],  # (t,) the one that each past task found
+    known: int,
+    rng: np.random.Generator,
+) -> tuple[Table, PastTasks, NDArray[np.intp]]:
+    """What each past task found, as a configuration that only `known` of them know; which of the table each one is."""
+    past = table.past
+    source = np.concatenate([shared, best]) if known else shared
+    hidden = np.zeros((len(rows), len(source)), dtype=bool)
+    for task in range(len(rows) if known else 0):
+        others = rng.permutation(len(rows))[:known]
+        hidden[np.setdiff1d(np.arange(len(rows)), [task, *others[: known - 1]]), len(shared) + task] = True
+    copies = [0.5] * len(shared) + list(np.linspace(0.0, 0.4, len(rows)))
+    configs = tuple({**past.configs[j], "copy": c} for j, c in zip(source, copies, strict=False))
+    told = replace(past, scores=past.scores[:, source], seconds=past.seconds[:, source], configs=configs)
+    space = SearchSpace([*table.space, Parameter("copy", *real_number(0.0, 1.0, 0.5))])  # tells copies apart
+    seen = among(told, rows)
+    seen = replace(seen, scores=np.where(hidden, np.nan, seen.scores))
+    return Table(table.name, told, space, table.groups), seen, source
+
+
 def own(options: argparse.Namespace) -> None:
     """The same recommender where each past task has found something of its own as well: help or harm?
 
@@ -551,35 +575,18 @@ def own(options: argparse.Namespace) -> None:
         whole = np.flatnonzero(~np.isnan(past.scores[:, columns]).any(axis=1))
         wanted = np.intersect1d(judged(table, options.half, options.least), whole)
         wanted = np.random.default_rng(0).permutation(wanted)[: 5 if options.quick else options.most]
-        space = SearchSpace([*table.space, Parameter("copy", *real_number(0.0, 1.0, 0.5))])  # tells copies apart
         found: dict[str, list[Curve]] = {}
         for i in wanted:
             rng = np.random.default_rng(int(i))
             rows = np.array([r for r in whole if table.groups[r] != table.groups[i]])
             drawn = rng.permutation(columns)
             shared, rest = drawn[: len(drawn) // 2], drawn[len(drawn) // 2 :]
-            best = rest[np.argmax(past.scores[np.ix_(rows, rest)], axis=1)]  # (t,) of each past task
+            best = rest[np.argmax(past.scores[np.ix_(rows, rest)], axis=1)]
             for known in (0, 1, 4, 12):
-                source = np.concatenate([shared, best]) if known else shared
-                hidden = np.zeros((len(rows), len(source)), dtype=bool)
-                for task in range(len(rows) if known else 0):
-                    others = rng.permutation(len(rows))[:known]
-                    hidden[np.setdiff1d(np.arange(len(rows)), [task, *others[: known - 1]]), len(shared) + task] = True
-                copies = [0.5] * len(shared) + list(np.linspace(0.0, 0.4, len(rows)))
-                scores = past.scores[:, source]
-                told = Table(
-                    table.name,
-                    replace(
-                        past, scores=scores, seconds=past.seconds[:, source],
-                        configs=tuple({**past.configs[j], "copy": c} for j, c in zip(source, copies, strict=False)),
-                    ),
-                    space, table.groups,
-                )  # fmt: skip
-                seen = among(told.past, rows)
-                seen = replace(seen, scores=np.where(hidden, np.nan, seen.scores))
+                told, seen, source = with_finds(table, rows, shared, best, known, rng)
                 for sights, optimism in ((2, 1.0), (20, 1.0), (20, 0.5), (20, 0.0)):
-                    variant = Constant((memory, "SIGHTS", sights), (greedy, "OPTIMISM", optimism)).fit(seen, space)
-                    chosen = replay(variant, told, int(i), np.arange(len(source)), 10)
+                    variant = Constant((memory, "SIGHTS", sights), (greedy, "OPTIMISM", optimism))
+                    chosen = replay(variant.fit(seen, told.space), told, int(i), np.arange(len(source)), 10)
                     everything = past.scores[i, np.concatenate([source[chosen], drawn])]
                     name = f"known by {known}" if known else "everybody's alone"
                     found.setdefault(f"{name}: {sights} sights, optimism {optimism:g}", []).append(
