@@ -82,21 +82,30 @@ class Mann:
         }
 
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
-        """Cross-entropy of the queries."""
-        outputs = self.predict(weights, self.adapt(weights, task.support), task.query)
-        return mean_loss(self.problem, outputs, task.query), Outcome(outputs, {})
+        """Cross-entropy of the queries, and as in the paper of every support example before its label is told."""
+        state, guesses = self._listen(weights, task.support)
+        outputs = self.predict(weights, state, task.query)
+        told, asked = task.support.mask.sum(), task.query.mask.sum()
+        before = mean_loss(self.problem, guesses, task.support)
+        loss = (told * before + asked * mean_loss(self.problem, outputs, task.query)) / (told + asked)
+        return loss, Outcome(outputs, {})
 
     def adapt(self, weights: Weights, support: Examples) -> State:
         """Memory and state after the support, in its order."""
+        return self._listen(weights, support)[0]
+
+    def _listen(self, weights: Weights, support: Examples) -> tuple[State, Tensor]:  # -> (s, c)
+        """Memory and state after the support, and what was said of each example before its label was told."""
         x = support.x.flatten(1)
         labels = one_hot(support.y, self.problem.outputs, x)
-        state = self._blank(x)
+        state, guesses = self._blank(x), []
         for i in range(len(x)):
-            new, _ = self._step(weights, x[i : i + 1], state)
+            new, guess = self._step(weights, x[i : i + 1], state)
             new = new._replace(label=labels[i : i + 1])
             there = support.mask[i] > 0
             state = State(*(torch.where(there, a, b) for a, b in zip(new, state, strict=True)))
-        return state
+            guesses.append(guess)
+        return state, torch.cat(guesses)
 
     def predict(self, weights: Weights, adapted: State, query: Examples) -> Tensor:
         """One step more for each query."""
