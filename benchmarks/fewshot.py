@@ -61,7 +61,7 @@ RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "reptile": ({}, {}),
     "lstm_meta": ({"width": 8}, {"query": 5}),
     "learned_optimizer": ({"width": 8}, {"query": 5}),
-    "mann": ({}, {"shot": 5, "query": 1}),  # sequences of 25 and more, as in the paper, for all numbers of shots
+    "mann": ({}, {}),
     "pretrain_finetune": ({}, {"way": 20, "query": 2, "tasks": 1}),
     "task_embedding": ({}, {"rate": 0.002}),
     "dynamic": ({}, {"rate": 0.002}),

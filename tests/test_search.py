@@ -201,7 +201,10 @@ class TestEverySearch:
 
 
 class TestBudget:
-    def test_when_nothing_comes_to_an_end_a_cheap_default_is_next(self, wine, tmp_path):
+    def test_when_nothing_comes_to_an_end_a_cheap_default_is_next(self, wine, tmp_path, monkeypatch):
+        module = sys.modules["autometa.search.search"]
+        evaluate = module.evaluate_isolated  # as if it could not end early
+        monkeypatch.setattr(module, "evaluate_isolated", lambda *a, growth, **o: evaluate(*a, growth=None, **o))
         families = ("catboost", "linear")
         settings = quick(tmp_path, trials=2, families=families, cold=True, seed=6, trial_seconds=4.0)
         result = search(wine, settings, tmp_path / "run")
@@ -209,6 +212,18 @@ class TestBudget:
         assert (first.config["family"], first.state) == ("catboost", "timeout")
         assert second.state == "complete"
         assert result.best.evaluation.config["family"] == "linear"
+
+    @pytest.mark.parametrize(("limit", "grows"), [(None, None), (20.0, 20.0)])
+    def test_what_can_end_early_does_so_by_the_limit_of_a_trial(self, wine, tmp_path, monkeypatch, limit, grows):
+        module = sys.modules["autometa.search.search"]
+        evaluate, heard = module.evaluate_isolated, []
+        monkeypatch.setattr(
+            module,
+            "evaluate_isolated",
+            lambda *a, growth, **o: heard.append(growth) or evaluate(*a, growth=growth, **o),
+        )
+        search(wine, quick(tmp_path, trials=1, trial_seconds=limit), tmp_path / "run")
+        assert heard == [grows]
 
     def test_a_time_budget_holds(self, cancer, tmp_path):
         began = time.monotonic()

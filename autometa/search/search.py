@@ -350,7 +350,7 @@ class _Search:
             seed=seed,
             seconds=None if total is None else max(self.budget.left_to_search, 0.0),
             jobs=self.jobs,
-            limit=None if total is None else TrialLimit(self._longest(), growing(self.space)),
+            limit=None if math.isinf(self._longest()) else TrialLimit(self._longest(), growing(self.space)),
             folds=len(self.splits),
         )
 
@@ -475,7 +475,7 @@ class _Search:
             keep_models=self.run.models_path(trial.number),
             keep_above=None if last is None else last.evaluation.scores[metric],
             calibrate=True,
-            growth=None if self.settings.seconds is None else min(seconds, self._longest()),
+            growth=None if math.isinf(self._longest()) else min(seconds, self._longest()),
             origin=origin,
         )
         with self.lock:
@@ -542,9 +542,9 @@ class _Search:
         return max(min(limits), 0.1)
 
     def _longest(self) -> float:
-        """Seconds that a trial should take at most under a time budget."""
-        assert self.settings.seconds is not None
-        return min(TRIAL_SHARE * self.settings.seconds, self.settings.trial_seconds or math.inf)
+        """Seconds that a trial should take at most; infinite where neither the search nor a trial has a limit."""
+        total = math.inf if self.settings.seconds is None else TRIAL_SHARE * self.settings.seconds
+        return min(total, self.settings.trial_seconds or math.inf)
 
     def _share_of_ram(self) -> int:
         return int(0.8 * available_ram() / self.jobs)

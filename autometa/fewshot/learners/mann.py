@@ -4,9 +4,9 @@ At each step an LSTM controller sees an example together with the label of the *
 saw to what it hears next, in an external memory: its keys are compared by cosine with the memory as the step before
 left it, then written to where that step read or to the least used row (least recently used access). That order and
 that the key is what is written matter: comparing with a memory that holds the key already, and writing something else,
-accuracy stayed at 50 %, where this has 65 % after a quarter of the steps. Each query is one step more after the
-support, on a copy of memory and state, so queries know nothing of each other. The rows to overwrite are chosen by
-rank, through which no gradient flows.
+5-way 1-shot accuracy on Omniglot stayed near 50 %. Each query is one step more after the support, on a copy of memory
+and state, so queries know nothing of each other. The rows to overwrite are chosen by rank, through which no gradient
+flows.
 
 Letters:  s support · q query · r rows of memory · v numbers of a row · k heads · h hidden · c classes.
 """
@@ -82,30 +82,21 @@ class Mann:
         }
 
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
-        """Cross-entropy of the queries, and as in the paper of every support example before its label is told."""
-        state, guesses = self._listen(weights, task.support)
-        outputs = self.predict(weights, state, task.query)
-        told, asked = task.support.mask.sum(), task.query.mask.sum()
-        before = mean_loss(self.problem, guesses, task.support)
-        loss = (told * before + asked * mean_loss(self.problem, outputs, task.query)) / (told + asked)
-        return loss, Outcome(outputs, {})
+        """Cross-entropy of the queries."""
+        outputs = self.predict(weights, self.adapt(weights, task.support), task.query)
+        return mean_loss(self.problem, outputs, task.query), Outcome(outputs, {})
 
     def adapt(self, weights: Weights, support: Examples) -> State:
         """Memory and state after the support, in its order."""
-        return self._listen(weights, support)[0]
-
-    def _listen(self, weights: Weights, support: Examples) -> tuple[State, Tensor]:  # -> (s, c)
-        """Memory and state after the support, and what was said of each example before its label was told."""
         x = support.x.flatten(1)
         labels = one_hot(support.y, self.problem.outputs, x)
-        state, guesses = self._blank(x), []
+        state = self._blank(x)
         for i in range(len(x)):
-            new, guess = self._step(weights, x[i : i + 1], state)
+            new, _ = self._step(weights, x[i : i + 1], state)
             new = new._replace(label=labels[i : i + 1])
             there = support.mask[i] > 0
             state = State(*(torch.where(there, a, b) for a, b in zip(new, state, strict=True)))
-            guesses.append(guess)
-        return state, torch.cat(guesses)
+        return state
 
     def predict(self, weights: Weights, adapted: State, query: Examples) -> Tensor:
         """One step more for each query."""
