@@ -164,56 +164,65 @@ def run(options: argparse.Namespace) -> None:
 # the report -----------------------------------------------------------------------------------------------------------
 
 
-def shares(cells: dict[tuple[str, str], dict[str, float | None]], dataset: str) -> dict[tuple[str, int], float]:
+Cells = dict[tuple[str, str], dict[str, float | None]]  # by dataset and method: hold-out score by trials
+
+
+def shares(cells: Cells, dataset: str) -> dict[tuple[str, int], float]:
     """(method, trials) -> 1 for the best score seen on the dataset, 0 for the worst, or for none."""
-    known = [v for m in METHODS for v in cells[dataset, m].values() if v is not None]
+    runs = {method: cells[dataset, method] for method in METHODS if (dataset, method) in cells}
+    known = [v for run in runs.values() for v in run.values() if v is not None]
     low, high = min(known), max(known)
-    values = {(m, int(k)): v for m in METHODS for k, v in cells[dataset, m].items()}
+    values = {(m, int(k)): v for m, run in runs.items() for k, v in run.items()}
     return {key: 0.0 if v is None else (v - low) / ((high - low) or 1.0) for key, v in values.items()}
+
+
+def compared(one: str, other: str, found: list[dict[tuple[str, int], float]]) -> list[str]:
+    """Rows of Markdown: means of two methods on the datasets that both searched, and the tests."""
+    from scipy.stats import wilcoxon
+
+    both = [f for f in found if (one, AT[0]) in f and (other, AT[0]) in f]
+    pairs = {k: (np.array([f[one, k] for f in both]), np.array([f[other, k] for f in both])) for k in AT}
+    p = holm([float(wilcoxon(a - b).pvalue) if np.abs(a - b).max() > 1e-12 else 1.0 for a, b in pairs.values()])
+    out = [f"| after | {one} | {other} | better / worse | difference [95 %] | p (Wilcoxon, Holm) |", "|---" * 6 + "|"]
+    for (k, (a, b)), value in zip(pairs.items(), p, strict=True):
+        gap = a - b
+        draws = gap[np.random.default_rng(0).integers(0, len(gap), (2000, len(gap)))].mean(axis=1)
+        low, high = np.quantile(draws, [0.025, 0.975])
+        wins = f"{(gap > 1e-9).sum()} / {(gap < -1e-9).sum()}"
+        means = f"{a.mean():.3f} | {b.mean():.3f}"
+        out.append(f"| {k} | {means} | {wins} | {gap.mean():+.3f} [{low:+.3f}, {high:+.3f}] | {value:.2g} |")
+    return ["", f"{len(both)} datasets:", "", *out]
 
 
 def report() -> str:
     """Markdown: how much of what could be had each method has after each number of trials, and the tests."""
-    from scipy.stats import wilcoxon
-
     lines: list[dict[str, Any]] = list(read_lines(RESULTS))
-    cells = {(r["dataset"], r["method"]): r["holdout"] for r in lines}
-    for name, method in tuple(cells):  # where no surrogate was kept the two are the same search
-        if method == "memory":
-            cells.setdefault((name, BARE), cells[name, method])
-    whole = [d for d in dict.fromkeys(r["dataset"] for r in lines) if all((d, m) in cells for m in METHODS)]
+    cells: Cells = {(r["dataset"], r["method"]): r["holdout"] for r in lines}
+    kinds = {r["dataset"]: r["kind"] for r in lines}
+    whole = [d for d in kinds if (d, "memory") in cells and (d, "cold") in cells]
     found = [shares(cells, d) for d in whole]
     out = [
         "# Real searches, with and without memory",
         "",
-        f"By `python benchmarks/warm_real.py`: {len(whole)} datasets, at most {lines[0]['most_rows']} rows to learn "
-        "from. Score of the final model on rows that the search has not seen, on a scale of 0 for the worst and 1 for "
-        "the best that any of these searches had on the dataset at any time; mean over datasets.",
-        "",
-        "| after trials | " + " | ".join(map(str, AT)) + " |",
-        "|---" * (len(AT) + 1) + "|",
+        f"By `python benchmarks/warm_real.py`, at most {lines[0]['most_rows']} rows to learn from. Score of the final "
+        "model on rows that the search has not seen, on a scale of 0 for the worst and 1 for the best that any of "
+        "these searches had on the dataset at any time; mean over datasets.",
     ]
-    out += [f"| {m} | " + " | ".join(f"{np.mean([f[m, k] for f in found]):.3f}" for k in AT) + " |" for m in METHODS]
-    out += ["", "| first against second | after | better / worse | difference [95 %] | p (Wilcoxon, Holm) |"]
-    out += ["|---|---|---|---|---|"]
-    for one, other in (("memory", "cold"), ("memory", BARE)):
-        gaps = {k: np.array([f[one, k] - f[other, k] for f in found]) for k in AT}
-        p = holm([float(wilcoxon(g).pvalue) if np.abs(g).max() > 1e-12 else 1.0 for g in gaps.values()])
-        for (k, gap), value in zip(gaps.items(), p, strict=True):
-            draws = gap[np.random.default_rng(0).integers(0, len(gap), (2000, len(gap)))].mean(axis=1)
-            low, high = np.quantile(draws, [0.025, 0.975])
-            wins = f"{(gap > 1e-9).sum()} / {(gap < -1e-9).sum()}"
-            out.append(f"| {one}, {other} | {k} | {wins} | {gap.mean():+.3f} [{low:+.3f}, {high:+.3f}] | {value:.2g} |")
+    out += compared("memory", "cold", found)
     ahead = [next((k for k in AT if f["memory", k] >= f["cold", AT[-1]] - 1e-12), np.inf) for f in found]
     reached = ", ".join(f"{np.mean([a <= k for a in ahead]):.0%} after {k}" for k in AT)
     out += ["", f"Share of the datasets on which the search with memory has what the cold one has after 25: {reached}."]
-    out += ["", "| dataset | kind | " + " | ".join(f"{m}, {k}" for m in METHODS for k in AT) + " |"]
+    if any((BARE, AT[0]) in f for f in found):
+        out += ["", "Where a surrogate was kept (its panel decides, for each kind of task):"]
+        out += compared("memory", BARE, found)
+    out += ["", "Scores (AUC, log loss, RMSE):", ""]
+    out += ["| dataset | kind | " + " | ".join(f"{m}, {k}" for m in METHODS for k in AT) + " |"]
     out += ["|---" * (2 + len(METHODS) * len(AT)) + "|"]
-    kinds = {r["dataset"]: r["kind"] for r in lines}
     for name in whole:
-        values = [cells[name, m][str(k)] for m in METHODS for k in AT]
-        shown = " | ".join("none" if v is None else f"{abs(v):.4g}" for v in values)
-        out.append(f"| {name} | {kinds[name]} | {shown} |")
+        runs = [cells.get((name, m)) for m in METHODS]
+        values = ["" if run is None else "none" if run[str(k)] is None else f"{abs(run[str(k)] or 0):.4g}"
+                  for run in runs for k in AT]  # fmt: skip
+        out.append(f"| {name} | {kinds[name]} | {' | '.join(values)} |")
     return "\n".join([*out, ""])
 
 
