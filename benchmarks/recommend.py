@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autometa.bench.ranking import holm
 from autometa.metafeatures import MetaFeatures
 from autometa.recommend import AdaptivePortfolio, Defaults, LearnedRanker, NearestTasks, Portfolio, Recommender
 from autometa.space import FAMILY, SearchSpace, choice
@@ -273,15 +274,11 @@ def interval(values: NDArray[np.float64], seed: int) -> tuple[float, float]:
 
 
 def wilcoxon(a: NDArray[np.float64], b: NDArray[np.float64]) -> list[float]:  # (t, AT) each
-    """Two-sided p values of paired differences, Holm-corrected over the columns."""
+    """Wilcoxon's two-sided p per column, Holm-corrected; 1 where nothing differs."""
     from scipy.stats import wilcoxon as test
 
-    raw = [float(test(x, y).pvalue) if np.any(x != y) else 1.0 for x, y in zip(a.T, b.T, strict=True)]
-    order, corrected, running = np.argsort(raw), [1.0] * len(raw), 0.0
-    for place, j in enumerate(order):
-        running = max(running, min(1.0, (len(raw) - place) * raw[j]))
-        corrected[j] = running
-    return corrected
+    pairs = zip(a.T, b.T, strict=True)
+    return holm([float(test(x, y).pvalue) if np.any(np.abs(x - y) > 1e-12) else 1.0 for x, y in pairs])
 
 
 def report(

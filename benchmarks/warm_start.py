@@ -50,9 +50,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from recommend import METRICS, TABLE, BestOnAverage, Table, among, interval, oboe, regret
+from recommend import METRICS, TABLE, BestOnAverage, Table, among, interval, oboe, regret, wilcoxon
 
-from autometa.bench.ranking import holm
 from autometa.bench.results import read_lines
 from autometa.metafeatures import GROUPS, MetaFeatures
 from autometa.recommend import (
@@ -391,14 +390,6 @@ def measure(
     return {name: np.array(rows) for name, rows in curves.items()}
 
 
-def against(a: NDArray[np.float64], b: NDArray[np.float64]) -> list[float]:  # (t, AT) each
-    """Wilcoxon's two-sided p per column, Holm-corrected; 1 where nothing differs."""
-    from scipy.stats import wilcoxon
-
-    pairs = zip(a.T, b.T, strict=True)
-    return holm([float(wilcoxon(x, y).pvalue) if np.any(np.abs(x - y) > 1e-12) else 1.0 for x, y in pairs])
-
-
 def reached(curves: NDArray[np.float64], goal: NDArray[np.float64]) -> float:  # (t, k), (t,)
     """The median trial at which a method's regret is at most the goal's."""
     there = curves <= goal[:, None] + 1e-12
@@ -416,8 +407,8 @@ def summary(name: str, results: dict[str, NDArray[np.float64]], at: Sequence[int
     rows = []
     for method, curves in results.items():
         values = curves[:, columns]
-        p_static = None if static is None or method == "static portfolio" else against(values, static[:, columns])
-        p_cold = None if cold is None or method == "cold TPE" else against(values, cold[:, columns])
+        p_static = None if static is None or method == "static portfolio" else wilcoxon(values, static[:, columns])
+        p_cold = None if cold is None or method == "cold TPE" else wilcoxon(values, cold[:, columns])
         intervals = [interval(column, 0) for column in values.T]
         cells = []
         for j, (low, high) in enumerate(intervals):
