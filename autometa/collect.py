@@ -28,7 +28,7 @@ import numpy as np
 from autometa.errors import AutoMetaError, InputError, Problem
 from autometa.evaluation import Cancelled, Isolation, Splits, available_cpus, evaluate_isolated, plan_splits
 from autometa.families import available, cash_space, presets, suited
-from autometa.metafeatures import describe
+from autometa.metafeatures import VERSION, describe
 from autometa.openml import is_address, read_task
 from autometa.recommend.memory import standing
 from autometa.space import FAMILY, Config, config_key
@@ -36,6 +36,7 @@ from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord
 from autometa.task import Task
 
 SPACE = "fit"  # the space under which `fit` looks for experience
+SOURCE = "collect"  # who describes a task without a limit of time
 SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl", ".gz", ".zst")
 UNLIMITED = 1e9  # seconds
 
@@ -131,10 +132,11 @@ def pool(kind: str, configs: int, seed: int, families: Sequence[str] | None = No
     return [config for config in seen.values() if families is None or config[FAMILY] in families][:configs]
 
 
-def winners(past: PastTasks, most: int) -> list[Config]:
+def winners(past: PastTasks, most: int, families: Sequence[str] | None = None) -> list[Config]:
     """At most `most` configurations that are the best on some task and known on fewer than half of the tasks.
 
-    Those come first that are furthest ahead, on average where they are known, of the best that most tasks know.
+    Those come first that are furthest ahead, on average where they are known, of the best that most tasks know; of
+    `families` alone, unless that is None.
     """
     if most <= 0 or not len(past):
         return []
@@ -145,7 +147,8 @@ def winners(past: PastTasks, most: int) -> list[Config]:
     bar = np.max(np.where(rare | np.isnan(stands), 0.0, stands), axis=1, keepdims=True)
     ahead = np.nanmean(stands - bar, axis=0)
     order = sorted((column for column in best if rare[column]), key=lambda column: (-ahead[column], column))
-    return [past.configs[column] for column in order[:most]]
+    listed = [past.configs[column] for column in order]
+    return [config for config in listed if families is None or config[FAMILY] in families][:most]
 
 
 def collect(
@@ -172,7 +175,7 @@ def collect(
         sources: Tables, from `find_sources`.
         store: Where evaluations go; what is there already is not done again.
         configs: Size of the pool per table.
-        families: Only these of the pool; None for all.
+        families: Only these of the pool, the winners and the searches; None for all.
         winning: After the pool, at most so many configurations that are best on some other table and little tried.
         searched: Then so many configurations per table that a search guided by all tables finds for it.
         rows: Larger tables are sampled down to this many rows; the evaluations say so.
@@ -199,7 +202,7 @@ def collect(
     with tempfile.TemporaryDirectory(prefix="autometa-collect-") as work, Isolation() as isolation:
         isolation.warm_up()
         prepared: dict[int, _Prepared] = {}
-        known = {record.fingerprint: record.n_rows for record in store.tasks(space=SPACE)}
+        known = {record.fingerprint: record for record in store.tasks(space=SPACE)}
 
         def prepare(index: int) -> _Prepared | None:
             source = sources[index]
@@ -250,8 +253,7 @@ def collect(
 
         @cache
         def won(kind: str, metric: str) -> list[Config]:
-            found = winners(store.past(space=SPACE, kind=kind, metric=metric), winning)
-            return [config for config in found if families is None or config[FAMILY] in families]
+            return winners(store.past(space=SPACE, kind=kind, metric=metric), winning, families)
 
         def planned(ready: _Prepared, k: int) -> Config | None:
             """What a table tries in a round: of the pool, of the winners, then what its own search proposes."""
@@ -293,12 +295,12 @@ def _proposed(ready: _Prepared, store: MetaStore, families: Sequence[str] | None
     return Guard(space, past).suggest(history, rng=np.random.default_rng([seed, len(known)])).config
 
 
-def _address(task: Task, n: int, known: int | None) -> str:  # known: the rows by which the store has it
+def _address(task: Task, n: int, known: TaskRecord | None) -> str:  # known: what the store has by its fingerprint
     """The table's fingerprint; another, made from it, where the store knows the table by another number of rows.
 
     What wins on a thousand rows of a table need not win on all of them, so the two are two tasks of one family.
     """
-    if known in (None, n):
+    if known is None or known.n_rows == n:
         return task.fingerprint
     return hashlib.blake2b(f"{task.fingerprint}:{n}".encode(), digest_size=16).hexdigest()
 
@@ -306,7 +308,7 @@ def _address(task: Task, n: int, known: int | None) -> str:  # known: the rows b
 def _prepare(
     source: Source,
     store: MetaStore,
-    known: Mapping[str, int],
+    known: Mapping[str, TaskRecord],
     folder: Path,
     *,
     rows: int,
@@ -321,10 +323,12 @@ def _prepare(
     sample.save(folder)
     # The record describes the rows that were evaluated, under the fingerprint of the whole table: scores and seconds
     # belong to that many rows, and a large new table should not take a sample for its like.
-    record = replace(
-        TaskRecord.of(sample, describe(sample, seconds=UNLIMITED), space=SPACE, source="collect"),
-        fingerprint=_address(task, sample.n, known.get(task.fingerprint)),
-    )
+    fingerprint = _address(task, sample.n, known.get(task.fingerprint))
+    before = known.get(fingerprint)
+    described = None if before is None or before.source != SOURCE else before.metafeatures
+    if described is None or described.version != VERSION:
+        described = describe(sample, seconds=UNLIMITED)
+    record = replace(TaskRecord.of(sample, described, space=SPACE, source=SOURCE), fingerprint=fingerprint)
     done = {config_key(e.config) for e in store.evaluations(record.fingerprint, SPACE) if e.seed == seed}
     unsuited = frozenset(suited(sample, available(task.kind)))
     return _Prepared(folder, record, plan_splits(sample, seed=seed, folds=folds), unsuited, done)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,6 +79,25 @@ def test_a_table_by_another_number_of_rows_is_a_task_of_its_own(tables, tmp_path
     assert store.verify() == []
 
 
+def test_a_table_that_the_store_knows_is_not_described_again(tables, tmp_path, monkeypatch):
+    store = MetaStore(tmp_path / "store.db")
+    sources = find_sources([tables], tmp_path / "catalog.csv")
+    options = {"families": ["naive_bayes", "knn"], "folds": 2, "jobs": 1}
+    collect(sources, store, configs=1, **options)
+    before = store.tasks()
+    module = sys.modules["autometa.collect"]
+    monkeypatch.setattr(module, "describe", lambda *_, **__: pytest.fail("described again"))
+    assert collect(sources, store, configs=2, **options)["evaluations"] == 2
+    for now, then in zip(store.tasks(), before, strict=True):
+        np.testing.assert_array_equal(now.metafeatures.values, then.metafeatures.values)
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "VERSION", "2")  # what the features mean has changed since
+    described = []
+    monkeypatch.setattr(module, "describe", lambda task, **_: described.append(task.name) or before[0].metafeatures)
+    collect(sources, store, configs=3, **options)
+    assert len(described) == 2
+
+
 def test_paths_that_hold_no_table_are_all_named(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError) as caught:
@@ -93,6 +114,7 @@ def test_the_winners_are_best_somewhere_and_little_known():
     found = winners(past, 5)  # the first is the best of two tasks, but everybody knows it; the last two know it as bad
     assert found == [configs[1], configs[2]]
     assert winners(past, 1) == [configs[1]]
+    assert winners(past, 1, ["linear"]) == []
     assert winners(past, 0) == []
 
 
