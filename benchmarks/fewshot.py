@@ -66,6 +66,7 @@ RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "task_embedding": ({}, {"rate": 0.002}),
     "dynamic": ({}, {"rate": 0.002}),
 }
+SHOTS = {"mann": 5}  # of the training's episodes; 1 where nothing is said
 TASKS = ((5, 1), (5, 5), (20, 1), (20, 5))
 PUBLISHED = {  # accuracy %, Omniglot, Vinyals' split
     "mann": {(5, 1): "82.8", (5, 5): "94.9"},
@@ -80,12 +81,13 @@ PUBLISHED = {  # accuracy %, Omniglot, Vinyals' split
 def train_one(
     name: str, folder: Path, *, minutes: float, device: str, steps: int = STEPS, look: int = 250
 ) -> Checkpoint:
-    """Trains a learner on 5-way 1-shot Omniglot, or goes on."""
+    """Trains a learner on 5-way Omniglot, or goes on."""
     options, changes = RECIPES[name]
     data = load_data("omniglot", str(OMNIGLOT))
     learner = make(find_learner(name), data.train.problem(5), options)
     training: Training = replace(learner.training, **changes)
-    settings = Settings(steps, look_every=look, seconds=60 * minutes, patience=1000)
+    shot = SHOTS.get(name, 1)
+    settings = Settings(steps, shot=shot, look_every=look, seconds=60 * minutes, patience=1000)
     return train(
         learner, data, settings, out=folder, resume=(folder / FILE).exists(), training=training, device=device,
         origin={"name": "omniglot", "path": "../shared/fewshot/omniglot28.npz", "options": {}}, tell=_tell(name),

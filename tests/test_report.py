@@ -6,6 +6,7 @@ import math
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from autometa.cli.show import warm_start_words
 from autometa.evaluation import Evaluation, score_all
 from autometa.recommend import Evidence, Recommendation
 from autometa.report import Importance, write
@@ -171,6 +173,24 @@ def test_a_report_replaces_the_one_before_and_leaves_nothing_else(tmp_path):
     write(result, tmp_path / "report.html")
     write(result, tmp_path / "report.html")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize(
+    ("proposed", "state", "said"),
+    [
+        (False, "complete", ("had no past task", "had nothing to offer")),
+        (True, "timeout", ("Nothing that past tasks proposed could be evaluated", "none of which could be evaluated")),
+        (True, "complete", ("Of what past tasks proposed, 2", "its 2 proposals reached")),
+    ],
+)
+def test_what_the_memory_was_worth_is_said_as_it_was(proposed, state, said, tmp_path):
+    result = a_result("binary", tmp_path, trials=5)  # two trials by default, two of the portfolio, one of similar tasks
+    trials = [replace(t, origin="portfolio" if t.proposed and proposed else "search") for t in result.trials[:4]]
+    trials = [replace(t, evaluation=replace(t.evaluation, state=state if t.proposed else "complete")) for t in trials]
+    result = replace(result, trials=tuple(trials))
+    page = write(result, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert said[0] in page
+    assert said[1] in warm_start_words(result)
 
 
 def test_the_shortest_run_has_a_report(tmp_path):

@@ -285,6 +285,21 @@ class TestBudget:
         with pytest.raises(NoModelError, match="timeout"):
             search(cancer, quick(tmp_path, trials=None, seconds=0.01), tmp_path / "run")
 
+    def test_cheap_defaults_that_were_all_too_slow_get_their_last_chance_again(self, cancer, tmp_path, monkeypatch):
+        module = sys.modules["autometa.search.search"]
+        real = module.evaluate_isolated
+
+        def slow(*args, seconds, **options):
+            return real(*args, seconds=seconds if seconds == module.LAST_RESORT else 0.01, **options)
+
+        monkeypatch.setattr(module, "evaluate_isolated", slow)
+        settings = quick(tmp_path, trials=None, seconds=3.0, families=("linear", "naive_bayes"))
+        result = search(cancer, settings, tmp_path / "run")
+        assert {row.evaluation.config["family"] for row in result.trials[:-1]} == {"linear", "naive_bayes"}
+        assert {row.evaluation.state for row in result.trials[:-1]} == {"timeout"}
+        assert result.best.number == len(result.trials) - 1
+        assert result.best.origin == "default"
+
     def test_impossible_settings_are_all_named(self):
         with pytest.raises(InputError) as caught:
             Settings(seconds=-1, trials=0, jobs=0, device="abacus")

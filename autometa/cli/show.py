@@ -110,12 +110,13 @@ def warm_start_words(result: Result) -> str:
     """What the memory was worth: how far its proposals got, how far the others, and who found the best."""
     metric = result.task.metric
     complete = [t for t in result.trials if t.evaluation.state == "complete"]
-    warm = [t for t in complete if t.origin in ("portfolio", "similar")]
-    others = [t for t in complete if t.origin not in ("portfolio", "similar")]
+    warm, others = [t for t in complete if t.proposed], [t for t in complete if not t.proposed]
     if result.settings.cold:
         return "not used (--cold)"
     if not warm:
-        return "had nothing to offer for this task yet"
+        proposed = sum(t.proposed for t in result.trials)
+        in_vain = f"proposed {counted(proposed, 'configuration')}, none of which could be evaluated here"
+        return in_vain if proposed else "had nothing to offer for this task yet"
     best = result.best
     best_warm = max(warm, key=lambda t: t.evaluation.scores[metric])
     words = f"its {counted(len(warm), 'proposal')} reached {spoken_value(metric, best_warm.evaluation.scores[metric])}"

@@ -44,6 +44,7 @@ class Training:
     clip: float = 0.0  # largest norm of the gradient; 0: as it comes
     way: int | None = None  # classes of a training episode, where more than are asked for later pay
     shot: int | None = None  # support examples of a class in training, where they are others than later
+    fewer_shots: bool = False  # each step draws its shots, from one to as many as are asked for
     query: int = 15  # per class in training
 
 

@@ -118,8 +118,11 @@ def train(
 
     def draw() -> tuple[Episode, str]:
         way = training.way or settings.way
+        shot = training.shot or settings.shot
+        if training.fewer_shots and shot > 1:
+            shot = int(rng.integers(1, shot + 1))
         chosen = sampler.choose(source, rng, training.tasks, way, state.step / settings.steps)
-        return source.episode(rng, chosen, training.shot or settings.shot, training.query), chosen.why
+        return source.episode(rng, chosen, shot, training.query), chosen.why
 
     def keep(line: dict[str, Any] | None = None) -> None:
         progress["seconds"] += clock.lap()

@@ -95,8 +95,9 @@ def _warm_words(report: Report) -> str:
     result, metric = report.result, report.metric
     if result.settings.cold:
         return "The search started cold: no past task had a say in what was tried."
-    warm = [t for t in report.leaders if t.origin in ("portfolio", "similar")]
-    others = [t for t in report.leaders if t.origin not in ("portfolio", "similar")]
+    warm, others = [t for t in report.leaders if t.proposed], [t for t in report.leaders if not t.proposed]
+    if not warm and any(t.proposed for t in result.trials):
+        return "Nothing that past tasks proposed could be evaluated here; this run will be remembered for the next."
     if not warm:
         return "The memory had no past task that could say what to try here; this run will be remembered for the next."
     first = warm[0]

@@ -131,7 +131,7 @@ class Result:
             "score_std": self.score_std,
             "trials": len(self.trials),
             "failed": sum(t.evaluation.state not in ("complete", "stopped") for t in self.trials),
-            "warm_trials": sum(t.origin in ("portfolio", "similar") for t in self.trials),
+            "warm_trials": sum(t.proposed for t in self.trials),
             "seconds": round(self.seconds, 3),
             "best": {
                 "family": best.evaluation.config[FAMILY],
@@ -421,7 +421,7 @@ class _Search:
     def _resort_to_the_cheapest(self) -> None:
         """One more trial: a model some seconds late is worth more than none."""
         self.progress.note(f"Nothing could be evaluated in time: a cheap default has up to {LAST_RESORT:g} s more.")
-        self._fall_back()
+        self._fall_back(again=True)
         trial = self.study.ask()
         config = self.space.suggest(trial)
         self._try(trial, config, self.budget.elapsed, min(LAST_RESORT, self.settings.trial_seconds or math.inf))
@@ -508,16 +508,16 @@ class _Search:
             return
         self.study.tell(trial.number, state=TrialState.PRUNED)
 
-    def _fall_back(self) -> None:
-        """Puts the default of the cheapest family not yet tried next in the queue."""
+    def _fall_back(self, *, again: bool = False) -> None:
+        """Puts the default of a cheap family not yet tried next in the queue; with `again`, else one that was."""
         from autometa.sampler import ORIGIN, REASON
 
         tried = {row.evaluation.config[FAMILY] for row in self.rows}
-        for config in self.space.defaults():
-            if config[FAMILY] in CHEAP and config[FAMILY] not in tried:
-                reason = "A cheap default, because nothing that was tried so far came to an end."
-                self.study.enqueue_trial(config, user_attrs={ORIGIN: "default", REASON: reason}, skip_if_exists=True)
-                return
+        cheap = [config for family in CHEAP for config in self.space.defaults() if config[FAMILY] == family]
+        for config in ([c for c in cheap if c[FAMILY] not in tried] or cheap * again)[:1]:
+            reason = "A cheap default, because nothing that was tried so far came to an end."
+            attributes = {ORIGIN: "default", REASON: reason}
+            self.study.enqueue_trial(config, user_attrs=attributes, skip_if_exists=not again)
 
     def _left_to_search(self) -> float:
         """Seconds for more trials; where the best takes long to fit on all rows, that time is kept for it.

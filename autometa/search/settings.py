@@ -105,6 +105,11 @@ class TrialRow:
     started: float
     finished: float
 
+    @property
+    def proposed(self) -> bool:
+        """Whether past tasks proposed it before the search began."""
+        return self.origin in ("portfolio", "similar")
+
 
 class Progress(Protocol):
     """The one small interface through which a search reports; the command line draws it, tests record it."""

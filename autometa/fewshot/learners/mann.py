@@ -57,8 +57,8 @@ class Mann:
 
     @property
     def training(self) -> Training:
-        """Sixteen sequences a step."""
-        return Training(tasks=16, clip=10.0, query=2)
+        """Sixteen sequences a step, short ones among them."""
+        return Training(tasks=16, clip=10.0, query=2, fewer_shots=True)
 
     def initialise(self, generator: Generator) -> Weights:
         """Controller, keys, gates, and an output from hidden state and what was read."""
