@@ -549,6 +549,61 @@ def test_numbers_are_found_however_they_are_spelled(values: object, numbers: lis
     np.testing.assert_allclose(task.X["it"], numbers)
 
 
+def test_numbers_may_carry_a_unit() -> None:
+    n = 60
+    frame = pd.DataFrame(
+        {
+            "price": [f"${i * 1000 + 5:,}" if i % 9 else f"-${i * 1000 + 5:,}" for i in range(n)],
+            "euros": [f"{i + 1}.{i:03},5 €" for i in range(n)],
+            "share": [f"{i / 2} %" for i in range(n)],
+            "weight": ["unknown" if i == 7 else f"{i}kg" for i in range(n)],
+            "term": [f"{(36, 60)[i % 2]} months" for i in range(n)],
+            "code": [f"c{i % 30}" for i in range(n)],
+            "mixed": [f"{i % 30} {'kg' if i % 2 else 'lb'}" for i in range(n)],
+        }
+    )
+    schema = Schema.fit(frame)
+    assert schema.columns.numeric == ("price", "euros", "share", "weight", "term")
+    assert schema.columns.categorical == ("code", "mixed")
+    assert sum("unit" in note for note in schema.notes) == 5
+    assert any("'unknown' taken as missing" in note for note in schema.notes)
+    X = schema.apply(frame)
+    assert X.loc[9, "price"] == -9005
+    assert X.loc[11, "price"] == 11005
+    assert X.loc[11, "euros"] == 12011.5
+    assert X.loc[3, "share"] == 1.5
+    assert np.flatnonzero(X["weight"].isna()).tolist() == [7]
+    assert set(X["term"]) == {36, 60}
+    later = frame.iloc[:3].assign(price=[5.0, 6.0, 7.0], share=["7", "8 kg", "9%"])  # as numbers; without, another
+    assert schema.apply(later)["price"].tolist() == [5, 6, 7]
+    np.testing.assert_array_equal(schema.apply(later)["share"], [7, np.nan, 9])
+
+
+@pytest.mark.parametrize(
+    ("spelled", "kind"),
+    [
+        ("${:,}.50", "regression"),
+        ("{} kg", "regression"),
+        ("c{}", None),  # the name of something: too many to be classes
+    ],
+)
+def test_a_target_of_numbers_with_a_unit_is_regression(spelled, kind) -> None:
+    frame = pd.DataFrame({"x": np.arange(80.0) ** 1.5, "price": [spelled.format(1000 + 7 * i) for i in range(80)]})
+    if kind is None:
+        with pytest.raises(InputError, match="80 classes have one row only"):
+            make_task(frame, target="price", name="t")
+        return
+    task = make_task(frame, target="price", name="t")
+    assert task.kind == kind
+    assert task.y[:2].tolist() == ([1000.5, 1007.5] if "$" in spelled else [1000, 1007])
+
+
+def test_a_few_grades_with_a_unit_are_classes() -> None:
+    frame = pd.DataFrame({"x": np.arange(80.0) ** 1.5, "grade": [f"{1 + i % 5} stars" for i in range(80)]})
+    task = make_task(frame, target="grade", name="t")
+    assert (task.kind, task.classes[0]) == ("multiclass", "1 stars")
+
+
 def test_infinities_and_odd_words_are_missing_and_said() -> None:
     assert "Infinite values" in one([np.inf, *range(2, 41)])[1]
     assert "'unknown' taken as missing (1 cells)" in one(["unknown", *[str(i / 4) for i in range(1, 40)]])[1]

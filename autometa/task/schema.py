@@ -62,6 +62,12 @@ _SPELLINGS: dict[Style, re.Pattern[str]] = {  # in the order in which they are t
     "thousands": re.compile(r"[+-]?([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)(\.[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE),
     "comma": re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE),
 }
+_SIGNS = "$€£¥₹₽₩₺₫₴₦₱₪"  # of currencies, which may stand before a number too
+_QUANTITY = re.compile(
+    rf"(?P<sign>[+-]?) ?(?P<before>[{_SIGNS}]?) ?(?P<number>[+-]?[0-9.][0-9.,]*(e[+-]?[0-9]+)?)"
+    rf" ?(?P<after>(%|‰|[{_SIGNS}]|[^\W\d_]{{1,12}}|°[CF]?)?)",
+    re.IGNORECASE,
+)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?(Z|UTC|[+-]\d{2}:?\d{2}))?)?")
 _ROW_NAMES = ("index", "idx", "key", "row", "rowid", "rownames")
 _WORDS = re.compile(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]*|\d+")
@@ -105,6 +111,7 @@ class Reading:
     name: str  # of the raw column
     holds: Holds
     style: Style = "point"  # of numbers that arrive as text
+    unit: str = ""  # that each of those carries: a sign of currency, %, kg
     categories: tuple[str, ...] = ()
     pattern: str = "ISO8601"  # of moments that arrive as text
     parts: tuple[str, ...] = ()  # of PARTS, those that varied in training
@@ -264,10 +271,50 @@ def number_style(texts: Sequence[str]) -> Style | None:
     return None
 
 
-def spelled_numbers(texts: Sequence[str], style: Style) -> NDArray[np.float64]:  # (len(texts),)
-    """The numbers that texts spell; NaN where a text is no number in this style nor, on its own, in another."""
+def common_unit(texts: Sequence[str], most_odd: int = 0) -> str:
+    """The unit that all texts but at most `most_odd` carry beside a number; "" where there is none, or several.
+
+    A sign of currency before or after the number, or a word or sign after it. A word before it is none: ``c12`` is the
+    name of something.
+
+    Example:
+        >>> [common_unit(texts) for texts in (["$5", "-$1,200"], ["3 kg", "2.5kg"], ["3 kg", "2 lb"], ["c1", "c2"])]
+        ['$', 'kg', '', '']
+    """
+    found, odd = "", 0
+    for text in texts:
+        quantity = _QUANTITY.fullmatch(text)
+        unit = "" if quantity is None else quantity["before"] + quantity["after"]
+        if not unit or (found and unit != found):
+            odd += 1
+            if odd > most_odd:
+                return ""
+        else:
+            found = unit
+    return found
+
+
+def without_unit(text: str, unit: str) -> str | None:
+    """The bare number of a text that carries this unit; None where it does not.
+
+    Example:
+        >>> without_unit("- 1.200,50 €", "€"), without_unit("5 kg", "€"), without_unit("5", "€")
+        ('-1.200,50', None, None)
+    """
+    quantity = _QUANTITY.fullmatch(text) if unit else None
+    if quantity is None or quantity["before"] + quantity["after"] != unit:
+        return None
+    return quantity["sign"] + quantity["number"]
+
+
+def spelled_numbers(texts: Sequence[str], style: Style, unit: str = "") -> NDArray[np.float64]:  # (len(texts),)
+    """The numbers that texts spell; NaN where a text is no number in this style nor, on its own, in another.
+
+    With a `unit`, it may stand beside them.
+    """
     out = np.full(len(texts), np.nan)
     for i, text in enumerate(texts):
+        text = without_unit(text, unit) or text
         own = style if _SPELLINGS[style].fullmatch(text) else number_style([text])
         if own == "comma":
             text = text.replace(".", "").replace(",", ".")
@@ -278,7 +325,7 @@ def spelled_numbers(texts: Sequence[str], style: Style) -> NDArray[np.float64]: 
     return out
 
 
-def numbers(column: pd.Series, style: Style = "point") -> NDArray[np.float64]:  # (n,)
+def numbers(column: pd.Series, style: Style = "point", unit: str = "") -> NDArray[np.float64]:  # (n,)
     """A column as numbers, NaN where missing or not a number.
 
     Raises:
@@ -291,7 +338,7 @@ def numbers(column: pd.Series, style: Style = "point") -> NDArray[np.float64]:  
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy(np.float64, na_value=np.nan)
     codes, texts = labels(column)
-    return np.append(spelled_numbers(texts, style), np.nan)[codes]
+    return np.append(spelled_numbers(texts, style, unit), np.nan)[codes]
 
 
 def moments(column: pd.Series, pattern: str = "ISO8601") -> pd.Series:  # (n,) datetime64[us]
@@ -480,19 +527,24 @@ def _is_text(texts: Sequence[str], known: int) -> bool:
 
 def _read_spelled(name: str, codes: NDArray[np.intp], texts: list[str], remarks: _Remarks) -> Reading | _Useless | None:
     """A text column whose cells are numbers, all but a few odd words; None if it is not one."""
-    style = number_style(texts)
+    unit = common_unit(texts, MAX_ODD)
+    spelled = [without_unit(text, unit) or "" for text in texts] if unit else texts
+    style, odd = number_style(spelled), []
     if style is None:
-        odd = list(islice((text for text in texts if number_style([text]) is None), MAX_ODD + 1))
+        odd = list(islice((i for i, text in enumerate(spelled) if number_style([text]) is None), MAX_ODD + 1))
         if len(odd) > MAX_ODD or len(texts) - len(odd) <= 20:
             return None
-        style = number_style([text for text in texts if text not in odd])
-        strange = np.isin(codes, [i for i, text in enumerate(texts) if text in odd]).sum()
+        style = number_style([text for i, text in enumerate(spelled) if i not in odd])
+        strange = np.isin(codes, odd).sum()
         if style is None or strange > 0.05 * (codes >= 0).sum():
             return None
-        remarks.single.append(f"Column {name!r} holds numbers; {listed(odd)} taken as missing ({strange} cells).")
-    values = np.append(spelled_numbers(texts, style), np.nan)[codes]
+        words = listed([texts[i] for i in odd])
+        remarks.single.append(f"Column {name!r} holds numbers; {words} taken as missing ({strange} cells).")
+    if unit:
+        remarks.single.append(f"Column {name!r} holds numbers with the unit {unit!r}, which is left out.")
+    values = np.append(spelled_numbers(spelled, style), np.nan)[codes]
     outcome = _read_numbers(pd.DataFrame({name: values}), remarks)[name]
-    return Reading(name, "number", style) if isinstance(outcome, Reading) else outcome
+    return Reading(name, "number", style, unit) if isinstance(outcome, Reading) else outcome
 
 
 def _read_moments(
@@ -559,7 +611,7 @@ def _parts(when: pd.Series, origin: float) -> dict[str, NDArray[np.float64]]:
 def _spelled(column: pd.Series, reading: Reading) -> NDArray[np.float64]:  # (n,)
     """A column read as numbers, or as truth values."""
     if reading.holds == "number" or pd.api.types.is_numeric_dtype(column.dtype):
-        return numbers(column, reading.style)
+        return numbers(column, reading.style, reading.unit)
     codes, texts = labels(column)
     words = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
     return np.array([*(words.get(text.lower(), np.nan) for text in texts), np.nan])[codes]

@@ -17,7 +17,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.errors import Problem, did_you_mean
-from autometa.task.schema import MISSING, holds_dates, labels, listed, number_style, numbers, spelled_numbers
+from autometa.task.schema import (
+    MISSING,
+    common_unit,
+    holds_dates,
+    labels,
+    listed,
+    number_style,
+    numbers,
+    spelled_numbers,
+    without_unit,
+)
 
 Kind = Literal["binary", "multiclass", "regression"]
 
@@ -176,7 +186,7 @@ def infer_kind(column: pd.Series) -> tuple[Literal["classification", "regression
         values, whole = column.to_numpy(np.float64), pd.api.types.is_integer_dtype(column.dtype)
     else:
         values, odd = _spelled(column)
-        if odd:
+        if odd or common_unit(labels(column, ())[1]):
             distinct = np.unique(values[np.isfinite(values)])
             if np.isfinite(values).mean() > MOSTLY and (len(distinct) > MAX_CODES or not _are_whole(distinct)):
                 return "regression", "because almost all of it are numbers"
@@ -241,8 +251,10 @@ def _spelled(column: pd.Series) -> tuple[NDArray[np.float64], list[str]]:  # (n,
     if pd.api.types.is_numeric_dtype(column.dtype):
         return numbers(column), []
     codes, texts = labels(column, ())
-    style = number_style([text for text in texts if number_style([text]) is not None]) or "point"
-    values = spelled_numbers(texts, style)  # (distinct,)
+    unit = common_unit(texts)
+    bare = [without_unit(text, unit) or text for text in texts]
+    style = number_style([text for text in bare if number_style([text]) is not None]) or "point"
+    values = spelled_numbers(bare, style)  # (distinct,)
     odd = [text for text, value in zip(texts, values, strict=True) if not np.isfinite(value)]
     return values[codes], odd
 
