@@ -60,7 +60,7 @@ RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "fomaml": ({}, {"tasks": 8, "query": 3, "rate": 0.003, "schedule": "halving", "half_life": 2500}),
     "anil": ({}, {"tasks": 8, "query": 3, "rate": 0.003, "schedule": "halving", "half_life": 2500}),
     "meta_sgd": ({}, {"tasks": 8, "query": 3, "rate": 0.002}),
-    "reptile": ({}, {"schedule": "halving", "half_life": 2000}),
+    "reptile": ({}, {}),
     "lstm_meta": ({"width": 8}, {"query": 5}),
     "learned_optimizer": ({"width": 8}, {"query": 5}),
     "mann": ({}, {}),
