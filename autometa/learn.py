@@ -100,13 +100,13 @@ def learn_fit(
 
     Args:
         store: Evaluations of `fit`'s space, as `collect` makes them.
-        folder: Gets ``surrogate-KIND.npz`` for each kind whose panel is not worse for it.
+        folder: Gets ``surrogate-KIND.npz`` for each kind whose panel is not worse for it; made if it is not there.
         seconds: Most that training may take for one kind.
         seed: Of the panels and of training.
         tell: Is told of the progress, a line at a time.
 
     Raises:
-        InputError: If the store has too few tasks of some kind.
+        InputError: If the store has too few tasks of some kind, or `folder` cannot be one.
         StoreError: If the store cannot be used.
     """
     from autometa.evaluation import metric_for
@@ -117,6 +117,10 @@ def learn_fit(
     problems = [_too_few(store, f"fit:{kind}", len(past)) for kind, past in pasts.items() if len(past) < FEWEST + 1]
     if problems:
         raise InputError(problems)
+    try:  # before the minutes of training rather than after them
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(Problem(str(folder), f"cannot be a folder: {error.strerror}", "Choose another.")) from error
     found = []
     for kind, past in pasts.items():
         learned, surrogate = _learned(past, cash_space(kind), f"fit:{kind}", seconds=seconds, seed=seed, tell=tell)

@@ -86,6 +86,23 @@ def test_two_n_steps_equal_n_and_a_resumed_n(name, digits, tmp_path):
         assert all(line["chose"] and np.isfinite(line["loss"]) for line in looked)
 
 
+@pytest.mark.parametrize(("fewer", "shots"), [(True, {1, 2, 3}), (False, {3})])
+def test_a_training_may_draw_fewer_shots_than_are_asked_for(fewer, shots, digits, monkeypatch):
+    drawn, judged = set(), set()
+    episode = type(digits.train).episode
+
+    def watched(source, rng, choices, shot, query):
+        (drawn if source.rows[0] is digits.train.rows[0] else judged).add(shot)
+        return episode(source, rng, choices, shot, query)
+
+    monkeypatch.setattr(type(digits.train), "episode", watched)
+    learner = tiny("protonet", digits.train.problem(3))
+    training = replace(learner.training, **QUICK, fewer_shots=fewer)
+    train(learner, digits, replace(SETTINGS, steps=12, shot=3), training=training)
+    assert drawn == shots
+    assert judged == {3}
+
+
 def test_training_stops_when_validation_no_longer_improves_and_keeps_the_best(digits):
     learner = tiny("protonet", digits.train.problem(3))
     settings = replace(SETTINGS, steps=50, look_every=1, patience=3)

@@ -14,8 +14,11 @@ from optuna.trial import Trial
 from autometa import MetaStore, WarmStartSampler, remember_study
 from autometa.cli import main
 from autometa.errors import InputError
-from autometa.learn import learn
+from autometa.families import cash_space
+from autometa.learn import learn, learn_fit
 from autometa.sampler import ORIGIN
+from autometa.store import database
+from autometa.surrogate import Surrogate
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -74,3 +77,37 @@ def test_too_few_studies_or_a_misspelt_space_are_refused_with_what_there_is(stor
         learn(store, "mien")
     with pytest.raises(InputError, match="0 studies of the space 'mine', at least 5"):
         learn(MetaStore(tmp_path / "empty.db"), "mine")
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> MetaStore:
+    """A part of the shipped memory."""
+    shipped = MetaStore(str(database.meta_db() / "memory.db"), read_only=True, immutable=True)
+    store = MetaStore(tmp_path_factory.mktemp("collected") / "some.db")
+    for kind in ("binary", "multiclass", "regression"):
+        for record in shipped.tasks(kind=kind)[:8]:
+            store.add(record, shipped.evaluations(record.fingerprint))
+    return store
+
+
+def test_what_fit_searches_is_learned_into_a_new_folder(collected: MetaStore, tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "there"
+    found = learn_fit(collected, folder, seconds=2.0)
+    assert [learned.space for learned in found] == ["fit:binary", "fit:multiclass", "fit:regression"]
+    for learned in found:
+        kind = learned.space.split(":")[1]
+        path = folder / f"surrogate-{kind}.npz"
+        assert path.exists() == learned.used
+        if learned.used:
+            assert Surrogate.load(path).restricted(cash_space(kind)).card["panel"]["tasks"] == len(learned.panel)
+
+
+def test_a_folder_that_cannot_be_one_is_told_before_anything_is_learned(
+    collected: MetaStore, tmp_path: Path, capsys: Any
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    given = ["learn", "--space", "fit", "--store", collected.url, "--out", str(tmp_path / "taken")]
+    assert main(given) == 2
+    said = capsys.readouterr().err
+    assert "cannot be a folder" in said
+    assert "step" not in said

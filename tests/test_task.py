@@ -554,7 +554,8 @@ def test_numbers_may_carry_a_unit() -> None:
     frame = pd.DataFrame(
         {
             "price": [f"${i * 1000 + 5:,}" if i % 9 else f"-${i * 1000 + 5:,}" for i in range(n)],
-            "euros": [f"{i + 1}.{i:03},5 €" for i in range(n)],
+            "euros": [f"{i + 1}.{i:03},5\xa0€" for i in range(n)],
+            "francs": [f"CHF {i * 3}" for i in range(n)],
             "share": [f"{i / 2} %" for i in range(n)],
             "weight": ["unknown" if i == 7 else f"{i}kg" for i in range(n)],
             "term": [f"{(36, 60)[i % 2]} months" for i in range(n)],
@@ -563,9 +564,9 @@ def test_numbers_may_carry_a_unit() -> None:
         }
     )
     schema = Schema.fit(frame)
-    assert schema.columns.numeric == ("price", "euros", "share", "weight", "term")
+    assert schema.columns.numeric == ("price", "euros", "francs", "share", "weight", "term")
     assert schema.columns.categorical == ("code", "mixed")
-    assert sum("unit" in note for note in schema.notes) == 5
+    assert sum("unit" in note for note in schema.notes) == 6
     assert any("'unknown' taken as missing" in note for note in schema.notes)
     X = schema.apply(frame)
     assert X.loc[9, "price"] == -9005

@@ -62,10 +62,10 @@ _SPELLINGS: dict[Style, re.Pattern[str]] = {  # in the order in which they are t
     "thousands": re.compile(r"[+-]?([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)(\.[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE),
     "comma": re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE),
 }
-_SIGNS = "$€£¥₹₽₩₺₫₴₦₱₪"  # of currencies, which may stand before a number too
+_CURRENCY = r"[$€£¥₹₽₩₺₫₴₦₱₪]|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD"  # may stand before a number too
 _QUANTITY = re.compile(
-    rf"(?P<sign>[+-]?) ?(?P<before>[{_SIGNS}]?) ?(?P<number>[+-]?[0-9.][0-9.,]*(e[+-]?[0-9]+)?)"
-    rf" ?(?P<after>(%|‰|[{_SIGNS}]|[^\W\d_]{{1,12}}|°[CF]?)?)",
+    rf"(?P<sign>[+-]?)\s?(?P<before>({_CURRENCY})?)\s?(?P<number>[+-]?[0-9.][0-9.,]*(e[+-]?[0-9]+)?)"
+    rf"\s?(?P<after>(%|‰|°[CF]?|{_CURRENCY}|[^\W\d_]{{1,12}})?)",
     re.IGNORECASE,
 )
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?(Z|UTC|[+-]\d{2}:?\d{2}))?)?")
@@ -274,7 +274,7 @@ def number_style(texts: Sequence[str]) -> Style | None:
 def common_unit(texts: Sequence[str], most_odd: int = 0) -> str:
     """The unit that all texts but at most `most_odd` carry beside a number; "" where there is none, or several.
 
-    A sign of currency before or after the number, or a word or sign after it. A word before it is none: ``c12`` is the
+    A currency before or after the number, or a word or sign after it. Another word before it is none: ``c12`` is the
     name of something.
 
     Example:
