@@ -10,7 +10,7 @@
     python benchmarks/warm_start.py --own                 configurations that hardly any past task knows, and their harm
     python benchmarks/warm_start.py --time                the order under a time budget, with Oboe's own runtimes
     python benchmarks/warm_start.py --ready               how long until the first recommendation, in a fresh process
-    python benchmarks/warm_start.py --report              plots from the results so far
+    python benchmarks/warm_start.py --half report --report    plots from the results of that half so far
 
 A replay is one task taken as new: nothing of its family is in the past, the configurations are those that were
 evaluated on it, and its score for each one chosen is looked up. Reported is the normalised regret
@@ -891,6 +891,8 @@ def report(options: argparse.Namespace) -> None:
         if row.get("half") == options.half:
             key = (row["what"], row.get("table", ""), row.get("method", ""), str(row.get("past_tasks", "")))
             latest[key] = row
+    if not latest:
+        print(f"no results of --half {options.half} yet")
     shown = ("random", "cold TPE", "portfolio (5) + TPE", "best on average", "nearest tasks", "FLAML's rule",
              "static portfolio", "learned ranker", "adaptive")  # fmt: skip
     for name in ("all kinds", "oboe"):
