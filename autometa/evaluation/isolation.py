@@ -58,7 +58,6 @@ PRELOAD = (
     "sklearn.neighbors",
     "sklearn.naive_bayes",
     "sklearn.svm",
-    "sklearn.gaussian_process",
     "xgboost",
     "catboost",
     "torch",

@@ -22,20 +22,11 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import (
-    RBF,
-    ConstantKernel,
-    DotProduct,
-    Kernel,
-    Matern,
-    WhiteKernel,
-)
 from sklearn.linear_model import ElasticNet, LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC, SVR
 
-from autometa.families import mlp, set_kernel
+from autometa.families import gaussian_process, mlp, set_kernel
 from autometa.families.growth import Growing, GrowingForest
 from autometa.families.holdout import inner_split
 from autometa.families.packing import PackedTrees
@@ -279,54 +270,26 @@ class SupportVectorRegressor(RegressorMixin, BaseEstimator):
 
 
 class GaussianProcess(RegressorMixin, BaseEstimator):
-    """Gaussian process whose kernel is learned on at most `MOST_KERNEL_ROWS` rows and then used on all.
+    """The face of `gaussian_process.fit` and `gaussian_process.predict`, on a standardised target."""
 
-    Learning takes some fifty factorisations of a matrix of rows by rows; using takes one.
-    """
-
-    MOST_KERNEL_ROWS = 500
-    MOST_LENGTH_SCALES = 50  # gradients hold one matrix of rows by rows for each
-
-    def __init__(self, *, kernel: str, relevance: bool, linear: bool, seed: int) -> None:
+    def __init__(self, *, kernel: str, relevance: bool, linear: bool, rows: int, inducing: int, seed: int) -> None:
         self.kernel = kernel
         self.relevance = relevance
         self.linear = linear
+        self.rows = rows
+        self.inducing = inducing
         self.seed = seed
 
     def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
         """X: (n, p); y: (n,)."""
         self.n_features_in_ = X.shape[1]
         self.center_, self.spread_ = _center_and_spread(y)
-        target = (y - self.center_) / self.spread_
-        rows = np.random.default_rng(self.seed).permutation(len(y))[: self.MOST_KERNEL_ROWS]
-        with warnings.catch_warnings():
-            # A kernel at the edge of its range, or an optimiser out of steps, is an answer and no accident.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            learned = GaussianProcessRegressor(self._kernel(X), optimizer=_few_steps, random_state=self.seed)
-            learned.fit(X[rows], target[rows])
-        self.model_ = GaussianProcessRegressor(learned.kernel_, optimizer=None, alpha=1e-8).fit(X, target)
+        self.fitted_ = gaussian_process.fit(X.astype(float), (y - self.center_) / self.spread_, **self.get_params())
         return self
 
     def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
         """Means, in the target's unit."""
-        return self.model_.predict(X) * self.spread_ + self.center_
-
-    def _kernel(self, X: NDArray[Any]) -> Kernel:
-        p = X.shape[1]
-        own = self.relevance and 1 < p <= self.MOST_LENGTH_SCALES
-        length = np.full(p, np.sqrt(p)) if own else np.sqrt(p)
-        bounds = (1e-2, 1e4)
-        smoothness = {"rbf": np.inf, "matern_32": 1.5, "matern_52": 2.5}[self.kernel]
-        shape = RBF(length, bounds) if self.kernel == "rbf" else Matern(length, bounds, nu=smoothness)
-        kernel = ConstantKernel(1.0, (1e-3, 1e3)) * shape + WhiteKernel(0.1, (1e-5, 1e1))
-        return kernel + ConstantKernel(0.1 / p, (1e-6, 1e2)) * DotProduct(1.0, "fixed") if self.linear else kernel
-
-
-def _few_steps(objective: Any, start: NDArray[Any], bounds: NDArray[Any]) -> tuple[NDArray[Any], float]:
-    found = minimize(
-        objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 30, "maxfun": 50}
-    )
-    return found.x, found.fun
+        return gaussian_process.predict(self.fitted_, X.astype(float)) * self.spread_ + self.center_
 
 
 def _center_and_spread(y: NDArray[Any]) -> tuple[float, float]:

@@ -81,7 +81,10 @@ PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
         {"scale": "quantile"},
     ),
     "gaussian_process": (
-        {"kernel": "matern_52"},
-        {"kernel": "matern_32", "linear": True},
+        {"kernel": "matern_32", "relevance": False},
+        {"kernel": "matern_32", "scale": "quantile"},
+        {"kernel": "rbf", "relevance": False, "linear": False},
+        {"kernel": "matern_32", "categories": "target", "scale": "robust"},
+        {"rows": 2000, "inducing": 3000},
     ),
 }  # fmt: skip
