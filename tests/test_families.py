@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autometa.errors import InputError
-from autometa.families import FAMILIES, available, build, cash_space, suited
+from autometa.families import FAMILIES, available, build, cash_space, gaussian_process, suited
 from autometa.families.holdout import inner_split
 from autometa.space import SearchSpace
 from autometa.task import Columns
@@ -376,6 +376,98 @@ def test_an_elastic_net_without_l1_is_nearly_the_ridge_regression_of_the_same_al
 
 
 # -- the network -----------------------------------------------------------------------------------------
+
+
+def smooth(n=120, p=4, seed=0):
+    """Inputs of which two count, and a standardised target."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, p))
+    y = np.sin(2 * x[:, 0]) + 0.3 * x[:, 1] + 0.2 * rng.normal(size=n)
+    return x, (y - y.mean()) / y.std()
+
+
+def of_library(kernel):
+    """scikit-learn's kernel of the same parameters."""
+    from sklearn.gaussian_process import kernels
+
+    nu = {"rbf": np.inf, "matern_32": 1.5, "matern_52": 2.5}[kernel.shape]
+    found = kernel.amplitude * kernels.Matern(kernel.lengths, nu=nu) + kernels.WhiteKernel(kernel.noise)
+    return found + kernel.slope * kernels.DotProduct(1.0) if kernel.slope else found
+
+
+KERNELS = [
+    gaussian_process.Kernel(shape, 1.3, 0.2, slope, np.array(lengths))
+    for shape in ("rbf", "matern_32", "matern_52")
+    for slope in (0.0, 0.4)
+    for lengths in ([1.7], [0.8, 1.5, 3.0, 9.0])
+]
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: f"{k.shape} {k.slope} {len(k.lengths)}")
+def test_through_all_of_its_rows_the_process_is_the_library_s(kernel):
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
+    (x, y), (others, _) = smooth(), smooth(seed=1)
+    fitted = gaussian_process.project(kernel, x, y, x)
+    exact = GaussianProcessRegressor(of_library(fitted.kernel), optimizer=None).fit(x, y)
+    np.testing.assert_allclose(gaussian_process.predict(fitted, others), exact.predict(others), atol=1e-3)
+    noises = fitted.kernel.noise * np.array([0.7, 1.0, 1.4])  # the one it found is the likeliest
+    likelihoods = [
+        GaussianProcessRegressor(of_library(kernel._replace(noise=noise)), optimizer=None)
+        .fit(x, y).log_marginal_likelihood_value_
+        for noise in noises
+    ]  # fmt: skip
+    assert np.argmax(likelihoods) == 1
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: f"{k.shape} {k.slope} {len(k.lengths)}")
+def test_the_gradient_by_which_a_kernel_is_learned_is_that_of_the_library_s_likelihood(kernel):
+    from scipy.optimize import approx_fprime
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
+    x, y = smooth(60)
+    objective = gaussian_process._objective(x, y, kernel.shape, kernel.slope > 0)
+    logs = np.log([kernel.amplitude, kernel.noise, kernel.slope or 1.0, *kernel.lengths])
+    value, gradient = objective(logs)
+    np.testing.assert_allclose(gradient, approx_fprime(logs, lambda at: objective(at)[0], 1e-6), atol=1e-3)
+    usual, spread = np.log(4) / 2 + gaussian_process.PRIOR[0], gaussian_process.PRIOR[1]
+    prior = 0.5 * (((np.log(kernel.lengths) - usual) / spread) ** 2).sum()
+    model = GaussianProcessRegressor(of_library(kernel), optimizer=None).fit(x, y)
+    constant = 0.5 * len(y) * np.log(2 * np.pi)
+    assert value == pytest.approx(prior - model.log_marginal_likelihood_value_ - constant, abs=1e-2)
+
+
+def process(**settings):
+    from autometa.families.estimators import GaussianProcess
+
+    given = {"kernel": "matern_52", "relevance": True, "linear": True, "rows": 300, "inducing": 200, "seed": 0}
+    return GaussianProcess(**(given | settings))
+
+
+def test_a_process_of_many_rows_sees_them_all_through_few():
+    x, y = smooth(4000, 6)
+    few = process().fit(x[:200], y[:200])
+    many = process().fit(x[:3000], y[:3000])
+    errors = [np.mean((model.predict(x[3000:]) - y[3000:]) ** 2) for model in (few, many)]
+    assert errors[1] < 0.065  # the noise alone is .04 / .72 = .056
+    assert errors[1] < 0.9 * errors[0]
+    assert many.fitted_.alpha.shape == (200,)
+    assert (many.fitted_.kernel.lengths[2:] > 10 * many.fitted_.kernel.lengths[0]).all()  # what does not count
+
+
+def test_the_noise_is_that_of_all_rows_and_not_of_the_few_the_kernel_saw():
+    x, y = smooth(2000)
+    noisy = process(rows=20).fit(x, y + np.random.default_rng(5).normal(size=len(y)))
+    assert 0.35 < noisy.fitted_.kernel.noise < 0.65  # a variance of 1.04 beside .96
+
+
+def test_a_process_from_before_it_had_inducing_rows_has_the_usual_number():
+    space = FAMILIES["gaussian_process"].space("regression")
+    config = {k: v for k, v in space.default.items() if k not in ("rows", "inducing")}
+    pipeline = FAMILIES["gaussian_process"].build(
+        config, COLUMNS, "regression", n_rows=90, seed=0, threads=1, device="cpu"
+    )
+    assert pipeline[-1].inducing == space.default["inducing"]
 
 
 def network(kind="binary", seed=0, **changes):
