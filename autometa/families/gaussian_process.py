@@ -11,8 +11,8 @@ p or 1.
 
 Sources:
     Rasmussen and Williams (2006), equations 2.30 and 5.9, and 8.3.4 for the projected process (Seeger et al., 2003;
-    "DTC" in Quiñonero-Candela and Rasmussen, 2005); Hvarfner, Hellsten and Nardi (2024) for the prior of the length
-    scales.
+    "DTC" in Quiñonero-Candela and Rasmussen, 2005); Hvarfner, Hellsten and Nardi (2024) for the mean of the length
+    scales' prior; ours is narrower, since tables of a hundred rows must not choose fifty of them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CHUNK = 4096  # rows that are seen at once
 JITTER = 1e-8  # of a matrix's mean diagonal
 NOISES = (1e-6, 1e1)  # least and most, in the target's variance
 AMPLITUDES, LENGTHS = (1e-3, 1e3), (1e-2, 1e4)
-PRIOR = (math.sqrt(2), math.sqrt(3))  # mean and spread of the log of a length scale, beside half the log of p
+PRIOR = (math.sqrt(2), 0.5)  # mean and spread of the log of a length scale, beside half the log of p
 
 
 class Kernel(NamedTuple):
