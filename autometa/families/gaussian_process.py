@@ -163,17 +163,17 @@ def _objective(x: Array, y: Array, shape: str, linear: bool) -> Callable[[Array]
         alpha = cho_solve((factor, True), y, check_finite=False)
         doubt = (logs[3:] - usual) / spread
         value = 0.5 * y @ alpha + np.log(np.diag(factor)).sum() + 0.5 * doubt @ doubt
-        inverse, _ = dpotri(factor, lower=1)
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        weight = inverse - np.outer(alpha, alpha)  # twice the derivative by the covariance
-        by_apart = weight * (amplitude * slopes)
+        weight, _ = dpotri(factor, lower=1)  # the inverse, below the diagonal; above it zeros
+        weight += np.tril(weight, -1).T
+        weight -= np.outer(alpha, alpha)  # twice the derivative by the covariance
+        by_amplitude, by_noise = amplitude * np.vdot(weight, values), noise * np.trace(weight)
+        by_slope = slope * np.vdot(weight, product) if linear else 0.0
+        weight *= slopes
         if len(lengths) == 1:
-            by_lengths = -np.array([(by_apart * apart).sum()])
+            by_lengths = -amplitude * np.array([np.vdot(weight, apart)])
         else:
-            by_lengths = 2 * ((z * (by_apart @ z)).sum(axis=0) - by_apart.sum(axis=1) @ z**2)
-        gradient = 0.5 * np.array([amplitude * (weight * values).sum(), noise * np.trace(weight), 0.0])
-        if linear:
-            gradient[2] = 0.5 * slope * (weight * product).sum()
+            by_lengths = 2 * amplitude * ((z * (weight @ z)).sum(axis=0) - weight.sum(axis=1) @ z**2)
+        gradient = 0.5 * np.array([by_amplitude, by_noise, by_slope])
         return float(value), np.concatenate([gradient, by_lengths + doubt / spread])
 
     return objective
