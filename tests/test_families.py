@@ -440,30 +440,60 @@ def test_the_gradient_by_which_a_kernel_is_learned_is_that_of_the_library_s_like
 def process(**settings):
     from autometa.families.estimators import GaussianProcess
 
-    given = {"kernel": "matern_52", "relevance": True, "linear": True, "rows": 300, "inducing": 200, "seed": 0}
+    given = {"kernel": "matern_52", "relevance": True, "linear": True, "inducing": 200, "seed": 0}
     return GaussianProcess(**(given | settings))
 
 
 def test_a_process_of_many_rows_sees_them_all_through_few():
     x, y = smooth(4000, 6)
-    few = process().fit(x[:200], y[:200])
-    many = process().fit(x[:3000], y[:3000])
+    few, many = process(inducing=300).fit(x[:200], y[:200]), process(inducing=300).fit(x[:3000], y[:3000])
     errors = [np.mean((model.predict(x[3000:]) - y[3000:]) ** 2) for model in (few, many)]
     assert errors[1] < 0.065  # the noise alone is .04 / .72 = .056
     assert errors[1] < 0.9 * errors[0]
-    assert many.fitted_.alpha.shape == (200,)
+    assert many.fitted_.alpha.shape == (300,)
     assert (many.fitted_.kernel.lengths[2:] > 10 * many.fitted_.kernel.lengths[0]).all()  # what does not count
 
 
 def test_the_noise_is_that_of_all_rows_and_not_of_the_few_the_kernel_saw():
     x, y = smooth(2000)
-    noisy = process(rows=100).fit(x, y + np.random.default_rng(5).normal(size=len(y)))
+    noisy = process(inducing=150).fit(x, y + np.random.default_rng(5).normal(size=len(y)))
     assert 0.47 < noisy.fitted_.kernel.noise < 0.56  # as it is, 1.05 of 2.05; those rows alone would say .37
+
+
+def test_a_process_short_of_time_is_what_so_few_inducing_rows_give():
+    x, y = smooth(3000)
+    cut, whole = process(inducing=1500), process(inducing=250)
+    cut.seconds, whole.seconds = 1e-3, 1e3
+    for model in (cut, whole):
+        model.fit(x, y)
+    assert (cut.cut_, whole.cut_) == (200, None)
+    np.testing.assert_array_equal(cut.predict(x), process(inducing=200).fit(x, y).predict(x))
+    np.testing.assert_array_equal(whole.predict(x), process(inducing=250).fit(x, y).predict(x))
+
+
+def test_a_process_has_as_many_inducing_rows_as_there_is_time_for(monkeypatch):
+    class Time:
+        now = 0.0
+
+        @classmethod
+        def monotonic(cls):
+            cls.now += 0.5
+            return cls.now
+
+    monkeypatch.setattr(gaussian_process, "time", Time)  # the small one takes half a second
+    x, y = smooth(3000)
+    models = [process(inducing=600) for _ in range(2)]
+    for model, seconds in zip(models, (3.0, 11.0), strict=True):
+        model.seconds = seconds
+        model.fit(x, y)
+    assert 200 < models[0].cut_ < 600
+    assert models[0].fitted_.alpha.shape == (models[0].cut_,)
+    assert models[1].cut_ is None
 
 
 def test_a_process_from_before_it_had_inducing_rows_has_the_usual_number():
     space = FAMILIES["gaussian_process"].space("regression")
-    config = {k: v for k, v in space.default.items() if k not in ("rows", "inducing")}
+    config = {k: v for k, v in space.default.items() if k != "inducing"}
     pipeline = FAMILIES["gaussian_process"].build(
         config, COLUMNS, "regression", n_rows=90, seed=0, threads=1, device="cpu"
     )

@@ -269,14 +269,13 @@ class SupportVectorRegressor(RegressorMixin, BaseEstimator):
         return self.model_.predict(X) * self.spread_ + self.center_
 
 
-class GaussianProcess(RegressorMixin, BaseEstimator):
+class GaussianProcess(Growing, RegressorMixin, BaseEstimator):
     """The face of `gaussian_process.fit` and `gaussian_process.predict`, on a standardised target."""
 
-    def __init__(self, *, kernel: str, relevance: bool, linear: bool, rows: int, inducing: int, seed: int) -> None:
+    def __init__(self, *, kernel: str, relevance: bool, linear: bool, inducing: int, seed: int) -> None:
         self.kernel = kernel
         self.relevance = relevance
         self.linear = linear
-        self.rows = rows
         self.inducing = inducing
         self.seed = seed
 
@@ -284,7 +283,9 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         """X: (n, p); y: (n,)."""
         self.n_features_in_ = X.shape[1]
         self.center_, self.spread_ = _center_and_spread(y)
-        self.fitted_ = gaussian_process.fit(X.astype(float), (y - self.center_) / self.spread_, **self.get_params())
+        self.fitted_, self.cut_ = gaussian_process.fit(
+            X.astype(float), (y - self.center_) / self.spread_, **self.get_params(), seconds=self.seconds
+        )
         return self
 
     def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)

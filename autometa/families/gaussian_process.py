@@ -1,10 +1,11 @@
 """Gaussian process regression for tables of many rows: a kernel learned on some of them, answers that all of them give.
 
-The kernel is a Gaussian or Matérn one with a length scale for each input (`relevance`), beside a linear one. Its
-parameters are the likeliest given `rows` rows and a prior that keeps functions of many inputs simple. All rows are then
-seen through `inducing` of them: the posterior mean of the projected process, which is the exact one where every row is
-among those. How much noise there is, few rows tell badly; it is told by the likelihood of all. So time grows with n and
-not with its cube.
+The kernel is a Gaussian or Matérn one with a length scale for each input (`relevance`), beside a linear one. All rows
+are seen through `inducing` of them: the posterior mean of the projected process, which is the exact one where every row
+is among those. The kernel's parameters are the likeliest given two thirds as many rows and a prior that keeps functions
+of many inputs simple. How much noise there is, few rows tell badly; it is told by the likelihood of all. So time grows
+with n and not with its cube. Where there is a time limit, a small process is timed first, and there are as many rows
+inducing as there is time for.
 
 Letters:  n rows · r rows that the kernel is learned on · m inducing rows · q other rows · p inputs · l length scales,
 p or 1.
@@ -18,6 +19,7 @@ Sources:
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,9 +37,11 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 MOST_ROWS = 100_000
+INDUCING = (200, 3000)  # at least and at most
 MOST_LENGTH_SCALES = 200
 STEPS = (40, 10)  # of the kernel's optimiser, on a quarter of the rows and then on all that it is given
 FEWEST = 100  # rows, where there are as many, that a kernel is learned on first
+POWER, MARGIN = 2.5, 0.8  # of the inducing rows with which time grows at most; of the time, that may be planned
 CHUNK = 4096  # rows that are seen at once
 JITTER = 1e-8  # of a matrix's mean diagonal
 NOISES = (1e-6, 1e1)  # least and most, in the target's variance
@@ -64,13 +68,37 @@ class Fitted(NamedTuple):
 
 
 def fit(
-    x: Array, y: Array, *, kernel: str, relevance: bool, linear: bool, rows: int, inducing: int, seed: int
-) -> Fitted:  # (n, p), (n,) standardised
-    """Learns the kernel from `rows` rows and the function from all, through `inducing` of them."""
+    x: Array,
+    y: Array,
+    *,
+    kernel: str,
+    relevance: bool,
+    linear: bool,
+    inducing: int,
+    seed: int,
+    seconds: float | None = None,
+) -> tuple[Fitted, int | None]:  # (n, p), (n,) standardised
+    """Learns the kernel and, through `inducing` rows, the function.
+
+    With them comes how many inducing rows there were to fit into `seconds`, None if there was time for all.
+    """
     order = np.random.default_rng(seed).permutation(len(y))
-    some = order[:rows]
-    learned = learn(x[some], y[some], shape=kernel, relevance=relevance, linear=linear)
-    return project(learned, x, y, x[order[:inducing]])
+
+    def through(m: int) -> Fitted:
+        some = order[: 2 * m // 3]
+        learned = learn(x[some], y[some], shape=kernel, relevance=relevance, linear=linear)
+        return project(learned, x, y, x[order[:m]])
+
+    wanted = min(inducing, len(y))
+    if seconds is None or wanted <= INDUCING[0]:
+        return through(wanted), None
+    began = time.monotonic()
+    small = through(INDUCING[0])
+    paid = time.monotonic() - began
+    affordable = int(INDUCING[0] * (MARGIN * max(seconds - paid, 0.0) / paid) ** (1 / POWER))
+    if affordable >= wanted:
+        return through(wanted), None
+    return (through(affordable), affordable) if affordable > INDUCING[0] else (small, INDUCING[0])
 
 
 def predict(fitted: Fitted, x: Array) -> Array:  # (q, p) -> (q,)
@@ -213,8 +241,7 @@ def space(kind: Kind) -> SearchSpace:
         linear=choice(True, False),
         scale=choice("standard", "quantile", "robust"),
         categories=choice("onehot", "target"),
-        rows=integer(200, 2000, 1000, log=True),
-        inducing=integer(200, 3000, 1500, log=True),
+        inducing=integer(*INDUCING, 1500, log=True),
     )
 
 
@@ -227,17 +254,15 @@ def build(
     from autometa.families.estimators import GaussianProcess
     from autometa.families.preprocess import preprocessing
 
-    own = space(kind).complete(config)  # one of before `rows` and `inducing` were in the space has their defaults
-    model = GaussianProcess(
-        kernel=own["kernel"], relevance=own["relevance"], linear=own["linear"],
-        rows=own["rows"], inducing=own["inducing"], seed=seed,
-    )  # fmt: skip
+    own = space(kind).complete(config)  # one of before `inducing` was in the space has the default
+    learner = {name: own[name] for name in ("kernel", "relevance", "linear", "inducing")}
+    model = GaussianProcess(**learner, seed=seed)
     steps = preprocessing(columns, kind, categories=config["categories"], scale=config["scale"], seed=seed)
     return Pipeline([("preprocessing", steps), ("model", model)])
 
 
 def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
-    """Its time grows with the rows, and nothing of it can be cut short."""
+    """Its time grows with the rows, however few the inducing ones are."""
     if n_rows > MOST_ROWS:
         return f"a Gaussian process on {n_rows} rows takes too long (at most {MOST_ROWS})"
     return None

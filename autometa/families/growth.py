@@ -1,8 +1,8 @@
 """Learners that grow tree by tree, or epoch by epoch, can end when their time is over, with what there is by then.
 
-Laws: without a time limit nothing changes; a model that was cut short after so many trees or epochs is the model that
-the same configuration with so many gives (but for CatBoost's automatic learning rate, which it chooses for the number
-that was asked for).
+So can a Gaussian process, by its inducing rows. Laws: without a time limit nothing changes; a model that was cut short
+after so many trees or epochs is the model that the same configuration with so many gives (but for CatBoost's automatic
+learning rate, which it chooses for the number that was asked for).
 """
 
 from __future__ import annotations
@@ -13,7 +13,12 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 
-COUNTS = ("n_estimators", "max_iter", "epochs")  # the parameters that count what grows; a family has one of them
+COUNTS = (
+    "n_estimators",
+    "max_iter",
+    "epochs",
+    "inducing",
+)  # the parameters that count what grows; a family has one of them
 FEWEST = 10  # rounds of the first piece, where a library is asked for pieces
 SURE = 0.8  # of the time that is left, what the next piece may take
 

@@ -85,6 +85,6 @@ PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
         {"kernel": "matern_32", "scale": "quantile"},
         {"kernel": "rbf", "relevance": False, "linear": False},
         {"kernel": "matern_32", "categories": "target", "scale": "robust"},
-        {"rows": 2000, "inducing": 3000},
+        {"inducing": 3000},
     ),
 }  # fmt: skip
