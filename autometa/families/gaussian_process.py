@@ -39,10 +39,10 @@ Array = NDArray[np.float64]
 MOST_ROWS = 100_000
 INDUCING = (200, 3000)  # at least and at most
 MOST_LENGTH_SCALES = 200
-STEPS = (40, 10)  # of the kernel's optimiser, on a quarter of the rows and then on all that it is given
+STEPS = (40, 5)  # of the kernel's optimiser, on a quarter of the rows and then on all that it is given
 FEWEST = 100  # rows, where there are as many, that a kernel is learned on first
 POWER, MARGIN = 2.5, 0.8  # of the inducing rows with which time grows at most; of the time, that may be planned
-CHUNK = 4096  # rows that are seen at once
+CHUNK = 1024  # rows that are seen at once
 JITTER = 1e-8  # of a matrix's mean diagonal
 NOISES = (1e-6, 1e1)  # least and most, in the target's variance
 AMPLITUDES, LENGTHS = (1e-3, 1e3), (1e-2, 1e4)
@@ -109,8 +109,11 @@ def predict(fitted: Fitted, x: Array) -> Array:  # (q, p) -> (q,)
 
 def covariance(kernel: Kernel, a: Array, b: Array) -> Array:  # (q, p), (m, p) -> (q, m)
     """Of the function's values, without noise."""
-    found = kernel.amplitude * _shaped(kernel.shape, _apart(a / kernel.lengths, b / kernel.lengths))[0]
-    return found + kernel.slope * (a @ b.T + 1) if kernel.slope else found
+    found = _shaped(kernel.shape, _apart(a / kernel.lengths, b / kernel.lengths))
+    found *= kernel.amplitude
+    if kernel.slope:
+        found += kernel.slope * (a @ b.T + 1)
+    return found
 
 
 def learn(x: Array, y: Array, *, shape: str, relevance: bool, linear: bool) -> Kernel:  # (r, p), (r,) in any order
@@ -132,16 +135,18 @@ def learn(x: Array, y: Array, *, shape: str, relevance: bool, linear: bool) -> K
 def project(kernel: Kernel, x: Array, y: Array, inducing: Array) -> Fitted:  # (n, p), (n,), (m, p)
     """The function that all rows give through the inducing ones, with the noise under which they are likeliest."""
     from scipy.linalg import cho_solve, cholesky, solve_triangular
+    from scipy.linalg.blas import dsyrk
     from scipy.optimize import minimize_scalar
 
     n, m = len(y), len(inducing)
     among = covariance(kernel, inducing, inducing)
     among[np.diag_indices(m)] += JITTER * np.trace(among) / m
     root = cholesky(among, lower=True, overwrite_a=True, check_finite=False)
-    gram, target = np.zeros((m, m)), np.zeros(m)  # of the rows' features, whose prior is white
+    gram, target = np.zeros((m, m), order="F"), np.zeros(m)  # of the rows' features, whose prior is white
     for i in range(0, n, CHUNK):
-        features = solve_triangular(root, covariance(kernel, inducing, x[i : i + CHUNK]), lower=True)  # (m, CHUNK)
-        gram += features @ features.T
+        with_inducing = covariance(kernel, x[i : i + CHUNK], inducing).T  # (m, CHUNK)
+        features = solve_triangular(root, with_inducing, lower=True, overwrite_b=True, check_finite=False)
+        gram = dsyrk(1.0, features, beta=1.0, c=gram, lower=True, overwrite_c=True)  # its lower half
         target += features @ y[i : i + CHUNK]
     square = float(y @ y)
 
@@ -158,7 +163,7 @@ def project(kernel: Kernel, x: Array, y: Array, inducing: Array) -> Fitted:  # (
         return 0.5 * misfit + float(np.log(np.diag(factor)).sum()) + 0.5 * (n - m) * log_noise
 
     least, most = np.log(NOISES)
-    noise = math.exp(minimize_scalar(unlikeliness, bounds=(least, most), method="bounded", options={"xatol": 0.1}).x)
+    noise = math.exp(minimize_scalar(unlikeliness, bounds=(least, most), method="bounded", options={"xatol": 0.2}).x)
     alpha = solve_triangular(root, solved(noise)[1], lower=True, trans="T")
     return Fitted(kernel._replace(noise=noise), inducing, alpha)
 
@@ -179,7 +184,7 @@ def _objective(x: Array, y: Array, shape: str, linear: bool) -> Callable[[Array]
         lengths = np.exp(logs[3:])
         z = x / lengths
         apart = unscaled / lengths**2 if len(lengths) == 1 else _apart(z, z)
-        values, slopes = _shaped(shape, apart)
+        values = _shaped(shape, apart)
         total = amplitude * values
         if linear:
             total += slope * product
@@ -196,7 +201,7 @@ def _objective(x: Array, y: Array, shape: str, linear: bool) -> Callable[[Array]
         weight -= np.outer(alpha, alpha)  # twice the derivative by the covariance
         by_amplitude, by_noise = amplitude * np.vdot(weight, values), noise * np.trace(weight)
         by_slope = slope * np.vdot(weight, product) if linear else 0.0
-        weight *= slopes
+        weight *= _slopes(shape, apart)
         if len(lengths) == 1:
             by_lengths = -amplitude * np.array([np.vdot(weight, apart)])
         else:
@@ -207,18 +212,26 @@ def _objective(x: Array, y: Array, shape: str, linear: bool) -> Callable[[Array]
     return objective
 
 
-def _shaped(shape: str, apart: Array) -> tuple[Array, Array]:
-    """A kernel's values at squared distances, and their derivatives by these."""
+def _shaped(shape: str, apart: Array) -> Array:
+    """A kernel's values at squared distances."""
     if shape == "rbf":
-        values = np.exp(-0.5 * apart)
-        return values, -0.5 * values
+        return np.exp(-0.5 * apart)
+    steps = np.sqrt((3 if shape == "matern_32" else 5) * apart)
+    found = 1 + steps
+    if shape == "matern_52":
+        found += 5 / 3 * apart
+    found *= np.exp(-steps)
+    return found
+
+
+def _slopes(shape: str, apart: Array) -> Array:
+    """The derivatives of `_shaped` by the squared distances."""
+    if shape == "rbf":
+        return -0.5 * np.exp(-0.5 * apart)
     if shape == "matern_32":
-        steps = np.sqrt(3 * apart)
-        fall = np.exp(-steps)
-        return (1 + steps) * fall, -1.5 * fall
+        return -1.5 * np.exp(-np.sqrt(3 * apart))
     steps = np.sqrt(5 * apart)
-    fall = np.exp(-steps)
-    return (1 + steps + steps**2 / 3) * fall, -5 / 6 * (1 + steps) * fall
+    return -5 / 6 * (1 + steps) * np.exp(-steps)
 
 
 def _apart(a: Array, b: Array) -> Array:  # (q, p), (m, p) -> (q, m)
