@@ -31,6 +31,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from autometa.bench.ranking import holm
 from autometa.bench.results import append, read_lines
 from autometa.bench.run import machine
 from autometa.families import build, cash_space
@@ -108,11 +109,7 @@ def report() -> str:
         of_size = [line for line in lines if least < line["learned"] <= most]
         found = {method: compared(of_size, method) for method in (LIBRARY, *RIVALS)}
         found = {method: pair for method, pair in found.items() if len(pair[0])}
-        if not found:
-            continue
-        width = max(len(losses) for losses, _ in found.values())
-        padded = np.stack([np.pad(losses, (0, width - len(losses))) for losses, _ in found.values()], axis=1)
-        p_values = wilcoxon(padded, np.zeros_like(padded))
+        p_values = holm([wilcoxon(losses[:, None], 0 * losses[:, None])[0] for losses, _ in found.values()])
         for (method, (losses, seconds)), p in zip(found.items(), p_values, strict=True):
             low, high = np.exp(interval(losses, 0))
             out.append(

@@ -375,7 +375,7 @@ def test_an_elastic_net_without_l1_is_nearly_the_ridge_regression_of_the_same_al
     np.testing.assert_allclose(net.predict(X), Ridge(alpha=10.0).fit(X, y).predict(X), rtol=1e-2)
 
 
-# -- the network -----------------------------------------------------------------------------------------
+# -- the Gaussian process --------------------------------------------------------------------------------
 
 
 def smooth(n=120, p=4, seed=0):
@@ -498,6 +498,9 @@ def test_a_process_from_before_it_had_inducing_rows_has_the_usual_number():
         config, COLUMNS, "regression", n_rows=90, seed=0, threads=1, device="cpu"
     )
     assert pipeline[-1].inducing == space.default["inducing"]
+
+
+# -- the network -----------------------------------------------------------------------------------------
 
 
 def network(kind="binary", seed=0, **changes):

@@ -311,8 +311,7 @@ def test_a_table_of_50000_by_100_takes_less_than_a_second_of_one_core():
     task = bare_task(X, (X["x0"] + rng.normal(size=50_000) > 0).to_numpy().astype(np.int64), 2)
     described = describe(task)
     assert {name for name in NAMES if math.isnan(described[name])} == NEEDS_NUMBERS
-    again = (describe(task) for _ in range(2))  # whatever else the machine does: the best of three
-    assert min(sum(each.seconds.values()) for each in (described, *again)) < 1
+    assert sum(described.seconds.values()) < 1
 
 
 def test_importing_loads_neither_scikit_learn_nor_scipy():

@@ -149,7 +149,7 @@ def build(
 
 
 def growing(space: SearchSpace) -> frozenset[str]:
-    """The families of a CASH space whose learners grow by trees or epochs, so that they can end early."""
+    """The families of a CASH space whose learners grow by trees, epochs or the like, so that they can end early."""
     return frozenset(name for name in FAMILIES if any(f"{name}.{counts}" in space for counts in COUNTS))
 
 
@@ -160,7 +160,7 @@ def limit_growth(pipeline: Pipeline, seconds: float | None) -> None:
 
 
 def as_grown(config: Config, model: Any) -> Config:
-    """The configuration that a fitted model is: with the trees or epochs it had time for, where it was cut short.
+    """The configuration that a fitted model is: with the trees, epochs or inducing rows it had time for, if cut short.
 
     Raises:
         TimeoutError: There were fewer than the family's space allows.

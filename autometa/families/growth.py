@@ -13,12 +13,8 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 
-COUNTS = (
-    "n_estimators",
-    "max_iter",
-    "epochs",
-    "inducing",
-)  # the parameters that count what grows; a family has one of them
+# The parameters that count what grows; a family has one of them.
+COUNTS = ("n_estimators", "max_iter", "epochs", "inducing")
 FEWEST = 10  # rounds of the first piece, where a library is asked for pieces
 SURE = 0.8  # of the time that is left, what the next piece may take
 
