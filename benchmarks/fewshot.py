@@ -411,6 +411,8 @@ def main() -> None:
     parser.add_argument("--train", nargs="+", choices=list(RECIPES), metavar="LEARNER", help="train these, or go on")
     parser.add_argument("--shot", type=int, default=1, help="of the episodes to train on")
     parser.add_argument("--minutes", type=float, default=20.0, help="for each training")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of a whole training: its schedule ends there")
+    parser.add_argument("--look", type=int, default=250, help="steps between two looks at the validation episodes")
     parser.add_argument("--judge", nargs="*", metavar="LEARNER", help="test figures of these, or of all trained ones")
     parser.add_argument("--episodes", type=int, default=1000)
     parser.add_argument("--ways", nargs="+", type=int, default=[5, 20], help="of --judge")
@@ -434,8 +436,8 @@ def main() -> None:
         setup()
     for name in asked.train or []:
         folder = place(asked.runs, name, asked.shot)
-        look = 10 if asked.quick else 250
-        train_one(name, folder, minutes=minutes, device=asked.device, shot=asked.shot, look=look)
+        look = 10 if asked.quick else asked.look
+        train_one(name, folder, minutes=minutes, device=asked.device, shot=asked.shot, steps=asked.steps, look=look)
     shots = sorted({shot for _, shot in TASKS})
     if asked.judge is not None:
         for name in asked.judge or RECIPES:

@@ -563,6 +563,7 @@ def test_a_network_short_of_time_is_what_so_few_epochs_give(kind, monkeypatch):
         cut.fit(X, y)
 
 
+@pytest.mark.timed
 def test_a_network_ends_in_about_the_time_it_was_given():
     import time
 

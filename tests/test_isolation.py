@@ -17,6 +17,7 @@ import pytest
 
 from autometa.errors import InputError
 from autometa.evaluation import Cancelled, Isolation, Killed, available_cpus, available_ram, shared_isolation
+from autometa.evaluation.forkserver import children, kill
 
 MB = 1 << 20
 ROOT = Path(__file__).resolve().parents[1]
@@ -118,6 +119,7 @@ def test_what_a_generator_handed_over_before_its_deadline_is_kept(isolation, tri
     assert (end.state, end.partial) == ("timeout", 1)
 
 
+@pytest.mark.timed
 def test_a_hang_is_killed_at_its_deadline(isolation):
     began = time.monotonic()
     end = killed(isolation, time.sleep, 60, seconds=0.3)
@@ -228,6 +230,7 @@ def test_threads_may_call_at_once(isolation):
     assert results == {number: number for number in range(12)} | {-1: "timeout"}
 
 
+@pytest.mark.timed
 def test_calls_run_side_by_side(isolation):
     began = time.monotonic()
     threads = [
@@ -243,6 +246,18 @@ def test_calls_run_side_by_side(isolation):
 def test_what_a_trial_started_ends_with_it(isolation, trials):
     killed(isolation, trials.family, 60, seconds=0.5)
     assert eventually(lambda: not sleepers(613, 614))
+
+
+def test_who_is_ended_cannot_answer_for_its_children(monkeypatch):
+    end, ended = os.kill, []
+    monkeypatch.setattr(os, "kill", lambda number, how: (ended.append(number), end(number, how)))
+    with subprocess.Popen(["sh", "-c", "sleep 615; exit 0"]) as process:
+        assert eventually(lambda: len(children(process.pid)) == 1)
+        (child,) = children(process.pid)
+        kill(process.pid)
+    assert ended == [process.pid, child]
+    assert process.returncode == -signal.SIGKILL
+    assert eventually(lambda: not sleepers(615))
 
 
 def test_what_a_trial_left_behind_ends_with_it(isolation, trials):
@@ -321,6 +336,7 @@ def test_closing_leaves_no_process(trials, alive):
     assert eventually(lambda: not sleepers(613, 614) and not alive(server))
 
 
+@pytest.mark.timed
 def test_warming_up_does_not_wait():
     with Isolation(preload=["sklearn.ensemble"]) as isolation:
         began = time.monotonic()

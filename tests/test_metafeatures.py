@@ -305,6 +305,7 @@ def test_a_constant_or_huge_regression_target_never_raises_nor_warns():
         assert describe(bare_task(X, y, 0), seconds=ALWAYS)["rows"] == 30
 
 
+@pytest.mark.timed
 def test_a_table_of_50000_by_100_takes_less_than_a_second_of_one_core():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(50_000, 100)), columns=[f"x{j}" for j in range(100)])

@@ -167,6 +167,7 @@ def read_task_at(server, tmp_path, number, **options):
         return read_task(f"openml:task/{number}", **options)
 
 
+@pytest.mark.timed
 def test_a_call_ends_at_its_deadline_whatever_it_hangs_in_and_the_next_one_works(serve, data, tmp_path):
     is_as_served(door(serve(), tmp_path).task(1001), data)  # a client is loaded now
     began = time.monotonic()

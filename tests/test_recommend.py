@@ -682,6 +682,7 @@ def test_on_a_stream_of_related_tables_regret_at_trial_three_falls() -> None:
     assert third < 0.6 * static
 
 
+@pytest.mark.timed
 def test_fifty_thousand_cells_are_learned_in_a_blink_and_answered_in_less() -> None:
     rng = np.random.default_rng(0)
     space = SearchSpace.of(x=integer(0, 499, 0))

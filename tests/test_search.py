@@ -225,12 +225,14 @@ class TestBudget:
         search(wine, quick(tmp_path, trials=1, trial_seconds=limit), tmp_path / "run")
         assert heard == [grows]
 
+    @pytest.mark.timed
     def test_a_time_budget_holds(self, cancer, tmp_path):
         began = time.monotonic()
         result = search(cancer, quick(tmp_path, trials=None, seconds=8.0), tmp_path / "run")
         assert time.monotonic() - began < 8.0 + 2.0
         assert len(result.trials) > 3
 
+    @pytest.mark.timed
     def test_time_is_kept_to_fit_what_is_best_on_all_rows(self, wine, tmp_path, monkeypatch):
         module = sys.modules["autometa.search.search"]
         settings = quick(tmp_path, trials=None, seconds=10.0)

@@ -203,6 +203,7 @@ def test_tasks_with_one_kind_of_column_load_equal(keep: list[str], mixed: pd.Dat
     same(task, Task.load(tmp_path))
 
 
+@pytest.mark.timed
 def test_loading_maps_the_numbers_rather_than_copying_them(tmp_path: Path) -> None:
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(50_000, 40)))
     frame["y"] = frame[0] * 2
@@ -738,6 +739,7 @@ def test_missing_columns_and_wrong_widths_are_all_listed(mixed: pd.DataFrame) ->
         schema.apply(np.zeros((2, 3)))
 
 
+@pytest.mark.timed
 def test_wide_tables_are_quick() -> None:
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 5000)))
     start = time.process_time()

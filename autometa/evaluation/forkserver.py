@@ -227,8 +227,11 @@ def descendants(process: int) -> list[int]:
 
 
 def kill(process: int) -> None:
-    """Ends a process and everything under it. What escapes by being started meanwhile is found as an orphan."""
-    for number in [*descendants(process), process]:
+    """Ends a process, so that it cannot see or answer how its children end, and then everything that was under it.
+
+    What escapes by being started meanwhile is found as an orphan.
+    """
+    for number in [process, *descendants(process)]:
         try:
             os.kill(number, signal.SIGKILL)
         except OSError:  # it ended meanwhile
