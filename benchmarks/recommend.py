@@ -202,7 +202,8 @@ class BestOnAverage:
 
     def fit(self, past: PastTasks, space: SearchSpace) -> BestOnAverage:
         """Orders the configurations."""
-        from autometa.recommend.memory import complete, standing
+        from autometa.recommend.completion import complete
+        from autometa.recommend.memory import standing
 
         self._configs = [past.configs[j] for j in np.argsort(-complete(standing(past.scores)).mean(axis=0))]
         return self

@@ -180,7 +180,8 @@ def memory(options: argparse.Namespace) -> None:
     from sklearn.model_selection import StratifiedKFold
     from warm_start import families_out, forecast_standings
 
-    from autometa.recommend.memory import complete, standing
+    from autometa.recommend.completion import complete
+    from autometa.recommend.memory import standing
     from autometa.store import MetaStore
 
     store, lines = MetaStore(REPOSITORY / "meta_db" / "memory.db", read_only=True, immutable=True), []

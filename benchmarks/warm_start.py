@@ -266,9 +266,6 @@ ABLATIONS: dict[str, Callable[[], Any]] = {
     "adaptive, standings from the median": lambda: Constant((memory, "FLOOR_QUANTILE", 0.5)),
     "adaptive, optimistic about holes": lambda: Constant((greedy, "OPTIMISM", 1.0)),
     "adaptive, holes at their mean": lambda: Constant((greedy, "OPTIMISM", 0.0)),
-    "adaptive, two average sights": lambda: Constant((memory, "SIGHTS", 2)),
-    "adaptive, five average sights": lambda: Constant((memory, "SIGHTS", 5)),
-    "adaptive, as before": lambda: Constant((memory, "SIGHTS", 2), (greedy, "OPTIMISM", 1.0)),
     "adaptive, a safe default": lambda: AdaptivePortfolio(safe=True),
     "adaptive, similarity by learned key": lambda: AdaptivePortfolio(learned_key=True),
     **{f"without {g}": lambda g=g: Only([n for n in EVERY if n not in NAMES[g]]) for g in NAMES},
@@ -578,14 +575,13 @@ def own(options: argparse.Namespace) -> None:
             best = rest[np.argmax(past.scores[np.ix_(rows, rest)], axis=1)]
             for known in (0, 1, 4, 12):
                 told, seen, source = with_finds(table, rows, shared, best, known, rng)
-                for sights, optimism in ((2, 1.0), (20, 1.0), (20, 0.5), (20, 0.0)):
-                    variant = Constant((memory, "SIGHTS", sights), (greedy, "OPTIMISM", optimism))
+                for optimism in (0.5, 0.25, 0.0):
+                    variant = Constant((greedy, "OPTIMISM", optimism))
                     chosen = replay(variant.fit(seen, told.space), told, int(i), np.arange(len(source)), 10)
                     everything = past.scores[i, np.concatenate([source[chosen], drawn])]
                     name = f"known by {known}" if known else "everybody's alone"
-                    found.setdefault(f"{name}: {sights} sights, optimism {optimism:g}", []).append(
-                        regret(everything, list(range(len(chosen))), 10)
-                    )
+                    curve = regret(everything, list(range(len(chosen))), 10)
+                    found.setdefault(f"{name}: optimism {optimism:g}", []).append(curve)
         results = {name: np.array(curves) for name, curves in found.items()}
         write(summary(table.name, results, (1, 3, 5, 10), facts_of(options, started, what="own")), options)
 
@@ -815,7 +811,8 @@ def embedding(options: argparse.Namespace) -> None:
     """A trained set encoder beside the meta-features: how well each forecasts the standings of families left out."""
     import pandas as pd
 
-    from autometa.recommend.memory import complete, standing
+    from autometa.recommend.completion import complete
+    from autometa.recommend.memory import standing
 
     for table in collected(options.store):
         started = time.perf_counter()

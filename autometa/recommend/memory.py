@@ -1,9 +1,9 @@
 """Past tasks as a table that recommenders can calculate with.
 
 `Memory.of` keeps the configurations that the space at hand can express, puts every task's scores on one scale (its
-*standing*: 0 at the task's lower quartile and below, 1 at its best) and completes the holes.
+*standing*: 0 at the task's lower quartile and below, 1 at its best) and fills the holes (`completion`).
 
-Letters:  t past tasks · m configurations · r rank of the completion.
+Letters:  t past tasks · m configurations.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from autometa.recommend.completion import impute, kinship
 from autometa.space import FAMILY, Config, SearchSpace, config_key
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 # quartile, .139 .038 .019 .005 from the lower decile, .127 .035 .016 .007 from the median.
 FLOOR_QUANTILE = 0.25
 OWN_BEST = 3  # of the configurations that only one task knows
-# What few tasks know was tried because it promised to be good there, and kept because it was: it counts as if so many
-# tasks more knew it as average. With 2 such finds filled the first five proposals elsewhere (warm_start.py --own).
-SIGHTS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +53,7 @@ class Memory:
         scores, seconds = scores[telling][:, columns], seconds[telling][:, columns]
         metafeatures = np.asarray(past.metafeatures, dtype=float)
         metafeatures = metafeatures.reshape(len(past.records), len(past.metafeature_names))[telling]
-        completed, spread = impute(standing(scores))
+        completed, spread = impute(standing(scores), kinship(configs, space))
         return cls(
             space=space,
             records=tuple(record for record, keep in zip(past.records, telling, strict=True) if keep),
@@ -110,75 +108,6 @@ def standing(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (
     span = np.where(high > low, high - low, 1.0)
     scaled = np.clip((np.where(finite, scores, low) - low) / span, 0.0, 1.0)
     return np.where(np.isnan(scores), np.nan, scaled)
-
-
-def complete(table: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (t, m)
-    """The table with its holes filled: the first of what `impute` gives."""
-    return impute(table)[0]
-
-
-def impute(
-    table: NDArray[np.float64], *, rank: int = 8, penalty: float = 1.0, rounds: int = 20
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fills the holes of a (t, m) table in [0, 1], and says how uncertain each filling is.
-
-    Shrunken column and row means, and a low-rank rest. The means are shrunk as if some more average values had been
-    seen (`SIGHTS` of a column, two of a row), the rest by the nuclear-norm `penalty`: a configuration that few tasks
-    know is not taken for a winner.
-    Measured on Oboe with 30 % of the cells hidden: regret of the portfolio after 5 trials .044, with column means
-    alone .071.
-
-    The uncertainty is the posterior's: of a ridge regression of the row on the factors of its columns, and of the
-    column on those of its rows, in units of what is left unexplained, measured on a tenth of the known cells that a
-    second completion does not see. On Oboe, with 30, 60 and 85 % of the cells hidden, the hidden ones are 1.01, 1.01
-    and 0.95 such standard deviations away in the root mean square.
-
-    Returns:
-        The table without holes, and the standard deviation of each cell: 0 where it was known. Both (t, m).
-
-    Source:
-        softImpute-ALS (Hastie, Mazumder, Lee and Zadeh, 2015); the variance is that of probabilistic PCA.
-    """
-    known = ~np.isnan(table)
-    if known.all() or not known.any():
-        return table.copy(), np.zeros(table.shape)
-    filled, form = _low_rank(table, known, rank, penalty, rounds)
-    tenth = known & (np.random.default_rng(0).random(known.shape) < 0.1)
-    seen = known & ~tenth
-    if tenth.sum() >= 10 and seen.any():
-        guess, doubt = _low_rank(np.where(seen, table, np.nan), seen, rank, penalty, rounds)
-        unit = float(np.mean((guess[tenth] - table[tenth]) ** 2 / doubt[tenth]))
-    else:
-        unit = float(table[known].var())
-    spread = np.sqrt(np.minimum(unit * form, 0.25))  # nothing in [0, 1] is less certain than a coin
-    return np.where(known, table, filled), np.where(known, 0.0, spread)
-
-
-def _low_rank(
-    table: NDArray[np.float64], known: NDArray[np.bool_], rank: int, penalty: float, rounds: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The completed table, and the variance of each cell in units of the noise. Both (t, m)."""
-    t, m = table.shape
-    overall = table[known].mean()
-    per_column, per_row = known.sum(axis=0), known.sum(axis=1, keepdims=True)
-    columns = (np.where(known, table, 0.0).sum(axis=0) + SIGHTS * overall) / (per_column + SIGHTS)  # (m,)
-    rest = np.where(known, table - columns, 0.0)
-    rows = rest.sum(axis=1, keepdims=True) / (per_row + 2)  # (t, 1)
-    rest = np.where(known, rest - rows, 0.0)
-    r = min(rank, t, m)
-    left, right = np.zeros((t, r)), np.random.default_rng(0).standard_normal((m, r)) / np.sqrt(m)
-    ridge = penalty * np.eye(r)
-    for _ in range(rounds):
-        filled = np.where(known, rest, left @ right.T)
-        left = np.linalg.solve(right.T @ right + ridge, (filled @ right).T).T
-        filled = np.where(known, rest, left @ right.T)
-        right = np.linalg.solve(left.T @ left + ridge, (filled.T @ left).T).T
-    by_row = np.linalg.inv(np.einsum("tm,mi,mj->tij", known.astype(float), right, right, optimize=True) + ridge)
-    by_column = np.linalg.inv(np.einsum("tm,ti,tj->mij", known.astype(float), left, left, optimize=True) + ridge)
-    variance = 1 + 1 / (per_column + 2) + 1 / (per_row + 2)
-    variance = variance + np.einsum("tij,mi,mj->tm", by_row, right, right, optimize=True)
-    variance = variance + np.einsum("mij,ti,tj->tm", by_column, left, left, optimize=True)
-    return np.clip(columns + rows + left @ right.T, 0.0, 1.0), variance
 
 
 def _worth_keeping(scores: NDArray[np.float64]) -> list[int]:

@@ -25,11 +25,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.space import FAMILY, Config, SearchSpace
+from autometa.recommend.completion import alike, families
+from autometa.space import Config, SearchSpace
 
 WIDTH = 0.35  # root mean square difference of ranks, which are 0.41 apart for unrelated tasks; 0.2 to 0.5 are alike
 RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 100.0)  # the last one is next to no trust in meta-features
-REACH = 0.3  # how far in the unit cube a configuration's standing tells another one's
 NUGGET = 0.1
 AXES = 8
 
@@ -99,7 +99,7 @@ def carry_over(
         >>> carry_over(np.array([0.2, 0.8]), [{"x": 0.0}, {"x": 1.0}], [{"x": 0.0}, {"x": 0.9}], space).round(2)
         array([0.23, 0.76])
     """
-    mine, theirs = _families(known), _families(others)
+    mine, theirs = families(known), families(others)
     overall = predicted.mean(axis=-1, keepdims=True)
     names, counts = np.unique(mine, return_counts=True)
     members = (mine[:, None] == names).astype(float)  # (m, families)
@@ -107,25 +107,9 @@ def carry_over(
     means = np.concatenate([means, overall], axis=-1)
     place = {name: i for i, name in enumerate(names)}
     base = means[..., [place[name] for name in mine]]
-    x, z = space.encode_all(known), space.encode_all(others)
-    same = _alike(x.x, x.mask, x.x, x.mask) * (mine[:, None] == mine[None])
-    across = _alike(z.x, z.mask, x.x, x.mask) * (theirs[:, None] == mine[None])
-    weights = np.linalg.solve(same + NUGGET * np.eye(len(mine)), across.T)  # (m, others)
+    same, across = alike(known, known, space), alike(known, others, space)
+    weights = np.linalg.solve(same + NUGGET * np.eye(len(mine)), across)  # (m, others)
     return means[..., [place.get(name, len(names)) for name in theirs]] + (predicted - base) @ weights
-
-
-def _families(configs: Sequence[Config]) -> NDArray[np.str_]:
-    return np.array([str(config.get(FAMILY, "")) for config in configs], dtype=np.str_)
-
-
-def _alike(
-    x: NDArray[np.float64], x_mask: NDArray[np.bool_], z: NDArray[np.float64], z_mask: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Gaussian in the mean square difference over dimensions active in either; one active in one only counts as 1."""
-    either = (x_mask[:, None] | z_mask[None]).sum(axis=2)
-    both = x_mask[:, None] & z_mask[None]
-    squares = np.where(both, (x[:, None] - z[None]) ** 2, (x_mask[:, None] != z_mask[None]).astype(float))
-    return np.exp(-0.5 * squares.sum(axis=2) / np.maximum(either, 1) / REACH**2)
 
 
 def _gaussian(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
