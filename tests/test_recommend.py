@@ -25,8 +25,9 @@ from autometa.recommend import (
     Portfolio,
     Recommendation,
 )
+from autometa.recommend.completion import complete, impute
 from autometa.recommend.cost import Cost
-from autometa.recommend.memory import Memory, complete, impute, standing
+from autometa.recommend.memory import Memory, standing
 from autometa.recommend.posterior import SHIFT, STRETCHES, condition, covariance
 from autometa.recommend.ranker import WIDTH, Ranker, carry_over
 from autometa.recommend.similarity import Similarity, prior_say
@@ -570,7 +571,8 @@ def test_the_ranker_knows_configurations_that_nobody_tried() -> None:
 def test_meta_features_that_tell_nothing_leave_the_static_portfolio() -> None:
     rng = np.random.default_rng(0)
     past = two_worlds()
-    past = replace(past, metafeatures=rng.random((20, 3)))
+    records = tuple(replace(record, n_rows=100) for record in past.records)  # sizes would tell something
+    past = replace(past, records=records, metafeatures=rng.random((20, 3)))
     nothing = looks(*rng.random(3))
     static = [r.config for r in Portfolio().fit(past, SPACE).recommend(None, 4)]
     assert [r.config for r in AdaptivePortfolio(floor=1.0, safe=False).fit(past, SPACE).recommend(nothing, 4)] == static

@@ -25,15 +25,15 @@ REACH = 0.3  # how far in the unit cube a configuration's standing tells another
 COVARIANCE = 1.3  # of the prior
 MEANS = 0.25  # of what sets configurations apart on all tasks
 NOISE = 0.1  # to begin with
-PRIOR_TASKS = 0.1  # how many tasks, as a share of those there are, the prior covariance counts for
+PRIOR_TASKS = 0.05  # how many tasks, as a share of those there are, the prior covariance counts for
 PRIOR_MEANS = 2.0  # tasks that the prior means count for
 # What few tasks know was tried because it promised to be good there, and kept because it was. Known by n tasks it is
 # told as if its noise were 1 + (FINDS / n)^2 times as large: with the finds taken at their word, the regret of another
 # task after 3 trials tripled (warm_start.py --own).
-FINDS = 5.0
-ROUNDS = 4
-OPERATIONS = 4e9  # that all rounds may take: a large table is learned in fewer
-CELLS = 100  # of one task that are looked at: they determine it
+FINDS = 10.0
+ROUNDS = 3
+OPERATIONS = 2e9  # that all rounds may take: a large table is learned in fewer
+CELLS = 60  # of one task that are looked at: they determine it
 
 
 def kinship(configs: Sequence[Config], space: SearchSpace) -> NDArray[np.float64]:  # (m, m) in [0, 1]
@@ -84,8 +84,15 @@ def impute(
     if known.all() or not known.any():
         return table.copy(), np.zeros(table.shape)
     process = _Process(table, known, (1 + np.eye(table.shape[1])) / 2 if kin is None else kin)
+    tenth = known & (np.random.default_rng(0).random(known.shape) < 0.1)
+    unit = 1.0
+    if tenth.sum() >= 10:
+        process.learn(known & ~tenth, ROUNDS)
+        guess, doubt = process.posterior()
+        unit = float(np.mean((guess[tenth] - table[tenth]) ** 2 / doubt[tenth]))
+    process.learn(known, 1 if tenth.sum() >= 10 else ROUNDS)
     filled, variance = process.posterior()
-    spread = np.sqrt(np.minimum(variance, 0.25))  # nothing in [0, 1] is less certain than a coin
+    spread = np.sqrt(np.minimum(unit * variance, 0.25))  # nothing in [0, 1] is less certain than a coin
     return np.where(known, table, np.clip(filled, 0.0, 1.0)), np.where(known, 0.0, spread)
 
 
@@ -93,38 +100,41 @@ class _Process:
     """Means (m,), covariance (m, m) and noise of the Gaussian process that the tasks are draws of."""
 
     def __init__(self, table: NDArray[np.float64], known: NDArray[np.bool_], kin: NDArray[np.float64]) -> None:
-        rng = np.random.default_rng(0)
-        self.table, self.t, counts = table, len(table), known.sum(axis=0)
-        cells = [np.flatnonzero(row) for row in known]
-        self.places = [k if len(k) <= CELLS else np.sort(rng.permutation(k)[:CELLS]) for k in cells]
-        self.unit = max(float(table[known].var()), 1e-9)
-        finds = 1 + (FINDS / np.maximum(counts, 1)) ** 2
+        self.table, self.t = table, len(table)
+        unit = max(float(table[known].var()), 1e-9)
+        self.noise = NOISE * unit
+        self.covariance = self.prior = COVARIANCE * unit * kin
+        finds = 1 + (FINDS / np.maximum(known.sum(axis=0), 1)) ** 2
         self.doubt = finds / finds.min()  # (m,) at least 1
-        self.means = self.usual = self._prior_means(known, counts, kin)
-        self.covariance = self.prior = COVARIANCE * self.unit * kin
-        self.noise = NOISE * self.unit
-        work = 4.0 * table.shape[1] ** 3 + 2.0 * sum(len(k) ** 3 for k in self.places)
-        for _ in range(min(ROUNDS, int(OPERATIONS / work))):
-            self._learn()
+        self.means = self.usual = self._prior_means(known, unit, MEANS * unit * kin)
+
+    def learn(self, known: NDArray[np.bool_], rounds: int) -> None:
+        """So many rounds of expectation maximisation, from these cells; fewer where a round takes long."""
+        rng, cells = np.random.default_rng(0), [np.flatnonzero(row) for row in known]
+        self.places = [k if len(k) <= CELLS else np.sort(rng.permutation(k)[:CELLS]) for k in cells]
+        work = 4.0 * len(self.means) ** 3 + 2.0 * sum(len(k) ** 3 for k in self.places)
+        for _ in range(min(rounds, int(OPERATIONS / work))):
+            self._round()
 
     def _prior_means(
-        self, known: NDArray[np.bool_], counts: NDArray[np.int64], kin: NDArray[np.float64]
+        self, known: NDArray[np.bool_], unit: float, between: NDArray[np.float64]
     ) -> NDArray[np.float64]:  # (m,)
         """Each configuration's average, drawn towards those of its like the more, the fewer tasks know it."""
-        overall, seen = float(self.table[known].mean()), counts > 0
+        overall, counts = float(self.table[known].mean()), known.sum(axis=0)
+        seen = counts > 0
         rest = np.where(known, self.table - overall, 0.0).sum(axis=0)[seen] / counts[seen]
-        between = MEANS * self.unit * kin[:, seen]
-        own = np.diag(self.unit * self.doubt[seen] / counts[seen])
-        return overall + between @ np.linalg.solve(between[seen] + own, rest)
+        own = np.diag(unit * self.doubt[seen] / counts[seen])
+        return overall + between[:, seen] @ np.linalg.solve(between[np.ix_(seen, seen)] + own, rest)
 
     def _told(self, i: int) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
         """What task `i` knows, (k,); the precision of that, (k, k); and it applied to the gaps from the means, (k,)."""
         k = self.places[i]
-        precision = np.linalg.inv(self.covariance[k[:, None], k] + np.diag(self.noise * self.doubt[k]))
+        seen = self.covariance[k[:, None], k]
+        seen[np.diag_indices(len(k))] += self.noise * self.doubt[k]
+        precision = np.linalg.inv(seen)
         return k, precision, precision @ (self.table[i, k] - self.means[k])
 
-    def _learn(self) -> None:
-        """One round of expectation maximisation."""
+    def _round(self) -> None:
         m, left = len(self.means), 0.0
         told, precisions = np.zeros((self.t, m)), np.zeros((m, m))
         for i in range(self.t):
@@ -132,7 +142,7 @@ class _Process:
             precisions[k[:, None], k] += precision
             noise = self.noise * self.doubt[k]
             # Of every known cell what is left, squared, and how uncertain that is, as a share of its noise.
-            left += float((noise * told[i, k] ** 2 + 1 - noise * np.diag(precision)).sum())
+            left += float((noise * told[i, k] ** 2 + 1 - noise * precision.diagonal()).sum())
         moved = told @ self.covariance  # (t, m) of each task from the means
         shift = (moved.sum(axis=0) + PRIOR_MEANS * (self.usual - self.means)) / (self.t + PRIOR_MEANS)
         moved -= shift

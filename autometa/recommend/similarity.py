@@ -23,7 +23,7 @@ NEIGHBOURS = 5  # the distance to this neighbour, typical over the past tasks, i
 STRANGE_QUANTILE = 0.95
 SHARED = 0.5  # tasks that share fewer than this part of the known meta-features cannot be compared
 FLOOR = 0.5  # share of a past task's say that does not depend on how it looks
-SIZE_SPREAD = 2.25  # of the logarithm of the rows: a task 4 times as large has 83 % of the say, one 20 times, 41 %
+SIZE_SPREAD = 2.0  # of the logarithm of the rows: a task 4 times as large has 79 % of the say, one 20 times, 33 %
 SIZE_FLOOR = 1e-3  # what a task of quite another size has to say at least
 
 
