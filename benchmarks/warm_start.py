@@ -7,6 +7,7 @@
     python benchmarks/warm_start.py --ablation            each part off, each group of meta-features off and alone
     python benchmarks/warm_start.py --embedding           a trained set encoder beside the meta-features
     python benchmarks/warm_start.py --curve               regret against the number of past tasks, 5 to all
+    python benchmarks/warm_start.py --holes               how well a hidden part of the memory is told from the rest
     python benchmarks/warm_start.py --own                 configurations that hardly any past task knows, and their harm
     python benchmarks/warm_start.py --time                the order under a time budget, with Oboe's own runtimes
     python benchmarks/warm_start.py --ready               how long until the first recommendation, in a fresh process
@@ -61,6 +62,7 @@ from autometa.recommend import (
     NearestTasks,
     Portfolio,
     Recommendation,
+    completion,
     greedy,
     memory,
     similarity,
@@ -260,8 +262,9 @@ ABLATIONS: dict[str, Callable[[], Any]] = {
     "adaptive, results weigh only": lambda: AdaptivePortfolio(bandwidth=1e-6, noise=0.5),
     "adaptive, results count for more": lambda: AdaptivePortfolio(mistrust=0.3),
     "adaptive, size says nothing": lambda: Constant((similarity, "SIZE_SPREAD", np.inf)),
-    "adaptive, size counts, spread 2.25": lambda: Constant((similarity, "SIZE_SPREAD", 2.25)),
-    "adaptive, size counts, spread 3": lambda: Constant((similarity, "SIZE_SPREAD", 3.0)),
+    "adaptive, size counts for more": lambda: Constant((similarity, "SIZE_SPREAD", 1.5)),
+    "adaptive, size counts for less": lambda: Constant((similarity, "SIZE_SPREAD", 3.0)),
+    "adaptive, finds at their word": lambda: Constant((completion, "FINDS", 0.0)),
     "adaptive, standings from the lower decile": lambda: Constant((memory, "FLOOR_QUANTILE", 0.1)),
     "adaptive, standings from the median": lambda: Constant((memory, "FLOOR_QUANTILE", 0.5)),
     "adaptive, optimistic about holes": lambda: Constant((greedy, "OPTIMISM", 1.0)),
@@ -575,15 +578,63 @@ def own(options: argparse.Namespace) -> None:
             best = rest[np.argmax(past.scores[np.ix_(rows, rest)], axis=1)]
             for known in (0, 1, 4, 12):
                 told, seen, source = with_finds(table, rows, shared, best, known, rng)
-                for optimism in (0.5, 0.25, 0.0):
-                    variant = Constant((greedy, "OPTIMISM", optimism))
+                variants = {"": AdaptivePortfolio(), ", at their word": Constant((completion, "FINDS", 0.0)),
+                            ", their mean": Constant((greedy, "OPTIMISM", 0.0)),
+                            ", all their doubt": Constant((greedy, "OPTIMISM", 1.0))}  # fmt: skip
+                for what, variant in variants.items():
                     chosen = replay(variant.fit(seen, told.space), told, int(i), np.arange(len(source)), 10)
                     everything = past.scores[i, np.concatenate([source[chosen], drawn])]
                     name = f"known by {known}" if known else "everybody's alone"
                     curve = regret(everything, list(range(len(chosen))), 10)
-                    found.setdefault(f"{name}: optimism {optimism:g}", []).append(curve)
+                    found.setdefault(f"{name}{what}", []).append(curve)
         results = {name: np.array(curves) for name, curves in found.items()}
         write(summary(table.name, results, (1, 3, 5, 10), facts_of(options, started, what="own")), options)
+
+
+def low_rank(table: NDArray[np.float64], rank: int = 8, sights: int = 20) -> NDArray[np.float64]:  # (t, m)
+    """Shrunken column and row means and a low-rank rest, by alternating ridge regressions.
+
+    softImpute-ALS (Hastie, Mazumder, Lee and Zadeh, 2015): what filled the holes before `recommend.completion`.
+    """
+    known = ~np.isnan(table)
+    counts, overall = known.sum(axis=0), table[known].mean()
+    columns = (np.where(known, table, 0.0).sum(axis=0) + sights * overall) / (counts + sights)
+    rest = np.where(known, table - columns, 0.0)
+    rows = rest.sum(axis=1, keepdims=True) / (known.sum(axis=1, keepdims=True) + 2)
+    rest = np.where(known, rest - rows, 0.0)
+    left = np.zeros((len(table), rank))
+    right = np.random.default_rng(0).standard_normal((len(columns), rank)) / np.sqrt(len(columns))
+    for _ in range(20):
+        filled = np.where(known, rest, left @ right.T)
+        left = np.linalg.solve(right.T @ right + np.eye(rank), (filled @ right).T).T
+        filled = np.where(known, rest, left @ right.T)
+        right = np.linalg.solve(left.T @ left + np.eye(rank), (filled.T @ left).T).T
+    return np.clip(columns + rows + left @ right.T, 0.0, 1.0)
+
+
+def holes(options: argparse.Namespace) -> None:
+    """A fifth of the known standings hidden at random, and told from the rest: root mean square error, three draws."""
+    from autometa.recommend.completion import impute, kinship
+    from autometa.recommend.memory import Memory, standing
+
+    for table in collected(options.store):
+        started, past = time.perf_counter(), Memory.of(table.past, table.space)
+        whole, kin, found = standing(past.scores), kinship(past.configs, past.space), []
+        for draw in range(3):
+            hidden = ~np.isnan(whole) & (np.random.default_rng(draw).random(whole.shape) < 0.2)
+            seen = np.where(hidden, np.nan, whole)
+            counts = (~np.isnan(seen)).sum(axis=0)
+            means = np.where(counts > 0, np.nansum(seen, axis=0) / np.maximum(counts, 1), np.nanmean(seen))
+            ours, spread = impute(seen, kin)
+            told = {"means of configurations": np.tile(means, (past.t, 1)), "low rank": low_rank(seen),
+                    "ours, configurations unlike": impute(seen)[0], "ours": ours}  # fmt: skip
+            errors = {name: np.sqrt(np.mean((guess - whole)[hidden] ** 2)) for name, guess in told.items()}
+            errors["ours, in its standard deviations"] = np.sqrt(np.mean(((ours - whole) / spread)[hidden] ** 2))
+            found.append(errors)
+        facts = facts_of(options, started, what="holes") | {"table": table.name, "tasks": past.t}
+        mean = {name: round(float(np.mean([errors[name] for errors in found])), 4) for name in found[0]}
+        print(f"{table.name}: {past.t} tasks, {past.m} configurations; {mean}")
+        write([{**facts, "configurations": past.m, "error": mean}], options)
 
 
 def under_time(options: argparse.Namespace) -> None:
@@ -925,7 +976,7 @@ def main() -> None:
     parser.add_argument("--least", type=int, default=10, help="configurations that a judged task must have")
     parser.add_argument("--seeds", type=int, default=3, help="of what is random")
     parser.add_argument("--most", type=int, help="tasks per table, drawn at random (default: all)")
-    for name in ("ablation", "embedding", "curve", "own", "time", "ready", "report", "quick", "no-record"):
+    for name in ("ablation", "embedding", "curve", "holes", "own", "time", "ready", "report", "quick", "no-record"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--data", type=Path, default=FOLDER.parents[1] / "shared" / "data", help="for --embedding")
     parser.add_argument("--only", default="", help="for --ablation: variants whose names hold one of these, by commas")
@@ -942,6 +993,8 @@ def main() -> None:
         under_time(options)
     elif options.curve:
         curve(options)
+    elif options.holes:
+        holes(options)
     elif options.own:
         own(options)
     elif options.ablation:

@@ -24,8 +24,9 @@ from autometa.recommend import (
     NearestTasks,
     Portfolio,
     Recommendation,
+    completion,
 )
-from autometa.recommend.completion import complete, impute
+from autometa.recommend.completion import complete, impute, kinship
 from autometa.recommend.cost import Cost
 from autometa.recommend.memory import Memory, standing
 from autometa.recommend.posterior import SHIFT, STRETCHES, condition, covariance
@@ -211,6 +212,35 @@ def test_completion_keeps_what_is_known_and_recovers_low_rank() -> None:
     assert np.array_equal(filled[~hidden], truth[~hidden])
     means = np.broadcast_to(np.nanmean(table, axis=0), truth.shape)
     assert np.abs(filled - truth)[hidden].mean() < 0.5 * np.abs(means - truth)[hidden].mean()
+
+
+def test_what_is_alike_does_alike_where_little_is_known() -> None:
+    """Five tasks, three results each, of two families: what no task tried is told from its like."""
+    configs = [{FAMILY: "tree", "tree.depth": d, "tree.rule": "gini"} for d in range(1, 11)]
+    configs += [{FAMILY: "line", "line.rate": float(r)} for r in np.geomspace(1e-3, 1.0, 10)]
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0.8, 0.2], 10) + rng.normal(0, 0.03, (5, 20))
+    table = np.full(truth.shape, np.nan)
+    for i in range(5):
+        tried = [i, i + 4, 10 + i]
+        table[i, tried] = truth[i, tried]
+    kin = kinship(configs, SPACE)
+    assert np.allclose(kin, kin.T)
+    assert np.allclose(np.diag(kin), 1.0)
+    assert kin[0, 1] > kin[0, 9] > kin[0, 10] == pytest.approx(1 / 3)
+    never = np.isnan(table).all(axis=0)
+    with_kin, without = impute(table, kin)[0], impute(table)[0]
+    assert np.abs(with_kin - truth)[:, never].mean() < 0.5 * np.abs(without - truth)[:, never].mean()
+    assert with_kin[:, :10].min() > with_kin[:, 10:].max()
+
+
+def test_a_table_too_large_to_learn_from_is_filled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    truth = np.clip(rng.random((30, 1)) * np.linspace(0.2, 1.0, 90), 0, 1)
+    table = np.where(rng.random(truth.shape) < 0.2, np.nan, truth)  # each knows more than is looked at
+    learned = np.abs(complete(table) - truth).mean()
+    monkeypatch.setattr(completion, "OPERATIONS", 0.0)
+    assert learned < np.abs(complete(table) - truth).mean() < 0.1
 
 
 def test_of_what_one_search_alone_tried_only_the_best_is_remembered() -> None:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 NOISE = 0.03  # of a past standing as a forecast; without it the greedy sees no gain any more once every task is covered
 # How much of the uncertainty of standings counts as a chance of improvement. With all of it, what hardly any task knows
-# comes before what many know to be good, and what past tasks' own searches found harms (warm_start.py --own). With
-# none, regret on the whole memory's validation families after 5 trials is .0223 instead of .0211 (--ablation).
+# comes before what many know to be good, and what past tasks' own searches found harms; with none those finds do least
+# harm (warm_start.py --own) and replays of the memory itself are a little worse (--ablation).
 OPTIMISM = 0.5
 # What is largest comes next when there is a budget of time. Regret on Oboe when 0.3, 1, 3 and 10 mean trials are spent:
 # gain .457 .277 .310 .069, per root second .141 .036 .026 .014, per second .115 .038 .026 .008 (warm_start.py --time).
