@@ -11,6 +11,11 @@ from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything numerical is imported
 
+# Of several processes that test at once each has CPUs of its own: threads that share one wait busily for one another.
+if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
+    every, workers = sorted(os.sched_getaffinity(0)), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.sched_setaffinity(0, every[int(worker.removeprefix("gw")) :: workers] or every)
+
 # The machine that runs the tests may be busy, so no example has a deadline; the same examples are tried every time.
 settings.register_profile("autometa", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("autometa")
