@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.space import FAMILY, Config, SearchSpace
+from autometa.space import FAMILY, Config, Encoded, SearchSpace
 
 REACH = 0.3  # how far in the unit cube a configuration's standing tells another one's
 # Shares of the variance of all known standings.
@@ -38,23 +38,22 @@ CELLS = 60  # of one task that are looked at: they determine it
 
 def kinship(configs: Sequence[Config], space: SearchSpace) -> NDArray[np.float64]:  # (m, m) in [0, 1]
     """How alike configurations are a priori: a third for being one, a third for the family, the rest for nearness."""
-    own = families(configs)
-    return (1 + (own[:, None] == own) + alike(configs, configs, space)) / 3
+    own, encoded = families(configs), space.encode_all(configs)
+    same = own[:, None] == own
+    return (1 + same + same * alike(encoded, encoded)) / 3
 
 
-def alike(configs: Sequence[Config], others: Sequence[Config], space: SearchSpace) -> NDArray[np.float64]:  # (m, m')
-    """In [0, 1]: Gaussian in the mean square difference over dimensions active in either; 0 between families.
+def alike(a: Encoded, b: Encoded) -> NDArray[np.float64]:  # (m, d), (m', d) -> (m, m')
+    """In [0, 1]: Gaussian in the mean square difference over dimensions active in either.
 
     A dimension that is active in one only counts as the whole width of the cube.
     """
-    a, b = space.encode_all(configs), space.encode_all(others)
     a_on, b_on = a.mask.astype(float), b.mask.astype(float)
     x, z = np.where(a.mask, a.x, 0.0), np.where(b.mask, b.x, 0.0)
     both = a_on @ b_on.T
     either = a_on.sum(axis=1)[:, None] + b_on.sum(axis=1) - both
     squares = (x**2) @ b_on.T + a_on @ (z**2).T - 2 * x @ z.T + either - both
-    same = families(configs)[:, None] == families(others)
-    return same * np.exp(-0.5 * np.maximum(squares, 0.0) / np.maximum(either, 1) / REACH**2)
+    return np.exp(-0.5 * np.maximum(squares, 0.0) / np.maximum(either, 1) / REACH**2)
 
 
 def families(configs: Sequence[Config]) -> NDArray[np.str_]:
@@ -84,13 +83,15 @@ def impute(
     if known.all() or not known.any():
         return table.copy(), np.zeros(table.shape)
     process = _Process(table, known, (1 + np.eye(table.shape[1])) / 2 if kin is None else kin)
-    tenth = known & (np.random.default_rng(0).random(known.shape) < 0.1)
-    unit = 1.0
-    if tenth.sum() >= 10:
-        process.learn(known & ~tenth, ROUNDS)
+    hidden = known & (np.random.default_rng(0).random(known.shape) < 0.1)
+    if hidden.sum() < 10:
+        process.learn(known, ROUNDS)
+        unit = 1.0
+    else:  # a tenth is told from the rest, and says how far off the variances are
+        process.learn(known & ~hidden, ROUNDS)
         guess, doubt = process.posterior()
-        unit = float(np.mean((guess[tenth] - table[tenth]) ** 2 / doubt[tenth]))
-    process.learn(known, 1 if tenth.sum() >= 10 else ROUNDS)
+        unit = float(np.mean((guess[hidden] - table[hidden]) ** 2 / doubt[hidden]))
+        process.learn(known, 1)
     filled, variance = process.posterior()
     spread = np.sqrt(np.minimum(unit * variance, 0.25))  # nothing in [0, 1] is less certain than a coin
     return np.where(known, table, np.clip(filled, 0.0, 1.0)), np.where(known, 0.0, spread)

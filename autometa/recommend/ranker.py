@@ -107,7 +107,8 @@ def carry_over(
     means = np.concatenate([means, overall], axis=-1)
     place = {name: i for i, name in enumerate(names)}
     base = means[..., [place[name] for name in mine]]
-    same, across = alike(known, known, space), alike(known, others, space)
+    x, z = space.encode_all(known), space.encode_all(others)
+    same, across = (mine[:, None] == mine) * alike(x, x), (mine[:, None] == theirs) * alike(x, z)
     weights = np.linalg.solve(same + NUGGET * np.eye(len(mine)), across)  # (m, others)
     return means[..., [place.get(name, len(names)) for name in theirs]] + (predicted - base) @ weights
 
