@@ -352,6 +352,8 @@ def isolation(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, Isolation(preload=preload) as isolation:
         patch.syspath_prepend(folder)
         isolation.warm_up()
+        while not isolation.call(eval, f"{preload[-1]!r} in __import__('sys').modules", seconds=60):
+            pass  # it loads one module at a time, and a trial may come between
         yield isolation
 
 
