@@ -48,7 +48,7 @@ types: install
 	$(BIN)/mypy
 
 unit: install
-	$(BIN)/pytest -m 'not timed' --numprocesses=logical --maxprocesses=4 --dist=loadscope
+	$(BIN)/pytest -m 'not timed' --numprocesses=logical --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
 	$(BIN)/pytest -m timed tests
 
 # The wheel alone, in an empty folder: what it lacks cannot be borrowed from the checkout.

@@ -21,6 +21,11 @@ settings.register_profile("autometa", deadline=None, derandomize=True, suppress_
 settings.load_profile("autometa")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes comes first."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def no_store_of_the_user(tmp_path_factory: pytest.TempPathFactory):
     """The user's data directory is an empty folder: a finished search is remembered there and nowhere else."""

@@ -66,6 +66,7 @@ class Recorder:
         self.notes.append(text)
 
 
+@pytest.mark.long
 class TestEverySearch:
     def test_a_trial_budget_is_spent_exactly_and_every_trial_is_in_the_journal(self, wine, tmp_path):
         recorder = Recorder()
@@ -372,6 +373,7 @@ class TestBadFolders:
             open_run(tmp_path / "run")
 
 
+@pytest.mark.long
 class TestInterruption:
     def test_a_torn_line_is_dropped_and_the_rest_kept(self, wine, tmp_path):
         search(wine, quick(tmp_path), tmp_path / "run")
