@@ -9,6 +9,7 @@
     python benchmarks/warm_start.py --curve               regret against the number of past tasks, 5 to all
     python benchmarks/warm_start.py --holes               how well a hidden part of the memory is told from the rest
     python benchmarks/warm_start.py --own                 configurations that hardly any past task knows, and their harm
+    python benchmarks/warm_start.py --families            where each family is best, and what is lost without it
     python benchmarks/warm_start.py --time                the order under a time budget, with Oboe's own runtimes
     python benchmarks/warm_start.py --ready               how long until the first recommendation, in a fresh process
     python benchmarks/warm_start.py --half report --report    plots from the results of that half so far
@@ -637,6 +638,30 @@ def holes(options: argparse.Namespace) -> None:
         write([{**facts, "configurations": past.m, "error": mean}], options)
 
 
+def worth_of_families(options: argparse.Namespace) -> None:
+    """Of each family: on how many tasks the best known configuration is one of its, and what the next best misses.
+
+    What is missed is in standings (0 the lower quartile of the task, 1 its best), averaged over all tasks that know the
+    family. Ties count for none.
+    """
+    from autometa.recommend.memory import standing
+
+    for table in collected(options.store):
+        started, table_of = time.perf_counter(), standing(table.past.scores)
+        family = np.array([config[FAMILY] for config in table.past.configs])
+        rows = []
+        for name in sorted(set(family)):
+            its, others = table_of[:, family == name], table_of[:, family != name]
+            both = ~np.isnan(its).all(axis=1) & ~np.isnan(others).all(axis=1)
+            missed = np.maximum(np.nanmax(its[both], axis=1) - np.nanmax(others[both], axis=1), 0.0)
+            best, mean = int((missed > 0).sum()), round(float(missed.mean()), 4)
+            rows.append({"family": name, "tasks": int(both.sum()), "best_on": best, "missed_without": mean})
+        print(f"\n{table.name:30}{'tasks':>8}{'best on':>10}{'missed without':>18}")
+        for row in sorted(rows, key=lambda row: -row["best_on"]):
+            print(f"{row['family']:30}{row['tasks']:8}{row['best_on']:10}{row['missed_without']:18.4f}")
+        write([facts_of(options, started, what="families") | {"table": table.name} | row for row in rows], options)
+
+
 def under_time(options: argparse.Namespace) -> None:
     """Oboe with its own runtimes: regret when a budget of so many mean trials is spent, by the rule of the greedy."""
     from autometa.recommend.greedy import ORDERS
@@ -976,7 +1001,19 @@ def main() -> None:
     parser.add_argument("--least", type=int, default=10, help="configurations that a judged task must have")
     parser.add_argument("--seeds", type=int, default=3, help="of what is random")
     parser.add_argument("--most", type=int, help="tasks per table, drawn at random (default: all)")
-    for name in ("ablation", "embedding", "curve", "holes", "own", "time", "ready", "report", "quick", "no-record"):
+    for name in (
+        "ablation",
+        "embedding",
+        "curve",
+        "holes",
+        "own",
+        "families",
+        "time",
+        "ready",
+        "report",
+        "quick",
+        "no-record",
+    ):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--data", type=Path, default=FOLDER.parents[1] / "shared" / "data", help="for --embedding")
     parser.add_argument("--only", default="", help="for --ablation: variants whose names hold one of these, by commas")
@@ -997,6 +1034,8 @@ def main() -> None:
         holes(options)
     elif options.own:
         own(options)
+    elif options.families:
+        worth_of_families(options)
     elif options.ablation:
         parts = ["static portfolio", *options.only.split(",")]
         wanted = {n: make for n, make in ABLATIONS.items() if n == "adaptive" or any(part in n for part in parts)}

@@ -296,6 +296,89 @@ def test_an_inner_split_parts_the_rows_and_keeps_every_class_in_training(classes
 # -- what makes some of them themselves ------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("pooling", "shrinkage"), [(0.0, 0.0), (0.3, 0.1), (1.0, 1.0)])
+def test_discriminant_analysis_is_bayes_rule_over_gaussians(pooling, shrinkage):
+    from scipy.stats import multivariate_normal
+
+    from autometa.families.estimators import RegularizedDiscriminant
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3)) @ rng.normal(size=(3, 3))
+    y = np.repeat(["a", "b", "c"], [10, 20, 30])
+    of_all = sum((y == k).sum() * np.cov(X[y == k].T, bias=True) for k in "abc")
+    densities = []
+    for k in "abc":
+        n, own = (y == k).sum(), np.cov(X[y == k].T, bias=True)
+        drawn = ((1 - pooling) * n * own + pooling * of_all) / ((1 - pooling) * n + pooling * 60)
+        cov = (1 - shrinkage) * drawn + shrinkage * np.trace(drawn) / 3 * np.eye(3)
+        densities.append(n / 60 * multivariate_normal(X[y == k].mean(axis=0), cov).pdf(X))
+    naive = np.transpose(densities) / np.sum(densities, axis=0)[:, None]
+    model = RegularizedDiscriminant(pooling=pooling, shrinkage=shrinkage, uniform_prior=False).fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X), naive, rtol=1e-6, atol=1e-12)
+    np.testing.assert_array_equal(model.predict(X), model.classes_[naive.argmax(axis=1)])
+
+
+def test_discriminant_analysis_with_one_covariance_for_all_is_the_librarys_linear_one():
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    from autometa.families.estimators import RegularizedDiscriminant
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 4)), rng.integers(0, 3, 200)
+    ours = RegularizedDiscriminant(pooling=1.0, shrinkage=0.0, uniform_prior=False).fit(X + y[:, None], y)
+    library = LinearDiscriminantAnalysis(solver="lsqr").fit(X + y[:, None], y)
+    np.testing.assert_allclose(ours.predict_proba(X), library.predict_proba(X), atol=1e-6)
+
+
+def test_discriminant_analysis_answers_for_classes_of_a_single_row_and_columns_that_never_vary():
+    from autometa.families.estimators import RegularizedDiscriminant
+
+    X, y = np.array([[0.0, 1.0], [0.0, 1.0], [5.0, 1.0], [7.0, 1.0]]), np.array([0, 0, 1, 2])
+    model = RegularizedDiscriminant(pooling=0.0, shrinkage=1e-4, uniform_prior=True).fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), y)
+    assert np.isfinite(model.predict_proba(X + 1)).all()
+
+
+def test_a_ridge_penalty_on_bends_is_the_one_on_second_differences_of_the_splines():
+    from autometa.families.curves import Curves
+
+    X = np.random.default_rng(0).exponential(size=(200, 1))
+    ((_, _, turn),) = Curves(bend=1.0, products=False, classification=False).fit(X, X[:, 0]).bends_
+    differences = np.diff(turn, 2, axis=0)  # of the splines' coefficients, for each bend
+    np.testing.assert_allclose(differences, differences[0, 0] * np.eye(len(differences)), atol=1e-9)
+
+
+def test_an_additive_model_learns_curves_products_of_two_and_goes_on_straight_beyond_its_rows():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.uniform(-3, 3, (500, 3)), columns=["a", "b", "c"])
+    curve, product = np.sin(2 * frame["a"]) + frame["b"] ** 2, frame["b"] * frame["c"]
+
+    def fitted(y, family="additive", **changes):
+        config = cash_space("regression", [family]).default | {f"{family}.{k}": v for k, v in changes.items()}
+        return build(config, Columns(numeric=("a", "b", "c")), "regression", n_rows=500, seed=0).fit(frame, y)
+
+    def error(model, y):
+        return float(np.sqrt(np.mean((model.predict(frame) - y) ** 2)))
+
+    assert error(fitted(curve, alpha=0.01), curve) < 0.1 * error(fitted(curve, "linear"), curve)
+    assert error(fitted(product, alpha=0.01, products=True), product) < 0.01 < error(fitted(product), product)
+    line = pd.DataFrame({"a": np.linspace(3.5, 9, 20), "b": 0.0, "c": 0.0})
+    np.testing.assert_allclose(np.diff(fitted(curve).predict(line), 2), 0.0, atol=1e-9)
+
+
+def test_products_are_of_the_inputs_that_tell_most_where_there_are_many():
+    from autometa.families.curves import MOST_MULTIPLIED, Curves
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, MOST_MULTIPLIED + 10))
+    for y in (X[:, 30] - X[:, 34] + 0.1 * rng.normal(size=300), np.sign(X[:, 30] - X[:, 34]).astype(int)):
+        curves = Curves(bend=1.0, products=True, classification=y.dtype.kind == "i").fit(X, y)
+        assert len(curves.pairs_) == MOST_MULTIPLIED * (MOST_MULTIPLIED - 1) / 2
+        assert {30, 34} <= set(curves.pairs_.ravel())
+        expected = (X[:, 30] - X[:, 30].mean()) * (X[:, 34] - X[:, 34].mean()) / 2
+        assert np.isclose(curves.transform(X).T, expected).all(axis=1).any()
+
+
 @pytest.mark.parametrize("family", ["lightgbm", "xgboost", "catboost", "hist_gradient_boosting"])
 def test_early_stopping_ends_boosting_of_noise_soon(family):
     if family not in available("regression"):

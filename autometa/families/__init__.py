@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from autometa.errors import InputError, Problem, did_you_mean
 from autometa.families import (
+    additive,
     catboost,
+    discriminant,
     extra_trees,
     gaussian_process,
     hist_gradient_boosting,
@@ -74,6 +76,8 @@ FAMILIES: dict[str, Family] = {
         set_kernel.FAMILY,
         knn.FAMILY,
         naive_bayes.FAMILY,
+        discriminant.FAMILY,
+        additive.FAMILY,
         gaussian_process.FAMILY,
     )
 }

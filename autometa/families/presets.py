@@ -80,6 +80,18 @@ PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
         {"var_smoothing": 0.01},
         {"scale": "quantile"},
     ),
+    "discriminant": (
+        {"pooling": 0.0, "shrinkage": 0.001},
+        {"pooling": 0.0, "shrinkage": 0.1},
+        {"pooling": 0.5, "shrinkage": 0.01},
+        {"pooling": 1.0, "shrinkage": 0.01},
+        {"scale": "quantile"},
+    ),
+    "additive": (
+        {"products": True, "C": 0.1, "alpha": 10.0},
+        {"C": 0.1, "alpha": 10.0},
+        {"C": 0.1, "alpha": 10.0, "bend": 0.3, "scale": "quantile"},
+    ),
     "gaussian_process": (
         {"kernel": "matern_32", "relevance": False},
         {"kernel": "matern_32", "scale": "quantile"},

@@ -1,0 +1,65 @@
+"""Additive models: a smooth curve for each number, beside them products of two if asked for; ridge or logistic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autometa.families.family import Family, Kind
+from autometa.space import Config, SearchSpace, choice, integer, real
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from autometa.task import Columns
+
+MOST_CELLS = 1e7  # rows * columns * classes: a column becomes a dozen, which takes a minute on one core
+
+
+def space(kind: Kind) -> SearchSpace:
+    """`C` and `alpha` are those of `linear`; `bend` is how readily a curve bends: 0.03 hardly."""
+    name, low, high = ("alpha", 1e-3, 1e4) if kind == "regression" else ("C", 1e-4, 1e3)
+    return SearchSpace.of(
+        **{name: real(low, high, 1.0, log=True)},
+        bend=real(0.03, 10.0, 1.0, log=True),
+        products=choice(False, True),
+        scale=choice("standard", "quantile", "robust"),
+        categories=choice("onehot", "target"),
+        min_frequency=integer(1, 50, 1, log=True),
+    )
+
+
+def build(
+    config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
+) -> Pipeline:
+    """Curves of the scaled numbers beside the encoded categories."""
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import Pipeline
+
+    from autometa.families.curves import Curves
+    from autometa.families.estimators import LogisticRegressionUpToACap
+    from autometa.families.preprocess import preprocessing
+
+    steps = preprocessing(
+        columns,
+        kind,
+        categories=config["categories"],
+        scale=config["scale"],
+        min_frequency=config["min_frequency"],
+        seed=seed,
+    )
+    if kind == "regression":
+        model = Ridge(alpha=config["alpha"], solver="auto", random_state=seed)
+    else:
+        model = LogisticRegressionUpToACap(C=config["C"], l1_ratio=0.0, class_weight=None, seed=seed)
+    curves = Curves(bend=config["bend"], products=config["products"], classification=kind != "regression")
+    return Pipeline([("preprocessing", steps), ("curves", curves), ("model", model)])
+
+
+def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
+    """The matrix of all curves is dense, and every class has coefficients of its own."""
+    if float(n_rows) * n_columns * max(n_classes, 1) > MOST_CELLS:
+        return f"an additive model makes a dozen inputs of each of {n_columns} columns, too many for {n_rows} rows"
+    return None
+
+
+FAMILY = Family("additive", "Additive model", space, build, limit=limit)
