@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from autometa.task import Kind
 
 SECONDS = 60.0
-PANEL, LARGEST_PANEL = 0.25, 12  # share of the studies that are held out, and at most so many
+PANEL, LARGEST_PANEL = 0.25, 24  # share of the studies that are held out, and at most so many
 FEWEST = 4  # studies that training needs beside the panel
 REPLAYED = 3  # configurations that a study must have tried to be replayed
 TRIALS = (1, 3, 5, 10)
