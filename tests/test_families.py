@@ -343,8 +343,8 @@ def test_a_ridge_penalty_on_bends_is_the_one_on_second_differences_of_the_spline
     from autometa.families.curves import Curves
 
     X = np.random.default_rng(0).exponential(size=(200, 1))
-    ((_, _, turn),) = Curves(bend=1.0, products=False, classification=False).fit(X, X[:, 0]).bends_
-    differences = np.diff(turn, 2, axis=0)  # of the splines' coefficients, for each bend
+    bends = Curves(bend=1.0, products=False, classification=False).fit(X, X[:, 0]).bends_[0]
+    differences = np.diff(bends.c, 2, axis=0)  # of the splines' coefficients, for each bend
     np.testing.assert_allclose(differences, differences[0, 0] * np.eye(len(differences)), atol=1e-9)
 
 

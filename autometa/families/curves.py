@@ -12,7 +12,7 @@ Source:
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,24 +21,12 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 KNOTS = 10
 LEAST_DISTINCT = 6  # values of an input that gets a curve
+MOST_BENT = 300  # inputs
 MOST_MULTIPLIED = 25  # inputs: 300 products
 
 
-class _Bends(NamedTuple):
-    """Of one input."""
-
-    place: int
-    knots: NDArray[np.float64]  # (k + 4,)
-    turn: NDArray[np.float64]  # (k, k - 2) from B-splines to bends, which together vary by 1
-
-    def of(self, column: NDArray[np.float64]) -> NDArray[np.float64]:  # (n,) -> (n, k - 2)
-        """Beyond the first and the last knot nothing bends any more."""
-        inside = np.clip(column, self.knots[0], self.knots[-1])
-        return BSpline.design_matrix(inside, self.knots, 3).toarray() @ self.turn
-
-
 class Curves(TransformerMixin, BaseEstimator):
-    """Inputs, their bends, and the products of every two of the inputs that tell most of the target.
+    """Inputs, the bends of those that tell most of the target, and products of every two of the first of these.
 
     Args:
         bend: Weight of the bends beside the inputs.
@@ -54,20 +42,23 @@ class Curves(TransformerMixin, BaseEstimator):
     def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> Self:
         """X: (n, p); y: (n,)."""
         self.n_features_in_ = X.shape[1]
-        self.bends_ = [bends for j in range(X.shape[1]) if (bends := _bends(j, X[:, j])) is not None]
         self.center_, spread = X.mean(axis=0), X.std(axis=0)
-        varies = np.flatnonzero(spread > 1e-12) if self.products else np.zeros(0, dtype=int)
-        if len(varies) > MOST_MULTIPLIED:
-            tells = self._tells((X[:, varies] - self.center_[varies]) / spread[varies], y)
-            varies = np.sort(varies[np.argsort(-tells, kind="stable")[:MOST_MULTIPLIED]])
-        self.pairs_ = np.array(list(combinations(varies, 2)), dtype=int).reshape(-1, 2)
+        varies = np.flatnonzero(spread > 1e-12)
+        tells = self._tells((X[:, varies] - self.center_[varies]) / spread[varies], y)
+        first = varies[np.argsort(-tells, kind="stable")]  # what tells most
+        bent = np.sort(first[:MOST_BENT])
+        quantiles = np.quantile(X[:, bent], np.linspace(0, 1, KNOTS), axis=0)  # (knots, bent)
+        splines = {int(j): _bends(X[:, j], places) for j, places in zip(bent, quantiles.T, strict=True)}
+        self.bends_ = {j: spline for j, spline in splines.items() if spline is not None}
+        multiplied = np.sort(first[: MOST_MULTIPLIED if self.products else 0])
+        self.pairs_ = np.array(list(combinations(multiplied, 2)), dtype=int).reshape(-1, 2)
         return self
 
     def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, p) to (n, p + bends + products)."""
         centred = X - self.center_
         first, second = self.pairs_.T
-        parts = [self.bend * bends.of(X[:, bends.place]) for bends in self.bends_]
+        parts = [self.bend * _bent(X[:, j], bends) for j, bends in self.bends_.items()]
         return np.hstack([X, *parts, 0.5 * centred[:, first] * centred[:, second]])
 
     def _tells(self, scaled: NDArray[np.float64], y: NDArray[Any]) -> NDArray[np.float64]:  # (n, p) -> (p,)
@@ -77,15 +68,23 @@ class Curves(TransformerMixin, BaseEstimator):
         return np.sum([(y == c).sum() * scaled[y == c].mean(axis=0) ** 2 for c in np.unique(y)], axis=0)
 
 
-def _bends(place: int, column: NDArray[np.float64]) -> _Bends | None:
-    """None for an input with few values."""
+def _bends(column: NDArray[np.float64], quantiles: NDArray[np.float64]) -> BSpline | None:
+    """The bends (k - 2) of an input as one spline with as many values, which together vary by 1 over the rows.
+
+    Its knots are at quantiles of the input. None for one with few values.
+    """
     if len(np.unique(column)) < LEAST_DISTINCT:
         return None
-    inner = np.unique(np.quantile(column, np.linspace(0, 1, KNOTS)))
+    inner = np.unique(quantiles)
     if len(inner) < 4:  # nearly all rows have one value
         inner = np.linspace(column.min(), column.max(), 4)
     knots = np.concatenate([[inner[0]] * 3, inner, [inner[-1]] * 3])
-    splines = BSpline.design_matrix(column, knots, 3).toarray()
-    differences = np.diff(np.eye(splines.shape[1]), 2, axis=0)  # (k - 2, k)
+    differences = np.diff(np.eye(len(knots) - 4), 2, axis=0)  # (k - 2, k)
     turn = differences.T @ np.linalg.inv(differences @ differences.T)
-    return _Bends(place, knots, turn / max(float(np.sqrt((splines @ turn).var(axis=0).sum())), 1e-12))
+    unit = np.sqrt(BSpline(knots, turn, 3)(column).var(axis=0).sum())
+    return BSpline(knots, turn / max(float(unit), 1e-12), 3)
+
+
+def _bent(column: NDArray[np.float64], bends: BSpline) -> NDArray[np.float64]:  # (n,) -> (n, k - 2)
+    """Beyond the first and the last knot nothing bends any more."""
+    return bends(np.clip(column, bends.t[0], bends.t[-1]))
