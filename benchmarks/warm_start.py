@@ -10,6 +10,7 @@
     python benchmarks/warm_start.py --holes               how well a hidden part of the memory is told from the rest
     python benchmarks/warm_start.py --own                 configurations that hardly any past task knows, and their harm
     python benchmarks/warm_start.py --families            where each family is best, and what is lost without it
+    python benchmarks/warm_start.py --without a,b         the memory with and without some families, judged among all
     python benchmarks/warm_start.py --time                the order under a time budget, with Oboe's own runtimes
     python benchmarks/warm_start.py --ready               how long until the first recommendation, in a fresh process
     python benchmarks/warm_start.py --half report --report    plots from the results of that half so far
@@ -662,6 +663,33 @@ def worth_of_families(options: argparse.Namespace) -> None:
         write([facts_of(options, started, what="families") | {"table": table.name} | row for row in rows], options)
 
 
+def without(options: argparse.Namespace) -> None:
+    """The adaptive portfolio where neither memory nor table has some families, judged among all that was evaluated."""
+    gone = set(options.without.split(","))
+    together: dict[str, list[NDArray[np.float64]]] = {}
+    at, started = (1, 3, 5, 10, 25), time.perf_counter()
+    for table in collected(options.store):
+        wanted = judged(table, options.half, options.least)
+        wanted = np.random.default_rng(0).permutation(wanted)[: 8 if options.quick else options.most]
+        found: dict[str, list[Curve]] = {"with them": [], "without them": []}
+        for i, past, columns in left_out(table, wanted, options.half, 0):
+            kept = np.array([config[FAMILY] not in gone for config in past.configs])
+            others = [j for j in columns if table.past.configs[j][FAMILY] not in gone]
+            fewer = among(past, np.arange(len(past.records)), kept)
+            for name, told, pool in (("with them", past, columns), ("without them", fewer, np.array(others))):
+                chosen = pool[replay(AdaptivePortfolio().fit(told, table.space), table, i, pool, max(at))]
+                everything = table.past.scores[i, np.concatenate([chosen, columns])]
+                found[name].append(regret(everything, list(range(len(chosen))), max(at)))
+        for name, curves in found.items():
+            together.setdefault(name, []).append(np.array(curves))
+    places = [a - 1 for a in at]
+    results = {name: np.concatenate(curves) for name, curves in together.items()}
+    p = wilcoxon(results["with them"][:, places], results["without them"][:, places])
+    rows = summary(f"all kinds, {options.without}", results, at, facts_of(options, started, what="without"))
+    print(f"p of the difference, Holm over the trials: {dict(zip(at, np.round(p, 4).tolist(), strict=True))}")
+    write([row | {"families": sorted(gone), "p": [round(float(x), 6) for x in p]} for row in rows], options)
+
+
 def under_time(options: argparse.Namespace) -> None:
     """Oboe with its own runtimes: regret when a budget of so many mean trials is spent, by the rule of the greedy."""
     from autometa.recommend.greedy import ORDERS
@@ -1016,6 +1044,7 @@ def main() -> None:
     ):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--data", type=Path, default=FOLDER.parents[1] / "shared" / "data", help="for --embedding")
+    parser.add_argument("--without", help="families of models, by commas")
     parser.add_argument("--only", default="", help="for --ablation: variants whose names hold one of these, by commas")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # Optuna's experimental options
@@ -1034,6 +1063,8 @@ def main() -> None:
         holes(options)
     elif options.own:
         own(options)
+    elif options.without:
+        without(options)
     elif options.families:
         worth_of_families(options)
     elif options.ablation:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from autometa.task import Columns
 
-MOST_CELLS = 1e7  # rows * columns * classes: a column becomes a dozen, which takes a minute on one core
+MOST_CELLS = 3e6  # rows * columns * classes: a column becomes a dozen inputs, half a minute on one core
 
 
 def space(kind: Kind) -> SearchSpace:
