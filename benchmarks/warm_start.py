@@ -1029,19 +1029,11 @@ def main() -> None:
     parser.add_argument("--least", type=int, default=10, help="configurations that a judged task must have")
     parser.add_argument("--seeds", type=int, default=3, help="of what is random")
     parser.add_argument("--most", type=int, help="tasks per table, drawn at random (default: all)")
-    for name in (
-        "ablation",
-        "embedding",
-        "curve",
-        "holes",
-        "own",
-        "families",
-        "time",
-        "ready",
-        "report",
-        "quick",
-        "no-record",
-    ):
+    parser.add_argument(
+        "--no-search", action="store_true", help="without cold TPE and portfolio + TPE: minutes, not hours"
+    )
+    flags = "ablation embedding curve holes own families time ready report quick no-record"
+    for name in flags.split():
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--data", type=Path, default=FOLDER.parents[1] / "shared" / "data", help="for --embedding")
     parser.add_argument("--without", help="families of models, by commas")
@@ -1072,7 +1064,7 @@ def main() -> None:
         wanted = {n: make for n, make in ABLATIONS.items() if n == "adaptive" or any(part in n for part in parts)}
         compare(options, wanted, "ablation", search=False)
     else:
-        compare(options, METHODS, "methods", search=True)
+        compare(options, METHODS, "methods", search=not options.no_search)
 
 
 if __name__ == "__main__":
