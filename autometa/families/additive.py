@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from autometa.families import linear
 from autometa.families.family import Family, Kind
 from autometa.space import Config, SearchSpace, choice, integer, real
 
@@ -16,10 +17,9 @@ MOST_CELLS = 3e6  # rows * columns * classes: a column becomes a dozen inputs, h
 
 
 def space(kind: Kind) -> SearchSpace:
-    """`C` and `alpha` are those of `linear`; `bend` is how readily a curve bends: 0.03 hardly."""
-    name, low, high = ("alpha", 1e-3, 1e4) if kind == "regression" else ("C", 1e-4, 1e3)
+    """The strength is that of `linear`; `bend` is how readily a curve bends: 0.03 hardly."""
     return SearchSpace.of(
-        **{name: real(low, high, 1.0, log=True)},
+        **linear.strength(kind),
         bend=real(0.03, 10.0, 1.0, log=True),
         products=choice(False, True),
         scale=choice("standard", "quantile", "robust"),
@@ -31,28 +31,13 @@ def space(kind: Kind) -> SearchSpace:
 def build(
     config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
 ) -> Pipeline:
-    """Curves of the scaled numbers beside the encoded categories."""
-    from sklearn.linear_model import Ridge
-    from sklearn.pipeline import Pipeline
-
+    """The pipeline of `linear` with curves before its model; one penalty for all, no weights of classes."""
     from autometa.families.curves import Curves
-    from autometa.families.estimators import LogisticRegressionUpToACap
-    from autometa.families.preprocess import preprocessing
 
-    steps = preprocessing(
-        columns,
-        kind,
-        categories=config["categories"],
-        scale=config["scale"],
-        min_frequency=config["min_frequency"],
-        seed=seed,
-    )
-    if kind == "regression":
-        model = Ridge(alpha=config["alpha"], solver="auto", random_state=seed)
-    else:
-        model = LogisticRegressionUpToACap(C=config["C"], l1_ratio=0.0, class_weight=None, seed=seed)
+    pipeline = linear.build(config, columns, kind, n_rows=n_rows, seed=seed, threads=threads, device=device)
     curves = Curves(bend=config["bend"], products=config["products"], classification=kind != "regression")
-    return Pipeline([("preprocessing", steps), ("curves", curves), ("model", model)])
+    pipeline.steps.insert(1, ("curves", curves))
+    return pipeline
 
 
 def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:

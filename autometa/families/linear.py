@@ -8,16 +8,22 @@ from autometa.families.family import Family, Kind
 from autometa.space import Condition, Config, Parameter, SearchSpace, choice, integer, real
 
 if TYPE_CHECKING:
+    from optuna.distributions import FloatDistribution
     from sklearn.pipeline import Pipeline
 
     from autometa.task import Columns
 
 
-def space(kind: Kind) -> SearchSpace:
+def strength(kind: Kind) -> dict[str, tuple[FloatDistribution, float]]:
     """`C` is logistic regression's inverse strength, `alpha` ridge regression's strength; both 1 by default."""
     name, low, high = ("alpha", 1e-3, 1e4) if kind == "regression" else ("C", 1e-4, 1e3)
+    return {name: real(low, high, 1.0, log=True)}
+
+
+def space(kind: Kind) -> SearchSpace:
+    """How strong the penalty is and of what kind, and how columns become inputs."""
     parameters = {
-        name: real(low, high, 1.0, log=True),
+        **strength(kind),
         "penalty": choice("l2", "elasticnet"),
         "scale": choice("standard", "quantile", "robust"),
         "categories": choice("onehot", "target"),
@@ -50,7 +56,7 @@ def build(
     l1_ratio = config.get("l1_ratio", 0.0)
     if kind != "regression":
         model = LogisticRegressionUpToACap(
-            C=config["C"], l1_ratio=l1_ratio, class_weight=config["class_weight"], seed=seed
+            C=config["C"], l1_ratio=l1_ratio, class_weight=config.get("class_weight"), seed=seed
         )
     elif l1_ratio:
         model = ElasticNetOnScaledTarget(alpha=config["alpha"], l1_ratio=l1_ratio)
