@@ -21,6 +21,7 @@ from autometa.evaluation import (
     Isolation,
     evaluate,
     evaluate_isolated,
+    fit_model,
     plan_splits,
     predict_aligned,
     score,
@@ -201,6 +202,16 @@ def test_a_class_that_the_training_rows_lack_gets_no_probability(family):
     assert (outcome.oof[first, 1] == 0).all()
     assert outcome.oof[first].sum(axis=1) == pytest.approx(1.0)
     assert math.isfinite(outcome.evaluation.scores["neg_log_loss"])
+
+
+def test_a_mistyped_cell_takes_a_regression_half_a_range_beyond_its_targets_at_most():
+    task = table("regression")
+    low, high = task.y.min(), task.y.max()
+    for config in cash_space("regression", ["linear", "additive"]).defaults():
+        model = fit_model(task, config, np.arange(task.n), seed=0)
+        wild = predict_aligned(model, task.X * 1e6, "regression", 0)
+        np.testing.assert_allclose([wild.min(), wild.max()], [1.5 * low - 0.5 * high, 1.5 * high - 0.5 * low])
+        np.testing.assert_array_equal(predict_aligned(model, task.X, "regression", 0), model.model.predict(task.X))
 
 
 def test_training_rows_of_one_class_predict_it():

@@ -366,6 +366,16 @@ def test_an_additive_model_learns_curves_products_of_two_and_goes_on_straight_be
     np.testing.assert_allclose(np.diff(fitted(curve).predict(line), 2), 0.0, atol=1e-9)
 
 
+def test_products_of_values_far_from_all_others_grow_no_more():
+    from autometa.families.curves import REACH, Curves
+
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    curves = Curves(bend=1.0, products=True, classification=False).fit(X, X[:, 0])
+    far = curves.transform(np.array([[50.0, 70.0]]))[0]
+    assert far[:2].tolist() == [50.0, 70.0]
+    np.testing.assert_allclose(far[-1], 0.5 * REACH**2 * X.std(axis=0).prod())
+
+
 def test_products_are_of_the_inputs_that_tell_most_where_there_are_many():
     from autometa.families.curves import MOST_MULTIPLIED, Curves
 

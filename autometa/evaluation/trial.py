@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 State = Literal["complete", "stopped", "failed", "timeout", "memory", "crashed"]
 
+BEYOND = 0.5  # of the range of the targets that were learned from, to which a regressor may go beyond it
 GROWTH_SHARE = 0.8  # of a fold's time, where growth may be cut short: the rest is for preprocessing and predicting
 
 # A model above this is fitted again rather than kept: writing it would cost about as much as fitting it.
@@ -108,6 +109,30 @@ class ClosedUp:
         return self.model.predict_proba(X)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Bounded:
+    """A regressor that goes beyond the targets it learned from by half of their range, and no further.
+
+    One cell far outside what was learned from, a mistyped one say, takes what is linear in it, or a product, far away.
+    """
+
+    model: Any
+    low: float
+    high: float
+
+    @classmethod
+    def by(cls, model: Any, y: NDArray[np.float64]) -> Self:
+        """Bounds for a model that learned from these targets, (n,)."""
+        low, high = float(y.min()), float(y.max())
+        beyond = BEYOND * (high - low)
+        return cls(model, low - beyond, high + beyond)
+
+    def predict(self, X: pd.DataFrame) -> NDArray[np.float64]:  # (n,)
+        """Values; those that are not finite stay as they are, and fail as such."""
+        values = np.asarray(self.model.predict(X), dtype=np.float64).reshape(len(X))
+        return np.where(np.isfinite(values), np.clip(values, self.low, self.high), values)
+
+
 def fit_model(
     task: Task,
     config: Config,
@@ -129,7 +154,7 @@ def fit_model(
     model: Any = build(config, task.columns, task.kind, n_rows=len(rows), seed=seed, threads=threads, device=device)
     limit_growth(model, seconds)
     if task.kind == "regression":
-        return model.fit(X, y)
+        return Bounded.by(model.fit(X, y), y)
     present, codes = np.unique(y, return_inverse=True)
     if len(present) == task.c:
         return model.fit(X, y)
@@ -269,7 +294,7 @@ def _evaluate(
                 clock = time.perf_counter()
                 try:
                     model = fit_model(task, config, train, seed=seed, threads=threads, device=device, seconds=growing)
-                    config = as_grown(config, model.model if isinstance(model, ClosedUp) else model)
+                    config = as_grown(config, model.model if isinstance(model, (Bounded, ClosedUp)) else model)
                 finally:
                     fit_seconds += time.perf_counter() - clock
                 clock = time.perf_counter()

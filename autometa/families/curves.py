@@ -23,6 +23,7 @@ KNOTS = 10
 LEAST_DISTINCT = 6  # values of an input that gets a curve
 MOST_BENT = 300  # inputs
 MOST_MULTIPLIED = 25  # inputs: 300 products
+REACH = 5.0  # standard deviations of an input, beyond which its products grow no more
 
 
 class Curves(TransformerMixin, BaseEstimator):
@@ -51,12 +52,13 @@ class Curves(TransformerMixin, BaseEstimator):
         splines = {int(j): _bends(X[:, j], places) for j, places in zip(bent, quantiles.T, strict=True)}
         self.bends_ = {j: spline for j, spline in splines.items() if spline is not None}
         multiplied = np.sort(first[: MOST_MULTIPLIED if self.products else 0])
+        self.reach_ = REACH * spread
         self.pairs_ = np.array(list(combinations(multiplied, 2)), dtype=int).reshape(-1, 2)
         return self
 
     def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, p) to (n, p + bends + products)."""
-        centred = X - self.center_
+        centred = np.clip(X - self.center_, -self.reach_, self.reach_)
         first, second = self.pairs_.T
         parts = [self.bend * _bent(X[:, j], bends) for j, bends in self.bends_.items()]
         return np.hstack([X, *parts, 0.5 * centred[:, first] * centred[:, second]])
