@@ -403,7 +403,8 @@ class WarmStartSampler(BaseSampler):
 
         if self._guard is None:
             fits = self._surrogate is not None and _same(self._surrogate.space, self.space)
-            self._guard = Guard(self.space, self._past, self._surrogate if fits else None)
+            surrogate = self._surrogate if fits else None
+            self._guard = Guard(self.space, self._past, surrogate, metafeatures=self._metafeatures)
         rng = np.random.default_rng([self._seed, number])
         history, (left, spent) = self._history(study, trials), self._clock()
         return self._guard.suggest(

@@ -3,8 +3,8 @@
     python benchmarks/costs.py            the shipped memory, half a minute
     python benchmarks/costs.py --store URL
 
-What a configuration takes on a new task is expected from past tasks: for configurations that they know, with the size
-of the task in mind (`recommend/cost.py`, the first proposals), and for others by those that are near
+What a configuration takes on a new task is expected from past tasks, with the size of the task in mind: for
+configurations that they know (`cost.py`, the first proposals), and for others from what those are expected to take
 (`surrogate/past.py`, the search after them; half of the configurations are left out here). What the first trials took
 moves that (`timing.slower`): as a whole, and per family on top. Reported is the factor by which the other
 configurations are missed, in the median and in nine of ten, after 0, 1, 3, 5 and 10 trials at random, with the task's
@@ -32,8 +32,8 @@ from scipy.optimize import minimize
 from warm_start import families_out
 
 from autometa import timing
+from autometa.cost import Cost
 from autometa.metafeatures import MetaFeatures
-from autometa.recommend.cost import Cost
 from autometa.space import FAMILY
 from autometa.surrogate.encoding import Layout
 from autometa.surrogate.past import PastTable
@@ -51,13 +51,14 @@ def rests(table: Table, known: bool, seed: int) -> list[Rest]:
     told = np.ones(len(families), dtype=bool) if known else np.random.default_rng(seed).random(len(families)) < 0.5
     for train, test in families_out(table.groups):
         part = among(past, train, told)
-        cost, near = Cost.learned(part), PastTable(part, layout, forecasting=False)
+        cost = Cost.learned(part.records, part.configs, part.seconds)
         for i in test:
             timed = (past.seconds[i] > 0) & (told if known else ~told)
+            seen = MetaFeatures(past.metafeature_names, past.metafeatures[i], past.metafeature_version, {})
             if known:
-                seen = MetaFeatures(past.metafeature_names, past.metafeatures[i], past.metafeature_version, {})
                 expected = np.log(cost.of(seen)[timed])
             else:
+                near = PastTable(part, layout, metafeatures=seen, forecasting=False)
                 expected = near.log_seconds(encoded.x[timed], encoded.mask[timed])
             found.append((np.log(past.seconds[i, timed]) - expected, families[timed]))
     return [(rest, whose) for rest, whose in found if len(rest) > AFTER[-1]]

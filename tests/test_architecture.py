@@ -12,6 +12,7 @@ FLOORS = (
     {"task", "space", "families", "timing"},
     {"evaluation", "metafeatures", "openml"},
     {"store"},
+    {"cost"},
     {"recommend", "surrogate", "fewshot"},
     {"studies"},
     {"sampler", "pruner"},

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from autometa.cost import Cost
 from autometa.evaluation import Evaluation
 from autometa.metafeatures import MetaFeatures
 from autometa.recommend import (
@@ -27,7 +28,6 @@ from autometa.recommend import (
     completion,
 )
 from autometa.recommend.completion import complete, impute, kinship
-from autometa.recommend.cost import Cost
 from autometa.recommend.memory import Memory, standing
 from autometa.recommend.posterior import SHIFT, STRETCHES, condition, covariance
 from autometa.recommend.ranker import WIDTH, Ranker, carry_over

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from autometa.errors import InputError
+from autometa.metafeatures import MetaFeatures
 from autometa.space import FAMILY, Condition, Config, Parameter, SearchSpace, choice, config_key, real
 from autometa.store import PastTasks, TaskRecord
 from autometa.surrogate import Guard, History, Surrogate, judged, train
@@ -426,6 +427,26 @@ def test_what_would_pass_the_limit_of_a_trial_is_tried_only_where_it_ends_early(
         for left in (50.0, None):
             found = guard.suggest(history_of(lambda c: 0.5, m, space=SPACE), rng=rng, seconds_left=left, limit=limit)
             assert found.config[FAMILY] in growing
+
+
+def test_what_was_never_tried_is_expected_to_take_as_long_as_its_parameters_and_the_size_of_the_table_say() -> None:
+    rng = np.random.default_rng(0)
+    space = SearchSpace.of(**{name: real(0.0, 1.0, 0.5) for name in "abcdef"})
+    configs, unseen = ([space.sample(rng) for _ in range(60)] for _ in range(2))
+    rows = np.geomspace(100, 10_000, 30).astype(int)
+
+    def takes(config: Config, n: float) -> float:
+        return n / 1000 * np.exp(3 * config["a"])
+
+    past = past_of(space, configs, rng.normal(size=(30, 60)), np.array([[takes(c, n) for c in configs] for n in rows]))
+    past = replace(past, records=tuple(replace(r, n_rows=int(n)) for r, n in zip(past.records, rows, strict=True)))
+    nothing, where = History.of(space, [], []), space.encode_all(unseen)
+    for n in (200, 5_000):
+        looks = MetaFeatures(("rows", "columns", "classes"), np.array([n, 5.0, 2.0]), "1", {})
+        expected = Guard(space, past, metafeatures=looks)._cost(nothing, where)
+        assert expected is not None
+        misses = expected - np.log([takes(c, n) for c in unseen])
+        assert np.sqrt(np.mean(misses**2)) < 0.1
 
 
 def test_a_family_that_passed_the_limit_here_is_not_tried_again() -> None:

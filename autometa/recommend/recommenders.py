@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.recommend.cost import Cost
+from autometa.cost import Cost
 from autometa.recommend.greedy import Belief, Greedy, Step
 from autometa.recommend.memory import Memory
 from autometa.recommend.posterior import condition, covariance
@@ -294,7 +294,7 @@ class AdaptivePortfolio:
         """Reads the past, its meta-features and its costs."""
         self._memory = memory = Memory.of(past, space)
         self._similarity = _similarity(past, memory)
-        self._cost = Cost.learned(memory)
+        self._cost = Cost.learned(memory.records, memory.configs, memory.seconds)
         self._defaults = Defaults()._learn(memory)
         self._sizes = np.array([record.n_rows for record in memory.records], dtype=float)
         self._kernel = self.bandwidth * covariance(memory.standing, memory.spread) if memory.m else np.zeros((0, 0))

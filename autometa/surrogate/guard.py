@@ -25,6 +25,7 @@ from autometa.surrogate.history import History, thinned
 from autometa.surrogate.past import RESTS, PastProcess, PastTable
 
 if TYPE_CHECKING:
+    from autometa.metafeatures import MetaFeatures
     from autometa.store import PastTasks
     from autometa.surrogate.surrogate import Surrogate
     from autometa.timing import TrialLimit
@@ -77,11 +78,16 @@ class Guard:
         past: PastTasks | None = None,
         surrogate: Surrogate | None = None,
         *,
+        metafeatures: MetaFeatures | None = None,
         prior: dict[str, float] | None = None,
         temper: float = TEMPER,
         hand_over: float = HAND_OVER,
     ) -> None:
-        """Reads the past once; `prior` names the experts that take part with their weights before any result."""
+        """Reads the past once.
+
+        `metafeatures` say how large the task is, on which what trials take depends; `prior` names the experts that take
+        part with their weights before any result.
+        """
         self.space = space
         self.layout = surrogate.layout if surrogate is not None else Layout(space)
         self.surrogate = surrogate
@@ -94,7 +100,7 @@ class Guard:
             self.experts["transfer"] = surrogate.expert
         self.table: PastTable | None = None
         if past is not None and len(past.records):
-            table = PastTable(past, self.layout, forecasting="past" in self.prior)
+            table = PastTable(past, self.layout, metafeatures=metafeatures, forecasting="past" in self.prior)
             self.table = table if table.t and table.m else None
             if self.table is not None and "past" in self.prior:
                 self.experts["past"] = Expert("past", [PastProcess(table, rest) for rest in RESTS])
@@ -241,11 +247,11 @@ class Guard:
         return names[self.layout.family(where.x)]
 
     def _cost(self, history: History, where: Encoded) -> NDArray[np.float64] | None:
+        if self.table is not None and self.table.timed:
+            return expected_log_seconds(history, self.layout, self.table.log_seconds, where.x, where.mask)
         if self.surrogate is not None and self.surrogate.log_seconds is not None:
             return self.surrogate.cost(history, where.x, where.mask)
-        if self.table is None or not self.table.timed:
-            return None
-        return expected_log_seconds(history, self.layout, self.table.log_seconds, where.x, where.mask)
+        return None
 
     def _failure(self, history: History, where: Encoded) -> NDArray[np.float64]:
         if self.surrogate is not None:

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve
 
+from autometa.cost import Cost
 from autometa.surrogate.encoding import Layout, matern, squares
 from autometa.surrogate.gaussian import cholesky
 from autometa.surrogate.history import warped
 
 if TYPE_CHECKING:
+    from autometa.metafeatures import MetaFeatures
     from autometa.store import PastTasks
 
 MOST = 500  # configurations of the past that are looked at: those that most tasks know
@@ -32,10 +34,18 @@ FUZZ = 0.02  # noise variance of past scores
 class PastTable:
     """The past within one space: encoded configurations, warped scores, and an interpolation per task."""
 
-    def __init__(self, past: PastTasks, layout: Layout, *, most: int = MOST, forecasting: bool = True) -> None:
+    def __init__(
+        self,
+        past: PastTasks,
+        layout: Layout,
+        *,
+        metafeatures: MetaFeatures | None = None,
+        most: int = MOST,
+        forecasting: bool = True,
+    ) -> None:
         """Leaves out what the space does not contain, and tasks with fewer than three different scores.
 
-        Without `forecasting` the interpolation is spared.
+        `metafeatures` say how large the task at hand is. Without `forecasting` the interpolation is spared.
         """
         space = layout.space
         scores = np.asarray(past.scores, dtype=float).reshape(len(past.records), len(past.configs))
@@ -53,10 +63,11 @@ class PastTable:
         self.configs = tuple(past.configs[j] for j in columns)
         self.x, self.mask = space.encode_all(self.configs)
         self.z = warped(self.scores)  # (t, m) NaN where unknown
-        self._time(np.asarray(past.seconds, dtype=float).reshape(scores.shape)[telling][:, columns])
         self.layout = layout
         self.t, self.m = self.z.shape
         self.here = self._places(self.x, self.mask)
+        seconds = np.asarray(past.seconds, dtype=float).reshape(scores.shape)[telling][:, columns]
+        self._time(Cost.learned([past.records[i] for i in self.rows], self.configs, seconds), metafeatures)
         if forecasting:
             self._interpolate()
 
@@ -99,23 +110,29 @@ class PastTable:
             total += -0.5 * float(np.sum((z - level[:, None]).T * alpha)) - len(tasks) * np.log(np.diag(lower)).sum()
         return coefficients, levels, total
 
-    def _time(self, seconds: NDArray[np.float64]) -> None:  # (t, m)
-        """What is typical of tasks, and by how much each configuration differs, in log seconds."""
-        log = np.log(np.where(seconds > 0, seconds, np.nan))
-        known = np.isfinite(log)
-        self.timed = bool(known.any())  # whether any cost is known
+    def _time(self, cost: Cost, metafeatures: MetaFeatures | None) -> None:
+        """A process through what each configuration is expected to take on a task of that size, in log seconds."""
+        self.timed = cost.known  # whether any cost is known
         if not self.timed:
             return
-        count = known.sum(axis=1, keepdims=True)
-        own = np.where(known, log, 0.0).sum(axis=1, keepdims=True) / np.maximum(count, 1)  # (t, 1)
-        self._level = float(own[count[:, 0] > 0].mean())
-        self._beyond = np.where(known, log - own, 0.0).sum(axis=0)  # (m,)
-        self._times = known.sum(axis=0)  # (m,) that each was timed
+        expected = np.log(cost.of(metafeatures))  # (m,)
+        times = np.maximum(cost.times, 0.1)
+        self._level = float(np.average(expected, weights=times))
+        self._inputs = self.layout.inputs(self.x, self.mask)
+        lower = cholesky(self._cost_kernel(self._inputs, self.here[1]) + np.diag(1.0 / times))
+        self._cost_coefficients = cho_solve((lower, True), expected - self._level, check_finite=False)  # (m,)
+
+    def _cost_kernel(self, inputs: NDArray[np.float64], family: NDArray[np.int64]) -> NDArray[np.float64]:  # (q, m)
+        """By how much log seconds vary together: a family's level, a line through its parameters, and a smooth rest."""
+        rest = matern(squares(inputs, self._inputs))
+        return (4.0 + inputs @ self._inputs.T + rest) * (family[:, None] == self.here[1][None, :])
 
     def log_seconds(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q,)
-        """What the nearest configurations of the past took, on a typical past task; for one that is `timed`."""
-        near = self._near(self._places(x, mask), self.here, 0.3)  # (q, m)
-        return self._level + near @ self._beyond / (near @ self._times + 0.1)
+        """What configurations are expected to take, from those of the past; for one that is `timed`."""
+        return (
+            self._level
+            + self._cost_kernel(self.layout.inputs(x, mask), self.layout.family(x)) @ self._cost_coefficients
+        )
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, m)
         """How near points are to the configurations of the past."""

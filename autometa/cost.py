@@ -9,19 +9,18 @@ Letters:  t past tasks · m configurations.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.space import FAMILY
+from autometa.space import FAMILY, Config
 from autometa.timing import KNOWN, slower, surprise
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
-    from autometa.recommend.memory import Memory
-    from autometa.store import PastTasks
+    from autometa.store import TaskRecord
 
 SHRINKAGE = 3.0  # a configuration's own slope counts as much as everybody's after about this many tasks
 SIZES = ("rows", "columns", "classes")  # the meta-features that say how large a task is
@@ -41,11 +40,12 @@ class Cost:
         self.centre = np.median(logs, axis=0) if t else np.zeros(len(SIZES))
         x = logs - self.centre  # (t, 3)
         weights = known.astype(float)
+        self.times = weights.sum(axis=0)  # (m,) that each was timed
         self.known = bool(known.any())
         if not self.known:
             self.level, self.slopes = np.zeros(m), np.zeros((m, len(SIZES)))
             return
-        count = weights.sum(axis=0)  # (m,)
+        count = self.times
         overall = y[known].mean()
         mean = (np.where(known, y, 0.0).sum(axis=0) + overall) / (count + 1)  # (m,)
         spread = np.sqrt(np.where(known, (y - mean) ** 2, 0.0).sum() / known.sum())
@@ -66,10 +66,10 @@ class Cost:
         self.level = (level + base) / (count + 1)
 
     @classmethod
-    def learned(cls, past: PastTasks | Memory) -> Self:
-        """From past tasks, for their configurations."""
-        sizes = np.array([(r.n_rows, r.n_columns, r.n_classes) for r in past.records], dtype=float).reshape(-1, 3)
-        return cls(past.seconds, sizes, np.array([str(config.get(FAMILY, "")) for config in past.configs]))
+    def learned(cls, records: Sequence[TaskRecord], configs: Sequence[Config], seconds: NDArray[np.float64]) -> Self:
+        """From past tasks, for their configurations; `seconds` is (t, m)."""
+        sizes = np.array([(r.n_rows, r.n_columns, r.n_classes) for r in records], dtype=float).reshape(-1, 3)
+        return cls(seconds, sizes, np.array([str(config.get(FAMILY, "")) for config in configs]))
 
     def of(self, metafeatures: MetaFeatures | None, took: Mapping[int, float] | None = None) -> NDArray[np.float64]:
         """Expected seconds, (m,), on a task of that size (of the typical size if it is not known).
