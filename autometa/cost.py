@@ -40,12 +40,11 @@ class Cost:
         self.centre = np.median(logs, axis=0) if t else np.zeros(len(SIZES))
         x = logs - self.centre  # (t, 3)
         weights = known.astype(float)
-        self.times = weights.sum(axis=0)  # (m,) that each was timed
+        self.times = count = weights.sum(axis=0)  # (m,) that each was timed
         self.known = bool(known.any())
         if not self.known:
             self.level, self.slopes = np.zeros(m), np.zeros((m, len(SIZES)))
             return
-        count = self.times
         overall = y[known].mean()
         mean = (np.where(known, y, 0.0).sum(axis=0) + overall) / (count + 1)  # (m,)
         spread = np.sqrt(np.where(known, (y - mean) ** 2, 0.0).sum() / known.sum())

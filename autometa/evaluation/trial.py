@@ -129,7 +129,7 @@ class Bounded:
 
     def predict(self, X: pd.DataFrame) -> NDArray[np.float64]:  # (n,)
         """Values; those that are not finite stay as they are, and fail as such."""
-        values = np.asarray(self.model.predict(X), dtype=np.float64).reshape(len(X))
+        values = predict_aligned(self.model, X, "regression", 0)
         return np.where(np.isfinite(values), np.clip(values, self.low, self.high), values)
 
 
