@@ -602,7 +602,6 @@ METHODS: dict[str, Method] = {  # the fast ones first: a run that is stopped ear
     "CTS": Method(CTS, turn=1),
     "cold GP": Method(guarded(learned=False, prior={"cold": 1.0}, initial=0), turn=1),
     "TPE": Method(lambda lesson, seed: Sampled(lesson, tpe(seed, group=False)), turn=1),
-    "FSBO": Method(_fsbo, tasks=6, trials=50, oracle=True, turn=1),
     "transfer, unguarded": _ablation(prior={"transfer": 1.0, "cold": 1e-12}, aliens=True),  # cold in name only
     "guard, TPE takes over": _ablation(hand_over=0.95, aliens=True),
     "guard, no meta-learning": _ablation(learned=False),
@@ -614,13 +613,13 @@ METHODS: dict[str, Method] = {  # the fast ones first: a run that is stopped ear
     "guard, thin past": _thin(guarded()),
     "portfolio, thin past": _thin(Static),
     "portfolio + TPE, thin past": _thin(_portfolio_tpe),
-    "GPSampler": Method(lambda lesson, seed: Sampled(lesson, gp_sampler(seed)), tasks=2, trials=25, turn=3),
     "CMA-ES, source trials": Method(
         lambda lesson, seed: Sampled(lesson, cma_es(lesson, seed)),
         tables=("rbv2_rpart", "lcbench"),
-        tasks=6,
         turn=3,
         needs="cmaes",
     ),
+    "FSBO": Method(_fsbo, oracle=True, turn=3),
+    "GPSampler": Method(lambda lesson, seed: Sampled(lesson, gp_sampler(seed)), turn=3),
     **{f"guard, {t} past tasks": _fewer(t) for t in (5, 10, 20, 40)},
 }
