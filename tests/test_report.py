@@ -139,12 +139,6 @@ def test_every_section_is_there(written):
     assert [a["href"] for n, a in page.elements if n == "a"] == [f"#{name}" for name in names]
 
 
-def test_it_says_where_the_scores_of_pipelines_flatter(written):
-    words = " ".join(written.read_text(encoding="utf-8").split())
-    by_log_loss = written.parent.name.startswith("multiclass")
-    assert ("judged at each fold" in words) == by_log_loss
-
-
 def test_nothing_from_the_table_becomes_markup(written):
     text = written.read_text(encoding="utf-8")
     page = Page(text)

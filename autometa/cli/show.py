@@ -27,7 +27,6 @@ from autometa.report.words import (
     counted,
     evidence_values,
     family_label,
-    how_judged,
     metric_title,
     number,
     origin_words,
@@ -94,8 +93,6 @@ def show_result(result: Result, report: Path) -> None:
     if failed:
         tried += "; " + ", ".join(f"{count} {_STATES.get(state, state)}" for state, count in failed.items())
     console.print(Text(f"{tried}{'; interrupted' if result.interrupted else ''}.", style="dim"))
-    if words := how_judged(metric):
-        console.print(Text(words, style="dim"))
     console.print()
 
     grid = Table.grid(padding=(0, 2))

@@ -36,7 +36,6 @@ from autometa.report.words import (
     ORIGINS,
     evidence_values,
     family_label,
-    how_judged,
     metric_title,
     number,
     origin_words,
@@ -298,9 +297,9 @@ def board(report: Report) -> Markup | None:
         rows.append([*cells, *(spoken_value(m, e.scores[m]) if m in e.scores else "" for m in others)])
     lead = (
         f"The {min(LEADERS, len(leaders))} best of {len(leaders)} complete trials. Means over the folds, ± their "
-        f"standard deviation. ↑ higher is better, ↓ lower is better. {how_judged(metric)}"
+        "standard deviation. ↑ higher is better, ↓ lower is better."
     )
-    return join([tag("p", lead.strip(), cls="lead"), table(titles, rows, first=True)])
+    return join([tag("p", lead, cls="lead"), table(titles, rows, first=True)])
 
 
 def model(report: Report) -> Markup:

@@ -53,15 +53,6 @@ def spoken_value(metric: str, score: float, spread: float | None = None) -> str:
     return f"{number(value)} ± {number(spread, digits=2)}"
 
 
-def how_judged(metric: str) -> str:
-    """What to know about the scores of single pipelines beside that of the model; empty where they say the same."""
-    from autometa.evaluation import JUDGE_SURENESS
-
-    if metric not in JUDGE_SURENESS:
-        return ""
-    return "Pipelines are judged at each fold's best temperature, which flatters them on few rows; the model is not."
-
-
 def number(value: Any, digits: int = 4) -> str:
     """A number with at least `digits` significant digits, without an exponent where that reads well.
 
