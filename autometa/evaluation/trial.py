@@ -208,7 +208,7 @@ def evaluate(
         deadline: Seconds from now. A fold that would not finish by then is not begun.
         keep_models: File to pickle a list of the fitted models to, one per fold, when the evaluation is complete.
         keep_above: Keep them only if the score reaches this.
-        calibrate: Where the task's metric judges how sure a prediction is, judge each fold at its best temperature:
+        calibrate: Where the task's metric judges how sure a prediction is, judge all folds at their best temperature:
             for whoever tempers what the model says later on. Predictions are handed on as they were.
         growth: Seconds of the whole evaluation that a model which grows by trees or epochs aims at: it ends with those
             that the first fold had time for, and then the evaluation is of the configuration with so many. None for no
@@ -252,6 +252,8 @@ def _evaluate(
     folds: dict[str, tuple[float, ...]] = {}
     fit_seconds = predict_seconds = longest = 0.0
     models: list[Any] = []
+    answers: list[tuple[NDArray[np.float64], NDArray[Any]]] = []  # per fold: what was predicted, and the truth
+    sureness = calibrate and task.metric in JUDGE_SURENESS
 
     def so_far(state: State, reason: str | None) -> Outcome:
         evaluation = Evaluation(
@@ -305,10 +307,11 @@ def _evaluate(
             if bad := int((~np.isfinite(prediction)).reshape(len(test), -1).any(axis=1).sum()):
                 yield so_far("failed", f"predicted no finite number for {bad} of {len(test)} rows, {where}")
                 return
-            said, truth = prediction, np.asarray(task.y)[test]
-            if calibrate and task.metric in JUDGE_SURENESS:
-                said = tempered(prediction, fit_temperature(prediction, truth))
-            scores = score_all(task.kind, truth, said, task.c)
+            answers.append((prediction, np.asarray(task.y)[test]))
+            # One temperature for all folds, as the model will have: once they are all there, all are judged at it.
+            temperature = fit_temperature(*map(np.concatenate, zip(*answers, strict=True))) if sureness else 1.0
+            first = 0 if sureness and number + 1 == len(splits) else number
+            scores = [score_all(task.kind, y, tempered(p, temperature), task.c) for p, y in answers[first:]]
         except MemoryError as error:
             yield so_far("memory", f"{describe_error(error)}, {where}")
             return
@@ -318,7 +321,7 @@ def _evaluate(
         except Exception as error:  # noqa: BLE001 - a failed evaluation is data
             yield so_far("failed", f"{describe_error(error)}, {where}")
             return
-        folds = {metric: (*folds.get(metric, ()), value) for metric, value in scores.items()}
+        folds = {m: (*folds.get(m, ())[:first], *(fold[m] for fold in scores)) for m in scores[0]}
         total[test] += prediction
         times_predicted[test] += 1
         longest = max(longest, time.monotonic() - fold_began)
@@ -367,7 +370,7 @@ def evaluate_isolated(
         rival: Per-fold scores that must stay in reach.
         keep_models: File for the fitted models of a complete evaluation.
         keep_above: The score from which they are kept.
-        calibrate: Judge each fold at its best temperature, where that matters.
+        calibrate: Judge all folds at their best temperature, where that matters.
         growth: Seconds that a model which grows by trees or epochs aims at.
         origin: Why it was tried.
 
