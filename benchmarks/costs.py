@@ -2,6 +2,7 @@
 
     python benchmarks/costs.py            the shipped memory, half a minute
     python benchmarks/costs.py --store URL
+    python benchmarks/costs.py --places   how much costs should count under a time budget, 10 minutes
 
 What a configuration takes on a new task is expected from past tasks, with the size of the task in mind: for
 configurations that they know (`cost.py`, the first proposals), and for others from what those are expected to take
@@ -10,6 +11,12 @@ moves that (`timing.slower`): as a whole, and per family on top. Reported is the
 configurations are missed, in the median and in nine of ten, after 0, 1, 3, 5 and 10 trials at random, with the task's
 level alone and with the families' own; and the spreads of tasks, families and trials that are most probable, from which
 come the constants in `timing.py`. Appends JSON lines to `results/costs.jsonl`.
+
+`--places` replays searches under a time budget on the validation families: five proposals of the portfolio, then the
+guard (without a surrogate, which would have seen the tasks), among the configurations that were evaluated on the task,
+until the next one would not be finished in time. A trial takes `PROCESS` seconds more than it took then. Reported is
+the normalised regret at the end, 1 being the distance of the best to the lower quartile, for several `guard.PLACES`:
+with few of them costs hardly count, with many the search prefers what is cheap.
 
 Letters:  t tasks · m configurations · k trials that were timed.
 """
@@ -24,22 +31,29 @@ from importlib.resources import files
 from itertools import product
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
-from recommend import METRICS, Table, among, stored
+from recommend import METRICS, Table, among, interval, stored
 from scipy.optimize import minimize
-from warm_start import families_out
+from scipy.stats import wilcoxon
+from warm_start import families_out, judged, left_out
 
 from autometa import timing
 from autometa.cost import Cost
 from autometa.metafeatures import MetaFeatures
-from autometa.space import FAMILY
+from autometa.recommend import AdaptivePortfolio
+from autometa.space import FAMILY, Encoded
+from autometa.surrogate import Guard, History, guard
 from autometa.surrogate.encoding import Layout
 from autometa.surrogate.past import PastTable
 
 RESULTS = Path(__file__).resolve().parent / "results" / "costs.jsonl"
 AFTER = (0, 1, 3, 5, 10)
+PLACES = (guard.PLACES, 1, 5, 10, 40, 100)
+BUDGETS = (5, 15)  # in mean trials of the task
+PROCESS = 0.3  # seconds
 Rest = tuple[NDArray[np.float64], NDArray[np.str_]]  # of one task: log seconds over the expected ones, and whose
 
 
@@ -102,9 +116,95 @@ def measure(table: Table, known: bool, seed: int) -> dict[str, Any]:
     }
     return {
         "benchmark": "costs", "table": table.name, "known": known, "tasks": len(found), "seed": seed,
-        "spreads": most_probable(found)._asdict(), "factors": factors, "python": platform.python_version(),
-        "machine": platform.machine(), "versions": {name: version(name) for name in ("autometa", "numpy", "scipy")},
+        "spreads": most_probable(found)._asdict(), "factors": factors, **stamp(),
     }  # fmt: skip
+
+
+class Timed:
+    """One task whose configurations have been evaluated, to be searched again under a time budget."""
+
+    def __init__(self, table: Table, i: int, past: Any, columns: NDArray[np.int64]) -> None:
+        """Task `i`, its `past`, and the `columns` that it was evaluated on."""
+        self.configs = [table.past.configs[j] for j in columns]
+        self.x, self.mask = table.space.encode_all([table.space.clip(config)[0] for config in self.configs])
+        scores = table.past.scores[i, columns]
+        self.scores = np.where(np.isfinite(scores), scores, -np.inf)
+        self.seconds = np.nan_to_num(table.past.seconds[i, columns], nan=1.0) + PROCESS
+        self.seen = MetaFeatures(past.metafeature_names, table.past.metafeatures[i], past.metafeature_version, {})
+        self.portfolio = AdaptivePortfolio().fit(past, table.space)
+        self.guard = Guard(table.space, past, metafeatures=self.seen)
+
+    def begun(self, budget: float) -> list[int]:
+        """The proposals that there is time for."""
+        tried: list[int] = []
+        observed: list[Any] = []
+        while len(observed) < 5:
+            left = budget - self.seconds[tried].sum()
+            told = self.portfolio.recommend(self.seen, 5 - len(observed), observed=observed, seconds=left)
+            if not told:
+                break
+            if told[0].config not in self.configs:  # a default that was not evaluated here
+                observed.append((told[0].config, np.nan))
+                continue
+            k = self.configs.index(told[0].config)
+            if self.seconds[k] > left:
+                break
+            tried.append(k)
+            observed.append((told[0].config, float(self.scores[k]), float(self.seconds[k])))
+        return tried
+
+    def searched(self, tried: list[int], budget: float) -> float:
+        """Regret when the budget is spent, after what was `tried`."""
+        tried = list(tried)
+        while len(tried) < len(self.configs):
+            rest, spent = np.setdiff1d(np.arange(len(self.configs)), tried), float(self.seconds[tried].sum())
+            history = History(self.x[tried], self.mask[tried], self.scores[tried], self.seconds[tried])
+            found = self.guard.suggest(
+                history, rng=np.random.default_rng(0), seconds_left=budget - spent, seconds_spent=spent,
+                among=Encoded(self.x[rest], self.mask[rest]),
+            )  # fmt: skip
+            assert found.row is not None
+            if self.seconds[rest[found.row]] > budget - spent:
+                break
+            tried.append(int(rest[found.row]))
+        finite = self.scores[np.isfinite(self.scores)]
+        best, low = finite.max(), np.quantile(np.maximum(self.scores, finite.min()), 0.25)
+        reached = self.scores[tried].max(initial=-np.inf)
+        return float(np.minimum((best - reached) / max(best - low, 1e-12), 1.0))
+
+
+def places(tables: list[Table], seed: int, most: int) -> list[dict[str, Any]]:
+    """Regret under time budgets for several numbers of places, the one in use first."""
+    found: dict[int, list[list[float]]] = {budget: [] for budget in BUDGETS}
+    for table in tables:
+        wanted = np.random.default_rng(seed).permutation(judged(table, "validation", 25))[:most]
+        for i, past, columns in left_out(table, wanted, "validation", 10):
+            task = Timed(table, i, past, columns)
+            for budget in BUDGETS:
+                seconds = budget * float(task.seconds.mean())
+                row, begun = [], task.begun(seconds)
+                for number in PLACES:
+                    with patch.object(guard, "PLACES", number):
+                        row.append(task.searched(begun, seconds))
+                found[budget].append(row)
+    rows = []
+    for budget, values in found.items():
+        regrets = np.array(values)  # (t, places)
+        print(f"\n{len(regrets)} tasks, {budget} mean trials of time: regret [95 %], p against {guard.PLACES} places")
+        for number, own in zip(PLACES, regrets.T, strict=True):
+            p = float(wilcoxon(own, regrets[:, 0]).pvalue) if (own != regrets[:, 0]).any() else 1.0
+            low, high = interval(own, seed)
+            print(f"{number:6} {own.mean():.4f} [{low:.4f} {high:.4f}]  {p:.3f}")
+            rows.append({"benchmark": "places", "budget": budget, "places": number, "tasks": len(own), "seed": seed,
+                         "regret": round(float(own.mean()), 5), "interval": [round(low, 5), round(high, 5)],
+                         "p": round(p, 5), **stamp()})  # fmt: skip
+    return rows
+
+
+def stamp() -> dict[str, Any]:
+    """Where it was measured."""
+    versions = {name: version(name) for name in ("autometa", "numpy", "scipy")}
+    return {"python": platform.python_version(), "machine": platform.machine(), "versions": versions}
 
 
 def main() -> None:
@@ -112,11 +212,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", default=str(files("autometa") / "meta_db" / "memory.db"), help="path or URL")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--places", action="store_true", help="replays under a time budget")
+    parser.add_argument("--most", type=int, default=100, help="tasks of each kind with --places")
     parser.add_argument("--no-record", action="store_true", help=f"do not write to {RESULTS.name}")
     options = parser.parse_args()
     tables = [stored(options.store, kind) for kind in METRICS]
-    rows = []
-    for table, known in product(tables, (True, False)):
+    rows = places(tables, options.seed, options.most) if options.places else []
+    for table, known in [] if options.places else product(tables, (True, False)):
         row = measure(table, known, options.seed)
         rows.append(row)
         spreads = ", ".join(f"{name} {spread:.2f}" for name, spread in row["spreads"].items())

@@ -415,6 +415,23 @@ def test_boosting_grows_fewer_rounds_when_each_has_a_tree_for_every_class():
     assert asked == [MOST_TREES // 200]
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_early_stopping_learns_from_the_held_out_rows_too_where_they_are_few(large):
+    from autometa.families.boosting import REFIT_BELOW, BoostingRegressor
+
+    n, fits = REFIT_BELOW if large else 200, []
+
+    def train(*, X, rounds, validation, **_):
+        fits.append((len(X), rounds, 0 if validation is None else len(validation[0])))
+        return len(fits), 7
+
+    model = BoostingRegressor(train, {}, rounds=100, early_stop=True, categorical=0, seed=0)
+    model.fit(np.zeros((n, 1)), np.arange(n))
+    stopped = (round(0.85 * n), 100, round(0.15 * n))
+    assert fits == [stopped] if large else [stopped, (n, 7, 0)]
+    assert model.model_ == len(fits)
+
+
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
 def test_lightgbm_answers_a_few_rounds_at_a_time_as_it_does_at_once(kind):
     from autometa.families.lightgbm import CACHED_LEAVES
