@@ -2,8 +2,9 @@
 
 A method is a function from a `Lesson` to a `Player` maker; a player is asked for the next row of the table, given the
 rows tried so far and their scores. What a method learned is kept in the lesson, so that it is learned once per table.
-The guard, TPE, GPSampler, CMA-ES and the portfolios are the libraries' own; RGPE, TST, FSBO and the quantile transfer
-(CTS) are written here after their papers, so that all play by the same rules; each says where it simplifies.
+The guard, TPE, GPSampler, CMA-ES and the portfolios are the libraries' own; RGPE, TST, FSBO, the quantile transfer
+(CTS) and MetaLearnTPE are written here after their papers, so that all play by the same rules; each says where it
+simplifies.
 
 Letters:  t past tasks · m rows of the table · d encoded dimensions.
 """
@@ -444,6 +445,68 @@ class CTS:
         return int(np.argmax(drawn))
 
 
+class MetaLearnTPE:
+    """TPE over similar tasks (Watanabe, Awad, Onishi and Hutter, 2023), for one objective.
+
+    Densities are products of kernels over the parameters that both configurations have, with a uniform one among them.
+    Tasks are as similar as the densities of their best tenths overlap; here over the rows of the table, where the paper
+    draws samples of fewer dimensions, and every row is a candidate. It begins with the first five of the portfolio.
+    """
+
+    BEST, SAME, START = 0.1, 0.8, 5  # SAME: what a category's kernel gives to itself
+
+    def __init__(self, lesson: Lesson, seed: int) -> None:
+        self.lesson = lesson
+        self.good, self.bad = lesson.once("meta tpe", self._past)  # (t, m) each
+
+    def _past(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        split = [self._split(scores) for scores in self.lesson.past.scores]
+        kernels = [self._kernel(len(side)) for side in split[0]]
+        good, bad = ([(k[:, rows].sum(axis=1) + 1) / (len(rows) + 1) for rows in sides]
+                     for k, sides in zip(kernels, zip(*split, strict=True), strict=True))  # fmt: skip
+        return np.array(good), np.array(bad)
+
+    def _split(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        order = np.argsort(-scores, kind="stable")
+        n = int(np.ceil(self.BEST * len(order)))
+        return order[:n], order[n:]
+
+    def _kernel(self, n: int, among: Any = slice(None)) -> NDArray[np.float64]:  # (m, k)
+        """Of all rows with some of them, by a bandwidth for `n` results; 1 would be uniform."""
+        table = self.lesson.table
+        width = 0.3 * max(n, 1) ** (-1 / (4 + len(table.space.slices)))
+        product = np.ones((len(table.x), len(table.x[among])))
+        for where in table.space.slices.values():
+            a, b = table.x[:, where], table.x[among][:, where]
+            if (c := a.shape[1]) > 1:
+                same = a @ b.T
+                kernel = c * (self.SAME * same + (1 - self.SAME) / (c - 1) * (1 - same))
+            else:
+                kernel = np.exp(-0.5 * ((a - b.T) / width) ** 2) / (width * np.sqrt(2 * np.pi))
+            have = table.mask[:, where][:, :1] & table.mask[among][:, where][:, :1].T
+            product *= np.where(have, kernel, 1.0)
+        return product
+
+    def next(self, rows: list[int], scores: list[float]) -> int:
+        """As `Player`."""
+        for row in self.lesson.portfolio()[: self.START]:
+            if row not in rows:
+                return row
+        sides = [np.array(rows)[side] for side in self._split(np.array(scores))]
+        own = [(self._kernel(len(side), side).sum(axis=1) + 1) / (len(side) + 1) for side in sides]
+        (t, m), k = self.good.shape, len(sides[0])
+        shares = self.good / self.good.sum(axis=1, keepdims=True)
+        apart = 0.5 * np.abs(shares - own[0] / own[0].sum()).sum(axis=1)  # (t,) total variation
+        similar = (1 - apart) / (1 + apart) / (t + 1)
+        n = int(np.ceil(self.BEST * m))
+        alone = 1 - similar.sum()
+        good = n * similar @ self.good + alone * k * own[0]
+        bad = (m - n) * similar @ self.bad + alone * (len(rows) - k) * own[1]
+        ratio = good / bad
+        ratio[rows] = -np.inf
+        return int(np.argmax(ratio))
+
+
 class FSBO:
     """Few-shot Bayesian optimisation (Wistuba and Grabocka, 2021): a deep kernel, fine-tuned at every trial.
 
@@ -619,6 +682,7 @@ METHODS: dict[str, Method] = {  # the fast ones first: a run that is stopped ear
         turn=3,
         needs="cmaes",
     ),
+    "MetaLearnTPE": Method(MetaLearnTPE, turn=1),
     "FSBO": Method(_fsbo, oracle=True, turn=3),
     "GPSampler": Method(lambda lesson, seed: Sampled(lesson, gp_sampler(seed)), turn=3),
     **{f"guard, {t} past tasks": _fewer(t) for t in (5, 10, 20, 40)},
