@@ -163,6 +163,17 @@ def test_the_metric_of_a_task_that_names_none_fits_its_kind(kind):
 )
 def test_a_metric_is_known_by_its_usual_names(asked, kind, meant):
     assert resolve_metric(asked, kind) == meant
+    assert kind in METRIC_KINDS[asked]  # so reading a table knows it as well
+
+
+def test_a_metric_by_its_usual_name_tells_the_kind_of_a_numeric_target():
+    from autometa import make_task
+
+    X, y = np.arange(300.0)[:, None], np.arange(300) % 30
+    assert make_task(X, y=y, metric="log_loss", known_metrics=METRIC_KINDS).kind == "multiclass"
+    assert make_task(X, y=y, metric="R2 score", known_metrics=METRIC_KINDS).kind == "regression"
+    with pytest.raises(InputError, match="log_lss"):
+        make_task(X, y=y, metric="log_lss", known_metrics=METRIC_KINDS)
 
 
 @pytest.mark.parametrize("name", METRIC_KINDS)

@@ -14,7 +14,7 @@ Letters:  n rows · c classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -274,10 +274,32 @@ def _stem(name: str) -> str:
 
 _BY_STEM = {_stem(name): (name,) for name in METRICS} | {_stem(alias): names for alias, names in _ALIASES.items()}
 
-# Every name that `resolve_metric` takes exactly so, with the kinds of task that it serves.
-METRIC_KINDS: dict[str, frozenset[str]] = {name: metric.kinds for name, metric in METRICS.items()} | {
-    alias: frozenset().union(*(METRICS[name].kinds for name in names)) for alias, names in _ALIASES.items()
-}
+
+def _folded(name: str) -> str:
+    return str(name).strip().casefold().replace("-", "_").replace(" ", "_")
+
+
+def _meant(name: str) -> tuple[str, ...]:
+    asked = _folded(name)
+    return (asked,) if asked in METRICS else _BY_STEM.get(_stem(asked), ())
+
+
+class _Kinds(Mapping[str, frozenset[str]]):
+    """The kinds of task that a metric serves, by any name that `resolve_metric` takes; the usual ones are listed."""
+
+    def __getitem__(self, name: str) -> frozenset[str]:
+        if not (meant := _meant(name)):
+            raise KeyError(name)
+        return frozenset().union(*(METRICS[known].kinds for known in meant))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*METRICS, *_ALIASES))
+
+    def __len__(self) -> int:
+        return len(METRICS) + len(_ALIASES)
+
+
+METRIC_KINDS: Mapping[str, frozenset[str]] = _Kinds()
 
 
 def metric_for(kind: Kind) -> str:
@@ -297,15 +319,14 @@ def resolve_metric(name: str, kind: Kind) -> str:
         >>> resolve_metric("RMSE", "regression"), resolve_metric("auc", "multiclass")
         ('neg_root_mean_squared_error', 'roc_auc_ovr')
     """
-    asked = str(name).strip().casefold().replace("-", "_").replace(" ", "_")
-    meant = (asked,) if asked in METRICS else _BY_STEM.get(_stem(asked), ())
+    meant = _meant(name)
     fitting = [known for known, metric in METRICS.items() if kind in metric.kinds]
     for known in meant:
         if known in fitting:
             return known
     listing = f"Known for a {kind} task: {', '.join(fitting)}."
     if not meant:
-        hint = did_you_mean(asked, [*fitting, *_ALIASES])
+        hint = did_you_mean(_folded(name), [*fitting, *_ALIASES])
         raise InputError(Problem("metric", f"{name!r} is unknown", f"{hint} {listing}".strip()))
     instead = next((known for known in fitting if known.startswith(meant[0])), None)
     hint = f"Did you mean {instead!r}?" if instead else ""
