@@ -290,6 +290,21 @@ def test_a_metric_or_a_kind_overrides_what_the_target_looks_like() -> None:
 
 
 @pytest.mark.parametrize(
+    ("y", "otherwise"),
+    [("{i % 3}", "rmse"), ("{i % 3 * 40}", "log_loss"), ("{i}", None), ("{i % 2}", None), ("{i % 9}.5", None)],
+)
+def test_where_whole_numbers_might_be_either_the_notes_say_how_to_have_the_other(y: str, otherwise: str | None) -> None:
+    data = rows("a,b,y", "{i % 7}.5,{i % 4}.25," + y, 60)
+    (note,) = (note for note in read_task(data).notes if note.startswith("Task: "))
+    assert ("would make them" in note) == (otherwise is not None)
+    if otherwise is not None:
+        assert f"the metric {otherwise} would" in note
+        usual = {"rmse": {"regression"}, "log_loss": {"binary", "multiclass"}}
+        changed = read_task(data, metric=otherwise, known_metrics=usual)
+        assert (changed.kind == "regression") == (otherwise == "rmse")
+
+
+@pytest.mark.parametrize(
     ("header", "target"),
     [("a,Target,class", "Target"), ("Label,b,c", "Label"), ("y,b,class", "class"), ("a,b,c", "c")],
 )

@@ -38,6 +38,7 @@ MAX_CODES = 30  # whole numbers from 0 or 1 upwards are class codes up to this m
 ROWS_PER_CODE = 10  # if there are this many rows for each on average,
 MAX_GAPS = 1.3  # and if few codes are left out: their span is at most this many times their number
 EVEN = 0.8  # classes are about equally frequent when the rarest has this share of the most frequent one's rows
+MOST_EITHER = 100  # whole numbers might as well be classes up to this many; it is said how to have them so
 MOSTLY = 0.9  # a text target is meant as numbers when more than this share of its rows spells them
 RARE_ROWS = 10  # a class with fewer rows deserves a note
 IMBALANCE = 0.05  # a rarest class below this share of the rows deserves a note
@@ -202,8 +203,11 @@ def infer_kind(column: pd.Series) -> tuple[Literal["classification", "regression
     supported = counts.min() >= MIN_CLASS_ROWS and len(values) >= ROWS_PER_CODE * c
     few = c <= MAX_CODES or counts.min() >= EVEN * counts.max()
     if whole and upwards and supported and few:
-        return "classification", f"because it holds the codes {distinct[0]:g} to {distinct[-1]:g}"
-    return "regression", f"because it holds {c} distinct numbers"
+        codes = f"the codes {distinct[0]:g} to {distinct[-1]:g}"
+        return "classification", f"because it holds {codes} (the metric rmse would make them numbers)"
+    either = whole and c <= MOST_EITHER and 2 * c <= len(values)
+    otherwise = " (the metric log_loss would make them classes)" if either else ""
+    return "regression", f"because it holds {c} distinct numbers{otherwise}"
 
 
 def _read_numbers(column: pd.Series, where: str, why: str, problems: list[Problem], notes: list[str]) -> Target:
