@@ -25,8 +25,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-from importlib.metadata import version
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
@@ -35,14 +33,13 @@ from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
-from recommend import METRICS, Table, among, interval, stored
+from recommend import METRICS, Table, among, features_of, interval, stored, wilcoxon
 from scipy.optimize import minimize
-from scipy.stats import wilcoxon
+from surrogate import regret, stamp
 from warm_start import families_out, judged, left_out
 
 from autometa import timing
 from autometa.cost import Cost
-from autometa.metafeatures import MetaFeatures
 from autometa.recommend import AdaptivePortfolio
 from autometa.space import FAMILY, Encoded
 from autometa.surrogate import Guard, History, guard
@@ -68,7 +65,7 @@ def rests(table: Table, known: bool, seed: int) -> list[Rest]:
         cost = Cost.learned(part.records, part.configs, part.seconds)
         for i in test:
             timed = (past.seconds[i] > 0) & (told if known else ~told)
-            seen = MetaFeatures(past.metafeature_names, past.metafeatures[i], past.metafeature_version, {})
+            seen = features_of(past, i)
             if known:
                 expected = np.log(cost.of(seen)[timed])
             else:
@@ -130,7 +127,7 @@ class Timed:
         scores = table.past.scores[i, columns]
         self.scores = np.where(np.isfinite(scores), scores, -np.inf)
         self.seconds = np.nan_to_num(table.past.seconds[i, columns], nan=1.0) + PROCESS
-        self.seen = MetaFeatures(past.metafeature_names, table.past.metafeatures[i], past.metafeature_version, {})
+        self.seen = features_of(table.past, i)
         self.portfolio = AdaptivePortfolio().fit(past, table.space)
         self.guard = Guard(table.space, past, metafeatures=self.seen)
 
@@ -167,10 +164,8 @@ class Timed:
             if self.seconds[rest[found.row]] > budget - spent:
                 break
             tried.append(int(rest[found.row]))
-        finite = self.scores[np.isfinite(self.scores)]
-        best, low = finite.max(), np.quantile(np.maximum(self.scores, finite.min()), 0.25)
-        reached = self.scores[tried].max(initial=-np.inf)
-        return float(np.minimum((best - reached) / max(best - low, 1e-12), 1.0))
+        lowest = self.scores[np.isfinite(self.scores)].min()
+        return float(regret(np.maximum(self.scores, lowest), tried, 0.25)[-1]) if tried else 1.0
 
 
 def places(tables: list[Table], seed: int, most: int) -> list[dict[str, Any]]:
@@ -191,20 +186,15 @@ def places(tables: list[Table], seed: int, most: int) -> list[dict[str, Any]]:
     for budget, values in found.items():
         regrets = np.array(values)  # (t, places)
         print(f"\n{len(regrets)} tasks, {budget} mean trials of time: regret [95 %], p against {guard.PLACES} places")
-        for number, own in zip(PLACES, regrets.T, strict=True):
-            p = float(wilcoxon(own, regrets[:, 0]).pvalue) if (own != regrets[:, 0]).any() else 1.0
+        used, others = regrets[:, :1], regrets[:, 1:]
+        tests = [1.0, *wilcoxon(others, np.broadcast_to(used, others.shape))]
+        for number, own, p in zip(PLACES, regrets.T, tests, strict=True):
             low, high = interval(own, seed)
             print(f"{number:6} {own.mean():.4f} [{low:.4f} {high:.4f}]  {p:.3f}")
             rows.append({"benchmark": "places", "budget": budget, "places": number, "tasks": len(own), "seed": seed,
                          "regret": round(float(own.mean()), 5), "interval": [round(low, 5), round(high, 5)],
                          "p": round(p, 5), **stamp()})  # fmt: skip
     return rows
-
-
-def stamp() -> dict[str, Any]:
-    """Where it was measured."""
-    versions = {name: version(name) for name in ("autometa", "numpy", "scipy")}
-    return {"python": platform.python_version(), "machine": platform.machine(), "versions": versions}
 
 
 def main() -> None:

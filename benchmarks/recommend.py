@@ -161,15 +161,16 @@ def replays(table: Table, half: str, folds: int, seed: int, most: int | None) ->
             yield int(i), whole if evaluated.all() else among(table.past, past_rows, evaluated)
 
 
+def features_of(past: PastTasks, i: int) -> MetaFeatures:
+    """What is known of a past task that is taken as new."""
+    return MetaFeatures(past.metafeature_names, past.metafeatures[i], past.metafeature_version, {})
+
+
 def replay(recommender: Recommender, table: Table, i: int, *, trials: int, metafeatures: bool = True) -> list[int]:
     """The columns that a recommender chooses on task `i`, one after another, seeing each score."""
     past = table.past
     column_of = {json.dumps(config, sort_keys=True): j for j, config in enumerate(past.configs)}
-    seen = (
-        MetaFeatures(past.metafeature_names, past.metafeatures[i], past.metafeature_version, {})
-        if metafeatures
-        else None
-    )
+    seen = features_of(past, i) if metafeatures else None
     observed: list[tuple[dict[str, Any], float]] = []
     chosen: list[int] = []
     while len(chosen) < trials:

@@ -270,7 +270,7 @@ ALIENS = ("flipped", "permuted", "random")
 def regret(scores: NDArray[np.float64], rows: list[int], floor: float = 0.0) -> NDArray[np.float64]:  # (trials,)
     """Normalised regret of the incumbent after each trial: 0 is the best score, 1 the quantile `floor` and below."""
     best, worst = scores.max(), np.quantile(scores, floor)
-    return np.minimum((best - np.maximum.accumulate(scores[rows])) / (best - worst), 1.0)
+    return np.minimum((best - np.maximum.accumulate(scores[rows])) / max(best - worst, 1e-12), 1.0)
 
 
 def play(player: Any, scores: NDArray[np.float64], trials: int) -> tuple[list[int], list[float]]:

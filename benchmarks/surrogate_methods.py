@@ -461,10 +461,16 @@ class MetaLearnTPE:
 
     def _past(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         split = [self._split(scores) for scores in self.lesson.past.scores]
-        kernels = [self._kernel(len(side)) for side in split[0]]
-        good, bad = ([(k[:, rows].sum(axis=1) + 1) / (len(rows) + 1) for rows in sides]
-                     for k, sides in zip(kernels, zip(*split, strict=True), strict=True))  # fmt: skip
-        return np.array(good), np.array(bad)
+        good, bad = (self._kernel(len(side)) for side in split[0])
+        return (
+            np.array([self._density(good[:, best]) for best, _ in split]),
+            np.array([self._density(bad[:, rest]) for _, rest in split]),
+        )
+
+    @staticmethod
+    def _density(kernel: NDArray[np.float64]) -> NDArray[np.float64]:  # (m, k) -> (m,)
+        """Mean of the kernels and of a uniform one."""
+        return (kernel.sum(axis=1) + 1) / (kernel.shape[1] + 1)
 
     def _split(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         order = np.argsort(-scores, kind="stable")
@@ -489,11 +495,10 @@ class MetaLearnTPE:
 
     def next(self, rows: list[int], scores: list[float]) -> int:
         """As `Player`."""
-        for row in self.lesson.portfolio()[: self.START]:
-            if row not in rows:
-                return row
+        if len(rows) < self.START:
+            return self.lesson.portfolio()[len(rows)]
         sides = [np.array(rows)[side] for side in self._split(np.array(scores))]
-        own = [(self._kernel(len(side), side).sum(axis=1) + 1) / (len(side) + 1) for side in sides]
+        own = [self._density(self._kernel(len(side), side)) for side in sides]
         (t, m), k = self.good.shape, len(sides[0])
         shares = self.good / self.good.sum(axis=1, keepdims=True)
         apart = 0.5 * np.abs(shares - own[0] / own[0].sum()).sum(axis=1)  # (t,) total variation
@@ -586,9 +591,8 @@ class FSBO:
         """As `Player`."""
         import torch
 
-        for row in self.lesson.portfolio()[: self.START]:
-            if row not in rows:
-                return row
+        if len(rows) < self.START:
+            return self.lesson.portfolio()[len(rows)]
         y = torch.tensor((np.array(scores) - self.low) / (self.high - self.low), dtype=torch.float32)
         weights = {name: value.clone().requires_grad_(True) for name, value in self.weights.items()}
         optimiser = torch.optim.Adam(list(weights.values()), lr=1e-3)

@@ -53,7 +53,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from recommend import METRICS, TABLE, BestOnAverage, Table, among, interval, oboe, regret, wilcoxon
+from recommend import METRICS, TABLE, BestOnAverage, Table, among, features_of, interval, oboe, regret, wilcoxon
 
 from autometa.bench.results import read_lines
 from autometa.metafeatures import GROUPS, MetaFeatures
@@ -282,7 +282,7 @@ def replay(recommender: Any, table: Table, i: int, columns: NDArray[np.int64], t
     """The places among `columns` that a recommender chooses on task `i`, one after another, seeing each score."""
     past = table.past
     place_of = {json.dumps(past.configs[j], sort_keys=True): k for k, j in enumerate(columns)}
-    seen = MetaFeatures(past.metafeature_names, past.metafeatures[i], past.metafeature_version, {})
+    seen = features_of(past, i)
     observed: list[tuple[Config, float]] = []
     chosen: list[int] = []
     while len(chosen) < min(trials, len(columns)):
@@ -709,7 +709,7 @@ def under_time(options: argparse.Namespace) -> None:
                 left, observed, chosen = budget * float(np.nanmean(taken)), [], []
                 while left > 0:
                     told = recommender.recommend(
-                        MetaFeatures(past.metafeature_names, table.past.metafeatures[i], "", {}),
+                        features_of(table.past, i),
                         max(5 - len(observed), 1), observed=observed, seconds=left,  # a design of five, as in `fit`
                     )  # fmt: skip
                     if not told:
