@@ -2,6 +2,7 @@
 
     python benchmarks/fewshot.py --train protonet matching --minutes 20     trains on Omniglot; goes on where it stopped
     python benchmarks/fewshot.py --train mann --shot 5 --minutes 45         on episodes of five shots instead of one
+    python benchmarks/fewshot.py --train maml --way 20 --minutes 30         of twenty ways instead of five
     python benchmarks/fewshot.py --judge                                    1000 test episodes for each trained learner
     python benchmarks/fewshot.py --sinusoid --minutes 5                     MAML on sine waves
     python benchmarks/fewshot.py --setup                                    .venvs/learn2learn, for the next line
@@ -10,8 +11,8 @@
 
 Protocol: Vinyals' split of Omniglot with rotations as classes; 423 test characters (1,692 classes with rotations) that
 no learner has seen; 1000 episodes of a fixed seed, the same for all, 15 queries a class; mean and 95 % interval. What
-is used is the state that was best on 100 episodes of the 172 validation characters, trained with one shot, or with as
-many as it is judged by where there is such a training. Published figures are of their
+is used is the state that was best on 100 episodes of the 172 validation characters, trained with one shot of five ways,
+or with as many as it is judged by where there is such a training. Published figures are of their
 papers, with their training budgets; ours are of the seconds that stand beside them, on a CPU unless the record says
 otherwise. `RECIPES` says where a training differs from the paper's, to fit those seconds.
 
@@ -79,20 +80,20 @@ PUBLISHED = {  # accuracy %, Omniglot, Vinyals' split
 }
 
 
-def place(runs: Path, name: str, shot: int) -> Path:
-    """Where the training of a learner with so many shots is kept."""
-    return runs / (name if shot == 1 else f"{name}-{shot}-shots")
+def place(runs: Path, name: str, way: int, shot: int) -> Path:
+    """Where the training of a learner with so many ways and shots is kept."""
+    return runs / (name + (f"-{way}-ways" if way != 5 else "") + (f"-{shot}-shots" if shot != 1 else ""))
 
 
 def train_one(
-    name: str, folder: Path, *, minutes: float, device: str, shot: int = 1, steps: int = STEPS, look: int = 250
+    name: str, folder: Path, *, way: int, shot: int, minutes: float, device: str, steps: int, look: int
 ) -> Checkpoint:
-    """Trains a learner on 5-way Omniglot, or goes on."""
+    """Trains a learner on Omniglot, or goes on."""
     options, changes = RECIPES[name]
     data = load_data("omniglot", str(OMNIGLOT))
-    learner = make(find_learner(name), data.train.problem(5), options)
+    learner = make(find_learner(name), data.train.problem(way), options)
     training: Training = replace(learner.training, **changes)
-    settings = Settings(steps, shot=shot, look_every=look, seconds=60 * minutes, patience=1000)
+    settings = Settings(steps, way=way, shot=shot, look_every=look, seconds=60 * minutes, patience=1000)
     return train(
         learner, data, settings, out=folder, resume=(folder / FILE).exists(), training=training, device=device,
         origin={"name": "omniglot", "path": "../shared/fewshot/omniglot28.npz", "options": {}}, tell=_tell(name),
@@ -100,20 +101,20 @@ def train_one(
 
 
 def judge_one(name: str, folder: Path, *, ways: list[int], episodes: int, device: str) -> list[dict[str, Any]]:
-    """Test figures of a trained learner, one row for each protocol that it can be asked, with no fewer shots."""
+    """Test figures of a trained learner: a row for each protocol that it can be asked, with no fewer ways or shots."""
     state, rows = Checkpoint.load(folder, device=device, learner=name), []
-    trained = state.settings["shot"]
+    used, usual = state.settings, {"way": 5, "shot": 1, "steps": STEPS}
+    fixed = any(key.rsplit(".", 1)[-1].startswith("head") for key in state.weights)  # one row per class
+    asked = "".join(f" --{option} {used[option]}" for option in usual if used[option] != usual[option])
     for way, shot in TASKS:
-        if way not in ways or shot < trained:
-            continue
-        if way != 5 and any(key.rsplit(".", 1)[-1].startswith("head") for key in state.weights):
+        if way not in ways or shot < used["shot"] or way < used["way"] or (fixed and way != used["way"]):
             continue
         found = judge_checkpoint(state, episodes=episodes, way=way, shot=shot, path=str(OMNIGLOT), device=device)
         rows.append({
             "benchmark": "fewshot omniglot", **found, "step": state.step, "options": state.options,
-            "training": state.settings["training"], "backend": state.progress["backend"],
-            "command": f"benchmarks/fewshot.py --train {name}{'' if trained == 1 else f' --shot {trained}'}"
-            f" --minutes {state.progress['seconds'] / 60:.0f}", **_where(),
+            "training": used["training"], "backend": state.progress["backend"],
+            "command": f"benchmarks/fewshot.py --train {name}{asked} --minutes {state.progress['seconds'] / 60:.0f}",
+            **_where(),
         })  # fmt: skip
         print(f"{name:18} {way:2}w{shot}s  {100 * found['mean']:.2f} ± {100 * found['interval_95']:.2f}", flush=True)
     return rows
@@ -409,6 +410,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", nargs="+", choices=list(RECIPES), metavar="LEARNER", help="train these, or go on")
+    parser.add_argument("--way", type=int, default=5, help="of the episodes to train on")
     parser.add_argument("--shot", type=int, default=1, help="of the episodes to train on")
     parser.add_argument("--minutes", type=float, default=20.0, help="for each training")
     parser.add_argument("--steps", type=int, default=STEPS, help="of a whole training: its schedule ends there")
@@ -435,13 +437,13 @@ def main() -> None:
     if asked.setup:
         setup()
     for name in asked.train or []:
-        folder = place(asked.runs, name, asked.shot)
-        look = 10 if asked.quick else asked.look
-        train_one(name, folder, minutes=minutes, device=asked.device, shot=asked.shot, steps=asked.steps, look=look)
-    shots = sorted({shot for _, shot in TASKS})
+        train_one(
+            name, place(asked.runs, name, asked.way, asked.shot), way=asked.way, shot=asked.shot, minutes=minutes,
+            device=asked.device, steps=asked.steps, look=10 if asked.quick else asked.look,
+        )  # fmt: skip
     if asked.judge is not None:
         for name in asked.judge or RECIPES:
-            folders = [folder for shot in shots if ((folder := place(asked.runs, name, shot)) / FILE).exists()]
+            folders = [folder for task in TASKS if ((folder := place(asked.runs, name, *task)) / FILE).exists()]
             if asked.judge and not folders:
                 parser.error(f"{name} is not trained yet: --train {name}")
             for folder in folders:
@@ -454,7 +456,7 @@ def main() -> None:
         rows += speed(asked.device, quick=asked.quick)
     if not asked.quick and (rows or asked.judge is not None):
         _record(rows)
-        places = [place(asked.runs, name, shot) for name in RECIPES for shot in shots] + [asked.runs / "sinusoid"]
+        places = [place(asked.runs, name, *task) for name in RECIPES for task in TASKS] + [asked.runs / "sinusoid"]
         trained = {folder.name: folder for folder in places if (folder / CURVE).exists()}
         kept = [json.loads(line) for line in CURVES.read_text(encoding="utf-8").splitlines()] if CURVES.exists() else []
         curves = [line for line in kept if line["learner"] not in trained]  # of trainings that are elsewhere
