@@ -313,19 +313,28 @@ def test_the_meta_gradient_is_that_of_a_plain_loop(name, problem, backend):
 def test_reptile_moves_towards_where_adam_led(problem, backend):
     learner = built("reptile", problem, rate=0.01, steps=3)
     weights, episode = fresh(learner), batch(problem)
-    total = {k: torch.zeros_like(w) for k, w in weights.items()}
+    own = {k: w for k, w in weights.items() if not k.startswith(RUNNING)}
+    total = {k: torch.zeros_like(w) for k, w in own.items()}
+    squares = {k: [] for k in own}
     for i in range(3):
         task = episode.task(i)
-        fast = {k: w.clone().requires_grad_() for k, w in weights.items()}
+        fast = {k: w.clone().requires_grad_() for k, w in own.items()}
         adam = torch.optim.Adam(fast.values(), lr=0.01, betas=(0.0, 0.999))
+        for key, w in fast.items():  # what Adam has gathered so far, after so many steps that its bias is gone
+            seen = weights[f"{RUNNING}square.{key}"]
+            adam.state[w] = {"step": torch.tensor(1e6), "exp_avg": torch.zeros_like(w), "exp_avg_sq": seen.clone()}
         for _ in range(3):
             adam.zero_grad()
             judged(fast, task.support, problem).backward()
+            for key, w in fast.items():
+                squares[key].append(w.grad.square())
             adam.step()
-        total = {k: v + (weights[k] - fast[k].detach()) / 3 for k, v in total.items()}
-    _, gradients, _ = meta_gradient(learner, weights, episode, backend)
+        total = {k: v + (own[k] - fast[k].detach()) / 3 for k, v in total.items()}
+    _, gradients, outcome = meta_gradient(learner, weights, episode, backend)
     for key, expected in total.items():
         assert (gradients[key] - expected).abs().max() <= 1e-10, key
+        gathered = outcome.statistics[f"{RUNNING}square.{key}"].mean(0)
+        assert (gathered - torch.stack(squares[key]).mean(0)).abs().max() <= 1e-10, key
 
 
 @pytest.mark.parametrize("backend", ["loop", "vmap", "chunk2"])

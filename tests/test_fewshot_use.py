@@ -214,6 +214,15 @@ def test_a_checkpoint_of_another_version_is_refused(folder, tmp_path):
         Checkpoint.load(tmp_path)
 
 
+def test_a_checkpoint_of_a_learner_that_has_changed_since_is_refused(folder, tmp_path):
+    with np.load(folder / FILE) as file:
+        arrays = dict(file)
+    del arrays["best/conv0"]
+    np.savez(tmp_path / FILE, **arrays)
+    with pytest.raises(RunError, match="protonet as it was in another version"):
+        Checkpoint.load(tmp_path)
+
+
 # ------------------------------------------------------------------------------------------------- the classifier
 
 

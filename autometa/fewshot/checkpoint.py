@@ -19,7 +19,8 @@ import torch
 
 from autometa.errors import RunError
 from autometa.fewshot.episode import Problem
-from autometa.fewshot.learner import Learner
+from autometa.fewshot.learner import Learner, make
+from autometa.fewshot.learners import find_learner
 from autometa.fewshot.networks import Weights
 
 FORMAT = 1
@@ -93,6 +94,9 @@ class Checkpoint:
         if learner is not None and header["learner"] != learner:
             raise RunError(f"{file}: a checkpoint of {header['learner']}, not of {learner}.")
         problem = _problem(header.pop("problem"))
+        fresh = make(find_learner(header["learner"]), problem, header["options"]).initialise(torch.Generator())
+        if {name: w.shape for name, w in groups["best"].items()} != {name: w.shape for name, w in fresh.items()}:
+            raise RunError(f"{file}: a checkpoint of {header['learner']} as it was in another version. Train it again.")
         header.pop("format")
         return cls(problem=problem, **{**groups, **header})
 

@@ -1,8 +1,9 @@
 """Reptile: train on a task for a while, then move the start towards where that led. No query, no second derivative.
 
 The loss below has the value of the query loss, to be looked at, and the gradient ``start - end``, which is Reptile's;
-with plain steps of a rate that falls from 1 to 0 the start moves towards the end. A support set of at most `batch`
-examples is taken whole; of a larger one each step takes the next slice, so padding there thins a slice.
+with plain steps of a rate that falls from 1 to 0 the start moves towards the end. Adam's second moments outlive the
+tasks, as in the authors' code: a fresh Adam takes its first steps by the sign of the gradient alone. A support set of
+at most `batch` examples is taken whole; of a larger one each step takes the next slice, so padding there thins a slice.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from autometa.fewshot.descent import DescentLearner, adaptable, slope
 from autometa.fewshot.episode import Episode, Examples, Problem, mean_loss
 from autometa.fewshot.learner import Outcome, Training
-from autometa.fewshot.networks import Weights
+from autometa.fewshot.networks import RUNNING, Weights
 
-BETA, TINY = 0.999, 1e-8  # Adam's second moment; the first is off, as in the paper
+SQUARE = f"{RUNNING}square."  # Adam's second moments of the weights
+BETA, TINY = 0.999, 1e-8  # the first moment is off, as in the paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +47,39 @@ class Reptile(DescentLearner):
         shot = 50 if self.problem.kind == "regression" else 10
         return Training(tasks=5, optimizer="sgd", rate=1.0, schedule="linear", shot=shot, query=1)
 
+    def initialise(self, generator: Generator) -> Weights:
+        """A fresh network, and second moments so large that the first inner steps are small."""
+        weights = DescentLearner.initialise(self, generator)
+        return {**weights, **{f"{SQUARE}{name}": torch.ones_like(w) for name, w in weights.items()}}
+
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
         """A number whose gradient is the way back from where training on the support led."""
-        end = self._adapt(weights, task.support, self.steps)
+        end, squares = self._train(weights, task.support, self.steps)
         outputs = self.predict(weights, end, task.query).detach()
         back = [(weights[name] * (weights[name] - w).detach()).sum() for name, w in end.items()]
         towards = torch.stack(back).sum()
-        return mean_loss(self.problem, outputs, task.query) + towards - towards.detach(), Outcome(outputs, {})
+        seen = {f"{SQUARE}{name}": square for name, square in squares.items()}
+        return mean_loss(self.problem, outputs, task.query) + towards - towards.detach(), Outcome(outputs, seen)
 
     def _adapt(self, weights: Weights, support: Examples, steps: int) -> Weights:
+        return self._train(weights, support, steps)[0]
+
+    def _train(self, weights: Weights, support: Examples, steps: int) -> tuple[Weights, Weights]:
+        """Where some steps of Adam lead, and the mean squares of the gradients on the way."""
         still = {name: w.detach() for name, w in weights.items()}
         moving = adaptable(still)
-        square = {name: torch.zeros_like(w) for name, w in moving.items()}
+        moment = {name: still[f"{SQUARE}{name}"] for name in moving}
+        seen = {name: torch.zeros_like(w) for name, w in moving.items()}
         slices = max(1, -(-len(support.y) // self.batch))
         for step in range(steps):
             first = (step % slices) * self.batch
             some = Examples(*(a[first : first + self.batch] for a in support))
             gradient = slope(self.problem, self.network, still, moving, some)
-            square = {name: BETA * v + (1 - BETA) * gradient[name].square() for name, v in square.items()}
-            unbiased = 1 - BETA ** (step + 1)
+            square = {name: g.detach().square() for name, g in gradient.items()}
+            seen = {name: v + square[name] / steps for name, v in seen.items()}
+            moment = {name: BETA * v + (1 - BETA) * square[name] for name, v in moment.items()}
             moving = {
-                name: w - self.rate * gradient[name] / ((square[name] / unbiased).sqrt() + TINY)
+                name: (w - self.rate * gradient[name] / (moment[name].sqrt() + TINY)).detach()
                 for name, w in moving.items()
             }
-            moving = {name: w.detach() for name, w in moving.items()}
-        return moving
+        return moving, seen
