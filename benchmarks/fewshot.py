@@ -92,6 +92,8 @@ def train_one(
     options, changes = RECIPES[name]
     if way > 5 and "tasks" in changes:
         changes = {**changes, "tasks": max(1, changes["tasks"] // 2)}
+    if "way" in changes:
+        changes = {**changes, "way": max(way, changes["way"])}
     data = load_data("omniglot", str(OMNIGLOT))
     learner = make(find_learner(name), data.train.problem(way), options)
     training: Training = replace(learner.training, **changes)

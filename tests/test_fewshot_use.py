@@ -214,12 +214,18 @@ def test_a_checkpoint_of_another_version_is_refused(folder, tmp_path):
         Checkpoint.load(tmp_path)
 
 
-def test_a_checkpoint_of_a_learner_that_has_changed_since_is_refused(folder, tmp_path):
+@pytest.mark.parametrize(
+    "changed", [{"learner": "protonot"}, {"options": {"depht": 5}}, {}], ids=["learner", "option", "weights"]
+)
+def test_a_checkpoint_of_a_learner_that_is_another_here_is_refused(folder, tmp_path, changed):
     with np.load(folder / FILE) as file:
         arrays = dict(file)
-    del arrays["best/conv0"]
+    header = json.loads(arrays["header"].tobytes()) | changed
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    if not changed:
+        del arrays["best/conv0"]
     np.savez(tmp_path / FILE, **arrays)
-    with pytest.raises(RunError, match="protonet as it was in another version"):
+    with pytest.raises(RunError, match=r"in another version\. Train it again"):
         Checkpoint.load(tmp_path)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from autometa.errors import RunError
+from autometa.errors import InputError, RunError
 from autometa.fewshot.episode import Problem
 from autometa.fewshot.learner import Learner, make
 from autometa.fewshot.learners import find_learner
@@ -94,9 +94,13 @@ class Checkpoint:
         if learner is not None and header["learner"] != learner:
             raise RunError(f"{file}: a checkpoint of {header['learner']}, not of {learner}.")
         problem = _problem(header.pop("problem"))
-        fresh = make(find_learner(header["learner"]), problem, header["options"]).initialise(torch.Generator())
+        other = f"{file}: a checkpoint of {header['learner']} as it is in another version. Train it again."
+        try:
+            fresh = make(find_learner(header["learner"]), problem, header["options"]).initialise(torch.Generator())
+        except InputError as error:
+            raise RunError(f"{other} {error}") from error
         if {name: w.shape for name, w in groups["best"].items()} != {name: w.shape for name, w in fresh.items()}:
-            raise RunError(f"{file}: a checkpoint of {header['learner']} as it was in another version. Train it again.")
+            raise RunError(other)
         header.pop("format")
         return cls(problem=problem, **{**groups, **header})
 
