@@ -990,34 +990,30 @@ def plot(
 
 def report(options: argparse.Namespace) -> None:
     """The last result of every table and method as plots."""
-    latest: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+    latest: dict[tuple[str, str, str], dict[str, Any]] = {}
+    learned: dict[str, list[tuple[float, float]]] = {}
     for row in read_lines(RESULTS):
-        if row.get("half") == options.half:
-            key = (row["what"], row.get("table", ""), row.get("method", ""), str(row.get("past_tasks", "")))
-            latest[key] = row
+        if row.get("half") != options.half:
+            continue
+        latest[row["what"], row.get("table", ""), row.get("method", "")] = row
+        if row["what"] == "curve" and row["method"] == "adaptive":
+            points = learned.setdefault(row["table"], [])
+            if points and row["past_tasks"] <= points[-1][0]:  # another run begins
+                points.clear()
+            points.append((row["past_tasks"], row["regret"]["5"]))
     if not latest:
         print(f"no results of --half {options.half} yet")
     shown = ("random", "cold TPE", "portfolio (5) + TPE", "best on average", "nearest tasks", "FLAML's rule",
              "static portfolio", "learned ranker", "adaptive")  # fmt: skip
     for name in ("all kinds", "oboe"):
-        rows = {method: row for (what, table, method, _), row in latest.items() if (what, table) == ("methods", name)}
+        rows = {method: row for (what, table, method), row in latest.items() if (what, table) == ("methods", name)}
         lines = {m: [(k + 1, y) for k, y in enumerate(rows[m]["curve"][:25])] for m in shown if m in rows}
         if lines:
             place = RESULTS.parent / f"warm_start.{name.replace(' ', '_')}.svg"
             plot(place, f"Regret after each trial, {name}", lines, "trials", log=True)
-    learned: dict[str, list[tuple[float, float]]] = {}
-    for (what, table, method, _), row in latest.items():
-        if what == "curve" and method == "adaptive":
-            learned.setdefault(table, []).append((row["past_tasks"], row["regret"]["5"]))
     if learned:
-        lines = {table: sorted(points) for table, points in learned.items()}
-        plot(
-            RESULTS.parent / "warm_start.past_tasks.svg",
-            "Regret after 5 trials by past tasks",
-            lines,
-            "past tasks",
-            log=True,
-        )
+        place = RESULTS.parent / "warm_start.past_tasks.svg"
+        plot(place, "Regret after 5 trials by past tasks", learned, "past tasks", log=True)
 
 
 def main() -> None:
