@@ -2,6 +2,7 @@
 
     python benchmarks/warm_real.py                    20 datasets, 25 trials; what is measured is never repeated
     python benchmarks/warm_real.py --kinds binary     some of them, so that two processes can share the work
+    python benchmarks/warm_real.py --methods cold     some of the methods, likewise
     python benchmarks/warm_real.py --report           results/warm_real.md
 
 Each dataset is searched with memory, with memory but without the surrogates, and cold (Optuna's TPE from the first
@@ -159,7 +160,8 @@ def run(options: argparse.Namespace) -> None:
     for dataset, method, seed in wanted:
         learned = (memory / f"surrogate-{dataset.kind}.npz").exists()
         known = (dataset.name, method, seed) in done
-        if known or dataset.kind not in options.kinds or (method == BARE and not learned):
+        asked_for = dataset.kind in options.kinds and method in options.methods
+        if known or not asked_for or (method == BARE and not learned):
             continue
         began = time.perf_counter()
         found = measure(dataset, method, seed, options.data, bare if method == BARE else memory, options)
@@ -250,6 +252,7 @@ def main() -> None:
     parser.add_argument("--memory", type=Path, default=MEMORY)
     parser.add_argument("--datasets", type=int, default=20)
     parser.add_argument("--kinds", nargs="+", default=["binary", "multiclass", "regression"])
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--trial-time", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=0)
