@@ -328,7 +328,7 @@ def report() -> None:
         "Written by `benchmarks/fewshot.py --report`. Omniglot, Vinyals' split with rotations as classes; accuracy in",
         "% over the test episodes (1000 unless the cell says otherwise), ± 95 %; published / ours. (t): batch norm was",
         "transductive. Our trainings took minutes on a part of one busy CPU core: learners far below their paper are",
-        "under-trained, as their curves in `fewshot_curves.jsonl` show. Two numbers of steps: one and five shots were",
+        "under-trained, as their curves in `fewshot_curves.jsonl` show. Two numbers of steps: some shots or ways were",
         "trained for apart.", "",
         "| learner | " + " | ".join(f"{way}w{shot}s" for way, shot in TASKS) + " | steps | wall minutes | back end |",
         "|---|" + "---|" * (len(TASKS) + 3),
