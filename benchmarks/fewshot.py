@@ -39,7 +39,17 @@ import numpy as np
 import torch
 from torch.nn.functional import conv2d, cross_entropy, relu
 
-from autometa.fewshot import Checkpoint, Settings, Training, find_learner, judge_checkpoint, load_data, make, train
+from autometa.fewshot import (
+    Checkpoint,
+    Settings,
+    Trained,
+    Training,
+    find_learner,
+    judge_checkpoint,
+    load_data,
+    make,
+    train,
+)
 from autometa.fewshot.backends import BACKENDS, group_size, meta_gradient
 from autometa.fewshot.episode import Episode
 from autometa.fewshot.trainer import CURVE, FILE
@@ -89,17 +99,24 @@ def place(runs: Path, name: str, way: int, shot: int) -> Path:
     return runs / (name + (f"-{way}-ways" if way != 5 else "") + (f"-{shot}-shots" if shot != 1 else ""))
 
 
+def recipe(name: str, way: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of the learner and of its training; with many ways on half as many tasks a step, as in MAML's paper."""
+    options, changes = RECIPES[name]
+    if way <= 5:
+        return options, changes
+    many = dict(changes)
+    if "tasks" in many:
+        many["tasks"] = max(1, many["tasks"] // 2)
+    if "way" in many:
+        many["way"] = max(way, many["way"])
+    return options | MANY_WAYS.get(name, {}), many
+
+
 def train_one(
     name: str, folder: Path, *, way: int, shot: int, minutes: float, device: str, steps: int, look: int
 ) -> Checkpoint:
-    """Trains a learner on Omniglot, or goes on; with many ways on half as many tasks a step, as in MAML's paper."""
-    options, changes = RECIPES[name]
-    if way > 5:
-        options = {**options, **MANY_WAYS.get(name, {})}
-    if way > 5 and "tasks" in changes:
-        changes = {**changes, "tasks": max(1, changes["tasks"] // 2)}
-    if "way" in changes:
-        changes = {**changes, "way": max(way, changes["way"])}
+    """Trains a learner on Omniglot, or goes on."""
+    options, changes = recipe(name, way)
     data = load_data("omniglot", str(OMNIGLOT))
     learner = make(find_learner(name), data.train.problem(way), options)
     training: Training = replace(learner.training, **changes)
@@ -114,10 +131,10 @@ def judge_one(name: str, folder: Path, *, ways: list[int], episodes: int, device
     """Test figures of a trained learner: a row for each protocol that it can be asked, with no fewer ways or shots."""
     state, rows = Checkpoint.load(folder, device=device, learner=name), []
     used, usual = state.settings, {"way": 5, "shot": 1, "steps": STEPS}
-    fixed = any(key.rsplit(".", 1)[-1].startswith("head") for key in state.weights)  # one row per class
+    any_way = Trained.of(state, device).any_way
     asked = "".join(f" --{option} {used[option]}" for option in usual if used[option] != usual[option])
     for way, shot in TASKS:
-        if way not in ways or shot < used["shot"] or way < used["way"] or (fixed and way != used["way"]):
+        if way not in ways or shot < used["shot"] or way < used["way"] or (way != used["way"] and not any_way):
             continue
         found = judge_checkpoint(state, episodes=episodes, way=way, shot=shot, path=str(OMNIGLOT), device=device)
         rows.append({
