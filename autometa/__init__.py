@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from autometa import moved
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -34,6 +36,8 @@ _HOMES = {
 }
 
 __all__ = ["__version__", *_HOMES]
+
+moved.install()
 
 
 def __getattr__(name: str) -> Any:

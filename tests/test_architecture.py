@@ -8,7 +8,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "autometa"
 FLOORS = (
-    {"errors"},
+    {"errors", "files", "origins", "moved"},
     {"task", "space", "families", "timing"},
     {"evaluation", "metafeatures", "openml"},
     {"store"},

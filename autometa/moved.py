@@ -1,0 +1,66 @@
+"""Names of before: where what an older version called otherwise, or kept elsewhere, is found today.
+
+Runs, models and pickled estimators name classes by the module they were made in, and so do people's imports. A module
+that is gone is answered for by a finder at the end of `sys.meta_path`, a class that left a module which is still there
+by that module's `__getattr__`, for which it says ``__getattr__ = former(__name__)``.
+
+Law: nothing of this package imports by a name of before. An entry is added with the move that makes it necessary;
+`tests/test_moved.py` opens what the version before the moves wrote.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+# A module that is gone -> the modules where its names are today, the first that has one counts.
+MODULES: dict[str, tuple[str, ...]] = {}
+# A name that changed, or that left a module which is still there -> where it is today.
+NAMES: dict[str, str] = {}
+
+
+def former(module: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a module that some names left.
+
+    Example:
+        >>> former("autometa.errors")("Nothing")
+        Traceback (most recent call last):
+        AttributeError: module 'autometa.errors' has no attribute 'Nothing'
+    """
+
+    def find(name: str) -> Any:
+        if today := NAMES.get(f"{module}.{name}"):
+            home, _, today = today.rpartition(".")
+            return getattr(importlib.import_module(home), today)
+        for home in MODULES.get(module, ()) if not name.startswith("__") else ():
+            found = importlib.import_module(home)
+            if hasattr(found, name):
+                return getattr(found, name)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    return find
+
+
+class FormerModules(MetaPathFinder, Loader):
+    """Finds the modules in `MODULES`, each empty but for a `__getattr__`."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """A package without a folder, so that the modules that were in it are found as well."""
+        return ModuleSpec(fullname, self, is_package=True) if fullname in MODULES else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing is in it; everything is looked up when it is asked for."""
+        module.__dict__["__getattr__"] = former(module.__name__)
+
+
+def install() -> None:
+    """Once per process; called by `autometa/__init__.py`."""
+    if not any(isinstance(finder, FormerModules) for finder in sys.meta_path):
+        sys.meta_path.append(FormerModules())
