@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -21,9 +22,17 @@ settings.register_profile("autometa", deadline=None, derandomize=True, suppress_
 settings.load_profile("autometa")
 
 
+SHARED = Path(__file__).resolve().parents[2] / "shared"  # data beside the checkout, which is not part of the repository
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes minutes comes first."""
+    """What takes minutes comes first; what needs data that is not here is skipped, and says so in one line."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    for item in items:
+        for marker in item.iter_markers("shared"):
+            if not (SHARED / marker.args[0]).exists():
+                why = f"needs {marker.args[0]} in a folder `shared` beside the checkout, which is not part of the repository"
+                item.add_marker(pytest.mark.skip(reason=why))
 
 
 @pytest.fixture(autouse=True, scope="session")
