@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for marker in item.iter_markers("shared"):
             if not (SHARED / marker.args[0]).exists():
-                why = f"needs {marker.args[0]} in a folder `shared` beside the checkout, which is not part of the repository"
+                why = f"needs ../shared/{marker.args[0]}, which is not part of the repository"
                 item.add_marker(pytest.mark.skip(reason=why))
 
 
