@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +22,8 @@ if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_seta
 # The machine that runs the tests may be busy, so no example has a deadline; the same examples are tried every time.
 settings.register_profile("autometa", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("autometa")
+
+collect_ignore = ["learners"]  # whoever imports one of them has it in the catalogue of families
 
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"  # data beside the checkout, which is not part of the repository
@@ -56,3 +60,26 @@ def alive() -> Callable[[int], bool]:
             return False
 
     return alive
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The family of `tests/learners/waiting.py` is in the catalogue, under this name."""
+    from autometa.families import FAMILIES
+
+    monkeypatch.syspath_prepend(Path(__file__).parent / "learners")
+    monkeypatch.setitem(FAMILIES, "waiting", None)
+    monkeypatch.delitem(sys.modules, "waiting", raising=False)
+    importlib.import_module("waiting")
+    return "waiting"
+
+
+@pytest.fixture
+def waiting_isolation(waiting: str):
+    """An `Isolation` whose trials know the family that waits, ready to begin one."""
+    from autometa.evaluation import Isolation
+
+    with Isolation(preload=["autometa.evaluation.trial", "sklearn.pipeline", waiting]) as isolation:
+        while not isolation.call(eval, f"{waiting!r} in __import__('sys').modules", seconds=60):
+            pass  # it loads one module at a time, and a trial may come between
+        yield isolation

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from autometa.evaluation import Isolation, evaluate, evaluate_isolated, fit_model, plan_splits, predict_aligned
+from autometa.evaluation import Evaluation, evaluate, evaluate_isolated, fit_model, plan_splits, predict_aligned
 from autometa.families import FAMILIES, available, build, cash_space, growing
 from autometa.families.growth import COUNTS, Growing, Growth
 from autometa.space import FAMILY
@@ -169,26 +170,24 @@ def test_too_few_trees_are_a_timeout_that_says_so(task, struck, monkeypatch):
     assert "n_estimators=5" in evaluation.reason
 
 
-def test_a_search_has_a_model_where_a_kill_left_none(tmp_path):
-    """On the clock itself: 2,000 rounds of 63 leaves on 12,000 rows take half a minute, and there are six seconds."""
-    rng = np.random.default_rng(0)
-    X = pd.DataFrame(rng.normal(size=(12_000, 20)))
-    X.columns = [f"c{i}" for i in range(20)]
-    task = make_task(X, y=X["c0"] * X["c1"] + rng.normal(size=12_000), name="long")
+def test_there_is_a_model_where_a_kill_left_none(tmp_path, waiting_isolation):
+    """Ten times the rounds that the deadline has time for; the deadline is many times what a trial takes otherwise."""
+    task = make_task(pd.DataFrame({"a": np.arange(40.0)}), y=np.arange(40.0), name="long")
     task.save(tmp_path / "task")
-    config = large("regression", "lightgbm", **{"lightgbm.num_leaves": 63, "lightgbm.learning_rate": 0.01})
     splits = plan_splits(task, seed=0, folds=1)
-    with Isolation() as isolation:
-        evaluate_isolated(  # its library is there from here on
-            isolation, tmp_path / "task", cash_space("regression", ["lightgbm"]).default, splits, seconds=120,
-            max_ram=None, oof_path=None, seed=0,
+
+    def tried(seconds: float, *, growth: float | None = None, **parameters: float) -> Evaluation:
+        config = {"family": "waiting"} | {f"waiting.{name}": value for name, value in parameters.items()}
+        return evaluate_isolated(
+            waiting_isolation, tmp_path / "task", config, splits,
+            seconds=seconds, max_ram=None, oof_path=None, seed=0, growth=growth,
         )  # fmt: skip
-        done = [
-            evaluate_isolated(
-                isolation, tmp_path / "task", config, splits, seconds=6.0, max_ram=None,
-                oof_path=None, seed=0, growth=growth,
-            )
-            for growth in (None, 6.0)
-        ]  # fmt: skip
-    assert [evaluation.state for evaluation in done] == ["timeout", "complete"]
-    assert 20 <= done[1].config["lightgbm.n_estimators"] < 2000
+
+    began = time.monotonic()
+    assert tried(120.0, n_estimators=1, pause=0.0).state == "complete"
+    deadline = max(3.0, 20 * (time.monotonic() - began))
+    killed, cut = (
+        tried(deadline, n_estimators=1000, pause=deadline / 100, growth=growth) for growth in (None, deadline)
+    )
+    assert (killed.state, cut.state) == ("timeout", "complete")
+    assert 1 <= cut.config["waiting.n_estimators"] < 100
