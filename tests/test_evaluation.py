@@ -19,6 +19,7 @@ from autometa.evaluation import (
     METRICS,
     Evaluation,
     Isolation,
+    State,
     evaluate,
     evaluate_isolated,
     fit_model,
@@ -305,7 +306,7 @@ def test_models_that_are_too_large_or_cannot_be_pickled_are_not_kept(family, tmp
 def test_an_evaluation_reads_back_equal_from_strict_json(values):
     evaluation = Evaluation(
         {"family": "knn", "knn.n_neighbors": np.int64(3), "knn.weights": None, "knn.p": np.float64(1.5)},
-        "failed", "because", {"f1": values[0], "roc_auc": values[1]}, {"f1": values}, 1.0, 2.0, 3, 4, 5,
+        State.FAILED, "because", {"f1": values[0], "roc_auc": values[1]}, {"f1": values}, 1.0, 2.0, 3, 4, 5,
         {"numpy": "2"}, "default",
     )  # fmt: skip
     text = json.dumps(evaluation.to_dict(), allow_nan=False)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,18 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from autometa.errors import InputError, NoModelError, RunError
-from autometa.search import Run, Settings, load_model, open_run, resume, search
+from autometa.evaluation import Evaluation, State
+from autometa.search import (
+    Run,
+    Settings,
+    TrialRow,
+    WarmStart,
+    failed,
+    load_model,
+    open_run,
+    resume,
+    search,
+)
 from autometa.search.ensemble import greedy_ensemble
 from autometa.search.search import affordable_splits
 from autometa.task import make_task
@@ -486,6 +498,36 @@ def wait_for_trials(process: subprocess.Popen[str], count: int) -> set[int]:
         if line.startswith("finished"):
             seen.add(int(line.split()[1]))
     return seen
+
+
+def a_trial(number: int, score: float, origin: str, state: str = "complete") -> TrialRow:
+    scores = {} if state == "failed" else {"roc_auc": score}
+    folds = {name: (value,) for name, value in scores.items()}
+    evaluation = Evaluation({"family": "knn"}, State(state), None, scores, folds, 1.0, 0.0, 0, 0, 100, {}, origin)
+    return TrialRow(number, evaluation, origin, "", 0.0, 1.0)
+
+
+class TestWhatTheWarmStartBought:
+    def test_proposals_and_others_are_each_led_by_their_best(self):
+        trials = [
+            a_trial(0, 0.9, "default"), a_trial(1, 0.8, "portfolio"), a_trial(2, 0.85, "similar"),
+            a_trial(3, 0.95, "fallback"), a_trial(4, 0.99, "similar", "stopped"), a_trial(5, 0.95, "search"),
+        ]  # fmt: skip
+        bought = WarmStart.of(trials, "roc_auc")
+        assert (bought.proposed, bought.evaluated) == (3, 2)
+        assert (bought.best_proposed, bought.best_other) == (trials[2], trials[3])
+
+    def test_without_a_finite_score_nothing_was_bought(self):
+        trials = [a_trial(0, np.nan, "portfolio"), a_trial(1, 0.0, "portfolio", "failed")]
+        assert WarmStart.of(trials, "roc_auc") == WarmStart(2, 0, None, None)
+        assert WarmStart.of([], "roc_auc") == WarmStart(0, 0, None, None)
+
+    def test_failed_is_what_did_not_end_well_also_in_the_plain_text_of_an_older_version(self):
+        trials = [a_trial(0, 0.5, "search"), a_trial(1, 0.5, "search", "stopped"), a_trial(2, 0.5, "search", "failed")]
+        assert failed(trials) == trials[2:]
+        older = [replace(t, evaluation=replace(t.evaluation, state=str(t.evaluation.state))) for t in trials]
+        assert failed(older) == older[2:] == trials[2:]
+        assert not replace(trials[0].evaluation, state="asleep").ended_well
 
 
 class TestGreedyEnsemble:

@@ -18,6 +18,7 @@ from autometa.evaluation.isolation import (
 from autometa.evaluation.metrics import METRIC_KINDS, METRICS, Metric, metric_for, resolve_metric, score, score_all
 from autometa.evaluation.splits import Splits, plan_splits
 from autometa.evaluation.trial import Evaluation, Outcome, evaluate, evaluate_isolated, fit_model, predict_aligned
+from autometa.origins import State
 
 __all__ = [
     "JUDGE_SURENESS",
@@ -30,6 +31,7 @@ __all__ = [
     "Metric",
     "Outcome",
     "Splits",
+    "State",
     "available_cpus",
     "available_ram",
     "evaluate",

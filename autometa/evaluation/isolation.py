@@ -28,11 +28,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, Literal, Self
+from typing import IO, Any, Self
 
 import psutil
 
 from autometa.evaluation.forkserver import FRAME, RAISED, RETURNED, STATUS, YIELDED, descendants, kill
+from autometa.origins import State
 
 POLL_SECONDS = 0.05
 URGENT_POLL_SECONDS = 0.01  # once half the cap is used: memory can be filled at some GB a second
@@ -69,7 +70,7 @@ class Killed(Exception):
 
     def __init__(
         self,
-        state: Literal["timeout", "memory", "crashed", "failed"],
+        state: State,
         reason: str,
         peak_ram: int = 0,  # bytes, of its process tree
         partial: Any = None,  # what a generator yielded last
@@ -286,7 +287,7 @@ class _Watch:
         self.peak = 0  # bytes
         self.yielded: bytes | None = None  # the latest value of a generator
         self.answer: tuple[bytes, bytes] | None = None  # how it ended: returned or raised, and what
-        self.passed: tuple[Literal["timeout", "memory"], str] | None = None  # the limit that it passed
+        self.passed: tuple[State, str] | None = None  # the limit that it passed
         self.oom_kills = _oom_kills()
         self._heard, self._reported = bytearray(), bytearray()
 
@@ -328,7 +329,7 @@ class _Watch:
     def _must_end(self, now: float) -> bool:
         """Whether a limit is passed or the call was cancelled; keeps the former for the verdict."""
         if now >= self.deadline:
-            self.passed = "timeout", f"killed at its deadline of {self.seconds:.3g} s"
+            self.passed = State.TIMEOUT, f"killed at its deadline of {self.seconds:.3g} s"
         elif self.process > 0:
             tree = [self.process, *descendants(self.process)]
             if not _is_dead(self.process):  # whose children are no longer its own: those seen last count
@@ -338,9 +339,12 @@ class _Watch:
             largest = self.isolation._is_largest(self.lifeline, size)
             if self.max_ram is not None and size > self.max_ram:
                 cap = _megabytes(self.max_ram)
-                self.passed = "memory", f"killed at {_megabytes(size)} of RAM, over its cap of {cap}"
+                self.passed = State.MEMORY, f"killed at {_megabytes(size)} of RAM, over its cap of {cap}"
             elif largest and (left := available_ram()) < _reserve():
-                self.passed = "memory", f"killed at {_megabytes(size)} of RAM, the machine had {_megabytes(left)} left"
+                self.passed = (
+                    State.MEMORY,
+                    f"killed at {_megabytes(size)} of RAM, the machine had {_megabytes(left)} left",
+                )
         return self.passed is not None or self.isolation._was_cancelled(self.lifeline)
 
     def _hear_server(self) -> bytes | None:
@@ -383,32 +387,32 @@ class _Watch:
             raise Cancelled("the call was cancelled")
         if kind == RAISED:
             state, reason, details = pickle.loads(body)
-            raise Killed(state, reason, self.peak, yielded, details)
+            raise Killed(State.read(state) or State.FAILED, reason, self.peak, yielded, details)
         last = _last_words(words)
         if self.passed is not None:
             state, reason = self.passed
         elif self.process < 0:
-            state, reason = "memory", f"could not be started: {os.strerror(-self.process)}"
+            state, reason = State.MEMORY, f"could not be started: {os.strerror(-self.process)}"
         elif self.exit_code is None:
             lost = self.isolation._complaint()
-            state, reason = "crashed", "lost with the process that had started it" + (f": {lost}" if lost else "")
+            state, reason = State.CRASHED, "lost with the process that had started it" + (f": {lost}" if lost else "")
         else:
             state, reason = _autopsy(self.exit_code, last, _oom_kills() > self.oom_kills)
         raise Killed(state, reason, self.peak, yielded, last)
 
 
-def _autopsy(exit_code: int, last: str, oom_killed: bool) -> tuple[Literal["memory", "crashed"], str]:
+def _autopsy(exit_code: int, last: str, oom_killed: bool) -> tuple[State, str]:
     """State and reason of a process that ended without an answer and that we did not kill."""
     if exit_code >= 0:
-        return "crashed", f"ended by itself with exit code {exit_code}"
+        return State.CRASHED, f"ended by itself with exit code {exit_code}"
     name = signal.Signals(-exit_code).name if -exit_code in set(signal.Signals) else f"signal {-exit_code}"
     if exit_code == -signal.SIGKILL and oom_killed:
-        return "memory", "killed by the system, which had run out of memory"
+        return State.MEMORY, "killed by the system, which had run out of memory"
     if exit_code == -signal.SIGABRT and "bad_alloc" in last:
-        return "memory", "aborted when no more memory could be had (std::bad_alloc)"
+        return State.MEMORY, "aborted when no more memory could be had (std::bad_alloc)"
     if exit_code == -signal.SIGKILL:
-        return "crashed", "killed by SIGKILL from outside, as a system does that runs out of memory"
-    return "crashed", f"killed by {name} ({signal.strsignal(-exit_code)})" + (f": {last}" if last else "")
+        return State.CRASHED, "killed by SIGKILL from outside, as a system does that runs out of memory"
+    return State.CRASHED, f"killed by {name} ({signal.strsignal(-exit_code)})" + (f": {last}" if last else "")
 
 
 def available_cpus() -> int:

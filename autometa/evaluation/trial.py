@@ -22,8 +22,9 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, fields, replace
+from enum import StrEnum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +34,13 @@ from autometa.evaluation.forkserver import describe_error
 from autometa.evaluation.isolation import Isolation, Killed
 from autometa.evaluation.metrics import score_all
 from autometa.evaluation.splits import Splits
+from autometa.origins import Origin, State
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from autometa.space import Config
     from autometa.task import Task
-
-State = Literal["complete", "stopped", "failed", "timeout", "memory", "crashed"]
 
 BEYOND = 0.5  # of the range of the targets that were learned from, to which a regressor may go beyond it
 GROWTH_SHARE = 0.8  # of a fold's time, where growth may be cut short: the rest is for preprocessing and predicting
@@ -54,7 +54,7 @@ class Evaluation:
     """One configuration tried on one task, whatever came of it."""
 
     config: Config
-    state: State  # stopped: hopeless after some folds
+    state: State  # or the same as plain text, where an older version wrote it
     reason: str | None  # for anything but complete
     scores: dict[str, float]  # mean over the folds where it is defined, per metric; larger is better; {} without a fold
     folds: dict[str, tuple[float, ...]]  # per metric, of each finished fold; NaN where undefined
@@ -64,7 +64,13 @@ class Evaluation:
     seed: int
     rows: int  # of the task that was evaluated, which may be a sample of a larger one
     versions: dict[str, str]  # of the libraries that had a part in it
-    origin: str = "search"  # default | portfolio | similar | search
+    origin: str = Origin.SEARCH.value  # an `Origin`, or what a newer version calls it
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether it says how good the configuration is; a state that this version does not know says nothing."""
+        state = State.read(self.state)
+        return state is not None and state.ended_well
 
     @property
     def seconds(self) -> float:
@@ -79,6 +85,7 @@ class Evaluation:
     def from_dict(cls, record: Mapping[str, Any]) -> Evaluation:
         """What `to_dict` made, read back equal; unknown keys are left out."""
         known = {field.name: record[field.name] for field in fields(cls) if field.name in record}
+        known["state"] = State.read(known["state"]) or known["state"]
         known["scores"] = {metric: float(value) for metric, value in known["scores"].items()}
         known["folds"] = {metric: tuple(map(float, values)) for metric, values in known["folds"].items()}
         known["fit_seconds"], known["predict_seconds"] = float(known["fit_seconds"]), float(known["predict_seconds"])
@@ -279,11 +286,11 @@ def _evaluate(
         where = f"in fold {number + 1} of {len(splits)}"
         own = folds.get(task.metric, ())
         if number and rival is not None and (why := _hopeless(own, rival)):
-            yield so_far("stopped", f"{why}, after fold {number} of {len(splits)}")
+            yield so_far(State.STOPPED, f"{why}, after fold {number} of {len(splits)}")
             return
         if number and deadline is not None and time.monotonic() - began + longest > deadline:
             why = f"another fold of {longest:.3g} s would have passed the deadline of {deadline:.3g} s"
-            yield so_far("timeout", f"{why}, after fold {number} of {len(splits)}")
+            yield so_far(State.TIMEOUT, f"{why}, after fold {number} of {len(splits)}")
             return
         fold_began = time.monotonic()
         growing = None
@@ -305,7 +312,7 @@ def _evaluate(
                 finally:
                     predict_seconds += time.perf_counter() - clock
             if bad := int((~np.isfinite(prediction)).reshape(len(test), -1).any(axis=1).sum()):
-                yield so_far("failed", f"predicted no finite number for {bad} of {len(test)} rows, {where}")
+                yield so_far(State.FAILED, f"predicted no finite number for {bad} of {len(test)} rows, {where}")
                 return
             answers.append((prediction, np.asarray(task.y)[test]))
             # One temperature for all folds, as the model will have: once they are all there, all are judged at it.
@@ -313,13 +320,13 @@ def _evaluate(
             first = 0 if sureness and number + 1 == len(splits) else number
             scores = [score_all(task.kind, y, tempered(p, temperature), task.c) for p, y in answers[first:]]
         except MemoryError as error:
-            yield so_far("memory", f"{describe_error(error)}, {where}")
+            yield so_far(State.MEMORY, f"{describe_error(error)}, {where}")
             return
         except TimeoutError as error:
-            yield so_far("timeout", f"{error}, {where}")
+            yield so_far(State.TIMEOUT, f"{error}, {where}")
             return
         except Exception as error:  # noqa: BLE001 - a failed evaluation is data
-            yield so_far("failed", f"{describe_error(error)}, {where}")
+            yield so_far(State.FAILED, f"{describe_error(error)}, {where}")
             return
         folds = {m: (*folds.get(m, ())[:first], *(fold[m] for fold in scores)) for m in scores[0]}
         total[test] += prediction
@@ -328,8 +335,8 @@ def _evaluate(
         if keep_models is not None:
             models.append(model)
         if number + 1 < len(splits):
-            yield so_far("stopped", f"unfinished, after fold {number + 1} of {len(splits)}")
-    complete = so_far("complete", None)
+            yield so_far(State.STOPPED, f"unfinished, after fold {number + 1} of {len(splits)}")
+    complete = so_far(State.COMPLETE, None)
     yield complete
     if keep_models is not None and (keep_above is None or complete.evaluation.scores[task.metric] >= keep_above):
         _keep(models, keep_models)
@@ -377,7 +384,7 @@ def evaluate_isolated(
     Raises:
         Cancelled: If `Isolation.cancel_all` was called meanwhile.
     """
-    unborn = Evaluation(config, "crashed", None, {}, {}, 0.0, 0.0, 0, seed, splits.n, {}, origin)
+    unborn = Evaluation(config, State.CRASHED, None, {}, {}, 0.0, 0.0, 0, seed, splits.n, {}, origin)
     options = {
         "seed": seed,
         "threads": threads,
@@ -397,7 +404,7 @@ def evaluate_isolated(
     except Killed as end:
         partial: Evaluation = end.partial or unborn
         peak = max(end.peak_ram, partial.peak_ram)
-        if partial.state == "complete":  # only its models were still being written
+        if partial.state == State.COMPLETE:  # only its models were still being written
             return replace(partial, peak_ram=peak)
         finished = len(next(iter(partial.folds.values()), ()))
         where = f"in fold {finished + 1} of {len(splits)}"
@@ -414,7 +421,7 @@ def _trial(
     task = Task.load(task_folder)
     options["deadline"] -= time.monotonic() - began
     for outcome in _evaluate(task, config, splits, **options):
-        if outcome.evaluation.state == "complete" and oof_path is not None and outcome.oof is not None:
+        if outcome.evaluation.state == State.COMPLETE and oof_path is not None and outcome.oof is not None:
             with _whole(oof_path) as file:
                 np.save(file, outcome.oof)
         yield outcome.evaluation
@@ -513,4 +520,6 @@ def _jsonable(value: Any) -> Any:
         return [_jsonable(part) for part in value]
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, StrEnum):
+        return value.value
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -17,6 +17,7 @@ from autometa.imports.flows import Facts, Unmapped, translate
 from autometa.imports.summary import Imported
 from autometa.metafeatures import describe
 from autometa.openml import MEASURES, OpenML, as_task
+from autometa.origins import State
 from autometa.store import TaskRecord
 
 if TYPE_CHECKING:
@@ -117,5 +118,5 @@ def _evaluation(run: dict[str, Any], task: Task, facts: Facts) -> Evaluation:
         raise Unmapped("no score in a measure of ours")
     fit, predict = (run["values"].get(name, math.nan) / 1000.0 for name in (FIT_TIME, PREDICT_TIME))
     return Evaluation(
-        config, "complete", None, scores, {}, fit, predict, 0, 0, task.n, {"openml": run["flow_name"]}, "import"
+        config, State.COMPLETE, None, scores, {}, fit, predict, 0, 0, task.n, {"openml": run["flow_name"]}, "import"
     )

@@ -25,15 +25,15 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast
 
 from autometa.errors import InputError, Problem
 from autometa.evaluation import METRICS, Evaluation, resolve_metric
-from autometa.evaluation.trial import State
 from autometa.families import FAMILIES
 from autometa.imports.flows import family_space, fitted, read_value
 from autometa.imports.mapping import MISSING, OUTSIDE, ColumnMapping, known
 from autometa.imports.summary import Imported
+from autometa.origins import State
 from autometa.space import FAMILY, Config
 from autometa.store import TaskRecord
 from autometa.task import read_table
@@ -41,7 +41,7 @@ from autometa.task import read_table
 if TYPE_CHECKING:
     from autometa.store import MetaStore
 
-STATES = get_args(State)
+STATES = tuple(State)
 SHOWN = 3  # rows named in a problem
 
 
@@ -140,8 +140,8 @@ class _Reader:
         if config is None:
             return None
         return Evaluation(
-            config, cast(State, state), None if state == "complete" else reason, scores, {}, seconds, 0.0, 0,
-            int(seed), record.n_rows, {}, "import",
+            config, State.read(state) or State.FAILED, None if state == State.COMPLETE else reason, scores, {},
+            seconds, 0.0, 0, int(seed), record.n_rows, {}, "import",
         )  # fmt: skip
 
     def _config(self, row: Mapping[str, Any], family: str, kind: str) -> Config | None:

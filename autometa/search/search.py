@@ -16,9 +16,8 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +46,7 @@ from autometa.families import available, cash_space, growing, suited
 from autometa.search.budget import Budget
 from autometa.search.ensemble import greedy_ensemble
 from autometa.search.model import Member, Model, refit, save_model
+from autometa.search.result import Result, leaderboard
 from autometa.search.run import EVALUATION, FINISHED, STARTED, Run, origin_of, trial_row, write_json
 from autometa.search.seal import check_seal
 from autometa.search.settings import Progress, Settings, Silent, TrialRow
@@ -76,81 +76,6 @@ REPEATS_FROM = 300.0  # seconds of the budget
 CHEAP = ("linear", "naive_bayes", "knn")  # families whose defaults end soon on any table
 LAST_RESORT = 10.0  # seconds, whatever the budget, for one cheap default where nothing else was evaluated in time
 UNHURRIED = 600.0  # seconds for what has no time budget, so that a hang still ends
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A finished search.
-
-    Args:
-        run: Its folder.
-        task: The task searched.
-        settings: What was asked.
-        trials: Every finished trial, in order.
-        recommendations: What the memory proposed before the first trial.
-        members: (trial number, weight) of the final model; one member is the best single pipeline.
-        score: Of the final model, out of fold, in the task's metric, larger is better; `score_std` over folds.
-        oof: (n,) or (n, c) out-of-fold prediction of the final model; NaN where a row was never held out.
-        seconds: Wall time of everything.
-        interrupted: Whether the person ended it.
-        model: Where the model is.
-        refitted: Whether the members were fitted anew on all rows; otherwise each is the average of its fold models.
-    """
-
-    run: Path
-    task: Task
-    settings: Settings
-    trials: tuple[TrialRow, ...]
-    recommendations: tuple[Recommendation, ...]
-    members: tuple[tuple[int, float], ...]
-    score: float
-    score_std: float
-    oof: NDArray[np.float64]
-    seconds: float
-    interrupted: bool
-    model: Path
-    refitted: bool
-
-    @property
-    def best(self) -> TrialRow:
-        """The best single trial."""
-        return leaderboard(self.trials, self.task.metric)[0]
-
-    def summary(self) -> dict[str, Any]:
-        """What ``autometa fit --json`` prints."""
-        best = self.best
-        by_number = {t.number: t for t in self.trials}
-        return {
-            "run": str(self.run),
-            "task": self.task.kind,
-            "target": self.task.target,
-            "rows": self.task.n,
-            "columns": self.task.p,
-            "metric": self.task.metric,
-            "score": self.score,
-            "score_std": self.score_std,
-            "trials": len(self.trials),
-            "failed": sum(t.evaluation.state not in ("complete", "stopped") for t in self.trials),
-            "warm_trials": sum(t.proposed for t in self.trials),
-            "seconds": round(self.seconds, 3),
-            "best": {
-                "family": best.evaluation.config[FAMILY],
-                "params": {k: v for k, v in best.evaluation.config.items() if k != FAMILY},
-                "score": best.evaluation.scores[self.task.metric],
-                "trial": best.number,
-                "origin": best.origin,
-            },
-            "ensemble": [
-                {"trial": number, "family": by_number[number].evaluation.config[FAMILY], "weight": weight}
-                for number, weight in self.members
-            ],
-        }
-
-
-def leaderboard(trials: Sequence[TrialRow], metric: str) -> list[TrialRow]:
-    """The complete trials, best first; ties go to the earlier."""
-    complete = [t for t in trials if t.evaluation.state == "complete" and math.isfinite(t.evaluation.scores[metric])]
-    return sorted(complete, key=lambda t: (-t.evaluation.scores[metric], t.number))
 
 
 def search(
@@ -748,37 +673,3 @@ class _Search:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
-
-
-def open_run(run: Path) -> Result:
-    """A finished run, read back from its folder.
-
-    Raises:
-        RunError: It is not a run, or not finished.
-    """
-    import json
-
-    folder = Run.open(run)
-    path = run / "result.json"
-    if not path.exists():
-        raise RunError(f"{run} was not finished. `autometa resume {run}` goes on with it")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        oof = np.load(run / "oof.npy")
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error}); it was left as it is") from error
-    return Result(
-        run=run,
-        task=folder.task,
-        settings=folder.settings,
-        trials=folder.trials(folder.study()),
-        recommendations=folder.recommendations(),
-        members=tuple((number, weight) for number, weight in values["members"]),
-        score=values["score"],
-        score_std=values["score_std"],
-        oof=oof,
-        seconds=values["seconds"],
-        interrupted=values["interrupted"],
-        model=run / "model.pkl",
-        refitted=values["refitted"],
-    )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autometa.errors import InputError, Problem
+from autometa.origins import Origin
 from autometa.store import Exclusion
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ class TrialRow:
     @property
     def proposed(self) -> bool:
         """Whether past tasks proposed it before the search began."""
-        return self.origin in ("portfolio", "similar")
+        origin = Origin.read(self.origin)
+        return origin is not None and origin.proposed
 
 
 class Progress(Protocol):

@@ -183,7 +183,7 @@ def key(evaluation: Evaluation) -> str:
     """What makes two evaluations the same one: all of their content, configurations compared by `config_key`."""
     e = evaluation
     return repr((
-        config_key(e.config), e.state, e.reason, e.seed, e.rows, e.origin, e.peak_ram,
+        config_key(e.config), str(e.state), e.reason, e.seed, e.rows, e.origin, e.peak_ram,
         float(e.fit_seconds), float(e.predict_seconds), sorted(e.versions.items()),
         [(k, float(v)) for k, v in sorted(e.scores.items())],
         [(k, [float(x) for x in v]) for k, v in sorted(e.folds.items())],

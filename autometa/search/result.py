@@ -1,0 +1,171 @@
+"""What a search found: its result, the order of its trials, and what starting from past tasks bought.
+
+The order of a leaderboard, what counts as a failure and what the warm start bought are decided here once; the command
+line, the report and the estimators say it in their own words.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.errors import RunError
+from autometa.origins import State
+from autometa.search.run import Run
+from autometa.search.settings import Settings, TrialRow
+from autometa.space import FAMILY
+from autometa.task import Task
+
+if TYPE_CHECKING:
+    from autometa.recommend import Recommendation
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished search.
+
+    Args:
+        run: Its folder.
+        task: The task searched.
+        settings: What was asked.
+        trials: Every finished trial, in order.
+        recommendations: What the memory proposed before the first trial.
+        members: (trial number, weight) of the final model; one member is the best single pipeline.
+        score: Of the final model, out of fold, in the task's metric, larger is better; `score_std` over folds.
+        oof: (n,) or (n, c) out-of-fold prediction of the final model; NaN where a row was never held out.
+        seconds: Wall time of everything.
+        interrupted: Whether the person ended it.
+        model: Where the model is.
+        refitted: Whether the members were fitted anew on all rows; otherwise each is the average of its fold models.
+    """
+
+    run: Path
+    task: Task
+    settings: Settings
+    trials: tuple[TrialRow, ...]
+    recommendations: tuple[Recommendation, ...]
+    members: tuple[tuple[int, float], ...]
+    score: float
+    score_std: float
+    oof: NDArray[np.float64]
+    seconds: float
+    interrupted: bool
+    model: Path
+    refitted: bool
+
+    @property
+    def best(self) -> TrialRow:
+        """The best single trial."""
+        return leaderboard(self.trials, self.task.metric)[0]
+
+    @property
+    def warm_start(self) -> WarmStart:
+        """What starting from past tasks bought."""
+        return WarmStart.of(self.trials, self.task.metric)
+
+    def summary(self) -> dict[str, Any]:
+        """What ``autometa fit --json`` prints."""
+        best = self.best
+        by_number = {t.number: t for t in self.trials}
+        return {
+            "run": str(self.run),
+            "task": self.task.kind,
+            "target": self.task.target,
+            "rows": self.task.n,
+            "columns": self.task.p,
+            "metric": self.task.metric,
+            "score": self.score,
+            "score_std": self.score_std,
+            "trials": len(self.trials),
+            "failed": len(failed(self.trials)),
+            "warm_trials": self.warm_start.proposed,
+            "seconds": round(self.seconds, 3),
+            "best": {
+                "family": best.evaluation.config[FAMILY],
+                "params": {k: v for k, v in best.evaluation.config.items() if k != FAMILY},
+                "score": best.evaluation.scores[self.task.metric],
+                "trial": best.number,
+                "origin": best.origin,
+            },
+            "ensemble": [
+                {"trial": number, "family": by_number[number].evaluation.config[FAMILY], "weight": weight}
+                for number, weight in self.members
+            ],
+        }
+
+
+def leaderboard(trials: Sequence[TrialRow], metric: str) -> list[TrialRow]:
+    """The complete trials with a finite score in `metric`, best first; ties go to the earlier."""
+    complete = [
+        t for t in trials if t.evaluation.state == State.COMPLETE and math.isfinite(t.evaluation.scores[metric])
+    ]
+    return sorted(complete, key=lambda t: (-t.evaluation.scores[metric], t.number))
+
+
+def failed(trials: Sequence[TrialRow]) -> list[TrialRow]:
+    """The trials whose evaluation failed, crashed or ran out of time or memory, in order."""
+    return [t for t in trials if not t.evaluation.ended_well]
+
+
+@dataclass(frozen=True, slots=True)
+class WarmStart:
+    """What starting from past tasks bought: how far their proposals came, and how far the other trials did.
+
+    Args:
+        proposed: How many trials were of configurations that past tasks proposed before the search began.
+        evaluated: How many of these have a finite score, and so a place on the leaderboard.
+        best_proposed: The best of them; None if there is none.
+        best_other: The best of all other trials on the leaderboard; None if there is none.
+    """
+
+    proposed: int
+    evaluated: int
+    best_proposed: TrialRow | None
+    best_other: TrialRow | None
+
+    @classmethod
+    def of(cls, trials: Sequence[TrialRow], metric: str) -> WarmStart:
+        """Of the trials of one run, judged by `metric`."""
+        leaders = leaderboard(trials, metric)
+        ours = [t for t in leaders if t.proposed]
+        others = [t for t in leaders if not t.proposed]
+        return cls(sum(t.proposed for t in trials), len(ours), next(iter(ours), None), next(iter(others), None))
+
+
+def open_run(run: Path) -> Result:
+    """A finished run, read back from its folder.
+
+    Raises:
+        RunError: It is not a run, or not finished.
+    """
+    folder = Run.open(run)
+    path = run / "result.json"
+    if not path.exists():
+        raise RunError(f"{run} was not finished. `autometa resume {run}` goes on with it")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        oof = np.load(run / "oof.npy")
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error}); it was left as it is") from error
+    return Result(
+        run=run,
+        task=folder.task,
+        settings=folder.settings,
+        trials=folder.trials(folder.study()),
+        recommendations=folder.recommendations(),
+        members=tuple((number, weight) for number, weight in values["members"]),
+        score=values["score"],
+        score_std=values["score_std"],
+        oof=oof,
+        seconds=values["seconds"],
+        interrupted=values["interrupted"],
+        model=run / "model.pkl",
+        refitted=values["refitted"],
+    )
