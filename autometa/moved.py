@@ -19,7 +19,10 @@ from types import ModuleType
 from typing import Any
 
 # A module that is gone -> the modules where its names are today, the first that has one counts.
-MODULES: dict[str, tuple[str, ...]] = {}
+MODULES: dict[str, tuple[str, ...]] = {
+    "autometa.openml.door": ("autometa.openml.client",),
+    "autometa.openml.patience": ("autometa.openml.retry",),
+}
 # A name that changed, or that left a module which is still there -> where it is today.
 NAMES: dict[str, str] = {}
 

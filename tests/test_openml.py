@@ -179,7 +179,7 @@ def test_a_call_ends_at_its_deadline_whatever_it_hangs_in_and_the_next_one_works
 
 FETCH_AT_ONCE = """
 import multiprocessing, pickle, sys
-from autometa.openml.client import Client
+from autometa.openml.tables import Client
 from autometa.openml.process import Settings
 settings = Settings(sys.argv[1], None, sys.argv[2], False)
 Client(settings, 60.0, print)  # loads the client once

@@ -14,13 +14,13 @@ Settings, by argument or else by environment: the server (AUTOMETA_OPENML_SERVER
 cache (OPENML_CACHE_DIR), offline (AUTOMETA_OPENML_OFFLINE=1); what neither says is read from the client's own
 configuration file, which is never written.
 
-    door       OpenML: what can be asked
+    client     OpenML: what can be asked
     address    openml:task/31 as a table
     process    the process that asks, and the one that answers
-    client     the official client, and what it returns checked
-    patience   time limits and repetition, beneath the client
+    tables     the official client, and what it returns checked
+    retry      time limits and repetition, beneath the client
 
-To add a call, write a method of `client.Client`, which runs in that process, and its face in `OpenML`.
+To add a call, write a method of `tables.Client`, which runs in that process, and its face in `OpenML`.
 
 Letters:  n rows · r repeats · k folds.
 """
@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from autometa.errors import OpenMLError
 from autometa.openml.address import MEASURES, as_task, is_address, read_table, read_task
-from autometa.openml.door import OpenML
+from autometa.openml.client import OpenML
 from autometa.openml.records import OpenMLTable, OpenMLTask, Publication, Suite
 
 __all__ = [

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autometa.errors import InputError, Problem, did_you_mean
-from autometa.openml.door import OpenML
+from autometa.openml.client import OpenML
 from autometa.openml.process import Tell
 from autometa.openml.records import OpenMLTable, OpenMLTask
 

@@ -144,7 +144,7 @@ def ask(request: Any, ends: float, deadline: float, tell: Tell) -> Any:
 
 def serve() -> None:
     """Answers calls from standard input on standard output until it is closed, or nothing comes for a while."""
-    from autometa.openml.client import Client
+    from autometa.openml.tables import Client
 
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the client prints is not an answer
