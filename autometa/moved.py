@@ -24,7 +24,11 @@ MODULES: dict[str, tuple[str, ...]] = {
     "autometa.openml.patience": ("autometa.openml.retry",),
 }
 # A name that changed, or that left a module which is still there -> where it is today.
-NAMES: dict[str, str] = {}
+NAMES: dict[str, str] = {
+    "autometa.openml.Suite": "autometa.openml.records.OpenMLSuite",
+    "autometa.openml.process.Settings": "autometa.openml.process.ClientSettings",
+    "autometa.openml.records.Suite": "autometa.openml.records.OpenMLSuite",
+}
 
 
 def former(module: str) -> Callable[[str], Any]:

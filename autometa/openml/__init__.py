@@ -1,4 +1,4 @@
-"""The one door to OpenML: tasks with their own splits, tables, suites, past evaluations, and results published.
+"""The client of OpenML: tasks with their own splits, tables, suites, past evaluations, and results published.
 
 The official client does the talking, in a process of its own: it sets no time limit on a request, keeps its settings in
 globals, and writes into a cache that it never checks. In that process a request gets a time limit and is repeated when
@@ -16,32 +16,45 @@ configuration file, which is never written.
 
     client     OpenML: what can be asked
     address    openml:task/31 as a table
-    process    the process that asks, and the one that answers
-    tables     the official client, and what it returns checked
-    retry      time limits and repetition, beneath the client
+    records    what comes back
+    process    the process that asks  ──pipe──  server, the one that has the official client loaded
+                                                 session    the client under the settings of one call, its errors
+                                                 tables     tasks and datasets, checked to be whole
+                                                 runs       suites and past evaluations
+                                                 publish    flows and runs
+                                                 cache      what is whole in the client's cache, and its lock
+                                                 retry      time limits and further attempts, beneath the client
+    options    every tuned number, with its origin
 
-To add a call, write a method of `tables.Client`, which runs in that process, and its face in `OpenML`.
+To add a call, write a function of a `Session` in one of these, give it a line in `server.CALLS`, and its face to
+`OpenML`.
 
 Letters:  n rows · r repeats · k folds.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from autometa.errors import OpenMLError
+from autometa.moved import former
 from autometa.openml.address import MEASURES, as_task, is_address, read_table, read_task
 from autometa.openml.client import OpenML
-from autometa.openml.records import OpenMLTable, OpenMLTask, Publication, Suite
+from autometa.openml.records import OpenMLSuite, OpenMLTable, OpenMLTask, Publication
 
 __all__ = [
     "MEASURES",
     "OpenML",
     "OpenMLError",
+    "OpenMLSuite",
     "OpenMLTable",
     "OpenMLTask",
     "Publication",
-    "Suite",
     "as_task",
     "is_address",
     "read_table",
     "read_task",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)  # names of before

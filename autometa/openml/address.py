@@ -1,4 +1,4 @@
-"""``openml:task/31`` and ``openml:data/61`` as tables."""
+"""Addresses such as ``openml:task/31`` and ``openml:data/61``, taken wherever a file of a table is."""
 
 from __future__ import annotations
 
@@ -94,7 +94,15 @@ def read_task(data: Any, *, offline: bool = False, tell: Tell | None = None, **o
 
 
 def as_task(found: OpenMLTask | OpenMLTable, **options: Any) -> Task:
-    """What came from OpenML as a task of ours; `options` as for `autometa.task.make_task`, and they go before it."""
+    """A task or table from OpenML as a task to be searched; `options` are those of `autometa.task.make_task` and win.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"width": [1.0, 2.0, 3.0, 4.0], "kind": ["a", "b", "a", "b"]})
+        >>> task = as_task(OpenMLTable(61, "leaves", frame, "kind", ("kind",)))
+        >>> task.name, task.target, task.kind, task.openml_id
+        ('leaves', 'kind', 'binary', 61)
+    """
     from autometa.task import make_task
 
     options.pop("rename_duplicates", None)  # its names are unique

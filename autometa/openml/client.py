@@ -1,4 +1,4 @@
-"""The face of the door: what can be asked of OpenML."""
+"""What can be asked of OpenML: the face of the room."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autometa.errors import InputError, Problem
-from autometa.openml.process import Settings, Tell, ask
-from autometa.openml.records import OpenMLTable, OpenMLTask, Publication, Suite
+from autometa.openml.options import OPTIONS
+from autometa.openml.process import ClientSettings, Tell, ask
+from autometa.openml.records import OpenMLSuite, OpenMLTable, OpenMLTask, Publication
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DEADLINE = 120.0  # seconds that one call may take by default
 
 
 class OpenML:
@@ -29,8 +28,17 @@ class OpenML:
         key: Your API key; needed to publish only.
         cache: Folder of the client's cache; what the client left in it before is used.
         deadline: Seconds that one call may take, waiting for others included.
-        offline: Use the cache alone.
+        offline: Use the cache alone; what it lacks is an InputError.
         tell: Told what is fetched, repeated and waited for.
+
+    Raises:
+        InputError: `server` is not an address.
+
+    Example:
+        >>> openml = OpenML(deadline=60.0, tell=print)
+        >>> task = openml.task(31)  # doctest: +SKIP
+        >>> task.target, task.kind, task.table.frame.shape  # doctest: +SKIP
+        ('class', 'classification', (1000, 21))
     """
 
     def __init__(
@@ -39,7 +47,7 @@ class OpenML:
         server: str | None = None,
         key: str | None = None,
         cache: Path | None = None,
-        deadline: float = DEADLINE,
+        deadline: float = OPTIONS.deadline,
         offline: bool = False,
         tell: Tell | None = None,
     ) -> None:
@@ -51,7 +59,7 @@ class OpenML:
         folder = cache or os.environ.get("OPENML_CACHE_DIR")
         self.deadline = deadline
         self._tell = tell or (lambda text: None)
-        self._settings = Settings(
+        self._settings = ClientSettings(
             server=server,
             key=key or os.environ.get("AUTOMETA_OPENML_KEY") or None,
             cache=str(Path(folder).expanduser().absolute()) if folder else None,
@@ -71,13 +79,13 @@ class OpenML:
         """A dataset. Raises as `task` does."""
         return self._call("table", data_id=int(data_id))
 
-    def suite(self, id_or_alias: int | str) -> Suite:
+    def suite(self, id_or_alias: int | str) -> OpenMLSuite:
         """A benchmark suite by its number or alias. Raises as `task` does."""
         return self._call("suite", name=str(id_or_alias))
 
-    def missing(self, suite: int | str | Suite) -> list[Problem]:
+    def missing(self, suite: int | str | OpenMLSuite) -> list[Problem]:
         """What the cache lacks of a suite; empty when all of it can be had offline. Asks nothing of the network."""
-        return self._call("missing", suite=suite if isinstance(suite, Suite) else str(suite))
+        return self._call("missing", wanted=suite if isinstance(suite, OpenMLSuite) else str(suite))
 
     def evaluations(
         self,

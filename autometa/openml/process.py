@@ -1,4 +1,4 @@
-"""Two sides of a pipe: the process that asks, and the one that has the client loaded.
+"""The near side of the pipe: processes that have the official client loaded (`server`), and calls sent to them.
 
 A process is ended, whatever it hangs in, when the deadline of its call is over; one that has answered waits a while for
 the next call. It ends by itself when the process that asked is gone.
@@ -17,32 +17,35 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from autometa.errors import AutoMetaError, OpenMLError
+from autometa.errors import OpenMLError
+from autometa.moved import former
+from autometa.openml.options import OPTIONS
 
-IDLE = 60.0  # seconds after which a client process without work ends by itself
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)  # names of before
 
-Tell = Callable[[str], None]
+Tell = Callable[[str], None]  # one line on what is fetched, repeated or waited for
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Of one call; None for the client's own."""
+class ClientSettings:
+    """The client's settings during one call; where one is None, that of the client's own configuration file."""
 
-    server: str | None
-    key: str | None
-    cache: str | None
-    offline: bool
+    server: str | None  # the address of its API
+    key: str | None  # the API key, needed to publish only
+    cache: str | None  # a folder
+    offline: bool  # whether every request is refused
 
 
-class _Process:
+class _ClientProcess:
     """A process that has the client loaded, and answers one call at a time."""
 
     def __init__(self) -> None:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from autometa.openml.process import serve; serve()"],
+            [sys.executable, "-c", "from autometa.openml.server import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -68,11 +71,15 @@ class _Process:
         self._process.stdin.flush()
 
     def receive(self, ends: float) -> tuple[str, Any] | None:
-        """The next word; None when the process has ended. Raises `queue.Empty` when the time is over."""
+        """The next message, ``(word, value)``; None when the process has ended.
+
+        Raises:
+            queue.Empty: Nothing came until `ends`, on the monotonic clock (seconds).
+        """
         return self._answers.get(timeout=max(ends - time.monotonic(), 0.0))
 
     def end(self) -> None:
-        """At once, whatever it is doing."""
+        """Kills the process, whatever it is doing."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -80,7 +87,7 @@ class _Process:
                 cast(Any, pipe).close()
 
 
-_idle: list[_Process] = []
+_idle: list[_ClientProcess] = []
 _turn = threading.Lock()
 
 
@@ -95,21 +102,32 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)  # they are the parent's
 
 
-def _process() -> _Process:
-    """One that waits for work, else a new one."""
+def _ready() -> _ClientProcess:
+    """A process that waits for a call, or a new one."""
     with _turn:
         while _idle:
             process = _idle.pop()
             if process.alive():
                 return process
             process.end()
-    return _Process()
+    return _ClientProcess()
 
 
 def ask(request: Any, ends: float, deadline: float, tell: Tell) -> Any:
-    """The answer to a call, or its error; the process is ended unless it has answered."""
+    """The answer to a call; the process is ended unless it has answered.
+
+    Args:
+        request: ``(settings, name of the call, arguments)``.
+        ends: When the call has to be answered, on the monotonic clock (seconds).
+        deadline: Seconds that it was given, for the message.
+        tell: Progress.
+
+    Raises:
+        OpenMLError: No answer came in time, or none could be given.
+        InputError: What was asked for is not there.
+    """
     for first in (True, False):
-        process = _process()
+        process = _ready()
         last = ""
         try:
             with suppress(BrokenPipeError):
@@ -133,44 +151,10 @@ def ask(request: Any, ends: float, deadline: float, tell: Tell) -> Any:
             raise OpenMLError("the process that talks to OpenML died twice; is there memory enough?")
         with _turn:
             _idle.append(process)
-            spare = _idle.pop(0) if len(_idle) > 2 else None
+            spare = _idle.pop(0) if len(_idle) > OPTIONS.spare else None
         if spare is not None:
             spare.end()
         if word[0] == "error":
             raise word[1]
         return word[1]
     raise AssertionError
-
-
-def serve() -> None:
-    """Answers calls from standard input on standard output until it is closed, or nothing comes for a while."""
-    from autometa.openml.tables import Client
-
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what the client prints is not an answer
-    calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-    def read() -> None:
-        with suppress(EOFError, OSError):
-            while True:
-                calls.put(pickle.load(sys.stdin.buffer))
-        os._exit(0)  # the parent has gone, whatever is being done here
-
-    def say(word: str, value: Any) -> None:
-        pickle.dump((word, value), answers, protocol=5)
-        answers.flush()
-
-    threading.Thread(target=read, daemon=True).start()
-    while True:
-        try:
-            settings, name, arguments, seconds = calls.get(timeout=IDLE)
-        except queue.Empty:
-            os._exit(0)
-        try:
-            answer = Client(settings, seconds, lambda text: say("tell", text)).answer(name, arguments)
-        except AutoMetaError as error:
-            say("error", error)
-        except Exception as error:  # noqa: BLE001 - it is raised on the other side
-            say("error", OpenMLError(f"the OpenML client failed: {type(error).__name__}: {error}"))
-        else:
-            say("answer", answer)

@@ -1,4 +1,4 @@
-"""What comes from OpenML, and what is said when nothing does."""
+"""What comes from OpenML: datasets, tasks, suites, and what was published."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from autometa.moved import former
+
 if TYPE_CHECKING:
     import pandas as pd
+else:
+    __getattr__ = former(__name__)  # names of before
 
 Split = tuple[int, int, NDArray[np.intp], NDArray[np.intp]]  # repeat, fold, rows to train on, rows to test on
 
@@ -38,7 +42,7 @@ class OpenMLTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Suite:
+class OpenMLSuite:
     """A named collection of tasks."""
 
     id: int

@@ -1,6 +1,8 @@
-"""What the client does not give its requests: a time limit, and patience with what passes.
+"""What the client does not give its requests: a time limit, and another attempt where the failure may pass.
 
-It is given to every request of the process, beneath the client, which is left as it is.
+Both are given to every request of the process, beneath the client, which is left as it is. A server that is busy, an
+error of the server's (5xx), a closed connection and half an answer pass; a refusal does not. An upload that broke off
+is not sent again here: it may have arrived.
 """
 
 from __future__ import annotations
@@ -10,17 +12,20 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-STALL = 20.0  # seconds that a server may stay silent within one request
-TRIES = 12  # of one request; their pauses add up to 19 s
-REFUSED_TRIES = 3  # of one to a server that is not there at all
+from autometa.openml.options import OPTIONS
 
 
-class Offline(Exception):
-    """The network was needed."""
+class NeedsNetwork(Exception):
+    """A request was about to be sent, and the call is to be answered offline."""
 
 
-def be_patient(tell: Callable[[str], None], *, offline: bool) -> None:
-    """Gives every request of this process what the client does not: a time limit, and patience with what passes."""
+def retry_requests(tell: Callable[[str], None], *, offline: bool) -> None:
+    """Gives every request of this process a time limit and further attempts; called again, it replaces what it gave.
+
+    Args:
+        tell: Told of every attempt that failed, and how long the next one is waited for.
+        offline: Every request raises `NeedsNetwork`.
+    """
     import requests
     import urllib3
     from requests.exceptions import ChunkedEncodingError, ContentDecodingError, Timeout
@@ -32,19 +37,20 @@ def be_patient(tell: Callable[[str], None], *, offline: bool) -> None:
 
     def urlopen(self: Any, method: str, url: str, *args: Any, **options: Any) -> Any:
         if offline:
-            raise Offline(url)
-        return plain_open(self, method, url, *args, **{**options, "timeout": urllib3.Timeout(STALL)})
+            raise NeedsNetwork(url)
+        return plain_open(self, method, url, *args, **{**options, "timeout": urllib3.Timeout(OPTIONS.stall)})
 
     def send(self: Any, request: Any, **options: Any) -> Any:
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, OPTIONS.tries + 1):
             try:
                 response = plain_send(self, request, **options)
                 why = _passing(response, repeatable=_repeatable(request))
-                if why is None or attempt == TRIES:
+                if why is None or attempt == OPTIONS.tries:
                     return response
             except passing as error:
                 absent = "NewConnectionError" in repr(error)
-                if attempt >= (REFUSED_TRIES if absent else TRIES) or not (absent or _repeatable(request)):
+                tries = OPTIONS.refused_tries if absent else OPTIONS.tries
+                if attempt >= tries or not (absent or _repeatable(request)):
                     raise
                 why = brief(error)
             pause = pause_after(attempt)
@@ -60,8 +66,13 @@ def be_patient(tell: Callable[[str], None], *, offline: bool) -> None:
 
 
 def pause_after(attempt: int) -> float:
-    """Seconds before the next attempt; attempts count from 1."""
-    return min(0.1 * 1.6 ** (attempt - 1), 4.0)
+    """Seconds before the next attempt; attempts count from 1.
+
+    Example:
+        >>> [round(pause_after(attempt), 2) for attempt in (1, 2, 11)]
+        [0.1, 0.16, 4.0]
+    """
+    return min(OPTIONS.first_pause * OPTIONS.pause_growth ** (attempt - 1), OPTIONS.longest_pause)
 
 
 def _repeatable(request: Any) -> bool:
@@ -70,7 +81,7 @@ def _repeatable(request: Any) -> bool:
 
 
 def _passing(response: Any, *, repeatable: bool) -> str | None:
-    """Why an answer is not one to keep but will be good another time; None when it is good, or final."""
+    """Why an answer is worth another attempt; None when it is good, or final."""
     from xml.etree import ElementTree
 
     if response.status_code == 412 and b"<oml:code>107<" in response.content:
@@ -104,8 +115,8 @@ _SIGNS = {  # in order: the first that occurs is what happened
     "Connection refused": "nothing answers there",
     "NewConnectionError": "no way leads there",
     "IncompleteRead": "the answer is cut",
-    "Read timed out": f"no answer for {STALL:g} s",
-    "ReadTimeout": f"no answer for {STALL:g} s",
+    "Read timed out": f"no answer for {OPTIONS.stall:g} s",
+    "ReadTimeout": f"no answer for {OPTIONS.stall:g} s",
     "RemoteDisconnected": "the connection was closed",
     "ConnectionResetError": "the connection was closed",
 }
