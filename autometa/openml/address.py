@@ -98,7 +98,7 @@ def as_task(found: OpenMLTask | OpenMLTable, **options: Any) -> Task:
 
     Example:
         >>> import pandas as pd
-        >>> frame = pd.DataFrame({"width": [1.0, 2.0, 3.0, 4.0], "kind": ["a", "b", "a", "b"]})
+        >>> frame = pd.DataFrame({"width": [float(i) for i in range(6)], "kind": list("ababab")})
         >>> task = as_task(OpenMLTable(61, "leaves", frame, "kind", ("kind",)))
         >>> task.name, task.target, task.kind, task.openml_id
         ('leaves', 'kind', 'binary', 61)
