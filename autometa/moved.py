@@ -28,6 +28,8 @@ NAMES: dict[str, str] = {
     "autometa.openml.Suite": "autometa.openml.records.OpenMLSuite",
     "autometa.openml.process.Settings": "autometa.openml.process.ClientSettings",
     "autometa.openml.records.Suite": "autometa.openml.records.OpenMLSuite",
+    "autometa.store.StoreUnion": "autometa.store.metastore.MetaStore",
+    "autometa.store.reading.StoreUnion": "autometa.store.metastore.MetaStore",
 }
 
 

@@ -31,7 +31,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
@@ -77,15 +77,6 @@ def cold_sampler(seed: int | None = None) -> optuna.samplers.TPESampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
-
-
-@runtime_checkable
-class Store(Protocol):
-    """What past tasks can be read from: a `MetaStore`, or the shipped memory under one."""
-
-    def past(self, *, kind: str | None, metric: str, exclude: Exclusion) -> PastTasks:
-        """The past tasks in one metric."""
-        ...
 
 
 class WarmStartSampler(BaseSampler):
@@ -136,7 +127,7 @@ class WarmStartSampler(BaseSampler):
 
     def __init__(
         self,
-        past: PastTasks | Store | str | Path | None = None,
+        past: PastTasks | MetaStore | str | Path | None = None,
         space: SearchSpace | str | None = None,
         task: Any = None,
         *,
@@ -166,7 +157,7 @@ class WarmStartSampler(BaseSampler):
             problems.append(Problem("n_initial", f"{n_initial} is negative", "Take 0 for no warm start."))
         if isinstance(past, (str, Path)):
             past = MetaStore(past)
-        stored = isinstance(past, Store)
+        stored = isinstance(past, MetaStore)
         kind, metric = kind or getattr(task, "kind", None), metric or getattr(task, "metric", None)
         if named is not None and not stored:
             problems.append(Problem("space", f"the name {named!r} needs a store", "Pass the store that remembers it."))
@@ -192,7 +183,7 @@ class WarmStartSampler(BaseSampler):
         elif named is None:
             table = past.past(kind=kind, metric=str(metric), exclude=exclude)
         else:
-            store: Any = past
+            store = past
             table = store.past(space=named, kind=None, metric=VALUE, exclude=exclude)
             if surrogate == "store":
                 self._surrogate = _learned(store, named)
@@ -441,9 +432,9 @@ class WarmStartSampler(BaseSampler):
         return History(x, mask, *numbers)
 
 
-def _learned(store: Any, space: str) -> Surrogate | None:
+def _learned(store: MetaStore, space: str) -> Surrogate | None:
     """The surrogate that a store keeps for a space, if this program can read it."""
-    content, _ = getattr(store, "own", store).weights(space)
+    content, _ = store.weights(space)
     if content is None:
         return None
     from autometa.surrogate import Surrogate
@@ -458,17 +449,16 @@ def _learned(store: Any, space: str) -> Surrogate | None:
 _learning: list[subprocess.Popen[bytes]] = []  # held, so that nobody warns of a process that outlives its sampler
 
 
-def _learn_beside(store: Any, space: str, tasks: int) -> None:
+def _learn_beside(store: MetaStore, space: str, tasks: int) -> None:
     """Begins to learn a surrogate in a process of its own, if there is enough that is new and nobody else does."""
-    own: MetaStore = getattr(store, "own", store)
-    if tasks < ENOUGH or own.read_only or tasks < GROWTH * own.weights(space)[1]:
+    if tasks < ENOUGH or store.read_only or tasks < GROWTH * store.weights(space)[1]:
         return
-    if own.claim_learning(space, seconds=LEARNING_SECONDS):
+    if store.claim_learning(space, seconds=LEARNING_SECONDS):
         command = [sys.executable, "-m", "autometa", "learn", "--space", space]
         _learning.append(
             subprocess.Popen(
                 command,
-                env={**os.environ, "AUTOMETA_STORE": own.address},  # not an argument: others can see those
+                env={**os.environ, "AUTOMETA_STORE": store.address},  # not an argument: others can see those
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

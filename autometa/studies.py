@@ -40,7 +40,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autometa.errors import InputError, Problem, StoreError, did_you_mean
 from autometa.evaluation import Evaluation
 from autometa.space import Condition, Config, Parameter, SearchSpace, config_key
-from autometa.store import MetaStore, PastTasks, StoreUnion, TaskRecord
+from autometa.store import MetaStore, PastTasks, TaskRecord
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
@@ -57,9 +57,7 @@ _log = optuna.logging.get_logger("optuna.autometa")  # says things where and how
 # ------------------------------------------------------------------------------------------------------------ remember
 
 
-def remember(
-    store: MetaStore | StoreUnion | str | Path, space: str, task: Any = None
-) -> Callable[[Study, FrozenTrial], None]:
+def remember(store: MetaStore | str | Path, space: str, task: Any = None) -> Callable[[Study, FrozenTrial], None]:
     """A callback for `Study.optimize` that keeps every finished trial in a store.
 
     It is called after each trial and keeps all trials that are not kept yet, so what was there before it, and what a
@@ -87,7 +85,7 @@ def remember(
         (['first'], 1)
         >>> folder.cleanup()
     """
-    target = store if isinstance(store, (MetaStore, StoreUnion)) else MetaStore(store)
+    target = store if isinstance(store, MetaStore) else MetaStore(store)
     about, metafeatures = described(task)
     kept: set[int] = set()
 
@@ -100,7 +98,7 @@ def remember(
     return callback
 
 
-def remember_study(study: Study, store: MetaStore | StoreUnion | str | Path, space: str, task: Any = None) -> int:
+def remember_study(study: Study, store: MetaStore | str | Path, space: str, task: Any = None) -> int:
     """Keeps all finished trials of a study; returns how many were new.
 
     Args:
@@ -113,12 +111,12 @@ def remember_study(study: Study, store: MetaStore | StoreUnion | str | Path, spa
         StoreError: If the store cannot be used.
         ValueError: If the study has several objectives.
     """
-    target = store if isinstance(store, (MetaStore, StoreUnion)) else MetaStore(store)
+    target = store if isinstance(store, MetaStore) else MetaStore(store)
     return _keep(target, study, space, *described(task), set())
 
 
 def remember_studies(
-    storage: str, store: MetaStore | StoreUnion | str | Path, space: str, *, only: Sequence[str] | None = None
+    storage: str, store: MetaStore | str | Path, space: str, *, only: Sequence[str] | None = None
 ) -> dict[str, int]:
     """Keeps the studies in one of Optuna's storages; returns how many evaluations of each were new.
 
@@ -195,7 +193,7 @@ def sign_of(study: Study) -> float:
 
 
 def _keep(
-    store: MetaStore | StoreUnion,
+    store: MetaStore,
     study: Study,
     space: str,
     task: Task | None,

@@ -26,7 +26,7 @@ from optuna.trial import Trial, TrialState, create_trial
 from autometa.errors import InputError
 from autometa.sampler import CONFIG, ORIGIN, REASON, WARM, WarmStartSampler, cold_sampler
 from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
-from autometa.store import Exclusion, PastTasks, TaskRecord
+from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord
 from autometa.studies import adapt
 from autometa.timing import TrialLimit
 
@@ -419,23 +419,23 @@ def test_it_hands_over_early_when_nothing_more_is_expected() -> None:
 def test_a_store_is_read_in_the_metric_of_the_task() -> None:
     asked: list[tuple[Any, ...]] = []
 
-    class Shelf:
-        def past(self, *, kind: str | None, metric: str, exclude: Exclusion) -> PastTasks:
+    class Shelf(MetaStore):
+        def past(self, *, kind: str | None, metric: str, exclude: Exclusion, **_: Any) -> PastTasks:
             asked.append((kind, metric, exclude))
             return past()
 
     left_out = Exclusion(families=frozenset({"adult"}))
-    WarmStartSampler(Shelf(), SPACE, kind="binary", metric="roc_auc", exclude=left_out)
+    WarmStartSampler(Shelf("none.db"), SPACE, kind="binary", metric="roc_auc", exclude=left_out)
     assert asked == [("binary", "roc_auc", left_out)]
 
 
 def test_everything_wrong_is_said_at_once() -> None:
-    class Shelf:
-        def past(self, *, kind: str | None, metric: str, exclude: Exclusion) -> PastTasks:
+    class Shelf(MetaStore):
+        def past(self, *, kind: str | None, metric: str, exclude: Exclusion, **_: Any) -> PastTasks:
             raise AssertionError
 
     with pytest.raises(InputError) as caught:
-        WarmStartSampler(Shelf(), SPACE, recommender="adaptiv", n_initial=-1)
+        WarmStartSampler(Shelf("none.db"), SPACE, recommender="adaptiv", n_initial=-1)
     assert len(caught.value.problems) == 3
     assert "Did you mean 'adaptive'?" in str(caught.value)
 

@@ -474,8 +474,26 @@ def test_the_shipped_memory_lies_beneath_the_users_store(tmp_path, monkeypatch):
     assert union.info()["tasks"] == 3
     assert union.info()["evaluations"] == 6
     assert union.info()["url"] == str(tmp_path / "own.db")
+    assert union.info()["bytes"] > MetaStore(tmp_path / "own.db").info()["bytes"] + len(before) - 1
     assert shipped.read_bytes() == before
     assert not list(tmp_path.glob("memory.db-*"))
+
+
+def test_what_is_written_copied_and_checked_is_the_upper_layer_alone(tmp_path):
+    beneath = MetaStore(tmp_path / "beneath.db")
+    beneath.add(record(0), [evaluation(0)])
+    store = MetaStore(tmp_path / "own.db", beneath=MetaStore(tmp_path / "beneath.db", read_only=True))
+    assert not store.exists()
+    assert store.remove(record(0).fingerprint) == 0
+    assert list(store.batches()) == []
+    store.add(record(1), [evaluation(1)])
+    store.keep_weights("fit", b"weights", 1)
+    assert store.export(tmp_path / "export")["tasks"] == 1
+    assert beneath.weights("fit") == (None, 0)
+    assert [r.name for r in beneath.tasks()] == ["task 0"]
+    # Whoever merges it takes in both, also where the upper one has not been created.
+    assert MetaStore(tmp_path / "both.db").merge(store) == 2
+    assert MetaStore(tmp_path / "one.db").merge(MetaStore(tmp_path / "none.db", beneath=beneath)) == 1
 
 
 def test_without_a_shipped_memory_it_is_the_users_store_alone(tmp_path, monkeypatch):

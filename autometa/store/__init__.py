@@ -13,7 +13,7 @@ failure quotes is masked before it is kept.
     blocks      evaluations <-> compressed Arrow block
     database    URL -> engine, schema and its steps, errors; with `metastore` the only place that speaks SQL
     metastore   MetaStore
-    reading     one store or several layers, read as one
+    reading     one store, or several layers, read as one
     exchange    export, import, the file to ship
     inspection  every invariant, checked
 
@@ -28,19 +28,18 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from autometa.moved import former
 from autometa.store.records import Exclusion, PastTasks, TaskRecord
 
 if TYPE_CHECKING:
     from autometa.store.metastore import MetaStore
-    from autometa.store.reading import StoreUnion
 
-__all__ = ["Exclusion", "MetaStore", "PastTasks", "StoreUnion", "TaskRecord"]
+__all__ = ["Exclusion", "MetaStore", "PastTasks", "TaskRecord"]
 
-_HOMES = {"MetaStore": "metastore", "StoreUnion": "reading"}  # on first use: SQLAlchemy and Arrow cost 0.4 s
+if not TYPE_CHECKING:
 
-
-def __getattr__(name: str) -> Any:
-    """Imports what speaks to databases when it is first asked for."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'autometa.store' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"autometa.store.{_HOMES[name]}"), name)
+    def __getattr__(name: str) -> Any:
+        """Imports what speaks to databases when it is first asked for: SQLAlchemy and Arrow cost 0.4 s."""
+        if name == "MetaStore":
+            return importlib.import_module("autometa.store.metastore").MetaStore
+        return former(__name__)(name)

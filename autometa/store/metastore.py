@@ -23,7 +23,6 @@ from autometa.store.database import HEAD, Database, block, locate, record_of, sh
 from autometa.store.reading import (
     WIDTH,
     Entry,
-    StoreUnion,
     evaluations_in,
     find_in,
     info_in,
@@ -49,6 +48,12 @@ class MetaStore:
         url: A path, ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/DATABASE``. None means the store that the
             environment variable AUTOMETA_STORE names, else ``store.db`` in the user's data directory.
         read_only: Refuse every write, and never step the schema forward.
+        immutable: Nobody writes the file at all, so that it is opened without locks or journals. Implies `read_only`.
+        beneath: A store that is read with this one as if they were one: `tasks`, `find`, `evaluations`, `past` and
+            `info` answer from both. Everything else, every write above all, is of this store alone.
+
+    Raises:
+        StoreError: If the URL cannot hold a store.
 
     Example:
         >>> store = MetaStore("no_such_folder/store.db")
@@ -56,19 +61,29 @@ class MetaStore:
         []
     """
 
-    def __init__(self, url: str | Path | None = None, *, read_only: bool = False, immutable: bool = False) -> None:
-        """Raises StoreError for a URL that cannot hold a store."""
+    def __init__(
+        self,
+        url: str | Path | None = None,
+        *,
+        read_only: bool = False,
+        immutable: bool = False,
+        beneath: MetaStore | None = None,
+    ) -> None:
+        """Opens nothing yet."""
         self._database = Database(locate(url), read_only=read_only, immutable=immutable)
-        self.layers = (self,)
+        self.beneath = beneath
 
     @classmethod
-    def with_shipped(cls, url: str | Path | None = None) -> StoreUnion | MetaStore:
-        """The store at `url` above the shipped memory, read as one; what is added goes to the store at `url`.
+    def with_shipped(cls, url: str | Path | None = None) -> MetaStore:
+        """The store at `url` above the shipped memory; where no memory was shipped, the store alone.
 
-        Where no memory was shipped it is the store alone.
+        Example:
+            >>> memory = MetaStore.with_shipped("no_such_folder/store.db")
+            >>> memory.info()["tasks"] > 100, memory.exists()
+            (True, False)
         """
         shipped = shipped_memory()
-        return cls(url) if shipped is None else StoreUnion(cls(shipped, immutable=True), cls(url))
+        return cls(url, beneath=None if shipped is None else cls(shipped, immutable=True))
 
     def __repr__(self) -> str:
         return f"MetaStore({self.url!r})"
@@ -87,6 +102,15 @@ class MetaStore:
     def read_only(self) -> bool:
         """Whether every write is refused."""
         return self._database.read_only
+
+    @property
+    def layers(self) -> tuple[MetaStore, ...]:
+        """The stores that are read as one, the lowest first, this one last."""
+        return (self,) if self.beneath is None else (*self.beneath.layers, self)
+
+    def exists(self) -> bool:
+        """Whether this store has been created, whatever lies beneath it; a server's counts as there."""
+        return self._database.exists()
 
     # ---------------------------------------------------------------------------------------------------------- reading
 
@@ -129,9 +153,11 @@ class MetaStore:
         return past_in(self.layers, space=space, kind=kind, metric=metric, exclude=exclude, most=most)
 
     def info(self) -> dict[str, Any]:
-        """`url`, `tasks`, `evaluations`, `families` (evaluations per model family), `bytes` and `schema`."""
-        with self._database.reading() as connection:
-            size = 0 if connection is None else self._database.bytes(connection)
+        """`url`, `tasks`, `evaluations`, `families` (evaluations per model family), `bytes` and `schema`.
+
+        Counts and bytes are those of all layers together, `url` is this store's.
+        """
+        size = sum(layer._bytes() for layer in self.layers)
         return {"url": self.url, **info_in(self.layers), "bytes": size, "schema": HEAD}
 
     def entries(
@@ -143,7 +169,7 @@ class MetaStore:
         scores: bool = False,
         details: bool = False,
     ) -> list[Entry]:
-        """The tasks that match, by fingerprint and space, with the parts of their blocks that were asked for."""
+        """The tasks of this store that match, by fingerprint and space, with the asked parts of their blocks."""
         wanted = [block.c.evaluations, *[block.c.scores] * scores, *[block.c.details] * details]
         query = sa.select(task, *wanted).join_from(task, block).order_by(task.c.fingerprint, task.c.space)
         if space is not None:
@@ -176,13 +202,15 @@ class MetaStore:
         new = [masked(evaluation) for evaluation in evaluations]
         return self._database.write(lambda connection: self._append(connection, record, new))
 
-    def merge(self, other: MetaStore | StoreUnion) -> int:
-        """Adds everything that `other` holds; returns how many evaluations were new. Doing it again changes nothing.
+    def merge(self, other: MetaStore) -> int:
+        """Adds everything that `other` and its layers hold; returns how many evaluations were new.
+
+        Doing it again changes nothing.
 
         Raises:
             StoreError: If either store cannot be used, or `other` does not exist.
         """
-        if isinstance(other, MetaStore) and not other._database.exists():
+        if not any(layer.exists() for layer in other.layers):
             raise StoreError(f"{other.url}: there is no store to merge.")
         return sum(self._absorb(batch) for layer in other.layers for batch in layer.batches())
 
@@ -276,9 +304,14 @@ class MetaStore:
 
     def batches(self) -> Iterator[list[Entry]]:
         """All entries with their whole blocks, some tasks at a time."""
-        fingerprints = sorted({record.fingerprint for record in self.tasks(space=None)})
+        fingerprints = sorted({record.fingerprint for record, _ in self.entries()})
         for start in range(0, len(fingerprints), BATCH):
             yield self.entries(fingerprints=fingerprints[start : start + BATCH], scores=True, details=True)
+
+    def _bytes(self) -> int:
+        """What this store alone occupies."""
+        with self._database.reading() as connection:
+            return 0 if connection is None else self._database.bytes(connection)
 
     def _absorb(self, entries: Sequence[Entry]) -> int:
         """Adds entries in one transaction."""

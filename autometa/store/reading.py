@@ -20,13 +20,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem, StoreError, did_you_mean
+from autometa.moved import former
 from autometa.store.blocks import Block, configs_in, decode, key, scores_in, unpack
-from autometa.store.records import NOTHING, Exclusion, PastTasks, TaskRecord
+from autometa.store.records import Exclusion, PastTasks, TaskRecord
 
 if TYPE_CHECKING:
     from autometa.evaluation import Evaluation
-    from autometa.store.metastore import MetaStore
 
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)
 
 T = TypeVar("T")
 
@@ -291,46 +294,3 @@ def _families(block: Block) -> Counter[str]:
         if found := _FAMILY.search(text):
             counts[found.group(1)] += count
     return counts
-
-
-class StoreUnion:
-    """The shipped memory and the user's store above it, read as one; what is added goes to the user's."""
-
-    def __init__(self, shipped: MetaStore, own: MetaStore) -> None:
-        """Neither is opened yet."""
-        self.layers = (shipped, own)
-        self.own = own
-        self.url = own.url
-
-    def tasks(self, *, space: str | None = "fit", kind: str | None = None) -> list[TaskRecord]:
-        """As `MetaStore.tasks`."""
-        return records_in(self.layers, space=space, kind=kind)
-
-    def find(self, text: str) -> TaskRecord:
-        """As `MetaStore.find`."""
-        return find_in(self.layers, text)
-
-    def evaluations(self, fingerprint: str, space: str = "fit") -> list[Evaluation]:
-        """As `MetaStore.evaluations`."""
-        return evaluations_in(self.layers, fingerprint, space)
-
-    def past(
-        self,
-        *,
-        space: str = "fit",
-        kind: str | None,
-        metric: str,
-        exclude: Exclusion = NOTHING,
-        most: int | None = WIDTH,
-    ) -> PastTasks:
-        """As `MetaStore.past`."""
-        return past_in(self.layers, space=space, kind=kind, metric=metric, exclude=exclude, most=most)
-
-    def info(self) -> dict[str, Any]:
-        """As `MetaStore.info`, over both; `url` and `schema` are those of the user's store."""
-        sizes = [layer.info() for layer in self.layers]
-        return {**sizes[-1], **info_in(self.layers), "bytes": sum(size["bytes"] for size in sizes)}
-
-    def add(self, record: TaskRecord, evaluations: Sequence[Evaluation]) -> int:
-        """As `MetaStore.add`, to the user's store."""
-        return self.own.add(record, evaluations)
