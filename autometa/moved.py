@@ -25,6 +25,12 @@ MODULES: dict[str, tuple[str, ...]] = {
 }
 # A name that changed, or that left a module which is still there -> where it is today.
 NAMES: dict[str, str] = {
+    "autometa.evaluation.isolation.Cancelled": "autometa.evaluation.watch.Cancelled",
+    "autometa.evaluation.isolation.Killed": "autometa.evaluation.watch.Killed",
+    "autometa.evaluation.isolation.available_cpus": "autometa.evaluation.machine.available_cpus",
+    "autometa.evaluation.isolation.available_ram": "autometa.evaluation.machine.available_ram",
+    "autometa.evaluation.trial.Bounded": "autometa.evaluation.fitted.ClippedRegressor",
+    "autometa.evaluation.trial.ClosedUp": "autometa.evaluation.fitted.RelabelledClassifier",
     "autometa.openml.Suite": "autometa.openml.records.OpenMLSuite",
     "autometa.openml.process.Settings": "autometa.openml.process.ClientSettings",
     "autometa.openml.records.Suite": "autometa.openml.records.OpenMLSuite",
