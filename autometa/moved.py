@@ -20,6 +20,7 @@ from typing import Any
 
 # A module that is gone -> the modules where its names are today, the first that has one counts.
 MODULES: dict[str, tuple[str, ...]] = {
+    "autometa.fewshot.mapping": ("autometa.fewshot.unbatched",),
     "autometa.openml.door": ("autometa.openml.client",),
     "autometa.openml.patience": ("autometa.openml.retry",),
 }
@@ -31,6 +32,18 @@ NAMES: dict[str, str] = {
     "autometa.evaluation.isolation.available_ram": "autometa.evaluation.machine.available_ram",
     "autometa.evaluation.trial.Bounded": "autometa.evaluation.fitted.ClippedRegressor",
     "autometa.evaluation.trial.ClosedUp": "autometa.evaluation.fitted.RelabelledClassifier",
+    "autometa.fewshot.Evaluation": "autometa.fewshot.evaluation.EpisodeScores",
+    "autometa.fewshot.Outcome": "autometa.fewshot.learner.TaskOutcome",
+    "autometa.fewshot.Problem": "autometa.fewshot.episode.EpisodeSpec",
+    "autometa.fewshot.Settings": "autometa.fewshot.trainer.TrainingSettings",
+    "autometa.fewshot.Source": "autometa.fewshot.data.source.EpisodeSource",
+    "autometa.fewshot.data.Source": "autometa.fewshot.data.source.EpisodeSource",
+    "autometa.fewshot.data.source.Source": "autometa.fewshot.data.source.EpisodeSource",
+    "autometa.fewshot.episode.Kind": "autometa.fewshot.episode.EpisodeKind",
+    "autometa.fewshot.episode.Problem": "autometa.fewshot.episode.EpisodeSpec",
+    "autometa.fewshot.evaluation.Evaluation": "autometa.fewshot.evaluation.EpisodeScores",
+    "autometa.fewshot.learner.Outcome": "autometa.fewshot.learner.TaskOutcome",
+    "autometa.fewshot.trainer.Settings": "autometa.fewshot.trainer.TrainingSettings",
     "autometa.openml.Suite": "autometa.openml.records.OpenMLSuite",
     "autometa.openml.process.Settings": "autometa.openml.process.ClientSettings",
     "autometa.openml.records.Suite": "autometa.openml.records.OpenMLSuite",

@@ -41,9 +41,9 @@ from torch.nn.functional import conv2d, cross_entropy, relu
 
 from autometa.fewshot import (
     Checkpoint,
-    Settings,
     Trained,
     Training,
+    TrainingSettings,
     find_learner,
     judge_checkpoint,
     load_data,
@@ -120,7 +120,7 @@ def train_one(
     data = load_data("omniglot", str(OMNIGLOT))
     learner = make(find_learner(name), data.train.problem(way), options)
     training: Training = replace(learner.training, **changes)
-    settings = Settings(steps, way=way, shot=shot, look_every=look, seconds=60 * minutes, patience=1000)
+    settings = TrainingSettings(steps, way=way, shot=shot, look_every=look, seconds=60 * minutes, patience=1000)
     return train(
         learner, data, settings, out=folder, resume=(folder / FILE).exists(), training=training, device=device,
         origin={"name": "omniglot", "path": "../shared/fewshot/omniglot28.npz", "options": {}}, tell=_tell(name),
@@ -157,7 +157,7 @@ def sinusoid(folder: Path, *, minutes: float, steps: int, device: str, episodes:
     """MAML on sine waves, 5 points: mean squared error after one and after ten steps."""
     data = load_data("sinusoid")
     learner = make(find_learner("maml"), data.train.problem(5), None)
-    settings = Settings(
+    settings = TrainingSettings(
         steps, shot=5, look_every=2000, look_episodes=600, seconds=60 * minutes, patience=1000, backend="vmap"
     )
     state = train(

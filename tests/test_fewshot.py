@@ -12,15 +12,15 @@ from torch import Tensor
 from torch.nn.functional import batch_norm, conv2d, cross_entropy, linear, mse_loss, relu
 
 from autometa.errors import InputError
-from autometa.fewshot import LEARNERS, Episode, Examples, Problem, make
+from autometa.fewshot import LEARNERS, Episode, EpisodeSpec, Examples, make
 from autometa.fewshot.backends import group_size, meta_gradient, over_tasks, tune
 from autometa.fewshot.episode import mean_loss
 from autometa.fewshot.explain import change, evidence
 from autometa.fewshot.networks import RUNNING, Conv4, Norms, norm_weights, normalised
 
-IMAGES = Problem("classification", (1, 8, 8), 3, known_classes=7)
-VECTORS = Problem("classification", (5,), 3)
-VALUES = Problem("regression", (1,), 1)
+IMAGES = EpisodeSpec("classification", (1, 8, 8), 3, known_classes=7)
+VECTORS = EpisodeSpec("classification", (5,), 3)
+VALUES = EpisodeSpec("regression", (1,), 1)
 TINY = {"width": 4, "hidden": 5, "rows": 6, "row_width": 3, "heads": 2, "steps": 2, "test_steps": 3}
 CASES = [
     pytest.param(name, problem, id=f"{name}-{problem.kind}-{len(problem.shape)}d")
@@ -32,7 +32,7 @@ IMAGE_CASES = [case for case in CASES if case.values[1] is IMAGES]
 BY_DESCENT = ("maml", "fomaml", "anil", "meta_sgd", "reptile", "lstm_meta", "learned_optimizer")
 
 
-def built(name: str, problem: Problem, **options):
+def built(name: str, problem: EpisodeSpec, **options):
     known = {field.name for field in fields(LEARNERS[name])}
     return make(LEARNERS[name], problem, {k: v for k, v in {**TINY, **options}.items() if k in known})
 
@@ -49,7 +49,7 @@ def fresh(learner, seed: int = 0) -> dict[str, Tensor]:
     }
 
 
-def batch(problem: Problem, t: int = 3, shot: int = 2, query: int = 2, seed: int = 0) -> Episode:
+def batch(problem: EpisodeSpec, t: int = 3, shot: int = 2, query: int = 2, seed: int = 0) -> Episode:
     g = torch.Generator().manual_seed(seed)
     c = problem.outputs if problem.kind == "classification" else 1
 
@@ -182,7 +182,7 @@ def test_adaptation_of_a_gradient_learner_is_told(name):
 # ------------------------------------------------------------------------------------------------- the plain loop
 
 
-def network(weights: dict[str, Tensor], examples: Examples, problem: Problem) -> Tensor:
+def network(weights: dict[str, Tensor], examples: Examples, problem: EpisodeSpec) -> Tensor:
     """The base network as a textbook would write it, with torch's own batch norm."""
     h = examples.x
     if problem is IMAGES:
@@ -196,12 +196,12 @@ def network(weights: dict[str, Tensor], examples: Examples, problem: Problem) ->
     return linear(h, weights["head"], weights["head_bias"])
 
 
-def judged(weights, examples: Examples, problem: Problem) -> Tensor:
+def judged(weights, examples: Examples, problem: EpisodeSpec) -> Tensor:
     outputs = network(weights, examples, problem)
     return cross_entropy(outputs, examples.y) if problem is IMAGES else mse_loss(outputs, examples.y)
 
 
-def slopes(weights, moving: list[str], examples: Examples, problem: Problem, second: bool) -> dict[str, Tensor]:
+def slopes(weights, moving: list[str], examples: Examples, problem: EpisodeSpec, second: bool) -> dict[str, Tensor]:
     loss = judged(weights, examples, problem)
     found = torch.autograd.grad(loss, [weights[k] for k in moving], create_graph=second, retain_graph=True)
     return dict(zip(moving, found, strict=True))

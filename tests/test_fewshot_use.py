@@ -19,15 +19,15 @@ from autometa.fewshot import (
     LEARNERS,
     Checkpoint,
     FewShotClassifier,
-    Settings,
     Trained,
+    TrainingSettings,
     evaluate,
     load_data,
     make,
     train,
 )
 from autometa.fewshot.checkpoint import FILE
-from autometa.fewshot.episode import Problem
+from autometa.fewshot.episode import EpisodeSpec
 from autometa.fewshot.inputs import read_given
 from autometa.fewshot.networks import RUNNING
 from autometa.fewshot.optimiser import Optimiser
@@ -35,7 +35,7 @@ from autometa.fewshot.samplers import Curriculum
 from autometa.fewshot.trainer import CURVE
 
 TINY = {"width": 4, "hidden": 4, "rows": 8, "row_width": 3, "heads": 2, "steps": 1, "test_steps": 1}
-SETTINGS = Settings(4, way=3, shot=1, query=2, look_every=2, look_episodes=4, backend="vmap")
+SETTINGS = TrainingSettings(4, way=3, shot=1, query=2, look_every=2, look_episodes=4, backend="vmap")
 QUICK = {"tasks": 2, "way": None, "shot": None, "query": 1}
 
 
@@ -44,7 +44,7 @@ def digits():
     return load_data("digits")
 
 
-def tiny(name: str, problem: Problem):
+def tiny(name: str, problem: EpisodeSpec):
     known = LEARNERS[name].__dataclass_fields__
     return make(LEARNERS[name], problem, {k: v for k, v in TINY.items() if k in known})
 
@@ -54,7 +54,7 @@ def folder(digits, tmp_path_factory) -> Path:
     """A prototypical network that has learned something."""
     out = tmp_path_factory.mktemp("runs") / "protonet"
     learner = make(LEARNERS["protonet"], digits.train.problem(5), {"width": 16})
-    settings = Settings(60, look_every=30, look_episodes=20, backend="loop")
+    settings = TrainingSettings(60, look_every=30, look_episodes=20, backend="loop")
     origin = {"name": "digits", "path": None, "options": {}}
     train(learner, digits, settings, out=out, training=replace(learner.training, way=10), origin=origin)
     return out
@@ -141,7 +141,7 @@ def test_too_few_examples_for_the_shots_are_refused_before_training(digits):
 
 
 def test_adam_is_torchs_and_schedules_fall():
-    learner = tiny("maml", Problem("regression", (1,), 1))
+    learner = tiny("maml", EpisodeSpec("regression", (1,), 1))
     training = replace(learner.training, rate=0.01, decay=0.1, clip=0.5)
     torch.manual_seed(0)
     ours = {"a": torch.randn(3, 2), "b": torch.randn(4)}
@@ -414,7 +414,7 @@ def test_predict_reads_folders_of_images(folder, digits, tmp_path, capsys):
 def test_tables_are_read_with_their_labels(tmp_path):
     (tmp_path / "s.csv").write_text("a,b,kind\n1,2,x\n3,4,y\n5,6,x\n", encoding="utf-8")
     (tmp_path / "q.csv").write_text("a,b\n1,2\n2,3\n3,4\n", encoding="utf-8")
-    problem = Problem("classification", (2,), 2)
+    problem = EpisodeSpec("classification", (2,), 2)
     given = read_given(tmp_path / "s.csv", problem, labelled=True)
     assert given.x.tolist() == [[1, 2], [3, 4], [5, 6]]
     assert given.y is not None

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 
 from autometa.families import set_kernel
 from autometa.families.estimators import SetKernelClassifier
-from autometa.fewshot import LEARNERS, Problem, make
+from autometa.fewshot import LEARNERS, EpisodeSpec, make
 from autometa.fewshot.data import load_data
 from autometa.fewshot.data.synthetic import MECHANISMS, table
 from autometa.fewshot.episode import Examples
@@ -20,7 +20,7 @@ from autometa.fewshot.episode import Examples
 
 @pytest.fixture
 def weights() -> dict[str, np.ndarray]:
-    learner = make(LEARNERS["set_kernel"], Problem("classification", (6,), 3))
+    learner = make(LEARNERS["set_kernel"], EpisodeSpec("classification", (6,), 3))
     drawn = learner.initialise(torch.Generator().manual_seed(0))
     return {name: w.double().numpy() for name, w in drawn.items()}
 
@@ -42,7 +42,7 @@ def answered(weights, x, y, q, mask=None) -> np.ndarray:
 
 def test_numpy_and_torch_give_the_same_numbers(weights, rows):
     x, y, q = rows
-    learner = make(LEARNERS["set_kernel"], Problem("classification", (6,), 3))
+    learner = make(LEARNERS["set_kernel"], EpisodeSpec("classification", (6,), 3))
     tensors = {name: torch.from_numpy(w) for name, w in weights.items()}
     ones = torch.ones(len(x), dtype=torch.float64)
     adapted = learner.adapt(tensors, Examples(torch.from_numpy(x), torch.from_numpy(y), ones))

@@ -124,7 +124,7 @@ def train(
     from autometa.fewshot.learner import make
     from autometa.fewshot.learners import find_learner
     from autometa.fewshot.samplers import sampler_of
-    from autometa.fewshot.trainer import Settings, check
+    from autometa.fewshot.trainer import TrainingSettings, check
     from autometa.fewshot.trainer import train as learn
 
     kind = gathered.take(find_learner, learner)
@@ -135,7 +135,7 @@ def train(
     settings = training = None
     if not any(value is None for value in numbers.values()) and first is not None:
         asked: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
-        settings = Settings(**asked, seed=first, seconds=seconds, backend=backend, compile=compile_)
+        settings = TrainingSettings(**asked, seed=first, seconds=seconds, backend=backend, compile=compile_)
         if loaded is not None and kind is not None and options is not None:
             made = gathered.take(make, kind, loaded.train.problem(settings.way), options)
         if loaded is not None and made is not None:

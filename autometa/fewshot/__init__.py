@@ -18,18 +18,19 @@ Letters:  t tasks · s support · q query · c classes · o outputs · w width.
 from __future__ import annotations
 
 from dataclasses import MISSING, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autometa.fewshot.checkpoint import Checkpoint
 from autometa.fewshot.classifier import FewShotClassifier
-from autometa.fewshot.data import DATA, Choice, Data, Source, load_data
-from autometa.fewshot.episode import Episode, Examples, Problem
-from autometa.fewshot.evaluation import Evaluation, evaluate, judge_checkpoint
-from autometa.fewshot.learner import Learner, Outcome, Training, make
+from autometa.fewshot.data import DATA, Choice, Data, EpisodeSource, load_data
+from autometa.fewshot.episode import Episode, EpisodeSpec, Examples
+from autometa.fewshot.evaluation import EpisodeScores, evaluate, judge_checkpoint
+from autometa.fewshot.learner import Learner, TaskOutcome, Training, make
 from autometa.fewshot.learners import LEARNERS, find_learner
 from autometa.fewshot.samplers import SAMPLERS
 from autometa.fewshot.trained import Trained
-from autometa.fewshot.trainer import Settings, train
+from autometa.fewshot.trainer import TrainingSettings, train
+from autometa.moved import former
 
 __all__ = [
     "DATA",
@@ -39,16 +40,16 @@ __all__ = [
     "Choice",
     "Data",
     "Episode",
-    "Evaluation",
+    "EpisodeScores",
+    "EpisodeSource",
+    "EpisodeSpec",
     "Examples",
     "FewShotClassifier",
     "Learner",
-    "Outcome",
-    "Problem",
-    "Settings",
-    "Source",
+    "TaskOutcome",
     "Trained",
     "Training",
+    "TrainingSettings",
     "catalogue",
     "evaluate",
     "find_learner",
@@ -57,6 +58,9 @@ __all__ = [
     "make",
     "train",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)  # names of before
 
 
 def catalogue() -> dict[str, Any]:

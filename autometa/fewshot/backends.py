@@ -24,9 +24,9 @@ from torch.utils._pytree import tree_map
 
 from autometa.errors import InputError, Problem, did_you_mean
 from autometa.fewshot.episode import Episode
-from autometa.fewshot.learner import Learner, Outcome
-from autometa.fewshot.mapping import one_by_one
+from autometa.fewshot.learner import Learner, TaskOutcome
 from autometa.fewshot.networks import RUNNING, Weights
+from autometa.fewshot.unbatched import one_by_one
 
 BACKENDS = ("loop", "chunk1", "chunk4", "chunk8", "vmap")
 TRIALS = 2  # timed calls of each, after one that warms up
@@ -85,7 +85,7 @@ def over_tasks(function: Callable[..., Any], backend: str) -> Callable[..., Any]
 
 def meta_gradient(
     learner: Learner, weights: Weights, episode: Episode, backend: str
-) -> tuple[Tensor, Weights, Outcome]:  # (), the trained weights' gradients, (t, ...)
+) -> tuple[Tensor, Weights, TaskOutcome]:  # (), the trained weights' gradients, (t, ...)
     """Mean loss over the tasks, its gradient, and what the tasks' queries were answered."""
     t = len(episode.classes)
     trained = [name for name in weights if not name.startswith(RUNNING)]

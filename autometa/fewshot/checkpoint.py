@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from autometa.errors import InputError, RunError
-from autometa.fewshot.episode import Problem
+from autometa.fewshot.episode import EpisodeSpec
 from autometa.fewshot.learner import Learner, make
 from autometa.fewshot.learners import find_learner
 from autometa.fewshot.networks import Weights
@@ -33,11 +33,11 @@ class Checkpoint:
 
     learner: str  # name in LEARNERS
     options: dict[str, Any]
-    problem: Problem
+    problem: EpisodeSpec
     weights: Weights  # the current ones
     best: Weights  # the best on validation episodes; those to use
     optimiser: Weights
-    settings: dict[str, Any]  # how it was trained, as `Settings`
+    settings: dict[str, Any]  # how it was trained, as `TrainingSettings`
     data: dict[str, Any]  # what it was trained on: name, path, options
     step: int = 0
     random: dict[str, Any] = field(default_factory=dict)  # states of the generators
@@ -108,8 +108,8 @@ class Checkpoint:
         return {"weights": self.weights, "best": self.best, "optimiser": self.optimiser}
 
 
-def _problem(values: Mapping[str, Any]) -> Problem:
-    return Problem(**{**values, "shape": tuple(values["shape"])})
+def _problem(values: Mapping[str, Any]) -> EpisodeSpec:
+    return EpisodeSpec(**{**values, "shape": tuple(values["shape"])})
 
 
 def options_of(learner: Learner) -> dict[str, Any]:

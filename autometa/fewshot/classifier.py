@@ -14,13 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from autometa.errors import InputError
-from autometa.errors import Problem as Wrong
+from autometa.errors import InputError, Problem
 from autometa.fewshot.data import Data, load_data
 from autometa.fewshot.learner import make
 from autometa.fewshot.learners import find_learner
 from autometa.fewshot.trained import Trained, support_labels
-from autometa.fewshot.trainer import Settings, train
+from autometa.fewshot.trainer import TrainingSettings, train
 
 
 class FewShotClassifier(ClassifierMixin, BaseEstimator):
@@ -62,7 +61,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         """Learns from many tasks: a data set's name or `Data`; `settings` are those of `trainer.Settings`."""
         data = load_data(data) if isinstance(data, str) else data
         learner = make(find_learner(self.learner), data.train.problem(way), self.options)
-        asked = Settings(steps, way, shot, seed=self.random_state, **settings)
+        asked = TrainingSettings(steps, way, shot, seed=self.random_state, **settings)
         state = train(learner, data, asked, device=self.device)
         self.trained_ = Trained.of(state, self.device)
         return self
@@ -72,7 +71,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         if not hasattr(self, "trained_"):
             if self.checkpoint is None:
                 raise InputError(
-                    Wrong("FewShotClassifier", "has not learned from tasks yet", "Give a checkpoint, or call meta_fit.")
+                    Problem(
+                        "FewShotClassifier", "has not learned from tasks yet", "Give a checkpoint, or call meta_fit."
+                    )
                 )
             self.trained_ = Trained.load(self.checkpoint, device=self.device, learner=self.learner)
         support = np.array(X, copy=True), np.array(y, copy=True)

@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import relu
 
-from autometa.fewshot.episode import Examples, Problem
+from autometa.fewshot.episode import EpisodeSpec, Examples
 from autometa.fewshot.metric import class_means
 from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed
 
@@ -23,12 +23,12 @@ PLAIN = "plain."  # running statistics of the pass before anything is bent
 SET = 64  # width of the set encoder
 
 
-def task_width(problem: Problem, network: Network) -> int:
+def task_width(problem: EpisodeSpec, network: Network) -> int:
     """Numbers of the task vector."""
     return network.features if problem.kind == "classification" else SET
 
 
-def task_weights(problem: Problem, network: Network, weights: Weights, generator: Generator) -> Weights:
+def task_weights(problem: EpisodeSpec, network: Network, weights: Weights, generator: Generator) -> Weights:
     """What the task vector needs beside the network: the set encoder, or statistics of the plain pass."""
     if problem.kind == "classification":
         own = {name: w for name, w in weights.items() if name.startswith(RUNNING)}
@@ -41,7 +41,7 @@ def task_weights(problem: Problem, network: Network, weights: Weights, generator
 
 
 def task_vector(
-    problem: Problem, network: Network, weights: Weights, support: Examples, *, running: bool, seen: Weights | None
+    problem: EpisodeSpec, network: Network, weights: Weights, support: Examples, *, running: bool, seen: Weights | None
 ) -> Tensor:  # (z,)
     """The task in numbers."""
     if problem.kind == "classification":

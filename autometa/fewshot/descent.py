@@ -2,7 +2,7 @@
 
 The steps are functional: weights go in, new weights come out, and the derivative with respect to the first ones exists
 to any order. `first_order` cuts it, so that a step is taken as a constant shift. Where tasks come one after another
-(`mapping`), autograd's own tape serves, which costs less than torch's functional transforms; those are for tasks that
+(`unbatched`), autograd's own tape serves, which costs less than torch's functional transforms; those are for tasks that
 are mapped.
 
 Laws: no steps are the identity; both ways give the same numbers.
@@ -18,10 +18,10 @@ from typing import ClassVar, Literal
 import torch
 from torch import Generator, Tensor
 
-from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
-from autometa.fewshot.learner import Outcome
-from autometa.fewshot.mapping import alone
+from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
+from autometa.fewshot.learner import TaskOutcome
 from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed, head_weights, linear_head, network_for
+from autometa.fewshot.unbatched import alone
 
 Forward = Callable[[Weights, Examples], Tensor]
 
@@ -37,7 +37,7 @@ def gradient_of(loss: Callable[[Weights], Tensor], at: Weights) -> Weights:
     return dict(zip(at, found, strict=True))
 
 
-def start(problem: Problem, network: Network, generator: Generator) -> Weights:
+def start(problem: EpisodeSpec, network: Network, generator: Generator) -> Weights:
     """A fresh network with its head; it is normalised by the examples at hand, so without running statistics."""
     own = {name: w for name, w in network.initialise(generator).items() if not name.startswith(RUNNING)}
     return {**own, **head_weights(network.features, problem.outputs, generator)}
@@ -48,7 +48,7 @@ def forward(network: Network, weights: Weights, examples: Examples) -> Tensor:  
     return linear_head(weights, embed(network, weights, examples.x, examples.mask, Norms()))
 
 
-def slope(problem: Problem, network: Network, weights: Weights, moving: Weights, support: Examples) -> Weights:
+def slope(problem: EpisodeSpec, network: Network, weights: Weights, moving: Weights, support: Examples) -> Weights:
     """Gradient of the support loss with respect to the weights that move."""
 
     def loss(some: Weights) -> Tensor:
@@ -58,7 +58,7 @@ def slope(problem: Problem, network: Network, weights: Weights, moving: Weights,
 
 
 def descend(
-    problem: Problem,
+    problem: EpisodeSpec,
     network: Network,
     weights: Weights,
     moving: Weights,
@@ -92,10 +92,10 @@ def adaptable(weights: Weights) -> Weights:
 class DescentLearner(ABC):
     """A learner whose network takes `steps` on the support, `test_steps` outside training; they differ in `_adapt`."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
+    kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification", "regression")
     transductive: ClassVar[bool] = True
 
-    problem: Problem
+    problem: EpisodeSpec
     steps: int = 1
     test_steps: int = 1
     width: int = 64
@@ -110,10 +110,10 @@ class DescentLearner(ABC):
         """A fresh network and its head."""
         return start(self.problem, self.network, generator)
 
-    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Query loss after `steps` on the support."""
         outputs = self.predict(weights, self._adapt(weights, task.support, self.steps), task.query)
-        return mean_loss(self.problem, outputs, task.query), Outcome(outputs, {})
+        return mean_loss(self.problem, outputs, task.query), TaskOutcome(outputs, {})
 
     def adapt(self, weights: Weights, support: Examples) -> Weights:
         """The weights that moved, after `test_steps`."""

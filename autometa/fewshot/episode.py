@@ -12,19 +12,24 @@ Letters:  t tasks · s support · q query · n either · c classes · o outputs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-Kind = Literal["classification", "regression"]
+from autometa.moved import former
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)  # names of before
+
+EpisodeKind = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class EpisodeSpec:
     """What all episodes of a source have in common, and so what a learner is built for."""
 
-    kind: Kind
+    kind: EpisodeKind
     shape: tuple[int, ...]  # of one example: (channels, height, width) or (p,)
     outputs: int  # classes of an episode ("ways"), or numbers to predict
     known_classes: int = 0  # classes that have an identity beyond the episode, over all training tasks; 0: none have
@@ -69,7 +74,7 @@ def one_hot(y: Tensor, c: int, like: Tensor) -> Tensor:  # (..., n) -> (..., n, 
     return (y[..., None] == torch.arange(c, device=y.device)).to(like.dtype)
 
 
-def mean_loss(problem: Problem, outputs: Tensor, examples: Examples) -> Tensor:
+def mean_loss(problem: EpisodeSpec, outputs: Tensor, examples: Examples) -> Tensor:
     """Cross-entropy of logits (n, c), or squared error of values (n, o), over the examples that are not padding."""
     if problem.kind == "classification":
         chosen = outputs.gather(-1, examples.y[..., None])[..., 0]
@@ -79,7 +84,7 @@ def mean_loss(problem: Problem, outputs: Tensor, examples: Examples) -> Tensor:
     return (each * examples.mask).sum(-1) / examples.mask.sum(-1).clamp_min(1)
 
 
-def score(problem: Problem, outputs: Tensor, examples: Examples) -> Tensor:  # (t,)
+def score(problem: EpisodeSpec, outputs: Tensor, examples: Examples) -> Tensor:  # (t,)
     """Accuracy, or minus the mean squared error: larger is better."""
     if problem.kind == "regression":
         return -mean_loss(problem, outputs, examples)

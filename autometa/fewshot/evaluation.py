@@ -9,28 +9,31 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autometa.errors import InputError
-from autometa.errors import Problem as Wrong
+from autometa.errors import InputError, Problem
 from autometa.fewshot.backends import over_tasks
 from autometa.fewshot.checkpoint import Checkpoint
 from autometa.fewshot.data import load_data
-from autometa.fewshot.data.source import Source
+from autometa.fewshot.data.source import EpisodeSource
 from autometa.fewshot.episode import Episode, score
 from autometa.fewshot.learner import Learner, make
 from autometa.fewshot.learners import find_learner
 from autometa.fewshot.networks import Weights
 from autometa.fewshot.samplers import Domain, TaskSampler, Uniform
 from autometa.fewshot.trained import Trained
+from autometa.moved import former
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)  # names of before
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evaluation:
+class EpisodeScores:
     """What an evaluation found."""
 
     scores: NDArray[np.float64]  # (episodes,) accuracy, or minus the mean squared error
@@ -61,7 +64,7 @@ def answers(learner: Learner, weights: Weights, episode: Episode, backend: str =
 def evaluate(
     learner: Learner,
     weights: Weights,
-    source: Source,
+    source: EpisodeSource,
     *,
     episodes: int,
     way: int,
@@ -72,7 +75,7 @@ def evaluate(
     backend: str = "vmap",
     sampler: TaskSampler | None = None,
     tell: Callable[[int, int, str], None] = lambda done, total, text: None,
-) -> Evaluation:
+) -> EpisodeScores:
     """Draws episodes and answers them, `together` at a time."""
     begun, rng, scores = time.perf_counter(), np.random.default_rng(seed), []
     chooser = sampler or Uniform()
@@ -83,7 +86,7 @@ def evaluate(
         found = answers(learner, weights, episode, backend)
         scores.append(score(learner.problem, found, episode.query).double().cpu().numpy())
         tell(start + t, episodes, f"{np.concatenate(scores).mean():.4f}")
-    return Evaluation(np.concatenate(scores), learner.transductive, time.perf_counter() - begun)
+    return EpisodeScores(np.concatenate(scores), learner.transductive, time.perf_counter() - begun)
 
 
 def judge_checkpoint(
@@ -114,7 +117,7 @@ def judge_checkpoint(
             learner = replace(learner, problem=replace(learner.problem, outputs=asked_way))
         else:
             what = f"{state.learner} was trained to tell {state.problem.outputs} classes apart"
-            wrong.append(Wrong(f"--way {asked_way}", what, f"Train one with --way {asked_way}."))
+            wrong.append(Problem(f"--way {asked_way}", what, f"Train one with --way {asked_way}."))
     if wrong:
         raise InputError(wrong)
     found = evaluate(

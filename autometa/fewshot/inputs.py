@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.errors import InputError
-from autometa.errors import Problem as Wrong
+from autometa.errors import InputError, Problem
 from autometa.fewshot.data.images import SUFFIXES, image_files, read_images
-from autometa.fewshot.episode import Problem
+from autometa.fewshot.episode import EpisodeSpec
 
 LABELS = ("target", "class", "label", "y")
 
@@ -32,14 +31,14 @@ class Given(NamedTuple):
     names: list[str]  # (n,) file names, or row numbers
 
 
-def read_given(path: Path, problem: Problem, *, labelled: bool, target: str | None = None) -> Given:
+def read_given(path: Path, problem: EpisodeSpec, *, labelled: bool, target: str | None = None) -> Given:
     """Reads a support (`labelled`) or query set for a learner of `problem`.
 
     Raises:
         InputError: The file is missing or cannot be such a set; says why.
     """
     if not path.exists():
-        raise InputError(Wrong(str(path), "does not exist"))
+        raise InputError(Problem(str(path), "does not exist"))
     if path.is_dir():
         return _folder(path, problem, labelled)
     if path.suffix == ".npz":
@@ -47,16 +46,16 @@ def read_given(path: Path, problem: Problem, *, labelled: bool, target: str | No
     return _table(path, labelled, target)
 
 
-def _folder(path: Path, problem: Problem, labelled: bool) -> Given:
+def _folder(path: Path, problem: EpisodeSpec, labelled: bool) -> Given:
     if len(problem.shape) != 3:
-        raise InputError(Wrong(str(path), "is a folder of images, but the learner was trained on vectors"))
+        raise InputError(Problem(str(path), "is a folder of images, but the learner was trained on vectors"))
     if labelled:
         files = [file for folder in sorted(path.glob("*/")) for file in image_files(folder)]
     else:
         files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
     if not files:
         what = "no images in subfolders named by class" if labelled else "no images"
-        raise InputError(Wrong(str(path), what, f"Known suffixes: {', '.join(SUFFIXES)}."))
+        raise InputError(Problem(str(path), what, f"Known suffixes: {', '.join(SUFFIXES)}."))
     x = read_images(files, size=None, grey=problem.shape[0] == 1)
     y = np.array([file.parent.name for file in files]) if labelled else None
     return Given(x, y, [str(file.relative_to(path)) for file in files])
@@ -69,13 +68,13 @@ def _arrays(path: Path, labelled: bool) -> Given:
             lacking = [name for name in wanted if name not in file.files]
             if lacking:
                 raise InputError(
-                    Wrong(str(path), f"no array {' and '.join(lacking)}", f"It holds {', '.join(file.files)}.")
+                    Problem(str(path), f"no array {' and '.join(lacking)}", f"It holds {', '.join(file.files)}.")
                 )
             x, y = file["x"], file["y"] if labelled else None
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(Wrong(str(path), f"is no .npz file of plain arrays ({error})")) from error
+        raise InputError(Problem(str(path), f"is no .npz file of plain arrays ({error})")) from error
     return Given(x, y, [str(i) for i in range(len(x))])
 
 
@@ -85,7 +84,7 @@ def _table(path: Path, labelled: bool, target: str | None) -> Given:
     frame, _ = read_table(path)
     y = None
     if target is not None and target not in frame and labelled:
-        raise InputError(Wrong(str(path), f"no column {target!r}", f"Columns: {', '.join(map(str, frame.columns))}."))
+        raise InputError(Problem(str(path), f"no column {target!r}", f"Columns: {', '.join(map(str, frame.columns))}."))
     column = target if target is not None else next((n for n in LABELS if n in frame), frame.columns[-1])
     if labelled:
         y = frame[column].to_numpy()
@@ -94,6 +93,6 @@ def _table(path: Path, labelled: bool, target: str | None) -> Given:
     words = [str(name) for name in frame if frame[name].dtype.kind not in "fiub"]
     if words:
         raise InputError(
-            Wrong(str(path), f"columns that are not numbers: {', '.join(words[:5])}", "Encode or drop them.")
+            Problem(str(path), f"columns that are not numbers: {', '.join(words[:5])}", "Encode or drop them.")
         )
     return Given(frame.to_numpy(np.float64), y, [str(i) for i in range(len(frame))])

@@ -14,17 +14,20 @@ Letters:  s support · q query · o outputs.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 from torch import Generator, Tensor
 
-from autometa.errors import InputError, did_you_mean
-from autometa.errors import Problem as Wrong
-from autometa.fewshot.episode import Episode, Examples, Kind, Problem
+from autometa.errors import InputError, Problem, did_you_mean
+from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples
 from autometa.fewshot.networks import Weights
+from autometa.moved import former
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)  # names of before
 
 
-class Outcome(NamedTuple):
+class TaskOutcome(NamedTuple):
     """What came of one task in training."""
 
     outputs: Tensor  # (q, o)
@@ -51,9 +54,9 @@ class Training:
 class Learner(Protocol):
     """A learner of episodes."""
 
-    kinds: ClassVar[tuple[Kind, ...]]  # what it can learn
+    kinds: ClassVar[tuple[EpisodeKind, ...]]  # what it can learn
     source: ClassVar[str]  # the paper
-    problem: Problem
+    problem: EpisodeSpec
 
     @property
     def training(self) -> Training:
@@ -69,7 +72,7 @@ class Learner(Protocol):
         """Fresh weights, drawn from `generator`."""
         ...
 
-    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """What training lessens, on one task."""
         ...
 
@@ -82,7 +85,7 @@ class Learner(Protocol):
         ...
 
 
-def make(kind: type[Any], problem: Problem, options: dict[str, Any] | None = None) -> Any:
+def make(kind: type[Any], problem: EpisodeSpec, options: dict[str, Any] | None = None) -> Any:
     """A learner for a problem: the options that are given, else those that its paper used there, else its own.
 
     Raises:
@@ -92,17 +95,17 @@ def make(kind: type[Any], problem: Problem, options: dict[str, Any] | None = Non
     wrong = []
     name = kind.__name__
     if problem.kind not in kind.kinds:
-        wrong.append(Wrong(name, f"does not do {problem.kind}", "`autometa fewshot list` says what each can do."))
+        wrong.append(Problem(name, f"does not do {problem.kind}", "`autometa fewshot list` says what each can do."))
     known = {field.name: field for field in fields(kind) if field.name != "problem"}
     for option, value in given.items():
         if option not in known:
             fix = f"{did_you_mean(option, list(known))} Options: {', '.join(known) or 'none'}.".strip()
-            wrong.append(Wrong(name, f"no option {option!r}", fix))
+            wrong.append(Problem(name, f"no option {option!r}", fix))
             continue
         try:
             given[option] = _as(str(known[option].type), value)
         except ValueError as error:
-            wrong.append(Wrong(f"{name}: {option}", str(error)))
+            wrong.append(Problem(f"{name}: {option}", str(error)))
     if wrong:
         raise InputError(wrong)
     preset: dict[str, Any] = kind.preset(problem) if hasattr(kind, "preset") else {}

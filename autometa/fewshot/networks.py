@@ -26,8 +26,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import batch_norm, conv2d, max_pool2d, relu
 
-from autometa.fewshot.episode import Problem
-from autometa.fewshot.mapping import alone
+from autometa.fewshot.episode import EpisodeSpec
+from autometa.fewshot.unbatched import alone
 
 Weights = dict[str, Tensor]
 EPSILON = 1e-5
@@ -221,7 +221,7 @@ class Perceptron:
         return h
 
 
-def network_for(problem: Problem, *, width: int = 64, halving: Literal["pool", "stride"] = "pool") -> Network:
+def network_for(problem: EpisodeSpec, *, width: int = 64, halving: Literal["pool", "stride"] = "pool") -> Network:
     """The network that suits examples of that shape."""
     if len(problem.shape) == 3:
         # Small images keep places apart: on 8 x 8 digits, 3 shots, two blocks reach .90 where four reach .81.

@@ -23,9 +23,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from autometa.errors import InputError
-from autometa.errors import Problem as Wrong
-from autometa.fewshot.data.source import Choice, Data, Source
+from autometa.errors import InputError, Problem
+from autometa.fewshot.data.source import Choice, Data, EpisodeSource
 
 PROPOSALS = 4  # tasks to choose from for each that is taken
 
@@ -42,7 +41,7 @@ class Chosen(list[Choice]):
 class TaskSampler(Protocol):
     """Chooses tasks."""
 
-    def choose(self, source: Source, rng: Generator, t: int, way: int, progress: float) -> Chosen:
+    def choose(self, source: EpisodeSource, rng: Generator, t: int, way: int, progress: float) -> Chosen:
         """`t` tasks; `progress` is 0 at the beginning of training and 1 at its end."""
         ...
 
@@ -51,7 +50,7 @@ class TaskSampler(Protocol):
 class Uniform:
     """Tasks as they come."""
 
-    def choose(self, source: Source, rng: Generator, t: int, way: int, progress: float) -> Chosen:
+    def choose(self, source: EpisodeSource, rng: Generator, t: int, way: int, progress: float) -> Chosen:
         """All tasks are as likely."""
         return Chosen(source.propose(rng, t, way), f"{t} of all tasks, all as likely")
 
@@ -62,11 +61,11 @@ class Domain:
 
     only: tuple[str, ...] = ()  # these domains; all of them when empty
 
-    def choose(self, source: Source, rng: Generator, t: int, way: int, progress: float) -> Chosen:
+    def choose(self, source: EpisodeSource, rng: Generator, t: int, way: int, progress: float) -> Chosen:
         """A domain for each task, then classes within it."""
         able = [name for name in self.only or source.domains if _offers(source, way, name)]
         if not able:
-            raise InputError(Wrong("domains", f"no domain has {way} classes", "Lower --way."))
+            raise InputError(Problem("domains", f"no domain has {way} classes", "Lower --way."))
         picked = [able[k] for k in rng.integers(0, len(able), t)]
         choices = [source.propose(rng, 1, way, domain)[0] for domain in picked]
         return Chosen(choices, "within " + ", ".join(f"{name} {n}x" for name, n in Counter(picked).most_common(4)))
@@ -80,11 +79,11 @@ class Similar:
     sharpness: float = 4.0
 
     @classmethod
-    def to(cls, source: Source, choices: Sequence[Choice], sharpness: float = 4.0) -> Similar:
+    def to(cls, source: EpisodeSource, choices: Sequence[Choice], sharpness: float = 4.0) -> Similar:
         """The mean description of the tasks that matter."""
         return cls(tuple(map(float, source.describe(choices).features.mean(0))), sharpness)
 
-    def choose(self, source: Source, rng: Generator, t: int, way: int, progress: float) -> Chosen:
+    def choose(self, source: EpisodeSource, rng: Generator, t: int, way: int, progress: float) -> Chosen:
         """Draws with these probabilities, without repetition."""
         proposed = source.propose(rng, PROPOSALS * t, way)
         distance = ((source.describe(proposed).features - np.array(self.target)) ** 2).sum(1)
@@ -100,7 +99,7 @@ class Curriculum:
 
     warm: float = 0.5  # part of the training after which all tasks are as likely
 
-    def choose(self, source: Source, rng: Generator, t: int, way: int, progress: float) -> Chosen:
+    def choose(self, source: EpisodeSource, rng: Generator, t: int, way: int, progress: float) -> Chosen:
         """Draws from the easiest share."""
         proposed = source.propose(rng, PROPOSALS * t, way)
         order = np.argsort(source.describe(proposed).difficulty, kind="stable")
@@ -110,7 +109,7 @@ class Curriculum:
         return Chosen([proposed[k] for k in picked], f"{t} of the easiest {share:.0%}")
 
 
-def _offers(source: Source, way: int, domain: str) -> bool:
+def _offers(source: EpisodeSource, way: int, domain: str) -> bool:
     try:
         source.propose(np.random.default_rng(0), 1, way, domain)
     except ValueError:

@@ -16,12 +16,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from autometa.errors import InputError
-from autometa.errors import Problem as Wrong
+from autometa.errors import InputError, Problem
 from autometa.fewshot.checkpoint import Checkpoint
 from autometa.fewshot.data import TABULAR
 from autometa.fewshot.data.tables import standardised
-from autometa.fewshot.episode import Examples, Problem
+from autometa.fewshot.episode import EpisodeSpec, Examples
 from autometa.fewshot.explain import change, evidence, kind_of_evidence
 from autometa.fewshot.learner import Learner, make
 from autometa.fewshot.learners import find_learner
@@ -118,20 +117,20 @@ class Trained:
             wrong += [] if isinstance(found, np.ndarray) else found
         y, labels, c = np.asarray(sy), None, problem.outputs
         if len(y) != len(np.asarray(sx)):
-            wrong.append(Wrong("support", f"{len(np.asarray(sx))} examples and {len(y)} labels"))
+            wrong.append(Problem("support", f"{len(np.asarray(sx))} examples and {len(y)} labels"))
         if problem.kind == "classification":
             if y.ndim != 1:
-                wrong.append(Wrong("support", f"labels of shape {y.shape}", "One label for each example."))
+                wrong.append(Problem("support", f"labels of shape {y.shape}", "One label for each example."))
             elif y.dtype.kind == "f" and np.isnan(y).any():
-                wrong.append(Wrong("support", "labels are missing (NaN)"))
+                wrong.append(Problem("support", "labels are missing (NaN)"))
             else:
                 known, labels = np.unique(y, return_inverse=True)
                 c = len(known)
                 if c < 2:
-                    wrong.append(Wrong("support", f"{c} class", "At least two are needed to tell apart."))
+                    wrong.append(Problem("support", f"{c} class", "At least two are needed to tell apart."))
                 elif not self.any_way and c > problem.outputs:
                     wrong.append(
-                        Wrong("support", f"{c} classes", f"This learner was trained to tell {problem.outputs} apart.")
+                        Problem("support", f"{c} classes", f"This learner was trained to tell {problem.outputs} apart.")
                     )
         if wrong:
             raise InputError(wrong)
@@ -149,13 +148,13 @@ class Trained:
         return learner, support, Examples(q, blank, torch.ones(len(q), dtype=x.dtype, device=self.device)), c
 
 
-def shaped(where: str, x: ArrayLike, problem: Problem) -> NDArray[np.float32] | list[Wrong]:
+def shaped(where: str, x: ArrayLike, problem: EpisodeSpec) -> NDArray[np.float32] | list[Problem]:
     """Examples in the shape that a learner was built for, images in 0..1; or what is wrong with them."""
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":
-        return [Wrong(where, f"holds {array.dtype}, not numbers")]
+        return [Problem(where, f"holds {array.dtype}, not numbers")]
     if not len(array):
-        return [Wrong(where, "is empty")]
+        return [Problem(where, "is empty")]
     numbers = array.astype(np.float32) / np.float32(255 if array.dtype == np.uint8 else 1)
     wrong = []
     if tuple(array.shape[1:]) != problem.shape:
@@ -164,11 +163,13 @@ def shaped(where: str, x: ArrayLike, problem: Problem) -> NDArray[np.float32] | 
         if same or array.shape[1:] == (size,):
             numbers = numbers.reshape(len(array), *problem.shape)
         else:
-            wrong.append(Wrong(where, f"examples of shape {array.shape[1:]}", f"It was trained on {problem.shape}."))
+            wrong.append(Problem(where, f"examples of shape {array.shape[1:]}", f"It was trained on {problem.shape}."))
     lost = ~np.isfinite(numbers).reshape(len(array), -1).all(1)
     if lost.any():
         rows = ", ".join(map(str, np.flatnonzero(lost)[:5]))
-        wrong.append(Wrong(where, f"NaN or infinity in {int(lost.sum())} examples (row {rows})", "Fill or drop them."))
+        wrong.append(
+            Problem(where, f"NaN or infinity in {int(lost.sum())} examples (row {rows})", "Fill or drop them.")
+        )
     return wrong or numbers
 
 
@@ -176,14 +177,14 @@ def _rows(support: ArrayLike, query: ArrayLike, columns: int) -> tuple[NDArray[n
     """Rows of a table as the learner saw them in training; missing cells are allowed."""
     s, q = (np.asarray(x) for x in (support, query))
     wrong = [
-        Wrong(where, f"rows of shape {x.shape[1:]} and type {x.dtype}", "A table of numbers is needed.")
+        Problem(where, f"rows of shape {x.shape[1:]} and type {x.dtype}", "A table of numbers is needed.")
         for where, x in (("support", s), ("query", q))
         if x.ndim != 2 or x.dtype.kind not in "fiub"
     ]
     if not wrong and s.shape[1] != q.shape[1]:
-        wrong.append(Wrong("query", f"{q.shape[1]} columns where the support has {s.shape[1]}"))
+        wrong.append(Problem("query", f"{q.shape[1]} columns where the support has {s.shape[1]}"))
     if not wrong and s.shape[1] > columns:
-        wrong.append(Wrong("support", f"{s.shape[1]} columns; this learner was trained on at most {columns}"))
+        wrong.append(Problem("support", f"{s.shape[1]} columns; this learner was trained on at most {columns}"))
     if wrong:
         raise InputError(wrong)
     return standardised(s.astype(float), q.astype(float), columns)

@@ -17,13 +17,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from autometa.errors import InputError, RunError
-from autometa.errors import Problem as Wrong
+from autometa.errors import InputError, Problem, RunError
 from autometa.fewshot import backends
 from autometa.fewshot.checkpoint import FILE, Checkpoint, options_of
 from autometa.fewshot.data.source import Data
@@ -34,15 +33,19 @@ from autometa.fewshot.learners import name_of
 from autometa.fewshot.networks import RUNNING, Weights
 from autometa.fewshot.optimiser import Optimiser
 from autometa.fewshot.samplers import Domain, TaskSampler, Uniform
+from autometa.moved import former
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)  # names of before
 
 MOMENTUM = 0.1  # of the running statistics
 CURVE = "curve.jsonl"
 SAVE_SECONDS = 60.0  # what a kill may cost
-Tell = Callable[[int, int, str], None]  # steps done, of how many, what happened
+TellProgress = Callable[[int, int, str], None]  # steps done, of how many, what happened
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class TrainingSettings:
     """How long to train, on what episodes, and when to stop."""
 
     steps: int
@@ -58,7 +61,7 @@ class Settings:
     compile: bool = False  # on a GPU
 
 
-def check(data: Data, settings: Settings, training: Training) -> list[Wrong]:
+def check(data: Data, settings: TrainingSettings, training: Training) -> list[Problem]:
     """Why episodes of that kind cannot be drawn from the data."""
     wrong = []
     way = training.way or settings.way
@@ -68,14 +71,14 @@ def check(data: Data, settings: Settings, training: Training) -> list[Wrong]:
     }
     for split, (ways, examples) in wanted.items():
         found = getattr(data, split).check(ways, examples)
-        wrong += [Wrong(f"{data.name} ({split}), {problem.where}", problem.what, problem.fix) for problem in found]
+        wrong += [Problem(f"{data.name} ({split}), {problem.where}", problem.what, problem.fix) for problem in found]
     return wrong
 
 
 def train(
     learner: Learner,
     data: Data,
-    settings: Settings,
+    settings: TrainingSettings,
     *,
     out: Path | None = None,
     resume: bool = False,
@@ -84,7 +87,7 @@ def train(
     device: torch.device | str = "cpu",
     origin: dict[str, Any] | None = None,
     until: int | None = None,
-    tell: Tell = lambda done, total, text: None,
+    tell: TellProgress = lambda done, total, text: None,
 ) -> Checkpoint:
     """Trains until `settings.steps`, or until validation no longer improves, or until the time is over.
 
@@ -192,7 +195,7 @@ def train(
 def _begin(
     learner: Learner,
     data: Data,
-    settings: Settings,
+    settings: TrainingSettings,
     training: Training,
     out: Path | None,
     resume: bool,
@@ -273,7 +276,7 @@ def _precision(learner: Learner, device: torch.device | str) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def _compiled(settings: Settings, device: torch.device | str) -> Callable[..., Any]:
+def _compiled(settings: TrainingSettings, device: torch.device | str) -> Callable[..., Any]:
     """The meta-gradient, compiled on a GPU if asked for; as it is from the first time that compiling fails."""
     if not settings.compile or torch.device(device).type != "cuda":
         return backends.meta_gradient

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from autometa.errors import InputError, did_you_mean
-from autometa.errors import Problem as Wrong
+from autometa.errors import InputError, Problem, did_you_mean
 from autometa.fewshot.data.digits import digits
 from autometa.fewshot.data.images import images
 from autometa.fewshot.data.omniglot import omniglot, omniglot_lake
 from autometa.fewshot.data.sinusoid import sinusoid
-from autometa.fewshot.data.source import Choice, Data, Description, Source
+from autometa.fewshot.data.source import Choice, Data, Description, EpisodeSource
 from autometa.fewshot.data.synthetic import synthetic
 from autometa.fewshot.data.tables import prior, tables
+from autometa.moved import former
 
-__all__ = ["DATA", "TABULAR", "Choice", "Data", "Description", "Source", "load_data"]
+__all__ = ["DATA", "TABULAR", "Choice", "Data", "Description", "EpisodeSource", "load_data"]
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)  # names of before
 
 DATA: dict[str, Callable[[str | None, dict[str, Any]], Data]] = {
     "omniglot": omniglot,
@@ -38,5 +41,5 @@ def load_data(name: str, path: str | None = None, **options: Any) -> Data:
     """
     if name not in DATA:
         fix = f"{did_you_mean(name, list(DATA))} Known: {', '.join(DATA)}.".strip()
-        raise InputError(Wrong(f"data {name!r}", "is not known", fix))
+        raise InputError(Problem(f"data {name!r}", "is not known", fix))
     return DATA[name](path, options)

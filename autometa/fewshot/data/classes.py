@@ -19,9 +19,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from autometa.errors import Problem as Wrong
+from autometa.errors import Problem
 from autometa.fewshot.data.source import Choice, Description
-from autometa.fewshot.episode import Episode, Examples, Problem
+from autometa.fewshot.episode import Episode, EpisodeSpec, Examples
 
 THUMB = 4  # side of the thumbnails by which classes are compared
 ANY = "any"  # the domain of a task whose classes come from several
@@ -43,18 +43,18 @@ class Classes:
         """In the order of their first class."""
         return tuple(dict.fromkeys(self.domain_of))
 
-    def problem(self, way: int) -> Problem:
+    def problem(self, way: int) -> EpisodeSpec:
         """Classification; every class, turned or not, is known by its number."""
-        return Problem("classification", tuple(self.x.shape[1:]), way, len(self.rows) * self.turns)
+        return EpisodeSpec("classification", tuple(self.x.shape[1:]), way, len(self.rows) * self.turns)
 
-    def check(self, way: int, examples: int) -> list[Wrong]:
+    def check(self, way: int, examples: int) -> list[Problem]:
         """Too few classes, or too few examples in some."""
         wrong = []
         few = [(name, len(rows)) for name, rows in zip(self.names, self.rows, strict=True) if len(rows) < examples]
         if few:
             listed = ", ".join(f"{name} ({n})" for name, n in few[:5]) + (", ..." if len(few) > 5 else "")
             wrong.append(
-                Wrong(
+                Problem(
                     "examples",
                     f"{len(few)} of {len(self.rows)} classes have fewer than the {examples} that support and query "
                     f"take: {listed}",
@@ -63,7 +63,7 @@ class Classes:
             )
         if way > len(self.rows) * self.turns:
             wrong.append(
-                Wrong("classes", f"{way} ways asked, {len(self.rows) * self.turns} classes there", "Lower --way.")
+                Problem("classes", f"{way} ways asked, {len(self.rows) * self.turns} classes there", "Lower --way.")
             )
         return wrong
 

@@ -19,8 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autometa.errors import InputError
-from autometa.errors import Problem as Wrong
+from autometa.errors import InputError, Problem
 from autometa.fewshot.data.classes import Classes
 from autometa.fewshot.data.source import Data
 
@@ -39,15 +38,15 @@ def images(path: str | None, options: dict[str, Any]) -> Data:
     """Three splits of a folder; options: ``size`` to scale to, ``grey`` for one channel."""
     if path is None or not Path(path).is_dir():
         what = "no --path was given" if path is None else f"{path} is not a folder"
-        raise InputError(Wrong("images", what, WHERE))
+        raise InputError(Problem("images", what, WHERE))
     root = Path(path)
     listed = _by_lists(root) or _by_classes(root) or _by_folders(root)
     lacking = [split for split in SPLITS if not listed.get(split)]
     if lacking:
-        raise InputError(Wrong(str(root), f"no images for {', '.join(lacking)}", WHERE))
+        raise InputError(Problem(str(root), f"no images for {', '.join(lacking)}", WHERE))
     absent = [str(file) for rows in listed.values() for _, _, file in rows if not file.is_file()]
     if absent:
-        raise InputError(Wrong(str(root), f"{len(absent)} listed images are not there, such as {absent[0]}"))
+        raise InputError(Problem(str(root), f"{len(absent)} listed images are not there, such as {absent[0]}"))
     size = options.get("size")
     read = [
         _classes(listed[split], None if size is None else int(size), bool(options.get("grey", False)))
@@ -55,7 +54,7 @@ def images(path: str | None, options: dict[str, Any]) -> Data:
     ]
     shapes = {tuple(part.x.shape[1:]) for part in read}
     if len(shapes) > 1:
-        raise InputError(Wrong(str(root), f"splits of different sizes: {shapes}", "Give --size to scale them."))
+        raise InputError(Problem(str(root), f"splits of different sizes: {shapes}", "Give --size to scale them."))
     return Data("images", read[0], read[1], read[2])
 
 
@@ -68,7 +67,7 @@ def read_images(files: Sequence[Path], *, size: int | None, grey: bool) -> NDArr
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
-        raise InputError(Wrong("images", "reading them needs Pillow", "pip install pillow")) from error
+        raise InputError(Problem("images", "reading them needs Pillow", "pip install pillow")) from error
     found, wrong = [], []
     sizes: dict[tuple[int, int], Path] = {}
     for file in files:
@@ -76,7 +75,7 @@ def read_images(files: Sequence[Path], *, size: int | None, grey: bool) -> NDArr
             with Image.open(file) as image:
                 picture = image.convert("L" if grey else "RGB")
         except (UnidentifiedImageError, OSError) as error:
-            wrong.append(Wrong(str(file), f"cannot be read as an image ({error})"))
+            wrong.append(Problem(str(file), f"cannot be read as an image ({error})"))
             continue
         if size is not None:
             picture = picture.resize((size, size), Image.Resampling.BILINEAR)
@@ -85,7 +84,7 @@ def read_images(files: Sequence[Path], *, size: int | None, grey: bool) -> NDArr
         found.append(array[None] if grey else array.transpose(2, 0, 1))
     if len(sizes) > 1:
         shown = "; ".join(f"{w} x {h} ({file.name})" for (w, h), file in list(sizes.items())[:4])
-        wrong.append(Wrong("images", f"{len(sizes)} different sizes: {shown}", "Give --size N to scale them all."))
+        wrong.append(Problem("images", f"{len(sizes)} different sizes: {shown}", "Give --size N to scale them all."))
     if wrong:
         raise InputError(wrong)
     return np.stack(found)
@@ -130,9 +129,9 @@ def _by_classes(root: Path) -> Listed:
         domain = row.get("domain") or ""
         folder = root / domain / row["class"]
         if not folder.is_dir():
-            raise InputError(Wrong(str(file), f"class {row['class']!r} has no folder {folder}"))
+            raise InputError(Problem(str(file), f"class {row['class']!r} has no folder {folder}"))
         if row["split"] not in spelled:
-            raise InputError(Wrong(str(file), f"split {row['split']!r} is not known", "train, val or test."))
+            raise InputError(Problem(str(file), f"split {row['split']!r} is not known", "train, val or test."))
         part = listed.setdefault(spelled[row["split"]], [])
         part += [(domain or root.name, row["class"], picture) for picture in image_files(folder)]
     return listed
@@ -153,5 +152,5 @@ def _rows(file: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
         reader = csv.DictReader(stream)
         lacking = [name for name in needed if name not in (reader.fieldnames or ())]
         if lacking:
-            raise InputError(Wrong(str(file), f"no column {', '.join(lacking)}", f"It needs {', '.join(needed)}."))
+            raise InputError(Problem(str(file), f"no column {', '.join(lacking)}", f"It needs {', '.join(needed)}."))
         return list(reader)

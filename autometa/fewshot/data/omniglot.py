@@ -22,8 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autometa.errors import InputError
-from autometa.errors import Problem as Wrong
+from autometa.errors import InputError, Problem
 from autometa.fewshot.data.classes import Classes, grouped
 from autometa.fewshot.data.images import read_images
 from autometa.fewshot.data.source import Data
@@ -64,7 +63,7 @@ def _classes(
 ) -> Classes:
     rows = grouped(label, keep[label])
     if not rows:
-        raise InputError(Wrong("omniglot", "a split has no drawings", WHERE))
+        raise InputError(Problem("omniglot", "a split has no drawings", WHERE))
     used = np.concatenate(list(rows.values()))
     place = np.empty(len(images), dtype=np.int64)
     place[used] = np.arange(len(used))
@@ -81,7 +80,7 @@ def _read(path: str | None) -> tuple[NDArray[np.uint8], NDArray[Any], list[str],
     """Images (n, 28, 28), labels (n,), and of each class its name, its alphabet, Vinyals' and Lake's split."""
     if path is None or not Path(path).exists():
         what = "no --path was given" if path is None else f"{path} does not exist"
-        raise InputError(Wrong("omniglot", what, WHERE))
+        raise InputError(Problem("omniglot", what, WHERE))
     if Path(path).is_dir():
         return _folder(Path(path))
     try:
@@ -92,7 +91,7 @@ def _read(path: str | None) -> tuple[NDArray[np.uint8], NDArray[Any], list[str],
         alphabets = [str(a["alphabet_name"][k]) for k in a["alphabet"][first]]
         return a["images"], a["label"].astype(np.int64), names, alphabets, a["vinyals_split"], a["lake_split"]
     except (KeyError, ValueError, OSError, IndexError) as error:
-        raise InputError(Wrong(str(path), f"is not an Omniglot file ({error})", WHERE)) from error
+        raise InputError(Problem(str(path), f"is not an Omniglot file ({error})", WHERE)) from error
 
 
 def _folder(path: Path) -> tuple[NDArray[np.uint8], NDArray[Any], list[str], list[str], NDArray, NDArray]:
@@ -109,7 +108,7 @@ def _folder(path: Path) -> tuple[NDArray[np.uint8], NDArray[Any], list[str], lis
                 alphabets.append(character.parent.name)
                 lake.append(half)
     if not {0, 1} <= set(lake):
-        raise InputError(Wrong(str(path), "lacks images_background or images_evaluation with drawings", WHERE))
+        raise InputError(Problem(str(path), "lacks images_background or images_evaluation with drawings", WHERE))
     images = 255 - read_images(files, size=SIDE, grey=True)[:, 0]  # strokes bright
     order = np.random.default_rng(0).permutation(len(names))
     shares = np.array([TRAIN, VALIDATION]) / 1623

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.random import Generator
 
-from autometa.errors import Problem as Wrong
+from autometa.errors import Problem
 from autometa.fewshot.data.source import Choice, Data, Description
-from autometa.fewshot.episode import Episode, Examples, Problem
+from autometa.fewshot.episode import Episode, EpisodeSpec, Examples
 
 AMPLITUDE, PHASE, REACH = (0.1, 5.0), (0.0, np.pi), 5.0
 
@@ -31,11 +31,11 @@ class Sinusoids:
         """One."""
         return ("sinusoid",)
 
-    def problem(self, way: int) -> Problem:
+    def problem(self, way: int) -> EpisodeSpec:
         """One number from one number."""
-        return Problem("regression", (1,), 1)
+        return EpisodeSpec("regression", (1,), 1)
 
-    def check(self, way: int, examples: int) -> list[Wrong]:
+    def check(self, way: int, examples: int) -> list[Problem]:
         """There are always enough; `way` has no meaning."""
         return []
 

@@ -1,8 +1,8 @@
 """Where episodes come from.
 
-A `Source` proposes tasks (cheaply: which classes, which wave, which table) and realises the ones that a task sampler
-takes as an `Episode`. `Data` holds one source for each of the three splits; a learner is trained on the first, stopped
-by the second, judged by the third, and no class, table or family is in two of them unless the loader says so.
+An `EpisodeSource` proposes tasks (cheaply: which classes, which wave, which table) and realises those that a task
+sampler takes as an `Episode`. `Data` holds one source for each of the three splits: a learner is trained on the first,
+stopped by the second, judged by the third. No class, table or family is in two of them unless the loader says so.
 
 Law: the same generator gives the same episodes.
 
@@ -15,14 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from autometa.errors import Problem as Wrong
-from autometa.fewshot.episode import Episode, Problem
+from autometa.errors import Problem
+from autometa.fewshot.episode import Episode, EpisodeSpec
+from autometa.moved import former
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)  # names of before
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Description(NamedTuple):
     difficulty: NDArray  # (t,) larger is harder, in the source's own unit
 
 
-class Source(Protocol):
+class EpisodeSource(Protocol):
     """Episodes of one split."""
 
     @property
@@ -48,11 +52,11 @@ class Source(Protocol):
         """The kinds of tasks there are."""
         ...
 
-    def problem(self, way: int) -> Problem:
+    def problem(self, way: int) -> EpisodeSpec:
         """What a learner of its `way`-way episodes is built for."""
         ...
 
-    def check(self, way: int, examples: int) -> list[Wrong]:
+    def check(self, way: int, examples: int) -> list[Problem]:
         """Why no episodes of `way` classes with so many examples each can be drawn; usually nothing."""
         ...
 
@@ -68,7 +72,7 @@ class Source(Protocol):
         """The tasks, with `shot` and `query` examples (of each class); on the source's device."""
         ...
 
-    def to(self, device: torch.device | str) -> Source:
+    def to(self, device: torch.device | str) -> EpisodeSource:
         """The same with its data on another device."""
         ...
 
@@ -77,8 +81,8 @@ class Data(NamedTuple):
     """The three splits of one data set."""
 
     name: str
-    train: Source
-    validation: Source
-    test: Source
+    train: EpisodeSource
+    validation: EpisodeSource
+    test: EpisodeSource
     regression: bool = False
     within_domain: bool = False  # whether the protocol draws every episode from one domain

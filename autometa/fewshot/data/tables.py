@@ -26,10 +26,9 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from autometa.errors import InputError
-from autometa.errors import Problem as Wrong
+from autometa.errors import InputError, Problem
 from autometa.fewshot.data.source import Choice, Data, Description
-from autometa.fewshot.episode import Episode, Examples, Problem
+from autometa.fewshot.episode import Episode, EpisodeSpec, Examples
 
 COLUMNS = 16
 SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl")
@@ -62,18 +61,18 @@ class Tables:
         """The tables."""
         return tuple(table.name for table in self.tables)
 
-    def problem(self, way: int) -> Problem:
+    def problem(self, way: int) -> EpisodeSpec:
         """Classification of rows; classes mean nothing beyond their table."""
-        return Problem("classification", (self.columns,), way)
+        return EpisodeSpec("classification", (self.columns,), way)
 
-    def check(self, way: int, examples: int) -> list[Wrong]:
+    def check(self, way: int, examples: int) -> list[Problem]:
         """Tables without two classes of so many rows."""
         short = [t.name for t in self.tables if (np.bincount(t.y) >= examples).sum() < 2]
         if not short:
             return []
         named = ", ".join(short[:5]) + (", ..." if len(short) > 5 else "")
         what = f"{len(short)} of {len(self.tables)} tables lack two classes of {examples} rows: {named}"
-        return [Wrong("rows", what, "Lower --shot or --query, or leave these tables out.")]
+        return [Problem("rows", what, "Lower --shot or --query, or leave these tables out.")]
 
     def propose(self, rng: Generator, count: int, way: int, domain: str | None = None) -> list[Choice]:
         """A table, and at most `way` of its classes; the larger ones are likelier."""
@@ -128,11 +127,11 @@ class MadeUp:
     columns: int = COLUMNS
     device: torch.device | str = "cpu"
 
-    def problem(self, way: int) -> Problem:
+    def problem(self, way: int) -> EpisodeSpec:
         """Classification of rows; classes mean nothing beyond their table."""
-        return Problem("classification", (self.columns,), way)
+        return EpisodeSpec("classification", (self.columns,), way)
 
-    def check(self, way: int, examples: int) -> list[Wrong]:
+    def check(self, way: int, examples: int) -> list[Problem]:
         """There are always enough rows."""
         return []
 
@@ -197,7 +196,7 @@ def standardised(
 def tables(path: str | None, options: dict[str, Any]) -> Data:
     """Past tasks from files, split by family."""
     if path is None:
-        raise InputError(Wrong("tables", "no --path was given", WHERE))
+        raise InputError(Problem("tables", "no --path was given", WHERE))
     files = [file for part in path.split(",") for file in _files(Path(part.strip()))]
     families = _families(files)
     read, wrong = [], []
@@ -213,7 +212,9 @@ def tables(path: str | None, options: dict[str, Any]) -> Data:
         raise InputError(wrong)
     names = sorted({family for family, _ in read})
     if len(names) < 3:
-        raise InputError(Wrong(path, f"{len(names)} families of tables for classification; three splits need 3", WHERE))
+        raise InputError(
+            Problem(path, f"{len(names)} families of tables for classification; three splits need 3", WHERE)
+        )
     order = [names[k] for k in np.random.default_rng(0).permutation(len(names))]
     first, second = (max(1, round(share * len(order))) for share in SHARES)
     first = min(first, len(order) - 2)
@@ -234,7 +235,7 @@ def _files(path: Path) -> list[Path]:
     else:
         found = [path] if path.is_file() else []
     if not found:
-        raise InputError(Wrong(str(path), "holds no tables" if path.is_dir() else "does not exist", WHERE))
+        raise InputError(Problem(str(path), "holds no tables" if path.is_dir() else "does not exist", WHERE))
     return found
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autometa.errors import InputError, did_you_mean
-from autometa.errors import Problem as Wrong
+from autometa.errors import InputError, Problem, did_you_mean
 from autometa.fewshot.learner import Learner
 from autometa.fewshot.learners.anil import Anil
 from autometa.fewshot.learners.dynamic import Dynamic
@@ -51,7 +50,7 @@ def find_learner(name: str) -> type[Any]:
     """
     if name not in LEARNERS:
         fix = f"{did_you_mean(name, list(LEARNERS))} Known: {', '.join(LEARNERS)}.".strip()
-        raise InputError(Wrong(f"learner {name!r}", "is not known", fix))
+        raise InputError(Problem(f"learner {name!r}", "is not known", fix))
     return LEARNERS[name]
 
 

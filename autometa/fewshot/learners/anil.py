@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from autometa.fewshot.descent import DescentLearner, gradient_of
-from autometa.fewshot.episode import Examples, Problem, mean_loss
+from autometa.fewshot.episode import EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import Training
 from autometa.fewshot.networks import Norms, Weights, embed, linear_head
 
@@ -26,7 +26,7 @@ class Anil(DescentLearner):
     rate: float = 0.4
 
     @classmethod
-    def preset(cls, problem: Problem) -> dict[str, Any]:
+    def preset(cls, problem: EpisodeSpec) -> dict[str, Any]:
         """Smaller steps where values are predicted."""
         return {"steps": 5, "test_steps": 5, "rate": 0.01} if problem.kind == "regression" else {}
 

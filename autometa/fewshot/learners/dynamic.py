@@ -18,8 +18,8 @@ from torch import Generator, Tensor
 from torch.nn.functional import conv2d, relu
 
 from autometa.fewshot.conditioning import task_vector, task_weights, task_width
-from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
-from autometa.fewshot.learner import Outcome, Training
+from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
+from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.metric import class_means, masked, squared_distances
 from autometa.fewshot.networks import (
     Network,
@@ -37,11 +37,11 @@ from autometa.fewshot.networks import (
 class Dynamic:
     """Blocks gated by the task."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
+    kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification", "regression")
     source: ClassVar[str] = "gates after Veit and Belongie, 2018; task vector after Oreshkin et al., 2018"
     transductive: ClassVar[bool] = False
 
-    problem: Problem
+    problem: EpisodeSpec
     price: float = 0.01  # of a gate that is fully open, in units of the loss
     width: int = 64
     halving: Literal["pool", "stride"] = "stride"
@@ -77,7 +77,7 @@ class Dynamic:
             weights |= head_weights(network.features, self.problem.outputs, generator)
         return weights
 
-    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Support and query pass through the gated network together; open gates cost."""
         seen: Weights = {}
         gates = self._gates(
@@ -91,7 +91,7 @@ class Dynamic:
         else:
             means, counts = class_means(h[:s], task.support, self.problem.outputs)
             outputs = masked(-squared_distances(h[s:], means), counts)
-        return mean_loss(self.problem, outputs, task.query) + self.price * gates.mean(), Outcome(outputs, seen)
+        return mean_loss(self.problem, outputs, task.query) + self.price * gates.mean(), TaskOutcome(outputs, seen)
 
     def adapt(self, weights: Weights, support: Examples) -> dict[str, Tensor]:
         """The gates (k,) and, for classes, the prototypes."""

@@ -18,8 +18,8 @@ from torch.func import grad
 
 from autometa.fewshot.coordinates import flat, lstm_cell, lstm_weights, named, preprocessed
 from autometa.fewshot.descent import adaptable, forward, start
-from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
-from autometa.fewshot.learner import Outcome, Training
+from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
+from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.networks import Network, Weights, network_for
 
 LAYERS = 2
@@ -29,11 +29,11 @@ LAYERS = 2
 class LearnedOptimizer:
     """A coordinate-wise LSTM optimiser."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
+    kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification", "regression")
     source: ClassVar[str] = "Andrychowicz et al., 2016"
     transductive: ClassVar[bool] = True
 
-    problem: Problem
+    problem: EpisodeSpec
     steps: int = 5
     hidden: int = 20
     scale: float = 0.1  # of the steps
@@ -41,7 +41,7 @@ class LearnedOptimizer:
     halving: Literal["pool", "stride"] = "stride"
 
     @classmethod
-    def preset(cls, problem: Problem) -> dict[str, Any]:
+    def preset(cls, problem: EpisodeSpec) -> dict[str, Any]:
         """Smaller steps where values are predicted."""
         return {"scale": 0.03} if problem.kind == "regression" else {}
 
@@ -64,7 +64,7 @@ class LearnedOptimizer:
         weights["rule.direct"] = torch.tensor([[0.0], [-0.1]])  # of the two preprocessed inputs
         return weights
 
-    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Mean query loss along the way."""
         path = self._path(weights, task.support)
         losses, outputs = [], None
@@ -72,7 +72,7 @@ class LearnedOptimizer:
             outputs = self.predict(weights, place, task.query)
             losses.append(mean_loss(self.problem, outputs, task.query))
         assert outputs is not None
-        return torch.stack(losses).mean(), Outcome(outputs, {})
+        return torch.stack(losses).mean(), TaskOutcome(outputs, {})
 
     def adapt(self, weights: Weights, support: Examples) -> Weights:
         """The weights after `steps`."""

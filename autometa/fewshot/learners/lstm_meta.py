@@ -18,8 +18,8 @@ from torch.func import grad_and_value
 
 from autometa.fewshot.coordinates import flat, lstm_cell, lstm_weights, named, preprocessed
 from autometa.fewshot.descent import adaptable, forward, start
-from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
-from autometa.fewshot.learner import Outcome, Training
+from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
+from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.networks import Network, Weights, network_for
 
 
@@ -27,11 +27,11 @@ from autometa.fewshot.networks import Network, Weights, network_for
 class LstmMeta:
     """Optimisation as a model for few-shot learning."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
+    kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification", "regression")
     source: ClassVar[str] = "Ravi and Larochelle, 2017"
     transductive: ClassVar[bool] = True
 
-    problem: Problem
+    problem: EpisodeSpec
     steps: int = 8
     hidden: int = 20
     width: int = 32
@@ -56,10 +56,10 @@ class LstmMeta:
             rule[f"rule.{gate}_bias"] = torch.full((1,), bias)
         return {**fresh, **rule}
 
-    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Query loss of the last cell state."""
         outputs = self.predict(weights, self.adapt(weights, task.support), task.query)
-        return mean_loss(self.problem, outputs, task.query), Outcome(outputs, {})
+        return mean_loss(self.problem, outputs, task.query), TaskOutcome(outputs, {})
 
     def adapt(self, weights: Weights, support: Examples) -> Weights:
         """The cell state after `steps`."""

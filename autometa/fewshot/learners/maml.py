@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from autometa.fewshot.descent import DescentLearner, adaptable, descend
-from autometa.fewshot.episode import Examples, Problem
+from autometa.fewshot.episode import EpisodeSpec, Examples
 from autometa.fewshot.learner import Training
 from autometa.fewshot.networks import Weights
 
@@ -25,7 +25,7 @@ class Maml(DescentLearner):
     rate: float = 0.4
 
     @classmethod
-    def preset(cls, problem: Problem) -> dict[str, Any]:
+    def preset(cls, problem: EpisodeSpec) -> dict[str, Any]:
         """The paper's: few ways, many ways, sinusoids."""
         if problem.kind == "regression":
             return {"steps": 1, "test_steps": 1, "rate": 0.01}

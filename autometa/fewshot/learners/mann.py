@@ -21,8 +21,8 @@ import torch
 from torch import Generator, Tensor
 
 from autometa.fewshot.coordinates import lstm_cell, lstm_weights
-from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss, one_hot
-from autometa.fewshot.learner import Outcome, Training
+from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss, one_hot
+from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.networks import Weights
 
 DECAY = 0.95  # of usage
@@ -30,7 +30,7 @@ TINY = 1e-6
 SHARPNESS = 10.0  # of the reading; bare cosines spread it over all 128 rows
 
 
-class State(NamedTuple):
+class MemoryState(NamedTuple):
     """What is carried from step to step."""
 
     hidden: Tensor  # (n, h)
@@ -45,11 +45,11 @@ class State(NamedTuple):
 class Mann:
     """Memory-augmented neural network with least recently used access."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("classification",)
+    kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification",)
     source: ClassVar[str] = "Santoro et al., 2016"
     transductive: ClassVar[bool] = False
 
-    problem: Problem
+    problem: EpisodeSpec
     rows: int = 128
     row_width: int = 40
     heads: int = 4
@@ -81,12 +81,12 @@ class Mann:
             "head_bias": torch.zeros(c),
         }
 
-    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Cross-entropy of the queries."""
         outputs = self.predict(weights, self.adapt(weights, task.support), task.query)
-        return mean_loss(self.problem, outputs, task.query), Outcome(outputs, {})
+        return mean_loss(self.problem, outputs, task.query), TaskOutcome(outputs, {})
 
-    def adapt(self, weights: Weights, support: Examples) -> State:
+    def adapt(self, weights: Weights, support: Examples) -> MemoryState:
         """Memory and state after the support, in its order."""
         x = support.x.flatten(1)
         labels = one_hot(support.y, self.problem.outputs, x)
@@ -95,25 +95,25 @@ class Mann:
             new, _ = self._step(weights, x[i : i + 1], state)
             new = new._replace(label=labels[i : i + 1])
             there = support.mask[i] > 0
-            state = State(*(torch.where(there, a, b) for a, b in zip(new, state, strict=True)))
+            state = MemoryState(*(torch.where(there, a, b) for a, b in zip(new, state, strict=True)))
         return state
 
-    def predict(self, weights: Weights, adapted: State, query: Examples) -> Tensor:
+    def predict(self, weights: Weights, adapted: MemoryState, query: Examples) -> Tensor:
         """One step more for each query."""
         x = query.x.flatten(1)
-        state = State(*(a.expand(len(x), *a.shape[1:]) for a in adapted))
+        state = MemoryState(*(a.expand(len(x), *a.shape[1:]) for a in adapted))
         return self._step(weights, x, state)[1]
 
-    def _blank(self, x: Tensor) -> State:
+    def _blank(self, x: Tensor) -> MemoryState:
         def full(value: float, *shape: int) -> Tensor:
             return torch.full((1, *shape), value, dtype=x.dtype, device=x.device)
 
-        return State(
+        return MemoryState(
             full(0.0, self.hidden), full(0.0, self.hidden), full(TINY, self.rows, self.row_width),
             full(0.0, self.heads, self.rows), full(0.0, self.rows), full(0.0, self.problem.outputs),
         )  # fmt: skip
 
-    def _step(self, weights: Weights, x: Tensor, state: State) -> tuple[State, Tensor]:  # (n, p) -> (n, c)
+    def _step(self, weights: Weights, x: Tensor, state: MemoryState) -> tuple[MemoryState, Tensor]:  # (n, p) -> (n, c)
         entering = x @ weights["enter"] + state.label @ weights["head_enter"] + weights["enter_bias"]
         hidden, cell = lstm_cell(weights, "controller", entering, (state.hidden, state.cell))
         keys = (hidden @ weights["keys"] + weights["keys_bias"]).tanh().unflatten(1, (self.heads, self.row_width))
@@ -131,4 +131,4 @@ class Mann:
         found = torch.einsum("nkr,nrv->nkv", read, memory).flatten(1)
         usage = DECAY * state.usage + (read + write).sum(1).detach()
         outputs = torch.cat([hidden, found], -1) @ weights["head"].T + weights["head_bias"]
-        return State(hidden, cell, memory, read, usage, state.label), outputs
+        return MemoryState(hidden, cell, memory, read, usage, state.label), outputs

@@ -17,8 +17,8 @@ import torch
 from torch import Generator, Tensor
 
 from autometa.fewshot.coordinates import lstm_cell, lstm_weights
-from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss, one_hot
-from autometa.fewshot.learner import Outcome, Training
+from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss, one_hot
+from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.metric import ABSENT, masked
 from autometa.fewshot.networks import Network, Norms, Weights, embed, network_for
 
@@ -30,11 +30,11 @@ SHARPNESS = 10.0
 class Matching:
     """Matching networks for one-shot learning."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("classification",)
+    kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification",)
     source: ClassVar[str] = "Vinyals et al., 2016"
     transductive: ClassVar[bool] = False
 
-    problem: Problem
+    problem: EpisodeSpec
     reads: int = 3
     full_context: bool = True
     width: int = 64
@@ -59,7 +59,7 @@ class Matching:
                 weights |= lstm_weights(name, inputs, w, generator)
         return weights
 
-    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Support and query pass through the embedding together."""
         norms = Norms(seen={})
         x, mask = (torch.cat([getattr(part, name) for part in task[:2]]) for name in ("x", "mask"))
@@ -68,7 +68,7 @@ class Matching:
         g = self._in_context(weights, h[:s], task.support.mask)
         attention = self._attend(weights, h[s:], g, task.support.mask)
         outputs = _logits(attention, task.support, len(task.classes))
-        return mean_loss(self.problem, outputs, task.query), Outcome(outputs, norms.seen or {})
+        return mean_loss(self.problem, outputs, task.query), TaskOutcome(outputs, norms.seen or {})
 
     def adapt(self, weights: Weights, support: Examples) -> dict[str, Tensor]:
         """The support in context (s, w), its labels (s, c) and mask (s,)."""

@@ -14,8 +14,8 @@ import torch
 from torch import Generator, Tensor
 
 from autometa.fewshot.descent import gradient_of
-from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
-from autometa.fewshot.learner import Outcome, Training
+from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
+from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.networks import Network, Norms, Weights, embed, head_weights, linear_head, network_for
 
 KNOWN = "known_head"  # not `head...`: its rows are the training classes, not those of an episode
@@ -25,11 +25,11 @@ KNOWN = "known_head"  # not `head...`: its rows are the training classes, not th
 class PretrainFinetune:
     """Learn everything at once, then adapt by descent."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
+    kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification", "regression")
     source: ClassVar[str] = "Caruana, 1997; Chen et al., 2019 (Baseline)"
     transductive: ClassVar[bool] = False
 
-    problem: Problem
+    problem: EpisodeSpec
     test_steps: int = 50
     rate: float = 0.1
     body: bool = False  # whether the body is fine-tuned with the head
@@ -37,7 +37,7 @@ class PretrainFinetune:
     halving: Literal["pool", "stride"] = "stride"
 
     @classmethod
-    def preset(cls, problem: Problem) -> dict[str, Any]:
+    def preset(cls, problem: EpisodeSpec) -> dict[str, Any]:
         """Values are predicted by fine-tuning everything."""
         return {"body": True, "rate": 0.01} if problem.kind == "regression" else {}
 
@@ -64,7 +64,7 @@ class PretrainFinetune:
             }
         return weights | head_weights(network.features, problem.outputs, generator)
 
-    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Loss over all examples of the task, without any adaptation."""
         norms = Norms(seen={})
         both = Examples(*(torch.cat(pair) for pair in zip(*task[:2], strict=True)))
@@ -72,10 +72,10 @@ class PretrainFinetune:
         s = len(task.support.x)
         if KNOWN not in weights:
             outputs = linear_head(weights, h)
-            return mean_loss(self.problem, outputs, both), Outcome(outputs[s:], norms.seen or {})
+            return mean_loss(self.problem, outputs, both), TaskOutcome(outputs[s:], norms.seen or {})
         logits = h @ weights[KNOWN].T + weights[f"{KNOWN}_bias"]  # (n, known classes)
         loss = mean_loss(self.problem, logits, both._replace(y=task.classes.clamp_min(0)[both.y]))
-        return loss, Outcome(logits[s:, task.classes.clamp_min(0)], norms.seen or {})
+        return loss, TaskOutcome(logits[s:, task.classes.clamp_min(0)], norms.seen or {})
 
     def adapt(self, weights: Weights, support: Examples) -> Weights:
         """Head, and body if asked for, after `test_steps`."""

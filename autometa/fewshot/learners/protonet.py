@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Generator, Tensor
 
-from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
-from autometa.fewshot.learner import Outcome, Training
+from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
+from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.metric import class_means, masked, squared_distances
 from autometa.fewshot.networks import Network, Norms, Weights, embed, network_for
 
@@ -18,11 +18,11 @@ from autometa.fewshot.networks import Network, Norms, Weights, embed, network_fo
 class ProtoNet:
     """Prototypical networks with the squared Euclidean distance."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("classification",)
+    kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification",)
     source: ClassVar[str] = "Snell, Swersky and Zemel, 2017"
     transductive: ClassVar[bool] = False
 
-    problem: Problem
+    problem: EpisodeSpec
     width: int = 64
     halving: Literal["pool", "stride"] = "pool"
 
@@ -42,14 +42,14 @@ class ProtoNet:
         """A fresh embedding."""
         return self.network.initialise(generator)
 
-    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Support and query pass through the embedding together, as in the authors' training."""
         norms = Norms(seen={})
         x, mask = (torch.cat([getattr(part, name) for part in task[:2]]) for name in ("x", "mask"))
         h = embed(self.network, weights, x, mask, norms)
         s = len(task.support.x)
         outputs = _logits(h[s:], *class_means(h[:s], task.support, len(task.classes)))
-        return mean_loss(self.problem, outputs, task.query), Outcome(outputs, norms.seen or {})
+        return mean_loss(self.problem, outputs, task.query), TaskOutcome(outputs, norms.seen or {})
 
     def adapt(self, weights: Weights, support: Examples) -> dict[str, Tensor]:
         """Prototypes (c, w), how many examples each has (c,), and the embedded support (s, w) for `attention`."""

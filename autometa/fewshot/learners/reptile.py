@@ -15,8 +15,8 @@ import torch
 from torch import Generator, Tensor
 
 from autometa.fewshot.descent import DescentLearner, adaptable, slope
-from autometa.fewshot.episode import Episode, Examples, Problem, mean_loss
-from autometa.fewshot.learner import Outcome, Training
+from autometa.fewshot.episode import Episode, EpisodeSpec, Examples, mean_loss
+from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.networks import RUNNING, Weights
 
 SQUARE = f"{RUNNING}square."  # Adam's second moments of the weights
@@ -35,7 +35,7 @@ class Reptile(DescentLearner):
     batch: int = 10
 
     @classmethod
-    def preset(cls, problem: Problem) -> dict[str, Any]:
+    def preset(cls, problem: EpisodeSpec) -> dict[str, Any]:
         """The authors' settings for few and many ways, and for sinusoids."""
         if problem.kind == "regression":
             return {"steps": 32, "test_steps": 32, "rate": 0.02, "batch": 10}
@@ -52,14 +52,14 @@ class Reptile(DescentLearner):
         weights = DescentLearner.initialise(self, generator)
         return {**weights, **{f"{SQUARE}{name}": torch.ones_like(w) for name, w in weights.items()}}
 
-    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """A number whose gradient is the way back from where training on the support led."""
         end, squares = self._train(weights, task.support, self.steps)
         outputs = self.predict(weights, end, task.query).detach()
         back = [(weights[name] * (weights[name] - w).detach()).sum() for name, w in end.items()]
         towards = torch.stack(back).sum()
         seen = {f"{SQUARE}{name}": square for name, square in squares.items()}
-        return mean_loss(self.problem, outputs, task.query) + towards - towards.detach(), Outcome(outputs, seen)
+        return mean_loss(self.problem, outputs, task.query) + towards - towards.detach(), TaskOutcome(outputs, seen)
 
     def _adapt(self, weights: Weights, support: Examples, steps: int) -> Weights:
         return self._train(weights, support, steps)[0]

@@ -12,8 +12,8 @@ import torch
 from torch import Generator, Tensor
 
 from autometa.families import set_kernel
-from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss, one_hot
-from autometa.fewshot.learner import Outcome, Training
+from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss, one_hot
+from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.networks import Weights
 
 
@@ -21,11 +21,11 @@ from autometa.fewshot.networks import Weights
 class SetKernel:
     """For rows of tables, of any number of columns and classes."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("classification",)
+    kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification",)
     source: ClassVar[str] = "after Bertinetto et al., 2019, and Patacchiola et al., 2020"
     transductive: ClassVar[bool] = False
 
-    problem: Problem
+    problem: EpisodeSpec
 
     @property
     def training(self) -> Training:
@@ -40,10 +40,10 @@ class SetKernel:
             weights[name] = torch.randn(shape, generator=generator) * spread + torch.tensor(centre)
         return weights
 
-    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Cross-entropy of the query."""
         outputs = self.predict(weights, self.adapt(weights, task.support), task.query)
-        return mean_loss(self.problem, outputs, task.query), Outcome(outputs, {})
+        return mean_loss(self.problem, outputs, task.query), TaskOutcome(outputs, {})
 
     def adapt(self, weights: Weights, support: Examples) -> dict[str, Tensor]:
         """The table as it was read and solved."""

@@ -14,8 +14,8 @@ import torch
 from torch import Generator, Tensor
 
 from autometa.fewshot.conditioning import task_vector, task_weights, task_width
-from autometa.fewshot.episode import Episode, Examples, Kind, Problem, mean_loss
-from autometa.fewshot.learner import Outcome, Training
+from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
+from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.metric import class_means, masked, squared_distances
 from autometa.fewshot.networks import Film, Network, Norms, Weights, embed, head_weights, linear_head, network_for
 
@@ -24,11 +24,11 @@ from autometa.fewshot.networks import Film, Network, Norms, Weights, embed, head
 class TaskEmbedding:
     """FiLM by a pooled task vector."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
+    kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification", "regression")
     source: ClassVar[str] = "Oreshkin et al., 2018 (TADAM); Perez et al., 2018; Garnelo et al., 2018"
     transductive: ClassVar[bool] = False
 
-    problem: Problem
+    problem: EpisodeSpec
     width: int = 64
     halving: Literal["pool", "stride"] = "stride"
 
@@ -55,7 +55,7 @@ class TaskEmbedding:
             weights |= head_weights(network.features, self.problem.outputs, generator)
         return weights
 
-    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, Outcome]:
+    def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Support and query pass through the bent network together."""
         seen: Weights = {}
         z = task_vector(self.problem, self.network, weights, task.support, running=False, seen=seen)
@@ -67,7 +67,7 @@ class TaskEmbedding:
         else:
             means, counts = class_means(h[:s], task.support, self.problem.outputs)
             outputs = masked(-squared_distances(h[s:], means), counts)
-        return mean_loss(self.problem, outputs, task.query), Outcome(outputs, seen)
+        return mean_loss(self.problem, outputs, task.query), TaskOutcome(outputs, seen)
 
     def adapt(self, weights: Weights, support: Examples) -> dict[str, Tensor]:
         """The task vector and, for classes, the embedded support."""
