@@ -4,14 +4,24 @@
 `make_task` joins the two into an immutable `Task`. `read_task` does all of it and reports every problem of the input in
 one `InputError`.
 
+    read/         bytes -> a raw table: compression, encoding, dialect, formats
+    cells         one cell: missing, text, number, unit
+    moments       dates and times
+    columns       what a raw column holds, and how it is encoded ever after
+    schema        a raw table -> typed features
+    target        what is to be predicted: classes or numbers
+    make, task    a raw table -> a Task; what a Task can do
+    fingerprint   the same data is recognised however it arrives
+
 Law: a Task's fingerprint depends on the content alone, never on the order of rows or columns, nor on the file format.
 
 Letters:  n rows · p columns · c classes.
 """
 
+from autometa.task.make import make_task, read_task
 from autometa.task.read import read_table
 from autometa.task.schema import Columns, Schema
-from autometa.task.target import MIN_ROWS, Kind
-from autometa.task.task import DEFAULT_METRICS, Task, make_task, read_task
+from autometa.task.target import DEFAULT_METRICS, MIN_ROWS, Kind
+from autometa.task.task import Task
 
 __all__ = ["DEFAULT_METRICS", "MIN_ROWS", "Columns", "Kind", "Schema", "Task", "make_task", "read_table", "read_task"]

@@ -21,23 +21,36 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autometa.task.schema import label, number_style
+from autometa.task.cells import label, number_style
+from autometa.task.options import OPTIONS
 
 Bits = NDArray[np.uint64]
 
-KEPT = 33  # bits of the mantissa: ten significant digits
-CELLS = 1 << 20  # numbers hashed at once
+MANTISSA_BITS = 33  # that count: ten significant digits; like the salts below, part of every fingerprint in a store
 
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
 _TARGET = np.uint64(0xD1B54A32D192ED03)
 
 
 def fingerprint(X: pd.DataFrame, y: NDArray[Any], classes: Sequence[object], kind: str) -> str:  # X: (n, p), y: (n,)
-    """Thirty-two hexadecimal digits for typed features and a target."""
+    """Thirty-two hexadecimal digits for typed features and a target.
+
+    Args:
+        X: (n, p) as `Schema.apply` gives it.
+        y: (n,) codes into `classes`, or numbers where there are none.
+        classes: (c,) labels, whose texts count rather than their codes; empty for regression.
+        kind: Of the task, a part of its content.
+
+    Example:
+        >>> X = pd.DataFrame({"a": [1.0, 2.0], "b": [0.5, np.nan]})
+        >>> whole = fingerprint(X, np.array([0, 1]), ("no", "yes"), "binary")
+        >>> whole == fingerprint(X.iloc[::-1, ::-1], np.array([1, 0]), ("no", "yes"), "binary")
+        True
+    """
     rows = np.zeros(len(X), dtype=np.uint64)
     numeric = [i for i, dtype in enumerate(X.dtypes) if pd.api.types.is_numeric_dtype(dtype)]
     values = X.iloc[:, numeric].to_numpy(np.float64)
-    step = max(1, CELLS // max(len(X), 1))
+    step = max(1, OPTIONS.hashed_at_once // max(len(X), 1))
     for start in range(0, len(numeric), step):
         rows += _salted(number_bits(values[:, start : start + step]))
     for i in sorted(set(range(X.shape[1])) - set(numeric)):
@@ -59,7 +72,7 @@ def mix(bits: Bits) -> Bits:
 
 
 def number_bits(values: NDArray[np.float64]) -> Bits:  # (n, p) -> (n, p)
-    """Numbers as bits, rounded to `KEPT` binary digits.
+    """Numbers as bits, rounded to `MANTISSA_BITS` binary digits.
 
     A column that single precision holds (but for what a writer rounded off) came from there: its numbers are taken as
     the shortest decimals that denote them, which is what most text files would say.
@@ -75,7 +88,7 @@ def number_bits(values: NDArray[np.float64]) -> Bits:  # (n, p) -> (n, p)
         values = values.copy()
         decimals = pa.array(single[:, short].ravel(), from_pandas=False).cast(pa.string()).cast(pa.float64())
         values[:, short] = decimals.to_numpy().reshape(len(values), -1)
-    drop = np.uint64(52 - KEPT)
+    drop = np.uint64(52 - MANTISSA_BITS)
     bits = (values + 0.0).view(np.uint64)  # adding zero turns -0 into 0
     bits = (bits + (np.uint64(1) << (drop - np.uint64(1)))) >> drop  # carries into the exponent, as rounding should
     bits[missing] = _MISSING

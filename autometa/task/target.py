@@ -1,7 +1,7 @@
 """What is to be predicted: the target column, its kind, and its labels as codes or numbers.
 
-A target tells its own kind (`infer_kind`) unless the caller or the metric does. What is wrong with it is added to the
-caller's list of problems, what was decided to its notes, so that both reach the user together with everything else.
+A target tells its own kind (`infer_kind`) unless the caller or the metric does. What is wrong with it, and what was
+decided, is added to the caller's findings, so that both reach the user together with everything else.
 
 Letters:  n rows · c classes.
 """
@@ -16,32 +16,32 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autometa.errors import Problem, did_you_mean
-from autometa.task.schema import (
+from autometa.errors import did_you_mean
+from autometa.task.cells import (
     MISSING,
     common_unit,
-    holds_dates,
     labels,
-    listed,
     number_style,
     numbers,
     spelled_numbers,
     without_unit,
 )
+from autometa.task.findings import Findings
+from autometa.task.moments import holds_dates
+from autometa.task.names import listed
+from autometa.task.options import OPTIONS
 
 Kind = Literal["binary", "multiclass", "regression"]
 
+KINDS_TO_ASK_FOR = ("binary", "multiclass", "classification", "regression")
 TARGET_NAMES = ("target", "class", "label", "y")
+DEFAULT_METRICS: Mapping[Kind, str] = {  # the convention of the AutoML Benchmark (Gijsbers et al., 2024)
+    "binary": "roc_auc",
+    "multiclass": "neg_log_loss",
+    "regression": "neg_root_mean_squared_error",
+}
 MIN_ROWS = 5  # the fewest rows that can be cross-validated
 MIN_CLASS_ROWS = 2  # one to learn from, one to be judged by
-MAX_CODES = 30  # whole numbers from 0 or 1 upwards are class codes up to this many classes,
-ROWS_PER_CODE = 10  # if there are this many rows for each on average,
-MAX_GAPS = 1.3  # and if few codes are left out: their span is at most this many times their number
-EVEN = 0.8  # classes are about equally frequent when the rarest has this share of the most frequent one's rows
-MOST_EITHER = 100  # whole numbers might as well be classes up to this many; it is said how to have them so
-MOSTLY = 0.9  # a text target is meant as numbers when more than this share of its rows spells them
-RARE_ROWS = 10  # a class with fewer rows deserves a note
-IMBALANCE = 0.05  # a rarest class below this share of the rows deserves a note
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +54,41 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
-    """The metric asked for, if any, and the kinds it serves, if known."""
+class TargetRequest:
+    """What the caller asks of the target; None leaves it to the target."""
 
-    name: str | None
-    known: Mapping[str, Collection[str]] | None
+    kind: str | None = None  # one of KINDS_TO_ASK_FOR
+    metric: str | None = None  # a scorer name
+    known_metrics: Mapping[str, Collection[str]] | None = None  # every one -> the kinds it serves; None: not checked
+    drop_missing: bool = False  # leave rows without a label out, rather than refuse them
+    keep_lone_classes: bool = False  # accept classes with one row
 
     @property
     def serves(self) -> frozenset[str]:
-        """The kinds it serves; empty when unknown."""
-        return frozenset((self.known or {}).get(self.name or "", ()))
+        """The kinds that the metric serves; empty when unknown."""
+        return frozenset((self.known_metrics or {}).get(self.metric or "", ()))
 
-    def problems(self, kind: Kind | None = None) -> list[Problem]:
-        """Why it cannot be used, at all or for this kind of task."""
-        if self.name is None or self.known is None:
-            return []
-        if self.name not in self.known:
-            fix = f"{did_you_mean(self.name, list(self.known))} Known metrics: {', '.join(sorted(self.known))}."
-            return [Problem("metric", f"unknown metric {self.name!r}", fix.strip())]
-        if kind is not None and kind not in self.serves:
-            fit = ", ".join(sorted(name for name, kinds in self.known.items() if kind in kinds))
-            what = f"{self.name!r} does not measure {kind} tasks, and this is one"
-            return [Problem("metric", what, f"Metrics that do: {fit}.")]
-        return []
+    def check_metric(self, findings: Findings, kind: Kind | None = None) -> None:
+        """Refuses a metric that cannot be used, at all or for this kind of task."""
+        metric, known = self.metric, self.known_metrics
+        if metric is None or known is None:
+            return
+        if metric not in known:
+            fix = f"{did_you_mean(metric, list(known))} Known metrics: {', '.join(sorted(known))}."
+            findings.at("metric").refuse(f"unknown metric {metric!r}", fix.strip())
+        elif kind is not None and kind not in self.serves:
+            fit = ", ".join(sorted(name for name, kinds in known.items() if kind in kinds))
+            what = f"{metric!r} does not measure {kind} tasks, and this is one"
+            findings.at("metric").refuse(what, f"Metrics that do: {fit}.")
 
 
 def find_target(names: Collection[str], target: str | None) -> tuple[str, str | None]:
-    """The target's name and why it is the one; None for why if there is no such column."""
+    """The target's name and why it is the one; None for why if there is no such column.
+
+    Example:
+        >>> find_target(["Label", "age"], None), find_target(["age"], "class")
+        (('Label', 'because of its name'), ('class', None))
+    """
     if target is not None:
         return str(target), "as asked" if str(target) in names else None
     folded = {name.strip().casefold(): name for name in reversed(list(names))}
@@ -92,7 +100,7 @@ def find_target(names: Collection[str], target: str | None) -> tuple[str, str | 
 
 
 def labelled(
-    column: pd.Series, where: str, drop_missing: bool, problems: list[Problem], notes: list[str]
+    column: pd.Series, request: TargetRequest, findings: Findings
 ) -> tuple[pd.Series, NDArray[np.bool_]]:  # the labels there are, (n,) whether a row has one
     """The rows that have a label. From here on, every cell that is left is a label.
 
@@ -107,63 +115,61 @@ def labelled(
         keep = codes >= 0
         if "None" in texts:
             if number_style([text for text in texts if text != "None"]) is None:
-                notes.append("The label 'None' is taken as a class.")
+                findings.note("The label 'None' is taken as a class.")
             else:
                 keep &= codes != texts.index("None")
     missing = int((~keep).sum())
     if not missing:
         return column, keep
     if missing == len(keep):
-        problems.append(Problem(where, "every label is missing", "Name another column as the target."))
-    elif drop_missing:
-        notes.append(f"Left out {missing} of {len(keep)} rows, whose label is missing.")
+        findings.refuse("every label is missing", "Name another column as the target.")
+    elif request.drop_missing:
+        findings.note(f"Left out {missing} of {len(keep)} rows, whose label is missing.")
     else:
         fix = "Fill them in, or leave these rows out with --drop-missing-target (drop_missing_target=True)."
         what = "1 label is" if missing == 1 else f"{missing} labels are"
-        problems.append(Problem(where, f"{what} missing (NaN) or infinite, of {len(keep)}", fix))
+        findings.refuse(f"{what} missing (NaN) or infinite, of {len(keep)}", fix)
     column = column.loc[keep].reset_index(drop=True)
     if column.dtype == np.float64 and _are_whole(column.to_numpy()):
         column = column.astype(np.int64)
     return column, keep
 
 
-def read_target(
-    column: pd.Series,  # (n,) without missing labels
-    where: str,
-    kind: str | None,
-    metric: Metric,
-    problems: list[Problem],
-    notes: list[str],
-    keep_lone_classes: bool = False,
-) -> Target | None:
-    """The target as codes or numbers; None, with a problem, where that cannot be."""
-    if kind not in (None, "binary", "multiclass", "classification", "regression"):
-        problems.append(Problem("kind", f"unknown kind {kind!r}", "Known: binary, multiclass, regression."))
+def read_target(column: pd.Series, request: TargetRequest, findings: Findings) -> Target | None:
+    """The target, (n,) without missing labels, as codes or numbers; None, with a problem, where that cannot be."""
+    if request.kind not in (None, *KINDS_TO_ASK_FOR):
+        what = f"unknown kind {request.kind!r}"
+        findings.at("kind").refuse(what, "Known: binary, multiclass, regression.")
         return None
     if holds_dates(column.dtype):
-        problems.append(Problem(where, "dates cannot be predicted", "Name another column as the target."))
+        findings.refuse("dates cannot be predicted", "Name another column as the target.")
         return None
     if len(column) < MIN_ROWS:
         rows = "1 row (1 sample)" if len(column) == 1 else f"{len(column)} rows"
-        problems.append(Problem(where, f"only {rows} with a label", f"At least {MIN_ROWS} are needed."))
+        findings.refuse(f"only {rows} with a label", f"At least {MIN_ROWS} are needed.")
         return None
-    why = "as asked"
-    if kind is None and metric.serves == {"regression"}:
-        kind, why = "regression", f"because {metric.name} measures numbers"
-    elif kind is None and metric.serves and "regression" not in metric.serves:
-        kind, why = "classification", f"because {metric.name} measures classes"
-    elif kind is None:
-        kind, why = infer_kind(column)
-    before = len(problems)
+    kind, why = _wanted_kind(request) or infer_kind(column)
+    before = len(findings.problems)
     if kind == "regression":
-        found = _read_numbers(column, where, why, problems, notes)
+        found = _read_numbers(column, why, findings)
     else:
-        found = _read_classes(column, where, why, problems, notes, keep_lone_classes)
+        found = _read_classes(column, why, request.keep_lone_classes, findings)
     if kind == "binary" and len(found.classes) > 2:
-        problems.append(Problem(where, f"{len(found.classes)} classes for a binary task: {listed(found.classes)}"))
-    if len(problems) == before:
-        problems += metric.problems(found.kind)
+        findings.refuse(f"{len(found.classes)} classes for a binary task: {listed(found.classes)}")
+    if len(findings.problems) == before:
+        request.check_metric(findings, found.kind)
     return found
+
+
+def _wanted_kind(request: TargetRequest) -> tuple[str, str] | None:
+    """The kind that the caller asks for, or that the metric measures, and why; None where the target is to tell."""
+    if request.kind is not None:
+        return request.kind, "as asked"
+    if request.serves == {"regression"}:
+        return "regression", f"because {request.metric} measures numbers"
+    if request.serves and "regression" not in request.serves:
+        return "classification", f"because {request.metric} measures classes"
+    return None
 
 
 def infer_kind(column: pd.Series) -> tuple[Literal["classification", "regression"], str]:  # column: (n,)
@@ -171,7 +177,7 @@ def infer_kind(column: pd.Series) -> tuple[Literal["classification", "regression
 
     Text, categories and truth values are classes, unless the text spells numbers. Two distinct numbers are classes.
     More are classes if they look like codes: stored as whole numbers, from 0 or 1 upwards with few gaps, at least two
-    rows for each and ten on average, and not more than `MAX_CODES` unless all are about equally frequent. All other
+    rows for each and ten on average, and not more than 30 unless all are about equally frequent. All other
     numbers are to be predicted as numbers. This agrees with the catalogue on 362 of 367 real tables written to CSV;
     the other five are codes with many gaps or another start (-2 to 3, 101 to 115), and grades.
 
@@ -189,7 +195,9 @@ def infer_kind(column: pd.Series) -> tuple[Literal["classification", "regression
         values, odd = _spelled(column)
         if odd or common_unit(labels(column, ())[1]):
             distinct = np.unique(values[np.isfinite(values)])
-            if np.isfinite(values).mean() > MOSTLY and (len(distinct) > MAX_CODES or not _are_whole(distinct)):
+            if np.isfinite(values).mean() > OPTIONS.target_number_share and (
+                len(distinct) > OPTIONS.code_classes or not _are_whole(distinct)
+            ):
                 return "regression", "because almost all of it are numbers"
             return "classification", "because it holds text"
         whole = all(text.lstrip("+-").isdigit() for text in labels(column, ())[1])
@@ -199,55 +207,60 @@ def infer_kind(column: pd.Series) -> tuple[Literal["classification", "regression
         return "classification", f"because it has {c} distinct values"
     if not _are_whole(distinct):
         return "regression", "because it holds fractional numbers"
-    upwards = distinct[0] in (0, 1) and distinct[-1] - distinct[0] + 1 <= MAX_GAPS * c
-    supported = counts.min() >= MIN_CLASS_ROWS and len(values) >= ROWS_PER_CODE * c
-    few = c <= MAX_CODES or counts.min() >= EVEN * counts.max()
+    upwards = distinct[0] in (0, 1) and distinct[-1] - distinct[0] + 1 <= OPTIONS.code_gaps * c
+    supported = counts.min() >= MIN_CLASS_ROWS and len(values) >= OPTIONS.code_rows * c
+    few = c <= OPTIONS.code_classes or counts.min() >= OPTIONS.code_balance * counts.max()
     if whole and upwards and supported and few:
         codes = f"the codes {distinct[0]:g} to {distinct[-1]:g}"
         return "classification", f"because it holds {codes} (the metric rmse would make them numbers)"
-    either = whole and c <= MOST_EITHER and 2 * c <= len(values)
+    either = whole and c <= OPTIONS.either_classes and 2 * c <= len(values)
     otherwise = " (the metric log_loss would make them classes)" if either else ""
     return "regression", f"because it holds {c} distinct numbers{otherwise}"
 
 
-def _read_numbers(column: pd.Series, where: str, why: str, problems: list[Problem], notes: list[str]) -> Target:
+def _read_numbers(column: pd.Series, why: str, findings: Findings) -> Target:  # column: (n,)
+    """A target of numbers; text among them, or one value only, is a problem."""
     values, odd = _spelled(column)
     if odd:
         cells = int((~np.isfinite(values)).sum())
         what = f"text among the numbers of a regression target: {listed(odd)} ({cells} cells)"
-        problems.append(Problem(where, what, "Correct or remove these rows, or name another column as the target."))
+        findings.refuse(what, "Correct or remove these rows, or name another column as the target.")
     elif np.ptp(values) == 0:
-        problems.append(Problem(where, f"constant: every value is {values[0]:g}", "There is nothing to learn."))
-    notes.append(f"Task: regression, {why}.")
+        findings.refuse(f"constant: every value is {values[0]:g}", "There is nothing to learn.")
+    findings.note(f"Task: regression, {why}.")
     return Target(values, (), "regression")
 
 
-def _read_classes(
-    column: pd.Series, where: str, why: str, problems: list[Problem], notes: list[str], keep_lone: bool
-) -> Target:
+def _read_classes(column: pd.Series, why: str, keep_lone: bool, findings: Findings) -> Target:  # column: (n,)
+    """A target of classes; one class only is a problem, and so is, unless `keep_lone`, a class of one row."""
     codes, classes = _coded(column)
     kind: Kind = "binary" if len(classes) == 2 else "multiclass"
-    notes.append(f"Task: {kind} classification of {len(classes)} classes, {why}.")
+    findings.note(f"Task: {kind} classification of {len(classes)} classes, {why}.")
     counts = np.bincount(codes, minlength=len(classes))
     alone = [label for label, count in zip(classes, counts, strict=True) if count < MIN_CLASS_ROWS]
-    rare = [f"{label} ({count})" for label, count in zip(classes, counts, strict=True) if count < RARE_ROWS]
     if len(classes) == 1:
-        what = f"constant: there is one class only, {str(classes[0])!r}"
-        problems.append(Problem(where, what, "At least two are needed."))
+        findings.refuse(f"constant: there is one class only, {str(classes[0])!r}", "At least two are needed.")
     elif alone and not keep_lone:
         fix = "Merge each with another class, leave it out, or add rows."
-        if len(classes) > len(codes) / ROWS_PER_CODE:
+        if len(classes) > len(codes) / OPTIONS.code_rows:
             fix += " If it is a number that is to be predicted, ask for a metric of regression."
         what = "1 class has" if len(alone) == 1 else f"{len(alone)} classes have"
-        problems.append(Problem(where, f"{what} one row only: {listed(alone)}", fix))
+        findings.refuse(f"{what} one row only: {listed(alone)}", fix)
     else:
-        if rare:
-            notes.append(f"Classes with fewer than {RARE_ROWS} rows: {listed(rare)}.")
-        if counts.min() < IMBALANCE * len(codes):
-            i = int(counts.argmin())
-            share = counts[i] / len(codes)
-            notes.append(f"Imbalanced: the rarest class, {str(classes[i])!r}, has {share:.2%} of the rows.")
+        _note_rare_classes(classes, counts, findings)
     return Target(codes, classes, kind)
+
+
+def _note_rare_classes(classes: tuple[Any, ...], counts: NDArray[np.int64], findings: Findings) -> None:  # (c,), (c,)
+    """Says which classes have few rows, and how small the rarest is."""
+    fewest = OPTIONS.rare_class_rows
+    rare = [f"{label} ({count})" for label, count in zip(classes, counts, strict=True) if count < fewest]
+    if rare:
+        findings.note(f"Classes with fewer than {fewest} rows: {listed(rare)}.")
+    if counts.min() < OPTIONS.rare_class_share * counts.sum():
+        i = int(counts.argmin())
+        share = counts[i] / counts.sum()
+        findings.note(f"Imbalanced: the rarest class, {str(classes[i])!r}, has {share:.2%} of the rows.")
 
 
 def _spelled(column: pd.Series) -> tuple[NDArray[np.float64], list[str]]:  # (n,)
@@ -279,4 +292,5 @@ def _coded(column: pd.Series) -> tuple[NDArray[np.int64], tuple[Any, ...]]:  # (
 
 
 def _are_whole(values: NDArray[np.float64]) -> bool:
+    """Whether all are whole numbers that float64 tells apart."""
     return bool((values == np.floor(values)).all() and (np.abs(values) < 2**53).all())

@@ -1,0 +1,283 @@
+"""How a raw table becomes a Task.
+
+`make_task` finds the target, says what kind of problem it is, leaves rows without a label out if told to, and hands the
+rest to `Schema`. Everything that is wrong with the input is collected on the way and reported at once.
+
+Letters:  n rows · p columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autometa.errors import InputError, did_you_mean
+from autometa.task.cells import labels, number_style, numbers
+from autometa.task.findings import Findings
+from autometa.task.moments import holds_dates, moment_pattern, moments
+from autometa.task.names import listed
+from autometa.task.options import OPTIONS
+from autometa.task.read import RawTable, raw_table
+from autometa.task.schema import Schema
+from autometa.task.target import DEFAULT_METRICS, Target, TargetRequest, find_target, labelled, read_target
+from autometa.task.task import Task
+
+
+def read_task(path: Any, *, name: str | None = None, rename_duplicates: bool = False, **options: Any) -> Task:
+    r"""The Task in a file, in ``"-"`` (standard input), in a DataFrame or an array: `read_table`, then `make_task`.
+
+    Args:
+        path: As `read_table`.
+        name: What messages call the table; by default the file's name.
+        rename_duplicates: As `read_table`.
+        **options: As `make_task`.
+
+    Raises:
+        InputError: With the problems of both, all of them.
+
+    Example:
+        >>> task = read_task(b"age,town,class\n" + b"31,Ulm,yes\n45,Bern,no\n27,Ulm,yes\n" * 4)
+        >>> task.n, task.columns.categorical, task.classes
+        (12, ('town',), ('no', 'yes'))
+    """
+    table = raw_table(path, rename_duplicates=rename_duplicates)
+    return make_task(table, name=name or table.findings.name, **options)
+
+
+def make_task(
+    frame: pd.DataFrame | NDArray[Any] | RawTable,
+    *,
+    y: Any = None,
+    target: str | None = None,
+    metric: str | None = None,
+    kind: str | None = None,
+    group: str | None = None,
+    time_order: str | None = None,
+    name: str = "table",
+    drop_missing_target: bool = False,
+    keep_lone_classes: bool = False,
+    known_metrics: Mapping[str, Collection[str]] | None = None,
+    openml_id: int | None = None,
+    family: str | None = None,
+) -> Task:
+    """The Task in a raw table.
+
+    Args:
+        frame: (n, p) features, and the target unless `y` holds it; group and time-order columns may be among them.
+        y: (n,) the target, where it is not a column of `frame`.
+        target: The target's column; by default one called target, class, label or y, else the last.
+        metric: A scorer name; by default `DEFAULT_METRICS` of the kind. It tells the kind if `known_metrics` does.
+        kind: "binary", "multiclass", "classification" or "regression"; by default inferred from the target.
+        group: A column whose equal values must stay on one side of every split; not a feature.
+        time_order: A column that orders the rows in time; not a feature.
+        name: What messages call the table.
+        drop_missing_target: Whether rows without a label are left out rather than refused.
+        keep_lone_classes: Whether classes with one row are accepted; a fold that must predict one has never seen it.
+        known_metrics: Every metric name with the kinds it serves; without it names are not checked.
+        openml_id: The dataset's number at OpenML, if it is known to come from there.
+        family: The family of datasets that this one is a variant of.
+
+    Raises:
+        InputError: With everything that is wrong with the input.
+
+    Example:
+        >>> frame = pd.DataFrame({"x": [0.5, 1.5, 2.5, 3.5, 4.5, 5.5], "price": [3.0, 4.5, 6.0, 7.5, 9.0, 10.5]})
+        >>> task = make_task(frame, target="price")
+        >>> task.kind, task.metric, list(task.X)
+        ('regression', 'neg_root_mean_squared_error', ['x'])
+    """
+    table = frame if isinstance(frame, RawTable) else raw_table(frame)
+    findings = Findings(name, list(table.findings.notes), list(table.findings.problems))
+    request = TargetRequest(kind, metric, known_metrics, drop_missing_target, keep_lone_classes)
+    request.check_metric(findings)
+    if table.frame is None:  # nothing could be read
+        raise InputError(findings.problems)
+    group, time_order = (None if column is None else str(column) for column in (group, time_order))
+    column, target = _target_column(table.frame, y, target, findings)
+    if target in table.duplicated:
+        what = f"the name of the target, {target!r}, belongs to several columns"
+        findings.refuse(what, "Rename all but one.")
+    groups, times = (_column(table.frame, one, findings) for one in (group, time_order))
+    aside = {group, time_order} if y is not None else {target, group, time_order}
+    parts = _Parts(_without(table.frame, aside), column, groups, times)
+    found, parts = _read_target(parts, target, request, findings)
+    schema = _fit_schema(parts.features, findings)
+    group_codes = None if parts.groups is None else _read_groups(parts.groups, group, findings)
+    times_as_numbers = None if parts.times is None else _read_times(parts.times, time_order, findings)
+    if findings.problems:
+        raise InputError(findings.problems)
+    assert schema is not None
+    assert found is not None
+    if metric is None:
+        metric = DEFAULT_METRICS[found.kind]
+        findings.note(f"Metric: {metric}, the usual one for {found.kind} tasks.")
+    return Task(
+        name=name,
+        X=schema.apply(parts.features),
+        y=found.y,
+        kind=found.kind,
+        metric=metric,
+        classes=found.classes,
+        target=target,
+        schema=schema,
+        groups=group_codes,
+        time_order=times_as_numbers,
+        notes=(*findings.notes, *schema.notes),
+        openml_id=openml_id,
+        family=family,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A raw table taken apart."""
+
+    features: pd.DataFrame  # (n, p)
+    target: pd.Series | None  # (n,) raw; None, with a problem, where there is none
+    groups: pd.Series | None  # (n,) raw
+    times: pd.Series | None  # (n,) raw
+
+    def rows(self, keep: NDArray[np.bool_]) -> _Parts:  # (n,)
+        """The same without the other rows; the target is not touched."""
+        if keep.all():
+            return self
+        features = self.features.loc[keep].reset_index(drop=True)
+        groups, times = (
+            None if column is None else column.loc[keep].reset_index(drop=True) for column in (self.groups, self.times)
+        )
+        return replace(self, features=features, groups=groups, times=times)
+
+
+def _without(frame: pd.DataFrame, aside: set[str | None]) -> pd.DataFrame:
+    """The columns that are not set aside."""
+    return frame[[name for name in frame.columns if name not in aside]] if aside & set(frame.columns) else frame
+
+
+def _target_column(frame: pd.DataFrame, y: Any, target: str | None, findings: Findings) -> tuple[pd.Series | None, str]:
+    """The target's column and its name; None, with a problem, where there is no such column."""
+    if y is not None:
+        column = _series(y, target or "target")
+        if column is None or len(column) != len(frame):
+            what = f"{len(frame)} rows, but a target of shape {np.shape(y)}"
+            findings.refuse(what, "One label for each row is needed.")
+            return None, target or "target"
+        return column, str(column.name)
+    if not frame.shape[1]:
+        findings.refuse("no columns")
+        return None, target or "target"
+    found, why = find_target(frame.columns, target)
+    if why is None:
+        _refuse_column(found, frame, findings)
+        return None, found
+    findings.note(f"Target: column {found!r}, {why}.")
+    return frame[found], found
+
+
+def _series(y: Any, name: str) -> pd.Series | None:  # (n,)
+    """A target given on its own; None if it is not one column."""
+    if isinstance(y, pd.Series):
+        return y.rename(name if y.name is None else str(y.name))
+    if isinstance(y, pd.DataFrame):
+        return _series(y.iloc[:, 0], name) if y.shape[1] == 1 else None
+    if isinstance(y, pd.api.extensions.ExtensionArray):
+        return pd.Series(y, name=name)
+    array = np.asarray(y)
+    array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    return pd.Series(array, name=name).infer_objects() if array.ndim == 1 else None
+
+
+def _column(frame: pd.DataFrame, column: str | None, findings: Findings) -> pd.Series | None:  # (n,)
+    """A column that was asked for; None, with a problem, where there is no such column."""
+    if column is None:
+        return None
+    if column not in frame.columns:
+        _refuse_column(column, frame, findings)
+        return None
+    return frame[column]
+
+
+def _refuse_column(column: str, frame: pd.DataFrame, findings: Findings) -> None:
+    """Says that there is no such column, and which there are."""
+    names, most = list(frame.columns), OPTIONS.columns_listed
+    shown = ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    findings.refuse(f"no column {column!r}", f"{did_you_mean(column, names)} Columns: {shown}.".strip())
+
+
+def _read_target(
+    parts: _Parts, target: str, request: TargetRequest, findings: Findings
+) -> tuple[Target | None, _Parts]:
+    """The target as codes or numbers, and the parts without the rows that have no label.
+
+    None, with a problem, where there is no target that can be learned.
+    """
+    if parts.target is None:
+        return None, parts
+    if not len(parts.target):
+        if not findings.problems:
+            findings.refuse("0 rows (0 samples)", "Rows are needed.")
+        return None, parts
+    of_target = findings.at(f"{findings.name}, target {target!r}")
+    column, keep = labelled(parts.target, request, of_target)
+    found = read_target(column, request, of_target) if len(column) else None
+    return found, parts.rows(keep)
+
+
+def _fit_schema(features: pd.DataFrame, findings: Findings) -> Schema | None:  # (n, p)
+    """What the features hold; None, with a problem, where there are none."""
+    if features.shape[1] == 0:
+        findings.refuse("no feature columns (0 features)", "At least one column besides the target is needed.")
+    if features.size == 0:
+        return None
+    try:
+        schema = Schema.fit(features)
+    except InputError as error:
+        findings.problems.extend(error.problems)
+        return None
+    if not schema.encoders:
+        what = f"only constant or empty feature columns: {listed(schema.seen)}"
+        findings.refuse(what, "There is nothing to learn from.")
+    return schema
+
+
+def _read_groups(column: pd.Series, group: str | None, findings: Findings) -> NDArray[np.int64]:  # (n,) -> (n,)
+    """The group of each row as a code."""
+    codes, texts = labels(column)
+    missing = int((codes < 0).sum())
+    if missing:
+        findings.refuse(f"{missing} rows have no value in the group column {group!r}", "Fill them in.")
+    elif len(texts) == 1:
+        findings.refuse(f"the group column {group!r} has one value only", "At least two groups are needed.")
+    findings.note(
+        f"Rows with the same {group!r} stay together in every split ({len(texts)} groups); it is not a feature."
+    )
+    return codes.astype(np.int64)
+
+
+def _read_times(column: pd.Series, time_order: str | None, findings: Findings) -> NDArray[np.float64]:  # (n,) -> (n,)
+    """The place of each row in time as a number."""
+    values = _sortable(column)
+    missing = int((~np.isfinite(values)).sum())
+    if missing:
+        what = f"{missing} rows have no number or date in the time-order column {time_order!r}"
+        findings.refuse(what, "Fill them in.")
+    findings.note(f"Rows are ordered by {time_order!r}, and every model is judged on later rows; it is not a feature.")
+    return values
+
+
+def _sortable(column: pd.Series) -> NDArray[np.float64]:  # (n,) -> (n,)
+    """A column of numbers or moments as numbers; NaN where it is neither."""
+    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype):
+        return numbers(column)
+    pattern = "ISO8601"
+    if not holds_dates(column.dtype):
+        texts = labels(column)[1]
+        style = number_style(texts)
+        if style is not None:
+            return numbers(column.astype("str"), style)
+        pattern = moment_pattern(texts) or pattern
+    return (moments(column, pattern) - pd.Timestamp(0)).dt.total_seconds().to_numpy(np.float64)

@@ -1,0 +1,78 @@
+"""The tuned numbers of the task room, each with its meaning and the origin of its value.
+
+None changes what a cell means: words for missing, spellings of numbers and patterns of dates are tables, and stand in
+`cells` and `moments`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """When a text is a number, a sentence or an identifier, when a number is a class, and what a note lists."""
+
+    # --- files ---
+    # Bytes from which encoding and dialect are found. Judgement, not measured: some hundred rows of most tables.
+    sample_bytes: int = 1 << 16
+    # Rows of the sample that are split into cells for every candidate delimiter. Judgement, not measured.
+    sample_rows: int = 200
+    # Bytes below which PyArrow reads in one thread: on a busy machine, waking threads costs more than they save.
+    # Judgement, not measured in a benchmark that was kept.
+    threads_from_bytes: int = 1 << 22
+    # Share of control characters in the sample beyond which a file is binary data. Judgement, not measured.
+    control_share: float = 0.02
+    # A text without a byte order mark is UTF-16 when one half of its bytes, the even or the odd ones, holds zeros in
+    # this share of the sample, and the other half at most `wide_other_share` times as many. Judgement, not measured.
+    wide_zero_share: float = 0.15
+    wide_other_share: float = 0.05
+    # Share of numbers among the cells below which lines with blanks are text rather than a table. Judgement.
+    blanks_number_share: float = 0.5
+
+    # --- columns ---
+    # Distinct words, and the share of the cells they fill, that a column of numbers may hold besides; they count as
+    # missing. Judgement, not measured.
+    odd_words: int = 5
+    odd_share: float = 0.05
+    # Distinct numbers that such a column must exceed: with fewer it holds categories. Judgement, not measured.
+    odd_beside: int = 20
+    # A column holds free text when it has more distinct texts than this, and either three words on average that seldom
+    # repeat (distinct texts exceed this share of the cells), or two that hardly ever do. Judgement, not measured.
+    text_distinct: int = 20
+    text_three_words_share: float = 0.2
+    text_two_words_share: float = 0.9
+    # Rows from which a column of words without a repetition is an identifier. Judgement, not measured.
+    identifier_rows: int = 10
+    # Categories of a column beyond which a note says so. Judgement, not measured.
+    many_categories: int = 100
+
+    # --- the target ---
+    # Whole numbers from 0 or 1 upwards are class codes up to so many classes (beyond, only if all are about equally
+    # frequent: the rarest has `code_balance` of the rows of the most frequent), with so many rows for each on average,
+    # and if few codes are left out: their span is at most `code_gaps` times their number. Together they agree with the
+    # catalogue on 362 of 367 real tables written to CSV; see `target.infer_kind`, and tests/test_task_target.py.
+    code_classes: int = 30
+    code_rows: int = 10
+    code_gaps: float = 1.3
+    code_balance: float = 0.8
+    # Distinct whole numbers up to which a note says how to have a regression target as classes. Judgement.
+    either_classes: int = 100
+    # Share of the rows of a text target that must spell numbers for it to be meant as numbers. Judgement.
+    target_number_share: float = 0.9
+    # Rows of a class, and its share of all rows, below which a note says so. Judgement, not measured.
+    rare_class_rows: int = 10
+    rare_class_share: float = 0.05
+
+    # --- messages ---
+    # Names in a list within a sentence, columns in a problem, ragged rows in a problem. Judgement.
+    names_listed: int = 8
+    columns_listed: int = 20
+    ragged_rows_listed: int = 5
+
+    # --- fingerprint ---
+    # Numbers hashed at once: 8 MiB for each array on the way. Judgement, not measured; it changes no fingerprint.
+    hashed_at_once: int = 1 << 20
+
+
+OPTIONS = TaskOptions()

@@ -1,0 +1,158 @@
+"""Files of any common format become raw tables.
+
+The content decides, not the file's name: compression and binary formats show themselves in their first bytes; what is
+left is text, and its encoding, delimiter, quotes and decimal sign are found on a sample. PyArrow does the parsing.
+
+`raw_table` never raises for bad input: it returns what could be read with the problems found, so that `read_task` can
+report them with its own.
+
+To add a format, write a function from its bytes to a frame, and add its first bytes to `_BINARY` or its look to
+`_reader_of_text`. Where things are decided: `decode` compression and encoding, `dialect` delimiter, quotes, decimal
+sign and header, `delimited` records and ragged rows, `json`, `arff` and `arrow` the formats of these names; what a cell
+means, and what a column holds, is decided later, in `autometa.task.cells` and `autometa.task.columns`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from autometa.errors import InputError
+from autometa.moved import former
+from autometa.task.findings import Findings
+from autometa.task.names import listed, renamed, unique_names
+from autometa.task.options import OPTIONS
+from autometa.task.read.arff import is_arff, read_arff
+from autometa.task.read.arrow import read_feather, read_parquet
+from autometa.task.read.decode import decompress, read_bytes, utf8
+from autometa.task.read.delimited import read_delimited
+from autometa.task.read.json import read_json
+from autometa.task.read.raw import RawTable
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)
+
+__all__ = ["RawTable", "raw_table", "read_table"]
+
+Reader = Callable[[bytes, Findings], pd.DataFrame | None]  # None, with a problem, where nothing could be read
+
+
+def read_table(source: Any, *, rename_duplicates: bool = False) -> tuple[pd.DataFrame, list[str]]:
+    r"""The raw table in a file, and notes on how it was read.
+
+    Formats: CSV and TSV with any usual delimiter, encoding, quotes and decimal sign; JSON lines; ARFF; each of them
+    also in gzip or zstandard; parquet; feather.
+
+    Args:
+        source: A path, ``"-"`` for standard input, bytes, a readable file, a DataFrame or a 2-D array.
+        rename_duplicates: Whether duplicated column names of a file are made unique rather than refused.
+
+    Returns:
+        The raw columns, (n, p), under unique text names, and sentences for the user.
+
+    Raises:
+        InputError: With everything that is wrong with the file.
+
+    Example:
+        >>> frame, notes = read_table(b"town;price\nUlm;1,5\nBern;2,5\n")
+        >>> frame["price"].tolist(), notes
+        ([1.5, 2.5], ['Delimiter: semicolon.', 'Decimal sign: comma.'])
+    """
+    table = raw_table(source, rename_duplicates=rename_duplicates)
+    if table.findings.problems or table.frame is None:
+        raise InputError(table.findings.problems)
+    return table.frame, table.findings.notes
+
+
+def raw_table(source: Any, *, rename_duplicates: bool = False) -> RawTable:
+    """As `read_table`, with the problems in the table rather than raised."""
+    if isinstance(source, pd.DataFrame):
+        return _of_frame(source)
+    if isinstance(source, np.ndarray):
+        return _of_array(source)
+    data, findings = read_bytes(source)
+    if data is not None:
+        data = decompress(data, findings)
+    frame = None if data is None else _parse(data, findings)
+    return RawTable(findings) if frame is None else _uniquely_named(frame, findings, rename_duplicates)
+
+
+def _of_frame(frame: pd.DataFrame) -> RawTable:
+    frame = renamed(frame.reset_index(drop=True), [str(name) for name in frame.columns])
+    return _uniquely_named(frame, Findings(), True)
+
+
+def _of_array(array: np.ndarray) -> RawTable:
+    if array.dtype.names:
+        return _of_frame(pd.DataFrame(array))
+    if array.ndim == 2:
+        return _of_frame(pd.DataFrame(array).infer_objects())
+    table = RawTable(Findings())
+    what = f"Expected 2D array, got one of {array.ndim} dimensions instead"
+    table.findings.refuse(what, "Reshape your data to (rows, columns).")
+    return table
+
+
+def _uniquely_named(frame: pd.DataFrame, findings: Findings, rename: bool) -> RawTable:
+    """The table under unique names; that some were duplicated is a problem unless `rename`, then a note."""
+    names = frame.columns.tolist()
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if not twice:
+        return RawTable(findings, frame)
+    if rename:
+        findings.note(f"Duplicated column names made unique: {listed(twice)}.")
+    else:
+        fix = "Rename them, or pass --rename-duplicates (rename_duplicates=True). Is the first line a header at all?"
+        findings.refuse(f"duplicate column names: {listed(twice)}", fix)
+    return RawTable(findings, renamed(frame, unique_names(names)), frozenset(twice))
+
+
+# --- which format -----------------------------------------------------------------------------------------------------
+
+
+def _parse(data: bytes, findings: Findings) -> pd.DataFrame | None:
+    """The frame in bytes that are not compressed."""
+    for first, reader in _BINARY.items():
+        if data.startswith(first):
+            return reader(data, findings)
+    if not re.search(rb"[^\x00\xef\xbb\xbf\xff\xfe \t\r\n]", data):
+        findings.refuse("empty", "A header line and rows are needed.")
+        return None
+    text = utf8(data, findings)
+    return None if text is None else _reader_of_text(text)(text, findings)
+
+
+def _reader_of_text(text: bytes) -> Reader:
+    """Which format a text is in, by its beginning."""
+    start = text[: OPTIONS.sample_bytes].lstrip()
+    if start.startswith((b"{", b"[{")) or re.match(rb"\[\s*\{", start):
+        return read_json
+    return read_arff if is_arff(start) else read_delimited
+
+
+def _refuse_as(what: str, fix: str) -> Reader:
+    """The reader of a format that is known and not read."""
+
+    def refuse(data: bytes, findings: Findings) -> None:
+        findings.refuse(what, fix)
+
+    return refuse
+
+
+_BINARY: dict[bytes, Reader] = {  # the first bytes -> the reader
+    b"PAR1": read_parquet,
+    b"ARROW1": read_feather,
+    b"FEA1": read_feather,
+    b"PK\x03\x04": _refuse_as("a zip archive or an Excel workbook", "Unpack it, or save the sheet as CSV."),
+    b"\xd0\xcf\x11\xe0": _refuse_as("an old Excel workbook", "Save the sheet as CSV."),
+    b"BZh": _refuse_as("bzip2 data", "Unpack it first, or use gzip or zstandard."),
+    b"\xfd7zXZ": _refuse_as("xz data", "Unpack it first, or use gzip or zstandard."),
+    b"SQLite format 3": _refuse_as("an SQLite database", "Export the table as CSV."),
+    b"%PDF": _refuse_as("a PDF document", "A table in CSV or parquet is needed."),
+    b"\x89HDF": _refuse_as("an HDF5 file", "Write the table as parquet or CSV."),
+}

@@ -1,0 +1,79 @@
+"""ARFF, dense and sparse: the header by liac-arff, a dense body by the fast reader, anything else by liac-arff."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pandas as pd
+
+from autometa.task.cells import labels
+from autometa.task.findings import Findings
+from autometa.task.names import renamed
+from autometa.task.options import OPTIONS
+from autometa.task.read.delimited import read_rows
+from autometa.task.read.dialect import Dialect
+
+_DATE = re.compile(r"""(?im)^(\s*@attribute\s+(?:'[^']*'|"[^"]*"|\S+)\s+)date\b.*$""")
+_START = re.compile(r"^\s*@data[^\n]*\n?", re.IGNORECASE | re.MULTILINE)
+_ABOVE = re.compile(rb"(%[^\n]*\n|\s)*@relation\b", re.IGNORECASE)
+
+
+def is_arff(start: bytes) -> bool:
+    """Whether a text begins as ARFF does: comments and blank lines aside, with @relation."""
+    return _ABOVE.match(start) is not None
+
+
+def read_arff(data: bytes, findings: Findings) -> pd.DataFrame | None:  # data: UTF-8
+    """The table in an ARFF file, nominal attributes as categories; None, with a problem, where it is broken."""
+    import arff  # type: ignore[import-untyped]
+
+    text = data.decode("utf-8")
+    start = _START.search(text)
+    if start is None:
+        findings.refuse("an ARFF file without @data")
+        return None
+    head, lines_above = text[: start.end()], text[: start.end()].count("\n")
+    try:
+        head = _DATE.sub(r"\1string", head)  # liac-arff knows no dates; `Schema` does
+        attributes = arff.loads(head)["attributes"]
+        body = re.sub(r"(?m)^\s*(%[^\n]*)?\n", "", text[start.end() :])
+        names = [name for name, _ in attributes]
+        sparse = body.lstrip().startswith("{")
+        frame = None
+        if not sparse and "\\" not in body:
+            frame = read_rows(body.encode(), 0, names, _dialect(body), findings, first_line=lines_above + 1)
+        elif body.strip():
+            decoded = arff.loads(head + body, return_type=arff.LOD if sparse else arff.DENSE)["data"]
+            rows = _dense(decoded, attributes) if sparse else list(decoded)
+            frame = renamed(pd.DataFrame(rows, columns=range(len(names))), names)
+    except (arff.ArffException, ValueError) as error:  # it unpacks what it has not checked
+        findings.refuse(f"broken ARFF: {error}")
+        return None
+    if frame is None or not len(frame):
+        findings.refuse("a header without rows")
+        return None
+    columns = [
+        _categories(frame.iloc[:, i]) if isinstance(kind, list) else frame.iloc[:, i]
+        for i, (_, kind) in enumerate(attributes)
+    ]
+    return renamed(pd.concat(columns, axis=1), names)
+
+
+def _dialect(body: str) -> Dialect:
+    """How the rows of a dense body are written."""
+    sample = body[: OPTIONS.sample_bytes]
+    quote = '"' if '"' in body and "'" not in body else "'"
+    return Dialect("\t" if "," not in sample and "\t" in sample else ",", quote)
+
+
+def _dense(rows: list[dict[int, Any]], attributes: list[tuple[str, Any]]) -> list[list[Any]]:
+    """Sparse rows with all of their cells: one that is not written is 0, or the first of its categories."""
+    zero = [kind[0] if isinstance(kind, list) else 0 for _, kind in attributes]
+    return [[row.get(i, zero[i]) for i in range(len(attributes))] for row in rows]
+
+
+def _categories(column: pd.Series) -> pd.Series:  # (n,)
+    """A nominal attribute: the categories that some row has."""
+    codes, texts = labels(column)
+    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(texts, dtype="str")))

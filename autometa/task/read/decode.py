@@ -1,0 +1,115 @@
+"""Bytes: where they come from, what they are compressed with, and the encoding of text.
+
+To read another compression, add its first bytes to `_COMPRESSIONS`; encodings without a byte order mark are told apart
+in `utf8`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from autometa.task.findings import Findings
+from autometa.task.options import OPTIONS
+
+_COMPRESSIONS = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}  # PyArrow's name -> the first bytes
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # what text does not hold
+
+
+def read_bytes(source: Any) -> tuple[bytes | None, Findings]:
+    """The bytes of a path, of ``"-"`` (standard input), of bytes or a readable file; None, with a problem, if none."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source), Findings("table")
+    if hasattr(source, "read"):
+        data = source.read()
+        return data.encode() if isinstance(data, str) else data, Findings(str(getattr(source, "name", "table")))
+    if str(source) == "-":
+        return sys.stdin.buffer.read(), Findings("standard input")
+    path = Path(source)
+    findings = Findings(path.name)
+    try:
+        if path.is_dir():
+            findings.refuse("a directory, not a file", "Name one file in it.")
+        elif path.exists():
+            return path.read_bytes(), findings
+        else:
+            findings = Findings(str(path))
+            findings.refuse("no such file", _similar_file(path))
+    except OSError as error:
+        findings.refuse(f"cannot be read: {error.strerror or error}")
+    return None, findings
+
+
+def _similar_file(path: Path) -> str:
+    """The file in the same folder that may have been meant."""
+    siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = difflib.get_close_matches(path.name, siblings, n=1)
+    return f"Did you mean {str(path.with_name(close[0]))!r}?" if close else ""
+
+
+def decompress(data: bytes, findings: Findings) -> bytes | None:
+    """The content of gzip or zstandard data, anything else as it is; None, with a problem, where it is damaged."""
+    import pyarrow as pa
+
+    for name, first in _COMPRESSIONS.items():
+        if data.startswith(first):
+            try:
+                return pa.CompressedInputStream(pa.BufferReader(data), name).read()
+            except (OSError, pa.ArrowException) as error:
+                findings.refuse(f"damaged {name} data: {error}", "Fetch or write the file again.")
+                return None
+    return data
+
+
+def utf8(data: bytes, findings: Findings) -> bytes | None:
+    r"""The same text in UTF-8 and without a byte order mark; None, with a problem, where it is no text.
+
+    UTF-16 shows by its mark or by zeros in every other byte. What is not valid UTF-8 is taken as Windows-1252 where it
+    has bytes that only this defines, else as Latin-1.
+
+    Example:
+        >>> findings = Findings()
+        >>> utf8("Zürich".encode("latin-1"), findings).decode(), findings.notes
+        ('Zürich', ['Encoding: latin-1.'])
+    """
+    encoding, sample = None, data[: OPTIONS.sample_bytes]
+    if data.startswith(b"\xef\xbb\xbf"):
+        data = data[3:]
+        sample = data[: OPTIONS.sample_bytes]
+    elif data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    elif b"\x00" in sample:
+        encoding = _wide_encoding(sample)
+    if encoding is None and len(_CONTROL.findall(sample)) > OPTIONS.control_share * len(sample):
+        fix = "Known formats: CSV, TSV, JSON lines, ARFF, parquet, feather."
+        findings.refuse("binary data, not a table in a known format", fix)
+        return None
+    if encoding is None:
+        if data.isascii():
+            return data
+        try:
+            data.decode("utf-8")
+            return data
+        except UnicodeDecodeError:
+            encoding = "cp1252" if any(0x80 <= byte < 0xA0 for byte in data) else "latin-1"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding != "cp1252":
+            findings.refuse(f"damaged {encoding} text: {error.reason} at byte {error.start}")
+            return None
+        encoding, text = "latin-1", data.decode("latin-1")
+    findings.note(f"Encoding: {encoding}.")
+    return text.encode("utf-8")
+
+
+def _wide_encoding(sample: bytes) -> str | None:
+    """The kind of UTF-16 in which every other byte is mostly zero, if this is one."""
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    most, other = max(even, odd), min(even, odd)
+    if most < OPTIONS.wide_zero_share * len(sample) or other > OPTIONS.wide_other_share * most:
+        return None
+    return "utf-16-be" if even > odd else "utf-16-le"
