@@ -20,6 +20,7 @@ from typing import Any
 
 # A module that is gone -> the modules where its names are today, the first that has one counts.
 MODULES: dict[str, tuple[str, ...]] = {
+    "autometa.cli.commands": ("autometa.cli.app", "autometa.cli.table", "autometa.cli.memory", "autometa.cli.store"),
     "autometa.fewshot.mapping": ("autometa.fewshot.unbatched",),
     "autometa.openml.door": ("autometa.openml.client",),
     "autometa.openml.patience": ("autometa.openml.retry",),

@@ -19,8 +19,9 @@ import pytest
 from rich.console import Console
 
 from autometa.cli import main
+from autometa.cli.app import AutoMeta
 from autometa.cli.live import LiveProgress, counting, live
-from autometa.cli.usage import Program, wrapped
+from autometa.cli.usage import wrapped
 from autometa.cli.values import Gathered, duration, names, one_of, printable, size, whole
 from autometa.errors import AutoMetaError, InputError, NoModelError, RunError, StoreError
 
@@ -557,20 +558,20 @@ def test_help_says_of_commands_in_other_files_what_they_say_of_themselves():
 
     from typer.main import get_command
 
-    from autometa.cli.commands import app
+    from autometa.cli.app import app
 
-    for files, _ in Program.FILES.values():
+    for files, _ in AutoMeta.FILES.values():
         for file in files:
             importlib.import_module(f"autometa.cli.{file}")
     commands = get_command(app).commands
-    for name, (_, text) in Program.FILES.items():
+    for name, (_, text) in AutoMeta.FILES.items():
         assert commands[name].help.splitlines()[0].strip() == text
 
 
-@pytest.mark.parametrize("name", ["bench", "fewshot", "learn", "store"])
+@pytest.mark.parametrize("name", ["fit", "recommend", "bench", "fewshot", "learn", "store"])
 def test_a_command_in_another_file_is_read_when_it_is_called(name):
     script = f"import sys; from autometa.cli import main; main([{name!r}, '--help']); print(sorted(sys.modules))"
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     read = set(re.findall(r"'autometa\.cli\.(\w+)'", told.splitlines()[-1]))
-    files = {file for names, _ in Program.FILES.values() for file in names}
-    assert read & files == set(Program.FILES[name][0])
+    files = {file for names, _ in AutoMeta.FILES.values() for file in names}
+    assert read & files == set(AutoMeta.FILES[name][0])

@@ -7,7 +7,7 @@
     recommend  what to try first, without trying it                 recommend
     collect    fills a store with evaluations on many tables        collect.collect
     learn      trains the surrogate of a space of one's own         learn.learn
-    bench      methods on the splits of a suite, and who is better  bench.bench
+    bench      methods on the splits of a suite, and who is better  bench.session
     store      looks into a store, and tends it                     store.MetaStore
     fewshot    learners that learn a new task from a few examples   fewshot.train, fewshot.Trained
     doctor     whether everything here works                        cli.doctor
@@ -16,12 +16,18 @@ Law: with ``--json`` a command prints exactly one JSON value on standard output,
 refusals go to standard error. An `AutoMetaError` becomes one line for each problem and its exit code: 2 for bad input
 or usage, 3 for a store or run that cannot be used, 4 when the budget ended without a model, 130 when interrupted.
 
-Start-up is a feature: this room imports typer, and nothing heavier before a command runs. To add a command, write a
-function that imports in its body, in `commands` or in a file of its own that `usage.Program` names.
+    app        the program and its registry, shared options, the door     table      fit, resume, predict, report
+    usage      help pages and refusals, in one style                      memory     recommend, collect
+    values     what people type, as values                                store      store, imports, studies
+    show       one JSON value, or a page                                  live       progress
+    result_page · memory_page · bench_page   what a person reads          options    widths, numbers of lines, waits
+
+Start-up is a feature: this room imports typer, and nothing heavier before a command runs; a command's file is read when
+it is called. To add a command, see `app`.
 """
 
 from __future__ import annotations
 
-from autometa.cli.commands import app, main
+from autometa.cli.app import app, main
 
 __all__ = ["app", "main"]

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from autometa.cli.commands import AsJson, app
+from autometa.cli.app import OPENML, AsJson, Cache, OnlyCached, Server, app
 from autometa.cli.usage import INTERRUPTED, Command
 from autometa.errors import InputError, NoModelError, Problem
 
-_WHAT, _LIMITS, _OPENML = "What is compared", "Limits", "OpenML"
+_WHAT, _LIMITS = "What is compared", "Limits"
 MOST_FOLDS = 1000  # numbers that --folds may name
 
 
@@ -76,26 +76,18 @@ def bench(
             rich_help_panel=_LIMITS,
         ),
     ] = None,
-    server: Annotated[
-        str | None,
-        typer.Option("--server", metavar="URL", help="Another server than openml.org.", rich_help_panel=_OPENML),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option("--cache", metavar="DIR", help="Its cache; default: the client's.", rich_help_panel=_OPENML),
-    ] = None,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Only what its cache holds.", rich_help_panel=_OPENML)
-    ] = False,
+    server: Server = None,
+    cache: Cache = None,
+    offline: OnlyCached = False,
     publish: Annotated[
         bool,
         typer.Option(
             "--publish",
             help="Upload the finished runs; asks first, and else shows what it would.",
-            rich_help_panel=_OPENML,
+            rich_help_panel=OPENML,
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Upload without asking.", rich_help_panel=_OPENML)] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Upload without asking.", rich_help_panel=OPENML)] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="Folder for results and report; default: by the suite."),

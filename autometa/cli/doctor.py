@@ -15,8 +15,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autometa.cli.values import printable
-from autometa.report.words import counted, spoken_bytes
+from autometa.cli.app import AsJson, Store, app
+from autometa.cli.options import OPTIONS
+from autometa.cli.usage import Command
+from autometa.errors import StoreError
 
 REQUIRED = (
     "numpy",
@@ -38,9 +40,18 @@ OPTIONAL = {
     "xgboost": ("xgboost-cpu", "xgboost"),
     "catboost": ("catboost",),
 }  # import name: distributions that bring it
-TORCH_SECONDS = 60.0
 
 _ASK_TORCH = "import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')"
+
+
+@app.command(cls=Command)
+def doctor(store: Store = None, as_json: AsJson = False) -> int:
+    """Check that everything here works."""
+    from autometa.cli.show import emit
+
+    findings = examine(store)
+    emit(findings) if as_json else show_findings(findings)
+    return 0 if findings["store"]["usable"] else StoreError.exit_code
 
 
 def examine(store: str | None) -> dict[str, Any]:
@@ -69,6 +80,8 @@ def show_findings(findings: dict[str, Any]) -> None:
     from rich.text import Text
 
     from autometa.cli.show import page
+    from autometa.cli.values import printable
+    from autometa.report.words import counted, spoken_bytes
 
     console = page()
     table = Table.grid(padding=(0, 2))
@@ -136,10 +149,10 @@ def _gpu() -> dict[str, str | None]:
         return {"name": None, "why": "torch is not installed"}
     try:
         answer = subprocess.run(
-            [sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, timeout=TORCH_SECONDS
+            [sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, timeout=OPTIONS.torch_seconds
         )
     except subprocess.TimeoutExpired:
-        return {"name": None, "why": f"torch did not answer within {TORCH_SECONDS:.0f} s"}
+        return {"name": None, "why": f"torch did not answer within {OPTIONS.torch_seconds:.0f} s"}
     if answer.returncode != 0:
         said = answer.stderr.strip().splitlines()
         return {"name": None, "why": f"torch does not start: {said[-1] if said else f'exit code {answer.returncode}'}"}

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autometa.cli.commands import AsJson, app
+from autometa.cli.app import AsJson, app
 from autometa.cli.usage import Command
 from autometa.errors import InputError, Problem
 

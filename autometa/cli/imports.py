@@ -14,7 +14,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from autometa.cli.commands import AsJson, Offline, Store, _done, _grow, _own, store_app
+from autometa.cli.app import OPENML, AsJson, Cache, Offline, OnlyCached, Server, Store, done, grow, own
+from autometa.cli.store import store_app
 from autometa.cli.usage import Command
 from autometa.errors import Problem, did_you_mean
 
@@ -52,7 +53,7 @@ def export(
 
     What is known already is not added again.
     """
-    _grow(_own(store), lambda opened: opened.import_(path), as_json)
+    grow(own(store), lambda opened: opened.import_(path), as_json)
 
 
 @import_app.command(cls=Command)
@@ -80,11 +81,8 @@ def table(
 
     from autometa.imports import import_table
 
-    opened = _own(store)
+    opened = own(store)
     _finish(opened, import_table(path, str(mapping), opened, offline=offline, tell=_tell), as_json)
-
-
-_OPENML = "OpenML"
 
 
 @import_app.command(cls=Command)
@@ -98,20 +96,12 @@ def openml(
     ] = None,
     setups: Annotated[bool, typer.Option("--setups", help="Of every flow that has a counterpart here.")] = False,
     limit: Annotated[str, typer.Option("--limit", metavar="N", help="At most so many runs of each task.")] = "1000",
-    server: Annotated[
-        str | None,
-        typer.Option("--server", metavar="URL", help="Another server than openml.org.", rich_help_panel=_OPENML),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option("--cache", metavar="DIR", help="Its cache; default: the client's.", rich_help_panel=_OPENML),
-    ] = None,
+    server: Server = None,
+    cache: Cache = None,
     deadline: Annotated[
-        str, typer.Option("--deadline", metavar="TIME", help="For each task.", rich_help_panel=_OPENML)
+        str, typer.Option("--deadline", metavar="TIME", help="For each task.", rich_help_panel=OPENML)
     ] = "5m",
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Only what its cache holds.", rich_help_panel=_OPENML)
-    ] = False,
+    offline: OnlyCached = False,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
@@ -135,7 +125,7 @@ def openml(
     from autometa.imports import import_openml
     from autometa.openml import OpenML
 
-    opened = _own(store)
+    opened = own(store)
     door = OpenML(server=server, cache=cache, deadline=seconds, offline=offline, tell=_tell)
     chosen = [number for number in numbers if number is not None]
     found = import_openml(door, opened, suite=suite, tasks=chosen, flows=names(flows or ""), limit=most, tell=_tell)
@@ -153,10 +143,10 @@ def _finish(opened: Any, brought: Any, as_json: bool) -> None:
     """Says what was brought, and what was left and why."""
     values = {"url": opened.info()["url"], **brought.to_dict()}
     if as_json:
-        _done(values, as_json)
+        done(values, as_json)
         return
     left, unreadable = values.pop("left_out"), values.pop("unreadable")
-    _done({**values, "left out": sum(part["evaluations"] for part in left)}, as_json)
+    done({**values, "left out": sum(part["evaluations"] for part in left)}, as_json)
     for line in _lines(left, unreadable):
         print(line)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autometa.cli.commands import AsJson, Store, app
+from autometa.cli.app import AsJson, Store, app
 from autometa.cli.usage import Command
 from autometa.errors import Problem
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from autometa.cli.commands import AsJson, Store, _done, _own
+from autometa.cli.app import AsJson, Store, done, own
 from autometa.cli.imports import import_app
 from autometa.cli.usage import Command
 
@@ -28,6 +28,6 @@ def study(
     from autometa.cli.values import names
     from autometa.studies import remember_studies
 
-    opened = _own(store)
+    opened = own(store)
     added = remember_studies(storage, opened, space, only=None if studies is None else names(studies))
-    _done({"url": opened.url, "space": space, "studies": len(added), "new_evaluations": sum(added.values())}, as_json)
+    done({"url": opened.url, "space": space, "studies": len(added), "new_evaluations": sum(added.values())}, as_json)

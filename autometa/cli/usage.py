@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
 
 from autometa.errors import AutoMetaError, InputError, Problem, did_you_mean
 
@@ -58,33 +58,32 @@ class Command(TyperCommand):
 
 
 class Program(TyperGroup):
-    """The program: commands that stand in files of their own are read when they are called; help names them without.
+    """A group whose commands stand in files of their own, read when a command is called; help names them without.
 
-    To add such a file, give it a line in `FILES`; what it registers goes to `commands.app`, and the first line of its
-    help is repeated here, because reading all of them costs a third of the time that ``autometa --help`` takes.
+    A subclass names them in `FILES`: a command's name, the files of `autometa.cli` that register it, and the first line
+    of its help, because reading all files costs more than everything else that ``autometa --help`` does.
     """
 
-    FILES: ClassVar[dict[str, tuple[tuple[str, ...], str]]] = {
-        "bench": (("bench",), "Compare methods on the fixed splits of a suite."),
-        "fewshot": (("fewshot",), "Few-shot learners: train on many tasks, adapt to a new one."),
-        "learn": (("learn",), "Train the surrogate of a search space of your own."),
-        "store": (("imports", "studies"), "Look into a store of past evaluations, and tend it."),
-    }
+    FILES: ClassVar[Mapping[str, tuple[tuple[str, ...], str]]] = {}
 
     def __init__(self, **options: Any) -> None:
         """With a name and a line of help for every command whose file was not read."""
         super().__init__(**options)
-        for name, (_, text) in self.FILES.items():
-            self.commands.setdefault(name, Command(name=name, help=text))
+        read = self.commands
+        self.commands = {
+            name: read.get(name) or Command(name=name, help=text) for name, (_, text) in self.FILES.items()
+        }
+
+    def registered(self) -> Mapping[str, Any]:
+        """The commands whose files have been read, by name."""
+        raise NotImplementedError
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command to run, its file read first."""
+        """The command to run, its files read first."""
         if args and args[0] in self.FILES:
-            from autometa.cli.commands import app
-
             for file in self.FILES[args[0]][0]:
                 importlib.import_module(f"autometa.cli.{file}")
-            self.commands.update(get_command(app).commands)  # type: ignore[attr-defined]
+            self.commands.update(self.registered())
         return super().resolve_command(ctx, args)
 
 

@@ -1,0 +1,304 @@
+"""What the commands share: the program and its registry, options that several have, stores, and the door.
+
+A command stands in a file with its kin, which is read when it is called. To add one, write a function that imports in
+its body, and give it a line in `AutoMeta.FILES`: its name, its file, and the first line of its help.
+"""
+
+# Annotations are evaluated once, here: typer would compile them from text at every start, which costs 10 ms.
+import atexit
+import gc
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import typer
+from typer.main import get_command
+
+from autometa.cli.usage import Program, refuse, usage_problem
+from autometa.errors import AutoMetaError, InputError, Problem, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autometa.cli.values import Gathered
+    from autometa.store import MetaStore
+    from autometa.task import Task
+
+STARTED = time.monotonic()  # the clock of a time budget: what is imported from here on is paid from it
+
+
+class AutoMeta(Program):
+    """The program: its commands, the files where they stand, and the first line of each one's help."""
+
+    FILES: ClassVar[Mapping[str, tuple[tuple[str, ...], str]]] = {
+        "fit": (("table",), "Find, tune and save a model for a table."),
+        "resume": (("table",), "Go on with a run that was stopped or killed."),
+        "predict": (("table",), "Predict the rows of a table, as CSV."),
+        "report": (("table",), "Write what happened in a run as one HTML file."),
+        "recommend": (("memory",), "Say what to try first on a table, and why."),
+        "collect": (("memory",), "Fill a store: the same configurations on many tables."),
+        "doctor": (("doctor",), "Check that everything here works."),
+        "store": (("store", "imports", "studies"), "Look into a store of past evaluations, and tend it."),
+        "bench": (("bench",), "Compare methods on the fixed splits of a suite."),
+        "fewshot": (("fewshot",), "Few-shot learners: train on many tasks, adapt to a new one."),
+        "learn": (("learn",), "Train the surrogate of a search space of your own."),
+    }
+
+    def registered(self) -> Mapping[str, Any]:
+        """The commands whose files have been read, by name."""
+        return get_command(app).commands  # type: ignore[attr-defined]
+
+
+app = typer.Typer(
+    cls=AutoMeta,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="AutoMeta gives hyperparameter search a memory: a table in, a tuned and explained model out.",
+    epilog="Start with: autometa fit table.csv",
+)
+
+# ------------------------------------------------------------------------------------------------- shared options
+
+MEMORY = "The memory"
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A table: CSV, TSV, parquet, feather, ARFF, JSON lines, .gz/.zst; - is standard input; openml:task/31, "
+        "openml:data/61.",
+    ),
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value, and nothing else, on standard output.")]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="The memory: a file or a database URL; default: your own.",
+        rich_help_panel=MEMORY,
+    ),
+]
+Trust = Annotated[bool, typer.Option("--trust", help="Read a folder that somebody else made: that runs code in it.")]
+
+TABLE = "The table"
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        "-t",
+        metavar="COL",
+        help="Column to predict; default: target, class, label or y, else the last.",
+        rich_help_panel=TABLE,
+    ),
+]
+Metric = Annotated[
+    str | None,
+    typer.Option(
+        "--metric",
+        metavar="NAME",
+        help="scikit-learn scorer; default: roc_auc, neg_log_loss or neg_root_mean_squared_error.",
+        rich_help_panel=TABLE,
+    ),
+]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        "--group",
+        metavar="COL",
+        help="Rows with one value here are never on both sides of a split.",
+        rich_help_panel=TABLE,
+    ),
+]
+TimeOrder = Annotated[
+    str | None,
+    typer.Option(
+        "--time-order",
+        metavar="COL",
+        help="Train on what came before, test on what came after.",
+        rich_help_panel=TABLE,
+    ),
+]
+DropMissing = Annotated[
+    bool, typer.Option("--drop-missing-target", help="Leave out rows whose target is missing.", rich_help_panel=TABLE)
+]
+Rename = Annotated[
+    bool, typer.Option("--rename-duplicates", help="Number columns that share a name.", rich_help_panel=TABLE)
+]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="From OpenML, only what its cache holds.", rich_help_panel=TABLE)
+]
+
+SEARCH = "The search"
+Families = Annotated[
+    str | None,
+    typer.Option(
+        "--families",
+        metavar="A,B",
+        help="Only these model families; default: all that suit the table.",
+        rich_help_panel=SEARCH,
+    ),
+]
+Jobs = Annotated[
+    str | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        metavar="N",
+        help="Trials at once; default: one per CPU, one with --trials.",
+        rich_help_panel=SEARCH,
+    ),
+]
+Seed = Annotated[str, typer.Option("--seed", metavar="N", help="Of splits, models and search.", rich_help_panel=SEARCH)]
+MaxRam = Annotated[
+    str | None,
+    typer.Option("--max-ram", metavar="SIZE", help="Memory of one trial, such as 2GB.", rich_help_panel=SEARCH),
+]
+TrialTime = Annotated[
+    str | None,
+    typer.Option(
+        "--trial-time", metavar="TIME", help="Longest that one trial may take, such as 30s.", rich_help_panel=SEARCH
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="auto|cpu|cuda", help="Where the neural network is trained.", rich_help_panel=SEARCH
+    ),
+]
+
+OPENML = "OpenML"
+Server = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="Another server than openml.org.", rich_help_panel=OPENML),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option("--cache", metavar="DIR", help="Its cache; default: the client's.", rich_help_panel=OPENML),
+]
+OnlyCached = Annotated[bool, typer.Option("--offline", help="Only what its cache holds.", rich_help_panel=OPENML)]
+
+
+# ------------------------------------------------------------------------------------------------- reading them
+
+
+def budget_of(gathered: "Gathered", time: str | None, trials: str | None) -> dict[str, Any]:
+    """Seconds and trials, None where not given."""
+    from autometa.cli.values import duration, whole
+
+    return {
+        "seconds": gathered.option(duration, "--time", time),
+        "trials": gathered.option(whole, "--trials", trials, 1),
+    }
+
+
+def limits_of(
+    gathered: "Gathered", jobs: str | None, seed: str, max_ram: str | None, trial_time: str | None
+) -> dict[str, Any]:
+    """What bounds a trial, None where not given."""
+    from autometa.cli.values import duration, size, whole
+
+    return {
+        "jobs": gathered.option(whole, "--jobs", jobs, 1),
+        "seed": gathered.option(whole, "--seed", seed, 0),
+        "max_ram": gathered.option(size, "--max-ram", max_ram),
+        "trial_seconds": gathered.option(duration, "--trial-time", trial_time),
+    }
+
+
+def families_of(gathered: "Gathered", text: str | None) -> tuple[str, ...] | None:
+    """Known families; whether they suit the table is for the search to say."""
+    if text is None:
+        return None
+    from autometa.cli.values import names, one_of
+    from autometa.families import FAMILIES
+
+    chosen = names(text)
+    if not chosen:
+        gathered.problems.append(Problem("--families", "names none", f"Known: {', '.join(FAMILIES)}."))
+    for name in chosen:
+        gathered.option(one_of, "--families", name, tuple(FAMILIES))
+    return chosen
+
+
+def task_of(gathered: "Gathered", data: str, metric: str | None, table: dict[str, Any]) -> "Task | None":
+    """The table as a task, told apart as `fit` does; None, and its problems gathered, when it cannot be one."""
+    from dataclasses import replace
+
+    from autometa.evaluation import METRIC_KINDS, resolve_metric
+    from autometa.openml import read_task
+
+    task = gathered.take(read_task, data, metric=metric, known_metrics=METRIC_KINDS, **table)
+    return None if task is None else replace(task, metric=resolve_metric(task.metric, task.kind))
+
+
+# ------------------------------------------------------------------------------------------------- stores
+
+
+def with_shipped(store: str | None) -> "MetaStore":
+    """The store with the shipped memory under it."""
+    from autometa.store import MetaStore
+
+    return MetaStore.with_shipped(store)
+
+
+def own(store: str | None, *, read_only: bool = False) -> "MetaStore":
+    """The store alone; to read only, it must be there."""
+    from autometa.store import MetaStore
+
+    return MetaStore(store, read_only=read_only)
+
+
+def grow(opened: "MetaStore", add: "Callable[[MetaStore], Any]", as_json: bool) -> None:
+    """Lets a store grow, and says by how much."""
+    before = opened.info()
+    add(opened)
+    after = opened.info()
+    grown = {f"new_{noun}": after[noun] - before[noun] for noun in ("tasks", "evaluations")}
+    done({"url": after["url"], **grown, "tasks": after["tasks"], "evaluations": after["evaluations"]}, as_json)
+
+
+def done(values: dict[str, Any], as_json: bool) -> None:
+    """What was done, as JSON or for a person."""
+    from autometa.cli.show import emit, show_record
+
+    emit(values) if as_json else show_record(values)
+
+
+# ------------------------------------------------------------------------------------------------- the door
+
+
+@app.callback(invoke_without_command=True)
+def _autometa(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """What holds before any command."""
+    if version:
+        from autometa import __version__
+
+        typer.echo(f"autometa {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; gives its exit code."""
+    atexit.register(gc.freeze)  # spares the half second that collecting everything costs a process that ends anyway
+    arguments = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in arguments
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a label that the terminal cannot show is no reason to stop
+    try:
+        return get_command(app).main(arguments, prog_name="autometa", standalone_mode=False) or 0
+    except AutoMetaError as error:
+        return refuse(error, as_json=as_json)
+    except typer.TyperException as error:
+        return refuse(InputError(usage_problem(error)), as_json=as_json)
+    except OSError as error:  # a full disk, a folder without permission
+        return refuse(StoreError(str(error)), as_json=as_json)

@@ -1,0 +1,168 @@
+"""What past tasks say, and more of them: ``autometa recommend`` and ``collect``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autometa.cli.app import (
+    AsJson,
+    Data,
+    DropMissing,
+    Families,
+    Group,
+    Jobs,
+    MaxRam,
+    Metric,
+    Offline,
+    Rename,
+    Seed,
+    Store,
+    Target,
+    TimeOrder,
+    TrialTime,
+    app,
+    families_of,
+    limits_of,
+    task_of,
+)
+from autometa.cli.usage import Command
+from autometa.errors import Problem
+
+
+@app.command(cls=Command)
+def recommend(
+    data: Data,
+    n: Annotated[str, typer.Option("-n", metavar="N", help="How many configurations.")] = "10",
+    explain: Annotated[bool, typer.Option("--explain", help="Show the past tasks that each rests on.")] = False,
+    target: Target = None,
+    metric: Metric = None,
+    group: Group = None,
+    time_order: TimeOrder = None,
+    drop_missing_target: DropMissing = False,
+    rename_duplicates: Rename = False,
+    offline: Offline = False,
+    families: Families = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what to try first on a table, and why.
+
+    Nothing is fitted: this is what the memory knows.
+    """
+    from autometa.cli.show import emit, show_recommendations
+    from autometa.cli.values import Gathered, whole
+
+    gathered = Gathered()
+    m = gathered.option(whole, "-n", n, 1)
+    chosen = families_of(gathered, families)
+    table: dict[str, Any] = {
+        "target": target,
+        "group": group,
+        "time_order": time_order,
+        "drop_missing_target": drop_missing_target,
+        "rename_duplicates": rename_duplicates,
+        "offline": offline,
+    }
+    task = task_of(gathered, data, metric, table)
+    gathered.refuse()
+    assert m is not None
+    assert task is not None
+
+    from dataclasses import fields
+
+    from autometa.metafeatures import describe
+    from autometa.recommend import AdaptivePortfolio
+    from autometa.search import Settings
+    from autometa.search.search import search_space
+    from autometa.store import MetaStore
+
+    space = search_space(task, Settings(families=chosen))
+    past = MetaStore.with_shipped(store).past(space="fit", kind=task.kind, metric=task.metric)
+    recommender, seen = AdaptivePortfolio().fit(past, space), describe(task)
+    recommendations = recommender.recommend(seen, m)
+    explanation = recommender.explain(seen) if explain else None
+    if not as_json:
+        show_recommendations(task, recommendations, explanation)
+    elif explain:  # a list either way, so that what reads the one reads the other
+        emit([{**{f.name: getattr(r, f.name) for f in fields(r)}, "explanation": explanation} for r in recommendations])
+    else:
+        emit([{name: getattr(r, name) for name in ("config", "expected", "reason", "origin")} for r in recommendations])
+
+
+@app.command(cls=Command)
+def collect(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATHS...", help="Tables, folders of them, openml:task/31, openml:data/61."),
+    ],
+    store: Annotated[str | None, typer.Option("--store", metavar="URL", help="The store to fill.")] = None,
+    configs: Annotated[
+        str, typer.Option("--configs", metavar="N", help="Configurations to evaluate on each table.")
+    ] = "60",
+    families: Families = None,
+    winners: Annotated[
+        str, typer.Option("--winners", metavar="N", help="Then N that are best on some other table.")
+    ] = "0",
+    search: Annotated[
+        str, typer.Option("--search", metavar="N", help="Then N that a search of each table's own finds.")
+    ] = "0",
+    rows: Annotated[
+        str, typer.Option("--rows", metavar="N", help="Larger tables are sampled down to N rows.")
+    ] = "5000",
+    folds: Annotated[
+        str | None,
+        typer.Option(
+            "--folds", metavar="N", help="Of cross-validation, 1 for a hold-out; default: by the table's size."
+        ),
+    ] = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(
+            "--catalog",
+            metavar="CSV",
+            help="Columns name, family, openml_id: which tables are variants of one another.",
+        ),
+    ] = None,
+    offline: Offline = False,
+    time: Annotated[str | None, typer.Option("--time", metavar="TIME", help="Stop after this long.")] = None,
+    jobs: Jobs = None,
+    seed: Seed = "0",
+    max_ram: MaxRam = None,
+    trial_time: TrialTime = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fill a store: the same configurations on many tables.
+
+    Stop it at any moment and start it again: what is in the store is not done twice.
+    """
+    from autometa.cli.values import Gathered, duration, whole
+
+    gathered = Gathered()
+    if store is None:
+        gathered.problems.append(Problem("--store", "say which store to fill", "Such as --store memory.db."))
+    asked = {
+        "configs": gathered.option(whole, "--configs", configs, 1),
+        "families": families_of(gathered, families),
+        "winning": gathered.option(whole, "--winners", winners, 0),
+        "searched": gathered.option(whole, "--search", search, 0),
+        "rows": gathered.option(whole, "--rows", rows, 1),
+        "folds": gathered.option(whole, "--folds", folds, 1),
+        "seconds": gathered.option(duration, "--time", time),
+        **limits_of(gathered, jobs, seed, max_ram, trial_time),
+    }
+    from autometa.collect import collect as fill
+    from autometa.collect import find_sources
+
+    sources = gathered.take(find_sources, paths, catalog)
+    gathered.refuse()
+    assert sources is not None
+
+    from autometa.cli.live import counting
+    from autometa.cli.show import emit, show_collected
+    from autometa.store import MetaStore
+
+    with counting("collecting") as tell:
+        given = {name: value for name, value in asked.items() if value is not None}
+        summary = fill(sources, MetaStore(store), **given, offline=offline, tell=tell)
+    emit(summary) if as_json else show_collected(summary)

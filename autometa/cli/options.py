@@ -1,0 +1,42 @@
+"""The tuned numbers of the command line: how much a person sees at once, and how long they wait for what they see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CliOptions:
+    """Widths, numbers of lines, and waits; `OPTIONS` are those in use."""
+
+    # Most seconds that permutation importance may take, after a fit of what is left of its budget. Judgement, not
+    # measured: what a person accepts to wait for a report.
+    importance_seconds: float = 5.0
+    # With fewer seconds left it is not begun. Judgement, not measured: reading a model back alone takes about that.
+    least_importance_seconds: float = 0.3
+    # Columns of the widest page on a terminal. Judgement, not measured: longer lines are hard to read.
+    widest: int = 110
+    # Columns where the output is no terminal. Judgement, not measured: what log viewers show without folding.
+    piped: int = 100
+    # Rows of a leaderboard, and of a task's best evaluations. Judgement, not measured: half of a terminal of 24 lines.
+    leaders: int = 10
+    # Frames a second of lines that change in place. Judgement, not measured: seconds are shown, and a spinner turns.
+    frames_per_second: int = 8
+    # Seconds between lines where nothing can change in place. Judgement, not measured.
+    sign_of_life_seconds: float = 15.0
+    # Running trials, or cells of a benchmark, with a line of their own. Judgement, not measured: one for each of the
+    # four CPUs of a small machine.
+    shown_at_once: int = 4
+    # Letters of the reason of a failed cell while others run; at the end twice as many. Judgement, not measured: one
+    # line of a terminal beside the cell's name.
+    reason_letters: int = 70
+    # Failed cells that are named at the end; the report lists them all. Judgement, not measured.
+    failures: int = 5
+    # Reasons why rows of an import were left out that are listed; --json lists them all. Judgement, not measured.
+    reasons: int = 12
+    # Seconds that torch has to say whether it finds a GPU. Judgement, not measured: a broken driver hangs for ever,
+    # and importing torch from a cold disk takes tens of seconds.
+    torch_seconds: float = 60.0
+
+
+OPTIONS = CliOptions()

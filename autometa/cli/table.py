@@ -1,0 +1,253 @@
+"""A table in, a model out: ``autometa fit``, ``resume``, ``predict`` and ``report``."""
+
+import sys
+import time as clock
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from autometa.cli.app import (
+    MEMORY,
+    SEARCH,
+    STARTED,
+    AsJson,
+    Data,
+    Device,
+    DropMissing,
+    Families,
+    Group,
+    Jobs,
+    MaxRam,
+    Metric,
+    Offline,
+    Rename,
+    RunFolder,
+    Seed,
+    Store,
+    Target,
+    TimeOrder,
+    TrialTime,
+    Trust,
+    app,
+    budget_of,
+    families_of,
+    limits_of,
+    task_of,
+)
+from autometa.cli.options import OPTIONS
+from autometa.cli.usage import INTERRUPTED, Command
+from autometa.errors import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from autometa.search import Model, Result
+
+
+@app.command(cls=Command)
+def fit(
+    data: Data,
+    target: Target = None,
+    metric: Metric = None,
+    group: Group = None,
+    time_order: TimeOrder = None,
+    drop_missing_target: DropMissing = False,
+    rename_duplicates: Rename = False,
+    offline: Offline = False,
+    time: Annotated[
+        str | None,
+        typer.Option(
+            "--time",
+            metavar="TIME",
+            help="Time for everything: 60, 90s, 5m, 1h30m; default: 60 s, none with --trials.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
+    trials: Annotated[
+        str | None,
+        typer.Option("--trials", metavar="N", help="How many configurations to try.", rich_help_panel=SEARCH),
+    ] = None,
+    jobs: Jobs = None,
+    families: Families = None,
+    seed: Seed = "0",
+    max_ram: MaxRam = None,
+    trial_time: TrialTime = None,
+    device: Device = "auto",
+    store: Store = None,
+    cold: Annotated[bool, typer.Option("--cold", help="Search without it.", rich_help_panel=MEMORY)] = False,
+    no_remember: Annotated[
+        bool, typer.Option("--no-remember", help="Do not add what is found to it.", rich_help_panel=MEMORY)
+    ] = False,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="DIR", help="Folder for everything; default: autometa_runs/NAME-DATE-TIME."),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Find, tune and save a model for a table.
+
+    Tries what worked on similar tables first, then searches; ends in a folder with the model and a report.
+    """
+    from autometa.cli.values import Gathered, one_of
+
+    gathered = Gathered()
+    budget = budget_of(gathered, time, trials)
+    limits = limits_of(gathered, jobs, seed, max_ram, trial_time)
+    gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
+    chosen = families_of(gathered, families)
+    table: dict[str, Any] = {
+        "target": target,
+        "group": group,
+        "time_order": time_order,
+        "drop_missing_target": drop_missing_target,
+        "rename_duplicates": rename_duplicates,
+        "offline": offline,
+    }
+    if gathered.problems:  # nothing will be fitted, so look at the table as well: hear of everything at once
+        from autometa.search import Run
+
+        gathered.problems += Run.check_free(run) if run is not None else []
+        task_of(gathered, data, metric, table)
+    gathered.refuse()
+
+    from autometa.cli.live import live
+    from autometa.estimator import fit_file
+    from autometa.search import Settings
+
+    settings = Settings(
+        **budget, **limits, families=chosen, store=store, cold=cold, remember=not no_remember, device=device
+    )
+    with live() as progress:
+        result = fit_file(data, metric=metric, **table, settings=settings, run=run, progress=progress, started=STARTED)
+    return conclude(result, as_json=as_json)
+
+
+@app.command(cls=Command)
+def resume(
+    run: RunFolder,
+    time: Annotated[str | None, typer.Option("--time", metavar="TIME", help="Time to add to what was left.")] = None,
+    trials: Annotated[str | None, typer.Option("--trials", metavar="N", help="Trials to add to what was left.")] = None,
+    trust: Trust = False,
+    as_json: AsJson = False,
+) -> int:
+    """Go on with a run that was stopped or killed.
+
+    No finished trial is lost. What was left of its budget is spent, and what --time or --trials add.
+    """
+    from autometa.cli.values import Gathered
+
+    gathered = Gathered()
+    budget = budget_of(gathered, time, trials)
+    gathered.refuse()
+
+    from autometa.cli.live import live
+    from autometa.search import resume as go_on
+
+    with live() as progress:
+        result = go_on(run, **budget, progress=progress, trusted=trust)
+    return conclude(result, as_json=as_json, trusted=trust)
+
+
+@app.command(cls=Command)
+def predict(
+    run: RunFolder,
+    data: Data,
+    proba: Annotated[bool, typer.Option("--proba", help="Add a column proba_LABEL for each class.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the CSV here instead of standard output.")
+    ] = None,
+    offline: Offline = False,
+    trust: Trust = False,
+    as_json: AsJson = False,
+) -> None:
+    """Predict the rows of a table, as CSV.
+
+    The answers are in the column `prediction`, in the target's own labels.
+    """
+    from autometa.cli.show import emit
+    from autometa.cli.values import Gathered
+    from autometa.openml import read_table
+    from autometa.search import load_model
+
+    gathered = Gathered()
+    model = load_model(run, trusted=trust)
+    read = gathered.take(read_table, data, offline=offline)
+    if proba and model.kind == "regression":
+        gathered.problems.append(
+            Problem("--proba", f"{model.target!r} is a number, and has no probabilities", "Leave it out.")
+        )
+    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
+        gathered.problems.append(
+            Problem(f"--out {out}", "is a folder" if out.is_dir() else "its folder does not exist")
+        )
+    gathered.refuse()
+    assert read is not None
+    answers = answers_of(model, read[0], proba=proba)
+    if out is not None:
+        answers.to_csv(out, index=False)
+    if as_json:
+        values = {"run": str(run), "rows": len(answers), "out": None if out is None else str(out)}
+        emit(values if out is not None else {**values, "predictions": answers.to_dict(orient="records")})
+    elif out is None:
+        answers.to_csv(sys.stdout, index=False)
+    else:
+        print(f"{len(answers)} predictions are in {out}", file=sys.stderr)
+
+
+@app.command(cls=Command)
+def report(
+    run: RunFolder,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Where to write it; default: report.html in the run."),
+    ] = None,
+    trust: Trust = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write what happened in a run as one HTML file.
+
+    It opens offline, in any browser.
+    """
+    from autometa.cli.show import emit
+    from autometa.search import open_run
+
+    path = write_report(open_run(run), out, seconds=OPTIONS.importance_seconds, trusted=trust)
+    if as_json:
+        emit({"run": str(run), "report": str(path)})
+    else:
+        print(path)
+
+
+def conclude(result: "Result", *, as_json: bool, trusted: bool = False) -> int:
+    """Writes the report of a finished search and says what came of it."""
+    from autometa.cli.show import emit, show_result
+
+    left = OPTIONS.importance_seconds
+    if result.settings.seconds is not None:
+        left = min(left, result.settings.seconds - (clock.monotonic() - STARTED))
+    path = write_report(result, None, seconds=0.0 if result.interrupted else left, trusted=trusted)
+    emit(result.summary()) if as_json else show_result(result, path)
+    return INTERRUPTED if result.interrupted else 0
+
+
+def write_report(result: "Result", out: Path | None, *, seconds: float, trusted: bool) -> Path:
+    """Writes the report; permutation importance is in it when there is time for it."""
+    from autometa.report import measure, write
+
+    path = out or result.run / "report.html"
+    if seconds < OPTIONS.least_importance_seconds:
+        return write(result, path, importance="There was no time left to measure it.")
+    return write(result, path, importance=measure(result, seconds=seconds, trusted=trusted))
+
+
+def answers_of(model: "Model", frame: "pd.DataFrame", *, proba: bool) -> "pd.DataFrame":
+    """Predictions as a table with a column ``prediction`` and, if asked for, ``proba_LABEL`` for each class."""
+    import pandas as pd
+
+    if not proba:
+        return pd.DataFrame({"prediction": model.predict(frame)})
+    probabilities = model.predict_proba(frame)  # (n, c)
+    labels = [model.classes[k] for k in probabilities.argmax(axis=1)]
+    columns = {f"proba_{label}": probabilities[:, k] for k, label in enumerate(model.classes)}
+    return pd.DataFrame({"prediction": labels, **columns})
