@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from autometa.errors import AutoMetaError, InputError, Problem
-from autometa.evaluation import Cancelled, Isolation, Splits, available_cpus, evaluate_isolated, plan_splits
+from autometa.evaluation import Attempt, Cancelled, Isolation, Splits, available_cpus, evaluate_isolated, plan_splits
 from autometa.families import available, cash_space, presets, suited
 from autometa.metafeatures import VERSION, describe
 from autometa.openml import is_address, read_task
@@ -232,13 +232,9 @@ def collect(
                 evaluation = evaluate_isolated(
                     isolation,
                     ready.folder,
-                    config,
-                    ready.splits,
+                    Attempt(config, ready.splits, seed, calibrate=True),  # as `fit` judges
                     seconds=trial_seconds,
                     max_ram=max_ram,
-                    oof_path=None,
-                    seed=seed,
-                    calibrate=True,  # as `fit` judges
                 )
             except Cancelled:
                 return

@@ -40,10 +40,10 @@ from autometa.evaluation import (
     fit_model,
     fit_temperature,
     plan_splits,
+    predict_aligned,
     tempered,
 )
 from autometa.evaluation.metrics import score
-from autometa.evaluation.trial import predict_aligned
 from autometa.families import cash_space, presets, suited
 from autometa.search.ensemble import greedy_ensemble
 from autometa.space import FAMILY, Config

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from autometa.evaluation import (
     METRICS,
+    Attempt,
     Evaluation,
     Isolation,
     State,
@@ -291,12 +292,10 @@ def test_models_are_kept_when_the_score_is_worth_it(family, tmp_path):
     assert np.array_equal(oof, reached.oof)
 
 
-def test_models_that_are_too_large_or_cannot_be_pickled_are_not_kept(family, tmp_path, monkeypatch):
+def test_models_that_are_too_large_or_cannot_be_pickled_are_not_kept(family, tmp_path):
     task = table("binary")
     splits = plan_splits(task, seed=0, folds=3)
-    monkeypatch.setattr("autometa.evaluation.trial.KEPT_BYTES", 100)
-    large = evaluate(task, family(LogisticRegression), splits, seed=0, keep_models=tmp_path / "large")
-    monkeypatch.undo()
+    large = evaluate(task, family(LogisticRegression), splits, seed=0, keep_models=tmp_path / "large", keep_bytes=100)
     unpicklable = evaluate(task, family(lambda: Stub(lambda fit: None)), splits, seed=0, keep_models=tmp_path / "no")
     assert large.evaluation.state == unpicklable.evaluation.state == "complete"
     assert list(tmp_path.iterdir()) == []
@@ -381,8 +380,8 @@ def test_in_isolation_an_evaluation_is_the_same(isolation, saved, tmp_path):
     task, folder, splits = saved
     config = cash_space("multiclass", ["knn"]).default
     apart = evaluate_isolated(
-        isolation, folder, config, splits, seconds=60, max_ram=4 << 30, oof_path=tmp_path / "oof.npy", seed=0,
-        keep_models=tmp_path / "models", origin="default",
+        isolation, folder, Attempt(config, splits, 0, keep_models=tmp_path / "models", origin="default"),
+        seconds=60, max_ram=4 << 30, oof_path=tmp_path / "oof.npy",
     )  # fmt: skip
     here = evaluate(task, config, splits, seed=0, origin="default")
     measured = {"fit_seconds": 0.0, "predict_seconds": 0.0, "peak_ram": 0}
@@ -409,8 +408,8 @@ def test_whatever_happens_to_a_trial_is_data_and_keeps_the_folds_before_it(
     _, folder, splits = saved
     isolation.call(int, seconds=60)
     evaluation = evaluate_isolated(
-        isolation, folder, {"family": does}, splits,
-        seconds=2 if does == "hang" else 60, max_ram=400 << 20, oof_path=tmp_path / "oof.npy", seed=0,
+        isolation, folder, Attempt({"family": does}, splits, 0),
+        seconds=2 if does == "hang" else 60, max_ram=400 << 20, oof_path=tmp_path / "oof.npy",
     )  # fmt: skip
     assert evaluation.state == state
     assert evaluation.reason.endswith(reason)
@@ -423,8 +422,8 @@ def test_whatever_happens_to_a_trial_is_data_and_keeps_the_folds_before_it(
 def test_an_evaluation_that_was_complete_counts_though_its_models_were_not_written_in_time(isolation, saved, tmp_path):
     task, folder, splits = saved
     evaluation = evaluate_isolated(
-        isolation, folder, {"family": "slow to keep"}, splits,
-        seconds=2, max_ram=None, oof_path=tmp_path / "oof.npy", seed=0, keep_models=tmp_path / "models",
+        isolation, folder, Attempt({"family": "slow to keep"}, splits, 0, keep_models=tmp_path / "models"),
+        seconds=2, oof_path=tmp_path / "oof.npy",
     )  # fmt: skip
     assert (evaluation.state, evaluation.reason) == ("complete", None)
     assert score("accuracy", task.y, np.load(tmp_path / "oof.npy"), 3) > 0
@@ -433,9 +432,7 @@ def test_an_evaluation_that_was_complete_counts_though_its_models_were_not_writt
 
 def test_a_trial_killed_before_its_first_fold_is_data(isolation, saved):
     _, folder, splits = saved
-    evaluation = evaluate_isolated(
-        isolation, folder / "missing", {"family": "knn"}, splits, seconds=60, max_ram=None, oof_path=None, seed=7
-    )
+    evaluation = evaluate_isolated(isolation, folder / "missing", Attempt({"family": "knn"}, splits, 7), seconds=60)
     assert evaluation.state == "failed"
     assert evaluation.reason.endswith("in fold 1 of 5")
     assert (evaluation.scores, evaluation.folds, evaluation.seed, evaluation.rows) == ({}, {}, 7, 600)

@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autometa.evaluation import Evaluation, evaluate, evaluate_isolated, fit_model, plan_splits, predict_aligned
+from autometa.evaluation import (
+    Attempt,
+    Evaluation,
+    evaluate,
+    evaluate_isolated,
+    fit_model,
+    plan_splits,
+    predict_aligned,
+)
 from autometa.families import FAMILIES, available, build, cash_space, growing
 from autometa.families.growth import COUNTS, Growing, Growth
 from autometa.space import FAMILY
@@ -178,10 +186,8 @@ def test_there_is_a_model_where_a_kill_left_none(tmp_path, waiting_isolation):
 
     def tried(seconds: float, *, growth: float | None = None, **parameters: float) -> Evaluation:
         config = {"family": "waiting"} | {f"waiting.{name}": value for name, value in parameters.items()}
-        return evaluate_isolated(
-            waiting_isolation, tmp_path / "task", config, splits,
-            seconds=seconds, max_ram=None, oof_path=None, seed=0, growth=growth,
-        )  # fmt: skip
+        attempt = Attempt(config, splits, 0, growth=growth)
+        return evaluate_isolated(waiting_isolation, tmp_path / "task", attempt, seconds=seconds)
 
     began = time.monotonic()
     assert tried(120.0, n_estimators=1, pause=0.0).state == "complete"

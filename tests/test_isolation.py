@@ -167,13 +167,13 @@ def test_a_kill_from_outside_is_recorded(isolation):
 
 def test_a_kill_by_the_system_for_want_of_memory_is_recorded(isolation, monkeypatch):
     counts = iter([4, 5])  # as /proc/vmstat counts them, before and after
-    monkeypatch.setattr("autometa.evaluation.isolation._oom_kills", lambda: next(counts))
+    monkeypatch.setattr("autometa.evaluation.watch.oom_kills", lambda: next(counts))
     end = killed(isolation, os.system, "kill -9 $PPID", seconds=30)
     assert (end.state, end.reason) == ("memory", "killed by the system, which had run out of memory")
 
 
 def test_a_machine_that_runs_out_of_memory_loses_the_trial(isolation, monkeypatch):
-    monkeypatch.setattr("autometa.evaluation.isolation.available_ram", lambda: 1 * MB)
+    monkeypatch.setattr("autometa.evaluation.watch.available_ram", lambda: 1 * MB)
     end = killed(isolation, time.sleep, 60, seconds=30)
     assert end.state == "memory"
     assert "the machine had 1 MB left" in end.reason
@@ -436,7 +436,7 @@ def test_the_cpus_are_those_that_may_be_used(monkeypatch, tmp_path):
     assert 1 <= available_cpus() <= os.cpu_count()
     quota = tmp_path / "cpu.max"
     quota.write_text("100000 100000\n")
-    monkeypatch.setattr("autometa.evaluation.isolation._CPU_QUOTAS", ((str(quota), quota_reader()),))
+    monkeypatch.setattr("autometa.evaluation.machine._CPU_QUOTAS", ((str(quota), quota_reader()),))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     assert available_cpus() == 1
     quota.write_text("250000 100000\n")
@@ -446,7 +446,7 @@ def test_the_cpus_are_those_that_may_be_used(monkeypatch, tmp_path):
 
 
 def quota_reader():
-    from autometa.evaluation.isolation import _quota_v2
+    from autometa.evaluation.machine import _quota_v2
 
     return _quota_v2
 
@@ -456,5 +456,5 @@ def test_the_memory_is_what_the_control_group_leaves(monkeypatch, tmp_path):
     for name, text in (("max", "500"), ("current", "450"), ("stat", "anon 7\ninactive_file 20\n")):
         (tmp_path / name).write_text(text)
     limits = (str(tmp_path / "max"), str(tmp_path / "current"), str(tmp_path / "stat"), "inactive_file ")
-    monkeypatch.setattr("autometa.evaluation.isolation._RAM_LIMITS", (limits,))
+    monkeypatch.setattr("autometa.evaluation.machine._RAM_LIMITS", (limits,))
     assert available_ram() == 70

@@ -153,8 +153,7 @@ def default(cell: Cell) -> Prediction:
     """
     import pandas as pd
 
-    from autometa.evaluation import METRIC_KINDS, evaluate_isolated, plan_splits
-    from autometa.evaluation.isolation import Isolation
+    from autometa.evaluation import METRIC_KINDS, Attempt, Isolation, evaluate_isolated, plan_splits
     from autometa.families import available, build, cash_space, suited
     from autometa.task import make_task
 
@@ -174,8 +173,8 @@ def default(cell: Cell) -> Prediction:
                 if config["family"] in left_out:
                     continue
                 evaluation = evaluate_isolated(
-                    isolation, cell.folder / "task", config, splits, seconds=PATIENCE_SECONDS, max_ram=None,
-                    oof_path=None, seed=cell.seed, threads=cell.cores,
+                    isolation, cell.folder / "task", Attempt(config, splits, cell.seed, threads=cell.cores),
+                    seconds=PATIENCE_SECONDS,
                 )  # fmt: skip
                 if evaluation.state == "complete":
                     scores[config["family"]] = evaluation.scores[cell.metric]

@@ -2,28 +2,36 @@
 
 `plan_splits` says which rows are learned from, `evaluate` fits and scores, `Isolation` runs it in a process of its own
 under a deadline and a RAM cap, and `evaluate_isolated` does all of it and hands on an `Evaluation`. A failure is data.
+
+splits       which rows are learned from, and which predicted
+fitted       a configuration fitted on some rows, and what it predicts
+metrics      what a prediction is worth
+calibration  temperature scaling
+record       what became of it: `Evaluation`, `Outcome`
+trial        fit and judge, fold by fold, here or in a process of its own
+isolation    calls in processes of their own; `watch` follows one call, `forkserver` is the process that starts them
+machine      what this machine has
+options      the tuned numbers
 """
 
 from __future__ import annotations
 
 from autometa.evaluation.calibration import JUDGE_SURENESS, fit_temperature, tempered
-from autometa.evaluation.isolation import (
-    Cancelled,
-    Isolation,
-    Killed,
-    available_cpus,
-    available_ram,
-    shared_isolation,
-)
+from autometa.evaluation.fitted import fit_model, predict_aligned
+from autometa.evaluation.isolation import Isolation, shared_isolation
+from autometa.evaluation.machine import available_cpus, available_ram
 from autometa.evaluation.metrics import METRIC_KINDS, METRICS, Metric, metric_for, resolve_metric, score, score_all
+from autometa.evaluation.record import Evaluation, Outcome
 from autometa.evaluation.splits import Splits, plan_splits
-from autometa.evaluation.trial import Evaluation, Outcome, evaluate, evaluate_isolated, fit_model, predict_aligned
+from autometa.evaluation.trial import Attempt, evaluate, evaluate_isolated
+from autometa.evaluation.watch import Cancelled, Killed
 from autometa.origins import State
 
 __all__ = [
     "JUDGE_SURENESS",
     "METRICS",
     "METRIC_KINDS",
+    "Attempt",
     "Cancelled",
     "Evaluation",
     "Isolation",

@@ -1,7 +1,7 @@
 """How sure a classifier should be: temperature scaling (Guo, Pleiss, Sun, Weinberger: ICML 2017).
 
 Forests on many classes are right far more often than they say, boosting on few rows less often. One number per model,
-fitted on predictions of rows that it had not seen, mends both: probabilities are raised to the power of one over the
+fitted on predictions of rows that it had not seen, fixes both: probabilities are raised to the power of one over the
 temperature and made to sum to one again. Neither the most probable class nor, of two classes, any ranking changes.
 
 Letters:  n rows · c classes.
@@ -14,29 +14,30 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from autometa.evaluation.options import OPTIONS
+
 JUDGE_SURENESS = ("neg_log_loss", "neg_brier_score")  # the metrics that change with a temperature
-ROWS = 5_000  # more do not make one number better
-SPREAD = 0.5  # of the logarithm of a temperature, before anything is seen: on a few rows it stays near one
-COLDEST, HOTTEST = 0.1, 10.0
-TINY = 1e-9  # a probability of zero, and what is less, counts as this much
 
 
 def fit_temperature(probability: NDArray[np.float64], y: NDArray[np.intp]) -> float:
     """The temperature with the least log loss, by probabilities (n, c) of rows of the classes y (n,).
 
-    The logarithm of the temperature has a normal prior about zero, of standard deviation `SPREAD`.
+    The logarithm of the temperature has a normal prior about zero, of standard deviation
+    `EvaluationOptions.temperature_spread`.
     """
     from scipy.optimize import minimize_scalar
 
-    step = -(-len(y) // ROWS)
+    step = -(-len(y) // OPTIONS.temperature_rows)
     logs, truth = _logs(probability[::step]), np.asarray(y[::step], dtype=np.intp)[:, None]
 
     def loss(log_temperature: float) -> float:
         scaled = logs / math.exp(log_temperature)
         own = np.take_along_axis(scaled, truth, axis=1)[:, 0]
-        return float((np.log(np.exp(scaled).sum(axis=1)) - own).sum() + 0.5 * (log_temperature / SPREAD) ** 2)
+        return float(
+            (np.log(np.exp(scaled).sum(axis=1)) - own).sum() + 0.5 * (log_temperature / OPTIONS.temperature_spread) ** 2
+        )
 
-    bounds = math.log(COLDEST), math.log(HOTTEST)
+    bounds = math.log(OPTIONS.coldest), math.log(OPTIONS.hottest)
     return math.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-2}).x)
 
 
@@ -50,5 +51,5 @@ def tempered(probability: NDArray[np.float64], temperature: float) -> NDArray[np
 
 def _logs(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logarithms, less the largest of each row."""
-    logs = np.log(np.maximum(probability, TINY))
+    logs = np.log(np.maximum(probability, OPTIONS.least_probability))
     return logs - logs.max(axis=1, keepdims=True)

@@ -23,23 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
+from autometa.evaluation.options import OPTIONS
 
 if TYPE_CHECKING:
     from autometa.task import Task
 
 Rows = NDArray[np.intp]
-
-# One evaluation is worth about as many fits as it has folds. Below 500 rows a fit costs milliseconds, while which rows
-# fall together moves an AUC by a point or more: three or two repeats. From 20,000 rows or 4 million cells on, five fits
-# of a boosted tree take the better part of a one-minute budget: three folds; from 50,000 rows or 20 million cells on
-# one hold-out. It takes a tenth of the rows, but no more than 10,000, which leave an accuracy a standard error below
-# half a point, and no fewer than 2,500, unless they are more than a fifth: where there is no time to fit anew on all
-# rows, its models are the ones that answer.
-_REPEATS = ((200, 3), (500, 2))
-_THREE_FOLDS = (20_000, 4_000_000)
-_HOLD_OUT = (50_000, 20_000_000)
-_HELD_OUT, _LEAST_HELD_OUT, _MOST_HELD_OUT = 0.1, 2_500, 10_000
-_STRATA = 10  # of a regression target
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +93,7 @@ def plan_splits(task: Task, *, seed: int, folds: int | None = None) -> Splits:
     Raises:
         InputError: If there are too few rows, groups or points in time to learn from some and predict others.
     """
-    repeats = 1 if folds is not None else next((count for limit, count in _REPEATS if task.n < limit), 1)
+    repeats = 1 if folds is not None else next((count for limit, count in OPTIONS.repeats if task.n < limit), 1)
     k = folds if folds is not None else _folds(task.n, task.n * max(task.p, 1))
     hold_out, k = k == 1, _parts(task.n) if k == 1 else k
     if task.n < 2:
@@ -127,14 +116,14 @@ def plan_splits(task: Task, *, seed: int, folds: int | None = None) -> Splits:
 
 
 def _folds(n: int, cells: int) -> int:
-    if n >= _HOLD_OUT[0] or cells >= _HOLD_OUT[1]:
+    if n >= OPTIONS.hold_out_rows or cells >= OPTIONS.hold_out_cells:
         return 1
-    return 3 if n >= _THREE_FOLDS[0] or cells >= _THREE_FOLDS[1] else 5
+    return 3 if n >= OPTIONS.three_folds_rows or cells >= OPTIONS.three_folds_cells else 5
 
 
 def _parts(n: int) -> int:
     """One of so many equal parts of the rows is held out."""
-    return max(5, round(n / np.clip(_HELD_OUT * n, _LEAST_HELD_OUT, _MOST_HELD_OUT)))
+    return max(5, round(n / np.clip(OPTIONS.held_out * n, OPTIONS.fewest_held_out, OPTIONS.most_held_out)))
 
 
 def _strata(task: Task) -> Rows:  # (n,)
@@ -144,7 +133,7 @@ def _strata(task: Task) -> Rows:  # (n,)
         return y.astype(np.intp)
     rank = np.empty(len(y), dtype=np.intp)
     rank[np.argsort(y, kind="stable")] = np.arange(len(y))
-    return rank * _STRATA // len(y)
+    return rank * OPTIONS.strata // len(y)
 
 
 def _deal(strata: Rows, k: int, rng: np.random.Generator) -> Rows:  # (n,) -> (n,)

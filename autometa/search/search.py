@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from autometa.errors import InputError, NoModelError, Problem, RunError
 from autometa.evaluation import (
     JUDGE_SURENESS,
+    Attempt,
     Cancelled,
     Evaluation,
     Isolation,
@@ -388,20 +389,22 @@ class _Search:
         evaluation = evaluate_isolated(
             self.isolation,
             self.run.folder / "task",
-            config,
-            self.splits,
+            Attempt(
+                config,
+                self.splits,
+                self.settings.seed,
+                threads=self.threads,
+                device=self.settings.device,
+                rival=None if not board else board[0].evaluation.folds[metric],
+                keep_models=self.run.models_path(trial.number),
+                keep_above=None if last is None else last.evaluation.scores[metric],
+                calibrate=True,
+                growth=None if math.isinf(self._longest()) else min(seconds, self._longest()),
+                origin=origin,
+            ),
             seconds=seconds,
             max_ram=self.settings.max_ram or self._share_of_ram(),
             oof_path=self.run.oof_path(trial.number),
-            seed=self.settings.seed,
-            threads=self.threads,
-            device=self.settings.device,
-            rival=None if not board else board[0].evaluation.folds[metric],
-            keep_models=self.run.models_path(trial.number),
-            keep_above=None if last is None else last.evaluation.scores[metric],
-            calibrate=True,
-            growth=None if math.isinf(self._longest()) else min(seconds, self._longest()),
-            origin=origin,
         )
         with self.lock:
             row = TrialRow(trial.number, evaluation, origin, reason, begun, self.budget.elapsed)

@@ -1,0 +1,131 @@
+"""A configuration fitted on some rows of a task, and what it predicts, whatever the learner.
+
+Two wrappers give every family the same face: a classifier that knows only some classes of the task keeps the task's
+codes, and a regressor stays near the targets it learned from. Both are inside the pickles of saved models.
+
+Letters:  n rows · c classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.evaluation.options import OPTIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from autometa.space import Config
+    from autometa.task import Task
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RelabelledClassifier:
+    """A classifier fitted on rows that lack some classes of the task, under codes without gaps.
+
+    Not every library takes codes with gaps; `predict` and `classes_` speak in the task's codes.
+    """
+
+    model: Any
+    classes_: NDArray[np.intp]  # the codes of the task that it knows, ascending
+
+    def predict(self, X: pd.DataFrame) -> NDArray[np.intp]:  # (n,)
+        """The most probable class, in the task's codes."""
+        return self.classes_[np.asarray(self.model.predict(X), dtype=np.intp)]
+
+    def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:  # (n, classes it knows)
+        """Probabilities of `classes_`."""
+        return self.model.predict_proba(X)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClippedRegressor:
+    """A regressor whose predictions go beyond the targets it learned from by half of their range, and no further.
+
+    One cell far outside what was learned from, a mistyped one say, takes whatever is linear in it, or a product, far
+    away.
+    """
+
+    model: Any
+    low: float
+    high: float
+
+    @classmethod
+    def around(cls, model: Any, y: NDArray[np.float64]) -> Self:
+        """Bounds for a model that learned from these targets, (n,)."""
+        low, high = float(y.min()), float(y.max())
+        beyond = OPTIONS.beyond_targets * (high - low)
+        return cls(model, low - beyond, high + beyond)
+
+    def predict(self, X: pd.DataFrame) -> NDArray[np.float64]:  # (n,)
+        """Values; those that are not finite stay as they are, and fail as such."""
+        values = predict_aligned(self.model, X, "regression", 0)
+        return np.where(np.isfinite(values), np.clip(values, self.low, self.high), values)
+
+
+def fit_model(
+    task: Task,
+    config: Config,
+    rows: NDArray[np.intp],
+    *,
+    seed: int,
+    threads: int = 1,
+    device: str = "cpu",
+    seconds: float | None = None,
+) -> Any:
+    """Builds and fits a configuration on some rows of a task: a model with predict, predict_proba and classes_.
+
+    Where the rows hold some classes of the task only, the learner gets codes without gaps; where they hold one class,
+    it is predicted.
+
+    Args:
+        task: The table, its target and kind.
+        config: A configuration of the CASH space.
+        rows: (n,) row numbers to learn from.
+        seed: Of the model.
+        threads: CPU threads that it may take.
+        device: Where a family that can choose runs, ``cpu`` or ``cuda``.
+        seconds: After so many, a learner that grows by trees or epochs ends with those there are; None for no limit.
+
+    Example:
+        >>> from sklearn.datasets import load_wine
+        >>> from autometa.families import cash_space
+        >>> from autometa.task import make_task
+        >>> X, y = load_wine(return_X_y=True, as_frame=True)
+        >>> task, rows = make_task(X, y=y, name="wine"), np.arange(100)
+        >>> model = fit_model(task, cash_space("multiclass", ["knn"]).default, rows, seed=0)
+        >>> predict_aligned(model, task.X, task.kind, task.c).shape
+        (178, 3)
+    """
+    from autometa.families import build, limit_growth
+
+    X, y = task.X.iloc[rows], np.asarray(task.y)[rows]
+    model: Any = build(config, task.columns, task.kind, n_rows=len(rows), seed=seed, threads=threads, device=device)
+    limit_growth(model, seconds)
+    if task.kind == "regression":
+        return ClippedRegressor.around(model.fit(X, y), y)
+    present, codes = np.unique(y, return_inverse=True)
+    if len(present) == task.c:
+        return model.fit(X, y)
+    if len(present) == 1:
+        from sklearn.dummy import DummyClassifier
+
+        model = DummyClassifier(strategy="prior")
+    return RelabelledClassifier(model.fit(X, codes), present)
+
+
+def predict_aligned(model: Any, X: pd.DataFrame, kind: str, n_classes: int) -> NDArray[np.float64]:
+    """(n,) values, or (n, c) probabilities of all classes, rows summing to one; 0 for a class that it never saw."""
+    if kind == "regression":
+        return np.asarray(model.predict(X), dtype=np.float64).reshape(len(X))
+    out = np.zeros((len(X), n_classes))
+    if hasattr(model, "predict_proba"):
+        out[:, np.asarray(model.classes_, dtype=np.intp)] = model.predict_proba(X)
+    else:
+        out[np.arange(len(X)), np.asarray(model.predict(X), dtype=np.intp)] = 1.0
+    with np.errstate(divide="ignore", invalid="ignore"):  # a row of zeros becomes NaN, and fails as such
+        return out / out.sum(axis=1, keepdims=True)

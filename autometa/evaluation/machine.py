@@ -1,0 +1,103 @@
+"""What this machine has: CPUs and memory that this process may use, and what its processes hold.
+
+A control group may leave less than the machine has; its files are read in both of their versions, and whatever they do
+not say counts as no limit.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from autometa.evaluation.options import OPTIONS
+
+
+def _quota_v2(path: str) -> tuple[float, float]:
+    quota, period = Path(path).read_text().split()
+    return float(quota), float(period)  # "max" is no number: no quota
+
+
+def _quota_v1(path: str) -> tuple[float, float]:
+    return float(Path(path, "cpu.cfs_quota_us").read_text()), float(Path(path, "cpu.cfs_period_us").read_text())
+
+
+_GROUP = "/sys/fs/cgroup"
+_CPU_QUOTAS = ((f"{_GROUP}/cpu.max", _quota_v2), (f"{_GROUP}/cpu", _quota_v1))
+_RAM_LIMITS = (
+    (f"{_GROUP}/memory.max", f"{_GROUP}/memory.current", f"{_GROUP}/memory.stat", "inactive_file "),
+    (
+        f"{_GROUP}/memory/memory.limit_in_bytes",
+        f"{_GROUP}/memory/memory.usage_in_bytes",
+        f"{_GROUP}/memory/memory.stat",
+        "total_inactive_file ",
+    ),
+)
+
+
+def available_cpus() -> int:
+    """CPUs that this process may really use: its affinity, and the quota of its control group."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for path, parse in _CPU_QUOTAS:
+        with suppress(OSError, ValueError):
+            quota, period = parse(path)
+            if quota > 0:
+                count = min(count, max(1, round(quota / period)))
+    return count
+
+
+def available_ram() -> int:
+    """Bytes that can still be taken without the system running out: of the machine, and of the control group."""
+    left = psutil.virtual_memory().available
+    for limit, usage, statistics, reclaim in _RAM_LIMITS:
+        with suppress(OSError, ValueError):
+            free = int(Path(limit).read_text()) - int(Path(usage).read_text())
+            lines = Path(statistics).read_text().splitlines()
+            reclaimable = next((int(line.split()[1]) for line in lines if line.startswith(reclaim)), 0)
+            left = min(left, max(free + reclaimable, 0))
+    return left
+
+
+def ram_reserve() -> int:
+    """Bytes below which the machine counts as out of memory."""
+    return min(int(OPTIONS.reserve_share * psutil.virtual_memory().total), OPTIONS.reserve_bytes)
+
+
+def resident(tree: Sequence[int]) -> int:
+    """Resident bytes of some processes together."""
+    total = 0
+    for number in tree:
+        with suppress(psutil.Error):
+            total += psutil.Process(number).memory_info().rss
+    return total
+
+
+def is_dead(process: int) -> bool:
+    """Whether a process is not there, never was, or only waits to be reaped."""
+    try:
+        return process <= 0 or psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
+
+
+def peak_ram() -> int:
+    """The largest resident size that this process has had, in bytes."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def oom_kills() -> int:
+    """How often the system has killed for want of memory; 0 where it does not say."""
+    with suppress(OSError), Path("/proc/vmstat").open() as file:
+        return next((int(line.split()[1]) for line in file if line.startswith("oom_kill ")), 0)
+    return 0
+
+
+def megabytes(size: int) -> str:
+    """Bytes as people read them, such as ``315 MB``."""
+    return f"{size / 1e6:,.0f} MB"

@@ -1,0 +1,84 @@
+"""The tuned numbers of this room: what each means, its unit, and where its value comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationOptions:
+    """Constants of evaluating a configuration; `OPTIONS` are the ones in use."""
+
+    # ------------------------------------------------------------------------------------------------ one evaluation
+
+    # Of a fold's time, the share that a learner may grow for; the rest is for preprocessing and predicting.
+    # Judgement, not measured.
+    growth_share: float = 0.8
+
+    # Of the range of the targets that were learned from, how far a regression may go beyond it. That it is bounded was
+    # measured: on diamonds one mistyped cell made an additive model say 184,696 for a price of 12,210, and the ensemble
+    # err by 664 instead of 555 (RMSE, `benchmarks/suite.py`). The half is judgement.
+    beyond_targets: float = 0.5
+
+    # Bytes of pickled fold models above which they are not kept but fitted again: writing more costs about as much as
+    # fitting. Judgement, not measured; with it the forests of many classes on `letter` are kept.
+    kept_bytes: int = 256 << 20
+
+    # ----------------------------------------------------------------------------------------------------- isolation
+
+    # Seconds between two looks at the memory of a trial, and once half of its cap is used: memory can be filled at some
+    # GB a second. Judgement, not measured.
+    poll_seconds: float = 0.05
+    urgent_poll_seconds: float = 0.01
+
+    # Seconds, the longest that a killed process may take to give back its memory. Judgement, not measured.
+    end_seconds: float = 10.0
+
+    # The machine counts as out of memory when less than this share of it is left, or these bytes, whichever is less.
+    # Judgement, not measured.
+    reserve_share: float = 0.02
+    reserve_bytes: int = 256 << 20
+
+    # --------------------------------------------------------------------------------------------------- calibration
+
+    # Rows to which a temperature is fitted, at most: more do not make one number better. Judgement, not measured.
+    temperature_rows: int = 5_000
+
+    # Standard deviation of the normal prior of the logarithm of a temperature: on a few rows it stays near one. With
+    # it log loss is better on 20 and worse on 8 of 28 small tables of several classes, 9 and 2 of 11 of two classes
+    # (`benchmarks/answering.py`); other values were not compared.
+    temperature_spread: float = 0.5
+
+    # Bounds of a temperature, and what a probability of zero counts as. Judgement, not measured.
+    coldest: float = 0.1
+    hottest: float = 10.0
+    least_probability: float = 1e-9
+
+    # -------------------------------------------------------------------------------------------------------- splits
+    # One evaluation is worth about as many fits as it has folds. Where the lines are is judgement, from measured times.
+
+    # (rows, times): below so many rows cross-validation is repeated so often. Below 500 a fit costs milliseconds, while
+    # which rows fall together moves an AUC by a point or more.
+    repeats: tuple[tuple[int, int], ...] = ((200, 3), (500, 2))
+
+    # Rows and cells from which there are three folds: five fits of a boosted tree would take the better part of a
+    # one-minute budget.
+    three_folds_rows: int = 20_000
+    three_folds_cells: int = 4_000_000
+
+    # Rows and cells from which there is one hold-out.
+    hold_out_rows: int = 50_000
+    hold_out_cells: int = 20_000_000
+
+    # Share of the rows that a hold-out takes, the fewest rows unless they are more than a fifth, and the most rows:
+    # they leave an accuracy a standard error below half a point. Where there is no time to fit anew on all rows, its
+    # models are the ones that answer.
+    held_out: float = 0.1
+    fewest_held_out: int = 2_500
+    most_held_out: int = 10_000
+
+    # Equal parts of a regression target that are dealt out to the folds like classes. Judgement, not measured.
+    strata: int = 10
+
+
+OPTIONS = EvaluationOptions()

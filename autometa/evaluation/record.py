@@ -1,0 +1,91 @@
+"""What became of one configuration on one task.
+
+`Evaluation` is the record that a store keeps, written as strict JSON; `Outcome` adds what only the search at hand
+needs, the out-of-fold predictions.
+
+Letters:  n rows · c classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.origins import Origin, State
+
+if TYPE_CHECKING:
+    from autometa.space import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One configuration tried on one task, whatever came of it."""
+
+    config: Config
+    state: State  # or the same as plain text, where an older version wrote it
+    reason: str | None  # for anything but complete
+    scores: dict[str, float]  # mean over the folds where it is defined, per metric; larger is better; {} without a fold
+    folds: dict[str, tuple[float, ...]]  # per metric, of each finished fold; NaN where undefined
+    fit_seconds: float  # total over folds
+    predict_seconds: float  # total over folds
+    peak_ram: int  # bytes, of the process tree that ran it
+    seed: int
+    rows: int  # of the task that was evaluated, which may be a sample of a larger one
+    versions: dict[str, str]  # of the libraries that had a part in it
+    origin: str = Origin.SEARCH.value  # an `Origin`, or what a newer version calls it
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether it says how good the configuration is; a state that this version does not know says nothing."""
+        state = State.read(self.state)
+        return state is not None and state.ended_well
+
+    @property
+    def n_folds(self) -> int:
+        """How many folds were finished."""
+        return len(next(iter(self.folds.values()), ()))
+
+    @property
+    def seconds(self) -> float:
+        """Fitting and predicting together."""
+        return self.fit_seconds + self.predict_seconds
+
+    def to_dict(self) -> dict[str, Any]:
+        """Strict JSON: what is not finite becomes text, NumPy scalars become Python's."""
+        return _jsonable(asdict(self))
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Evaluation:
+        """What `to_dict` made, read back equal; unknown keys are left out."""
+        known = {field.name: record[field.name] for field in fields(cls) if field.name in record}
+        known["state"] = State.read(known["state"]) or known["state"]
+        known["scores"] = {metric: float(value) for metric, value in known["scores"].items()}
+        known["folds"] = {metric: tuple(map(float, values)) for metric, values in known["folds"].items()}
+        known["fit_seconds"], known["predict_seconds"] = float(known["fit_seconds"]), float(known["predict_seconds"])
+        return cls(**known)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """An evaluation and its out-of-fold predictions."""
+
+    evaluation: Evaluation
+    oof: NDArray[np.float64] | None  # (n,) or (n, c), mean over repeats, NaN where never predicted; None without a fold
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _jsonable(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, StrEnum):
+        return value.value
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
