@@ -33,7 +33,8 @@ from autometa.evaluation import Evaluation
 from autometa.metafeatures import NAMES, VERSION, MetaFeatures
 from autometa.store import MetaStore, TaskRecord
 from autometa.store.blocks import Block, encode
-from autometa.store.reading import WIDTH, Entry
+from autometa.store.options import OPTIONS
+from autometa.store.reading import Entry
 
 METRICS = (
     "accuracy",
@@ -178,7 +179,7 @@ def shipped(folder: Path) -> dict[str, Any]:
         store.add(source.record(), source.made_up())
     store.ship(path)
     row: dict[str, Any] = {"backend": "shipped", "tasks": 333, "evaluations": 333 * 180}
-    return {**row, **read_afresh(str(path), most=WIDTH), "megabytes": path.stat().st_size / 1e6}
+    return {**row, **read_afresh(str(path), most=OPTIONS.width), "megabytes": path.stat().st_size / 1e6}
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ from autometa.bench.run import machine
 from autometa.errors import NoModelError
 from autometa.learn import learn_fit
 from autometa.search import Settings, Silent, load_model, resume, search
-from autometa.store import MetaStore, database
+from autometa.store import MetaStore, address
 from autometa.task import make_task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -60,7 +60,7 @@ def without(datasets: Sequence[Dataset], folder: Path) -> None:
     if (folder / "memory.db").exists():
         return
     families = {dataset.family for dataset in datasets}
-    shipped = MetaStore(str(database.meta_db() / "memory.db"), read_only=True, immutable=True)
+    shipped = MetaStore(str(address.meta_db() / "memory.db"), read_only=True, immutable=True)
     with tempfile.TemporaryDirectory() as work:
         store = MetaStore(f"{work}/memory.db")
         store.merge(shipped)
@@ -76,12 +76,12 @@ def without(datasets: Sequence[Dataset], folder: Path) -> None:
 @contextmanager
 def remembering(folder: Path) -> Iterator[None]:
     """Searches begin from this folder instead of the shipped memory."""
-    shipped = database.meta_db
-    database.meta_db = lambda: folder
+    shipped = address.meta_db
+    address.meta_db = lambda: folder
     try:
         yield
     finally:
-        database.meta_db = shipped
+        address.meta_db = shipped
 
 
 # searching ------------------------------------------------------------------------------------------------------------
@@ -148,8 +148,8 @@ def run(options: argparse.Namespace) -> None:
     bare.mkdir(exist_ok=True)
     if not (bare / "memory.db").exists():
         shutil.copy(memory / "memory.db", bare / "memory.db")
-        shutil.copytree(database.meta_db() / "migrations", bare / "migrations")
-        shutil.copytree(database.meta_db() / "migrations", memory / "migrations")
+        shutil.copytree(address.meta_db() / "migrations", bare / "migrations")
+        shutil.copytree(address.meta_db() / "migrations", memory / "migrations")
     asked = {"most_rows": options.rows, "trial_time": options.trial_time}
     before = [] if options.quick else read_lines(RESULTS)
     done = {(r["dataset"], r["method"], r["seed"]) for r in before if {n: r[n] for n in asked} == asked}

@@ -223,7 +223,7 @@ def test_weights_that_were_trained_on_what_must_be_forgotten_are_not_used(tmp_pa
     from autometa.surrogate import Surrogate
 
     (tmp_path / "surrogate-binary.npz").touch()
-    monkeypatch.setattr("autometa.store.database.meta_db", lambda: tmp_path)
+    monkeypatch.setattr("autometa.store.address.meta_db", lambda: tmp_path)
     loaded = SimpleNamespace(restricted=lambda space: "the surrogate")
     monkeypatch.setattr(Surrogate, "load", classmethod(lambda *_: loaded))
     search = SimpleNamespace(task=SimpleNamespace(kind="binary"), settings=SimpleNamespace(exclude=exclude), space=None)

@@ -17,7 +17,7 @@ from autometa.errors import InputError
 from autometa.families import cash_space
 from autometa.learn import learn, learn_fit
 from autometa.sampler import ORIGIN
-from autometa.store import database
+from autometa.store.address import meta_db
 from autometa.surrogate import Surrogate
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -82,7 +82,7 @@ def test_too_few_studies_or_a_misspelt_space_are_refused_with_what_there_is(stor
 @pytest.fixture(scope="module")
 def collected(tmp_path_factory: pytest.TempPathFactory) -> MetaStore:
     """A part of the shipped memory."""
-    shipped = MetaStore(str(database.meta_db() / "memory.db"), read_only=True, immutable=True)
+    shipped = MetaStore(str(meta_db() / "memory.db"), read_only=True, immutable=True)
     store = MetaStore(tmp_path_factory.mktemp("collected") / "some.db")
     for kind in ("binary", "multiclass", "regression"):
         for record in shipped.tasks(kind=kind)[:8]:

@@ -29,8 +29,11 @@ from hypothesis import strategies as st
 from autometa.errors import InputError, StoreError
 from autometa.evaluation import Evaluation
 from autometa.metafeatures import VERSION, MetaFeatures
+from autometa.origins import State
 from autometa.space import config_key
-from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord, blocks, database, metastore, reading
+from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord, blocks, database, metastore, schema
+from autometa.store.address import locate, meta_db
+from autometa.store.options import StoreOptions
 
 # ----------------------------------------------------------------------------------------------------------- the stage
 
@@ -139,7 +142,7 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
         yield make
         return
     server = request.getfixturevalue("postgres")
-    engine = sa.create_engine(database.locate(server), poolclass=sa.NullPool)
+    engine = sa.create_engine(locate(server), poolclass=sa.NullPool)
 
     def make() -> str:
         name = f"test_{time.monotonic_ns()}"
@@ -214,6 +217,20 @@ def test_what_was_added_reads_back_equal(store):
     assert store.verify() == []
 
 
+def test_a_state_is_read_as_one_and_a_newer_versions_state_stays_a_text_that_verify_reports(own):
+    later = failure(1, "asleep")
+    own.add(record(), [evaluation(0), failure(2, "timeout"), later])
+    states = [e.state for e in own.evaluations(record().fingerprint)]
+    assert states == [State.COMPLETE, State.TIMEOUT, "asleep"]
+    assert [isinstance(state, State) for state in states] == [True, True, False]
+    assert own.add(record(), [later]) == 0
+    assert [str(problem).partition(": ")[2] for problem in own.verify()] == [
+        "unknown state: evaluation 2. Remove the task and add it again."
+    ]
+    past = own.past(kind="binary", metric="accuracy")
+    assert np.isneginf(past.scores).sum() == 2  # nobody knows that it did well
+
+
 def test_adding_twice_changes_nothing(store):
     evaluations = [*map(evaluation, range(5)), failure(9)]
     store.add(record(), evaluations)
@@ -284,7 +301,7 @@ def test_info_counts_what_is_there(store):
     assert info["url"] == store.url
     assert (info["tasks"], info["evaluations"], info["families"]) == (2, 4, {"knn": 3, "mlp": 1})
     assert info["bytes"] > 1000
-    assert info["schema"] == database.HEAD
+    assert info["schema"] == schema.SCHEMA
 
 
 def test_no_cell_of_a_table_enters_the_store(own):
@@ -403,7 +420,7 @@ def test_past_depends_on_what_is_in_the_store_and_not_on_when_it_came(tmp_path):
     np.testing.assert_array_equal(one.metafeatures, two.metafeatures)
 
 
-def test_a_narrow_table_keeps_what_most_tasks_tried_then_what_won_somewhere(own, monkeypatch):
+def test_a_narrow_table_keeps_what_most_tasks_tried_then_what_won_somewhere(own):
     for i in range(3):
         searched = [evaluation(100 * (i + 1) + j, scores={"accuracy": 0.5 + j / 10}) for j in range(4)]
         own.add(record(i), [evaluation(1), evaluation(2), *searched])
@@ -411,9 +428,9 @@ def test_a_narrow_table_keeps_what_most_tasks_tried_then_what_won_somewhere(own,
     assert [c["knn.n_neighbors"] for c in kept.configs] == [1, 2, 103, 203, 303]
     whole = own.past(kind="binary", metric="accuracy", most=None)
     assert len(whole.configs) == 14
-    monkeypatch.setattr(reading, "HELD", 0)  # a large store's blocks are not kept but unpacked again
-    assert own.past(kind="binary", metric="accuracy", most=None).configs == whole.configs
-    assert own.past(kind="binary", metric="accuracy", most=5).configs == kept.configs
+    large = MetaStore(own.url, options=StoreOptions(held_bytes=0))  # its blocks are not kept but unpacked again
+    assert large.past(kind="binary", metric="accuracy", most=None).configs == whole.configs
+    assert large.past(kind="binary", metric="accuracy", most=5).configs == kept.configs
 
 
 def test_metafeatures_of_another_version_are_not_mixed_in(own):
@@ -705,14 +722,13 @@ def test_several_processes_write_one_store_at_once_and_one_killed_harms_nobody(n
     assert len(store.evaluations(record(1).fingerprint)) == len(store.evaluations(record(2).fingerprint)) == times
 
 
-def test_a_writer_waits_for_another_and_says_so_when_it_waited_in_vain(own, monkeypatch):
+def test_a_writer_waits_for_another_and_says_so_when_it_waited_in_vain(own):
     own.add(record(), [])
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
     connection = sqlite3.connect(own.url, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     assert len(own.tasks()) == 1  # readers do not wait
     with pytest.raises(StoreError, match="another process keeps it locked"):
-        own.add(record(1), [])
+        MetaStore(own.url, options=StoreOptions(busy_seconds=0.1)).add(record(1), [])
     connection.execute("ROLLBACK")
     connection.close()
     assert own.add(record(1), [evaluation()]) == 1
@@ -729,11 +745,11 @@ def test_the_steps_lead_to_the_schema_that_a_new_store_has(new_url):
     if stepped._database.file is not None:
         stepped._database._create_file()
     with stepped._database._writer.begin() as connection:
-        database.take_steps(connection)
-        context = MigrationContext.configure(connection, opts={"version_table": database.version.name})
-        ours = [d for d in compare_metadata(context, database.metadata) if "autometa" in str(d)]
+        schema.take_steps(connection)
+        context = MigrationContext.configure(connection, opts={"version_table": schema.version.name})
+        ours = [d for d in compare_metadata(context, schema.metadata) if "autometa" in str(d)]
         assert ours == []
-        assert connection.scalar(sa.select(database.version.c.version_num)) == database.HEAD
+        assert connection.scalar(sa.select(schema.version.c.version_num)) == schema.SCHEMA
     assert stepped.add(record(), [evaluation()]) == 1
     assert stepped.verify() == []
 
@@ -754,10 +770,10 @@ def test_an_older_store_is_stepped_forward_by_the_first_write_or_read(new_url, t
     stores = [MetaStore(new_url()), MetaStore(new_url())]
     for store in stores:
         store.add(record(), [evaluation()])
-    shutil.copytree(database.meta_db() / "migrations", tmp_path / "migrations")
+    shutil.copytree(meta_db() / "migrations", tmp_path / "migrations")
     (tmp_path / "migrations" / "versions" / "9999_note.py").write_text(STEP)
-    monkeypatch.setattr(database, "_steps", lambda: tmp_path / "migrations")
-    monkeypatch.setattr(database, "HEAD", "9999")
+    monkeypatch.setattr(schema, "steps", lambda: tmp_path / "migrations")
+    monkeypatch.setattr(schema, "SCHEMA", "9999")
     with pytest.raises(StoreError, match="older schema"):
         MetaStore(stores[0]._database.address.render_as_string(hide_password=False), read_only=True).tasks()
     assert stores[0].add(record(1), [evaluation(2)]) == 1
@@ -766,7 +782,7 @@ def test_an_older_store_is_stepped_forward_by_the_first_write_or_read(new_url, t
         assert texts(store.evaluations(record().fingerprint)) == texts([evaluation()])
         with store._database.reading() as connection:
             assert "note" in {c["name"] for c in sa.inspect(connection).get_columns("autometa_task")}
-            assert connection.scalar(sa.select(database.version.c.version_num)) == "9999"
+            assert connection.scalar(sa.select(schema.version.c.version_num)) == "9999"
 
 
 def test_using_a_store_that_is_up_to_date_does_not_load_alembic(tmp_path):
@@ -831,8 +847,28 @@ def test_an_export_that_is_not_as_it_was_written_is_refused_whole_with_all_its_f
 
 
 def test_an_empty_store_exports_and_imports(own, tmp_path):
-    own.export(tmp_path / "export")
+    own.add(record(), [])
+    own.remove(record().fingerprint)
+    assert own.export(tmp_path / "export")["tasks"] == 0
     assert MetaStore(tmp_path / "other.db").import_(tmp_path / "export") == 0
+
+
+def test_a_store_that_does_not_exist_is_neither_exported_nor_merged_nor_shipped(own, tmp_path):
+    for refused in (own.export, own.ship, lambda _: MetaStore(tmp_path / "other.db").merge(own)):
+        with pytest.raises(StoreError, match=r"own\.db: there is no store to (export|ship|merge)"):
+            refused(tmp_path / "new" / "export")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_store_leaves_no_part_of_a_shipped_file(own, tmp_path):
+    filled(own)
+    with sqlite3.connect(own.url) as connection:
+        connection.execute("UPDATE autometa_block SET scores = x'00' WHERE rowid = 3")
+    connection.close()
+    shipped = tmp_path / "shipped" / "memory.db"
+    with pytest.raises(StoreError, match="damaged"):
+        own.ship(shipped)
+    assert list(shipped.parent.iterdir()) == []
 
 
 def test_merging_is_by_content_whatever_the_databases(new_url, tmp_path):

@@ -282,7 +282,7 @@ class _Search:
 
     def _surrogate(self) -> Surrogate | None:
         """The surrogate that ships with the package, if it knows everything that is searched here."""
-        from autometa.store.database import meta_db
+        from autometa.store.address import meta_db
         from autometa.surrogate import Surrogate
 
         path = meta_db() / f"surrogate-{self.task.kind}.npz"

@@ -11,11 +11,14 @@ failure quotes is masked before it is kept.
 
     records     TaskRecord · Exclusion · PastTasks     what is kept of a task, what a reader leaves out, what it gets
     blocks      evaluations <-> compressed Arrow block
-    database    URL -> engine, schema and its steps, errors; with `metastore` the only place that speaks SQL
+    address     a URL, the user's own store, the shipped memory
+    schema      tables, steps from one schema to the next, a task as a row
+    database    connections, transactions, what the database's errors mean
     metastore   MetaStore
     reading     one store, or several layers, read as one
     exchange    export, import, the file to ship
     inspection  every invariant, checked
+    options     every tuned number, with the origin of its value
 
 To add a way of bringing experience in (an Optuna study, a table of runs), turn it into a `TaskRecord` and `Evaluation`s
 and call `MetaStore.add`: identity, merging and concurrency are settled there.

@@ -26,14 +26,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from autometa.origins import State
 from autometa.space import config_key
+from autometa.store.options import OPTIONS
 
 if TYPE_CHECKING:
     from autometa.evaluation import Evaluation
-
-LEVEL = 9  # of zstd: 6 ms for 1,000 evaluations; level 19 saves a tenth and takes 160 ms, which pays when shipping
-SHIP_LEVEL = 19
-
 
 _ZSTD = pa.Codec("zstd")
 _HEAD = struct.Struct("<QI")
@@ -49,7 +47,7 @@ class Block(NamedTuple):
 
 def encode(evaluations: Sequence[Evaluation], *, ship: bool = False, folds: bool = True) -> Block:
     """The block of `evaluations`; with `ship`, floats in single precision and compressed harder."""
-    return _packed(*_tables(evaluations, ship=ship, folds=folds), SHIP_LEVEL if ship else LEVEL)
+    return _packed(*_tables(evaluations, ship=ship, folds=folds), OPTIONS.ship_level if ship else OPTIONS.level)
 
 
 def extend(block: Block, evaluations: Iterable[Evaluation]) -> Block:
@@ -70,7 +68,7 @@ def extend(block: Block, evaluations: Iterable[Evaluation]) -> Block:
     if not fresh:
         return block
     more = _tables(fresh, ship=False, folds=True)
-    return _packed(_appended(scores, more[0]), _appended(details, more[1]), LEVEL)
+    return _packed(_appended(scores, more[0]), _appended(details, more[1]), OPTIONS.level)
 
 
 def _tables(evaluations: Sequence[Evaluation], *, ship: bool, folds: bool) -> tuple[pa.Table, pa.Table]:
@@ -118,15 +116,16 @@ def decode(block: Block) -> list[Evaluation]:
 
 
 def evaluations_of(scores: pa.Table, details: pa.Table) -> list[Evaluation]:
-    """The evaluations in the two tables of a block."""
+    """The evaluations in the two tables of a block; a state that this version does not know stays a plain text."""
     from autometa.evaluation import Evaluation
 
     columns = {name: table[name].to_pylist() for table in (scores, details) for name in table.column_names}
     parse = _Parsed()
+    states: dict[str, Any] = {text: State.read(text) or text for text in set(columns["state"])}
     return [
         Evaluation(
             config=json.loads(row["config"]),
-            state=row["state"],
+            state=states[row["state"]],
             reason=row["reason"],
             scores=dict(zip(parse[row["metrics"]], row["scores"], strict=True)),
             folds={k: tuple(v) for k, v in zip(parse[row["fold_metrics"]], row["folds"], strict=True)},
@@ -151,7 +150,7 @@ def check(block: Block) -> None:
         )
 
 
-def pack(table: pa.Table, level: int = LEVEL) -> bytes:
+def pack(table: pa.Table, level: int = OPTIONS.level) -> bytes:
     """An Arrow table as compressed bytes."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -209,7 +208,8 @@ def scores_in(table: pa.Table, metric: str) -> np.ndarray:  # (n,)
     An evaluation that was stopped as hopeless counts with the mean of the folds it finished: that it is bad is known.
     """
     state = _combined(table["state"])
-    counts = np.array([text in ("complete", "stopped") for text in state.dictionary.to_pylist()], dtype=bool)
+    known = map(State.read, state.dictionary.to_pylist())
+    counts = np.array([found is not None and found.ended_well for found in known], dtype=bool)
     finished = counts[state.indices.to_numpy()]
     out = np.where(finished, np.nan, -np.inf)
     metrics, lists = _combined(table["metrics"]), _combined(table["scores"])

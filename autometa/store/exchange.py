@@ -29,11 +29,11 @@ import pyarrow.parquet as pq
 import autometa
 from autometa.errors import InputError, Problem
 from autometa.store.blocks import Block, encode, pack, unpack
-from autometa.store.database import HEAD, record_of, values_of
 from autometa.store.reading import Entry
+from autometa.store.schema import SCHEMA, record_of, values_of
 
-FORMAT, VERSION = "autometa store export", 1
-TASKS, EVALUATIONS, MANIFEST = "tasks.parquet", "evaluations.parquet", "manifest.json"
+EXPORT_FORMAT, EXPORT_VERSION = "autometa store export", 1
+TASKS_FILE, EVALUATIONS_FILE, MANIFEST_FILE = "tasks.parquet", "evaluations.parquet", "manifest.json"
 
 
 def export(batches: Iterable[Sequence[Entry]], path: Path) -> dict[str, Any]:
@@ -46,24 +46,24 @@ def export(batches: Iterable[Sequence[Entry]], path: Path) -> dict[str, Any]:
         folder.mkdir()
         rows: list[dict[str, Any]] = []
         evaluations = 0
-        with pq.ParquetWriter(folder / EVALUATIONS, _SCHEMA, compression="zstd") as writer:
+        with pq.ParquetWriter(folder / EVALUATIONS_FILE, _SCHEMA, compression="zstd") as writer:
             for batch in batches:
                 rows += [values_of(entry.record) for entry in batch]
                 table = pa.concat_tables([_plain(entry) for entry in batch])
                 evaluations += len(table)
                 writer.write_table(table, row_group_size=max(len(table), 1))
-        pq.write_table(pa.Table.from_pylist(rows, _TASK_SCHEMA), folder / TASKS, compression="zstd")
+        pq.write_table(pa.Table.from_pylist(rows, _TASK_SCHEMA), folder / TASKS_FILE, compression="zstd")
         manifest = {
-            "format": FORMAT,
-            "version": VERSION,
+            "format": EXPORT_FORMAT,
+            "version": EXPORT_VERSION,
             "autometa": autometa.__version__,
-            "schema": HEAD,
+            "schema": SCHEMA,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "tasks": len(rows),
             "evaluations": evaluations,
-            "sha256": {name: _digest(folder / name) for name in (TASKS, EVALUATIONS)},
+            "sha256": {name: _digest(folder / name) for name in (TASKS_FILE, EVALUATIONS_FILE)},
         }
-        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         if path.exists():
             path.rmdir()
         folder.rename(path)
@@ -76,9 +76,9 @@ def batches(path: Path) -> Iterator[list[Entry]]:
         raise InputError(problems)
     records = {
         (row["fingerprint"], row["space"]): record_of(SimpleNamespace(**_LATER | row))
-        for row in pq.read_table(path / TASKS).to_pylist()
+        for row in pq.read_table(path / TASKS_FILE).to_pylist()
     }
-    with pq.ParquetFile(path / EVALUATIONS) as file:
+    with pq.ParquetFile(path / EVALUATIONS_FILE) as file:
         for group in range(file.num_row_groups):
             table = file.read_row_group(group)
             places = list(zip(table["fingerprint"].to_pylist(), table["space"].to_pylist(), strict=True))
@@ -93,18 +93,22 @@ def batches(path: Path) -> Iterator[list[Entry]]:
 def _problems(path: Path) -> list[Problem]:
     """Why a folder is not an export that can be read."""
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        written, digests = manifest["format"] == FORMAT and manifest["version"], manifest["sha256"]
+        manifest = json.loads((path / MANIFEST_FILE).read_text(encoding="utf-8"))
+        written, digests = manifest["format"] == EXPORT_FORMAT and manifest["version"], manifest["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return [
-            Problem(str(path), f"not an export of a store: no readable {MANIFEST}", "Name a folder that export wrote.")
+            Problem(
+                str(path), f"not an export of a store: no readable {MANIFEST_FILE}", "Name a folder that export wrote."
+            )
         ]
-    if written != VERSION:
+    if written != EXPORT_VERSION:
         return [
-            Problem(str(path), f"an export in format {written}; this AutoMeta reads {VERSION}", "Upgrade AutoMeta.")
+            Problem(
+                str(path), f"an export in format {written}; this AutoMeta reads {EXPORT_VERSION}", "Upgrade AutoMeta."
+            )
         ]
     problems = []
-    for name in (TASKS, EVALUATIONS):
+    for name in (TASKS_FILE, EVALUATIONS_FILE):
         if not (path / name).is_file():
             problems.append(Problem(str(path / name), "missing", "Export again."))
         elif _digest(path / name) != digests.get(name):

@@ -17,15 +17,16 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from autometa.errors import Problem
+from autometa.origins import State
 from autometa.store.blocks import Block, canonical, check, configs_in, decode, key, unpack
-from autometa.store.database import Database, block, task
+from autometa.store.database import Database
+from autometa.store.schema import block, task
 
 if TYPE_CHECKING:
     from autometa.evaluation import Evaluation
 
 KINDS = ("binary", "multiclass", "regression")
-STATES = ("complete", "stopped", "failed", "timeout", "memory", "crashed")
-EXAMPLES = 3  # places named of one thing that is wrong many times
+_EXAMPLES = 3  # places named of one thing that is wrong many times
 
 
 def verify(database: Database) -> list[Problem]:
@@ -116,8 +117,8 @@ def _configs(texts: Sequence[str]) -> Iterator[str]:
 
 
 def _places(wrong: Sequence[int]) -> str:
-    more = f" and {len(wrong) - EXAMPLES} more" if len(wrong) > EXAMPLES else ""
-    return "evaluation " + ", ".join(map(str, wrong[:EXAMPLES])) + more
+    more = f" and {len(wrong) - _EXAMPLES} more" if len(wrong) > _EXAMPLES else ""
+    return "evaluation " + ", ".join(map(str, wrong[:_EXAMPLES])) + more
 
 
 def _finite(values: Any) -> bool:
@@ -126,9 +127,9 @@ def _finite(values: Any) -> bool:
 
 # What is said when it does not hold, and what must hold of every evaluation.
 CHECKS: dict[str, Callable[[Evaluation], bool]] = {
-    "unknown state": lambda e: e.state in STATES,
-    "complete, but without a score": lambda e: e.state != "complete" or bool(e.scores),
-    "not complete, and no reason given": lambda e: e.state == "complete" or bool(e.reason),
+    "unknown state": lambda e: State.read(e.state) is not None,
+    "complete, but without a score": lambda e: e.state != State.COMPLETE or bool(e.scores),
+    "not complete, and no reason given": lambda e: e.state == State.COMPLETE or bool(e.reason),
     "a score is infinite": lambda e: _finite(e.scores.values()),
     "a fold's score is infinite": lambda e: all(_finite(values) for values in e.folds.values()),
     "scores by fold in a metric that has no score": lambda e: set(e.folds) <= set(e.scores),

@@ -7,7 +7,6 @@ processes may add at once, and a process that dies leaves the store as it was be
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,24 +17,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from autometa.errors import Problem, StoreError
+from autometa.files import whole
+from autometa.store.address import locate, shipped_memory
 from autometa.store.blocks import Block, check, decode, encode, extend, masked
-from autometa.store.database import HEAD, Database, block, locate, record_of, shipped_memory, task, values_of, weights
-from autometa.store.reading import (
-    WIDTH,
-    Entry,
-    evaluations_in,
-    find_in,
-    info_in,
-    past_in,
-    records_in,
-    sound,
-)
+from autometa.store.database import Database
+from autometa.store.options import OPTIONS, StoreOptions
+from autometa.store.reading import Entry, evaluations_in, find_in, info_in, past_in, records_in, sound
 from autometa.store.records import NOTHING, Exclusion, PastTasks, TaskRecord
+from autometa.store.schema import SCHEMA, block, record_of, task, values_of, weights
 
 if TYPE_CHECKING:
     from autometa.evaluation import Evaluation
-
-BATCH = 64  # tasks that are held in memory at once while a store is copied: 15 MB at 1,000 evaluations each
 
 
 class MetaStore:
@@ -51,6 +43,7 @@ class MetaStore:
         immutable: Nobody writes the file at all, so that it is opened without locks or journals. Implies `read_only`.
         beneath: A store that is read with this one as if they were one: `tasks`, `find`, `evaluations`, `past` and
             `info` answer from both. Everything else, every write above all, is of this store alone.
+        options: How long to wait for other writers, and how much to hold in memory.
 
     Raises:
         StoreError: If the URL cannot hold a store.
@@ -68,9 +61,10 @@ class MetaStore:
         read_only: bool = False,
         immutable: bool = False,
         beneath: MetaStore | None = None,
+        options: StoreOptions = OPTIONS,
     ) -> None:
         """Opens nothing yet."""
-        self._database = Database(locate(url), read_only=read_only, immutable=immutable)
+        self._database = Database(locate(url), read_only=read_only, immutable=immutable, options=options)
         self.beneath = beneath
 
     @classmethod
@@ -133,7 +127,7 @@ class MetaStore:
         kind: str | None,
         metric: str,
         exclude: Exclusion = NOTHING,
-        most: int | None = WIDTH,
+        most: int | None = OPTIONS.width,
     ) -> PastTasks:
         """What recommenders learn from, in one read.
 
@@ -150,7 +144,8 @@ class MetaStore:
             most: At most this many configurations: those that the most tasks have tried, then those that did best on
                 their task. The table is dense, and searches that each try their own configurations would make it wide.
         """
-        return past_in(self.layers, space=space, kind=kind, metric=metric, exclude=exclude, most=most)
+        held = self._database.options.held_bytes
+        return past_in(self.layers, space=space, kind=kind, metric=metric, exclude=exclude, most=most, held=held)
 
     def info(self) -> dict[str, Any]:
         """`url`, `tasks`, `evaluations`, `families` (evaluations per model family), `bytes` and `schema`.
@@ -158,7 +153,7 @@ class MetaStore:
         Counts and bytes are those of all layers together, `url` is this store's.
         """
         size = sum(layer._bytes() for layer in self.layers)
-        return {"url": self.url, **info_in(self.layers), "bytes": size, "schema": HEAD}
+        return {"url": self.url, **info_in(self.layers), "bytes": size, "schema": SCHEMA}
 
     def entries(
         self,
@@ -276,24 +271,35 @@ class MetaStore:
     # ------------------------------------------------------------------------------------------------------- elsewhere
 
     def export(self, path: str | Path) -> dict[str, Any]:
-        """Writes a new folder of parquet files with a manifest, and returns the manifest."""
+        """Writes this store as a new folder of Parquet files with a manifest, and returns the manifest.
+
+        Raises:
+            StoreError: If the store cannot be used, or does not exist; nothing was written then.
+            InputError: If there is something at `path`.
+        """
         from autometa.store import exchange
 
+        if not self.exists():
+            raise StoreError(f"{self.url}: there is no store to export.")
         return exchange.export(self.batches(), Path(path))
 
     def ship(self, path: str | Path, *, folds: bool = False) -> int:
         """Writes a compact file that opens read-only, as the package ships; returns its bytes.
 
         Floats are kept in single precision, and the scores of single folds only if `folds`.
+
+        Raises:
+            StoreError: If the store cannot be used, or does not exist; the file at `path` is as it was then.
         """
+        if not self.exists():
+            raise StoreError(f"{self.url}: there is no store to ship.")
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            shipped = MetaStore(Path(folder) / "memory.db")
+        with whole(path) as temporary:
+            shipped = MetaStore(temporary)
             for batch in self.batches():
-                shipped._absorb([Entry(record, sound(self, record, _compact, old, folds)) for record, old in batch])
-            shipped._database.seal()
-            Path(shipped.url).replace(path)
+                shipped._absorb([Entry(record, sound(self, record, _shipped, old, folds)) for record, old in batch])
+            shipped._database.compact()
         return path.stat().st_size
 
     def verify(self) -> list[Problem]:
@@ -305,8 +311,9 @@ class MetaStore:
     def batches(self) -> Iterator[list[Entry]]:
         """All entries with their whole blocks, some tasks at a time."""
         fingerprints = sorted({record.fingerprint for record, _ in self.entries()})
-        for start in range(0, len(fingerprints), BATCH):
-            yield self.entries(fingerprints=fingerprints[start : start + BATCH], scores=True, details=True)
+        size = self._database.options.batch
+        for start in range(0, len(fingerprints), size):
+            yield self.entries(fingerprints=fingerprints[start : start + size], scores=True, details=True)
 
     def _bytes(self) -> int:
         """What this store alone occupies."""
@@ -360,5 +367,5 @@ def _insert(connection: Connection, record: TaskRecord, content: Block) -> bool:
     return True
 
 
-def _compact(content: Block, folds: bool) -> Block:
+def _shipped(content: Block, folds: bool) -> Block:
     return encode(decode(content), ship=True, folds=folds)

@@ -33,11 +33,6 @@ if not TYPE_CHECKING:
 
 T = TypeVar("T")
 
-HELD = 64_000_000  # bytes of unpacked blocks that one read keeps: a million evaluations would take 1.3 GB and 2 s more
-WIDTH = (
-    2000  # configurations of a table: 11 MB at 330 tasks, where the 30,000 that searches left there take 160 MB and 1 s
-)
-
 
 class Entry(NamedTuple):
     """One task in one space. Of its block, what was not asked for is empty."""
@@ -81,22 +76,29 @@ def evaluations_in(layers: Sequence[Layer], fingerprint: str, space: str) -> lis
 
 
 def past_in(
-    layers: Sequence[Layer], *, space: str, kind: str | None, metric: str, exclude: Exclusion, most: int | None
+    layers: Sequence[Layer],
+    *,
+    space: str,
+    kind: str | None,
+    metric: str,
+    exclude: Exclusion,
+    most: int | None,
+    held: int,  # bytes of unpacked blocks to keep
 ) -> PastTasks:
     """The table of tasks and configurations in one metric, from one read of each layer."""
     records: list[TaskRecord] = []
     parts: list[_Columns] = []
     owner: list[int] = []  # of each part, the position of its task in `records`
     texts: list[_Texts] = []  # of each part
-    held = 0
+    kept_bytes = 0
     for record, blocks in _joined(layers, space=space, kind=kind, scores=True):
         if exclude.excludes(record):
             continue
         for layer, block in blocks:
             table = sound(layer, record, unpack, block.scores)
             parts.append(sound(layer, record, _columns, table, metric))
-            held += table.nbytes
-            texts.append(_Texts(block, table if held < HELD else None))
+            kept_bytes += table.nbytes
+            texts.append(_Texts(block, table if kept_bytes < held else None))
             owner.append(len(records))
         records.append(record)
     codes, first = _coded([part.config for part in parts])

@@ -1,0 +1,47 @@
+"""The tuned numbers of the store: what each means, its unit, and where its value comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """How long to wait, how hard to compress, how much to hold; `OPTIONS` are the ones in use.
+
+    The store as a whole is measured by ``benchmarks/store.py``: a million evaluations (1,000 tasks) open in 0.06 s, are
+    read for learning in 1.3 s, and a finished task enters in 0.08 s.
+    """
+
+    # ------------------------------------------------------------------------------------------------------- patience
+
+    # Seconds that SQLite waits for another writer before it gives up; a write begins anew for up to twice as long.
+    # Judgement: with a write-ahead log a transaction takes under a millisecond (1,700 a second with four writers), with
+    # a rollback journal stalls of seconds were seen (60 a second).
+    busy_seconds: float = 30.0
+    # Seconds between two attempts of a write that lost a race: the first pause, doubled each time up to the longest.
+    # Judgement, not measured.
+    first_pause: float = 0.01
+    longest_pause: float = 0.5
+    # Seconds to connect to PostgreSQL, unless the URL says ``connect_timeout``. Judgement, not measured.
+    connect_seconds: int = 10
+
+    # ---------------------------------------------------------------------------------------------------------- blocks
+
+    # Level of zstd. 9 takes 6 ms for 1,000 evaluations; 19 saves a tenth and takes 160 ms, which pays when shipping.
+    level: int = 9
+    ship_level: int = 19
+
+    # --------------------------------------------------------------------------------------------------------- reading
+
+    # Bytes of unpacked blocks that one read keeps for its second look at the configurations; what exceeds them is
+    # unpacked again. Keeping all of a million evaluations would take 1.3 GB; not keeping them takes 2 s more.
+    held_bytes: int = 64_000_000
+    # Configurations of the table that learning gets, by default: 11 MB at 330 tasks. The 30,000 that searches left on
+    # so many tasks would take 160 MB and 1 s.
+    width: int = 2000
+    # Tasks that are held in memory at once while a store is copied: 15 MB at 1,000 evaluations each.
+    batch: int = 64
+
+
+OPTIONS = StoreOptions()
