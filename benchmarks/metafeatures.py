@@ -35,7 +35,7 @@ import pandas as pd
 from fit import REPOSITORY, machine, revision
 from numpy.typing import NDArray
 
-from autometa.metafeatures import GROUPS, NAMES, PYMFE, VERSION, MetaFeatures, describe
+from autometa.metafeatures import FEATURE_NAMES, GROUPS, PYMFE, VERSION, MetaFeatures, describe
 from autometa.metafeatures.landmarking import judged
 from autometa.metafeatures.model import small
 from autometa.metafeatures.view import View
@@ -154,7 +154,7 @@ def shared(arguments: argparse.Namespace) -> Iterator[Record]:
     for path in sorted((arguments.data / "tabular").glob("*.parquet")):
         found = describe(make_task(pd.read_parquet(path), target="target", name=path.stem), seconds=ALWAYS)
         seconds[path.stem] = sum(found.seconds.values())
-        undefined.update(name for name in NAMES if math.isnan(found[name]))
+        undefined.update(name for name in FEATURE_NAMES if math.isnan(found[name]))
     at = (0.5, 0.9, 0.99, 1.0)
     yield {
         "measure": "shared",

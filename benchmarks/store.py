@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from autometa.evaluation import Evaluation
-from autometa.metafeatures import NAMES, VERSION, MetaFeatures
+from autometa.metafeatures import FEATURE_NAMES, VERSION, MetaFeatures
 from autometa.store import MetaStore, TaskRecord
 from autometa.store.blocks import Block, encode
 from autometa.store.options import OPTIONS
@@ -79,7 +79,7 @@ class Source:
 
     def record(self) -> TaskRecord:
         """A new task."""
-        features = MetaFeatures(NAMES, self.rng.random(len(NAMES)), VERSION, {})
+        features = MetaFeatures(FEATURE_NAMES, self.rng.random(len(FEATURE_NAMES)), VERSION, {})
         fingerprint = self.rng.bytes(16).hex()
         return TaskRecord(fingerprint, fingerprint[:8], "binary", "roc_auc", 5000, 20, 2, metafeatures=features)
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autometa.errors import InputError
-from autometa.metafeatures import GROUPS, NAMES, PYMFE, VERSION, describe, model, view
+from autometa.metafeatures import FEATURE_NAMES, GROUPS, OPTIONS, PYMFE, VERSION, MetafeatureOptions, describe
 from autometa.metafeatures.landmarking import judged
 from autometa.metafeatures.model import small
 from autometa.metafeatures.profile import equal_frequency, quantiles
@@ -77,16 +77,16 @@ def bare_task(X: pd.DataFrame, y: np.ndarray, classes: int) -> Any:
 
 
 def features(task: Any) -> dict[str, float]:
-    return dict(zip(NAMES, describe(task, seconds=ALWAYS).values.tolist(), strict=True))
+    return dict(zip(FEATURE_NAMES, describe(task, seconds=ALWAYS).values.tolist(), strict=True))
 
 
 def test_names_are_the_same_for_every_kind_and_each_has_its_cost():
-    assert len(set(NAMES)) == len(NAMES)
+    assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES)
     for classes in KINDS.values():
         described = describe(task_of(numeric_table(60, 4, classes)), seconds=ALWAYS)
-        assert described.names == NAMES
+        assert described.names == FEATURE_NAMES
         assert described.version == VERSION
-        assert described.seconds.keys() == set(NAMES)
+        assert described.seconds.keys() == set(FEATURE_NAMES)
         assert min(described.seconds.values()) >= 0
         assert described["rows"] == 60
         assert not described.values.flags.writeable
@@ -102,19 +102,16 @@ def test_exactly_what_a_kind_does_not_define_is_nan(kind):
 
 @pytest.mark.parametrize("sampled", [False, True], ids=["whole", "sampled"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_neither_order_of_rows_nor_order_nor_names_of_columns_matter(kind, sampled, monkeypatch):
-    if sampled:
-        monkeypatch.setattr(view, "CELLS", 500)
-        monkeypatch.setattr(view, "COLUMNS", 5)
-        monkeypatch.setattr(model, "ROWS", 60)
+def test_neither_order_of_rows_nor_order_nor_names_of_columns_matter(kind, sampled):
+    options = MetafeatureOptions(cells=500, columns=5, small_rows=60) if sampled else OPTIONS
     frame = mixed_table(400, KINDS[kind])
     rng = np.random.default_rng(1)
     shuffled = frame.iloc[rng.permutation(len(frame)), rng.permutation(frame.shape[1])].reset_index(drop=True)
     renamed = shuffled.rename(columns={name: f"column {j}" for j, name in enumerate(frame.columns) if name != "target"})
-    expected = describe(task_of(frame), seconds=ALWAYS).values
+    expected = describe(task_of(frame), seconds=ALWAYS, options=options).values
     assert np.isfinite(expected).sum() > 40
-    np.testing.assert_array_equal(describe(task_of(shuffled), seconds=ALWAYS).values, expected)
-    np.testing.assert_array_equal(describe(task_of(renamed), seconds=ALWAYS).values, expected)
+    np.testing.assert_array_equal(describe(task_of(shuffled), seconds=ALWAYS, options=options).values, expected)
+    np.testing.assert_array_equal(describe(task_of(renamed), seconds=ALWAYS, options=options).values, expected)
 
 
 @settings(max_examples=40, deadline=None)
@@ -126,11 +123,10 @@ def test_order_does_not_matter_where_rows_repeat_and_columns_resemble_one_anothe
     y = np.array([0, 1, *data.draw(cells)[2:]]) % 2
     order = np.array(data.draw(st.permutations(range(rows))))
     other = X.loc[order, list(data.draw(st.permutations(list(X.columns))))].reset_index(drop=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(view, "ROWS", data.draw(st.sampled_from([rows // 2, rows])))
-        quick = [group for group in GROUPS if group != "landmarking"]  # the tree sees every difference as well
-        one = describe(bare_task(X, y, 2), seconds=ALWAYS, groups=quick).values
-        two = describe(bare_task(other, y[order], 2), seconds=ALWAYS, groups=quick).values
+    options = MetafeatureOptions(rows=data.draw(st.sampled_from([rows // 2, rows])))
+    quick = [group for group in GROUPS if group != "landmarking"]  # the tree sees every difference as well
+    one = describe(bare_task(X, y, 2), seconds=ALWAYS, groups=quick, options=options).values
+    two = describe(bare_task(other, y[order], 2), seconds=ALWAYS, groups=quick, options=options).values
     np.testing.assert_array_equal(one, two)
 
 
@@ -238,21 +234,19 @@ def test_bins_are_those_of_digitising_at_the_quantiles(cells):
         np.testing.assert_array_equal(codes[~missing], np.unique(slow, return_inverse=True)[1])
 
 
-def test_a_sample_takes_its_share_of_the_copies_of_a_row(monkeypatch):
-    monkeypatch.setattr(view, "ROWS", 500)
+def test_a_sample_takes_its_share_of_the_copies_of_a_row():
     frame = numeric_table(4000, 3, 0)
     frame.loc[:1999, :] = frame.loc[0].to_numpy()
     task = bare_task(frame.drop(columns="target"), frame["target"].to_numpy(), 0)
-    copies = np.mean(View(task).y == task.y[0])
+    copies = np.mean(View(task, MetafeatureOptions(rows=500)).y == task.y[0])
     assert 0.4 < copies < 0.6
 
 
-def test_the_small_sample_keeps_rows_of_every_class(monkeypatch):
-    monkeypatch.setattr(model, "ROWS", 100)
+def test_the_small_sample_keeps_rows_of_every_class():
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(5000, 3)), columns=list("abc"))
     y = np.zeros(5000, np.int64)
     y[:40], y[40:47] = 1, 2
-    found = small(View(bare_task(X, y, 3)))
+    found = small(View(bare_task(X, y, 3), MetafeatureOptions(small_rows=100)))
     assert np.bincount(found.y).tolist() == [100 - 10 - 7, 10, 7]
     assert found.X.shape == (100, 3)
 
@@ -266,7 +260,7 @@ def test_when_the_time_is_gone_the_rest_is_nan(monkeypatch):
     partly = describe(task, seconds=20)
     np.testing.assert_array_equal(partly.values[:20], complete[:20])
     assert np.isnan(partly.values[20:]).all()
-    assert partly.seconds.keys() == set(NAMES[:20])
+    assert partly.seconds.keys() == set(FEATURE_NAMES[:20])
 
 
 def test_groups_can_be_asked_for_alone():
@@ -311,7 +305,7 @@ def test_a_table_of_50000_by_100_takes_less_than_a_second_of_one_core():
     X = pd.DataFrame(rng.normal(size=(50_000, 100)), columns=[f"x{j}" for j in range(100)])
     task = bare_task(X, (X["x0"] + rng.normal(size=50_000) > 0).to_numpy().astype(np.int64), 2)
     described = describe(task)
-    assert {name for name in NAMES if math.isnan(described[name])} == NEEDS_NUMBERS
+    assert {name for name in FEATURE_NAMES if math.isnan(described[name])} == NEEDS_NUMBERS
     assert sum(described.seconds.values()) < 1
 
 

@@ -1,14 +1,14 @@
-"""What a task looks like: some fifty numbers that tell which past tasks it resembles.
+"""What a task looks like: 58 numbers that tell which past tasks it resembles.
 
 `describe` turns a task into `MetaFeatures`: a named, ordered, versioned vector, a pure function of the task, computed
-on a bounded sample within a time box. Groups go from cheap to dear (`GROUPS`), so landmarks are the first to fall out
-of the box; what was not computed, or is not defined for this kind of task, is NaN.
+on a bounded sample within a time box. Groups go from cheap to expensive (`GROUPS`), so that the landmarks are what a
+short time box leaves out; what was not computed, or is not defined for this kind of task, is NaN.
 
 Law: neither the order of the rows nor that of the columns matters, nor what the columns are called. What pymfe computes
 too has pymfe's value (`PYMFE`), on what the sample holds.
 
-A meta-feature is a function of a `View`, in the tuple `FEATURES` of its group, and its name the feature's name. To add
-one, write it there; raise `VERSION` with every change of a value, as vectors of different versions cannot be compared.
+A meta-feature is a function of a `View`, in the tuple of its group, and its name is the feature's name. To add one,
+write it there; raise `VERSION` with every change of a value, as vectors of different versions cannot be compared.
 
 Letters:  f meta-features.
 """
@@ -27,30 +27,43 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem, did_you_mean
 from autometa.metafeatures import information, landmarking, model, simple, statistical
+from autometa.metafeatures.options import OPTIONS, MetafeatureOptions
 from autometa.metafeatures.view import View
+from autometa.moved import former
 
 if TYPE_CHECKING:
     from autometa.task import Task
+else:
+    __getattr__ = former(__name__)
 
-__all__ = ["GROUPS", "NAMES", "PYMFE", "VERSION", "MetaFeatures", "describe"]
+__all__ = [
+    "FEATURE_NAMES",
+    "GROUPS",
+    "OPTIONS",
+    "PYMFE",
+    "VERSION",
+    "MetaFeatures",
+    "MetafeatureOptions",
+    "describe",
+]
 
-VERSION = "1"
+VERSION = "1"  # of the definitions: names and values
 
 GROUPS: Mapping[str, tuple[Callable[[View], float], ...]] = MappingProxyType(
     {
-        "simple": simple.FEATURES,
-        "statistical": statistical.FEATURES,
-        "information": information.FEATURES,
-        "model": model.FEATURES,
-        "landmarking": landmarking.FEATURES,
+        "simple": simple.SIMPLE_FEATURES,
+        "statistical": statistical.STATISTICAL_FEATURES,
+        "information": information.INFORMATION_FEATURES,
+        "model": model.MODEL_FEATURES,
+        "landmarking": landmarking.LANDMARKING_FEATURES,
     }
 )
-NAMES: tuple[str, ...] = tuple(feature.__name__ for group in GROUPS.values() for feature in group)
+FEATURE_NAMES: tuple[str, ...] = tuple(feature.__name__ for group in GROUPS.values() for feature in group)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MetaFeatures:
-    """What a task looks like."""
+    """What a task looks like: a vector with a name for every value; made by `describe`."""
 
     names: tuple[str, ...]  # (f,)
     values: NDArray[np.float64]  # (f,); NaN: not defined for this task, or not computed in time
@@ -58,21 +71,41 @@ class MetaFeatures:
     seconds: dict[str, float]  # of each feature computed; a shared part is charged to the first that needs it
 
     def __getitem__(self, name: str) -> float:
-        """The value of one feature."""
+        """The value of one feature.
+
+        Raises:
+            ValueError: If there is no feature of this name.
+        """
         return float(self.values[self.names.index(name)])
 
 
-def describe(task: Task, *, seconds: float = 1.0, groups: Collection[str] | None = None) -> MetaFeatures:
-    """The meta-features of a task; never fails, as what cannot be computed is NaN.
+def describe(
+    task: Task,
+    *,
+    seconds: float = 1.0,
+    groups: Collection[str] | None = None,
+    options: MetafeatureOptions = OPTIONS,
+) -> MetaFeatures:
+    """The meta-features of a task, (f,); what cannot be computed is NaN.
 
     Args:
         task: What to describe.
         seconds: The time box, in processor seconds of this thread, so that a busy machine does not change the answer.
             No feature is begun after it; one under way is finished. Loading scikit-learn is not counted.
         groups: Compute these groups only (names in `GROUPS`), all by default.
+        options: Sizes of the samples, and what the landmarks learn with. Values under other options than the default
+            cannot be compared with those in a store.
 
     Raises:
         InputError: If a group is unknown.
+
+    Example:
+        >>> import pandas as pd
+        >>> from autometa.task import make_task
+        >>> task = make_task(pd.DataFrame({"x": [0.5, 1.5, 2.5, 3.5, 4.5, 5.5], "class": list("abbaab")}))
+        >>> found = describe(task, groups=["simple", "information"])
+        >>> found["rows"], found["class_entropy"], found["naive_bayes"], len(found.names)
+        (6.0, 1.0, nan, 58)
     """
     from threadpoolctl import threadpool_limits
 
@@ -91,20 +124,20 @@ def describe(task: Task, *, seconds: float = 1.0, groups: Collection[str] | None
         import sklearn.tree  # noqa: F401
     started = time.thread_time()
     deadline = started + seconds
-    view = View(task)
-    values = np.full(len(NAMES), np.nan)
+    view = View(task, options)
+    values = np.full(len(FEATURE_NAMES), np.nan)
     cost: dict[str, float] = {}
     with threadpool_limits(
         1
-    ):  # tables this small gain nothing from threads, which wait for one another when others work
+    ):  # tables this small gain nothing from threads, which wait for each other on a busy machine
         for feature in (feature for name, group in GROUPS.items() if name in wanted for feature in group):
             if started >= deadline:
                 break
-            values[NAMES.index(feature.__name__)] = _value(feature, view)
+            values[FEATURE_NAMES.index(feature.__name__)] = _value(feature, view)
             started, before = time.thread_time(), started
             cost[feature.__name__] = started - before
     values.flags.writeable = False
-    return MetaFeatures(NAMES, values, VERSION, cost)
+    return MetaFeatures(FEATURE_NAMES, values, VERSION, cost)
 
 
 def _value(feature: Callable[[View], float], view: View) -> float:

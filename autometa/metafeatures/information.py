@@ -1,9 +1,10 @@
-"""How much the columns know about the target, in bits.
+"""How much the columns tell about the target, in bits.
 
 Numeric columns, and a regression target, are cut into bins of equal frequency; a missing cell is one more value. Joint
 probabilities are smoothed by 1e-8, as pymfe smooths them, so that values agree.
 
-Each function is a meta-feature and its name the feature's name; to add one, write it and give it a line in `FEATURES`.
+Each function is a meta-feature, its name the feature's name. To add one, write it and give it a line in
+`INFORMATION_FEATURES`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from autometa.metafeatures.profile import equal_frequency, profile
 from autometa.metafeatures.statistical import mean
 from autometa.metafeatures.view import Coded, View, shared
 
-SMOOTHING = 1e-8
+SMOOTHING = 1e-8  # of pymfe; part of the definition
 
 
 def class_entropy(view: View) -> float:
@@ -24,7 +25,7 @@ def class_entropy(view: View) -> float:
 
 
 def class_balance(view: View) -> float:
-    """Entropy of the classes divided by its maximum: 1 all equally frequent; undefined for regression."""
+    """Entropy of the classes divided by its maximum: 1 if all are equally frequent; undefined for regression."""
     return np.nan if view.c < 2 else class_entropy(view) / np.log2(view.c)
 
 
@@ -44,21 +45,27 @@ def mutual_information_mean(view: View) -> float:
 
 
 def mutual_information_max(view: View) -> float:
-    """Mutual information with the target of the column that knows most."""
+    """Mutual information with the target, maximum over columns."""
     return float(information(view).max(initial=-np.inf))
 
 
 def equivalent_columns(view: View) -> float:
-    """How many average columns would tell the target: H(y) divided by the mean mutual information."""
+    """H(y) divided by the mean mutual information.
+
+    So many columns like the average one would determine the target, were they independent.
+
+    Source:
+        The equivalent number of attributes of Michie, Spiegelhalter and Taylor (1994).
+    """
     return entropy(coded_target(view).counts) / mutual_information_mean(view)
 
 
 def noise_to_signal(view: View) -> float:
-    """What columns hold besides the target, (mean H(x) - mean information) / mean information."""
+    """Noise to signal: what columns hold that is not about the target, (mean H(x) - mean I(x, y)) / mean I(x, y)."""
     return column_entropy_mean(view) / mutual_information_mean(view) - 1
 
 
-FEATURES = (
+INFORMATION_FEATURES = (
     class_entropy,
     class_balance,
     column_entropy_mean,
@@ -83,7 +90,7 @@ def entropy(counts: NDArray[np.int64]) -> float:  # (m,)
 
 @shared
 def coded_target(view: View) -> Coded:
-    """The classes, or the regression target in bins of equal frequency."""
+    """The classes as codes, or the regression target in bins of equal frequency."""
     if view.regression:
         return equal_frequency(view.y, np.sort(view.y))
     _, codes, counts = np.unique(view.y, return_inverse=True, return_counts=True)
@@ -92,7 +99,7 @@ def coded_target(view: View) -> Coded:
 
 @shared
 def entropies(view: View) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # (q + k,) each
-    """Entropy of each column, and its joint entropy with the target."""
+    """Entropy of each column, and its joint entropy with the target, in bits."""
     columns, target = profile(view).coded + view.categorical, coded_target(view)
     single, joint = np.empty(len(columns)), np.empty(len(columns))
     for j, column in enumerate(columns):
@@ -107,6 +114,6 @@ def entropies(view: View) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  #
 
 @shared
 def information(view: View) -> NDArray[np.float64]:  # (q + k,)
-    """Mutual information of each column with the target."""
+    """Mutual information of each column with the target, in bits."""
     single, joint = entropies(view)
     return single + entropy(coded_target(view).counts) - joint

@@ -1,11 +1,14 @@
-"""How well cheap learners do on a small sample: where each stands tells what the task asks for.
+"""How well simple learners do on a small sample (landmarks): which of them does well tells what the task needs.
 
 Scores are cross-validated: balanced accuracy for classes, R2 (not below -1) for a regression target. Classes with fewer
 rows in the small sample than there are folds are left out.
 
-Each function is a meta-feature and its name the feature's name; to add one, write it and give it a line in `FEATURES`.
+Each function is a meta-feature, its name the feature's name. To add one, write it and give it a line in
+`LANDMARKING_FEATURES`.
 
-Source: Pfahringer, Bensusan and Giraud-Carrier (2000).
+Source:  Pfahringer, Bensusan and Giraud-Carrier (2000).
+
+Letters:  s rows of the small sample · w columns of it, as numbers.
 """
 
 from __future__ import annotations
@@ -21,28 +24,26 @@ from autometa.metafeatures.view import View, shared
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-FOLDS = 3
-
 
 def decision_node(view: View) -> float:
-    """A tree of one split."""
+    """Score of a decision tree of one split (a decision stump)."""
     return score(view, decision_tree(view, depth=1))
 
 
 def random_node(view: View) -> float:
-    """A tree of one split on one column, the first in canonical order."""
+    """Score of a decision tree of one split on one column: the first in canonical order, which is as good as random."""
     return score(view, decision_tree(view, depth=1), columns=1)
 
 
 def naive_bayes(view: View) -> float:
-    """Gaussian naive Bayes; undefined for regression."""
+    """Score of Gaussian naive Bayes; undefined for regression."""
     from sklearn.naive_bayes import GaussianNB
 
     return np.nan if view.regression else score(view, GaussianNB())
 
 
 def linear_model(view: View) -> float:
-    """Linear discriminant analysis, or ridge regression."""
+    """Score of linear discriminant analysis; for regression of ridge regression."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.linear_model import Ridge
 
@@ -50,7 +51,7 @@ def linear_model(view: View) -> float:
 
 
 def nearest_neighbour(view: View) -> float:
-    """The nearest neighbour among the standardised rows."""
+    """Score of the nearest neighbour, columns standardised."""
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
     kind = KNeighborsRegressor if view.regression else KNeighborsClassifier
@@ -58,16 +59,16 @@ def nearest_neighbour(view: View) -> float:
 
 
 def small_tree(view: View) -> float:
-    """A tree at most four splits deep."""
-    return score(view, decision_tree(view, depth=4))
+    """Score of a decision tree at most four splits deep."""
+    return score(view, decision_tree(view, depth=view.options.small_tree_depth))
 
 
 def full_tree(view: View) -> float:
-    """A tree grown to the end."""
+    """Score of a fully grown decision tree."""
     return score(view, decision_tree(view))
 
 
-FEATURES = (
+LANDMARKING_FEATURES = (
     decision_node,
     random_node,
     naive_bayes,
@@ -80,23 +81,31 @@ FEATURES = (
 
 @shared
 def judged(view: View) -> Small:
-    """The small sample without the classes that cannot be in every fold."""
+    """The small sample without the classes that have fewer rows than there are folds."""
     X, y = small(view)
     if view.regression:
         return Small(X, y)
-    enough = (np.bincount(y) >= FOLDS)[y]
+    enough = (np.bincount(y) >= view.options.folds)[y]
     return Small(X[enough], y[enough])
 
 
 def score(view: View, model: BaseEstimator, columns: int | None = None) -> float:
-    """Mean score of the model over the folds; NaN where there is nothing to learn from."""
+    """Mean score of a model over the folds; NaN where there is nothing to learn from.
+
+    Args:
+        view: Of the task; the model learns from `judged` of it.
+        model: A classifier or a regressor, fitted again for every fold.
+        columns: The model sees the first so many columns; None for all.
+    """
     from sklearn.model_selection import KFold, StratifiedKFold
 
     X, y = judged(view)
     X = X[:, :columns]
-    if not X.shape[1] or len(y) < FOLDS or np.ptp(y) == 0:
+    if not X.shape[1] or len(y) < view.options.folds or np.ptp(y) == 0:
         return np.nan
-    folds = (KFold if view.regression else StratifiedKFold)(FOLDS)  # rows lie in an order of their own: no shuffling
+    folds = (KFold if view.regression else StratifiedKFold)(
+        view.options.folds
+    )  # rows lie in an order of their own: no shuffling
     measure = determination if view.regression else balanced_accuracy
     scores = []
     for train, test in folds.split(X, y):
@@ -105,7 +114,7 @@ def score(view: View, model: BaseEstimator, columns: int | None = None) -> float
 
 
 def balanced_accuracy(y: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:  # (n,), (n,)
-    """Share of the rows that are told right, mean over the classes.
+    """Share of the rows of a class that are predicted right, mean over the classes.
 
     Example:
         >>> balanced_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
@@ -117,7 +126,7 @@ def balanced_accuracy(y: NDArray[np.int64], predicted: NDArray[np.int64]) -> flo
 
 
 def determination(y: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:  # (n,), (n,)
-    """R2, not below -1.
+    """Coefficient of determination R2, not below -1.
 
     Example:
         >>> determination(np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 2.0]))

@@ -1,6 +1,7 @@
-"""What a decision tree looks like that was grown to the end on a small sample.
+"""What a decision tree looks like that was fully grown on a small sample.
 
-Each function is a meta-feature and its name the feature's name; to add one, write it and give it a line in `FEATURES`.
+Each function is a meta-feature, its name the feature's name. To add one, write it and give it a line in
+`MODEL_FEATURES`.
 
 Letters:  s rows of the small sample · w columns of it, as numbers.
 """
@@ -19,10 +20,6 @@ from autometa.metafeatures.view import View, shared
 if TYPE_CHECKING:
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-ROWS = 1_000  # a full tree of 1,000 x 64 takes some 40 ms, and four such are grown
-COLUMNS = 64  # after encoding
-ROWS_PER_CLASS = 10  # where the class has them, so that rare classes are not lost
-
 
 class Small(NamedTuple):
     """What models are fitted on: numbers only, standardised, nothing missing."""
@@ -33,42 +30,43 @@ class Small(NamedTuple):
 
 @shared
 def small(view: View) -> Small:
-    """The first rows, some of every class among them, and the first columns, as standardised numbers."""
+    """The first rows of the sample, some of every class among them, and its first columns, as standardised numbers."""
     columns, y = view.sample
+    options = view.options
     rows = np.arange(len(y))
     if not view.regression:
         order = np.argsort(y, kind="stable")
         counts = np.bincount(y, minlength=view.c)
         rank = np.empty(len(y), np.int64)  # of each row within its class
         rank[order] = rows - np.repeat(np.cumsum(counts) - counts, counts)
-        rows = np.argsort(rank >= min(ROWS_PER_CLASS, ROWS // view.c), kind="stable")
-    rows = np.sort(rows[:ROWS])
+        rows = np.argsort(rank >= min(options.small_class_rows, options.small_rows // view.c), kind="stable")
+    rows = np.sort(rows[: options.small_rows])
     blocks: list[NDArray[np.float64]] = []
     for column in columns:
-        blocks.append(column.take(rows).numbers())
-        if sum(block.shape[1] for block in blocks) >= COLUMNS:
+        blocks.append(column.take(rows).numbers(options.encoded_categories))
+        if sum(block.shape[1] for block in blocks) >= options.small_columns:
             break
-    return Small(standardise(np.hstack(blocks)[:, :COLUMNS]), y[rows])
+    return Small(standardise(np.hstack(blocks)[:, : options.small_columns]), y[rows])
 
 
 def decision_tree(view: View, *, depth: int | None = None) -> DecisionTreeClassifier | DecisionTreeRegressor:
-    """A tree, not yet fitted; leaves of a regression tree hold five rows, as else each row would be a leaf."""
+    """A decision tree, not yet fitted, at most `depth` splits deep; CART, with its impurity and no pruning."""
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     if view.regression:
-        return DecisionTreeRegressor(max_depth=depth, min_samples_leaf=5, random_state=0)
+        return DecisionTreeRegressor(max_depth=depth, min_samples_leaf=view.options.leaf_rows, random_state=0)
     return DecisionTreeClassifier(max_depth=depth, random_state=0)
 
 
 @shared
 def tree(view: View) -> DecisionTreeClassifier | DecisionTreeRegressor:
-    """The tree grown to the end on the small sample."""
+    """The tree that was fully grown on the small sample."""
     return decision_tree(view).fit(*small(view))
 
 
 @shared
-def leaf_depths(view: View) -> NDArray[np.int64]:
-    """Depth of each leaf of the tree."""
+def leaf_depths(view: View) -> NDArray[np.int64]:  # (leaves,)
+    """Depth of each leaf of the tree: splits on the way from the root."""
     left, right = tree(view).tree_.children_left, tree(view).tree_.children_right
     depth = np.zeros(len(left), np.int64)
     for node in np.flatnonzero(left >= 0):  # parents come before their children
@@ -77,17 +75,17 @@ def leaf_depths(view: View) -> NDArray[np.int64]:
 
 
 def tree_leaves(view: View) -> float:
-    """Leaves of the tree."""
+    """Number of leaves of the fully grown tree."""
     return tree(view).tree_.n_leaves
 
 
 def tree_depth(view: View) -> float:
-    """Depth of the deepest leaf."""
+    """Depth of the deepest leaf of the fully grown tree."""
     return leaf_depths(view).max()
 
 
 def tree_leaf_depth_mean(view: View) -> float:
-    """Mean depth of the leaves."""
+    """Mean depth of the leaves of the fully grown tree."""
     return leaf_depths(view).mean()
 
 
@@ -102,16 +100,16 @@ def tree_nodes_per_column(view: View) -> float:
 
 
 def tree_importance_max(view: View) -> float:
-    """Share of the impurity that splits on the most important column remove."""
+    """Importance of the most important column: the share of the impurity that splits on it remove."""
     return tree(view).feature_importances_.max()
 
 
 def tree_importance_sd(view: View) -> float:
-    """Standard deviation over the columns of the share of the impurity that splits on them remove."""
+    """Importance of a column (see `tree_importance_max`), standard deviation over columns."""
     return sd(tree(view).feature_importances_)
 
 
-FEATURES = (
+MODEL_FEATURES = (
     tree_leaves,
     tree_depth,
     tree_leaf_depth_mean,

@@ -1,6 +1,6 @@
-"""Each column of the sample, looked at once while it lies in the processor's cache.
+"""What is known of each column of the sample; all of it found at once, while the column is in the processor's cache.
 
-The groups of meta-features read what they need from the profile. Missing and infinite cells are left out, or are a code
+The groups of meta-features take what they need from the profile. Missing and infinite cells are left out, or are a code
 of their own.
 
 Letters:  r rows · q numeric columns, q' of them vary · k categorical columns.
@@ -17,7 +17,7 @@ from autometa.metafeatures.view import Coded, View, compact, shared
 
 
 class Profile(NamedTuple):
-    """The numeric columns."""
+    """What is known of the numeric columns of a sample."""
 
     skewness: NDArray[np.float64]  # (q,) NaN where a column is constant or empty
     kurtosis: NDArray[np.float64]  # (q,) excess

@@ -1,6 +1,7 @@
 """What a table is like before looking into its cells: sizes, types of columns, balance of the classes.
 
-Each function is a meta-feature and its name the feature's name; to add one, write it and give it a line in `FEATURES`.
+Each function is a meta-feature, its name the feature's name. To add one, write it and give it a line in
+`SIMPLE_FEATURES`.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def largest_class_share(view: View) -> float:
     return np.nan if view.regression else view.class_counts.max() / view.n
 
 
-FEATURES = (
+SIMPLE_FEATURES = (
     rows,
     columns,
     classes,

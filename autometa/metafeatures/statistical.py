@@ -1,9 +1,10 @@
-"""How the columns are distributed and hang together: missing cells, shapes, correlations, ties to the target.
+"""How the columns are distributed and depend on each other: missing cells, moments, correlations, ties to the target.
 
 Statistics of the columns are summarised by mean and standard deviation over the columns where they are defined. Nothing
 here depends on the units of the columns.
 
-Each function is a meta-feature and its name the feature's name; to add one, write it and give it a line in `FEATURES`.
+Each function is a meta-feature, its name the feature's name. To add one, write it and give it a line in
+`STATISTICAL_FEATURES`.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def log_categories_max(view: View) -> float:
 
 def binary_columns(view: View) -> float:
     """Number of columns with exactly two distinct values."""
-    return _number(view, distinct(view)[0] == 2)
+    return _count(view, distinct(view)[0] == 2)
 
 
 def sparsity_mean(view: View) -> float:
@@ -76,7 +77,7 @@ def kurtosis_sd(view: View) -> float:
 
 def outlier_columns(view: View) -> float:
     """Number of numeric columns with a value beyond 1.5 interquartile ranges of the quartiles."""
-    return _number(view, profile(view).outliers)
+    return _count(view, profile(view).outliers)
 
 
 def correlation_mean(view: View) -> float:
@@ -106,19 +107,22 @@ def components_share(view: View) -> float:
 
 
 def target_association_mean(view: View) -> float:
-    """How far the target tells a column, mean over numeric columns: correlation, for classes its ratio."""
+    """Association of a numeric column with the target (`association`), mean over numeric columns."""
     return mean(association(view))
 
 
 def target_association_max(view: View) -> float:
-    """How far the target tells the numeric column that it tells best."""
+    """Association with the target (`association`) of the numeric column that has most of it."""
     return float(association(view).max(initial=-np.inf))
 
 
 def gravity(view: View) -> float:
-    """Distance of the means of the largest and the smallest class, numeric columns standardised.
+    """Euclidean distance between the means of the largest and the smallest class, numeric columns standardised.
 
-    Undefined for regression. Source: Ali and Smith-Miles (2006).
+    Undefined for regression.
+
+    Source:
+        The centre of gravity of Ali and Smith-Miles (2006).
     """
     X, y = profile(view).standardised, view.y
     if view.regression or view.c < 2 or not X.size:
@@ -144,7 +148,7 @@ def target_distinct_share(view: View) -> float:
     return len(np.unique(view.y)) / len(view.y) if view.regression else np.nan
 
 
-FEATURES = (
+STATISTICAL_FEATURES = (
     missing_share,
     columns_with_missing_share,
     rows_with_missing_share,
@@ -187,7 +191,7 @@ def correlations(view: View) -> NDArray[np.float64]:  # (q', q')
 
 @shared
 def pairs(view: View) -> NDArray[np.float64]:
-    """Absolute correlation of each pair of numeric columns."""
+    """Absolute correlation of each pair of numeric columns that vary, (q' (q' - 1) / 2,)."""
     return np.abs(correlations(view)[np.tril_indices(len(correlations(view)), k=-1)])
 
 
@@ -200,7 +204,10 @@ def spectrum(view: View) -> NDArray[np.float64]:  # (q',)
 
 @shared
 def association(view: View) -> NDArray[np.float64]:  # (q',)
-    """Absolute correlation with the target or, for classes, the root of the share of variance that they explain."""
+    """Absolute correlation with the target; for classes the correlation ratio.
+
+    That is the root of the share of a column's variance that lies between the classes.
+    """
     X, y = profile(view).standardised, view.y
     if view.regression:
         centred = y - y.mean()
@@ -218,20 +225,30 @@ def distinct(view: View) -> tuple[NDArray[np.int64], NDArray[np.int64]]:  # (q +
     )
 
 
-def mean(values: NDArray[Any]) -> float:
-    """Mean of what is defined; NaN if nothing is."""
+def mean(values: NDArray[Any]) -> float:  # of any shape
+    """Mean of the values that are finite; NaN if none is.
+
+    Example:
+        >>> mean(np.array([1.0, np.nan, 2.0]))
+        1.5
+    """
     defined = np.asarray(values, np.float64)[np.isfinite(values)]
     return float(defined.mean()) if defined.size else np.nan
 
 
-def sd(values: NDArray[Any]) -> float:
-    """Standard deviation (over n - 1) of what is defined; NaN for fewer than two."""
+def sd(values: NDArray[Any]) -> float:  # of any shape
+    """Standard deviation (over n - 1) of the values that are finite; NaN for fewer than two.
+
+    Example:
+        >>> sd(np.array([1.0, np.nan, 3.0])) == 2**0.5
+        True
+    """
     defined = np.asarray(values, np.float64)[np.isfinite(values)]
     return float(defined.std(ddof=1)) if defined.size > 1 else np.nan
 
 
-def _number(view: View, which: NDArray[np.bool_]) -> float:  # (q + k,) or (q,)
-    """How many columns these are, scaled up to all columns of the task where the sample holds fewer."""
+def _count(view: View, which: NDArray[np.bool_]) -> float:  # (q + k,) or (q,)
+    """How many columns are marked, scaled up to all columns of the task where the sample holds fewer."""
     return float(which.sum()) * view.p / len(view.sample[0])
 
 

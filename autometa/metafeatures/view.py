@@ -4,7 +4,7 @@ Neither position nor seed chooses the sample. Rows and columns are hashed by con
 blended with the hash of its row, give the hash of the column, and then the cells of a row, each blended with the hash
 of its column, that of the row (colour refinement on the graph of rows and columns). The smallest hashes are kept, and
 sorted. So everything computed from a view is exactly the same however rows and columns of the table were ordered, and
-whatever the columns are called; features need not think about it.
+whatever the columns are called; no feature has to see to it.
 
 Law: permuting rows or columns of a task changes nothing in its view.
 
@@ -25,17 +25,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autometa.metafeatures.options import OPTIONS, MetafeatureOptions
+
 if TYPE_CHECKING:
     from autometa.task import Task
 
 Part = TypeVar("Part")
-
-# Bounds measured so that 50,000 x 100 is described in well under a second on one core, and 10,000 x 50 is seen whole.
-CELLS = 2_000_000
-ROWS = 50_000
-COLUMNS = 200
-CATEGORIES = 10  # of one column that are encoded, most frequent first
-_CHUNK = 32_768  # cells hashed at once: they stay in the processor's cache
 
 
 class Coded(NamedTuple):
@@ -46,7 +41,12 @@ class Coded(NamedTuple):
 
 
 def compact(codes: NDArray[np.integer], number: int) -> Coded:  # (r,) in 0..number-1
-    """The codes that occur, renumbered without gaps in the same order."""
+    """The codes that occur, renumbered without gaps in the same order.
+
+    Example:
+        >>> compact(np.array([4, 0, 4]), 5)
+        Coded(codes=array([1, 0, 1]), counts=array([1, 2]))
+    """
     counts = np.bincount(codes, minlength=number)
     occurs = counts > 0
     if occurs.all():
@@ -67,14 +67,22 @@ def shared(part: Callable[[View], Part]) -> Callable[[View], Part]:
 
 
 class View:
-    """A task as meta-features see it; every part is computed when first asked for.
+    """A task as meta-features see it; every part is computed when first asked for, then kept.
 
-    Rows at most `ROWS`, columns at most `COLUMNS`, cells at most `CELLS`; a table within these bounds is seen whole.
+    It has at most the rows, columns and cells that `options` allow; a table within these bounds is seen whole.
+
+    Example:
+        >>> from autometa.task import make_task
+        >>> task = make_task(pd.DataFrame({"x": [0.5, 1.5, 2.5, 3.5, 4.5, 5.5], "class": list("abbaab")}))
+        >>> view = View(task)
+        >>> view.n, view.p, view.c, view.class_counts.tolist(), sorted(view.sample[0][0].values.tolist())
+        (6, 1, 2, [3, 3], [0.5, 1.5, 2.5, 3.5, 4.5, 5.5])
     """
 
-    def __init__(self, task: Task) -> None:
-        """Remembers the task; nothing is computed yet."""
+    def __init__(self, task: Task, options: MetafeatureOptions = OPTIONS) -> None:
+        """Keeps the task; nothing is computed yet."""
         self.task = task
+        self.options = options
         self.n, self.p = task.X.shape
         self.c = len(task.classes)
         self.regression = task.kind == "regression"
@@ -93,8 +101,8 @@ class View:
         hashes = _hash_rows(columns, _hash_columns(columns, hashes), hashes)
         keys = _number_copies(_hash_columns(columns, hashes))  # so that only rows that are equal keep equal hashes
         hashes = _number_copies(_hash_rows(columns, keys, hashes))
-        columns = [columns[j] for j in np.argsort(keys)[:COLUMNS]]
-        rows = np.argsort(hashes)[: min(ROWS, CELLS // max(len(columns), 1))]
+        columns = [columns[j] for j in np.argsort(keys)[: self.options.columns]]
+        rows = np.argsort(hashes)[: min(self.options.rows, self.options.cells // max(len(columns), 1))]
         return [column.take(rows) for column in columns], y[rows]
 
     @cached_property
@@ -126,7 +134,7 @@ class Column:
         return replace(self, values=self.values[rows], hashes=hashes)
 
     def bits(self, rows: slice) -> NDArray[np.uint64]:
-        """What is hashed of these rows: equal where the cells are equal."""
+        """64 bits for each of these cells, equal where the cells are equal."""
         if self.hashes is None:
             return _bits(self.values[rows])
         return self.hashes[rows] if self.holds == "text" else self.hashes[self.values[rows]]
@@ -135,19 +143,23 @@ class Column:
         """Codes of the categories that occur; missing cells come last."""
         return compact(np.where(self.values < 0, self.categories, self.values), self.categories + 1)
 
-    def numbers(self) -> NDArray[np.float64]:  # (r, w)
-        """As numbers: itself, one indicator for each frequent category, or how many words."""
+    def numbers(self, categories: int) -> NDArray[np.float64]:  # (n, w)
+        """The column as w columns of numbers.
+
+        A numeric one as it is; a categorical one as 0 or 1 for each of its most frequent `categories`, for one of them
+        where it has two; a text as its number of words.
+        """
         if self.holds == "numeric":
             return self.values[:, None].astype(np.float64)
         if self.holds == "text":
             return np.array([[float(len(text.split()))] for text in self.values])
         codes, counts = self.coded()
-        frequent = np.argsort(-counts, kind="stable")[:CATEGORIES]
+        frequent = np.argsort(-counts, kind="stable")[:categories]
         return (codes[:, None] == frequent[None, : 1 if len(counts) == 2 else None]).astype(np.float64)
 
 
 def _columns(task: Task) -> list[Column]:
-    """The columns of the task, cells as they lie there."""
+    """All columns of the task, cells in the order of its rows."""
     columns = [Column("numeric", task.X[name].to_numpy(dtype=np.float64)) for name in task.columns.numeric]
     for name in task.columns.categorical:
         labels = task.X[name].cat
@@ -183,7 +195,7 @@ def _blend(bits: NDArray[np.uint64], salt: NDArray[np.uint64]) -> NDArray[np.uin
 
 
 def _hash_columns(columns: Sequence[Column], hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:  # (n,) -> (p,)
-    """Hashes of the columns from the hashes of the rows; a sum over the cells does not ask for their order."""
+    """Hashes of the columns from the hashes of the rows: sums over the cells, which do not depend on their order."""
     keys = np.zeros(len(columns), np.uint64)
     for rows in _chunks(len(hashes)):
         for j, column in enumerate(columns):
@@ -196,7 +208,7 @@ def _hash_rows(
     keys: NDArray[np.uint64],  # (p,)
     hashes: NDArray[np.uint64],  # (n,)
 ) -> NDArray[np.uint64]:  # (n,)
-    """Finer hashes of the rows from the hashes of the columns."""
+    """Hashes of the rows that tell more of them apart, from these and the hashes of the columns."""
     finer = hashes.copy()
     for rows in _chunks(len(hashes)):
         for key, column in zip(keys, columns, strict=True):
@@ -206,11 +218,12 @@ def _hash_rows(
 
 def _chunks(n: int) -> Iterator[slice]:
     """Slices that cover n rows."""
-    return (slice(start, start + _CHUNK) for start in range(0, n, _CHUNK))
+    step = OPTIONS.hashed_at_once
+    return (slice(start, start + step) for start in range(0, n, step))
 
 
 def _number_copies(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:  # (n,)
-    """Tells equal hashes apart by numbering them; so a sample takes some copies of a row, not all or none."""
+    """Other hashes, of which no two are equal: copies are numbered, so a sample takes some of them, not all or none."""
     order = np.argsort(hashes)
     first = np.append(True, np.diff(hashes[order]) != 0)
     place = np.arange(len(hashes))

@@ -5,8 +5,8 @@ same text whatever the file format; what is missing, what is a number and which 
 those texts alone.
 
 Law: a cell means the same in every file format and beside any other cells of its column.
-To have another word for missing, add it to `MISSING`. Another way to spell numbers is a name in `Style`, a pattern in
-`_SPELLINGS` and the way back in `_as_float`; another sign of currency goes to `_CURRENCY`.
+To have another word for missing, add it to `MISSING_TEXTS`. Another way to spell numbers is a name in `Style`, a
+pattern in `_SPELLINGS` and the way back in `_as_float`; another sign of currency goes to `_CURRENCY`.
 
 Letters:  n rows.
 """
@@ -25,7 +25,7 @@ from autometa.errors import InputError, Problem
 
 Style = Literal["point", "comma", "thousands"]  # how text spells a number: 1234.5, 1.234,5 or 1,234.5
 
-MISSING = frozenset(  # how files say that a cell is empty, surrounding blanks aside
+MISSING_TEXTS = frozenset(  # how files say that a cell is empty, surrounding blanks aside
     (
         *("", "?", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "null", "Null", "NULL", "None"),
         *("nan", "NaN", "NAN", "-nan", "NaT"),
@@ -45,7 +45,7 @@ _QUANTITY = re.compile(
 )
 
 
-def labels(column: pd.Series, missing: Collection[str] = MISSING) -> tuple[NDArray[np.intp], list[str]]:
+def labels(column: pd.Series, missing: Collection[str] = MISSING_TEXTS) -> tuple[NDArray[np.intp], list[str]]:
     """Every cell as a code into distinct texts, the same texts however the column arrived.
 
     Whole numbers lose their ``.0``, texts their surrounding blanks, and the usual words for missing are missing.

@@ -12,11 +12,11 @@ from autometa.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class InputFindings:
     """Notes for the user, and problems, of one input.
 
     Example:
-        >>> findings = Findings("adult.csv")
+        >>> findings = InputFindings("adult.csv")
         >>> findings.note("Delimiter: tab.")
         >>> findings.at("metric").refuse("unknown metric 'acc'")
         >>> findings.notes, [str(problem) for problem in findings.problems]
@@ -27,7 +27,7 @@ class Findings:
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
-    def at(self, name: str) -> Findings:
+    def at(self, name: str) -> InputFindings:
         """The same findings, under another name for the problems to come."""
         return replace(self, name=name)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, did_you_mean
 from autometa.task.cells import labels, number_style, numbers
-from autometa.task.findings import Findings
+from autometa.task.findings import InputFindings
 from autometa.task.moments import holds_dates, moment_pattern, moments
 from autometa.task.names import listed
 from autometa.task.options import OPTIONS
@@ -92,7 +92,7 @@ def make_task(
         ('regression', 'neg_root_mean_squared_error', ['x'])
     """
     table = frame if isinstance(frame, RawTable) else raw_table(frame)
-    findings = Findings(name, list(table.findings.notes), list(table.findings.problems))
+    findings = InputFindings(name, list(table.findings.notes), list(table.findings.problems))
     request = TargetRequest(kind, metric, known_metrics, drop_missing_target, keep_lone_classes)
     request.check_metric(findings)
     if table.frame is None:  # nothing could be read
@@ -158,7 +158,9 @@ def _without(frame: pd.DataFrame, aside: set[str | None]) -> pd.DataFrame:
     return frame[[name for name in frame.columns if name not in aside]] if aside & set(frame.columns) else frame
 
 
-def _target_column(frame: pd.DataFrame, y: Any, target: str | None, findings: Findings) -> tuple[pd.Series | None, str]:
+def _target_column(
+    frame: pd.DataFrame, y: Any, target: str | None, findings: InputFindings
+) -> tuple[pd.Series | None, str]:
     """The target's column and its name; None, with a problem, where there is no such column."""
     if y is not None:
         column = _series(y, target or "target")
@@ -191,7 +193,7 @@ def _series(y: Any, name: str) -> pd.Series | None:  # (n,)
     return pd.Series(array, name=name).infer_objects() if array.ndim == 1 else None
 
 
-def _column(frame: pd.DataFrame, column: str | None, findings: Findings) -> pd.Series | None:  # (n,)
+def _column(frame: pd.DataFrame, column: str | None, findings: InputFindings) -> pd.Series | None:  # (n,)
     """A column that was asked for; None, with a problem, where there is no such column."""
     if column is None:
         return None
@@ -201,7 +203,7 @@ def _column(frame: pd.DataFrame, column: str | None, findings: Findings) -> pd.S
     return frame[column]
 
 
-def _refuse_column(column: str, frame: pd.DataFrame, findings: Findings) -> None:
+def _refuse_column(column: str, frame: pd.DataFrame, findings: InputFindings) -> None:
     """Says that there is no such column, and which there are."""
     names, most = list(frame.columns), OPTIONS.columns_listed
     shown = ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
@@ -209,7 +211,7 @@ def _refuse_column(column: str, frame: pd.DataFrame, findings: Findings) -> None
 
 
 def _read_target(
-    parts: _Parts, target: str, request: TargetRequest, findings: Findings
+    parts: _Parts, target: str, request: TargetRequest, findings: InputFindings
 ) -> tuple[Target | None, _Parts]:
     """The target as codes or numbers, and the parts without the rows that have no label.
 
@@ -227,7 +229,7 @@ def _read_target(
     return found, parts.rows(keep)
 
 
-def _fit_schema(features: pd.DataFrame, findings: Findings) -> Schema | None:  # (n, p)
+def _fit_schema(features: pd.DataFrame, findings: InputFindings) -> Schema | None:  # (n, p)
     """What the features hold; None, with a problem, where there are none."""
     if features.shape[1] == 0:
         findings.refuse("no feature columns (0 features)", "At least one column besides the target is needed.")
@@ -244,7 +246,7 @@ def _fit_schema(features: pd.DataFrame, findings: Findings) -> Schema | None:  #
     return schema
 
 
-def _read_groups(column: pd.Series, group: str | None, findings: Findings) -> NDArray[np.int64]:  # (n,) -> (n,)
+def _read_groups(column: pd.Series, group: str | None, findings: InputFindings) -> NDArray[np.int64]:  # (n,) -> (n,)
     """The group of each row as a code."""
     codes, texts = labels(column)
     missing = int((codes < 0).sum())
@@ -258,7 +260,9 @@ def _read_groups(column: pd.Series, group: str | None, findings: Findings) -> ND
     return codes.astype(np.int64)
 
 
-def _read_times(column: pd.Series, time_order: str | None, findings: Findings) -> NDArray[np.float64]:  # (n,) -> (n,)
+def _read_times(
+    column: pd.Series, time_order: str | None, findings: InputFindings
+) -> NDArray[np.float64]:  # (n,) -> (n,)
     """The place of each row in time as a number."""
     values = _sortable(column)
     missing = int((~np.isfinite(values)).sum())

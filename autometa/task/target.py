@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from autometa.errors import did_you_mean
 from autometa.task.cells import (
-    MISSING,
+    MISSING_TEXTS,
     common_unit,
     labels,
     number_style,
@@ -26,7 +26,7 @@ from autometa.task.cells import (
     spelled_numbers,
     without_unit,
 )
-from autometa.task.findings import Findings
+from autometa.task.findings import InputFindings
 from autometa.task.moments import holds_dates
 from autometa.task.names import listed
 from autometa.task.options import OPTIONS
@@ -68,7 +68,7 @@ class TargetRequest:
         """The kinds that the metric serves; empty when unknown."""
         return frozenset((self.known_metrics or {}).get(self.metric or "", ()))
 
-    def check_metric(self, findings: Findings, kind: Kind | None = None) -> None:
+    def check_metric(self, findings: InputFindings, kind: Kind | None = None) -> None:
         """Refuses a metric that cannot be used, at all or for this kind of task."""
         metric, known = self.metric, self.known_metrics
         if metric is None or known is None:
@@ -100,7 +100,7 @@ def find_target(names: Collection[str], target: str | None) -> tuple[str, str | 
 
 
 def labelled(
-    column: pd.Series, request: TargetRequest, findings: Findings
+    column: pd.Series, request: TargetRequest, findings: InputFindings
 ) -> tuple[pd.Series, NDArray[np.bool_]]:  # the labels there are, (n,) whether a row has one
     """The rows that have a label. From here on, every cell that is left is a label.
 
@@ -111,7 +111,7 @@ def labelled(
     if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype):
         keep = np.isfinite(column.to_numpy(np.float64, na_value=np.nan))
     else:
-        codes, texts = labels(column, MISSING - {"None"})
+        codes, texts = labels(column, MISSING_TEXTS - {"None"})
         keep = codes >= 0
         if "None" in texts:
             if number_style([text for text in texts if text != "None"]) is None:
@@ -135,7 +135,7 @@ def labelled(
     return column, keep
 
 
-def read_target(column: pd.Series, request: TargetRequest, findings: Findings) -> Target | None:
+def read_target(column: pd.Series, request: TargetRequest, findings: InputFindings) -> Target | None:
     """The target, (n,) without missing labels, as codes or numbers; None, with a problem, where that cannot be."""
     if request.kind not in (None, *KINDS_TO_ASK_FOR):
         what = f"unknown kind {request.kind!r}"
@@ -218,7 +218,7 @@ def infer_kind(column: pd.Series) -> tuple[Literal["classification", "regression
     return "regression", f"because it holds {c} distinct numbers{otherwise}"
 
 
-def _read_numbers(column: pd.Series, why: str, findings: Findings) -> Target:  # column: (n,)
+def _read_numbers(column: pd.Series, why: str, findings: InputFindings) -> Target:  # column: (n,)
     """A target of numbers; text among them, or one value only, is a problem."""
     values, odd = _spelled(column)
     if odd:
@@ -231,7 +231,7 @@ def _read_numbers(column: pd.Series, why: str, findings: Findings) -> Target:  #
     return Target(values, (), "regression")
 
 
-def _read_classes(column: pd.Series, why: str, keep_lone: bool, findings: Findings) -> Target:  # column: (n,)
+def _read_classes(column: pd.Series, why: str, keep_lone: bool, findings: InputFindings) -> Target:  # column: (n,)
     """A target of classes; one class only is a problem, and so is, unless `keep_lone`, a class of one row."""
     codes, classes = _coded(column)
     kind: Kind = "binary" if len(classes) == 2 else "multiclass"
@@ -251,7 +251,9 @@ def _read_classes(column: pd.Series, why: str, keep_lone: bool, findings: Findin
     return Target(codes, classes, kind)
 
 
-def _note_rare_classes(classes: tuple[Any, ...], counts: NDArray[np.int64], findings: Findings) -> None:  # (c,), (c,)
+def _note_rare_classes(
+    classes: tuple[Any, ...], counts: NDArray[np.int64], findings: InputFindings
+) -> None:  # (c,), (c,)
     """Says which classes have few rows, and how small the rarest is."""
     fewest = OPTIONS.rare_class_rows
     rare = [f"{label} ({count})" for label, count in zip(classes, counts, strict=True) if count < fewest]

@@ -24,7 +24,7 @@ import pandas as pd
 
 from autometa.errors import InputError
 from autometa.moved import former
-from autometa.task.findings import Findings
+from autometa.task.findings import InputFindings
 from autometa.task.names import listed, renamed, unique_names
 from autometa.task.options import OPTIONS
 from autometa.task.read.arff import is_arff, read_arff
@@ -39,7 +39,7 @@ if not TYPE_CHECKING:
 
 __all__ = ["RawTable", "raw_table", "read_table"]
 
-Reader = Callable[[bytes, Findings], pd.DataFrame | None]  # None, with a problem, where nothing could be read
+Reader = Callable[[bytes, InputFindings], pd.DataFrame | None]  # None, with a problem, where nothing could be read
 
 
 def read_table(source: Any, *, rename_duplicates: bool = False) -> tuple[pd.DataFrame, list[str]]:
@@ -84,7 +84,7 @@ def raw_table(source: Any, *, rename_duplicates: bool = False) -> RawTable:
 
 def _of_frame(frame: pd.DataFrame) -> RawTable:
     frame = renamed(frame.reset_index(drop=True), [str(name) for name in frame.columns])
-    return _uniquely_named(frame, Findings(), True)
+    return _uniquely_named(frame, InputFindings(), True)
 
 
 def _of_array(array: np.ndarray) -> RawTable:
@@ -92,13 +92,13 @@ def _of_array(array: np.ndarray) -> RawTable:
         return _of_frame(pd.DataFrame(array))
     if array.ndim == 2:
         return _of_frame(pd.DataFrame(array).infer_objects())
-    table = RawTable(Findings())
+    table = RawTable(InputFindings())
     what = f"Expected 2D array, got one of {array.ndim} dimensions instead"
     table.findings.refuse(what, "Reshape your data to (rows, columns).")
     return table
 
 
-def _uniquely_named(frame: pd.DataFrame, findings: Findings, rename: bool) -> RawTable:
+def _uniquely_named(frame: pd.DataFrame, findings: InputFindings, rename: bool) -> RawTable:
     """The table under unique names; that some were duplicated is a problem unless `rename`, then a note."""
     names = frame.columns.tolist()
     twice = [name for name, count in Counter(names).items() if count > 1]
@@ -115,7 +115,7 @@ def _uniquely_named(frame: pd.DataFrame, findings: Findings, rename: bool) -> Ra
 # --- which format -----------------------------------------------------------------------------------------------------
 
 
-def _parse(data: bytes, findings: Findings) -> pd.DataFrame | None:
+def _parse(data: bytes, findings: InputFindings) -> pd.DataFrame | None:
     """The frame in bytes that are not compressed."""
     for first, reader in _BINARY.items():
         if data.startswith(first):
@@ -138,7 +138,7 @@ def _reader_of_text(text: bytes) -> Reader:
 def _refuse_as(what: str, fix: str) -> Reader:
     """The reader of a format that is known and not read."""
 
-    def refuse(data: bytes, findings: Findings) -> None:
+    def refuse(data: bytes, findings: InputFindings) -> None:
         findings.refuse(what, fix)
 
     return refuse

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from autometa.task.cells import labels
-from autometa.task.findings import Findings
+from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
 from autometa.task.read.delimited import read_rows
@@ -24,7 +24,7 @@ def is_arff(start: bytes) -> bool:
     return _ABOVE.match(start) is not None
 
 
-def read_arff(data: bytes, findings: Findings) -> pd.DataFrame | None:  # data: UTF-8
+def read_arff(data: bytes, findings: InputFindings) -> pd.DataFrame | None:  # data: UTF-8
     """The table in an ARFF file, nominal attributes as categories; None, with a problem, where it is broken."""
     import arff  # type: ignore[import-untyped]
 

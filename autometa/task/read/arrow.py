@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from autometa.task.findings import Findings
+from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
 
 
-def read_parquet(data: bytes, findings: Findings) -> pd.DataFrame | None:
+def read_parquet(data: bytes, findings: InputFindings) -> pd.DataFrame | None:
     """The table in a parquet file; None, with a problem, where it is damaged or has no columns."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -23,7 +23,7 @@ def read_parquet(data: bytes, findings: Findings) -> pd.DataFrame | None:
         return None
 
 
-def read_feather(data: bytes, findings: Findings) -> pd.DataFrame | None:
+def read_feather(data: bytes, findings: InputFindings) -> pd.DataFrame | None:
     """The table in a feather file; None, with a problem, where it is damaged or has no columns."""
     import pyarrow as pa
     from pyarrow import feather
@@ -35,7 +35,7 @@ def read_feather(data: bytes, findings: Findings) -> pd.DataFrame | None:
         return None
 
 
-def checked_frame(arrow: Any, findings: Findings) -> pd.DataFrame | None:
+def checked_frame(arrow: Any, findings: InputFindings) -> pd.DataFrame | None:
     """As `as_frame`, with a problem where there are no columns (then None) or no rows."""
     if not arrow.num_columns:
         findings.refuse("no columns")

@@ -12,31 +12,31 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autometa.task.findings import Findings
+from autometa.task.findings import InputFindings
 from autometa.task.options import OPTIONS
 
 _COMPRESSIONS = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}  # PyArrow's name -> the first bytes
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # what text does not hold
 
 
-def read_bytes(source: Any) -> tuple[bytes | None, Findings]:
+def read_bytes(source: Any) -> tuple[bytes | None, InputFindings]:
     """The bytes of a path, of ``"-"`` (standard input), of bytes or a readable file; None, with a problem, if none."""
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return bytes(source), Findings("table")
+        return bytes(source), InputFindings("table")
     if hasattr(source, "read"):
         data = source.read()
-        return data.encode() if isinstance(data, str) else data, Findings(str(getattr(source, "name", "table")))
+        return data.encode() if isinstance(data, str) else data, InputFindings(str(getattr(source, "name", "table")))
     if str(source) == "-":
-        return sys.stdin.buffer.read(), Findings("standard input")
+        return sys.stdin.buffer.read(), InputFindings("standard input")
     path = Path(source)
-    findings = Findings(path.name)
+    findings = InputFindings(path.name)
     try:
         if path.is_dir():
             findings.refuse("a directory, not a file", "Name one file in it.")
         elif path.exists():
             return path.read_bytes(), findings
         else:
-            findings = Findings(str(path))
+            findings = InputFindings(str(path))
             findings.refuse("no such file", _similar_file(path))
     except OSError as error:
         findings.refuse(f"cannot be read: {error.strerror or error}")
@@ -50,7 +50,7 @@ def _similar_file(path: Path) -> str:
     return f"Did you mean {str(path.with_name(close[0]))!r}?" if close else ""
 
 
-def decompress(data: bytes, findings: Findings) -> bytes | None:
+def decompress(data: bytes, findings: InputFindings) -> bytes | None:
     """The content of gzip or zstandard data, anything else as it is; None, with a problem, where it is damaged."""
     import pyarrow as pa
 
@@ -64,14 +64,14 @@ def decompress(data: bytes, findings: Findings) -> bytes | None:
     return data
 
 
-def utf8(data: bytes, findings: Findings) -> bytes | None:
+def utf8(data: bytes, findings: InputFindings) -> bytes | None:
     r"""The same text in UTF-8 and without a byte order mark; None, with a problem, where it is no text.
 
     UTF-16 shows by its mark or by zeros in every other byte. What is not valid UTF-8 is taken as Windows-1252 where it
     has bytes that only this defines, else as Latin-1.
 
     Example:
-        >>> findings = Findings()
+        >>> findings = InputFindings()
         >>> utf8("Zürich".encode("latin-1"), findings).decode(), findings.notes
         ('Zürich', ['Encoding: latin-1.'])
     """

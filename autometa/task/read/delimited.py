@@ -16,8 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from autometa.task.cells import MISSING
-from autometa.task.findings import Findings
+from autometa.task.cells import MISSING_TEXTS
+from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
 from autometa.task.read.arrow import as_frame
@@ -26,7 +26,7 @@ from autometa.task.read.dialect import Dialect, sniff
 _SPELLED = {"\t": "tab", ";": "semicolon", "|": "bar", " ": "blanks"}  # delimiters, as a note calls them
 
 
-def read_delimited(data: bytes, findings: Findings) -> pd.DataFrame | None:  # data: UTF-8
+def read_delimited(data: bytes, findings: InputFindings) -> pd.DataFrame | None:  # data: UTF-8
     """The table in delimited text; None, with a problem, where it cannot be parsed."""
     start = re.match(rb"[\r\n]*(sep=(.)\r?\n)?", data)
     assert start is not None
@@ -65,7 +65,7 @@ def _whole_lines(data: bytes) -> str:
     return data[: end if len(data) > OPTIONS.sample_bytes else len(data)].decode("utf-8", "replace")
 
 
-def _note_dialect(dialect: Dialect, findings: Findings) -> None:
+def _note_dialect(dialect: Dialect, findings: InputFindings) -> None:
     """Says what of the dialect is unusual."""
     if dialect.delimiter != ",":
         findings.note(f"Delimiter: {_SPELLED.get(dialect.delimiter, dialect.delimiter)}.")
@@ -80,7 +80,7 @@ def read_rows(
     start: int,
     names: Sequence[str],  # (p,) need not be unique
     dialect: Dialect,
-    findings: Findings,
+    findings: InputFindings,
     *,
     first_line: int,
 ) -> pd.DataFrame | None:  # (n, p)
@@ -108,7 +108,7 @@ def read_rows(
         ignore_empty_lines=len(names) > 1,
     )
     convert = pa.csv.ConvertOptions(
-        null_values=sorted(MISSING - {"None"}),  # which may be a label
+        null_values=sorted(MISSING_TEXTS - {"None"}),  # which may be a label
         strings_can_be_null=True,
         decimal_point=dialect.decimal,
     )
@@ -134,7 +134,9 @@ def read_rows(
     return renamed(as_frame(arrow), names)
 
 
-def _refuse_ragged(body: bytes, width: int, count: int, dialect: Dialect, findings: Findings, first_line: int) -> None:
+def _refuse_ragged(
+    body: bytes, width: int, count: int, dialect: Dialect, findings: InputFindings, first_line: int
+) -> None:
     """Which lines have how many cells."""
     shown, most = [], OPTIONS.ragged_rows_listed
     reader = csv.reader(

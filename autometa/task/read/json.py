@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from autometa.task.findings import Findings
+from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.read.arrow import checked_frame
 
 
-def read_json(data: bytes, findings: Findings) -> pd.DataFrame | None:
+def read_json(data: bytes, findings: InputFindings) -> pd.DataFrame | None:
     """The table in JSON lines or in one JSON array; None, with a problem, where it is broken.
 
     PyArrow reads lines at once; where it cannot, because a column mixes types or a line is broken, they are read again
@@ -35,7 +35,7 @@ def read_json(data: bytes, findings: Findings) -> pd.DataFrame | None:
         return _read_lines(data, findings)
 
 
-def _read_lines(data: bytes, findings: Findings) -> pd.DataFrame | None:
+def _read_lines(data: bytes, findings: InputFindings) -> pd.DataFrame | None:
     """JSON lines, one by one: slow and exact."""
     rows = []
     for number, line in enumerate(data.splitlines(), start=1):
