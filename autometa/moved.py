@@ -45,6 +45,8 @@ NAMES: dict[str, str] = {
     "autometa.fewshot.evaluation.Evaluation": "autometa.fewshot.evaluation.EpisodeScores",
     "autometa.fewshot.learner.Outcome": "autometa.fewshot.learner.TaskOutcome",
     "autometa.fewshot.trainer.Settings": "autometa.fewshot.trainer.TrainingSettings",
+    "autometa.imports.flows.LEARNERS": "autometa.imports.translations.TRANSLATIONS",
+    "autometa.imports.flows.Learner": "autometa.imports.translations.Translation",
     "autometa.metafeatures.NAMES": "autometa.metafeatures.FEATURE_NAMES",
     "autometa.openml.Suite": "autometa.openml.records.OpenMLSuite",
     "autometa.openml.process.Settings": "autometa.openml.process.ClientSettings",

@@ -13,7 +13,10 @@ from autometa.cli import main
 from autometa.errors import InputError
 from autometa.families import build
 from autometa.imports import import_table
-from autometa.imports.flows import LEARNERS, Facts, Unmapped, family_space, read_value, translate
+from autometa.imports.flows import translate
+from autometa.imports.rules import Facts, Unmapped
+from autometa.imports.translations import TRANSLATIONS
+from autometa.imports.values import family_space, read_value
 from autometa.store import MetaStore
 from autometa.task import make_task, read_task
 
@@ -176,7 +179,7 @@ def test_a_translation_is_a_configuration_of_ours_or_is_refused_whatever_the_set
         "",
     ]
     translated = 0
-    for name, learner in LEARNERS.items():
+    for name, learner in TRANSLATIONS.items():
         names = sorted({*learner.rules, *learner.fixed, "brand_new"})
         component = f"sklearn.x.{name}" if "." not in name else name.replace("mlr.", "mlr.classif.")
         for kind in ("binary", "regression"):

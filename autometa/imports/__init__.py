@@ -2,12 +2,14 @@
 
     table    a table of evaluations, and a small file that says what its columns mean
     openml   past runs at OpenML
-    flows    hyperparameters of other libraries' learners as configurations of our families
+    mapping  that file: read, checked, and the tasks that it names
+    flows    a run of another library's learner as a configuration of one of our families
+    translations · rules · values     which learner is which family, parameter by parameter, value by value
 
 Laws: a configuration enters under its own parameters or not at all: what has no counterpart here is counted and named
 with its reason; scores are larger when better, whatever the source says; importing again changes nothing.
 
-To teach another learner, give it a line in `flows.LEARNERS`.
+To teach another learner, give it a line in `translations.TRANSLATIONS`.
 
 Letters:  n rows · p columns · m evaluations.
 """

@@ -15,7 +15,7 @@ from typing import Any
 from autometa.errors import InputError, Problem, did_you_mean
 from autometa.evaluation import METRIC_KINDS, resolve_metric
 from autometa.families import FAMILIES
-from autometa.imports.flows import family_space
+from autometa.imports.values import family_space
 from autometa.metafeatures import describe
 from autometa.openml import is_address, read_task
 from autometa.space import FAMILY
@@ -23,9 +23,8 @@ from autometa.store import TaskRecord
 from autometa.task import DEFAULT_METRICS
 
 KEYS = ("task", "family", "scores", "tasks", "parameters", "families", "seconds", "seed", "state", "missing", "outside")
-FACTS = ("data", "target", "kind", "rows", "columns", "classes", "openml_id", "family")
-MISSING, OUTSIDE = ("refuse", "skip", "failed"), ("refuse", "skip", "nearest")
-SHOWN = 3  # names in a problem
+TASK_KEYS = ("data", "target", "kind", "rows", "columns", "classes", "openml_id", "family")
+WHEN_MISSING, WHEN_OUTSIDE = ("refuse", "skip", "failed"), ("refuse", "skip", "nearest")
 
 EXAMPLES = {
     "scores": '{"auc": "roc_auc"}',
@@ -111,7 +110,7 @@ class ColumnMapping:
         for key in EXAMPLES:
             if not isinstance(self.said.get(key, {}), dict):
                 self.problem(key, "is not a table", f"Such as {EXAMPLES[key]}.")
-        for key, words in (("missing", MISSING), ("outside", OUTSIDE)):
+        for key, words in (("missing", WHEN_MISSING), ("outside", WHEN_OUTSIDE)):
             if self.choice(key, words) not in words:
                 self.problem(key, f"{self.said[key]!r} is not known", known(self.choice(key, words), words))
         for key in ("task", "family"):
@@ -147,8 +146,7 @@ class ColumnMapping:
         """The record of each task that occurs, as far as nothing is wrong with it."""
         facts, occurring = self.part("tasks"), list(dict.fromkeys(names))
         if lacking := [name for name in occurring if name not in facts]:
-            more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
-            what = f"says nothing of {', '.join(map(repr, lacking[:SHOWN]))}{more}"
+            what = f"says nothing of {listed([repr(name) for name in lacking])}"
             self.problem("tasks", what, f"Such as {EXAMPLES['tasks']}.")
         found = {}
         for name in (name for name in occurring if name in facts):
@@ -156,8 +154,8 @@ class ColumnMapping:
                 self.problem(f"tasks.{name}", "is not a table", f"Such as {EXAMPLES['tasks']}.")
                 continue
             for key in facts[name]:
-                if key not in FACTS:
-                    self.problem(f"tasks.{name}", f"{key!r} is not known", known(key, FACTS))
+                if key not in TASK_KEYS:
+                    self.problem(f"tasks.{name}", f"{key!r} is not known", known(key, TASK_KEYS))
             if "data" in facts[name]:
                 tell(f"looking at {facts[name]['data']}")
                 record = self._seen(name, facts[name], offline=offline)
@@ -196,6 +194,16 @@ class ColumnMapping:
         fingerprint = hashlib.sha256(f"declared {name} {kind} {n} {p} {c}".encode()).hexdigest()[:32]
         family, number = facts.get("family"), facts.get("openml_id")
         return TaskRecord(fingerprint, name, kind, DEFAULT_METRICS[kind], n, p, c, family, number, source="table")
+
+
+def listed(words: Sequence[str], most: int = 3) -> str:
+    """The first of some words, and how many more there are.
+
+    Example:
+        >>> listed(["row 1", "row 2", "row 5", "row 9"])
+        'row 1, row 2, row 5 and 1 more'
+    """
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def known(word: Any, words: Any) -> str:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from autometa.errors import AutoMetaError, InputError, Problem
 from autometa.evaluation import METRIC_KINDS, METRICS, Evaluation, resolve_metric
-from autometa.imports.flows import Facts, Unmapped, translate
+from autometa.imports.flows import translate
+from autometa.imports.rules import Facts, Unmapped
 from autometa.imports.summary import Imported
 from autometa.metafeatures import describe
 from autometa.openml import MEASURES, OpenML, as_task
@@ -41,13 +42,16 @@ def import_openml(
     """Adds past runs on the tasks of a suite, or on some tasks, to a store.
 
     Args:
-        openml: The door.
-        store: Where they go.
+        openml: The client.
+        store: Where they go; runs that are there already are not added again.
         suite: Number or alias of a suite.
         tasks: Numbers of tasks.
         flows: Only runs of these flows: numbers, or parts of their names; empty for all.
         limit: At most so many runs of each task.
-        tell: Told how far it is.
+        tell: Called with a sentence about each task.
+
+    Returns:
+        What was brought; a task that could not be had is in `Imported.unreadable` with the reason.
 
     Raises:
         InputError: Neither a suite nor a task is named, or there is no such suite.

@@ -9,7 +9,14 @@ from typing import Any
 
 @dataclass(slots=True)
 class Imported:
-    """Counts of one import; `left_out` names what could not be brought, with its reason."""
+    """Counts of one import; `left_out` names what could not be brought, with its reason.
+
+    Example:
+        >>> brought = Imported(tasks=1, read=3, new=2)
+        >>> brought.left_out["weka.J48", "no family of ours is J48"] += 1
+        >>> brought.to_dict()["left_out"]
+        [{'what': 'weka.J48', 'why': 'no family of ours is J48', 'evaluations': 1}]
+    """
 
     tasks: int = 0
     read: int = 0  # evaluations in the source

@@ -30,9 +30,9 @@ from typing import TYPE_CHECKING, Any, cast
 from autometa.errors import InputError, Problem
 from autometa.evaluation import METRICS, Evaluation, resolve_metric
 from autometa.families import FAMILIES
-from autometa.imports.flows import family_space, fitted, read_value
-from autometa.imports.mapping import MISSING, OUTSIDE, ColumnMapping, known
+from autometa.imports.mapping import WHEN_MISSING, WHEN_OUTSIDE, ColumnMapping, known, listed
 from autometa.imports.summary import Imported
+from autometa.imports.values import family_space, fitted, read_value
 from autometa.origins import State
 from autometa.space import FAMILY, Config
 from autometa.store import TaskRecord
@@ -40,9 +40,6 @@ from autometa.task import read_table
 
 if TYPE_CHECKING:
     from autometa.store import MetaStore
-
-STATES = tuple(State)
-SHOWN = 3  # rows named in a problem
 
 
 def import_table(
@@ -58,12 +55,31 @@ def import_table(
     Args:
         path: A file that `autometa.task.read_table` reads.
         mapping: The file that says what its columns mean, or what would be in it.
-        store: Where they go.
+        store: Where they go; evaluations that are there already are not added again.
         offline: Take what is at OpenML from its cache alone.
-        tell: Told how far it is.
+        tell: Called with a sentence about each task.
 
     Raises:
         InputError: Everything that is wrong with the table and the mapping, together; nothing was added then.
+
+    Example:
+        >>> import tempfile
+        >>> from autometa.store import MetaStore
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     runs, store = Path(folder) / "runs.csv", MetaStore(Path(folder) / "store.db")
+        ...     _ = runs.write_text("data,model,auc,k\\nbank,neighbours,0.91,5\\nbank,neighbours,0.93,9\\n")
+        ...     mapping = {
+        ...         "task": "data",
+        ...         "family": "model",
+        ...         "scores": {"auc": "roc_auc"},
+        ...         "families": {"neighbours": "knn"},
+        ...         "parameters": {"knn": {"k": "n_neighbors"}},
+        ...         "tasks": {"bank": {"kind": "binary", "rows": 45211, "columns": 16}},
+        ...     }
+        ...     brought = import_table(runs, mapping, store)
+        ...     again = import_table(runs, mapping, store)
+        ...     brought.new, again.new, store.past(kind="binary", metric="roc_auc").scores
+        (2, 0, array([[0.91, 0.93]]))
     """
     said = ColumnMapping.read(mapping)
     rows: list[dict[str, Any]] = []
@@ -97,7 +113,7 @@ class _Reader:
     def __init__(self, said: ColumnMapping, records: Mapping[str, TaskRecord]) -> None:
         """Raises InputError for metrics that do not fit the tasks."""
         self.said = said
-        self.missing, self.outside = said.choice("missing", MISSING), said.choice("outside", OUTSIDE)
+        self.missing, self.outside = said.choice("missing", WHEN_MISSING), said.choice("outside", WHEN_OUTSIDE)
         self.families, self.parameters = said.part("families"), said.part("parameters")
         self.columns = {key: said.column(key) for key in ("seconds", "seed", "state")}
         self.metrics = self._metrics({record.kind for record in records.values()})
@@ -109,8 +125,7 @@ class _Reader:
     def refuse(self) -> None:
         """Raises one InputError with everything that is wrong, if anything is."""
         for (key, what, fix), places in self.wrong.items():
-            more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
-            self.said.problem(key, f"{what}: {', '.join(places[:SHOWN])}{more}", fix)
+            self.said.problem(key, f"{what}: {listed(places)}", fix)
         if self.said.problems:
             raise InputError(self.said.problems)
 
@@ -124,23 +139,22 @@ class _Reader:
             return None
         config = self._config(row, family, record.kind)
         scores = self._scores(row, record.kind)
-        state = str(self._cell(row, "state") or "complete").strip().lower()
-        if state not in STATES:
-            self._blame("state", "not known", state, known(state, STATES))
-        if state == "complete" and not scores and config is not None:
+        text = str(self._cell(row, "state") or State.COMPLETE).strip().lower()
+        state, reason = State.read(text), f"{text}, as the table says"
+        if state is None:
+            self._blame("state", "not known", text, known(text, tuple(State)))
+        if state is State.COMPLETE and not scores and config is not None:
             if self.missing == "refuse":
                 self._blame("scores", "without a score", None, 'Or say "missing": "skip" or "failed".')
             if self.missing != "failed":
                 self.left_out[family, "it has no score"] += 1
                 return None
-            state, reason = "failed", "the table has no score"
-        else:
-            reason = f"{state}, as the table says"
+            state, reason = State.FAILED, "the table has no score"
         seconds, seed = self._number(row, "seconds", math.nan), self._number(row, "seed", 0.0)
         if config is None:
             return None
         return Evaluation(
-            config, State.read(state) or State.FAILED, None if state == State.COMPLETE else reason, scores, {},
+            config, state or State.FAILED, None if state is State.COMPLETE else reason, scores, {},
             seconds, 0.0, 0, int(seed), record.n_rows, {}, "import",
         )  # fmt: skip
 
