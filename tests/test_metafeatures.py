@@ -300,13 +300,15 @@ def test_a_constant_or_huge_regression_target_never_raises_nor_warns():
 
 
 @pytest.mark.timed
-def test_a_table_of_50000_by_100_takes_less_than_a_second_of_one_core():
+def test_a_table_of_50000_by_100_takes_less_than_twenty_times_as_long_as_sorting_its_columns():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(50_000, 100)), columns=[f"x{j}" for j in range(100)])
     task = bare_task(X, (X["x0"] + rng.normal(size=50_000) > 0).to_numpy().astype(np.int64), 2)
-    described = describe(task)
+    described = describe(task, seconds=ALWAYS)
     assert {name for name in FEATURE_NAMES if math.isnan(described[name])} == NEEDS_NUMBERS
-    assert sum(described.seconds.values()) < 1
+    started = time.thread_time()
+    np.sort(X.to_numpy(), axis=0)
+    assert sum(described.seconds.values()) < 20 * (time.thread_time() - started)  # measured: 9 times, 0.6 s
 
 
 def test_importing_loads_neither_scikit_learn_nor_scipy():

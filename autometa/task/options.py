@@ -51,7 +51,7 @@ class TaskOptions:
     # Whole numbers from 0 or 1 upwards are class codes up to so many classes (beyond, only if all are about equally
     # frequent: the rarest has `code_balance` of the rows of the most frequent), with so many rows for each on average,
     # and if few codes are left out: their span is at most `code_gaps` times their number. Together they agree with the
-    # catalogue on 362 of 367 real tables written to CSV; see `target.infer_kind`, and tests/test_task_target.py.
+    # catalogue on 362 of 367 real targets out of CSV files, which `tests/test_task_target.py` counts.
     code_classes: int = 30
     code_rows: int = 10
     code_gaps: float = 1.3
