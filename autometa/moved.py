@@ -27,6 +27,11 @@ MODULES: dict[str, tuple[str, ...]] = {
 }
 # A name that changed, or that left a module which is still there -> where it is today.
 NAMES: dict[str, str] = {
+    "autometa.bench.cells.Prediction": "autometa.bench.cells.CellPrediction",
+    "autometa.bench.ranking.Comparison": "autometa.bench.ranking.MethodComparison",
+    "autometa.bench.suite.Entry": "autometa.bench.suite.SuiteEntry",
+    "autometa.cli.show.show_result": "autometa.cli.result_page.show_result",
+    "autometa.cli.show.warm_start_words": "autometa.cli.result_page.warm_start_words",
     "autometa.evaluation.isolation.Cancelled": "autometa.evaluation.watch.Cancelled",
     "autometa.evaluation.isolation.Killed": "autometa.evaluation.watch.Killed",
     "autometa.evaluation.isolation.available_cpus": "autometa.evaluation.machine.available_cpus",
@@ -51,6 +56,9 @@ NAMES: dict[str, str] = {
     "autometa.openml.Suite": "autometa.openml.records.OpenMLSuite",
     "autometa.openml.process.Settings": "autometa.openml.process.ClientSettings",
     "autometa.openml.records.Suite": "autometa.openml.records.OpenMLSuite",
+    "autometa.report.parts.metric_heading": "autometa.report.words.metric_heading",
+    "autometa.report.parts.own_parameters": "autometa.report.words.own_parameters",
+    "autometa.report.parts.score_words": "autometa.report.words.score_words",
     "autometa.store.StoreUnion": "autometa.store.metastore.MetaStore",
     "autometa.store.database.HEAD": "autometa.store.schema.SCHEMA",
     "autometa.store.database.VARIABLE": "autometa.store.address.VARIABLE",

@@ -18,7 +18,7 @@ import pytest
 
 from autometa.bench import Plan, Watcher, bench, bench_task, left_out, only, open_suite
 from autometa.bench import cells as cells_module
-from autometa.bench.cells import Prediction, constant_score, judged
+from autometa.bench.cells import CellPrediction, constant_score, judged
 from autometa.bench.methods import METHODS, Cell
 from autometa.bench.publish import offer, publish
 from autometa.bench.ranking import compare
@@ -371,15 +371,15 @@ def test_scores_do_not_depend_on_the_order_of_a_methods_classes_and_a_class_it_n
     task = open_suite(str(folder)).entries[1].load()
     answers = task.frame["target"].to_numpy()[:30]
     p = np.random.default_rng(0).dirichlet([1, 1, 1], 30)
-    one = judged(task, answers, Prediction(task.classes, p))
-    other = judged(task, answers, Prediction(task.classes[::-1], p[:, ::-1] * 7))
+    one = judged(task, answers, CellPrediction(task.classes, p))
+    other = judged(task, answers, CellPrediction(task.classes[::-1], p[:, ::-1] * 7))
     assert one == pytest.approx(other)
     codes = [task.classes.index(label) for label in answers]
     assert one["neg_log_loss"] == pytest.approx(np.log(p[np.arange(30), codes]).mean())
-    two = judged(task, answers, Prediction(task.classes[:2], np.full((30, 2), 0.5)))
+    two = judged(task, answers, CellPrediction(task.classes[:2], np.full((30, 2), 0.5)))
     assert two["neg_log_loss"] < -5
     with pytest.raises(ValueError, match="no probabilities"):
-        judged(task, answers, Prediction(task.classes, p * 0))
+        judged(task, answers, CellPrediction(task.classes, p * 0))
 
 
 def test_the_constant_prediction_is_the_mean_and_the_shares_of_the_classes(folder):

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -81,7 +82,7 @@ def test_fit_prints_one_json_value_with_the_fields_that_were_promised(fitted):
 
 
 def test_fit_tells_a_person_what_came_of_it_and_what_to_do_next(run, capsys):
-    from autometa.cli.show import show_result
+    from autometa.cli.result_page import show_result
     from autometa.search import open_run
 
     show_result(open_run(run), run / "report.html")
@@ -364,8 +365,6 @@ def test_every_error_has_its_exit_code(error, code, monkeypatch, capsys):
 
 
 def test_an_interrupted_search_shows_its_best_and_says_so_by_its_exit_code(run, table, tmp_path, capsys, monkeypatch):
-    from dataclasses import replace
-
     from autometa.search import open_run
 
     result = replace(open_run(run), interrupted=True)
@@ -384,7 +383,7 @@ def test_a_defect_is_not_dressed_up_as_bad_input(monkeypatch):
 
 
 def a_trial(number: int, score: float, state: str = "complete", origin: str = "search") -> SimpleNamespace:
-    evaluation = SimpleNamespace(config={"family": "linear"}, scores={"roc_auc": score}, folds={}, state=state)
+    evaluation = replace(an_evaluation("linear", score), state=state)
     return SimpleNamespace(number=number, evaluation=evaluation, origin=origin, reason="", started=0.0, finished=1.0)
 
 

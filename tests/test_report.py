@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autometa.cli.show import warm_start_words
+from autometa.cli.result_page import warm_start_words
 from autometa.evaluation import Evaluation, score_all
 from autometa.recommend import Evidence, Recommendation
 from autometa.report import Importance, write

@@ -27,6 +27,7 @@ from autometa.bench.methods import METHODS
 from autometa.bench.results import Record
 from autometa.bench.suite import BenchTask
 from autometa.evaluation import Cancelled, Isolation, Killed, score_all
+from autometa.moved import former
 from autometa.store import Exclusion
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ SAID = 400  # characters of a failure's last words
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class CellPrediction:
     """What a method returned: classes (c,) and probabilities (n, c), or no classes and values (n,)."""
 
     classes: tuple[str, ...]
@@ -83,7 +84,7 @@ def run_cell(
     *,
     exclude: Exclusion,
     cpus: Sequence[int] = (),
-) -> tuple[Record, Prediction | None]:
+) -> tuple[Record, CellPrediction | None]:
     """Runs one cell to its end, its deadline or its cap; a method's own fault is data.
 
     Args:
@@ -130,7 +131,7 @@ def run_cell(
     return record, prediction
 
 
-def judged(task: BenchTask, answers: NDArray[Any], prediction: Prediction) -> dict[str, float]:
+def judged(task: BenchTask, answers: NDArray[Any], prediction: CellPrediction) -> dict[str, float]:
     """Every score that the prediction allows, larger is better; a class that the method does not know has nothing."""
     values = prediction.values
     if not task.classes:
@@ -149,10 +150,10 @@ def constant_score(task: BenchTask, fold: tuple[int, int]) -> float | None:
     """What a prediction scores that looks at no feature: the mean of the rows learned, or their classes' shares."""
     train, test = (np.asarray(task.frame[task.target].iloc[rows]) for rows in task.folds[fold])
     if not task.classes:
-        constant = Prediction((), np.full(len(test), train.astype(np.float64).mean()))
+        constant = CellPrediction((), np.full(len(test), train.astype(np.float64).mean()))
     else:
         labels, counts = np.unique(train.astype(str), return_counts=True)
-        constant = Prediction(tuple(labels), np.tile(counts / counts.sum(), (len(test), 1)))
+        constant = CellPrediction(tuple(labels), np.tile(counts / counts.sum(), (len(test), 1)))
     return _finite(judged(task, test, constant)[task.metric])
 
 
@@ -199,9 +200,9 @@ def environment_of(setting: Setting) -> dict[str, str]:
     return {**kept, **threads, "PYTHONHASHSEED": "0", "PYTHONNOUSERSITE": "1"}
 
 
-def _answer(folder: Path, n: int, kind: str) -> tuple[Prediction, Mapping[str, Any]]:
+def _answer(folder: Path, n: int, kind: str) -> tuple[CellPrediction, Mapping[str, Any]]:
     with np.load(folder / "prediction.npz") as content:
-        prediction = Prediction(tuple(str(c) for c in content["classes"]), content["prediction"])
+        prediction = CellPrediction(tuple(str(c) for c in content["classes"]), content["prediction"])
     shape = (n,) if kind == "regression" else (n, len(prediction.classes))
     if prediction.values.shape != shape:
         raise ValueError(f"its shape is {prediction.values.shape}, not {shape}")
@@ -235,4 +236,8 @@ def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-__all__ = ["Cancelled", "Prediction", "Setting", "constant_score", "judged", "run_cell", "split_to"]
+__all__ = ["Cancelled", "CellPrediction", "Setting", "constant_score", "judged", "run_cell", "split_to"]
+
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)

@@ -17,12 +17,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autometa.bench.methods import METHODS
 from autometa.bench.results import Record
+from autometa.moved import former
 
 Values = NDArray[np.float64]
 
@@ -32,7 +34,7 @@ LEAST = 6  # tasks from which on Wilcoxon's test can reach `LEVEL` with two side
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
+class MethodComparison:
     """Methods beside each other on the tasks that all were tried on."""
 
     budget: float
@@ -130,7 +132,7 @@ class Duel:
     p: float | None  # Wilcoxon's, after Holm; None with too few tasks
 
 
-def compare(records: Iterable[Record], methods: Sequence[str], budget: float) -> Comparison | None:
+def compare(records: Iterable[Record], methods: Sequence[str], budget: float) -> MethodComparison | None:
     """What the records of a budget say about some methods; None when no task has been tried with all of them.
 
     Only folds that every method has a result for, a failure being one, are looked at.
@@ -157,7 +159,7 @@ def compare(records: Iterable[Record], methods: Sequence[str], budget: float) ->
         whole, key=lambda task: (KIND_ORDER[whole[task][0][0]["kind"]], whole[task][0][0]["name"].casefold())
     )
     grid = {task: np.array([[_score(r) for r in row] for row in whole[task]]) for task in tasks}  # (folds, k)
-    return Comparison(
+    return MethodComparison(
         budget=budget,
         methods=tuple(methods),
         tasks=tuple(tasks),
@@ -250,3 +252,7 @@ def _zero(record: Mapping[str, object]) -> float:
 def _seconds(records: Sequence[Record]) -> float:
     took = [float(r["fit_seconds"]) for r in records if r.get("fit_seconds") is not None]
     return float(np.median(took)) if took else float("nan")
+
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)

@@ -20,12 +20,12 @@ import numpy as np
 
 from autometa.bench.charts import rank_diagram, standing_alone, time_chart
 from autometa.bench.methods import METHODS
-from autometa.bench.ranking import LEVEL, Comparison, compare
+from autometa.bench.ranking import LEVEL, MethodComparison, compare
 from autometa.bench.results import SESSIONS, Record, read_lines
 from autometa.report.html import Markup, tag
 from autometa.report.page import document
-from autometa.report.parts import figure, figures, metric_heading, table
-from autometa.report.words import counted, number, own_unit, spoken_bytes, spoken_seconds
+from autometa.report.parts import figure, figures, table
+from autometa.report.words import counted, metric_heading, number, own_unit, spoken_bytes, spoken_seconds
 
 DIAGRAM, MARKDOWN, PAGE = "ranks.svg", "report.md", "report.html"
 SHOWN = 200  # failures that a report lists
@@ -36,8 +36,8 @@ class Findings:
     """A comparison, and what else a reader must know to judge it."""
 
     suite: str
-    comparison: Comparison | None  # None: no task has been tried with every method yet
-    others: tuple[Comparison, ...]  # under other budgets, for score against time
+    comparison: MethodComparison | None  # None: no task has been tried with every method yet
+    others: tuple[MethodComparison, ...]  # under other budgets, for score against time
     absent: tuple[str, ...]  # methods that were asked for and are not installed
     unreadable: dict[str, str]  # tasks that could not be had
     sessions: tuple[Record, ...]  # each time the program ran
@@ -140,7 +140,7 @@ def titles(methods: Sequence[str]) -> list[str]:
     return [METHODS[m].title for m in methods]
 
 
-def verdict(c: Comparison) -> str:
+def verdict(c: MethodComparison) -> str:
     """Whether the methods differ, in a sentence or two."""
     rank = c.ranks.mean(axis=0)
     first = int(np.argmin(rank))
@@ -191,7 +191,7 @@ def _untimed(methods: Sequence[str]) -> str:
     return f"Held to no budget: {', '.join(names)}. " if names else ""
 
 
-def failures(c: Comparison) -> list[tuple[str, str, str, str]]:
+def failures(c: MethodComparison) -> list[tuple[str, str, str, str]]:
     """(dataset, fold, method, why) of every cell without a score."""
     return [
         (r["name"], _fold(r), METHODS[r["method"]].title, f"{_STATES[r['state']]}: {r['reason']}")
@@ -218,7 +218,7 @@ def _rounded(values: Any, digits: int = 3) -> float | None:
     return round(float(np.median(finite)), digits) if finite else None
 
 
-def _ranked(c: Comparison) -> list[tuple[str, list[str]]]:
+def _ranked(c: MethodComparison) -> list[tuple[str, list[str]]]:
     """Of each method, best first: its name and the figures of the table of ranks."""
     rank, scaled, forest, worst = c.ranks, c.scaled, c.over_forest, c.worst
     rng = np.random.default_rng(0)
@@ -253,7 +253,7 @@ RANK_TITLES = (
 )  # fmt: skip
 
 
-def _cells(c: Comparison, i: int) -> list[tuple[str, bool]]:
+def _cells(c: MethodComparison, i: int) -> list[tuple[str, bool]]:
     """The scores of a task in the metric's own unit, and whether each is the best."""
     metric, best = c.about[i]["metric"], c.scores[i].max()
     out = []
@@ -265,7 +265,7 @@ def _cells(c: Comparison, i: int) -> list[tuple[str, bool]]:
     return out
 
 
-def _diagram(c: Comparison) -> Markup:
+def _diagram(c: MethodComparison) -> Markup:
     return rank_diagram(titles(c.methods), [float(r) for r in c.ranks.mean(axis=0)], c.critical)
 
 
@@ -321,7 +321,7 @@ _SCALES = (
 _DUEL_TITLES = ["against", "wins / ties / losses", "mean difference", "largest loss", "on", "Wilcoxon p (Holm)"]
 
 
-def _duels(c: Comparison) -> list[list[str]]:
+def _duels(c: MethodComparison) -> list[list[str]]:
     return [
         [
             METHODS[d.other].title,
@@ -379,7 +379,7 @@ def page(found: Findings) -> str:
     return document(f"{found.suite} · AutoMeta bench", found.suite, what, sections)
 
 
-def _html_ranks(c: Comparison) -> Markup:
+def _html_ranks(c: MethodComparison) -> Markup:
     rank = c.ranks.mean(axis=0)
     mine = METHODS[c.methods[0]].title
     facts = [
@@ -401,7 +401,7 @@ def _html_ranks(c: Comparison) -> Markup:
     )
 
 
-def _html_duels(c: Comparison) -> Markup | None:
+def _html_duels(c: MethodComparison) -> Markup | None:
     if len(c.methods) < 2:
         return None
     columns = [("against", "keep"), ("wins / ties / losses", "n"), ("mean difference", "n"), ("largest loss", "n")]
@@ -418,7 +418,7 @@ def _html_time(found: Findings) -> Markup:
     return tag("div", tag("p", words, cls="lead"), tag("div", _against_time(found), cls="scroll wide"))
 
 
-def _html_datasets(c: Comparison) -> Markup:
+def _html_datasets(c: MethodComparison) -> Markup:
     columns = [("dataset", "keep"), ("rows", "n"), ("metric", "keep"), *((title, "n") for title in titles(c.methods))]
     rows: list[list[Any]] = []
     for i, about in enumerate(c.about):
@@ -428,7 +428,7 @@ def _html_datasets(c: Comparison) -> Markup:
     return tag("div", tag("p", words, cls="lead"), table(columns, rows))
 
 
-def _html_failures(c: Comparison) -> Markup | None:
+def _html_failures(c: MethodComparison) -> Markup | None:
     failed = failures(c)
     if not failed:
         return None

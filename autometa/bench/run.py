@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from autometa import __version__
-from autometa.bench.cells import Cancelled, Prediction, Setting, run_cell, split_to
+from autometa.bench.cells import Cancelled, CellPrediction, Setting, run_cell, split_to
 from autometa.bench.environments import FOLDER, interpreter
 from autometa.bench.methods import DEFAULT_METHODS, METHODS
 from autometa.bench.results import RESULTS, SESSIONS, Key, Record, append, claimed, key_of, read_results
@@ -284,7 +284,7 @@ class _Work:
                     shutil.rmtree(cell.data.folder, ignore_errors=True)
             self.watcher.ended(record)
 
-    def _keep(self, record: Record, prediction: Prediction | None) -> None:
+    def _keep(self, record: Record, prediction: CellPrediction | None) -> None:
         """The prediction first, so that a result on disk has one."""
         if prediction is not None:
             safe = re.sub(r"[^A-Za-z0-9_.-]+", "_", record["task"])

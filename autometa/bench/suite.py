@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem, did_you_mean
+from autometa.moved import former
 from autometa.store import Exclusion, TaskRecord
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class BenchTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SuiteEntry:
     """A task of a suite, not loaded yet."""
 
     key: str
@@ -71,7 +72,7 @@ class Suite:
     """Named tasks."""
 
     name: str
-    entries: tuple[Entry, ...]
+    entries: tuple[SuiteEntry, ...]
     openml_id: int | None = None
 
 
@@ -95,7 +96,9 @@ def open_suite(text: str, *, openml: Callable[[], Any] | None = None) -> Suite:
         raise InputError(Problem(text, "does not exist", "A suite is a folder, a catalogue, or an id of OpenML."))
     client = openml()
     found = client.suite(int(text) if text.isdigit() else text)
-    entries = tuple(Entry(f"openml:task/{number}", partial(_of_openml, client, number)) for number in found.task_ids)
+    entries = tuple(
+        SuiteEntry(f"openml:task/{number}", partial(_of_openml, client, number)) for number in found.task_ids
+    )
     if not entries:
         raise InputError(Problem(text, "is a suite without tasks"))
     return Suite(found.name or text, entries, found.id)
@@ -251,8 +254,8 @@ def _table_of(folder: Path, row: dict[str, str]) -> Path | None:
     return next((folder / place for place in places if (folder / place).is_file()), None)
 
 
-def _entries(files: Sequence[tuple[Path, dict[str, str]]]) -> tuple[Entry, ...]:
-    return tuple(Entry(row["name"], partial(_of_file, file, row)) for file, row in files)
+def _entries(files: Sequence[tuple[Path, dict[str, str]]]) -> tuple[SuiteEntry, ...]:
+    return tuple(SuiteEntry(row["name"], partial(_of_file, file, row)) for file, row in files)
 
 
 def _of_file(file: Path, row: dict[str, str]) -> BenchTask:
@@ -265,3 +268,7 @@ def _of_file(file: Path, row: dict[str, str]) -> BenchTask:
         metric=row.get("metric") or None, family=row.get("family") or None,
         openml_id=int(float(number)) if number else None,
     )  # fmt: skip
+
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)

@@ -21,16 +21,14 @@ from rich.table import Table
 from rich.text import Text
 
 from autometa.bench.methods import METHODS
+from autometa.bench.ranking import MethodComparison
 from autometa.bench.report import MARKDOWN, PAGE, Findings, failures, overhead, verdict
+from autometa.bench.results import RESULTS
 from autometa.bench.run import Watcher
-from autometa.cli.live import FRAMES_PER_SECOND
-from autometa.cli.show import console_width, page
+from autometa.cli.options import OPTIONS
+from autometa.cli.show import console_width, facts_grid, page
 from autometa.cli.values import printable
 from autometa.report.words import counted, metric_title, number, own_unit, spoken_seconds
-
-SHOWN_AT_ONCE = 4  # running cells with a line of their own
-REASON = 70  # letters of a failure's reason while cells run
-FAILURES = 5  # that are shown at the end; the report has them all
 
 
 class Shown(Watcher):
@@ -76,7 +74,9 @@ class Shown(Watcher):
         line.append(f"{printable(record['name'])[:28]:<28} {fold:>3}  ", style="default not dim")
         line.append(f"{record['method']:<14} ", style="default not dim")
         if record["score"] is None:
-            line.append(f"{record['state']}: {printable(record['reason'])[:REASON]}", style="red not dim")
+            line.append(
+                f"{record['state']}: {printable(record['reason'])[: OPTIONS.reason_letters]}", style="red not dim"
+            )
         else:
             value = number(own_unit(record["metric"], record["score"]))
             line.append(f"{metric_title(record['metric']):<8} {value:>9} ", style="default not dim")
@@ -93,7 +93,7 @@ class Shown(Watcher):
             words += f"  about {spoken_seconds(each * left)} left"
         bar = ProgressBar(total=max(self.total, 1), completed=self.before + self.done, width=30)
         grid.add_row(bar, Text(words))
-        for (task, fold, method), begun in list(self.running.items())[:SHOWN_AT_ONCE]:
+        for (task, fold, method), begun in list(self.running.items())[: OPTIONS.shown_at_once]:
             text = f"{printable(task)} fold {fold[1]}, {method}  {spoken_seconds(time.monotonic() - begun)}"
             grid.add_row("", Text(text[: console_width(self.console) - 32], style="dim"))
         return grid
@@ -107,7 +107,9 @@ def watching(stream: Any = None) -> Iterator[Watcher]:
     if not console.is_terminal:
         yield shown
         return
-    live = Live(get_renderable=shown.frame, console=console, refresh_per_second=FRAMES_PER_SECOND, transient=True)
+    live = Live(
+        get_renderable=shown.frame, console=console, refresh_per_second=OPTIONS.frames_per_second, transient=True
+    )
     with live:
         yield shown
 
@@ -122,40 +124,52 @@ def show_findings(found: Findings, paths: Mapping[str, Path]) -> None:
     else:
         facts = f"{counted(len(c.tasks), 'dataset')}, {counted(len(c.cells), 'cell')}, {c.budget:g} s"
         console.print(Text.assemble((printable(found.suite), "bold"), f"  {facts} on {counted(found.cores, 'core')}"))
-        table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False)
-        table.add_column("method", no_wrap=True)
-        duels = {d.other: d for d in c.against()} if len(c.methods) > 1 else {}
-        against = f"{METHODS[c.methods[0]].title} wins/ties/losses"
-        for title in ("average rank", "scaled", "failed", "fit", against):
-            table.add_column(title, justify="right", no_wrap=True)
-        rank, scaled = c.ranks.mean(axis=0), c.scaled.mean(axis=0)
-        for j, method in sorted(enumerate(c.methods), key=lambda pair: rank[pair[0]]):
-            took = c.seconds[:, j][c.seconds[:, j] == c.seconds[:, j]]  # those that are numbers
-            duel = duels.get(method)
-            table.add_row(
-                Text(METHODS[method].title, style="bold" if method == c.methods[0] else ""),
-                f"{rank[j]:.2f}",
-                f"{scaled[j]:.3f}",
-                f"{int(c.failed[:, j].sum())}" if c.failed[:, j].any() else "",
-                spoken_seconds(sorted(took)[len(took) // 2]) if len(took) else "-",
-                "" if duel is None else f"{duel.wins} / {duel.ties} / {duel.losses}",
-            )
-        console.print(table)
+        console.print(_ranks(c))
         console.print(Text(verdict(c)))
-        for name, fold, method, why in failures(c)[:FAILURES]:
-            console.print(Text(printable(f"  {name}, fold {fold}, {method} {why[: 2 * REASON]}"), style="yellow"))
-        if len(failures(c)) > FAILURES:
-            console.print(Text(f"  and {len(failures(c)) - FAILURES} more failures, in the report", style="yellow"))
+        for line in _failed(c):
+            console.print(Text(printable(line), style="yellow"))
     for task, why in found.unreadable.items():
         console.print(Text(printable(f"  not read: {task}: {why.splitlines()[0]}"), style="yellow"))
     console.print()
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row("results", str(paths[PAGE].with_name("results.jsonl")))
+    grid = facts_grid()
+    grid.add_row("results", str(paths[PAGE].with_name(RESULTS)))
     grid.add_row("report", str(paths[PAGE]))
     grid.add_row("README", str(paths[MARKDOWN]))
     share = overhead(found)
     if share is not None:
         grid.add_row("overhead", f"{share:.2%} of the time was not the methods' own")
     console.print(grid)
+
+
+def _ranks(c: MethodComparison) -> Table:
+    """The methods by their average rank, the best first, and each one's duels with the first that was asked for."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False)
+    table.add_column("method", no_wrap=True)
+    duels = {d.other: d for d in c.against()} if len(c.methods) > 1 else {}
+    against = f"{METHODS[c.methods[0]].title} wins/ties/losses"
+    for title in ("average rank", "scaled", "failed", "fit", against):
+        table.add_column(title, justify="right", no_wrap=True)
+    rank, scaled = c.ranks.mean(axis=0), c.scaled.mean(axis=0)
+    for j, method in sorted(enumerate(c.methods), key=lambda pair: rank[pair[0]]):
+        took = c.seconds[:, j][c.seconds[:, j] == c.seconds[:, j]]  # those that are numbers
+        duel = duels.get(method)
+        table.add_row(
+            Text(METHODS[method].title, style="bold" if method == c.methods[0] else ""),
+            f"{rank[j]:.2f}",
+            f"{scaled[j]:.3f}",
+            f"{int(c.failed[:, j].sum())}" if c.failed[:, j].any() else "",
+            spoken_seconds(sorted(took)[len(took) // 2]) if len(took) else "-",
+            "" if duel is None else f"{duel.wins} / {duel.ties} / {duel.losses}",
+        )
+    return table
+
+
+def _failed(c: MethodComparison) -> list[str]:
+    """The first cells that failed, and how many more did."""
+    all_of_them = failures(c)
+    lines = [
+        f"  {name}, fold {fold}, {method} {why[: 2 * OPTIONS.reason_letters]}"
+        for name, fold, method, why in all_of_them[: OPTIONS.failures]
+    ]
+    more = len(all_of_them) - len(lines)
+    return [*lines, f"  and {more} more failures, in the report"] if more else lines

@@ -15,11 +15,10 @@ import typer
 from typer.core import TyperGroup
 
 from autometa.cli.app import OPENML, AsJson, Cache, Offline, OnlyCached, Server, Store, done, grow, own
+from autometa.cli.options import OPTIONS
 from autometa.cli.store import store_app
 from autometa.cli.usage import Command
 from autometa.errors import Problem, did_you_mean
-
-SHOWN = 12  # reasons that are listed
 
 
 class _KindOrFolder(TyperGroup):
@@ -154,8 +153,8 @@ def _finish(opened: Any, brought: Any, as_json: bool) -> None:
 def _lines(left: list[dict[str, Any]], unreadable: dict[str, str]) -> list[str]:
     from autometa.cli.values import printable
 
-    lines = [f"  {part['evaluations']:>6}  {part['what']}: {part['why']}" for part in left[:SHOWN]]
-    if len(left) > SHOWN:
-        lines.append(f"  and {len(left) - SHOWN} more reasons; --json lists them all")
+    lines = [f"  {part['evaluations']:>6}  {part['what']}: {part['why']}" for part in left[: OPTIONS.reasons]]
+    if len(left) > OPTIONS.reasons:
+        lines.append(f"  and {len(left) - OPTIONS.reasons} more reasons; --json lists them all")
     lines += [f"  not read: {name}: {why.splitlines()[0]}" for name, why in unreadable.items()]
     return [printable(line) for line in lines]

@@ -21,8 +21,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from autometa.cli.show import ORIGIN_STYLES, console_width
+from autometa.cli.options import OPTIONS
+from autometa.cli.show import console_width, origin_style
 from autometa.cli.values import printable
+from autometa.origins import Origin
 from autometa.report.words import family_label, origin_words, spoken_score, spoken_seconds
 
 if TYPE_CHECKING:
@@ -30,10 +32,6 @@ if TYPE_CHECKING:
     from autometa.search import Settings, TrialRow
     from autometa.space import Config
     from autometa.task import Task
-
-FRAMES_PER_SECOND = 8
-SIGN_OF_LIFE_SECONDS = 15.0  # between lines where nothing can change in place
-SHOWN_AT_ONCE = 4  # running trials with a line of their own
 
 STAGES = {
     "reading": "reading the table",
@@ -56,7 +54,7 @@ def live(stream: Any = None) -> Iterator[LiveProgress]:
     display = Live(
         get_renderable=progress.frame,
         console=console,
-        refresh_per_second=FRAMES_PER_SECOND,
+        refresh_per_second=OPTIONS.frames_per_second,
         transient=True,
         redirect_stdout=False,
     )
@@ -118,7 +116,7 @@ class LiveProgress:
                 f"{printable(task.name)}: {task.n:,} rows, {task.p:,} columns, predicting {printable(task.target)!r}"
             )
             self._say(Text(f"{words} ({task.kind}, {task.metric})", style="bold"))
-            warm = sum(r.origin != "default" for r in recommendations)
+            warm = sum(known.proposed for r in recommendations if (known := Origin.read(r.origin)) is not None)
             if warm:
                 self._say(
                     Text(f"past tasks propose {warm} of the first {len(recommendations)} configurations", style="dim")
@@ -137,7 +135,7 @@ class LiveProgress:
             self._running.pop(trial.number, None)
             self._done += 1
             self._begun = time.monotonic() - elapsed
-            self._failed += trial.evaluation.state not in ("complete", "stopped")
+            self._failed += not trial.evaluation.ended_well
             if incumbent is not None and incumbent.number == trial.number:
                 self._best = incumbent
                 line = Text(f"{_clock(elapsed):>7}  ", style="dim")
@@ -145,7 +143,7 @@ class LiveProgress:
                 line.append(f"{family_label(incumbent.evaluation.config['family'])} ", style="default not dim")
                 line.append(f"(trial {incumbent.number}, {origin_words(trial.origin)})", style="dim")
                 self._say(line)
-            elif not self._console.is_terminal and time.monotonic() - self._spoken > SIGN_OF_LIFE_SECONDS:
+            elif not self._console.is_terminal and time.monotonic() - self._spoken > OPTIONS.sign_of_life_seconds:
                 failed = f", {self._failed} failed" if self._failed else ""
                 self._say(Text(f"{_clock(elapsed):>7}  {self._done} trials{failed}, best {self._score(self._best)}"))
 
@@ -177,14 +175,14 @@ class LiveProgress:
         yield self._spinner, self._budget(elapsed, width)
         yield "best", self._incumbent()
         running = sorted(self._running.copy().items())
-        for number, (family, origin, reason, begun) in running[:SHOWN_AT_ONCE]:
+        for number, (family, origin, reason, begun) in running[: OPTIONS.shown_at_once]:
             line = Text(f"{family} ", overflow="ellipsis")
             line.append(f"{_clock(time.monotonic() - begun)} ", style="dim")
-            line.append(f"{origin_words(origin)} ", style=ORIGIN_STYLES.get(origin, ""))
+            line.append(f"{origin_words(origin)} ", style=origin_style(origin))
             line.append(reason, style="dim")
             yield f"#{number}", line
-        if len(running) > SHOWN_AT_ONCE:
-            yield "", Text(f"and {len(running) - SHOWN_AT_ONCE} more", style="dim")
+        if len(running) > OPTIONS.shown_at_once:
+            yield "", Text(f"and {len(running) - OPTIONS.shown_at_once} more", style="dim")
 
     def _budget(self, elapsed: float, width: int) -> Table:
         assert self._settings is not None
@@ -229,7 +227,7 @@ def counting(title: str, stream: Any = None) -> Iterator[Callable[[int, int, str
         spoken = [0.0]
 
         def tell(done: int, total: int, text: str) -> None:
-            if done == total or time.monotonic() - spoken[0] > SIGN_OF_LIFE_SECONDS:
+            if done == total or time.monotonic() - spoken[0] > OPTIONS.sign_of_life_seconds:
                 spoken[0] = time.monotonic()
                 console.print(Text(f"{title}: {done}/{total}  {printable(text)}"), soft_wrap=True)
 

@@ -50,7 +50,8 @@ def recommend(
 
     Nothing is fitted: this is what the memory knows.
     """
-    from autometa.cli.show import emit, show_recommendations
+    from autometa.cli.memory_page import show_recommendations
+    from autometa.cli.show import emit
     from autometa.cli.values import Gathered, whole
 
     gathered = Gathered()
@@ -159,7 +160,8 @@ def collect(
     assert sources is not None
 
     from autometa.cli.live import counting
-    from autometa.cli.show import emit, show_collected
+    from autometa.cli.memory_page import show_collected
+    from autometa.cli.show import emit
     from autometa.store import MetaStore
 
     with counting("collecting") as tell:

@@ -40,7 +40,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """The tasks that a store knows."""
-    from autometa.cli.show import emit, show_tasks, task_values
+    from autometa.cli.memory_page import show_tasks, task_values
+    from autometa.cli.show import emit
     from autometa.cli.values import Gathered, one_of
 
     gathered = Gathered()
@@ -57,7 +58,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One task, and how configurations did on it."""
-    from autometa.cli.show import emit, show_task, task_values
+    from autometa.cli.memory_page import show_task, task_values
+    from autometa.cli.show import emit
 
     opened = with_shipped(store)
     record = opened.find(task)

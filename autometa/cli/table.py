@@ -221,7 +221,8 @@ def report(
 
 def conclude(result: "Result", *, as_json: bool, trusted: bool = False) -> int:
     """Writes the report of a finished search and says what came of it."""
-    from autometa.cli.show import emit, show_result
+    from autometa.cli.result_page import show_result
+    from autometa.cli.show import emit
 
     left = OPTIONS.importance_seconds
     if result.settings.seconds is not None:

@@ -2,13 +2,16 @@
 
     words      how scores, families and origins are said
     findings   curves and tables from out-of-fold predictions
-    importance which columns the model leans on
+    importance which columns matter to the model
     charts     inline SVG
     html       escaping by construction
     parts      tables, figures and marks that sections share
-    quality    how good the model is, and what it leans on
+    data       the section on the table
+    trials     the sections on what was tried
+    quality    the sections on how good the model is, and which columns matter to it
     sections   the other sections, and their order
     page       the whole file, with page.css and page.js
+    options    how much of each thing is shown
 
 Laws: the file refers to nothing outside itself, and its content security policy lets only its own script run; no text
 from a table becomes markup. To add a section, write a function in `sections` and give it a line in `SECTIONS`.
@@ -46,14 +49,10 @@ def write(
     Returns:
         `path`.
     """
-    import os
-
+    from autometa import files
     from autometa.report.page import page
     from autometa.report.parts import Report
 
     path = Path(path)
-    text = page(Report(result, importance))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8", errors="replace")
-    temporary.replace(path)
+    files.replace(path, page(Report(result, importance)).encode("utf-8", errors="replace"))
     return path

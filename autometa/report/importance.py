@@ -1,4 +1,4 @@
-"""Which columns the final model leans on: how much worse it gets when the values of one are shuffled.
+"""Which columns matter to the final model: how much worse it gets when the values of one are shuffled.
 
 Every column is shuffled once before any is shuffled again; each round is handed over when it is complete. So whoever
 stops listening has figures for all columns or for none, and time makes them steadier.
@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from autometa.report.options import OPTIONS
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from autometa.search import Result
     from autometa.task import Task
-
-ROWS = 1000  # on which importance is measured
-ROUNDS = 10  # shuffles of each column, when there is time
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Importance:
     """How much the score falls when one column is shuffled."""
 
     column: str
-    drop: float  # mean over the shuffles, in the metric's unit; above 0: the model leans on the column
+    drop: float  # mean over the shuffles, in the metric's unit; above 0: the model uses the column
     spread: float  # standard deviation over the shuffles
 
 
@@ -81,7 +80,7 @@ def permutation_importance(
     """
     from autometa.evaluation import score
 
-    sample = task.sample(ROWS, seed)
+    sample = task.sample(OPTIONS.importance_rows, seed)
     rng = np.random.default_rng(seed)
 
     def judge(X: pd.DataFrame) -> float:
@@ -89,7 +88,7 @@ def permutation_importance(
 
     whole = judge(sample.X)
     drops: dict[str, list[float]] = {str(name): [] for name in sample.X.columns}
-    for _ in range(ROUNDS):
+    for _ in range(OPTIONS.importance_rounds):
         for name, values in drops.items():
             shuffled = sample.X.copy(deep=False)
             shuffled[name] = sample.X[name].take(rng.permutation(sample.n)).set_axis(sample.X.index)

@@ -7,23 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from autometa.moved import former
+from autometa.origins import Origin
 from autometa.report.html import Markup, tag
 from autometa.report.importance import Importance
-from autometa.report.words import ORIGINS, metric_title, origin_words, own_unit, setting, spoken_value
+from autometa.report.words import origin_words, own_parameters, setting
 
 if TYPE_CHECKING:
     from autometa.search import Result, TrialRow
     from autometa.task import Task
-
-STATES = {
-    "stopped": "stopped early, without hope",
-    "failed": "failed",
-    "timeout": "ran out of time",
-    "memory": "ran out of memory",
-    "crashed": "crashed",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +37,10 @@ class Report:
 
     @property
     def leaders(self) -> list[TrialRow]:
-        """Complete trials, best first."""
-        complete = [t for t in self.result.trials if t.evaluation.state == "complete" and math.isfinite(self.score(t))]
-        return sorted(complete, key=lambda t: (-self.score(t), t.number))
+        """The trials of the leaderboard, best first."""
+        from autometa.search import leaderboard
+
+        return leaderboard(self.result.trials, self.metric)
 
     def score(self, trial: TrialRow) -> float:
         """A trial's score in the optimised metric, larger is better; NaN without one."""
@@ -87,7 +80,7 @@ def figure(title: str, chart: Any, words: str | None = None) -> Markup:
 
 def origin(name: str) -> Markup:
     """Where a configuration came from, as a coloured word."""
-    known = name if name in ORIGINS else "default"
+    known = Origin.read(name) or Origin.DEFAULT
     return tag("span", origin_words(name), cls=f"origin o-{known}")
 
 
@@ -98,16 +91,6 @@ def version() -> str:
     return __version__
 
 
-def metric_heading(metric: str) -> str:
-    """A metric, and which way is better."""
-    return f"{metric_title(metric)} {'↑' if own_unit(metric, 1.0) > 0 else '↓'}"
-
-
-def score_words(trial: TrialRow, metric: str) -> str:
-    """A trial's score with its standard deviation over the folds."""
-    return spoken_value(metric, trial.evaluation.scores[metric], _fold_spread(trial, metric))
-
-
 def parameters(config: Mapping[str, Any]) -> Markup:
     """How many parameters a configuration has; what they are when it is asked for."""
     own = own_parameters(config)
@@ -115,11 +98,5 @@ def parameters(config: Mapping[str, Any]) -> Markup:
     return fold(f"{len(own)}", tag("div", text, cls="params")) if own else Markup("")
 
 
-def own_parameters(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration's own parameters, without the family before their names."""
-    return {name.removeprefix(f"{config['family']}."): value for name, value in config.items() if name != "family"}
-
-
-def _fold_spread(trial: TrialRow, metric: str) -> float | None:
-    folds = [f for f in trial.evaluation.folds.get(metric, ()) if math.isfinite(f)]
-    return float(np.std(folds)) if len(folds) > 1 else None
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)

@@ -1,4 +1,4 @@
-"""How good the model is, by its out-of-fold predictions, and what it leans on.
+"""How good the model is, by its out-of-fold predictions, and which columns matter to it.
 
 Letters:  n rows · c classes.
 """
@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 from autometa.report import charts
 from autometa.report.findings import calibration, confusion, judged, roc, thinned
 from autometa.report.html import Markup, join, tag
+from autometa.report.options import OPTIONS
 from autometa.report.parts import Report, figure, table
 from autometa.report.words import metric_title, number
 
 if TYPE_CHECKING:
     from autometa.task import Task
-
-CLASSES_SHOWN = 20  # of a confusion matrix
-DOTS = 1500  # of a scatter plot
 
 
 def quality(report: Report) -> Markup | None:
@@ -50,7 +48,7 @@ def _class_quality(task: Task, y: NDArray[Any], probability: NDArray[np.float64]
     ]
     truths, guesses, right = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
     rows = []
-    for k in np.argsort(-truths, kind="stable")[:CLASSES_SHOWN]:
+    for k in np.argsort(-truths, kind="stable")[: OPTIONS.classes]:
         precision = f"{right[k] / guesses[k]:.3f}" if guesses[k] else "-"
         recall, f1 = right[k] / max(truths[k], 1), 2 * right[k] / max(truths[k] + guesses[k], 1)
         rows.append([names[k], f"{truths[k]:,}", f"{recall:.3f}", precision, f"{f1:.3f}"])
@@ -60,13 +58,13 @@ def _class_quality(task: Task, y: NDArray[Any], probability: NDArray[np.float64]
 
 
 def _confusion_figure(counts: NDArray[np.int64], names: Sequence[str]) -> Markup:
-    if len(names) <= CLASSES_SHOWN:
+    if len(names) <= OPTIONS.classes:
         chart = charts.matrix(counts.tolist(), names, "Confusion matrix")
         return figure("Confusion", chart, "rows of each true class, by the most probable class")
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
     pairs = []
-    for k in np.argsort(-wrong, axis=None, kind="stable")[:15]:
+    for k in np.argsort(-wrong, axis=None, kind="stable")[: OPTIONS.confusions]:
         true, taken = divmod(int(k), len(names))
         if wrong[true, taken]:
             pairs.append((f"{names[true]} → {names[taken]}", float(wrong[true, taken]), f"{wrong[true, taken]:,}"))
@@ -106,7 +104,7 @@ def _calibration_figure(task: Task, y: Any, probability: Any) -> Markup:
 
 def _regression_quality(task: Task, y: Any, prediction: Any) -> Markup:
     rng = np.random.default_rng(0)
-    some = np.sort(rng.permutation(len(y))[:DOTS])
+    some = np.sort(rng.permutation(len(y))[: OPTIONS.dots])
     words = None if len(some) == len(y) else f"{len(some):,} rows drawn at random"
     low, high = charts.spread([*y[some].tolist(), *prediction[some].tolist()])
     actual = charts.Frame(
@@ -148,13 +146,13 @@ def importance(report: Report) -> Markup:
     if isinstance(report.importance, str):
         hint = f"`autometa report {shlex.quote(str(report.result.run))}` takes the time to."
         return tag("p", f"{report.importance} {hint}", cls="quiet")
-    shown = list(report.importance)[:20]
+    shown = list(report.importance)[: OPTIONS.important]
     rows = [(i.column, i.drop, number(i.drop, 2)) for i in shown]
     chart = charts.bars(rows, "Permutation importance", errors=[i.spread for i in shown], width=640)
     lead = (
         f"How much {metric_title(report.metric)} gets worse when the values of one column are shuffled; the whisker is "
-        "the standard deviation over shuffles. Measured on rows that the model has seen: read it as what the model "
-        "leans on, not as what causes the target."
+        "the standard deviation over shuffles. Measured on rows that the model has seen: it says what the model uses, "
+        "not what causes the target."
     )
     if len(shown) < len(report.importance):
         lead += f" The {len(shown)} most important of {len(report.importance)} columns."

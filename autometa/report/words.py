@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-ORIGINS = {  # where a configuration came from, in the order in which a search turns to them
-    "default": "default",
-    "portfolio": "portfolio",
-    "similar": "similar tasks",
-    "surrogate": "guided search",
-    "search": "search",
-}
+from autometa.origins import Origin, State
+
+if TYPE_CHECKING:
+    from autometa.search import TrialRow
 
 
 def origin_words(origin: str) -> str:
-    """What an origin is called."""
-    return ORIGINS.get(origin, origin)
+    """What an origin is called in a table; one that is not known here as it is written.
+
+    Example:
+        >>> origin_words("similar"), origin_words("oracle")
+        ('similar tasks', 'oracle')
+    """
+    known = Origin.read(origin)
+    return origin if known is None else known.label
+
+
+def state_words(state: str) -> str:
+    """How an evaluation ended; a state that is not known here as it is written.
+
+    Example:
+        >>> state_words("timeout"), state_words("asleep")
+        ('ran out of time', 'asleep')
+    """
+    known = State.read(state)
+    return state if known is None else known.label
 
 
 def family_label(name: str) -> str:
@@ -51,6 +66,25 @@ def spoken_value(metric: str, score: float, spread: float | None = None) -> str:
     if spread is None or not math.isfinite(spread):
         return number(value)
     return f"{number(value)} ± {number(spread, digits=2)}"
+
+
+def score_words(trial: TrialRow, metric: str) -> str:
+    """A trial's score in the metric's own unit, with its standard deviation over the folds."""
+    return spoken_value(metric, trial.evaluation.scores[metric], fold_spread(trial, metric))
+
+
+def fold_spread(trial: TrialRow, metric: str) -> float | None:
+    """Standard deviation of a trial's score over its folds; None with fewer than two."""
+    folds = [f for f in trial.evaluation.folds.get(metric, ()) if math.isfinite(f)]
+    if len(folds) < 2:
+        return None
+    mean = sum(folds) / len(folds)
+    return math.sqrt(sum((f - mean) ** 2 for f in folds) / len(folds))
+
+
+def metric_heading(metric: str) -> str:
+    """A metric, and which way is better: ``RMSE ↓``."""
+    return f"{metric_title(metric)} {'↑' if own_unit(metric, 1.0) > 0 else '↓'}"
 
 
 def number(value: Any, digits: int = 4) -> str:
@@ -88,6 +122,17 @@ def setting(value: Any) -> str:
     """
     value = value.item() if hasattr(value, "item") else value
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def own_parameters(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration's own parameters, without the family before their names.
+
+    Example:
+        >>> own_parameters({"family": "knn", "knn.n_neighbors": 5}), own_parameters({"x": 0.5})
+        ({'n_neighbors': 5}, {'x': 0.5})
+    """
+    prefix = f"{config['family']}." if "family" in config else ""
+    return {name.removeprefix(prefix): value for name, value in config.items() if name != "family"}
 
 
 def counted(count: int, noun: str) -> str:
@@ -137,3 +182,23 @@ def evidence_values(evidence: Any) -> dict[str, Any]:
         dict(evidence) if isinstance(evidence, dict) else {name: getattr(evidence, name) for name in evidence.__slots__}
     )
     return {"similarity": None, "agrees": (), "score": None, **values}
+
+
+def meta_feature_words(name: str) -> str:
+    """What a meta-feature measures, in a sentence; empty for one that is not known here.
+
+    Example:
+        >>> meta_feature_words("gravity")
+        'Distance of the means of the largest and the smallest class, numeric columns standardised.'
+        >>> meta_feature_words("random_node")
+        'Score of a simple model: a tree of one split on one column, the first in canonical order.'
+    """
+    from autometa.metafeatures import GROUPS
+
+    for group, features in GROUPS.items():
+        for feature in features:
+            if feature.__name__ == name:
+                sentence = (feature.__doc__ or "").split("\n", 1)[0]
+                landmark = group == "landmarking" and sentence
+                return f"Score of a simple model: {sentence[0].lower()}{sentence[1:]}" if landmark else sentence
+    return ""
