@@ -30,10 +30,10 @@ from autometa.evaluation import Attempt, Cancelled, Isolation, Splits, available
 from autometa.families import available, cash_space, presets, suited
 from autometa.metafeatures import VERSION, describe
 from autometa.openml import is_address, read_task
-from autometa.recommend.memory import standing
 from autometa.space import FAMILY, Config, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord
 from autometa.task import Task
+from autometa.transfer.scale import standing
 
 SPACE = "fit"  # the space under which `fit` looks for experience
 SOURCE = "collect"  # who describes a task without a limit of time
@@ -275,7 +275,7 @@ def collect(
 
 def _proposed(ready: _Prepared, store: MetaStore, families: Sequence[str] | None, seed: int) -> Config | None:
     """The next configuration of a table's own search, guided by what all tables know; None without a family for it."""
-    from autometa.surrogate import Guard, History
+    from autometa.transfer import Guard, History
 
     record = ready.record
     asked = [f for f in available(record.kind) if families is None or f in families]  # type: ignore[arg-type]

@@ -21,14 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem, did_you_mean
-from autometa.recommend.memory import standing
 from autometa.space import Encoded, SearchSpace
 from autometa.store import MetaStore, PastTasks, TaskRecord
 from autometa.studies import VALUE, adapt
+from autometa.transfer.scale import standing
 
 if TYPE_CHECKING:
-    from autometa.surrogate import Surrogate
     from autometa.task import Kind
+    from autometa.transfer import Surrogate
 
 SECONDS = 60.0
 PANEL, LARGEST_PANEL = 0.25, 24  # share of the studies that are held out, and at most so many
@@ -140,7 +140,7 @@ def _learned(
     tell: Callable[[str], None],
 ) -> tuple[Learned, Surrogate | None]:
     """What the panel says; and the surrogate trained on everything, None if it made the panel worse."""
-    from autometa.surrogate.training import train
+    from autometa.transfer.meta.training import train
 
     started = time.monotonic()
     panel = _panel(past, seed)
@@ -205,7 +205,7 @@ def _replay(
     space: SearchSpace, past: PastTasks, rest: Sequence[int], panel: Sequence[int], surrogate: Surrogate, seed: int
 ) -> dict[str, NDArray[np.float64]]:
     """Mean regret of the incumbent after `TRIALS` on the panel: 1 - its standing among what the study tried."""
-    from autometa.surrogate import Guard, History
+    from autometa.transfer import Guard, History
 
     others = _rows(past, rest)
     guards = {"without": Guard(space, others, None), "with": Guard(space, others, surrogate)}

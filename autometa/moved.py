@@ -21,9 +21,30 @@ from typing import Any
 # A module that is gone -> the modules where its names are today, the first that has one counts.
 MODULES: dict[str, tuple[str, ...]] = {
     "autometa.cli.commands": ("autometa.cli.app", "autometa.cli.table", "autometa.cli.memory", "autometa.cli.store"),
+    "autometa.cost": ("autometa.transfer.cost",),
     "autometa.fewshot.mapping": ("autometa.fewshot.unbatched",),
     "autometa.openml.door": ("autometa.openml.client",),
     "autometa.openml.patience": ("autometa.openml.retry",),
+    "autometa.recommend": ("autometa.transfer",),
+    "autometa.recommend.completion": ("autometa.transfer.completion",),
+    "autometa.recommend.greedy": ("autometa.transfer.greedy",),
+    "autometa.recommend.memory": ("autometa.transfer.past", "autometa.transfer.scale"),
+    "autometa.recommend.posterior": ("autometa.transfer.posterior",),
+    "autometa.recommend.ranker": ("autometa.transfer.ranker",),
+    "autometa.recommend.reasons": ("autometa.transfer.reasons",),
+    "autometa.recommend.recommenders": ("autometa.transfer.baselines", "autometa.transfer.cover"),
+    "autometa.recommend.similarity": ("autometa.transfer.similarity",),
+    "autometa.surrogate": ("autometa.transfer",),
+    "autometa.surrogate.encoding": ("autometa.transfer.kernels",),
+    "autometa.surrogate.experts": ("autometa.transfer.experts",),
+    "autometa.surrogate.gaussian": ("autometa.transfer.gaussian",),
+    "autometa.surrogate.guard": ("autometa.transfer.improve",),
+    "autometa.surrogate.history": ("autometa.transfer.observation", "autometa.transfer.scale"),
+    "autometa.surrogate.network": ("autometa.transfer.meta.network",),
+    "autometa.surrogate.past": ("autometa.transfer.forecasts",),
+    "autometa.surrogate.surrogate": ("autometa.transfer.meta.surrogate",),
+    "autometa.surrogate.training": ("autometa.transfer.meta.training",),
+    "autometa.timing": ("autometa.transfer.cost",),
 }
 # A name that changed, or that left a module which is still there -> where it is today.
 NAMES: dict[str, str] = {

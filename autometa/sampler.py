@@ -41,16 +41,16 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from autometa.errors import AutoMetaError, InputError, Problem, did_you_mean
-from autometa.recommend import RECOMMENDERS, Recommendation, Recommender
-from autometa.recommend.similarity import Similarity, prior_say, rows_of
 from autometa.space import FAMILY, Config, SearchSpace, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks
 from autometa.studies import FINISHED, VALUE, adapt, described, fit_value, own_fingerprint, plain, sign_of, without_own
-from autometa.timing import TrialLimit
+from autometa.transfer import RECOMMENDERS, Recommendation, Recommender
+from autometa.transfer.cost import TrialLimit
+from autometa.transfer.similarity import Similarity, prior_say, rows_of
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
-    from autometa.surrogate import Guard, History, Suggestion, Surrogate
+    from autometa.transfer import Guard, History, Suggestion, Surrogate
 
 ORIGIN, REASON, CONFIG = "autometa:origin", "autometa:reason", "autometa:config"
 WARM = frozenset({"default", "portfolio", "similar"})
@@ -390,7 +390,7 @@ class WarmStartSampler(BaseSampler):
         """What the guarded mixture would try next; None where there is nothing to guide it."""
         if not self.guided or self._past is None or self.space is None or self.space.d == 0:
             return None
-        from autometa.surrogate import Guard
+        from autometa.transfer import Guard
 
         if self._guard is None:
             fits = self._surrogate is not None and _same(self._surrogate.space, self.space)
@@ -409,7 +409,7 @@ class WarmStartSampler(BaseSampler):
 
     def _history(self, study: Study, trials: Sequence[FrozenTrial]) -> History:
         """The trials as the guard sees them; pruned and running ones by what they reported last, at low fidelity."""
-        from autometa.surrogate import History
+        from autometa.transfer import History
 
         space, sign, last = self.space, sign_of(study), self._last(trials)
         assert space is not None
@@ -437,7 +437,7 @@ def _learned(store: MetaStore, space: str) -> Surrogate | None:
     content, _ = store.weights(space)
     if content is None:
         return None
-    from autometa.surrogate import Surrogate
+    from autometa.transfer import Surrogate
 
     try:
         return Surrogate.load(BytesIO(content))

@@ -39,13 +39,13 @@ from scipy.stats import wilcoxon
 from surrogate import regret, stamp
 from warm_start import families_out, judged, left_out
 
-from autometa import timing
-from autometa.cost import Cost
-from autometa.recommend import AdaptivePortfolio
 from autometa.space import FAMILY, Encoded
-from autometa.surrogate import Guard, History, guard
-from autometa.surrogate.encoding import Layout
-from autometa.surrogate.past import PastTable
+from autometa.transfer import AdaptivePortfolio, Guard, History
+from autometa.transfer import cost as timing
+from autometa.transfer import improve as guard
+from autometa.transfer.cost import Cost
+from autometa.transfer.forecasts import PastTable
+from autometa.transfer.kernels import Layout
 
 RESULTS = Path(__file__).resolve().parent / "results" / "costs.jsonl"
 AFTER = (0, 1, 3, 5, 10)

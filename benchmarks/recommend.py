@@ -34,9 +34,9 @@ from numpy.typing import NDArray
 
 from autometa.bench.ranking import holm
 from autometa.metafeatures import MetaFeatures
-from autometa.recommend import AdaptivePortfolio, Defaults, LearnedRanker, NearestTasks, Portfolio, Recommender
 from autometa.space import FAMILY, SearchSpace, choice
 from autometa.store import MetaStore, PastTasks, TaskRecord
+from autometa.transfer import AdaptivePortfolio, Defaults, LearnedRanker, NearestTasks, Portfolio, Recommender
 
 AT = (1, 3, 5, 10, 25)
 ROOT = Path(__file__).resolve().parents[1]
@@ -203,15 +203,15 @@ class BestOnAverage:
 
     def fit(self, past: PastTasks, space: SearchSpace) -> BestOnAverage:
         """Orders the configurations."""
-        from autometa.recommend.completion import complete
-        from autometa.recommend.memory import standing
+        from autometa.transfer.completion import complete
+        from autometa.transfer.scale import standing
 
         self._configs = [past.configs[j] for j in np.argsort(-complete(standing(past.scores)).mean(axis=0))]
         return self
 
     def recommend(self, metafeatures: Any, m: int, *, observed: Any = (), seconds: Any = None) -> list[Any]:
         """The next `m`."""
-        from autometa.recommend import Recommendation
+        from autometa.transfer import Recommendation
 
         return [Recommendation(c, "portfolio", None, "") for c in self._configs[len(observed) : len(observed) + m]]
 

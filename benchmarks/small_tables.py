@@ -180,9 +180,9 @@ def memory(options: argparse.Namespace) -> None:
     from sklearn.model_selection import StratifiedKFold
     from warm_start import families_out, forecast_standings
 
-    from autometa.recommend.completion import complete
-    from autometa.recommend.memory import standing
     from autometa.store import MetaStore
+    from autometa.transfer.completion import complete
+    from autometa.transfer.scale import standing
 
     store, lines = MetaStore(REPOSITORY / "meta_db" / "memory.db", read_only=True, immutable=True), []
     for kind, metric in (("binary", "roc_auc"), ("multiclass", "neg_log_loss")):

@@ -628,9 +628,9 @@ def latency(*, observations: int = 100, dimensions: int = 40, asked: int = 60) -
     import os
     import sys
 
-    from autometa.surrogate import Guard, History, Surrogate
-    from autometa.surrogate.encoding import Layout
-    from autometa.surrogate.network import initial
+    from autometa.transfer import Guard, History, Surrogate
+    from autometa.transfer.kernels import Layout
+    from autometa.transfer.meta.network import initial
 
     torch_before = "torch" in sys.modules
     rng = np.random.default_rng(SEED)
@@ -699,13 +699,13 @@ def inner_loops(
     table: Table, lesson: Any, *, steps: int, most: int, gradients: bool = True, seed: int = 0
 ) -> Iterator[dict[str, Any]]:
     """Closed form and gradient steps on the same supports and queries of the test tasks."""
+    from gradient_learner import train_gradient
     from scipy.stats import spearmanr
 
-    from autometa.surrogate import History
-    from autometa.surrogate.experts import Observed
-    from autometa.surrogate.gradient import train_gradient
-    from autometa.surrogate.history import warped
-    from autometa.surrogate.training import SHIFT
+    from autometa.transfer import History
+    from autometa.transfer.experts import Observed
+    from autometa.transfer.meta.training import SHIFT
+    from autometa.transfer.scale import warped
 
     tests = np.random.default_rng(SEED).permutation(table.split()["test"])[:most]
     labels = warped(table.scores)

@@ -21,15 +21,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.recommend import AdaptivePortfolio, Portfolio
 from autometa.space import Encoded, config_key
 from autometa.store import PastTasks
-from autometa.surrogate import Guard, History, Surrogate, train
-from autometa.surrogate.encoding import Layout, matern, squares
-from autometa.surrogate.gaussian import Mixture
-from autometa.surrogate.guard import log_expected_improvement
-from autometa.surrogate.history import ranked
-from autometa.surrogate.training import FEWEST
+from autometa.transfer import AdaptivePortfolio, Guard, History, Portfolio, Surrogate, train
+from autometa.transfer.gaussian import Mixture
+from autometa.transfer.improve import log_expected_improvement
+from autometa.transfer.kernels import Layout, matern, squares
+from autometa.transfer.meta.training import FEWEST
+from autometa.transfer.scale import ranked
 
 
 @dataclass(eq=False)

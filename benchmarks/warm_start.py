@@ -57,7 +57,10 @@ from recommend import METRICS, TABLE, BestOnAverage, Table, among, features_of, 
 
 from autometa.bench.results import read_lines
 from autometa.metafeatures import GROUPS, MetaFeatures
-from autometa.recommend import (
+from autometa.space import FAMILY, Config, Parameter, SearchSpace
+from autometa.space import real as real_number
+from autometa.store import MetaStore, PastTasks
+from autometa.transfer import (
     AdaptivePortfolio,
     Defaults,
     LearnedRanker,
@@ -66,12 +69,9 @@ from autometa.recommend import (
     Recommendation,
     completion,
     greedy,
-    memory,
+    scale,
     similarity,
 )
-from autometa.space import FAMILY, Config, Parameter, SearchSpace
-from autometa.space import real as real_number
-from autometa.store import MetaStore, PastTasks
 
 AT = (1, 3, 5, 10, 25, 50)
 HARM = 0.02
@@ -267,8 +267,8 @@ ABLATIONS: dict[str, Callable[[], Any]] = {
     "adaptive, size counts for more": lambda: Constant((similarity, "SIZE_SPREAD", 1.5)),
     "adaptive, size counts for less": lambda: Constant((similarity, "SIZE_SPREAD", 3.0)),
     "adaptive, finds at their word": lambda: Constant((completion, "FINDS", 0.0)),
-    "adaptive, standings from the lower decile": lambda: Constant((memory, "FLOOR_QUANTILE", 0.1)),
-    "adaptive, standings from the median": lambda: Constant((memory, "FLOOR_QUANTILE", 0.5)),
+    "adaptive, standings from the lower decile": lambda: Constant((scale, "FLOOR_QUANTILE", 0.1)),
+    "adaptive, standings from the median": lambda: Constant((scale, "FLOOR_QUANTILE", 0.5)),
     "adaptive, optimistic about holes": lambda: Constant((greedy, "OPTIMISM", 1.0)),
     "adaptive, holes at their mean": lambda: Constant((greedy, "OPTIMISM", 0.0)),
     "adaptive, a safe default": lambda: AdaptivePortfolio(safe=True),
@@ -616,8 +616,9 @@ def low_rank(table: NDArray[np.float64], rank: int = 8, sights: int = 20) -> NDA
 
 def holes(options: argparse.Namespace) -> None:
     """A fifth of the known standings hidden at random, and told from the rest: root mean square error, three draws."""
-    from autometa.recommend.completion import impute, kinship
-    from autometa.recommend.memory import Memory, standing
+    from autometa.transfer.completion import impute, kinship
+    from autometa.transfer.past import Memory
+    from autometa.transfer.scale import standing
 
     for table in collected(options.store):
         started, past = time.perf_counter(), Memory.of(table.past, table.space)
@@ -645,7 +646,7 @@ def worth_of_families(options: argparse.Namespace) -> None:
     What is missed is in standings (0 the lower quartile of the task, 1 its best), averaged over all tasks that know the
     family. Ties count for none.
     """
-    from autometa.recommend.memory import standing
+    from autometa.transfer.scale import standing
 
     for table in collected(options.store):
         started, table_of = time.perf_counter(), standing(table.past.scores)
@@ -692,7 +693,7 @@ def without(options: argparse.Namespace) -> None:
 
 def under_time(options: argparse.Namespace) -> None:
     """Oboe with its own runtimes: regret when a budget of so many mean trials is spent, by the rule of the greedy."""
-    from autometa.recommend.greedy import ORDERS
+    from autometa.transfer.greedy import ORDERS
 
     table, started = oboe(TABLE), time.perf_counter()
     seconds = table.past.seconds
@@ -744,7 +745,7 @@ started = time.perf_counter()
 import numpy as np
 from autometa.families import cash_space
 from autometa.metafeatures import MetaFeatures
-from autometa.recommend import AdaptivePortfolio
+from autometa.transfer import AdaptivePortfolio
 from autometa.store import MetaStore
 imported = time.perf_counter()
 past = MetaStore(sys.argv[1], read_only=True, immutable=True).past(kind="binary", metric="roc_auc")
@@ -901,8 +902,8 @@ def forecast_standings(
     features: NDArray[np.float64], full: NDArray[np.float64], train: NDArray[np.intp], test: NDArray[np.intp]
 ) -> NDArray[np.float64]:  # (t, f), (t, m) -> (len(test), m)
     """The ranker's, from the features of tasks; the mean where they say nothing."""
-    from autometa.recommend.ranker import Ranker
-    from autometa.recommend.similarity import Similarity
+    from autometa.transfer.ranker import Ranker
+    from autometa.transfer.similarity import Similarity
 
     names = tuple(map(str, range(features.shape[1])))
     similarity = Similarity(features[train], names)
@@ -915,8 +916,8 @@ def embedding(options: argparse.Namespace) -> None:
     """A trained set encoder beside the meta-features: how well each forecasts the standings of families left out."""
     import pandas as pd
 
-    from autometa.recommend.completion import complete
-    from autometa.recommend.memory import standing
+    from autometa.transfer.completion import complete
+    from autometa.transfer.scale import standing
 
     for table in collected(options.store):
         started = time.perf_counter()

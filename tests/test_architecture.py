@@ -9,11 +9,10 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "autometa"
 FLOORS = (
     {"errors", "files", "origins", "moved"},
-    {"task", "space", "families", "timing"},
+    {"task", "space", "families"},
     {"evaluation", "metafeatures", "openml"},
     {"store"},
-    {"cost"},
-    {"recommend", "surrogate", "fewshot"},
+    {"transfer", "fewshot"},
     {"studies"},
     {"sampler", "pruner"},
     {"search", "report", "collect", "learn", "imports"},
@@ -29,7 +28,7 @@ DOORS = {
     "openml": ("openml",),
     "sqlalchemy": ("store", "meta_db/migrations"),
     "alembic": ("store", "meta_db/migrations"),
-    "torch": ("families/mlp.py", "surrogate", "fewshot"),
+    "torch": ("families/mlp.py", "transfer/meta", "fewshot"),
     "typer": ("cli",),
     "rich": ("cli",),
 }

@@ -220,7 +220,7 @@ def test_the_planted_answer_is_left_out_and_nothing_is_written_back(folder, tmp_
 @pytest.mark.parametrize("exclude", [Exclusion(), Exclusion(families=frozenset({"pairs"}))])
 def test_weights_that_were_trained_on_what_must_be_forgotten_are_not_used(tmp_path, monkeypatch, exclude):
     from autometa.search.search import _Search
-    from autometa.surrogate import Surrogate
+    from autometa.transfer import Surrogate
 
     (tmp_path / "surrogate-binary.npz").touch()
     monkeypatch.setattr("autometa.store.address.meta_db", lambda: tmp_path)

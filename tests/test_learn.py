@@ -18,7 +18,7 @@ from autometa.families import cash_space
 from autometa.learn import learn, learn_fit
 from autometa.sampler import ORIGIN
 from autometa.store.address import meta_db
-from autometa.surrogate import Surrogate
+from autometa.transfer import Surrogate
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 

@@ -16,7 +16,6 @@ import pytest
 
 from autometa.cli.result_page import warm_start_words
 from autometa.evaluation import Evaluation, score_all
-from autometa.recommend import Evidence, Recommendation
 from autometa.report import Importance, write
 from autometa.report.charts import Scale, nice_step
 from autometa.report.findings import calibration, confusion, roc, thinned
@@ -26,6 +25,7 @@ from autometa.report.sections import SECTIONS
 from autometa.report.words import number, spoken_seconds, spoken_value
 from autometa.search import Result, Settings, TrialRow
 from autometa.task import make_task
+from autometa.transfer import Evidence, Recommendation
 
 HOSTILE = '</script><script>document.title="owned"</script>'
 FAMILIES = ("lightgbm", "linear", "extra_trees", "knn", "svm", "mlp")

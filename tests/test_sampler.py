@@ -28,7 +28,7 @@ from autometa.sampler import CONFIG, ORIGIN, REASON, WARM, WarmStartSampler, col
 from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
 from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord
 from autometa.studies import adapt
-from autometa.timing import TrialLimit
+from autometa.transfer.cost import TrialLimit
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -156,7 +156,7 @@ def test_where_the_past_misleads_it_loses_its_say() -> None:
 
 
 def test_after_hundreds_of_trials_the_cold_sampler_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autometa.surrogate.guard.ENOUGH", 8)
+    monkeypatch.setattr("autometa.transfer.improve.ENOUGH", 8)
     study = study_with(WarmStartSampler(past(), SPACE, n_initial=2, seed=0))
     study.optimize(objective, n_trials=10)
     origins = [trial.user_attrs[ORIGIN] for trial in study.trials]

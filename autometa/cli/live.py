@@ -28,10 +28,10 @@ from autometa.origins import Origin
 from autometa.report.words import family_label, origin_words, spoken_score, spoken_seconds
 
 if TYPE_CHECKING:
-    from autometa.recommend import Recommendation
     from autometa.search import Settings, TrialRow
     from autometa.space import Config
     from autometa.task import Task
+    from autometa.transfer import Recommendation
 
 STAGES = {
     "reading": "reading the table",

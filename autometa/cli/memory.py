@@ -73,10 +73,10 @@ def recommend(
     from dataclasses import fields
 
     from autometa.metafeatures import describe
-    from autometa.recommend import AdaptivePortfolio
     from autometa.search import Settings
     from autometa.search.search import search_space
     from autometa.store import MetaStore
+    from autometa.transfer import AdaptivePortfolio
 
     space = search_space(task, Settings(families=chosen))
     past = MetaStore.with_shipped(store).past(space="fit", kind=task.kind, metric=task.metric)

@@ -30,8 +30,8 @@ from autometa.report.words import (
 )
 
 if TYPE_CHECKING:
-    from autometa.recommend import Explanation, Recommendation
     from autometa.task import Task
+    from autometa.transfer import Explanation, Recommendation
 
 
 def show_recommendations(

@@ -24,7 +24,7 @@ from autometa.space import FAMILY
 from autometa.task import Task
 
 if TYPE_CHECKING:
-    from autometa.recommend import Recommendation
+    from autometa.transfer import Recommendation
 
 
 @dataclass(frozen=True, slots=True)

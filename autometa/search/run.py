@@ -35,10 +35,10 @@ from optuna.storages.journal import JournalFileOpenLock
 from autometa import __version__
 from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation import Evaluation, Splits
-from autometa.recommend import Evidence, Recommendation
 from autometa.search.seal import write_bytes, write_sealed
 from autometa.search.settings import Settings, TrialRow
 from autometa.task import Task
+from autometa.transfer import Evidence, Recommendation
 
 if TYPE_CHECKING:
     import optuna

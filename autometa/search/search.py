@@ -54,13 +54,12 @@ from autometa.search.settings import Progress, Settings, Silent, TrialRow
 from autometa.space import FAMILY, Config, SearchSpace
 from autometa.store import Exclusion
 from autometa.task import Task
-from autometa.timing import TrialLimit
+from autometa.transfer.cost import TrialLimit
 
 if TYPE_CHECKING:
     import optuna
 
-    from autometa.recommend import Recommendation
-    from autometa.surrogate import Surrogate
+    from autometa.transfer import Recommendation, Surrogate
 
 ENSEMBLE_CANDIDATES = 25  # best trials whose predictions may enter the ensemble, and whose fold models are kept
 FOLD_MODELS_BYTES = 64 << 20  # of fold models in the final model, at most
@@ -283,7 +282,7 @@ class _Search:
     def _surrogate(self) -> Surrogate | None:
         """The surrogate that ships with the package, if it knows everything that is searched here."""
         from autometa.store.address import meta_db
-        from autometa.surrogate import Surrogate
+        from autometa.transfer import Surrogate
 
         path = meta_db() / f"surrogate-{self.task.kind}.npz"
         if not path.is_file() or self.settings.exclude != Exclusion():  # weights cannot forget what they learned from

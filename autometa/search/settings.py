@@ -12,9 +12,9 @@ from autometa.store import Exclusion
 
 if TYPE_CHECKING:
     from autometa.evaluation import Evaluation
-    from autometa.recommend import Recommendation
     from autometa.space import Config
     from autometa.task import Task
+    from autometa.transfer import Recommendation
 
 LEAST_RAM = 400_000_000  # bytes; a trial starts from about 300 MB, most of it shared with the others
 DEFAULT_SECONDS = 60.0  # when neither a time nor a number of trials is given

@@ -18,10 +18,10 @@ from optuna.distributions import CategoricalDistribution
 
 from autometa.errors import InputError, Problem
 from autometa.space import SearchSpace
-from autometa.surrogate.encoding import Layout, squares
-from autometa.surrogate.experts import Expert, Observed, chance_of_failure, expected_log_seconds
-from autometa.surrogate.history import History
-from autometa.surrogate.network import Heads, forward, kernel, lengths
+from autometa.transfer.experts import Expert, Observed, chance_of_failure, expected_log_seconds
+from autometa.transfer.kernels import Layout, squares
+from autometa.transfer.meta.network import Heads, forward, kernel, lengths
+from autometa.transfer.observation import History
 
 VERSION = 1
 FORMAT = "autometa surrogate"

@@ -18,17 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.space import FAMILY, Config, Encoded, SearchSpace
-from autometa.surrogate.encoding import Layout
-from autometa.surrogate.experts import Expert, Observed, Opinion, chance_of_failure, cold, expected_log_seconds, joined
-from autometa.surrogate.gaussian import Mixture
-from autometa.surrogate.history import History, thinned
-from autometa.surrogate.past import RESTS, PastProcess, PastTable
+from autometa.transfer.experts import Expert, Observed, Opinion, chance_of_failure, cold, expected_log_seconds, joined
+from autometa.transfer.forecasts import RESTS, PastProcess, PastTable
+from autometa.transfer.gaussian import Mixture
+from autometa.transfer.kernels import Layout
+from autometa.transfer.observation import History, thinned
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
     from autometa.store import PastTasks
-    from autometa.surrogate.surrogate import Surrogate
-    from autometa.timing import TrialLimit
+    from autometa.transfer.cost import TrialLimit
+    from autometa.transfer.meta.surrogate import Surrogate
 
 # Before any result. Beside a surrogate the past tasks have no say: on validation tasks of Oboe, regret at 10 was .021
 # with them as equals, .014 without, and an answer took 40 % longer.

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from autometa.cost import Cost
 from autometa.evaluation import Evaluation
 from autometa.metafeatures import MetaFeatures
-from autometa.recommend import (
+from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
+from autometa.store import MetaStore, PastTasks, TaskRecord
+from autometa.transfer import (
     RECOMMENDERS,
     AdaptivePortfolio,
     Defaults,
@@ -27,14 +28,13 @@ from autometa.recommend import (
     Recommendation,
     completion,
 )
-from autometa.recommend.completion import complete, impute, kinship
-from autometa.recommend.memory import Memory, standing
-from autometa.recommend.posterior import SHIFT, STRETCHES, condition, covariance
-from autometa.recommend.ranker import WIDTH, Ranker, carry_over
-from autometa.recommend.similarity import Similarity, prior_say
-from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
-from autometa.store import MetaStore, PastTasks, TaskRecord
-from autometa.timing import TrialLimit
+from autometa.transfer.completion import complete, impute, kinship
+from autometa.transfer.cost import Cost, TrialLimit
+from autometa.transfer.past import Memory
+from autometa.transfer.posterior import SHIFT, STRETCHES, condition, covariance
+from autometa.transfer.ranker import WIDTH, Ranker, carry_over
+from autometa.transfer.scale import standing
+from autometa.transfer.similarity import Similarity, prior_say
 
 SPACE = SearchSpace.cash(
     {

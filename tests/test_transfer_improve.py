@@ -19,14 +19,15 @@ from autometa.errors import InputError
 from autometa.metafeatures import MetaFeatures
 from autometa.space import FAMILY, Condition, Config, Parameter, SearchSpace, choice, config_key, real
 from autometa.store import PastTasks, TaskRecord
-from autometa.surrogate import Guard, History, Surrogate, judged, train
-from autometa.surrogate.encoding import Layout
-from autometa.surrogate.experts import Observed, chance_of_failure
-from autometa.surrogate.gaussian import STRETCHES, Adapted
-from autometa.surrogate.guard import log_expected_improvement
-from autometa.surrogate.history import Warp, ranked, thinned, warped
-from autometa.surrogate.network import forward, kernel, lengths
-from autometa.timing import TrialLimit
+from autometa.transfer import Guard, History, Surrogate, judged, train
+from autometa.transfer.cost import TrialLimit
+from autometa.transfer.experts import Observed, chance_of_failure
+from autometa.transfer.gaussian import STRETCHES, Adapted
+from autometa.transfer.improve import log_expected_improvement
+from autometa.transfer.kernels import Layout
+from autometa.transfer.meta.network import forward, kernel, lengths
+from autometa.transfer.observation import thinned
+from autometa.transfer.scale import Warp, ranked, warped
 
 FLAT = SearchSpace.of(a=real(0.0, 1.0, 0.5), b=real(1e-3, 1.0, 0.1, log=True))
 SPACE = SearchSpace.cash(
@@ -183,7 +184,7 @@ def test_the_evidence_and_the_forecast_are_those_of_plain_conditioning() -> None
 
 
 def test_log_expected_improvement_is_the_mean_gain_and_finite_far_away() -> None:
-    from autometa.surrogate.gaussian import Mixture
+    from autometa.transfer.gaussian import Mixture
 
     rng = np.random.default_rng(0)
     mixture = Mixture(np.array([0.3, 0.7]), np.array([[0.2, -0.5], [-60.0, -80.0]]), np.array([[1.0, 0.4], [1.0, 1.0]]))
@@ -282,7 +283,7 @@ def test_too_thin_a_past_is_refused() -> None:
 def test_asking_imports_no_torch(tmp_path: Path) -> None:
     learned().save(tmp_path / "s.npz")
     code = (
-        "import sys, numpy as np; from autometa.surrogate import Guard, History, Surrogate\n"
+        "import sys, numpy as np; from autometa.transfer import Guard, History, Surrogate\n"
         f"s = Surrogate.load({str(tmp_path / 's.npz')!r}); h = History.of(s.space, [s.space.default], [0.5])\n"
         "Guard(s.space, None, s).suggest(h, rng=np.random.default_rng(0))\n"
         "assert not {'torch', 'sklearn', 'pandas'} & set(sys.modules)"
@@ -486,10 +487,11 @@ def test_a_conditional_space_is_searched_as_one() -> None:
 # ------------------------------------------------------------------------------------- the gradient inner loop
 
 
-def test_the_gradient_inner_loop_is_what_it_says() -> None:
+def test_the_gradient_inner_loop_is_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from autometa.surrogate.gradient import NETWORK, adapt, train_gradient, value
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[1] / "benchmarks")
+    from gradient_learner import NETWORK, adapt, train_gradient, value
 
     past = hills()
     x, mask = FLAT.encode_all(past.configs)
@@ -517,7 +519,7 @@ def test_the_gradient_inner_loop_is_what_it_says() -> None:
 
 def test_restricted_to_some_families_it_answers_as_before() -> None:
     from autometa.families import cash_space
-    from autometa.surrogate.network import initial
+    from autometa.transfer.meta.network import initial
 
     space = cash_space("binary")
     part = space.only(["knn", "lightgbm", "svm"])

@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.recommend.completion import impute, kinship
 from autometa.space import FAMILY, Config, SearchSpace, config_key
+from autometa.transfer.completion import impute, kinship
+from autometa.transfer.scale import standing
 
 if TYPE_CHECKING:
     from autometa.store import PastTasks, TaskRecord
 
-# Regret at 1, 3, 5 and 10 trials on the validation families (warm_start.py --ablation): .118 .037 .020 .005 from the
-# quartile, .139 .038 .019 .005 from the lower decile, .127 .035 .016 .007 from the median.
-FLOOR_QUANTILE = 0.25
 OWN_BEST = 3  # of the configurations that only one task knows
 
 
@@ -86,28 +84,6 @@ class Memory:
         """Place of a configuration among those evaluated on a past task: (1 is the best, how many there are)."""
         row = self.scores[task]
         return int(np.sum(row > row[column])) + 1, int(np.sum(~np.isnan(row)))
-
-
-def standing(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (t, m)
-    """Scores of each task scaled to [0, 1]: its lower quartile and below (failures too) is 0, its best 1; NaN stays.
-
-    Clipping below makes the scale blind to how bad the bad ones are, which differs wildly between metrics.
-
-    Example:
-        >>> standing(np.array([[0.5, 0.9, np.nan, 0.7, -np.inf]]))
-        array([[0. , 1. , nan, 0.5, 0. ]])
-    """
-    if scores.size == 0:
-        return scores.astype(float)
-    finite = np.isfinite(scores)
-    some = finite.any(axis=1, keepdims=True)
-    ordered = np.sort(np.where(finite, scores, np.inf), axis=1)
-    lowest = np.floor(FLOOR_QUANTILE * np.maximum(finite.sum(axis=1) - 1, 0)).astype(int)
-    low = np.where(some, np.take_along_axis(ordered, lowest[:, None], axis=1), 0.0)
-    high = np.where(some, np.max(np.where(finite, scores, -np.inf), axis=1, keepdims=True), 0.0)
-    span = np.where(high > low, high - low, 1.0)
-    scaled = np.clip((np.where(finite, scores, low) - low) / span, 0.0, 1.0)
-    return np.where(np.isnan(scores), np.nan, scaled)
 
 
 def _worth_keeping(scores: NDArray[np.float64]) -> list[int]:

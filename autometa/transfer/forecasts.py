@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve
 
-from autometa.cost import Cost
-from autometa.surrogate.encoding import Layout, matern, squares
-from autometa.surrogate.gaussian import cholesky
-from autometa.surrogate.history import warped
+from autometa.transfer.cost import Cost
+from autometa.transfer.gaussian import cholesky
+from autometa.transfer.kernels import Layout, matern, squares
+from autometa.transfer.scale import warped
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures

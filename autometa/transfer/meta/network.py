@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.surrogate.encoding import Layout, matern
+from autometa.transfer.kernels import Layout, matern
 
 Weights = dict[str, Any]  # name -> array, NumPy's or torch's
 

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.surrogate.encoding import Layout
-from autometa.surrogate.network import initial
+from autometa.transfer.kernels import Layout
+from autometa.transfer.meta.network import initial
 
 TASKS, QUERIES = 16, 24  # per step of the outer loop
 SUPPORTS = (3, 5, 10, 25)

@@ -20,10 +20,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.surrogate.encoding import Layout, matern, squares
-from autometa.surrogate.gaussian import Adapted, Mixture
-from autometa.surrogate.history import History, Warp
-from autometa.timing import OTHERS, slower, surprise
+from autometa.transfer.cost import OTHERS, slower, surprise
+from autometa.transfer.gaussian import Adapted, Mixture
+from autometa.transfer.kernels import Layout, matern, squares
+from autometa.transfer.observation import History
+from autometa.transfer.scale import Warp
 
 DRIFT, SCATTER = 4.0, 1.0  # variances, in warped scores, of what a result of fidelity 0 is off by: in common, and alone
 LENGTHS = (0.25, 0.5, 1.0, 2.0)  # of a cold process, times the root of the number of active parameters

@@ -25,8 +25,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.recommend.completion import alike, families
 from autometa.space import Config, SearchSpace
+from autometa.transfer.completion import alike, families
 
 WIDTH = 0.35  # root mean square difference of ranks, which are 0.41 apart for unrelated tasks; 0.2 to 0.5 are alike
 RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 100.0)  # the last one is next to no trust in meta-features

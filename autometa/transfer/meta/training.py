@@ -28,10 +28,11 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
 from autometa.space import SearchSpace
-from autometa.surrogate.encoding import Layout
-from autometa.surrogate.history import LABELS, History, Warp, comparable
-from autometa.surrogate.network import forward, initial, kernel, lengths
-from autometa.surrogate.surrogate import Surrogate
+from autometa.transfer.kernels import Layout
+from autometa.transfer.meta.network import forward, initial, kernel, lengths
+from autometa.transfer.meta.surrogate import Surrogate
+from autometa.transfer.observation import History
+from autometa.transfer.scale import LABELS, Warp, comparable
 
 if TYPE_CHECKING:
     from autometa.store import PastTasks

@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.recommend.memory import Memory
-from autometa.recommend.similarity import Resemblance
 from autometa.space import Config
+from autometa.transfer.past import Memory
+from autometa.transfer.similarity import Resemblance
 
 Origin = Literal["default", "portfolio", "similar"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autometa.timing import KNOWN, OTHERS, Spreads, TrialLimit, slower, surprise
+from autometa.transfer.cost import KNOWN, OTHERS, Spreads, TrialLimit, slower, surprise
 
 
 @pytest.mark.parametrize("spreads", [KNOWN, OTHERS])

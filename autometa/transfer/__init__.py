@@ -1,0 +1,100 @@
+"""What past tasks tell about a new one: how good any configuration is, how sure that is, and what it costs.
+
+Two questions are asked of it. *Cover*: which configurations to try first, given how a task looks and the results so far
+(`Recommender`; `AdaptivePortfolio` is the default, the others of `RECOMMENDERS` the bars that it has to pass).
+*Improve*: what to try next, once there are results (`Guard`, which weighs the meta-learned `Surrogate` against the past
+tasks themselves and against a process that knows of no past, by how well each foresaw this task's results).
+
+Laws: nothing is recommended that the space does not contain or that was observed already; without a past everybody
+recommends the defaults; every recommendation carries its reason; predictions depend neither on the order of the
+evaluations nor on the unit of the score; nothing is imputed for inactive parameters; asking needs NumPy and SciPy only,
+and torch is imported for training, in `meta`, only.
+
+To add a recommender, write a class with `fit` and `recommend` and give it a line in `cover.RECOMMENDERS`: the contract
+tests find it there. To add an expert to the guard, write an `experts.Process`.
+
+Letters:  t past tasks · m configurations or evaluations · f meta-features · d encoded dimensions · q points.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from autometa.transfer.baselines import Defaults, LearnedRanker, NearestTasks, Observed, Portfolio
+from autometa.transfer.cover import RECOMMENDERS, AdaptivePortfolio
+from autometa.transfer.observation import History
+from autometa.transfer.reasons import Evidence, Explanation, Neighbour, Recommendation
+
+if TYPE_CHECKING:
+    from autometa.metafeatures import MetaFeatures
+    from autometa.space import SearchSpace
+    from autometa.store import PastTasks
+    from autometa.transfer.cost import TrialLimit
+    from autometa.transfer.improve import Guard, Prediction, Suggestion
+    from autometa.transfer.meta.surrogate import Posterior, Surrogate
+    from autometa.transfer.meta.training import judged, train
+
+__all__ = [
+    "RECOMMENDERS",
+    "AdaptivePortfolio",
+    "Defaults",
+    "Evidence",
+    "Explanation",
+    "Guard",
+    "History",
+    "LearnedRanker",
+    "NearestTasks",
+    "Neighbour",
+    "Portfolio",
+    "Posterior",
+    "Prediction",
+    "Recommendation",
+    "Recommender",
+    "Suggestion",
+    "Surrogate",
+    "judged",
+    "train",
+]
+
+_LATE = {  # names of files that import SciPy, which takes half a second
+    "Guard": "improve",
+    "Posterior": "meta.surrogate",
+    "Prediction": "improve",
+    "Suggestion": "improve",
+    "Surrogate": "meta.surrogate",
+    "judged": "meta.training",
+    "train": "meta.training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what needs SciPy when it is first asked for."""
+    if name not in _LATE:
+        raise AttributeError(f"module 'autometa.transfer' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"autometa.transfer.{_LATE[name]}"), name)
+
+
+class Recommender(Protocol):
+    """What every recommender can do."""
+
+    def fit(self, past: PastTasks, space: SearchSpace) -> Self:
+        """Learns from past tasks; what `space` cannot hold is left out, numbers out of range are clipped."""
+        ...
+
+    def recommend(
+        self,
+        metafeatures: MetaFeatures | None,
+        m: int,
+        *,
+        observed: Observed = (),
+        seconds: float | None = None,
+        limit: TrialLimit | None = None,
+    ) -> list[Recommendation]:
+        """At most `m` configurations, the first to try first.
+
+        `observed` holds what was tried on this task: a configuration, its score, larger is better, NaN while it runs,
+        -inf if it failed, and, if somebody timed it, the seconds that it takes. `seconds` is the time left to spend on
+        them, `limit` what one of them may take.
+        """
+        ...
