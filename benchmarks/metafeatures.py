@@ -36,8 +36,8 @@ from fit import REPOSITORY, machine, revision
 from numpy.typing import NDArray
 
 from autometa.metafeatures import FEATURE_NAMES, GROUPS, PYMFE, VERSION, MetaFeatures, describe
-from autometa.metafeatures.landmarking import judged
-from autometa.metafeatures.model import small
+from autometa.metafeatures.landmarking import landmark_sample
+from autometa.metafeatures.model import small_sample
 from autometa.metafeatures.view import View
 from autometa.task import Task, make_task
 
@@ -120,7 +120,7 @@ def beside_pymfe(arguments: argparse.Namespace) -> Iterator[Record]:
     repeats = 3 if arguments.quick else 9
     X, view = task.X.to_numpy(np.float64), View(task)
     yield {"measure": "whole"} | turns(task, WHOLE, lambda: pymfe_values(X, task.y, both(WHOLE)), repeats)
-    samples = {"model": small(view), "landmarking": judged(view)}
+    samples = {"model": small_sample(view), "landmarking": landmark_sample(view)}
 
     def of_the_samples() -> dict[str, float]:
         return {k: v for group, sample in samples.items() for k, v in pymfe_values(*sample, both([group])).items()}

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from autometa.errors import InputError
 from autometa.metafeatures import FEATURE_NAMES, GROUPS, OPTIONS, PYMFE, VERSION, MetafeatureOptions, describe
-from autometa.metafeatures.landmarking import judged
-from autometa.metafeatures.model import small
+from autometa.metafeatures.landmarking import landmark_sample
+from autometa.metafeatures.model import small_sample
 from autometa.metafeatures.profile import equal_frequency, quantiles
 from autometa.metafeatures.view import View
 from autometa.task import Columns, Task, make_task
@@ -165,7 +165,7 @@ def test_what_pymfe_defines_too_has_its_value(rows, columns, classes):
     task = bare_task(frame.drop(columns="target"), np.unique(frame["target"], return_inverse=True)[1], classes)
     whole = [name for name in PYMFE if name not in OF_THE_SMALL_SAMPLE]
     theirs = pymfe_values(task.X.to_numpy(), task.y, whole)
-    for group, sample in (("model", small), ("landmarking", judged)):
+    for group, sample in (("model", small_sample), ("landmarking", landmark_sample)):
         theirs |= pymfe_values(*sample(View(task)), [f.__name__ for f in GROUPS[group] if f.__name__ in PYMFE])
     ours = features(task)
     assert {name: ours[name] for name in PYMFE} == pytest.approx(theirs, rel=1e-9, abs=1e-9)
@@ -246,7 +246,7 @@ def test_the_small_sample_keeps_rows_of_every_class():
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(5000, 3)), columns=list("abc"))
     y = np.zeros(5000, np.int64)
     y[:40], y[40:47] = 1, 2
-    found = small(View(bare_task(X, y, 3), MetafeatureOptions(small_rows=100)))
+    found = small_sample(View(bare_task(X, y, 3), MetafeatureOptions(small_rows=100)))
     assert np.bincount(found.y).tolist() == [100 - 10 - 7, 10, 7]
     assert found.X.shape == (100, 3)
 

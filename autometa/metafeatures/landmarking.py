@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.metafeatures.model import Small, decision_tree, small
+from autometa.metafeatures.model import SmallSample, decision_tree, small_sample
 from autometa.metafeatures.view import View, shared
 
 if TYPE_CHECKING:
@@ -80,26 +80,26 @@ LANDMARKING_FEATURES = (
 
 
 @shared
-def judged(view: View) -> Small:
+def landmark_sample(view: View) -> SmallSample:
     """The small sample without the classes that have fewer rows than there are folds."""
-    X, y = small(view)
+    X, y = small_sample(view)
     if view.regression:
-        return Small(X, y)
+        return SmallSample(X, y)
     enough = (np.bincount(y) >= view.options.folds)[y]
-    return Small(X[enough], y[enough])
+    return SmallSample(X[enough], y[enough])
 
 
 def score(view: View, model: BaseEstimator, columns: int | None = None) -> float:
     """Mean score of a model over the folds; NaN where there is nothing to learn from.
 
     Args:
-        view: Of the task; the model learns from `judged` of it.
+        view: Of the task; the model learns from its `landmark_sample`.
         model: A classifier or a regressor, fitted again for every fold.
         columns: The model sees the first so many columns; None for all.
     """
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    X, y = judged(view)
+    X, y = landmark_sample(view)
     X = X[:, :columns]
     if not X.shape[1] or len(y) < view.options.folds or np.ptp(y) == 0:
         return np.nan

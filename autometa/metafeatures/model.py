@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 
-class Small(NamedTuple):
+class SmallSample(NamedTuple):
     """What models are fitted on: numbers only, standardised, nothing missing."""
 
     X: NDArray[np.float64]  # (s, w)
@@ -29,7 +29,7 @@ class Small(NamedTuple):
 
 
 @shared
-def small(view: View) -> Small:
+def small_sample(view: View) -> SmallSample:
     """The first rows of the sample, some of every class among them, and its first columns, as standardised numbers."""
     columns, y = view.sample
     options = view.options
@@ -46,7 +46,7 @@ def small(view: View) -> Small:
         blocks.append(column.take(rows).numbers(options.encoded_categories))
         if sum(block.shape[1] for block in blocks) >= options.small_columns:
             break
-    return Small(standardise(np.hstack(blocks)[:, : options.small_columns]), y[rows])
+    return SmallSample(standardise(np.hstack(blocks)[:, : options.small_columns]), y[rows])
 
 
 def decision_tree(view: View, *, depth: int | None = None) -> DecisionTreeClassifier | DecisionTreeRegressor:
@@ -61,7 +61,7 @@ def decision_tree(view: View, *, depth: int | None = None) -> DecisionTreeClassi
 @shared
 def tree(view: View) -> DecisionTreeClassifier | DecisionTreeRegressor:
     """The tree that was fully grown on the small sample."""
-    return decision_tree(view).fit(*small(view))
+    return decision_tree(view).fit(*small_sample(view))
 
 
 @shared
@@ -91,12 +91,12 @@ def tree_leaf_depth_mean(view: View) -> float:
 
 def tree_nodes_per_row(view: View) -> float:
     """Splits of the tree, divided by the rows it was grown on."""
-    return (tree_leaves(view) - 1) / len(small(view).y)
+    return (tree_leaves(view) - 1) / len(small_sample(view).y)
 
 
 def tree_nodes_per_column(view: View) -> float:
     """Splits of the tree, divided by the columns it was grown on."""
-    return (tree_leaves(view) - 1) / small(view).X.shape[1]
+    return (tree_leaves(view) - 1) / small_sample(view).X.shape[1]
 
 
 def tree_importance_max(view: View) -> float:

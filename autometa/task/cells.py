@@ -79,7 +79,12 @@ def labels(column: pd.Series, missing: Collection[str] = MISSING_TEXTS) -> tuple
 
 
 def label(value: Any) -> str:
-    """One value as text: ``3`` for 3 and for 3.0, no surrounding blanks."""
+    """One value as text: ``3`` for 3 and for 3.0, no surrounding blanks.
+
+    Example:
+        >>> label(3.0), label(2.5), label(" a "), label(b"b")
+        ('3', '2.5', 'a', 'b')
+    """
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
@@ -166,10 +171,19 @@ def _as_float(text: str, style: Style) -> float:
 
 
 def numbers(column: pd.Series, style: Style = "point", unit: str = "") -> NDArray[np.float64]:  # (n,)
-    """A column as numbers, NaN where missing or not a number.
+    """A column as numbers, NaN where missing or not a number; durations in seconds.
+
+    Args:
+        column: (n,) of any dtype.
+        style: How its texts spell numbers, if it holds text; one in another style is read in that.
+        unit: What may stand beside the numbers in its texts.
 
     Raises:
         InputError: If the column holds complex numbers.
+
+    Example:
+        >>> numbers(pd.Series(["1,5", "?", "2"]), "comma"), numbers(pd.to_timedelta(pd.Series([1, 2]), unit="min"))
+        (array([1.5, nan, 2. ]), array([ 60., 120.]))
     """
     if pd.api.types.is_complex_dtype(column.dtype):
         raise InputError(Problem(f"column {column.name!r}", "Complex data not supported", "Split it into two columns."))

@@ -177,9 +177,9 @@ def infer_kind(column: pd.Series) -> tuple[Literal["classification", "regression
 
     Text, categories and truth values are classes, unless the text spells numbers. Two distinct numbers are classes.
     More are classes if they look like codes: stored as whole numbers, from 0 or 1 upwards with few gaps, at least two
-    rows for each and ten on average, and not more than 30 unless all are about equally frequent. All other
-    numbers are to be predicted as numbers. This agrees with the catalogue on 362 of 367 real tables written to CSV;
-    the other five are codes with many gaps or another start (-2 to 3, 101 to 115), and grades.
+    rows for each and ten on average, and not more than 30 unless all are about equally frequent (`TaskOptions`). All
+    other numbers are to be predicted as numbers. This agrees with the catalogue on 362 of 367 real targets out of CSV
+    files; the other five are codes with many gaps or another start (-2 to 3, 101 to 115), and grades.
 
     Example:
         >>> infer_kind(pd.Series([1, 2, 3] * 20))[0], infer_kind(pd.Series([0.5, 1.5, 2.5] * 20))[0]
@@ -192,7 +192,7 @@ def infer_kind(column: pd.Series) -> tuple[Literal["classification", "regression
     if pd.api.types.is_numeric_dtype(column.dtype):
         values, whole = column.to_numpy(np.float64), pd.api.types.is_integer_dtype(column.dtype)
     else:
-        values, odd = _spelled(column)
+        values, odd = _as_numbers(column)
         if odd or common_unit(labels(column, ())[1]):
             distinct = np.unique(values[np.isfinite(values)])
             if np.isfinite(values).mean() > OPTIONS.target_number_share and (
@@ -220,7 +220,7 @@ def infer_kind(column: pd.Series) -> tuple[Literal["classification", "regression
 
 def _read_numbers(column: pd.Series, why: str, findings: InputFindings) -> Target:  # column: (n,)
     """A target of numbers; text among them, or one value only, is a problem."""
-    values, odd = _spelled(column)
+    values, odd = _as_numbers(column)
     if odd:
         cells = int((~np.isfinite(values)).sum())
         what = f"text among the numbers of a regression target: {listed(odd)} ({cells} cells)"
@@ -265,7 +265,7 @@ def _note_rare_classes(
         findings.note(f"Imbalanced: the rarest class, {str(classes[i])!r}, has {share:.2%} of the rows.")
 
 
-def _spelled(column: pd.Series) -> tuple[NDArray[np.float64], list[str]]:  # (n,)
+def _as_numbers(column: pd.Series) -> tuple[NDArray[np.float64], list[str]]:  # (n,)
     """The target as numbers, and the texts that are none."""
     if pd.api.types.is_numeric_dtype(column.dtype):
         return numbers(column), []
