@@ -22,6 +22,20 @@ from typing import Any
 MODULES: dict[str, tuple[str, ...]] = {
     "autometa.cli.commands": ("autometa.cli.app", "autometa.cli.table", "autometa.cli.memory", "autometa.cli.store"),
     "autometa.cost": ("autometa.transfer.cost",),
+    "autometa.families.curves": ("autometa.families.learners.additive",),
+    "autometa.families.estimators": (
+        "autometa.families.learners.linear",
+        "autometa.families.learners.naive_bayes",
+        "autometa.families.learners.discriminant",
+        "autometa.families.learners.set_kernel",
+        "autometa.families.learners.svm",
+        "autometa.families.learners.gaussian_process",
+        "autometa.families.learners.mlp",
+    ),
+    "autometa.families.growth": ("autometa.families.learners.truncation",),
+    "autometa.families.holdout": ("autometa.families.learners.holdout",),
+    "autometa.families.packing": ("autometa.families.learners.packing",),
+    "autometa.families.preprocess": ("autometa.families.learners.preprocess",),
     "autometa.fewshot.mapping": ("autometa.fewshot.unbatched",),
     "autometa.openml.door": ("autometa.openml.client",),
     "autometa.openml.patience": ("autometa.openml.retry",),
@@ -59,6 +73,36 @@ NAMES: dict[str, str] = {
     "autometa.evaluation.isolation.available_ram": "autometa.evaluation.machine.available_ram",
     "autometa.evaluation.trial.Bounded": "autometa.evaluation.fitted.ClippedRegressor",
     "autometa.evaluation.trial.ClosedUp": "autometa.evaluation.fitted.RelabelledClassifier",
+    "autometa.families.as_grown": "autometa.families.as_truncated",
+    "autometa.families.boosting.BoostingClassifier": "autometa.families.learners.boosting.BoostingClassifier",
+    "autometa.families.boosting.BoostingRegressor": "autometa.families.learners.boosting.BoostingRegressor",
+    "autometa.families.catboost.CatBoostModel": "autometa.families.learners.catboost.CatBoostModel",
+    "autometa.families.catboost.train": "autometa.families.learners.catboost.train",
+    "autometa.families.estimators.GrowingExtraTreesClassifier": (
+        "autometa.families.learners.forests.TruncatableExtraTreesClassifier"
+    ),
+    "autometa.families.estimators.GrowingExtraTreesRegressor": (
+        "autometa.families.learners.forests.TruncatableExtraTreesRegressor"
+    ),
+    "autometa.families.estimators.GrowingRandomForestClassifier": (
+        "autometa.families.learners.forests.TruncatableRandomForestClassifier"
+    ),
+    "autometa.families.estimators.GrowingRandomForestRegressor": (
+        "autometa.families.learners.forests.TruncatableRandomForestRegressor"
+    ),
+    "autometa.families.gaussian_process.Fitted": "autometa.families.learners.gaussian_process.ProjectedProcess",
+    "autometa.families.gaussian_process.Kernel": "autometa.families.learners.gaussian_process.ProcessKernel",
+    "autometa.families.growing": "autometa.families.truncatable",
+    "autometa.families.growth.Growing": "autometa.families.learners.truncation.Truncatable",
+    "autometa.families.growth.GrowingForest": "autometa.families.learners.truncation.TruncatableForest",
+    "autometa.families.growth.Growth": "autometa.families.learners.truncation.Deadline",
+    "autometa.families.hist_gradient_boosting.train": "autometa.families.learners.hist_gradient_boosting.train",
+    "autometa.families.lightgbm.LightGBMModel": "autometa.families.learners.lightgbm.LightGBMModel",
+    "autometa.families.lightgbm.train": "autometa.families.learners.lightgbm.train",
+    "autometa.families.mlp.Inputs": "autometa.families.learners.network.Inputs",
+    "autometa.families.set_kernel.Fitted": "autometa.families.learners.set_kernel.FittedSetKernel",
+    "autometa.families.set_kernel.Reading": "autometa.families.learners.set_kernel.KernelChoice",
+    "autometa.families.xgboost.train": "autometa.families.learners.xgboost.train",
     "autometa.fewshot.Evaluation": "autometa.fewshot.evaluation.EpisodeScores",
     "autometa.fewshot.Outcome": "autometa.fewshot.learner.TaskOutcome",
     "autometa.fewshot.Problem": "autometa.fewshot.episode.EpisodeSpec",

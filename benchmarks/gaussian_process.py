@@ -35,7 +35,7 @@ from autometa.bench.ranking import holm
 from autometa.bench.results import append, read_lines
 from autometa.bench.run import machine
 from autometa.families import build, cash_space
-from autometa.families.preprocess import preprocessing
+from autometa.families.learners.preprocess import preprocessing
 from autometa.task import Task, read_task
 
 HERE = Path(__file__).resolve().parent

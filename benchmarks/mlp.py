@@ -36,7 +36,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from autometa.families import build, cash_space
-from autometa.families.preprocess import preprocessing
+from autometa.families.learners.preprocess import preprocessing
 from autometa.task import Task, read_task
 
 HERE = Path(__file__).resolve().parent

@@ -36,7 +36,8 @@ from sklearn.metrics import log_loss
 from autometa.bench.ranking import holm
 from autometa.bench.results import append, read_lines
 from autometa.bench.run import machine
-from autometa.families import build, cash_space, mlp
+from autometa.families import FAMILIES, build, cash_space
+from autometa.families.learners import mlp
 from autometa.task import Task, read_task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -112,7 +113,7 @@ def first_start() -> Start:
     """Where Reptile begins: a fresh network's weights, the encoder that of one column."""
     import torch
 
-    config = mlp.space("binary").default
+    config = FAMILIES["mlp"].space("binary").default
     return shared(
         {n: w.numpy() for n, w in mlp.initialise(config, 1, 0, 0, 2, torch.Generator().manual_seed(0)).items()}
     )

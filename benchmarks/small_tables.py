@@ -32,7 +32,9 @@ from sklearn.metrics import roc_auc_score
 from autometa.bench.ranking import holm
 from autometa.bench.results import read_lines
 from autometa.bench.run import machine
-from autometa.families import FAMILIES, build, cash_space, set_kernel
+from autometa.families import FAMILIES, build, cash_space
+from autometa.families.learners import set_kernel
+from autometa.families.options import OPTIONS
 from autometa.task import Task, read_task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -171,6 +173,14 @@ def report(records: list[dict[str, Any]]) -> str:
     return "\n".join([*lines, ""])
 
 
+def embedding(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:  # (s, p) without NaN, (s, c) one-hot -> (2 h + 6,)
+    """What the set kernel's network takes a table to be: its pooled columns and the table's facts."""
+    mask = np.ones(len(x))
+    _, _, there, z, u = set_kernel.standardised(np, x, mask)
+    _, pooled, facts = set_kernel.encoded(np, set_kernel.weights(), z, u, y, mask, there, y.mean(axis=0))
+    return np.concatenate([pooled, facts])
+
+
 def memory(options: argparse.Namespace) -> None:
     """How well each way of describing a task forecasts the standings of families left out of the shipped memory.
 
@@ -195,7 +205,7 @@ def memory(options: argparse.Namespace) -> None:
             config = cash_space(kind, ["set_kernel"]).default
             x = build(config, task.columns, kind, n_rows=task.n, seed=0)[0].fit_transform(task.X, task.y)
             labels = np.eye(task.c)[task.y]
-            embeddings.append(set_kernel.embedding(x[:, : set_kernel.MOST_COLUMNS], labels))
+            embeddings.append(embedding(x[:, : OPTIONS.set_kernel.most_columns], labels))
             found = []
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -28,7 +28,7 @@ DOORS = {
     "openml": ("openml",),
     "sqlalchemy": ("store", "meta_db/migrations"),
     "alembic": ("store", "meta_db/migrations"),
-    "torch": ("families/mlp.py", "transfer/meta", "fewshot"),
+    "torch": ("families/learners", "transfer/meta", "fewshot"),
     "typer": ("cli",),
     "rich": ("cli",),
 }

@@ -16,8 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autometa.errors import InputError
-from autometa.families import FAMILIES, available, build, cash_space, gaussian_process, suited
-from autometa.families.holdout import inner_split
+from autometa.families import FAMILIES, available, build, cash_space, suited
+from autometa.families.learners import gaussian_process
+from autometa.families.learners.holdout import inner_split
+from autometa.families.options import OPTIONS
 from autometa.space import SearchSpace
 from autometa.task import Columns
 
@@ -28,12 +30,6 @@ COLUMNS = Columns(
     categorical=("colour", "many", "[0]", "constant too"),
     text=("comment",),
 )
-
-
-@pytest.fixture
-def few_epochs(monkeypatch):
-    """For what holds of a network however short its training."""
-    monkeypatch.setattr("autometa.families.mlp.EPOCHS", (2, 3))
 
 
 def nasty(kind, n=90):
@@ -66,8 +62,8 @@ def nasty(kind, n=90):
 
 
 def cheap(config):
-    """The same configuration with few rounds and a narrow network: what is tested is that it works."""
-    bounds = {"n_estimators": 40, "max_iter": 40, "width": 48, "members": 3}
+    """The same configuration with few rounds and a narrow network of few epochs: what is tested is that it works."""
+    bounds = {"n_estimators": 40, "max_iter": 40, "width": 48, "members": 3, "epochs": 3}
     return {
         name: min(value, bounds[own]) if (own := name.split(".")[-1]) in bounds else value
         for name, value in config.items()
@@ -105,7 +101,7 @@ def test_a_space_is_small_and_survives_json(kind, family):
 
 
 @pytest.mark.parametrize(("kind", "family"), PAIRS)
-def test_random_configurations_fit_a_nasty_table(kind, family, few_epochs):
+def test_random_configurations_fit_a_nasty_table(kind, family):
     frame, y = nasty(kind)
     space = cash_space(kind, [family])
     rng = np.random.default_rng(1)
@@ -114,7 +110,7 @@ def test_random_configurations_fit_a_nasty_table(kind, family, few_epochs):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_seed_repeats_exactly_and_a_pickled_pipeline_predicts_the_same(family, few_epochs):
+def test_a_seed_repeats_exactly_and_a_pickled_pipeline_predicts_the_same(family):
     kind = "binary" if "binary" in FAMILIES[family].kinds else "regression"
     frame, y = nasty(kind)
     config = cheap(cash_space(kind, [family]).default)
@@ -127,7 +123,7 @@ def test_a_seed_repeats_exactly_and_a_pickled_pipeline_predicts_the_same(family,
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_prediction_does_not_depend_on_the_other_rows(family, few_epochs):
+def test_a_prediction_does_not_depend_on_the_other_rows(family):
     kind = "multiclass" if "multiclass" in FAMILIES[family].kinds else "regression"
     frame, y = nasty(kind)
     model = build(cheap(cash_space(kind, [family]).default), COLUMNS, kind, n_rows=90, seed=5).fit(frame, y)
@@ -146,7 +142,7 @@ def test_a_prediction_does_not_depend_on_the_other_rows(family, few_epochs):
     ],
     ids=["one number", "one category", "one text", "one constant"],
 )
-def test_one_column_and_ten_rows_are_enough(family, columns, few_epochs):
+def test_one_column_and_ten_rows_are_enough(family, columns):
     kind = "binary" if "binary" in FAMILIES[family].kinds else "regression"
     frame, y = nasty(kind)
     if family == "catboost" and columns.categorical == ("[0]",):
@@ -155,7 +151,7 @@ def test_one_column_and_ten_rows_are_enough(family, columns, few_epochs):
 
 
 @pytest.mark.parametrize("family", ["lightgbm", "extra_trees", "linear", "mlp", "knn"])  # one for each preprocessing
-def test_a_thousand_columns_are_not_too_many(family, few_epochs):
+def test_a_thousand_columns_are_not_too_many(family):
     kind = "binary" if "binary" in FAMILIES[family].kinds else "regression"
     rng = np.random.default_rng(0)
     numbers = pd.DataFrame(rng.normal(size=(40, 600))).add_prefix("n")
@@ -168,7 +164,7 @@ def test_a_thousand_columns_are_not_too_many(family, few_epochs):
 
 
 @pytest.mark.parametrize("family", available("binary"))
-def test_a_training_part_of_one_class_predicts_it(family, few_epochs):
+def test_a_training_part_of_one_class_predicts_it(family):
     frame, _ = nasty("binary")
     probabilities = predictions(
         cash_space("binary", [family]).default, "binary", frame, np.ones(90, dtype=int), np.arange(60)
@@ -233,7 +229,7 @@ def test_what_takes_too_long_is_left_out_with_a_reason():
     st.one_of(st.none(), st.integers(2, 4)),
 )
 def test_category_codes_are_dense_and_merge_what_is_rare(values, min_frequency, most):
-    from autometa.families.preprocess import CategoryCodes
+    from autometa.families.learners.preprocess import CategoryCodes
 
     frame = pd.DataFrame({"x": pd.Categorical(values, categories=["d", "a", "b", "c", "never"])})
     codes = CategoryCodes(most=most, min_frequency=min_frequency).fit(frame).transform(frame)[:, 0]
@@ -248,7 +244,7 @@ def test_category_codes_are_dense_and_merge_what_is_rare(values, min_frequency, 
 
 
 def test_category_codes_follow_names_and_not_their_places():
-    from autometa.families.preprocess import CategoryCodes
+    from autometa.families.learners.preprocess import CategoryCodes
 
     encoder = CategoryCodes(most=None).fit(pd.DataFrame({"x": pd.Categorical(["a", "b"])}))
     later = pd.DataFrame({"x": pd.Categorical(["b", "new", None, "a"], categories=["new", "b", "a"])})
@@ -258,7 +254,7 @@ def test_category_codes_follow_names_and_not_their_places():
 def test_one_hot_columns_equal_those_of_the_library():
     from sklearn.preprocessing import OneHotEncoder
 
-    from autometa.families.preprocess import OneHot
+    from autometa.families.learners.preprocess import OneHot
 
     codes = np.array([[0, 0, -1], [2, 0, 1], [1, 0, 0]], dtype=float)
     later = np.array([[-1, -1, -1], [2, 0, 0]], dtype=float)
@@ -267,7 +263,7 @@ def test_one_hot_columns_equal_those_of_the_library():
 
 
 def test_a_target_encoding_of_noise_does_not_leak_the_target():
-    from autometa.families.preprocess import TargetMeans
+    from autometa.families.learners.preprocess import TargetMeans
 
     rng = np.random.default_rng(0)
     codes, y = np.arange(200.0)[:, None] // 2, rng.integers(0, 2, 200)
@@ -276,11 +272,14 @@ def test_a_target_encoding_of_noise_does_not_leak_the_target():
 
 
 def test_a_target_encoding_has_a_bounded_width():
-    from autometa.families.preprocess import MOST_TARGET_CLASSES, TargetMeans
+    from autometa.families.learners.preprocess import TargetMeans
 
     rng = np.random.default_rng(0)
     codes, y = rng.integers(0, 5, (300, 2)).astype(float), rng.integers(0, 100, 300)
-    assert TargetMeans(classification=True, seed=0).fit_transform(codes, y).shape == (300, 2 * MOST_TARGET_CLASSES)
+    assert TargetMeans(classification=True, seed=0).fit_transform(codes, y).shape == (
+        300,
+        2 * OPTIONS.preprocessing.most_target_classes,
+    )
 
 
 @given(st.lists(st.integers(0, 5), min_size=2, max_size=60), st.floats(0.05, 0.5), st.integers(0, 5))
@@ -300,7 +299,7 @@ def test_an_inner_split_parts_the_rows_and_keeps_every_class_in_training(classes
 def test_discriminant_analysis_is_bayes_rule_over_gaussians(pooling, shrinkage):
     from scipy.stats import multivariate_normal
 
-    from autometa.families.estimators import RegularizedDiscriminant
+    from autometa.families.learners.discriminant import RegularizedDiscriminant
 
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 3)) @ rng.normal(size=(3, 3))
@@ -321,7 +320,7 @@ def test_discriminant_analysis_is_bayes_rule_over_gaussians(pooling, shrinkage):
 def test_discriminant_analysis_with_one_covariance_for_all_is_the_librarys_linear_one():
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-    from autometa.families.estimators import RegularizedDiscriminant
+    from autometa.families.learners.discriminant import RegularizedDiscriminant
 
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 4)), rng.integers(0, 3, 200)
@@ -331,7 +330,7 @@ def test_discriminant_analysis_with_one_covariance_for_all_is_the_librarys_linea
 
 
 def test_discriminant_analysis_answers_for_classes_of_a_single_row_and_columns_that_never_vary():
-    from autometa.families.estimators import RegularizedDiscriminant
+    from autometa.families.learners.discriminant import RegularizedDiscriminant
 
     X, y = np.array([[0.0, 1.0], [0.0, 1.0], [5.0, 1.0], [7.0, 1.0]]), np.array([0, 0, 1, 2])
     model = RegularizedDiscriminant(pooling=0.0, shrinkage=1e-4, uniform_prior=True).fit(X, y)
@@ -340,7 +339,7 @@ def test_discriminant_analysis_answers_for_classes_of_a_single_row_and_columns_t
 
 
 def test_a_ridge_penalty_on_bends_is_the_one_on_second_differences_of_the_splines():
-    from autometa.families.curves import Curves
+    from autometa.families.learners.additive import Curves
 
     X = np.random.default_rng(0).exponential(size=(200, 1))
     bends = Curves(bend=1.0, products=False, classification=False).fit(X, X[:, 0]).bends_[0]
@@ -367,23 +366,23 @@ def test_an_additive_model_learns_curves_products_of_two_and_goes_on_straight_be
 
 
 def test_products_of_values_far_from_all_others_grow_no_more():
-    from autometa.families.curves import REACH, Curves
+    from autometa.families.learners.additive import Curves
 
     X = np.random.default_rng(0).normal(size=(100, 2))
     curves = Curves(bend=1.0, products=True, classification=False).fit(X, X[:, 0])
     far = curves.transform(np.array([[50.0, 70.0]]))[0]
     assert far[:2].tolist() == [50.0, 70.0]
-    np.testing.assert_allclose(far[-1], 0.5 * REACH**2 * X.std(axis=0).prod())
+    np.testing.assert_allclose(far[-1], 0.5 * OPTIONS.additive.reach**2 * X.std(axis=0).prod())
 
 
 def test_products_are_of_the_inputs_that_tell_most_where_there_are_many():
-    from autometa.families.curves import MOST_MULTIPLIED, Curves
+    from autometa.families.learners.additive import Curves
 
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(300, MOST_MULTIPLIED + 10))
+    X = rng.normal(size=(300, OPTIONS.additive.most_multiplied + 10))
     for y in (X[:, 30] - X[:, 34] + 0.1 * rng.normal(size=300), np.sign(X[:, 30] - X[:, 34]).astype(int)):
         curves = Curves(bend=1.0, products=True, classification=y.dtype.kind == "i").fit(X, y)
-        assert len(curves.pairs_) == MOST_MULTIPLIED * (MOST_MULTIPLIED - 1) / 2
+        assert len(curves.pairs_) == OPTIONS.additive.most_multiplied * (OPTIONS.additive.most_multiplied - 1) / 2
         assert {30, 34} <= set(curves.pairs_.ravel())
         expected = (X[:, 30] - X[:, 30].mean()) * (X[:, 34] - X[:, 34].mean()) / 2
         assert np.isclose(curves.transform(X).T, expected).all(axis=1).any()
@@ -402,27 +401,27 @@ def test_early_stopping_ends_boosting_of_noise_soon(family):
 
 
 def test_boosting_grows_fewer_rounds_when_each_has_a_tree_for_every_class():
-    from autometa.families.boosting import MOST_TREES, BoostingClassifier
+    from autometa.families.learners.boosting import BoostingClassifier
 
     asked = []
 
-    def train(*, rounds, **_):
-        asked.append(rounds)
-        return None, rounds
+    def train(job):
+        asked.append(job.rounds)
+        return None, job.rounds
 
     y = np.arange(400) % 200
     BoostingClassifier(train, {}, rounds=2000, early_stop=False, categorical=0, seed=0).fit(np.zeros((400, 1)), y)
-    assert asked == [MOST_TREES // 200]
+    assert asked == [OPTIONS.boosting.most_trees // 200]
 
 
 @pytest.mark.parametrize("large", [False, True])
 def test_early_stopping_learns_from_the_held_out_rows_too_where_they_are_few(large):
-    from autometa.families.boosting import REFIT_BELOW, BoostingRegressor
+    from autometa.families.learners.boosting import BoostingRegressor
 
-    n, fits = REFIT_BELOW if large else 200, []
+    n, fits = OPTIONS.boosting.refit_below if large else 200, []
 
-    def train(*, X, rounds, validation, **_):
-        fits.append((len(X), rounds, 0 if validation is None else len(validation[0])))
+    def train(job):
+        fits.append((len(job.rows.X), job.rounds, 0 if job.validation is None else len(job.validation.X)))
         return len(fits), 7
 
     model = BoostingRegressor(train, {}, rounds=100, early_stop=True, categorical=0, seed=0)
@@ -434,8 +433,6 @@ def test_early_stopping_learns_from_the_held_out_rows_too_where_they_are_few(lar
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
 def test_lightgbm_answers_a_few_rounds_at_a_time_as_it_does_at_once(kind):
-    from autometa.families.lightgbm import CACHED_LEAVES
-
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(600, 4)), columns=list("abcd"))
     value = X["a"] * X["b"] + rng.normal(size=600) / 5
@@ -445,7 +442,7 @@ def test_lightgbm_answers_a_few_rounds_at_a_time_as_it_does_at_once(kind):
         stopping = config | {"lightgbm.early_stop": early_stop}
         pipeline = build(stopping, Columns(numeric=tuple("abcd")), kind, n_rows=600, seed=0).fit(X, y)
         model = pipeline[-1].model_
-        assert model.rounds * model.leaves > CACHED_LEAVES or early_stop
+        assert model.rounds * model.leaves > OPTIONS.boosting.cached_leaves or early_stop
         whole = model.booster.predict(pipeline[:-1].transform(X), num_iteration=model.rounds)
         if kind == "regression":
             np.testing.assert_allclose(pipeline.predict(X), whole, rtol=1e-9, atol=1e-12)
@@ -460,7 +457,7 @@ def test_support_vectors_are_calibrated_as_well_as_by_the_library(n_classes):
     from sklearn.metrics import log_loss
     from sklearn.svm import SVC
 
-    from autometa.families.estimators import SupportVectorClassifier
+    from autometa.families.learners.svm import SupportVectorClassifier
 
     rng = np.random.default_rng(0)
     X = rng.normal(size=(800, 2))
@@ -476,7 +473,7 @@ def test_support_vectors_are_calibrated_as_well_as_by_the_library(n_classes):
 def test_an_elastic_net_without_l1_is_nearly_the_ridge_regression_of_the_same_alpha():
     from sklearn.linear_model import Ridge
 
-    from autometa.families.estimators import ElasticNetOnScaledTarget
+    from autometa.families.learners.linear import ElasticNetOnScaledTarget
 
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 4))
@@ -506,7 +503,7 @@ def of_library(kernel):
 
 
 KERNELS = [
-    gaussian_process.Kernel(shape, 1.3, 0.2, slope, np.array(lengths))
+    gaussian_process.ProcessKernel(shape, 1.3, 0.2, slope, np.array(lengths))
     for shape in ("rbf", "matern_32", "matern_52")
     for slope in (0.0, 0.4)
     for lengths in ([1.7], [0.8, 1.5, 3.0, 9.0])
@@ -540,7 +537,7 @@ def test_the_gradient_by_which_a_kernel_is_learned_is_that_of_the_library_s_like
     logs = np.log([kernel.amplitude, kernel.noise, kernel.slope or 1.0, *kernel.lengths])
     value, gradient = objective(logs)
     np.testing.assert_allclose(gradient, approx_fprime(logs, lambda at: objective(at)[0], 1e-6), atol=1e-3)
-    usual, spread = np.log(4) / 2 + gaussian_process.PRIOR[0], gaussian_process.PRIOR[1]
+    usual, spread = np.log(4) / 2 + OPTIONS.gaussian_process.prior[0], OPTIONS.gaussian_process.prior[1]
     prior = 0.5 * (((np.log(kernel.lengths) - usual) / spread) ** 2).sum()
     model = GaussianProcessRegressor(of_library(kernel), optimizer=None).fit(x, y)
     constant = 0.5 * len(y) * np.log(2 * np.pi)
@@ -548,7 +545,7 @@ def test_the_gradient_by_which_a_kernel_is_learned_is_that_of_the_library_s_like
 
 
 def process(**settings):
-    from autometa.families.estimators import GaussianProcess
+    from autometa.families.learners.gaussian_process import GaussianProcess
 
     given = {"kernel": "matern_52", "relevance": True, "linear": True, "inducing": 200, "seed": 0}
     return GaussianProcess(**(given | settings))
@@ -572,12 +569,10 @@ def test_the_noise_is_that_of_all_rows_and_not_of_the_few_the_kernel_saw():
 
 def test_a_process_short_of_time_is_what_so_few_inducing_rows_give():
     x, y = smooth(3000)
-    cut, whole = process(inducing=1500), process(inducing=250)
-    cut.seconds, whole.seconds = 1e-3, 1e3
-    for model in (cut, whole):
-        model.fit(x, y)
-    assert (cut.cut_, whole.cut_) == (200, None)
-    np.testing.assert_array_equal(cut.predict(x), process(inducing=200).fit(x, y).predict(x))
+    truncated = process(inducing=1500).fit(x, y, seconds=1e-3)
+    whole = process(inducing=250).fit(x, y, seconds=1e3)
+    assert (truncated.truncated_at_, whole.truncated_at_) == (200, None)
+    np.testing.assert_array_equal(truncated.predict(x), process(inducing=200).fit(x, y).predict(x))
     np.testing.assert_array_equal(whole.predict(x), process(inducing=250).fit(x, y).predict(x))
 
 
@@ -592,13 +587,10 @@ def test_a_process_has_as_many_inducing_rows_as_there_is_time_for(monkeypatch):
 
     monkeypatch.setattr(gaussian_process, "time", Time)  # the small one takes half a second
     x, y = smooth(3000)
-    models = [process(inducing=600) for _ in range(2)]
-    for model, seconds in zip(models, (3.0, 11.0), strict=True):
-        model.seconds = seconds
-        model.fit(x, y)
-    assert 200 < models[0].cut_ < 600
-    assert models[0].fitted_.alpha.shape == (models[0].cut_,)
-    assert models[1].cut_ is None
+    models = [process(inducing=600).fit(x, y, seconds=seconds) for seconds in (3.0, 11.0)]
+    assert 200 < models[0].truncated_at_ < 600
+    assert models[0].fitted_.alpha.shape == (models[0].truncated_at_,)
+    assert models[1].truncated_at_ is None
 
 
 def test_a_process_from_before_it_had_inducing_rows_has_the_usual_number():
@@ -614,7 +606,7 @@ def test_a_process_from_before_it_had_inducing_rows_has_the_usual_number():
 
 
 def network(kind="binary", seed=0, **changes):
-    from autometa.families.estimators import NetworkClassifier, NetworkRegressor
+    from autometa.families.learners.mlp import NetworkClassifier, NetworkRegressor
 
     config = FAMILIES["mlp"].space(kind).default | {"members": 2, "width": 32} | changes
     face = NetworkRegressor if kind == "regression" else NetworkClassifier
@@ -642,7 +634,7 @@ def test_training_a_network_does_not_import_the_compiler_of_torch():
     code = (
         "import sys, numpy as np\n"
         "from autometa.families import FAMILIES\n"
-        "from autometa.families.estimators import NetworkRegressor\n"
+        "from autometa.families.learners.mlp import NetworkRegressor\n"
         "X = np.random.default_rng(0).normal(size=(20, 2))\n"
         "NetworkRegressor(FAMILIES['mlp'].space('regression').default, categorical=0).fit(X, X[:, 0]).predict(X)\n"
         "print([name for name in ('torch._dynamo', 'torch._inductor') if name in sys.modules])"
@@ -653,24 +645,22 @@ def test_training_a_network_does_not_import_the_compiler_of_torch():
 
 @pytest.mark.parametrize("kind", ["binary", "regression"])
 def test_a_network_short_of_time_is_what_so_few_epochs_give(kind, monkeypatch):
-    from autometa.families import mlp
+    from autometa.families.learners import mlp
 
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(600, 5)), rng.normal(size=600)
     y = y if kind == "regression" else (y > 0).astype(int)
-    monkeypatch.setattr(mlp, "_seconds_of", lambda work, times: (work(), 0.01)[1])  # of a step, and of a look
-    cut, few = network(kind, dropout=0.2), network(kind, dropout=0.2, epochs=6)
-    whole, free = network(kind, dropout=0.2), network(kind, dropout=0.2)
-    cut.seconds = 2.6  # a tenth is left over; an epoch has 32 steps, and there are 12 looks
-    whole.seconds = 1000.0
-    for model in (cut, few, whole, free):
-        model.fit(X, y)
-    assert [model.cut_ for model in (cut, few, whole, free)] == [6, None, None, None]
-    np.testing.assert_array_equal(cut.predict(X), few.predict(X))
+    monkeypatch.setattr(mlp, "_seconds_of", lambda work, times: (work(), 0.01)[1])  # of a step, and of a validation
+    # A tenth of the time is left over; an epoch has 32 steps, and there are 12 validations.
+    truncated = network(kind, dropout=0.2).fit(X, y, seconds=2.6)
+    few = network(kind, dropout=0.2, epochs=6).fit(X, y)
+    whole = network(kind, dropout=0.2).fit(X, y, seconds=1000.0)
+    free = network(kind, dropout=0.2).fit(X, y)
+    assert [model.truncated_at_ for model in (truncated, few, whole, free)] == [6, None, None, None]
+    np.testing.assert_array_equal(truncated.predict(X), few.predict(X))
     np.testing.assert_array_equal(whole.predict(X), free.predict(X))
-    cut.seconds = 0.1
     with pytest.raises(TimeoutError, match="too short for 2 epochs"):
-        cut.fit(X, y)
+        truncated.fit(X, y, seconds=0.1)
 
 
 @pytest.mark.timed
@@ -680,11 +670,10 @@ def test_a_network_ends_in_about_the_time_it_was_given():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(20_000, 20)), rng.normal(size=20_000)
     model = network("regression", width=128, members=4)
-    model.seconds = 4.0
     began = time.monotonic()
-    model.fit(X, y)
+    model.fit(X, y, seconds=4.0)
     assert time.monotonic() - began < 8.0
-    assert 2 <= model.cut_ < 60
+    assert 2 <= model.truncated_at_ < 60
     assert np.isfinite(model.predict(X)).all()
 
 
@@ -697,23 +686,23 @@ def test_a_network_from_before_it_had_epochs_has_all_of_them():
 def test_the_ensemble_is_the_mean_of_its_members():
     import torch
 
-    from autometa.families import mlp
+    from autometa.families.learners import network as engine
 
     X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 3
     model = network("multiclass", members=3).fit(X, y)
     weights = {name: torch.from_numpy(weight) for name, weight in model.weights_.items()}
-    inputs = mlp.Inputs(torch.from_numpy(X.astype(np.float32)), torch.zeros((40, 0), dtype=torch.int64))
+    inputs = engine.Inputs(torch.from_numpy(X.astype(np.float32)), torch.zeros((40, 0), dtype=torch.int64))
     alone = []
     for member in range(3):
         own = {
             k: w[member : member + 1] if k in ("members", "output", "output_bias") else w for k, w in weights.items()
         }
-        alone.append(mlp.forward(own, inputs).softmax(dim=2)[0].numpy())
+        alone.append(engine.forward(own, inputs).softmax(dim=2)[0].numpy())
     np.testing.assert_allclose(model.predict_proba(X), np.mean(alone, axis=0), atol=1e-5)
 
 
 def test_a_missing_category_and_one_never_seen_are_the_same_to_the_network():
-    from autometa.families.estimators import NetworkClassifier
+    from autometa.families.learners.mlp import NetworkClassifier
 
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.integers(0, 3, 60).astype(float), rng.integers(0, 2, 60).astype(float)])
@@ -748,10 +737,10 @@ def test_a_forest_comes_back_from_disk_as_it_was_and_takes_less_room(name, class
 
 
 def test_a_forest_pickled_with_whole_trees_can_be_read():
-    from autometa.families.estimators import GrowingExtraTreesClassifier
+    from autometa.families.learners.forests import TruncatableExtraTreesClassifier
 
     X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 3
-    model = GrowingExtraTreesClassifier(3, random_state=0).fit(X, y)
-    back = GrowingExtraTreesClassifier.__new__(GrowingExtraTreesClassifier)
+    model = TruncatableExtraTreesClassifier(3, random_state=0).fit(X, y)
+    back = TruncatableExtraTreesClassifier.__new__(TruncatableExtraTreesClassifier)
     back.__setstate__(dict(vars(model)))
     np.testing.assert_array_equal(back.predict_proba(X), model.predict_proba(X))

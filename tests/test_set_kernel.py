@@ -10,8 +10,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from autometa.families import set_kernel
-from autometa.families.estimators import SetKernelClassifier
+from autometa.families import FAMILIES
+from autometa.families.learners import set_kernel
+from autometa.families.learners.set_kernel import SetKernelClassifier
+from autometa.families.options import OPTIONS
 from autometa.fewshot import LEARNERS, EpisodeSpec, make
 from autometa.fewshot.data import load_data
 from autometa.fewshot.data.synthetic import MECHANISMS, table
@@ -86,17 +88,17 @@ def test_sharpening_is_by_how_rows_left_out_one_by_one_are_foretold(weights, row
     x, y, q = rows
     labels, n = np.eye(3)[y], len(x)
     fitted = set_kernel.fit(np, weights, x, labels, np.ones(n))
-    gram = set_kernel.kernel(np, fitted.reading, (fitted.z, fitted.u), (fitted.z, fitted.u))
+    gram = set_kernel.kernel(np, fitted.choice, (fitted.z, fitted.u), (fitted.z, fitted.u))
     for i in (0, 7):  # what is said of a row by a solution without it, of which `fit_sharpened` knows the closed form
         others = np.delete(np.arange(n), i)
-        noisy = gram[np.ix_(others, others)] + fitted.reading.noise * np.eye(n - 1)
+        noisy = gram[np.ix_(others, others)] + fitted.choice.noise * np.eye(n - 1)
         slow = fitted.shares + gram[i, others] @ np.linalg.solve(noisy, labels[others] - fitted.shares)
-        inverse = np.linalg.inv(gram + fitted.reading.noise * np.eye(n))
+        inverse = np.linalg.inv(gram + fitted.choice.noise * np.eye(n))
         np.testing.assert_allclose(labels[i] - fitted.alpha[i] / inverse[i, i], slow, atol=1e-8)
     sure = set_kernel.fit_sharpened(weights, x, labels)
-    assert sure.reading.sharpness != fitted.reading.sharpness
+    assert sure.choice.sharpness != fitted.choice.sharpness
     ratio = set_kernel.logits(np, sure, q) / set_kernel.logits(np, fitted, q)
-    np.testing.assert_allclose(ratio, sure.reading.sharpness / fitted.reading.sharpness)
+    np.testing.assert_allclose(ratio, sure.choice.sharpness / fitted.choice.sharpness)
 
 
 @pytest.mark.parametrize("data", [load_iris, load_wine])
@@ -115,15 +117,16 @@ def test_of_many_columns_the_ones_that_go_with_the_classes_are_kept():
     x = rng.normal(size=(200, 300))
     x[:, 250] += 3 * y
     model = SetKernelClassifier(width=1.0, smoothing=1.0).fit(x[:100], y[:100])
-    assert len(model.columns_) == set_kernel.MOST_COLUMNS
+    assert len(model.columns_) == OPTIONS.set_kernel.most_columns
     assert 250 in model.columns_
     assert model.score(x[100:], y[100:]) > 0.85
 
 
 def test_large_tables_and_many_classes_are_left_to_other_families():
-    assert set_kernel.limit(500, 10, 2) is None
-    assert "rows" in str(set_kernel.limit(set_kernel.MOST_ROWS + 1, 10, 2))
-    assert "classes" in str(set_kernel.limit(500, 10, set_kernel.MOST_CLASSES + 1))
+    limit, options = FAMILIES["set_kernel"].limit, OPTIONS.set_kernel
+    assert limit(500, 10, 2) is None
+    assert "rows" in str(limit(options.most_rows + 1, 10, 2))
+    assert "classes" in str(limit(500, 10, options.most_classes + 1))
 
 
 def test_what_ships_says_where_it_comes_from():

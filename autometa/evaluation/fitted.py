@@ -101,21 +101,20 @@ def fit_model(
         >>> predict_aligned(model, task.X, task.kind, task.c).shape
         (178, 3)
     """
-    from autometa.families import build, limit_growth
+    from autometa.families import build, fit
 
     X, y = task.X.iloc[rows], np.asarray(task.y)[rows]
     model: Any = build(config, task.columns, task.kind, n_rows=len(rows), seed=seed, threads=threads, device=device)
-    limit_growth(model, seconds)
     if task.kind == "regression":
-        return ClippedRegressor.around(model.fit(X, y), y)
+        return ClippedRegressor.around(fit(model, X, y, seconds=seconds), y)
     present, codes = np.unique(y, return_inverse=True)
     if len(present) == task.c:
-        return model.fit(X, y)
+        return fit(model, X, y, seconds=seconds)
     if len(present) == 1:
         from sklearn.dummy import DummyClassifier
 
-        model = DummyClassifier(strategy="prior")
-    return RelabelledClassifier(model.fit(X, codes), present)
+        return RelabelledClassifier(DummyClassifier(strategy="prior").fit(X, codes), present)
+    return RelabelledClassifier(fit(model, X, codes, seconds=seconds), present)
 
 
 def predict_aligned(model: Any, X: pd.DataFrame, kind: str, n_classes: int) -> NDArray[np.float64]:

@@ -283,7 +283,7 @@ class _Folds:
         return Outcome(evaluation, self.total / (times[:, None] if self.total.ndim == 2 else times))
 
     def _fit(self, train: NDArray[np.intp]) -> Any:
-        from autometa.families import as_grown
+        from autometa.families import as_truncated
 
         attempt, seconds = self.attempt, None
         if attempt.growth is not None and not self.answers:  # the other folds grow as many as the first
@@ -296,7 +296,7 @@ class _Folds:
                 seed=attempt.seed, threads=attempt.threads, device=attempt.device, seconds=seconds,
             )  # fmt: skip
             wrapped = isinstance(model, (ClippedRegressor, RelabelledClassifier))
-            self.config = as_grown(self.config, model.model if wrapped else model)
+            self.config = as_truncated(self.config, model.model if wrapped else model)
         finally:
             self.fit_seconds += time.perf_counter() - began
         return model

@@ -2,12 +2,14 @@
 
 A family is one file here. It says which parameters it has (`space`; the default configuration is the library's own
 default), how a configuration becomes an unfitted scikit-learn pipeline with the preprocessing that suits it (`build`),
-and for which tables it is too expensive (`limit`). To add one, write its file with a `FAMILY` and give it a line in
-`FAMILIES`: the contract tests find it there.
+and for which tables it is too expensive (`limit`). Its learner is in the file of the same name in
+`autometa.families.learners`. To add one, write its file with a `MODEL_FAMILY` and give it a line in `FAMILIES`: the
+contract tests find it there.
 
 Laws: every configuration of a family's space builds a pipeline that fits and predicts on any typed table within its
 limit, whatever is missing, constant or unseen in a fold; the same seed gives the same predictions; no import of a
-learner's library happens before a pipeline is built. Learners that grow tree by tree can be cut short (`growth`).
+learner's library happens before a pipeline is built. A learner that trains piece by piece (`Family.grows_by`) can end
+at a deadline; see `learners.truncation`.
 
 Letters:  n rows · p columns · c classes.
 """
@@ -36,49 +38,54 @@ from autometa.families import (
     svm,
     xgboost,
 )
-from autometa.families.family import Family, Kind
-from autometa.families.growth import COUNTS, Growing
+from autometa.families.family import Family
+from autometa.families.learners.truncation import Truncatable
 from autometa.families.presets import PRESETS
-from autometa.space import FAMILY as CHOICE
-from autometa.space import Config, SearchSpace, split_family
+from autometa.moved import former
+from autometa.space import FAMILY, Config, SearchSpace, split_family
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
-    from autometa.task import Columns, Task
+    from autometa.task import Columns, Kind, Task
+else:
+    __getattr__ = former(__name__)
 
 __all__ = [
     "FAMILIES",
     "Family",
-    "as_grown",
+    "as_truncated",
     "available",
     "build",
     "cash_space",
-    "growing",
-    "limit_growth",
+    "fit",
     "presets",
     "suited",
+    "truncatable",
 ]
 
 # In the order in which one would try their defaults: strong in general first, then what differs from it most.
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
-        lightgbm.FAMILY,
-        catboost.FAMILY,
-        extra_trees.FAMILY,
-        linear.FAMILY,
-        mlp.FAMILY,
-        random_forest.FAMILY,
-        xgboost.FAMILY,
-        hist_gradient_boosting.FAMILY,
-        svm.FAMILY,
-        set_kernel.FAMILY,
-        knn.FAMILY,
-        naive_bayes.FAMILY,
-        discriminant.FAMILY,
-        additive.FAMILY,
-        gaussian_process.FAMILY,
+        lightgbm.MODEL_FAMILY,
+        catboost.MODEL_FAMILY,
+        extra_trees.MODEL_FAMILY,
+        linear.MODEL_FAMILY,
+        mlp.MODEL_FAMILY,
+        random_forest.MODEL_FAMILY,
+        xgboost.MODEL_FAMILY,
+        hist_gradient_boosting.MODEL_FAMILY,
+        svm.MODEL_FAMILY,
+        set_kernel.MODEL_FAMILY,
+        knn.MODEL_FAMILY,
+        naive_bayes.MODEL_FAMILY,
+        discriminant.MODEL_FAMILY,
+        additive.MODEL_FAMILY,
+        gaussian_process.MODEL_FAMILY,
     )
 }
 
@@ -119,7 +126,7 @@ def presets(kind: Kind) -> list[Config]:
     space, known = cash_space(kind), available(kind)
     longest = max(len(PRESETS.get(name, ())) for name in known)
     return [
-        space.complete({CHOICE: name, **{f"{name}.{key}": value for key, value in PRESETS[name][turn].items()}})
+        space.complete({FAMILY: name, **{f"{name}.{key}": value for key, value in PRESETS[name][turn].items()}})
         for turn in range(longest)
         for name in known
         if turn < len(PRESETS.get(name, ()))
@@ -152,36 +159,61 @@ def build(
     return FAMILIES[family].build(own, columns, kind, n_rows=n_rows, seed=seed, threads=threads, device=device)
 
 
-def growing(space: SearchSpace) -> frozenset[str]:
-    """The families of a CASH space whose learners grow by trees, epochs or the like, so that they can end early."""
-    return frozenset(name for name in FAMILIES if any(f"{name}.{counts}" in space for counts in COUNTS))
+def fit(
+    pipeline: Pipeline,
+    X: pd.DataFrame,  # (n, p)
+    y: NDArray[np.generic],  # (n,) class codes 0..c-1, or values
+    *,
+    seconds: float | None = None,
+) -> Pipeline:
+    """Fits a pipeline of `build` and returns it; its learner, where it can, ends after about so many seconds.
+
+    The seconds are the learner's own, after the preprocessing; None is no limit. How far it came says `as_truncated`.
+
+    Raises:
+        TimeoutError: There is not even time for the least that the learner can do.
+    """
+    if seconds is None or not isinstance(_last_step(pipeline), Truncatable):
+        return pipeline.fit(X, y)
+    from sklearn import config_context
+
+    with config_context(enable_metadata_routing=False):  # under which a pipeline takes no `step__argument`
+        return pipeline.fit(X, y, model__seconds=seconds)
 
 
-def limit_growth(pipeline: Pipeline, seconds: float | None) -> None:
-    """Lets an unfitted pipeline end after so many seconds of growing, where its family can."""
-    if isinstance(learner := _last_step(pipeline), Growing):
-        learner.seconds = seconds
+def truncatable(space: SearchSpace) -> frozenset[str]:
+    """The families of a CASH space whose learners train piece by piece, so that they can end at a deadline.
+
+    Example:
+        >>> sorted(truncatable(cash_space("binary", ["linear", "mlp", "random_forest"])))
+        ['mlp', 'random_forest']
+    """
+    return frozenset(
+        name for name, family in FAMILIES.items() if family.grows_by and f"{name}.{family.grows_by}" in space
+    )
 
 
-def as_grown(config: Config, model: Any) -> Config:
-    """The configuration that a fitted model is: with the trees, epochs or inducing rows it had time for, if cut short.
+def as_truncated(config: Config, model: Any) -> Config:
+    """The configuration that a fitted model is: with the trees, epochs or inducing rows there was time for.
 
     Raises:
         TimeoutError: There were fewer than the family's space allows.
     """
     learner = _last_step(model)
-    if not isinstance(learner, Growing) or (cut := learner.cut_) is None:
+    if not isinstance(learner, Truncatable) or (reached := learner.truncated_at_) is None:
         return config
-    family, own = split_family(config)
-    counts = next(name for name in COUNTS if name in own)
-    fewest = FAMILIES[family].space("regression")[counts].distribution.low  # type: ignore[attr-defined]
-    if cut < fewest:
-        raise TimeoutError(f"there was time for {counts}={cut} only, of {own[counts]} (at least {fewest})")
-    return config | {f"{family}.{counts}": cut}
+    name, own = split_family(config)
+    family = FAMILIES[name]
+    counts = family.grows_by
+    assert counts is not None, f"{name} is truncatable and has no grows_by"
+    fewest = family.space("regression")[counts].distribution.low  # type: ignore[attr-defined]
+    if reached < fewest:
+        raise TimeoutError(f"there was time for {counts}={reached} only, of {own[counts]} (at least {fewest})")
+    return config | {f"{name}.{counts}": reached}
 
 
 def _last_step(model: Any) -> Any:
-    """Of a pipeline; None of what is none, such as a constant prediction."""
+    """The learner of a pipeline; None where there is no pipeline, such as for a constant prediction."""
     return getattr(model, "steps", [("", None)])[-1][1]
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autometa.families import linear
-from autometa.families.family import Family, Kind
+from autometa.families.family import Family
+from autometa.families.options import OPTIONS
 from autometa.space import Config, SearchSpace, choice, integer, real
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from autometa.task import Columns
-
-MOST_CELLS = 3e6  # rows * columns * classes: a column becomes a dozen inputs, half a minute on one core
+    from autometa.task import Columns, Kind
 
 
 def space(kind: Kind) -> SearchSpace:
@@ -32,7 +31,7 @@ def build(
     config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
 ) -> Pipeline:
     """The pipeline of `linear` with curves before its model; one penalty for all, no weights of classes."""
-    from autometa.families.curves import Curves
+    from autometa.families.learners.additive import Curves
 
     pipeline = linear.build(config, columns, kind, n_rows=n_rows, seed=seed, threads=threads, device=device)
     curves = Curves(bend=config["bend"], products=config["products"], classification=kind != "regression")
@@ -42,9 +41,9 @@ def build(
 
 def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     """The matrix of all curves is dense, and every class has coefficients of its own."""
-    if float(n_rows) * n_columns * max(n_classes, 1) > MOST_CELLS:
+    if float(n_rows) * n_columns * max(n_classes, 1) > OPTIONS.additive.most_cells:
         return f"an additive model makes a dozen inputs of each of {n_columns} columns, too many for {n_rows} rows"
     return None
 
 
-FAMILY = Family("additive", "Additive model", space, build, limit=limit)
+MODEL_FAMILY = Family("additive", "Additive model", space, build, limit=limit)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autometa.families.family import CLASSIFICATION, Family, Kind
+from autometa.families.family import CLASSIFICATION, Family
+from autometa.families.options import OPTIONS
 from autometa.space import Config, SearchSpace, choice, real
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from autometa.task import Columns
-
-MOST_CELLS = 1e7  # of all covariances: 80 MB
-MOST_PRODUCTS = 1e12  # rows * cells: a minute on one core
+    from autometa.task import Columns, Kind
 
 
 def space(kind: Kind) -> SearchSpace:
@@ -33,8 +31,8 @@ def build(
     """Gaussians on numbers and encoded categories."""
     from sklearn.pipeline import Pipeline
 
-    from autometa.families.estimators import RegularizedDiscriminant
-    from autometa.families.preprocess import preprocessing
+    from autometa.families.learners.discriminant import RegularizedDiscriminant
+    from autometa.families.learners.preprocess import preprocessing
 
     model = RegularizedDiscriminant(
         pooling=config["pooling"], shrinkage=config["shrinkage"], uniform_prior=config["prior"] == "uniform"
@@ -46,9 +44,9 @@ def build(
 def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     """Every class has a covariance of all columns, and every row is held against each."""
     cells = float(n_classes) * n_columns**2
-    if cells > MOST_CELLS or cells * n_rows > MOST_PRODUCTS:
+    if cells > OPTIONS.discriminant.most_cells or cells * n_rows > OPTIONS.discriminant.most_products:
         return f"discriminant analysis holds {n_rows} rows against {n_classes} covariances of {n_columns} columns"
     return None
 
 
-FAMILY = Family("discriminant", "Discriminant analysis", space, build, kinds=CLASSIFICATION, limit=limit)
+MODEL_FAMILY = Family("discriminant", "Discriminant analysis", space, build, kinds=CLASSIFICATION, limit=limit)

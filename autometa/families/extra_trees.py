@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autometa.families.family import Family, Kind
+from autometa.families.family import Family
 from autometa.families.random_forest import forest_limit, forest_pipeline, forest_space
 from autometa.space import Config, SearchSpace
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from autometa.task import Columns
+    from autometa.task import Columns, Kind
 
 
 def space(kind: Kind) -> SearchSpace:
@@ -23,10 +23,10 @@ def build(
     config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
 ) -> Pipeline:
     """See `random_forest.forest_pipeline`."""
-    from autometa.families.estimators import GrowingExtraTreesClassifier, GrowingExtraTreesRegressor
+    from autometa.families.learners.forests import TruncatableExtraTreesClassifier, TruncatableExtraTreesRegressor
 
-    learner = GrowingExtraTreesRegressor if kind == "regression" else GrowingExtraTreesClassifier
+    learner = TruncatableExtraTreesRegressor if kind == "regression" else TruncatableExtraTreesClassifier
     return forest_pipeline(learner, config, columns, kind, seed=seed, threads=threads)
 
 
-FAMILY = Family("extra_trees", "Extra trees", space, build, limit=forest_limit)
+MODEL_FAMILY = Family("extra_trees", "Extra trees", space, build, limit=forest_limit, grows_by="n_estimators")

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from autometa.space import SearchSpace
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-Kind = Literal["binary", "multiclass", "regression"]
+    from autometa.task import Kind
 
-CLASSIFICATION = frozenset({"binary", "multiclass"})
-EVERY_KIND = CLASSIFICATION | {"regression"}
+CLASSIFICATION: frozenset[Kind] = frozenset({"binary", "multiclass"})
+REGRESSION: frozenset[Kind] = frozenset({"regression"})
+EVERY_KIND = CLASSIFICATION | REGRESSION
 
 
 def no_limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
-    """Suits every size."""
+    """The `limit` of a family that suits tables of every size."""
     return None
 
 
@@ -26,16 +27,22 @@ def no_limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
 class Family:
     """One entry of the catalogue.
 
-    `space(kind)` holds the family's own parameters, unprefixed; its default configuration is the library's own default.
-    `build(config, columns, kind, *, n_rows, seed, threads, device)` gives an unfitted pipeline, preprocessing included.
-    `requires` is the import name without which the family is absent. `limit(n_rows, n_columns, n_classes)` says in a
-    sentence why the family does not suit a table of that size, or None when it does.
+    Example:
+        >>> from autometa.families import FAMILIES
+        >>> FAMILIES["random_forest"].grows_by, FAMILIES["svm"].limit(50_000, 10, 2)
+        ('n_estimators', 'a kernel machine on 50000 rows takes too long (at most 10000)')
     """
 
-    name: str
-    label: str
+    name: str  # in configurations and on the command line
+    label: str  # in reports
+    # The family's own parameters, unprefixed, for a kind of task; its default configuration is the library's own.
     space: Callable[[Kind], SearchSpace]
+    # build(config, columns, kind, *, n_rows, seed, threads, device): an unfitted pipeline, preprocessing included.
     build: Callable[..., Pipeline]
-    kinds: frozenset[str] = EVERY_KIND
-    requires: str | None = None
+    kinds: frozenset[Kind] = EVERY_KIND
+    requires: str | None = None  # the import name of the package without which the family is absent
+    # limit(n_rows, n_columns, n_classes): a sentence why the family does not suit a table of that size, or None.
     limit: Callable[[int, int, int], str | None] = no_limit
+    # The integer parameter that counts what training adds piece by piece (trees, rounds, epochs, inducing rows), for a
+    # learner that can end at a deadline (`learners.truncation`); None for one that cannot.
+    grows_by: str | None = None

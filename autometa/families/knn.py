@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autometa.families.family import Family, Kind
+from autometa.families.family import Family
+from autometa.families.options import OPTIONS
 from autometa.space import Config, SearchSpace, choice, integer
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from autometa.task import Columns
-
-MOST_PRODUCTS = 2e11  # rows * rows * columns: some minutes of prediction on one core
+    from autometa.task import Columns, Kind
 
 
 def space(kind: Kind) -> SearchSpace:
@@ -33,7 +32,7 @@ def build(
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
     from sklearn.pipeline import Pipeline
 
-    from autometa.families.preprocess import preprocessing
+    from autometa.families.learners.preprocess import preprocessing
 
     learner = KNeighborsRegressor if kind == "regression" else KNeighborsClassifier
     model = learner(
@@ -48,9 +47,9 @@ def build(
 
 def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     """Prediction compares every row with every other."""
-    if float(n_rows) * n_rows * n_columns > MOST_PRODUCTS:
+    if float(n_rows) * n_rows * n_columns > OPTIONS.knn.most_products:
         return f"nearest neighbours compare every pair of {n_rows} rows in {n_columns} columns, which takes too long"
     return None
 
 
-FAMILY = Family("knn", "Nearest neighbours", space, build, limit=limit)
+MODEL_FAMILY = Family("knn", "Nearest neighbours", space, build, limit=limit)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autometa.families.family import Family, Kind
+from autometa.families.family import Family
 from autometa.space import Condition, Config, Parameter, SearchSpace, choice, integer, real
 
 if TYPE_CHECKING:
     from optuna.distributions import FloatDistribution
     from sklearn.pipeline import Pipeline
 
-    from autometa.task import Columns
+    from autometa.task import Columns, Kind
 
 
 def strength(kind: Kind) -> dict[str, tuple[FloatDistribution, float]]:
@@ -42,8 +42,8 @@ def build(
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import Pipeline
 
-    from autometa.families.estimators import ElasticNetOnScaledTarget, LogisticRegressionUpToACap
-    from autometa.families.preprocess import preprocessing
+    from autometa.families.learners.linear import ElasticNetOnScaledTarget, LogisticRegressionUpToACap
+    from autometa.families.learners.preprocess import preprocessing
 
     steps = preprocessing(
         columns,
@@ -65,4 +65,4 @@ def build(
     return Pipeline([("preprocessing", steps), ("model", model)])
 
 
-FAMILY = Family("linear", "Linear model", space, build)
+MODEL_FAMILY = Family("linear", "Linear model", space, build)

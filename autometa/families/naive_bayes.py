@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autometa.families.family import CLASSIFICATION, Family, Kind
+from autometa.families.family import CLASSIFICATION, Family
 from autometa.space import Config, SearchSpace, choice, real
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from autometa.task import Columns
+    from autometa.task import Columns, Kind
 
 
 def space(kind: Kind) -> SearchSpace:
@@ -29,12 +29,12 @@ def build(
     """The library's learner, with a prior that may ignore the classes' frequencies."""
     from sklearn.pipeline import Pipeline
 
-    from autometa.families.estimators import NaiveBayes
-    from autometa.families.preprocess import preprocessing
+    from autometa.families.learners.naive_bayes import NaiveBayes
+    from autometa.families.learners.preprocess import preprocessing
 
     model = NaiveBayes(var_smoothing=config["var_smoothing"], uniform_prior=config["prior"] == "uniform")
     steps = preprocessing(columns, kind, categories=config["categories"], scale=config["scale"], seed=seed)
     return Pipeline([("preprocessing", steps), ("model", model)])
 
 
-FAMILY = Family("naive_bayes", "Naive Bayes", space, build, kinds=CLASSIFICATION)
+MODEL_FAMILY = Family("naive_bayes", "Naive Bayes", space, build, kinds=CLASSIFICATION)

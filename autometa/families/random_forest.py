@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autometa.families.family import Family, Kind
+from autometa.families.family import Family
+from autometa.families.options import OPTIONS
 from autometa.space import Condition, Config, Parameter, SearchSpace, choice, integer, real
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from autometa.task import Columns
+    from autometa.task import Columns, Kind
 
 
 def forest_space(kind: Kind, *, bootstrap: bool) -> SearchSpace:
@@ -39,7 +40,7 @@ def forest_pipeline(
     """Missing numbers go to whichever side of a split is better; missing categories are a code of their own."""
     from sklearn.pipeline import Pipeline
 
-    from autometa.families.preprocess import preprocessing
+    from autometa.families.learners.preprocess import preprocessing
 
     parameters = dict(config)
     categories = parameters.pop("categories")
@@ -54,8 +55,8 @@ def forest_pipeline(
 
 def forest_limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     """Fully grown trees keep every class in every leaf: at the limit a hundred trees take some 2 GB."""
-    if n_rows * n_classes > 3_000_000:
-        return f"a forest's leaves for {n_rows} rows times {n_classes} classes (at most 3,000,000) do not fit in memory"
+    if n_rows * n_classes > (most := OPTIONS.forest.most_cells):
+        return f"a forest's leaves for {n_rows} rows times {n_classes} classes (at most {most:,}) do not fit in memory"
     return None
 
 
@@ -68,10 +69,10 @@ def build(
     config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
 ) -> Pipeline:
     """See `forest_pipeline`."""
-    from autometa.families.estimators import GrowingRandomForestClassifier, GrowingRandomForestRegressor
+    from autometa.families.learners.forests import TruncatableRandomForestClassifier, TruncatableRandomForestRegressor
 
-    learner = GrowingRandomForestRegressor if kind == "regression" else GrowingRandomForestClassifier
+    learner = TruncatableRandomForestRegressor if kind == "regression" else TruncatableRandomForestClassifier
     return forest_pipeline(learner, config, columns, kind, seed=seed, threads=threads)
 
 
-FAMILY = Family("random_forest", "Random forest", space, build, limit=forest_limit)
+MODEL_FAMILY = Family("random_forest", "Random forest", space, build, limit=forest_limit, grows_by="n_estimators")

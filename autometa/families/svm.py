@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autometa.families.family import Family, Kind
+from autometa.families.family import Family
+from autometa.families.options import OPTIONS
 from autometa.space import Condition, Config, Parameter, SearchSpace, choice, integer, real
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from autometa.task import Columns
-
-MOST_ROWS = 10_000
-MOST_CLASSES = 40
+    from autometa.task import Columns, Kind
 
 
 def space(kind: Kind) -> SearchSpace:
@@ -39,8 +37,8 @@ def build(
     """A regression target is always standardised: `C` and `epsilon` are in its unit."""
     from sklearn.pipeline import Pipeline
 
-    from autometa.families.estimators import SupportVectorClassifier, SupportVectorRegressor
-    from autometa.families.preprocess import preprocessing
+    from autometa.families.learners.preprocess import preprocessing
+    from autometa.families.learners.svm import SupportVectorClassifier, SupportVectorRegressor
 
     own = {k: v for k, v in config.items() if k not in ("scale", "categories")}
     model = SupportVectorRegressor(**own) if kind == "regression" else SupportVectorClassifier(**own, seed=seed)
@@ -50,11 +48,11 @@ def build(
 
 def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     """Its time grows with the square of the rows and, one class against another, of the classes."""
-    if n_rows > MOST_ROWS:
-        return f"a kernel machine on {n_rows} rows takes too long (at most {MOST_ROWS})"
-    if n_classes > MOST_CLASSES:
-        return f"a kernel machine for each pair of {n_classes} classes takes too long (at most {MOST_CLASSES})"
+    if n_rows > (most := OPTIONS.svm.most_rows):
+        return f"a kernel machine on {n_rows} rows takes too long (at most {most})"
+    if n_classes > (most := OPTIONS.svm.most_classes):
+        return f"a kernel machine for each pair of {n_classes} classes takes too long (at most {most})"
     return None
 
 
-FAMILY = Family("svm", "Support vectors", space, build, limit=limit)
+MODEL_FAMILY = Family("svm", "Support vectors", space, build, limit=limit)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from autometa.families.family import Family, Kind
-from autometa.families.growth import Growth
+from autometa.families.boosting import NO_PENALTY, boosting_pipeline, penalty
+from autometa.families.family import Family
+from autometa.moved import former
 from autometa.space import Config, SearchSpace, choice, integer, real
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
-    from autometa.task import Columns
-
-NONE = 1e-4  # the low end of a regularisation range stands for the library's default, 0
+    from autometa.task import Columns, Kind
+else:
+    __getattr__ = former(__name__)
 
 
 def space(kind: Kind) -> SearchSpace:
@@ -28,7 +28,7 @@ def space(kind: Kind) -> SearchSpace:
         subsample=real(0.5, 1.0, 1.0),
         colsample_bytree=real(0.3, 1.0, 1.0),
         reg_lambda=real(1e-3, 100.0, 1.0, log=True),
-        reg_alpha=real(NONE, 10.0, NONE, log=True),
+        reg_alpha=real(NO_PENALTY, 10.0, NO_PENALTY, log=True),
     )
 
 
@@ -36,13 +36,13 @@ def build(
     config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
 ) -> Pipeline:
     """On the processor whatever `device` says: the wheel that this package asks for is built without a GPU."""
-    from autometa.families.boosting import boosting_pipeline
+    from autometa.families.learners.xgboost import train
 
     parameters = dict(config)
     rounds, early_stop = parameters.pop("n_estimators"), parameters.pop("early_stop")
     parameters |= {
         "objective": "reg:squarederror" if kind == "regression" else "classification",
-        "reg_alpha": 0.0 if config["reg_alpha"] <= NONE else config["reg_alpha"],
+        "reg_alpha": penalty(config["reg_alpha"]),
         "random_state": seed,
         "n_jobs": threads,
         "tree_method": "hist",
@@ -51,50 +51,4 @@ def build(
     return boosting_pipeline(columns, kind, train, parameters, rounds=rounds, early_stop=early_stop, seed=seed)
 
 
-def train(
-    *,
-    parameters: Config,
-    X: NDArray[Any],
-    y: NDArray[Any],
-    rounds: int,
-    categorical: int,
-    validation: Any,
-    late: Growth | None,
-) -> tuple[Any, int]:
-    """The fitted model and its number of rounds."""
-    import xgboost
-
-    from autometa.families.boosting import PATIENCE
-
-    options = dict(parameters)
-    if categorical:
-        options |= {
-            "enable_categorical": True,
-            "feature_types": ["c"] * categorical + ["q"] * (X.shape[1] - categorical),
-        }
-    if validation is not None:
-        options["early_stopping_rounds"] = PATIENCE
-    if late is not None:
-        options["callbacks"] = [_ending(late)]
-    if options["objective"] == "classification":  # a fold may lack classes: those it has decide
-        options["objective"] = "binary:logistic" if y.max() == 1 else "multi:softprob"
-        model = xgboost.XGBClassifier(n_estimators=rounds, **options)
-    else:
-        model = xgboost.XGBRegressor(n_estimators=rounds, **options)
-    model.fit(X, y, eval_set=None if validation is None else [validation], verbose=False)
-    model.callbacks = None  # not to be pickled with it
-    return model, model.get_booster().num_boosted_rounds() if validation is None else model.best_iteration + 1
-
-
-def _ending(late: Growth) -> Any:
-    """A callback that ends the training when the time is over."""
-    import xgboost
-
-    class Ending(xgboost.callback.TrainingCallback):
-        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-            return late()
-
-    return Ending()
-
-
-FAMILY = Family("xgboost", "XGBoost", space, build, requires="xgboost")
+MODEL_FAMILY = Family("xgboost", "XGBoost", space, build, requires="xgboost", grows_by="n_estimators")

@@ -1,7 +1,6 @@
 """Adam, AdamW and plain steps on a dictionary of weights, with a schedule; the state is tensors for the checkpoint.
 
-Written out because it is a page, its state is data like the weights, and the first use of an optimiser of torch's costs
-seconds of imports.
+Written out because it is a page and its state is data like the weights; why torch's own is not used says `adam_step`.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from autometa.families.learners.adam import adam_step
 from autometa.fewshot.learner import Training
 from autometa.fewshot.networks import Weights
 
@@ -55,7 +55,4 @@ class Optimiser:
                 w.sub_(gradient, alpha=rate)
                 continue
             slope, square = state[f"slope.{name}"], state[f"square.{name}"]
-            slope.lerp_(gradient, 1 - BETAS[0])
-            square.lerp_(gradient.square(), 1 - BETAS[1])
-            spread = (square / (1 - BETAS[1] ** (step + 1))).sqrt_().add_(TINY)
-            w.addcdiv_(slope, spread, value=-rate / (1 - BETAS[0] ** (step + 1)))
+            adam_step(w, gradient, slope, square, step=step, rate=rate, betas=BETAS)

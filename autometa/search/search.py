@@ -43,7 +43,7 @@ from autometa.evaluation import (
     shared_isolation,
     tempered,
 )
-from autometa.families import available, cash_space, growing, suited
+from autometa.families import available, cash_space, suited, truncatable
 from autometa.search.budget import Budget
 from autometa.search.ensemble import greedy_ensemble
 from autometa.search.model import Member, Model, refit, save_model
@@ -275,7 +275,7 @@ class _Search:
             seed=seed,
             seconds=None if total is None else max(self.budget.left_to_search, 0.0),
             jobs=self.jobs,
-            limit=None if math.isinf(self._longest()) else TrialLimit(self._longest(), growing(self.space)),
+            limit=None if math.isinf(self._longest()) else TrialLimit(self._longest(), truncatable(self.space)),
             folds=len(self.splits),
         )
 

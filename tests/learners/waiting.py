@@ -1,6 +1,6 @@
 """A family that waits: its trials take the time that a test asks for, on a fast machine and on a slow one.
 
-It grows like a forest, ``n_estimators`` rounds of ``pause`` seconds each, and predicts the shares of the classes, or
+It trains like a forest, ``n_estimators`` rounds of ``pause`` seconds each, and predicts the shares of the classes, or
 the mean. The fixture `waiting` of `conftest.py` puts it into the catalogue for one test, and `waiting_isolation` into
 the one of the processes in which trials run.
 """
@@ -15,28 +15,28 @@ from sklearn.pipeline import Pipeline
 
 from autometa.families import FAMILIES
 from autometa.families.family import Family
-from autometa.families.growth import Growing, Growth
+from autometa.families.learners.truncation import Deadline, Truncatable
 from autometa.space import SearchSpace, integer, real
 
 
-class Waiting(Growing, BaseEstimator):
+class Waiting(Truncatable, BaseEstimator):
     """Waits for each of its rounds."""
 
     def __init__(self, rounds, pause):
         self.rounds, self.pause = rounds, pause
 
-    def wait(self):
-        late = None if self.seconds is None else Growth(self.seconds)
+    def wait(self, seconds):
+        deadline = None if seconds is None else Deadline(seconds)
         for _ in range(self.rounds):
             time.sleep(self.pause)
-            if late is not None and late():
-                self.cut_ = late.rounds
+            if deadline is not None and deadline():
+                self.truncated_at_ = deadline.rounds
                 return
 
 
 class WaitingClassifier(ClassifierMixin, Waiting):
-    def fit(self, X, y):
-        self.wait()
+    def fit(self, X, y, *, seconds=None):
+        self.wait(seconds)
         self.classes_, counts = np.unique(y, return_counts=True)
         self.shares_ = counts / counts.sum()
         return self
@@ -49,8 +49,8 @@ class WaitingClassifier(ClassifierMixin, Waiting):
 
 
 class WaitingRegressor(RegressorMixin, Waiting):
-    def fit(self, X, y):
-        self.wait()
+    def fit(self, X, y, *, seconds=None):
+        self.wait(seconds)
         self.mean_ = np.mean(y)
         return self
 
@@ -67,4 +67,4 @@ def build(config, columns, kind, **_):
     return Pipeline([("model", face(config["n_estimators"], config["pause"]))])
 
 
-FAMILIES["waiting"] = Family("waiting", "Waiting", space, build)
+FAMILIES["waiting"] = Family("waiting", "Waiting", space, build, grows_by="n_estimators")

@@ -1,6 +1,6 @@
 """The set kernel: a network reads a table's columns and chooses the kernel of a ridge regression in closed form.
 
-The mathematics are those of the model family of the same name (`families.set_kernel`), here in torch to be trained.
+The mathematics are those of the family of the same name (`families.learners.set_kernel`), in torch to be trained.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
-from autometa.families import set_kernel
+from autometa.families.learners import set_kernel
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss, one_hot
 from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.networks import Weights
@@ -49,7 +49,7 @@ class SetKernel:
         """The table as it was read and solved."""
         y = one_hot(support.y, self.problem.outputs, support.x)
         fitted = set_kernel.fit(torch, weights, support.x.flatten(1), y, support.mask)
-        return fitted.reading._asdict() | {k: v for k, v in fitted._asdict().items() if k != "reading"}
+        return fitted.choice._asdict() | {k: v for k, v in fitted._asdict().items() if k != "choice"}
 
     def predict(self, weights: Weights, adapted: dict[str, Tensor], query: Examples) -> Tensor:
         """Logits."""
@@ -62,6 +62,6 @@ class SetKernel:
         return near / near.sum(-1, keepdim=True).clamp_min(1e-12)
 
 
-def _fitted(adapted: dict[str, Tensor]) -> set_kernel.Fitted:
-    reading = set_kernel.Reading(*(adapted[name] for name in set_kernel.Reading._fields))
-    return set_kernel.Fitted(reading, *(adapted[name] for name in set_kernel.Fitted._fields[1:]))
+def _fitted(adapted: dict[str, Tensor]) -> set_kernel.FittedSetKernel:
+    choice = set_kernel.KernelChoice(*(adapted[name] for name in set_kernel.KernelChoice._fields))
+    return set_kernel.FittedSetKernel(choice, *(adapted[name] for name in set_kernel.FittedSetKernel._fields[1:]))

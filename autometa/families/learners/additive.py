@@ -1,4 +1,4 @@
-"""From scaled inputs to the curves of an additive model.
+"""The curves of an additive model, which come before a linear one.
 
 An input x stays, and beside it come the bends of a cubic spline with knots at its quantiles: B-splines in coordinates
 in which a ridge penalty is the usual one on their second differences. So a heavy penalty leaves a straight line.
@@ -19,11 +19,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 from sklearn.base import BaseEstimator, TransformerMixin
 
-KNOTS = 10
-LEAST_DISTINCT = 6  # values of an input that gets a curve
-MOST_BENT = 300  # inputs
-MOST_MULTIPLIED = 25  # inputs: 300 products
-REACH = 5.0  # standard deviations of an input, beyond which its products grow no more
+from autometa.families.options import OPTIONS
 
 
 class Curves(TransformerMixin, BaseEstimator):
@@ -47,12 +43,12 @@ class Curves(TransformerMixin, BaseEstimator):
         varies = np.flatnonzero(spread > 1e-12)
         tells = self._tells((X[:, varies] - self.center_[varies]) / spread[varies], y)
         first = varies[np.argsort(-tells, kind="stable")]  # what tells most
-        bent = np.sort(first[:MOST_BENT])
-        quantiles = np.quantile(X[:, bent], np.linspace(0, 1, KNOTS), axis=0)  # (knots, bent)
+        bent = np.sort(first[: OPTIONS.additive.most_bent])
+        quantiles = np.quantile(X[:, bent], np.linspace(0, 1, OPTIONS.additive.knots), axis=0)  # (knots, bent)
         splines = {int(j): _bends(X[:, j], places) for j, places in zip(bent, quantiles.T, strict=True)}
         self.bends_ = {j: spline for j, spline in splines.items() if spline is not None}
-        multiplied = np.sort(first[: MOST_MULTIPLIED if self.products else 0])
-        self.reach_ = REACH * spread
+        multiplied = np.sort(first[: OPTIONS.additive.most_multiplied if self.products else 0])
+        self.reach_ = OPTIONS.additive.reach * spread
         self.pairs_ = np.array(list(combinations(multiplied, 2)), dtype=int).reshape(-1, 2)
         return self
 
@@ -75,7 +71,7 @@ def _bends(column: NDArray[np.float64], quantiles: NDArray[np.float64]) -> BSpli
 
     Its knots are at quantiles of the input. None for one with few values.
     """
-    if len(np.unique(column)) < LEAST_DISTINCT:
+    if len(np.unique(column)) < OPTIONS.additive.least_distinct:
         return None
     inner = np.unique(quantiles)
     if len(inner) < 4:  # nearly all rows have one value

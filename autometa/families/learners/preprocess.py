@@ -32,16 +32,13 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils.extmath import randomized_svd
 
+from autometa.families.options import OPTIONS
+
 if TYPE_CHECKING:
-    from autometa.families.family import Kind
-    from autometa.task import Columns
+    from autometa.task import Columns, Kind
 
 Categories = Literal["codes", "ordinal", "onehot", "target"]
 Scale = Literal["standard", "quantile", "robust"]
-
-MOST_ONE_HOT = 500  # columns that all one-hot encodings of a table may take together: the matrix is dense
-MOST_CODES = 250  # histogram learners keep a category in one byte
-MOST_TARGET_CLASSES = 10  # a target encoding takes one column per class; the rarest classes share one
 
 
 def preprocessing(
@@ -82,11 +79,11 @@ def _categories(
     width: int, kind: Kind, categories: Categories, scale: Scale | None, min_frequency: int, seed: int
 ) -> BaseEstimator:
     if categories == "codes":
-        return CategoryCodes(most=MOST_CODES, min_frequency=min_frequency)
+        return CategoryCodes(most=OPTIONS.preprocessing.most_codes, min_frequency=min_frequency)
     if categories == "ordinal":
-        return CategoryCodes(most=MOST_CODES, min_frequency=min_frequency, missing=-1.0)
+        return CategoryCodes(most=OPTIONS.preprocessing.most_codes, min_frequency=min_frequency, missing=-1.0)
     if categories == "onehot":
-        most = int(np.clip(MOST_ONE_HOT // width, 2, 100))
+        most = int(np.clip(OPTIONS.preprocessing.most_one_hot // width, 2, 100))
         return make_pipeline(CategoryCodes(most=most, min_frequency=min_frequency, missing=-1.0), OneHot())
     means = TargetMeans(classification=kind != "regression", seed=seed)
     codes = CategoryCodes(most=None, min_frequency=min_frequency, missing=-1.0)
@@ -237,8 +234,8 @@ class OneHot(TransformerMixin, BaseEstimator):
 class TargetMeans(TransformerMixin, BaseEstimator):
     """Category codes as shrunken means of the target, cross-fitted in training so that they do not leak it.
 
-    scikit-learn's `TargetEncoder`, with a split that any number of rows allows, and at most `MOST_TARGET_CLASSES`
-    columns for each categorical one.
+    scikit-learn's `TargetEncoder`, with a split that any number of rows allows, and a bounded number of
+    columns for each categorical one (`PreprocessingOptions.most_target_classes`).
     """
 
     def __init__(self, *, classification: bool, seed: int) -> None:
@@ -268,9 +265,9 @@ class TargetMeans(TransformerMixin, BaseEstimator):
         kind = "continuous"
         if self.classification:
             _, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
-            if len(counts) > MOST_TARGET_CLASSES:
+            if len(counts) > OPTIONS.preprocessing.most_target_classes:
                 rank = np.argsort(np.argsort(-counts, kind="stable"))
-                codes = np.minimum(rank, MOST_TARGET_CLASSES - 1)[codes]
+                codes = np.minimum(rank, OPTIONS.preprocessing.most_target_classes - 1)[codes]
             if len(counts) > 1:
                 target, kind = codes, "binary" if len(counts) == 2 else "multiclass"
         return TargetEncoder(target_type=kind, cv=split), target
@@ -282,7 +279,13 @@ class TextComponents(TransformerMixin, BaseEstimator):
     Bounded by `words` and `components`, and by what rows and words allow. A column without a word in it becomes zeros.
     """
 
-    def __init__(self, *, words: int = 2000, components: int = 30, seed: int) -> None:
+    def __init__(
+        self,
+        *,
+        words: int = OPTIONS.preprocessing.words,
+        components: int = OPTIONS.preprocessing.text_components,
+        seed: int,
+    ) -> None:
         self.words = words
         self.components = components
         self.seed = seed
