@@ -41,7 +41,7 @@ from autometa.search import (
     load_model,
     search,
 )
-from autometa.search.seal import read_sealed, write_sealed
+from autometa.search.signature import read_signed, write_signed
 from autometa.task import make_task
 
 __all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "fit_file", "load_model"]
@@ -257,9 +257,9 @@ class _AutoMeta(BaseEstimator):
         return self.model_.predict(frame)
 
     def save(self, path: str | Path) -> None:
-        """Writes this estimator to a file that `load` reads; it is sealed with a key only you have."""
+        """Writes this estimator to a file that `load` reads; it is signed with a key only you have."""
         check_is_fitted(self, "model_")
-        write_sealed(Path(path), pickle.dumps(self, protocol=5))
+        write_signed(Path(path), pickle.dumps(self, protocol=5))
 
     @classmethod
     def load(cls, path: str | Path, *, trusted: bool = False) -> Self:
@@ -275,7 +275,7 @@ class _AutoMeta(BaseEstimator):
         path = Path(path)
         if not path.is_file():
             raise RunError(f"{path} does not exist")
-        estimator = read_sealed(path, trusted=trusted)
+        estimator = read_signed(path, trusted=trusted)
         if not isinstance(estimator, cls):
             raise RunError(f"{path} holds a {type(estimator).__name__}, not a {cls.__name__}")
         return estimator

@@ -47,12 +47,11 @@ def cell(data: Path, name: str, folds: int, seconds: float) -> dict[str, Any]:
     from sklearn.model_selection import train_test_split
 
     from autometa.evaluation import plan_splits, score
-    from autometa.search import Settings, load_model, search
+    from autometa.search import SearchPlan, Settings, load_model, search
+    from autometa.search.plan import affordable_splits, cells_per_second
     from autometa.store import Exclusion
     from autometa.task import make_task
 
-    module = sys.modules["autometa.search.search"]
-    usual = module.affordable_splits
     with (data / "catalog.csv").open(encoding="utf-8") as file:
         row = next(row for row in csv.DictReader(file) if row["name"] == name)
     frame, kind = pd.read_parquet(data / "tabular" / f"{name}.parquet"), row["task"]
@@ -66,9 +65,10 @@ def cell(data: Path, name: str, folds: int, seconds: float) -> dict[str, Any]:
             store=str(Path(folder) / "none.db"),
             exclude=Exclusion(families=frozenset({row["family"]})),
         )
-        chosen = usual(task, settings, 1).n_folds
-        module.affordable_splits = lambda task, settings, cpus: plan_splits(task, seed=settings.seed, folds=folds)
-        result = search(task, settings, Path(folder) / "run", started=began)
+        chosen = affordable_splits(task, settings, 1).n_folds
+        splits = plan_splits(task, seed=settings.seed, folds=folds)
+        plan = SearchPlan.of(task, settings, 1, splits=splits)  # of one core, as `main` sees to
+        result = search(task, settings, Path(folder) / "run", started=began, plan=plan)
         model = load_model(result.run)
     X, y = test.drop(columns="target"), test["target"].to_numpy()
     if kind == "regression":
@@ -81,7 +81,7 @@ def cell(data: Path, name: str, folds: int, seconds: float) -> dict[str, Any]:
         "dataset": name,
         "kind": task.kind,
         "rows": task.n,
-        "load": round(module._load(task, seconds / 2)),
+        "load": round(cells_per_second(task, seconds / 2)),
         "folds": folds,
         "chosen": chosen,
         "error": 1.0 - judged if task.kind == "binary" else -judged,

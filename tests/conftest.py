@@ -64,11 +64,12 @@ def alive() -> Callable[[int], bool]:
 
 @pytest.fixture
 def waiting(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The family of `tests/learners/waiting.py` is in the catalogue, under this name."""
+    """The families of `tests/learners/waiting.py` are in the catalogue; this is the name of the one that grows."""
     from autometa.families import FAMILIES
 
     monkeypatch.syspath_prepend(Path(__file__).parent / "learners")
-    monkeypatch.setitem(FAMILIES, "waiting", None)
+    for name in ("waiting", "stuck"):
+        monkeypatch.setitem(FAMILIES, name, None)
     monkeypatch.delitem(sys.modules, "waiting", raising=False)
     importlib.import_module("waiting")
     return "waiting"
@@ -76,10 +77,12 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def waiting_isolation(waiting: str):
-    """An `Isolation` whose trials know the family that waits, ready to begin one."""
+    """An `Isolation` whose trials know the families that wait, ready to begin one."""
     from autometa.evaluation import Isolation
 
-    with Isolation(preload=["autometa.evaluation.trial", "sklearn.pipeline", waiting]) as isolation:
+    with Isolation(
+        preload=["autometa.evaluation.trial", "sklearn.linear_model", "sklearn.pipeline", waiting]
+    ) as isolation:
         while not isolation.call(eval, f"{waiting!r} in __import__('sys').modules", seconds=60):
             pass  # it loads one module at a time, and a trial may come between
         yield isolation

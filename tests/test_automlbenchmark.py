@@ -106,7 +106,7 @@ def test_a_fold_is_answered_in_the_original_labels_with_probabilities_in_their_o
 def test_time_cores_memory_and_seed_are_the_constraints(program, monkeypatch):
     from autometa.store import Exclusion
 
-    search = importlib.import_module("autometa.search.search")
+    search = importlib.import_module("autometa.search.plan")
     monkeypatch.setattr(search, "available_cpus", lambda: 4)
 
     exclude = Exclusion(frozenset({"f"}))

@@ -219,15 +219,16 @@ def test_the_planted_answer_is_left_out_and_nothing_is_written_back(folder, tmp_
 
 @pytest.mark.parametrize("exclude", [Exclusion(), Exclusion(families=frozenset({"pairs"}))])
 def test_weights_that_were_trained_on_what_must_be_forgotten_are_not_used(tmp_path, monkeypatch, exclude):
-    from autometa.search.search import _Search
+    from autometa.search.recall import shipped_surrogate
+    from autometa.search.settings import Silent
     from autometa.transfer import Surrogate
 
     (tmp_path / "surrogate-binary.npz").touch()
     monkeypatch.setattr("autometa.store.address.meta_db", lambda: tmp_path)
     loaded = SimpleNamespace(restricted=lambda space: "the surrogate")
     monkeypatch.setattr(Surrogate, "load", classmethod(lambda *_: loaded))
-    search = SimpleNamespace(task=SimpleNamespace(kind="binary"), settings=SimpleNamespace(exclude=exclude), space=None)
-    assert _Search._surrogate(search) == ("the surrogate" if exclude == Exclusion() else None)
+    found = shipped_surrogate("binary", None, exclude, Silent())
+    assert found == ("the surrogate" if exclude == Exclusion() else None)
 
 
 # ---------------------------------------------------------------------------------------------------------- the cells

@@ -74,7 +74,7 @@ def recommend(
 
     from autometa.metafeatures import describe
     from autometa.search import Settings
-    from autometa.search.search import search_space
+    from autometa.search.plan import search_space
     from autometa.store import MetaStore
     from autometa.transfer import AdaptivePortfolio
 

@@ -1,18 +1,23 @@
 """The search on one task: budget, isolation, journal, resume, ensemble.
 
 settings   what was asked, and how a search reports
-budget     what it may spend
+plan       which families, which splits, how many trials at once
+budget     what may be spent; `clock` says how much of it is for what
 run        its folder: everything it knows, on disk, at every moment
-search     propose, try, journal, finish
+recall     what the memory has to do with it
+trials     ask, try, journal, tell
+finish     from evaluated trials to the model; `ensemble` says with which weights
+model      the final model, and `signature` whether this user wrote it
 result     what was found, in which order, and what the warm start bought
-ensemble   who answers together
-model      the final model, sealed
+search     all of it, as a walk
+options    the tuned numbers
 """
 
 from autometa.search.model import Model, load_model
+from autometa.search.plan import SearchPlan, jobs_on
 from autometa.search.result import Result, WarmStart, failed, leaderboard, open_run
 from autometa.search.run import Run, default_folder
-from autometa.search.search import jobs_on, resume, search
+from autometa.search.search import resume, search
 from autometa.search.settings import Progress, Settings, Silent, TrialRow
 
 __all__ = [
@@ -20,6 +25,7 @@ __all__ = [
     "Progress",
     "Result",
     "Run",
+    "SearchPlan",
     "Settings",
     "Silent",
     "TrialRow",

@@ -7,21 +7,31 @@ the last trial (ensemble, refit, remembering), so that the end of the run holds 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from autometa.search.options import OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Seconds in all (None: unlimited), trials in all (None: unlimited), and when the clock started (monotonic)."""
+    """Seconds in all (None: unlimited), trials in all (None: unlimited), when the clock started, and the clock.
+
+    Example:
+        >>> budget = Budget(60.0, None, started=100.0, now=lambda: 110.0)
+        >>> budget.elapsed, budget.left, budget.reserve, budget.left_to_search
+        (10.0, 50.0, 6.0, 44.0)
+    """
 
     seconds: float | None
     trials: int | None
     started: float = field(default_factory=time.monotonic)
+    now: Callable[[], float] = field(default=time.monotonic, repr=False)
 
     @property
     def elapsed(self) -> float:
         """Seconds since the clock started."""
-        return time.monotonic() - self.started
+        return self.now() - self.started
 
     @property
     def left(self) -> float:
@@ -31,7 +41,9 @@ class Budget:
     @property
     def reserve(self) -> float:
         """Seconds set aside for ensembling, refitting and remembering: a tenth, between 1 and 30 s."""
-        return 0.0 if self.seconds is None else min(max(0.1 * self.seconds, 1.0), 30.0)
+        if self.seconds is None:
+            return 0.0
+        return min(max(OPTIONS.reserve * self.seconds, OPTIONS.least_reserve), OPTIONS.most_reserve)
 
     @property
     def left_to_search(self) -> float:

@@ -13,20 +13,25 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-ROUNDS = 40  # additions tried; weights are multiples of one over the number of rounds kept
+from autometa.search.options import OPTIONS
 
 
 def greedy_ensemble(
     predictions: Sequence[NDArray[np.float64]],  # m x (n,) or (n, c); best first
     score: Callable[[NDArray[np.float64]], float],  # larger is better
     *,
-    rounds: int = ROUNDS,
+    rounds: int = OPTIONS.ensemble_rounds,
     out_of_time: Callable[[], bool] = lambda: False,
 ) -> NDArray[np.float64]:  # (m,) weights, at least 0, sum 1
     """Weights of a greedy ensemble; all on the first candidate when nothing improves on it.
 
     Each round adds the candidate that gives the best score. The rounds up to the best score seen are kept. Ties go to
     the earlier candidate, so the result depends on nothing but its arguments.
+
+    Example:
+        >>> y = np.arange(20.0)
+        >>> greedy_ensemble([y + 1, y - 1], lambda p: -float(((p - y) ** 2).mean()))
+        array([0.5, 0.5])
 
     Source:
         Caruana, Niculescu-Mizil, Crew, Ksikes: Ensemble selection from libraries of models. ICML 2004.

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, RunError
 from autometa.evaluation import fit_model, predict_aligned, tempered
-from autometa.search.seal import read_sealed, write_bytes, write_sealed
+from autometa.files import replace
+from autometa.search.signature import read_signed, write_signed
 from autometa.space import Config
 from autometa.task import Schema, Task
 
@@ -124,12 +125,12 @@ def refit(task_folder: Path, config: Config, path: Path, *, seed: int, threads: 
     with warnings.catch_warnings(), threadpool_limits(threads):
         warnings.simplefilter("ignore")  # its warnings were judged by its score
         model = fit_model(task, config, np.arange(task.n), seed=seed, threads=threads, device=device)
-    write_bytes(path, pickle.dumps([model], protocol=5))
+    replace(path, pickle.dumps([model], protocol=5))
 
 
 def save_model(model: Model, path: Path) -> None:
-    """Writes the model and its seal."""
-    write_sealed(path, pickle.dumps(model, protocol=5))
+    """Writes the model, and its signature beside it."""
+    write_signed(path, pickle.dumps(model, protocol=5))
 
 
 def load_model(path: str | Path, *, trusted: bool = False) -> Model:
@@ -148,7 +149,7 @@ def load_model(path: str | Path, *, trusted: bool = False) -> Model:
         if (path.parent / "run.json").exists():
             raise RunError(f"{path.parent} has no model yet. `autometa resume {path.parent}` finishes the run")
         raise RunError(f"{path} does not exist. Name the folder of a run")
-    model = read_sealed(path, trusted=trusted)
+    model = read_signed(path, trusted=trusted)
     if not isinstance(model, Model):
         raise RunError(f"{path} holds no AutoMeta model")
     return model

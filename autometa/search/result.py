@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from autometa.errors import RunError
 from autometa.origins import State
-from autometa.search.run import Run
+from autometa.search.run import Run, write_json
 from autometa.search.settings import Settings, TrialRow
 from autometa.space import FAMILY
 from autometa.task import Task
@@ -137,6 +137,23 @@ class WarmStart:
         ours = [t for t in leaders if t.proposed]
         others = [t for t in leaders if not t.proposed]
         return cls(sum(t.proposed for t in trials), len(ours), next(iter(ours), None), next(iter(others), None))
+
+
+def save_result(result: Result) -> None:
+    """Writes what the final model is made of into the run's folder; `open_run` reads it back."""
+    np.save(result.run / "oof.npy", result.oof)
+    write_json(
+        result.run / "result.json",
+        {
+            "members": result.members,
+            "score": result.score,
+            "score_std": result.score_std,
+            "seconds": result.seconds,
+            "interrupted": result.interrupted,
+            "refitted": result.refitted,
+            "summary": result.summary(),
+        },
+    )
 
 
 def open_run(run: Path) -> Result:

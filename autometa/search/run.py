@@ -7,7 +7,7 @@
     journal.log           Optuna's journal: every trial, with its evaluation as a user attribute
     oof/7.npy             out-of-fold predictions of trial 7
     models/7.pkl          its fold models, while it is among the best
-    model.pkl             the final model, sealed with this user's key
+    model.pkl             the final model, signed with this user's key
     result.json           what the final model is made of                   written once, at the end
     report.html
 
@@ -35,8 +35,10 @@ from optuna.storages.journal import JournalFileOpenLock
 from autometa import __version__
 from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation import Evaluation, Splits
-from autometa.search.seal import write_bytes, write_sealed
+from autometa.files import replace
+from autometa.origins import Origin
 from autometa.search.settings import Settings, TrialRow
+from autometa.search.signature import write_signed
 from autometa.task import Task
 from autometa.transfer import Evidence, Recommendation
 
@@ -98,7 +100,7 @@ class Run:
             "name": task.name,
             "settings": settings.to_dict(),
         }
-        write_sealed(folder / "run.json", json_bytes(head))
+        write_signed(folder / "run.json", json_bytes(head))
         return run
 
     @classmethod
@@ -232,7 +234,7 @@ def origin_of(trial: optuna.Trial | optuna.trial.FrozenTrial) -> tuple[str, str]
     """Where a trial's configuration came from, and why it was tried, as the sampler noted."""
     from autometa.sampler import ORIGIN, REASON
 
-    return trial.user_attrs.get(ORIGIN, "search"), trial.user_attrs.get(REASON, "")
+    return trial.user_attrs.get(ORIGIN, Origin.SEARCH.value), trial.user_attrs.get(REASON, "")
 
 
 def trial_row(trial: optuna.trial.FrozenTrial) -> TrialRow | None:
@@ -258,7 +260,7 @@ def drop_torn_line(journal: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Replaces a JSON file atomically."""
-    write_bytes(path, json_bytes(value))
+    replace(path, json_bytes(value))
 
 
 def json_bytes(value: Any) -> bytes:

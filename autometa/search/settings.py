@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from autometa.errors import InputError, Problem
 from autometa.origins import Origin
+from autometa.search.options import OPTIONS
 from autometa.store import Exclusion
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from autometa.space import Config
     from autometa.task import Task
     from autometa.transfer import Recommendation
-
-LEAST_RAM = 400_000_000  # bytes; a trial starts from about 300 MB, most of it shared with the others
-DEFAULT_SECONDS = 60.0  # when neither a time nor a number of trials is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +52,15 @@ class Settings:
     exclude: Exclusion = field(default_factory=Exclusion)
 
     def __post_init__(self) -> None:
-        """Refuses every impossible value at once; without any budget the time is `DEFAULT_SECONDS`."""
+        """Reports every impossible value in one error; without any budget the time is 60 seconds."""
         problems = self.problems()
         if problems:
             raise InputError(problems)
         if self.seconds is None and self.trials is None:
-            object.__setattr__(self, "seconds", DEFAULT_SECONDS)
+            object.__setattr__(self, "seconds", OPTIONS.default_seconds)
 
     def problems(self) -> list[Problem]:
-        """What cannot be done, each with its mend."""
+        """What cannot be done, each with its fix."""
         wrong = []
         for name, value, least in (
             ("time", self.seconds, "a number of seconds above 0"),
@@ -73,9 +71,9 @@ class Settings:
         ):
             if value is not None and not value > 0:
                 wrong.append(Problem(name, f"{value} is not {least}", "Leave it out for the default."))
-        if self.max_ram is not None and 0 < self.max_ram < LEAST_RAM:
+        if self.max_ram is not None and 0 < self.max_ram < OPTIONS.least_ram:
             what = f"{self.max_ram / 1e6:.0f} MB is less than the libraries of a trial take"
-            wrong.append(Problem("max-ram", what, f"Allow {LEAST_RAM / 1e6:.0f} MB or more."))
+            wrong.append(Problem("max-ram", what, f"Allow {OPTIONS.least_ram / 1e6:.0f} MB or more."))
         if self.device not in ("auto", "cpu", "cuda"):
             wrong.append(Problem("device", f"{self.device!r} is not known", "Choose auto, cpu or cuda."))
         return wrong

@@ -1,8 +1,8 @@
-"""A family that waits: its trials take the time that a test asks for, on a fast machine and on a slow one.
+"""Families that wait: their trials take the time that a test asks for, on a fast machine and on a slow one.
 
-It trains like a forest, ``n_estimators`` rounds of ``pause`` seconds each, and predicts the shares of the classes, or
-the mean. The fixture `waiting` of `conftest.py` puts it into the catalogue for one test, and `waiting_isolation` into
-the one of the processes in which trials run.
+``waiting`` trains like a forest, ``n_estimators`` rounds of ``pause`` seconds each, and predicts the shares of the
+classes, or the mean; ``stuck`` does not end. The fixture `waiting` of `conftest.py` puts them into the catalogue for
+one test, and `waiting_isolation` into the one of the processes in which trials run.
 """
 
 from __future__ import annotations
@@ -67,4 +67,10 @@ def build(config, columns, kind, **_):
     return Pipeline([("model", face(config["n_estimators"], config["pause"]))])
 
 
+def build_stuck(config, columns, kind, **_):
+    face = WaitingRegressor if kind == "regression" else WaitingClassifier
+    return Pipeline([("model", face(1, 3600.0))])
+
+
 FAMILIES["waiting"] = Family("waiting", "Waiting", space, build, grows_by="n_estimators")
+FAMILIES["stuck"] = Family("stuck", "Stuck", lambda kind: SearchSpace([]), build_stuck)

@@ -1,7 +1,8 @@
-"""Whose file is this: a seal made with a key that only this user has.
+"""Whether this user wrote a file on this machine: a signature (HMAC) made with a key that only this user has.
 
-Reading a pickle runs what is in it. A file that may hold one is sealed when it is written; one with another seal, or
-none, is refused until the caller says that it is trusted.
+Reading a pickle runs the code that is in it. A file that may hold one is signed when it is written; one with another
+signature, or none, is refused until the caller says that it is trusted. The signature stands beside the file, as
+``NAME.seal``; the key is ``seal.key`` in the user's data folder.
 """
 
 from __future__ import annotations
@@ -15,18 +16,23 @@ from pathlib import Path
 from typing import Any
 
 from autometa.errors import RunError
+from autometa.files import replace
 
 KEY_BYTES = 32
 
 
-def write_sealed(path: Path, content: bytes) -> None:
-    """Replaces a file atomically, and leaves its seal beside it, as ``NAME.seal``."""
-    write_bytes(path, content)
-    write_bytes(_beside(path), _sign(content).encode())
+def write_signed(path: Path, content: bytes) -> None:
+    """Replaces a file atomically, and leaves its signature beside it, as ``NAME.seal``."""
+    replace(path, content)
+    replace(_beside(path), _sign(content))
 
 
-def check_seal(path: Path) -> None:
-    """Refuses (RunError) a file that this user did not write on this machine."""
+def check_signature(path: Path) -> None:
+    """Refuses a file that this user did not write on this machine.
+
+    Raises:
+        RunError: It has no signature, or another one.
+    """
     mark = _beside(path)
     if not (
         mark.exists()
@@ -38,25 +44,18 @@ def check_seal(path: Path) -> None:
         )
 
 
-def read_sealed(path: Path, *, trusted: bool) -> Any:
+def read_signed(path: Path, *, trusted: bool) -> Any:
     """What was pickled into a file of this user's, or of anybody's if it is `trusted`.
 
     Raises:
         RunError: The file is somebody else's, or damaged.
     """
     if not trusted:
-        check_seal(path)
+        check_signature(path)
     try:
         return pickle.loads(path.read_bytes())
     except Exception as error:
         raise RunError(f"{path} is damaged ({type(error).__name__}: {error}); it was left as it is") from error
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replaces a file atomically."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
 
 
 def _beside(path: Path) -> Path:

@@ -1,0 +1,109 @@
+"""How long everything may take: pure arithmetic on a budget and on what the best trial so far took.
+
+Law: without a time budget and a limit on trials nothing here depends on the time, so that a search with a trial budget
+repeats exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autometa.search.budget import Budget
+from autometa.search.options import OPTIONS, SearchOptions
+
+if TYPE_CHECKING:
+    from autometa.evaluation import Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The times of one search, in seconds; infinite where there is no limit.
+
+    Args:
+        budget: What may be spent, with what a resumed run was granted later, and since when.
+        seconds: The time budget that was asked for at first; None for none.
+        trial_seconds: Longest that one trial may take; None for no limit.
+        growth: How many times the rows of a fold's training side the whole table has (`Splits.growth`).
+        options: The tuned numbers.
+
+    Example:
+        >>> now = iter([20.0, 20.0, 40.0, 40.0])
+        >>> clock = Clock(Budget(60.0, None, 0.0, lambda: next(now)), 60.0, None)
+        >>> clock.longest, clock.left_to_search(None), clock.deadline(None), clock.may_begin(None, begun=3)
+        (15.0, 34.0, 17.0, True)
+    """
+
+    budget: Budget
+    seconds: float | None
+    trial_seconds: float | None
+    growth: float = 1.0
+    options: SearchOptions = OPTIONS
+
+    @property
+    def longest(self) -> float:
+        """What a trial should take at most."""
+        total = math.inf if self.seconds is None else self.options.trial_share * self.seconds
+        return min(total, self.trial_seconds or math.inf)
+
+    @property
+    def to_describe(self) -> float:
+        """For meta-features."""
+        if self.seconds is None:
+            return self.options.unhurried
+        return min(self.options.describe_seconds, self.options.describe_share * self.seconds)
+
+    def left_to_search(self, best: Evaluation | None) -> float:
+        """For more trials; where the best so far takes long to fit on all rows, that time is kept for it."""
+        if self.seconds is None:
+            return math.inf
+        wanted = 0.0
+        if best is not None:
+            there = self.options.refit_reserve * self.budget.reserve
+            wanted = max(self.options.refit_margin * self.to_refit(best) - there, 0.0)
+        return self.budget.left_to_search - min(wanted, self.options.refit_share * self.seconds)
+
+    def may_begin(self, best: Evaluation | None, *, begun: int) -> bool:
+        """Whether time and trials are left for another trial, after so many that have begun."""
+        return self.left_to_search(best) > 0 and self.has_trials(begun)
+
+    def has_trials(self, begun: int) -> bool:
+        """Whether the trial budget, if there is one, allows another after so many."""
+        return self.budget.trials is None or begun < self.budget.trials
+
+    def deadline(self, best: Evaluation | None) -> float:
+        """For the next trial, after which it is killed."""
+        limits = [self.trial_seconds or math.inf]
+        if self.seconds is None:
+            limits.append(self.options.unhurried)
+        else:
+            left = self.left_to_search(best)
+            first = max(self.options.first_share * left, self.options.least_first)
+            limits += [left, first if best is None else self.options.grace * self.longest]
+        return max(min(limits), self.options.shortest)
+
+    def to_grow(self, deadline: float) -> float | None:
+        """For a trial whose learner can end early and that has such a deadline; None for no aim."""
+        return None if math.isinf(self.longest) else min(deadline, self.longest)
+
+    @property
+    def last_resort(self) -> float:
+        """For one cheap default where time has left nothing."""
+        return min(self.options.last_resort, self.trial_seconds or math.inf)
+
+    def to_refit(self, evaluation: Evaluation) -> float:
+        """Expected, for fitting a configuration on all rows."""
+        return evaluation.fit_seconds / evaluation.n_folds * self.growth
+
+    @property
+    def left_to_refit(self) -> float:
+        """For fitting the members of the final model on all rows."""
+        if self.seconds is None:
+            return self.options.unhurried
+        return self.budget.left - self.options.refit_until * self.budget.reserve
+
+    @property
+    def too_late_to_choose(self) -> bool:
+        """Whether the ensemble should be settled, because what comes after it needs the time."""
+        return self.budget.left < self.options.ensemble_until * self.budget.reserve

@@ -1,0 +1,242 @@
+"""From evaluated trials to the model that answers: candidates, temperatures, ensemble, members.
+
+Nothing here starts a process: who fits a member on all rows is handed in (`Fit`), and so is the clock.
+
+Letters:  n rows · c classes · m candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.errors import NoModelError, RunError
+from autometa.evaluation import (
+    JUDGE_SURENESS,
+    Cancelled,
+    Isolation,
+    Killed,
+    fit_temperature,
+    score,
+    tempered,
+)
+from autometa.search.clock import Clock
+from autometa.search.ensemble import greedy_ensemble
+from autometa.search.model import Member, Model, refit
+from autometa.search.plan import SearchPlan
+from autometa.search.run import Run
+from autometa.search.settings import Progress, TrialRow
+from autometa.space import FAMILY
+from autometa.task import Task
+
+
+class Fit(Protocol):
+    """Fits the configuration of a trial on all rows."""
+
+    def __call__(self, row: TrialRow, *, seconds: float, threads: int) -> bytes:
+        """The fitted model, as a pickled list.
+
+        Raises:
+            Killed: It could not be fitted, or not within `seconds`.
+            Cancelled: The person ended it.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A trial that may answer in the final model."""
+
+    row: TrialRow
+    oof: NDArray[np.float64]  # (n,) or (n, c) out-of-fold prediction at `temperature`; NaN where never held out
+    models: Path | None  # pickled models of its folds; None where they were too large to be kept
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finished:
+    """The final model, and how good it is.
+
+    Args:
+        model: What answers.
+        oof: (n,) or (n, c) its out-of-fold prediction; NaN where a row was never held out.
+        score: The mean over folds, larger is better; `score_std` the standard deviation.
+        refitted: Whether every member was fitted anew on all rows.
+    """
+
+    model: Model
+    oof: NDArray[np.float64]
+    score: float
+    score_std: float
+    refitted: bool
+
+
+def candidates_of(run: Run, leaders: Sequence[TrialRow], most: int) -> list[Candidate]:
+    """The best trials of a run folder whose predictions are there.
+
+    Raises:
+        RunError: There are none.
+    """
+    found = []
+    for row in leaders[:most]:
+        if (oof := run.oof(row.number)) is not None:
+            path = run.models_path(row.number)
+            found.append(Candidate(row, oof, path if path.exists() else None))
+    if not found:
+        raise RunError(f"{run.folder / 'oof'} lacks the predictions of every complete trial")
+    return found
+
+
+def isolated_fit(run: Run, plan: SearchPlan, isolation: Isolation) -> Fit:
+    """`Fit` in processes of their own."""
+
+    def fit(row: TrialRow, *, seconds: float, threads: int) -> bytes:
+        path = run.folder / "models" / f"{row.number}-refit.pkl"
+        try:
+            isolation.call(
+                refit,
+                run.folder / "task",
+                row.evaluation.config,
+                path,
+                seconds=seconds,
+                max_ram=plan.trial_ram(),
+                seed=run.settings.seed,
+                threads=threads,
+                device=run.settings.device,
+            )
+            return path.read_bytes()
+        finally:
+            path.unlink(missing_ok=True)
+
+    return fit
+
+
+def why_no_model(trials: Sequence[TrialRow]) -> str:
+    """What to tell the person whose search evaluated nothing."""
+    if not trials:
+        return "The budget ended before the first configuration was evaluated: give it more time"
+    reasons = sorted({f"{r.evaluation.config[FAMILY]}: {r.evaluation.state}, {r.evaluation.reason}" for r in trials})
+    return f"None of {len(trials)} configurations could be evaluated: " + "; ".join(reasons[:5])
+
+
+class Finish:
+    """Puts the final model together."""
+
+    def __init__(
+        self,
+        task: Task,
+        plan: SearchPlan,
+        clock: Clock,
+        fit: Fit,
+        progress: Progress,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`interrupted` is asked before each fit: a person who waits gets the models that are there."""
+        self.task, self.plan, self.clock = task, plan, clock
+        self.fit, self.progress, self.interrupted = fit, progress, interrupted
+
+    def conduct(self, candidates: Sequence[Candidate]) -> Finished:
+        """The greedy ensemble of the candidates (best first), fitted on all rows as far as the time allows.
+
+        Raises:
+            NoModelError: Not one of them could be fitted, and no models of its folds are there.
+        """
+        self.progress.stage("ensembling")
+        candidates = self._ready(candidates)
+        seen = np.asarray(np.isfinite(candidates[0].oof.reshape(self.task.n, -1)).all(axis=1))
+        candidates = [self._calibrated(candidate, seen) for candidate in candidates]
+        weights = greedy_ensemble(
+            [candidate.oof for candidate in candidates],
+            lambda oof: self._score(oof, seen),
+            rounds=self.plan.options.ensemble_rounds,
+            out_of_time=lambda: self.clock.too_late_to_choose,
+        )
+        chosen = [(c, float(w)) for c, w in zip(candidates, weights, strict=True) if w > 0]
+        chosen.sort(key=lambda pair: -pair[1])  # the largest weight is fitted first
+        self.progress.stage("refitting", f"{len(chosen)} pipelines" if len(chosen) > 1 else "1 pipeline")
+        members, refitted = self._members(chosen)
+        oofs = {candidate.row.number: candidate.oof for candidate in candidates}
+        oof = np.asarray(sum(member.weight * oofs[member.number] for member in members))
+        temperature = 1.0 if self.task.kind == "regression" else fit_temperature(oof[seen], self.task.y[seen])
+        oof = tempered(oof, temperature)
+        per_fold = np.array([self._score(oof, test) for _, test in self.plan.splits])
+        model = Model(
+            self.task.name,
+            self.task.target,
+            self.task.kind,
+            self.task.metric,
+            self.task.classes,
+            self.task.schema,
+            tuple(members),
+            temperature,
+        )
+        return Finished(model, oof, float(np.nanmean(per_fold)), float(np.nanstd(per_fold)), refitted)
+
+    def _ready(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Those that can answer in time; else the one that is fitted soonest.
+
+        Models too large to be kept have to be fitted again: not those that would outlast the budget.
+        """
+        left = self.clock.left_to_refit
+        ready = [c for c in candidates if c.models or self.clock.to_refit(c.row.evaluation) <= left]
+        return ready or [min(candidates, key=lambda c: self.clock.to_refit(c.row.evaluation))]
+
+    def _calibrated(self, candidate: Candidate, seen: NDArray[np.bool_]) -> Candidate:
+        """At its best temperature, where the metric judges how sure it is."""
+        if self.task.kind == "regression" or self.task.metric not in JUDGE_SURENESS:
+            return candidate
+        temperature = fit_temperature(candidate.oof[seen], self.task.y[seen])
+        return replace(candidate, oof=tempered(candidate.oof, temperature), temperature=temperature)
+
+    def _members(self, chosen: Sequence[tuple[Candidate, float]]) -> tuple[list[Member], bool]:
+        """Fits the chosen on all rows; one that cannot be in time answers by its fold models alone.
+
+        Otherwise the models of the folds have half of a member's weight: a mean over models that differ errs less
+        (`benchmarks/answering.py`). They are added in the order of the weights, as long as the model stays small.
+        Models of folds in time order know only the past, and that of a hold-out lacks rows: neither is added.
+        """
+        # One has to be there in the end, so it may take longer when no model of any member was kept.
+        last_resort = None if any(c.models for c, _ in chosen) else chosen[0][0]
+        threads = self.plan.threads_for(len(chosen))
+
+        def fitted(candidate: Candidate) -> tuple[bytes | None, bool]:
+            return self._fitted(candidate, threads=threads, must=candidate is last_resort)
+
+        with ThreadPoolExecutor(self.plan.jobs) as pool:
+            found = list(pool.map(fitted, [candidate for candidate, _ in chosen]))
+        folds_answer = self.plan.splits.n_folds > 1 and self.task.time_order is None
+        members, room = [], self.plan.options.fold_models_bytes if folds_answer else 0
+        for (candidate, weight), (content, anew) in zip(chosen, found, strict=True):
+            if not content:
+                continue
+            if anew and candidate.models and (size := candidate.models.stat().st_size) <= room:
+                content, room = content + candidate.models.read_bytes(), room - size
+            members.append(Member(candidate.row.number, weight, content, candidate.temperature))
+        if not members:
+            raise NoModelError("No evaluated pipeline could be fitted on the whole table: raise --max-ram or --time")
+        total = sum(member.weight for member in members)
+        for member in members:
+            member.weight /= total
+        return members, all(anew for content, anew in found if content)
+
+    def _fitted(self, candidate: Candidate, *, threads: int, must: bool) -> tuple[bytes | None, bool]:
+        """A member's pickled models, and whether they were fitted anew on all rows; None where there are none."""
+        row, kept = candidate.row, candidate.models
+        seconds, expected = self.clock.left_to_refit, self.clock.to_refit(row.evaluation)
+        if kept and (self.interrupted() or expected > seconds):
+            return kept.read_bytes(), False
+        try:
+            return self.fit(row, seconds=max(seconds, 2 * expected + 1.0 if must else 0.1), threads=threads), True
+        except Killed as killed:
+            self.progress.note(f"trial {row.number} was not refitted on all rows: {killed.reason}")
+        except Cancelled:  # by the person, who will not wait for it
+            pass
+        return (kept.read_bytes() if kept else None), False
+
+    def _score(self, prediction: NDArray[np.float64], rows: NDArray[Any]) -> float:
+        return score(self.task.metric, self.task.y[rows], prediction[rows], len(self.task.classes))

@@ -1,0 +1,108 @@
+"""The tuned numbers of the search: what each means, its unit, and where its value comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """Constants of a search; `OPTIONS` are the ones in use, and a `SearchPlan` takes others.
+
+    Shares are of the time budget unless something else is said.
+    """
+
+    # -------------------------------------------------------------------------------------------------------- budget
+
+    # Seconds, when neither a time nor a number of trials is given. Judgement.
+    default_seconds: float = 60.0
+
+    # Share set aside for ensembling, refitting and remembering, and its bounds in seconds. Judgement; that budgets hold
+    # with it is measured by `benchmarks/speed.py`.
+    reserve: float = 0.1
+    least_reserve: float = 1.0
+    most_reserve: float = 30.0
+
+    # Seconds for what has no time budget, so that a hang still ends. Judgement.
+    unhurried: float = 600.0
+
+    # Seconds for meta-features, at most, and the share they may take. Judgement.
+    describe_seconds: float = 1.0
+    describe_share: float = 0.05
+
+    # Least bytes of memory for a trial: it starts from about 300 MB, most of it shared with the others (measured).
+    least_ram: int = 400_000_000
+
+    # Share of the free memory of the machine that all trials at once may take. Judgement.
+    ram_share: float = 0.8
+
+    # -------------------------------------------------------------------------------------------------------- trials
+
+    # Share that a trial should take at most once there is something to fall back on. Judgement.
+    trial_share: float = 0.25
+
+    # Times that share after which a trial is killed that aimed at it: one that is nearly done may end. Judgement, from
+    # trials of large tables that had finished two folds of three.
+    grace: float = 1.5
+
+    # Before anything has finished, the share of what is left that a trial gets, and the least in seconds: then there is
+    # always a next try, and a cheaper one. Judgement.
+    first_share: float = 0.5
+    least_first: float = 2.0
+
+    # Seconds, the shortest deadline of a trial. Judgement.
+    shortest: float = 0.1
+
+    # Trials that are the recommender's, at most, and never more than half of a trial budget; then the guided search.
+    # Judgement; what the first trials are worth is measured by `benchmarks/warm_start.py`.
+    warm_trials: int = 5
+
+    # Recommendations that are kept for people to read. Judgement.
+    shown: int = 10
+
+    # Seconds, whatever the budget, for one cheap default where nothing else was evaluated in time. Judgement.
+    last_resort: float = 10.0
+
+    # -------------------------------------------------------------------------------------------------------- splits
+    # Cells of the table per second of the budget, above which a trial is judged by three folds, or by a hold-out.
+    # `benchmarks/folds.py` at 60 s (`results/folds.jsonl`), tables of 13,000 cells per second and more: three folds err
+    # more than a hold-out by 8 % (kropt) and 88 % (avila), and less by 1.6 % on the one with 11,000 rows (ailerons).
+    three_folds_load: float = 5_000
+    hold_out_load: float = 30_000
+
+    # Rows of which a hold-out takes a sixth at most, and the load above which such a table gets one.
+    large: int = 15_000
+    large_hold_out_load: float = 8_000
+
+    # Classes above which a table counts as larger in proportion: boosting fits a tree for each. Judgement.
+    free_classes: int = 5
+
+    # Seconds of the budget from which small tables are split repeatedly. Judgement.
+    repeats_from: float = 300.0
+
+    # -------------------------------------------------------------------------------------------------------- finish
+
+    # Best trials whose predictions may enter the ensemble, and whose fold models are kept. Judgement.
+    candidates: int = 25
+
+    # Additions that the greedy ensemble tries; weights are multiples of one over the number kept. Judgement.
+    ensemble_rounds: int = 40
+
+    # Bytes of fold models in the final model, at most. That they answer beside the refitted model is measured: a scaled
+    # score of .9434 instead of .9335 on 50 tables (`benchmarks/answering.py`). The size is judgement.
+    fold_models_bytes: int = 64 << 20
+
+    # Beyond the usual reserve, the largest share that is kept for fitting the best on all rows: models of folds know a
+    # part of the rows only, and on 11,000 rows the error of such a forest was a tenth larger. The share is judgement.
+    refit_share: float = 0.2
+
+    # Of the expected time of that fit what is wanted for it, and of the reserve what counts as there for it. Judgement.
+    refit_margin: float = 1.2
+    refit_reserve: float = 0.5
+
+    # Of the reserve, what must be left for the ensemble to try another addition, and for a fit to go on. Judgement.
+    ensemble_until: float = 0.6
+    refit_until: float = 0.4
+
+
+OPTIONS = SearchOptions()

@@ -1,0 +1,144 @@
+"""What a search will do before it does anything: which families, which splits, how many trials at once.
+
+SearchPlan.of(task, settings, cpus)    families that suit the table, folds that the time allows, jobs and threads
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autometa.errors import InputError, Problem
+from autometa.evaluation import Splits, available_cpus, available_ram, plan_splits
+from autometa.families import available, cash_space, suited
+from autometa.search.options import OPTIONS, SearchOptions
+from autometa.search.settings import Settings
+from autometa.space import SearchSpace
+from autometa.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """What is searched and how, decided before the first trial.
+
+    Args:
+        space: Of every family that suits the table.
+        splits: By which every trial is judged.
+        cpus: That the search may use.
+        jobs: Trials at once.
+        max_ram: Bytes that one trial may hold; None for a share of what is free when it begins.
+        options: The tuned numbers.
+    """
+
+    space: SearchSpace
+    splits: Splits
+    cpus: int
+    jobs: int
+    max_ram: int | None = None
+    options: SearchOptions = OPTIONS
+
+    @classmethod
+    def of(
+        cls,
+        task: Task,
+        settings: Settings,
+        cpus: int,
+        *,
+        splits: Splits | None = None,
+        options: SearchOptions = OPTIONS,
+    ) -> SearchPlan:
+        """The plan for a table.
+
+        Args:
+            task: What to learn.
+            settings: What was asked.
+            cpus: That the search may use.
+            splits: Those of a run that goes on; None for those that the time allows.
+            options: The tuned numbers.
+
+        Raises:
+            InputError: A family is unknown, or none suits the table; or there are too few rows to split.
+
+        Example:
+            >>> from sklearn.datasets import load_wine
+            >>> from autometa.task import make_task
+            >>> X, y = load_wine(return_X_y=True, as_frame=True)
+            >>> plan = SearchPlan.of(make_task(X, y=y, name="wine"), Settings(seconds=60, families=("knn",)), cpus=4)
+            >>> plan.splits.n_folds, plan.jobs, plan.threads, plan.threads_for(2)
+            (5, 4, 1, 2)
+        """
+        space = search_space(task, settings)
+        return cls(
+            space=space,
+            splits=splits or affordable_splits(task, settings, cpus, options),
+            cpus=cpus,
+            jobs=settings.jobs or default_jobs(task, settings, cpus, options),
+            max_ram=settings.max_ram,
+            options=options,
+        )
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of one trial."""
+        return max(1, self.cpus // self.jobs)
+
+    def threads_for(self, fits: int) -> int:
+        """CPU threads of one fit where there are so many fits in all."""
+        return max(self.threads, self.cpus // fits)
+
+    def trial_ram(self) -> int:
+        """Bytes that one trial may hold, which is a share of what is free now unless it was said."""
+        return self.max_ram or int(self.options.ram_share * available_ram() / self.jobs)
+
+
+def search_space(task: Task, settings: Settings) -> SearchSpace:
+    """The conditional space of every family that was asked for, is installed and suits the table.
+
+    Raises:
+        InputError: A family is unknown, or none is left.
+    """
+    asked = tuple(settings.families or available(task.kind))
+    cash_space(task.kind, asked)  # refuses unknown names
+    unsuited = suited(task, asked)
+    kept = tuple(f for f in asked if f not in unsuited)
+    if not kept:
+        raise InputError([Problem(f"family {f}", why, "Choose another.") for f, why in unsuited.items()])
+    return cash_space(task.kind, kept)
+
+
+def affordable_splits(task: Task, settings: Settings, cpus: int, options: SearchOptions = OPTIONS) -> Splits:
+    """The splits that suit the task's size, with fewer fits per trial where the time budget is short for it.
+
+    A trial that takes a tenth of the budget leaves a search of ten; what more folds gain in the judgement of each trial
+    does not make up for that. Repeats wait for five minutes, and a table too large for five folds gets three or one.
+    With one CPU there is half of the time, while more than two run more trials, none of them faster.
+    """
+    full = plan_splits(task, seed=settings.seed)
+    if settings.seconds is None:
+        return full
+    load = cells_per_second(task, settings.seconds * min(cpus, 2) / 2, options)
+    hold_out_above = options.large_hold_out_load if task.n >= options.large else options.hold_out_load
+    folds = 1 if load > hold_out_above else 3 if load > options.three_folds_load else 5
+    if full.n_folds <= folds or (folds == 5 and settings.seconds >= options.repeats_from):
+        return full
+    return plan_splits(task, seed=settings.seed, folds=folds)
+
+
+def cells_per_second(task: Task, seconds: float, options: SearchOptions = OPTIONS) -> float:
+    """Cells of the table per second of the budget; boosting fits a tree per class, so many classes count like rows."""
+    return task.n * max(task.p, 1) * max(task.c / options.free_classes, 1.0) / seconds
+
+
+def default_jobs(task: Task, settings: Settings, cpus: int, options: SearchOptions = OPTIONS) -> int:
+    """Trials at once where nobody says: one per CPU, but one with all CPUs where a trial is heavy for the budget.
+
+    Two heavy trials side by side on half of the threads each end too late, or not at all. Without a time budget there
+    is one, so that a search repeats exactly.
+    """
+    if settings.seconds is None or cells_per_second(task, settings.seconds, options) > options.hold_out_load:
+        return 1
+    return cpus
+
+
+def jobs_on(cores: int) -> int | None:
+    """`Settings.jobs` for somebody who may use so many CPUs: where they are all, the search knows best."""
+    return None if cores >= available_cpus() else cores

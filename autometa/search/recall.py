@@ -1,0 +1,108 @@
+"""What the memory has to do with one search: the sampler that asks it, what it proposes, and what it is given back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autometa.errors import InputError
+from autometa.families import truncatable
+from autometa.search.clock import Clock
+from autometa.search.plan import SearchPlan
+from autometa.search.run import Run
+from autometa.search.settings import Progress, Settings, TrialRow
+from autometa.store import Exclusion
+from autometa.task import Task
+from autometa.transfer.cost import TrialLimit
+
+if TYPE_CHECKING:
+    import optuna
+
+    from autometa.metafeatures import MetaFeatures
+    from autometa.sampler import WarmStartSampler
+    from autometa.space import SearchSpace
+    from autometa.transfer import Recommendation, Surrogate
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """The sampler of a search, and the meta-features of its table; None where neither past nor store asks for them."""
+
+    sampler: WarmStartSampler
+    metafeatures: MetaFeatures | None
+
+
+def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, progress: Progress) -> Recall:
+    """The sampler, with what the store remembers behind it unless the search is cold.
+
+    Raises:
+        StoreError: The metadata store cannot be used.
+    """
+    from autometa.metafeatures import describe
+    from autometa.sampler import WarmStartSampler
+    from autometa.store import MetaStore
+
+    metafeatures = None
+    if settings.remember or not settings.cold:
+        progress.stage("describing")
+        metafeatures = describe(task, seconds=clock.to_describe)
+    if settings.cold:
+        return Recall(WarmStartSampler(None, plan.space, seed=settings.seed), metafeatures)
+    past = MetaStore.with_shipped(settings.store).past(kind=task.kind, metric=task.metric, exclude=settings.exclude)
+    trials, most = clock.budget.trials, plan.options.warm_trials
+    sampler = WarmStartSampler(
+        past,
+        plan.space,
+        metafeatures,
+        n_initial=most if trials is None else min(most, -(-trials // 2)),
+        surrogate=shipped_surrogate(task.kind, plan.space, settings.exclude, progress),
+        seed=settings.seed,
+        seconds=None if settings.seconds is None else max(clock.budget.left_to_search, 0.0),
+        jobs=plan.jobs,
+        limit=None if math.isinf(clock.longest) else TrialLimit(clock.longest, truncatable(plan.space)),
+        folds=len(plan.splits),
+    )
+    return Recall(sampler, metafeatures)
+
+
+def shipped_surrogate(kind: str, space: SearchSpace, exclude: Exclusion, progress: Progress) -> Surrogate | None:
+    """The surrogate that ships with the package, if it knows everything that is searched here.
+
+    Weights cannot forget what they learned from, so there is none where a past task is excluded.
+    """
+    from autometa.store.address import meta_db
+    from autometa.transfer import Surrogate
+
+    path = meta_db() / f"surrogate-{kind}.npz"
+    if not path.is_file() or exclude != Exclusion():
+        return None
+    try:
+        return Surrogate.load(path).restricted(space)
+    except InputError as error:
+        progress.note(f"The surrogate that ships with AutoMeta is not used: {error}")
+        return None
+
+
+def first_recommendations(
+    run: Run, sampler: WarmStartSampler, study: optuna.Study, finished: Sequence[TrialRow], shown: int
+) -> list[Recommendation]:
+    """What the memory proposed before the first trial: asked for once, then read from the run."""
+    if run.settings.cold:
+        return []
+    if not finished and not run.recommendations():
+        run.save_recommendations(sampler.recommend(study, shown))
+    return list(run.recommendations())
+
+
+def remember(task: Task, settings: Settings, metafeatures: MetaFeatures | None, trials: Sequence[TrialRow]) -> None:
+    """Adds the task and its evaluations to the store.
+
+    Raises:
+        StoreError: The metadata store cannot be used.
+    """
+    from autometa.store import MetaStore, TaskRecord
+
+    record = TaskRecord.of(task, metafeatures, source="fit")
+    MetaStore(settings.store).add(record, [row.evaluation for row in trials])

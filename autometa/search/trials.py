@@ -1,0 +1,224 @@
+"""The trials of one search: asked for, tried in isolation, journalled at once, told.
+
+Law: the evaluation of a trial is on disk before the next one of its thread begins. Ctrl-C once ends the trials that run
+and begins no other; Ctrl-C again raises.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from autometa.evaluation import Attempt, Cancelled, Evaluation, Isolation, State, evaluate_isolated
+from autometa.origins import Origin
+from autometa.search.clock import Clock
+from autometa.search.plan import SearchPlan
+from autometa.search.result import leaderboard
+from autometa.search.run import EVALUATION, FINISHED, STARTED, Run, origin_of, trial_row
+from autometa.search.settings import Progress, TrialRow
+from autometa.space import FAMILY, Config
+
+if TYPE_CHECKING:
+    import optuna
+
+CHEAP = ("linear", "naive_bayes", "knn")  # families whose defaults end soon on any table
+
+
+class Trials:
+    """Tries configurations in threads until the budget ends; the lock guards the study and the finished trials."""
+
+    def __init__(
+        self, run: Run, plan: SearchPlan, clock: Clock, study: optuna.Study, isolation: Isolation, progress: Progress
+    ) -> None:
+        """Reads the finished trials of the study; `settle` sees to those that were cut off."""
+        self.run, self.plan, self.clock, self.study = run, plan, clock, study
+        self.isolation, self.progress = isolation, progress
+        self.metric = run.task.metric
+        self.finished = list(run.trials(study))
+        self.interrupted = False  # by the person
+        self._lock = threading.RLock()
+        self._stop = threading.Event()  # no more trials
+        self._faults: list[BaseException] = []
+
+    @property
+    def leaders(self) -> list[TrialRow]:
+        """The complete trials, best first."""
+        return leaderboard(self.finished, self.metric)
+
+    def settle(self) -> None:
+        """Trials that were running when the process died: finished if their evaluation is there, else tried again."""
+        from optuna.trial import TrialState
+
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if row := trial_row(trial):
+                self._tell(trial, row.evaluation)
+            else:
+                self.study.tell(trial.number, state=TrialState.FAIL)
+                if trial.params:
+                    self.study.enqueue_trial(trial.params, user_attrs=dict(trial.user_attrs))
+
+    def conduct(self) -> None:
+        """Trials until the budget ends, or the person; where time left the search with nothing, one cheap default.
+
+        Raises:
+            BaseException: Whatever went wrong outside of a configuration.
+        """
+        threads = [threading.Thread(target=self._work, daemon=True, name=f"trial-{k}") for k in range(self.plan.jobs)]
+        for thread in threads:
+            thread.start()
+        told = False
+        while alive := [thread for thread in threads if thread.is_alive()]:
+            alive[0].join(0.1)  # short, so that Ctrl-C is heard
+            if self.interrupted and not told:
+                told = True
+                self.progress.note("Ending with the best so far; Ctrl-C again stops at once.")
+        if self._faults:
+            raise self._faults[0]
+        if self._has_nothing_in_time():
+            self._resort_to_the_cheapest()
+
+    @contextlib.contextmanager
+    def interrupts(self) -> Iterator[None]:
+        """First Ctrl-C: no more trials, finish with the best so far. Second: stop at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def heard(signum: int, frame: Any) -> None:
+            again, self.interrupted = self.interrupted, True
+            self._stop.set()
+            self.isolation.cancel_all()
+            if again:
+                raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGINT, heard)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    # ---------------------------------------------------------------------------------------------------- one by one
+
+    def _work(self) -> None:
+        try:
+            while not self._stop.is_set():
+                with self._lock:
+                    best = self._best()
+                    if not self._may_begin(best):
+                        return
+                    trial = self.study.ask()
+                    config = self.plan.space.suggest(trial)
+                    begun = self.clock.budget.elapsed
+                    seconds = self.clock.deadline(best)
+                self._try(trial, config, begun, seconds)
+        except Cancelled:
+            return  # by the person, which says nothing about the configuration
+        except BaseException as error:  # noqa: BLE001 - carried to the main thread and raised there
+            self._faults.append(error)
+            self._stop.set()
+
+    def _may_begin(self, best: Evaluation | None) -> bool:
+        from optuna.trial import TrialState
+
+        if self._stop.is_set():
+            return False
+        begun = len(self.finished)
+        if self.clock.budget.trials is not None:
+            begun += len(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+        return self.clock.may_begin(best, begun=begun)
+
+    def _best(self) -> Evaluation | None:
+        return next((row.evaluation for row in self.leaders), None)
+
+    def _try(self, trial: optuna.Trial, config: Config, begun: float, seconds: float) -> None:
+        """One configuration: evaluated, journalled and told."""
+        origin, reason = origin_of(trial)
+        with self._lock:
+            self.progress.trial_started(trial.number, config, origin, reason)
+            attempt = self._attempt(trial.number, config, origin, seconds)
+        evaluation = evaluate_isolated(
+            self.isolation,
+            self.run.folder / "task",
+            attempt,
+            seconds=seconds,
+            max_ram=self.plan.trial_ram(),
+            oof_path=self.run.oof_path(trial.number),
+        )
+        with self._lock:
+            row = TrialRow(trial.number, evaluation, origin, reason, begun, self.clock.budget.elapsed)
+            trial.set_user_attr(STARTED, row.started)
+            trial.set_user_attr(FINISHED, row.finished)
+            trial.set_user_attr(EVALUATION, evaluation.to_dict())  # from here on the trial is finished
+            self._tell(trial, evaluation)
+            self.finished.append(row)
+            leaders = self.leaders
+            for dropped in leaders[self.plan.options.candidates :]:
+                self.run.models_path(dropped.number).unlink(missing_ok=True)
+            if not leaders and evaluation.state in (State.TIMEOUT, State.MEMORY):
+                self._fall_back()
+            self.progress.trial_finished(row, leaders[0] if leaders else None, self.clock.budget.elapsed)
+
+    def _attempt(self, number: int, config: Config, origin: str, seconds: float) -> Attempt:
+        """How a configuration is tried: against the incumbent, its models kept if they may enter the ensemble."""
+        leaders, most = self.leaders, self.plan.options.candidates
+        return Attempt(
+            config,
+            self.plan.splits,
+            self.run.settings.seed,
+            threads=self.plan.threads,
+            device=self.run.settings.device,
+            rival=leaders[0].evaluation.folds[self.metric] if leaders else None,
+            keep_models=self.run.models_path(number),
+            keep_above=leaders[most - 1].evaluation.scores[self.metric] if len(leaders) >= most else None,
+            calibrate=True,
+            growth=self.clock.to_grow(seconds),
+            origin=origin,
+        )
+
+    def _tell(self, trial: Any, evaluation: Evaluation) -> None:
+        """Complete trials have a value; the others are pruned, which Optuna ranks below, with what was seen of them.
+
+        What was seen is the mean over the folds that were finished, reported at the last of them: without it a sampler
+        could not tell a hopeless family from one that was never tried.
+        """
+        from optuna.trial import TrialState
+
+        value, folds = evaluation.scores.get(self.metric, math.nan), evaluation.folds.get(self.metric, ())
+        if math.isfinite(value):
+            self.study._storage.set_trial_intermediate_value(trial._trial_id, len(folds) - 1, value)
+        if evaluation.state == State.COMPLETE and math.isfinite(value):
+            self.study.tell(trial.number, value)
+            return
+        self.study.tell(trial.number, state=TrialState.PRUNED)
+
+    # ----------------------------------------------------------------------------------------------------- fall back
+
+    def _fall_back(self, *, again: bool = False) -> None:
+        """Puts the default of a cheap family not yet tried next in the queue; with `again`, else one that was."""
+        from autometa.sampler import ORIGIN, REASON
+
+        tried = {row.evaluation.config[FAMILY] for row in self.finished}
+        cheap = [config for family in CHEAP for config in self.plan.space.defaults() if config[FAMILY] == family]
+        for config in ([c for c in cheap if c[FAMILY] not in tried] or cheap * again)[:1]:
+            reason = "A cheap default, because nothing that was tried so far came to an end."
+            attributes = {ORIGIN: Origin.FALLBACK.value, REASON: reason}
+            self.study.enqueue_trial(config, user_attrs=attributes, skip_if_exists=not again)
+
+    def _has_nothing_in_time(self) -> bool:
+        """Whether time alone, such as that of loading libraries from a slow disk, has left the search with nothing."""
+        late = all(row.evaluation.state == State.TIMEOUT for row in self.finished)
+        timed = self.run.settings.seconds is not None
+        return late and timed and not self.interrupted and self.clock.has_trials(len(self.finished))
+
+    def _resort_to_the_cheapest(self) -> None:
+        """One more trial: a model some seconds late is worth more than none."""
+        most = self.plan.options.last_resort
+        self.progress.note(f"Nothing could be evaluated in time: a cheap default has up to {most:g} s more.")
+        self._fall_back(again=True)
+        trial = self.study.ask()
+        config = self.plan.space.suggest(trial)
+        self._try(trial, config, self.clock.budget.elapsed, self.clock.last_resort)

@@ -1,0 +1,169 @@
+"""The end of a search, without a process: who answers in the final model, with which models and weights."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyRegressor
+
+from autometa.errors import NoModelError
+from autometa.evaluation import Cancelled, Evaluation, Killed, State, plan_splits
+from autometa.search import SearchPlan, Settings, TrialRow
+from autometa.search.budget import Budget
+from autometa.search.clock import Clock
+from autometa.search.finish import Candidate, Finish, why_no_model
+from autometa.search.options import OPTIONS
+from autometa.search.settings import Silent
+from autometa.task import make_task
+
+FOLDS, WHOLE = -1.0, 1.0  # what models of the folds answer, and those that were fitted on all rows
+
+
+@pytest.fixture
+def task():
+    return make_task(pd.DataFrame({"a": np.arange(40.0)}), y=np.arange(40.0), name="line")
+
+
+class Notes(Silent):
+    """Progress that remembers its notes."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+class Fits:
+    """Fits in no time, unless a trial is named as one that cannot be."""
+
+    def __init__(self, **ends):
+        self.ends, self.asked = {int(name.removeprefix("trial")): end for name, end in ends.items()}, {}
+
+    def __call__(self, row, *, seconds, threads):
+        self.asked[row.number] = seconds
+        if end := self.ends.get(row.number):
+            raise end
+        return pickled(WHOLE)
+
+
+def pickled(answer: float) -> bytes:
+    model = DummyRegressor(strategy="constant", constant=answer).fit([[0.0]], [0.0])
+    return pickle.dumps([model])
+
+
+def candidate(task, folder, number: int, shift: float, *, kept: bool = True, fit_seconds: float = 1.0) -> Candidate:
+    """A trial whose predictions are off by so much; half of them up and half down with an odd number."""
+    oof = task.y + shift * (1.0 if number % 2 else -1.0)
+    folds = {task.metric: (-abs(shift),) * 5}
+    scores, config = {task.metric: -abs(shift)}, {"family": f"f{number}"}
+    evaluation = Evaluation(config, State.COMPLETE, None, scores, folds, fit_seconds, 0.0, 0, 0, task.n, {})
+    path = folder / f"{number}.pkl"
+    if kept:
+        path.write_bytes(pickled(FOLDS))
+    return Candidate(TrialRow(number, evaluation, "search", "", 0.0, 1.0), oof, path if kept else None)
+
+
+def a_finish(task, fit, *, elapsed: float = 10.0, progress=None, interrupted=False, **options) -> Finish:
+    """So many seconds after the start of a search of a minute."""
+    splits = plan_splits(task, seed=0, folds=5)
+    settings = Settings(seconds=60.0, families=("linear",))
+    plan = SearchPlan.of(task, settings, 2, splits=splits, options=replace(OPTIONS, **options))
+    clock = Clock(Budget(60.0, None, 0.0, lambda: elapsed), 60.0, None, splits.growth, plan.options)
+    return Finish(task, plan, clock, fit, progress or Silent(), lambda: interrupted)
+
+
+def answers(finished, task) -> list[float]:
+    """What each member says of any row."""
+    return [float(member.predict(task.X[:1], task.kind, 0)[0]) for member in finished.model.members]
+
+
+def test_errors_that_cancel_answer_together_and_are_fitted_on_all_rows(task, tmp_path):
+    found = [candidate(task, tmp_path, 0, 1.0), candidate(task, tmp_path, 1, 1.0)]
+    finished = a_finish(task, Fits()).conduct(found)
+    assert [(member.number, member.weight) for member in finished.model.members] == [(0, 0.5), (1, 0.5)]
+    assert finished.refitted
+    np.testing.assert_allclose(finished.oof, task.y)
+    assert finished.score == pytest.approx(0.0)
+    assert answers(finished, task) == [0.0, 0.0]  # half the weight is the folds'
+
+
+def test_models_of_the_folds_stay_out_where_they_are_too_large(task, tmp_path):
+    finished = a_finish(task, Fits(), fold_models_bytes=10).conduct([candidate(task, tmp_path, 0, 1.0)])
+    assert answers(finished, task) == [WHOLE]
+
+
+def test_who_cannot_be_fitted_in_time_answers_by_the_models_of_its_folds(task, tmp_path):
+    fits = Fits()
+    finished = a_finish(task, fits).conduct([candidate(task, tmp_path, 0, 1.0, fit_seconds=4000.0)])
+    assert (fits.asked, finished.refitted, answers(finished, task)) == ({}, False, [FOLDS])
+
+
+@pytest.mark.parametrize("end", [Killed(State.TIMEOUT, "too slow"), Cancelled("by the person")])
+def test_a_fit_that_was_ended_leaves_the_models_of_the_folds(task, tmp_path, end):
+    heard = Notes()
+    finished = a_finish(task, Fits(trial0=end), progress=heard).conduct([candidate(task, tmp_path, 0, 1.0)])
+    assert (finished.refitted, answers(finished, task)) == (False, [FOLDS])
+    assert heard.notes == ["trial 0 was not refitted on all rows: too slow"] * isinstance(end, Killed)
+
+
+def test_a_person_who_waits_gets_the_models_that_are_there(task, tmp_path):
+    fits = Fits()
+    finished = a_finish(task, fits, interrupted=True).conduct([candidate(task, tmp_path, 0, 1.0)])
+    assert (fits.asked, answers(finished, task)) == ({}, [FOLDS])
+
+
+def test_models_that_were_too_large_to_keep_and_whose_refit_would_outlast_the_budget_give_way(task, tmp_path):
+    found = [candidate(task, tmp_path, 0, 1.0, kept=False, fit_seconds=4000.0), candidate(task, tmp_path, 2, 3.0)]
+    finished = a_finish(task, Fits()).conduct(found)
+    assert [member.number for member in finished.model.members] == [2]
+
+
+def test_where_all_give_way_the_one_that_is_fitted_soonest_may_take_its_time(task, tmp_path):
+    found = [candidate(task, tmp_path, n, 1.0 + n, kept=False, fit_seconds=8000.0 - 2000.0 * n) for n in range(2)]
+    fits = Fits()
+    finished = a_finish(task, fits).conduct(found)
+    assert [member.number for member in finished.model.members] == [1]
+    expected = 6000.0 / 5 * 1.25
+    assert fits.asked == {1: pytest.approx(2 * expected + 1.0)}
+
+
+def test_a_member_that_is_lost_leaves_its_weight_to_the_others(task, tmp_path):
+    found = [candidate(task, tmp_path, n, 1.0, kept=bool(n)) for n in range(2)]
+    finished = a_finish(task, Fits(trial0=Killed(State.MEMORY, "full"))).conduct(found)
+    assert [(member.number, member.weight) for member in finished.model.members] == [(1, 1.0)]
+
+
+def test_without_any_model_it_is_an_error_that_says_what_to_do(task, tmp_path):
+    fits = Fits(trial0=Killed(State.MEMORY, "full"))
+    with pytest.raises(NoModelError, match="raise --max-ram or --time"):
+        a_finish(task, fits).conduct([candidate(task, tmp_path, 0, 1.0, kept=False)])
+
+
+def test_with_no_time_left_the_best_alone_answers(task, tmp_path):
+    found = [candidate(task, tmp_path, 0, 1.0), candidate(task, tmp_path, 1, 1.0)]
+    finished = a_finish(task, Fits(), elapsed=59.0).conduct(found)
+    assert [(member.number, member.weight) for member in finished.model.members] == [(0, 1.0)]
+
+
+def test_probabilities_are_calibrated_member_by_member_where_the_metric_judges_them(tmp_path):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 300)
+    task = make_task(pd.DataFrame({"a": rng.normal(size=300)}), y=y, metric="neg_log_loss", name="three")
+    oof = np.full((300, 3), 0.3)
+    oof[np.arange(300), y] = 0.4  # always right, and too shy to say so
+    found = candidate(task, tmp_path, 0, 1.0)
+    finished = a_finish(task, Fits()).conduct([Candidate(found.row, oof, found.models)])
+    (member,) = finished.model.members
+    assert member.temperature < 0.5
+    assert finished.score > -0.1
+
+
+def test_why_there_is_no_model_names_what_went_wrong(task, tmp_path):
+    assert "before the first configuration" in why_no_model([])
+    row = candidate(task, tmp_path, 0, 1.0).row
+    assert why_no_model([row]) == "None of 1 configurations could be evaluated: f0: complete, None"
