@@ -50,7 +50,7 @@ def import_table(
     offline: bool = False,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Imported:
-    """Adds the evaluations in a table to a store.
+    r"""Adds the evaluations in a table to a store.
 
     Args:
         path: A file that `autometa.task.read_table` reads.
@@ -67,7 +67,7 @@ def import_table(
         >>> from autometa.store import MetaStore
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     runs, store = Path(folder) / "runs.csv", MetaStore(Path(folder) / "store.db")
-        ...     _ = runs.write_text("data,model,auc,k\\nbank,neighbours,0.91,5\\nbank,neighbours,0.93,9\\n")
+        ...     _ = runs.write_text("data,model,auc,k\nbank,neighbours,0.91,5\nbank,neighbours,0.93,9\n")
         ...     mapping = {
         ...         "task": "data",
         ...         "family": "model",
