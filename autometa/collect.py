@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,24 +29,73 @@ from autometa.errors import AutoMetaError, InputError, Problem
 from autometa.evaluation import Attempt, Cancelled, Isolation, Splits, available_cpus, evaluate_isolated, plan_splits
 from autometa.families import available, cash_space, presets, suited
 from autometa.metafeatures import VERSION, describe
+from autometa.moved import former
 from autometa.openml import is_address, read_task
+from autometa.origins import State
 from autometa.space import FAMILY, Config, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord
 from autometa.task import Task
 from autometa.transfer.scale import standing
 
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)
+
 SPACE = "fit"  # the space under which `fit` looks for experience
 SOURCE = "collect"  # who describes a task without a limit of time
-SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl", ".gz", ".zst")
-UNLIMITED = 1e9  # seconds
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl", ".gz", ".zst")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A table to collect on, and what the catalogue knows about it."""
+class CollectOptions:
+    """What is tried on each table, and what one evaluation may take; `OPTIONS` are the defaults.
+
+    ``meta_db/README.md`` lists the commands by which the memory that ships was collected, with 1,000 rows and 3 folds.
+    """
+
+    # Size of the pool per table. Judgement: each family's default and a handful more; the shipped memory was begun so.
+    configs: int = 60
+    # Only these families of the pool, the winners and the searches; None for all.
+    families: Sequence[str] | None = None
+    # After the pool, at most so many configurations that are best on some other table and little tried.
+    winning: int = 0
+    # Then so many configurations per table that a search guided by all tables finds for it.
+    searched: int = 0
+    # Larger tables are sampled down to this many rows; the evaluations say so. Judgement, not measured.
+    rows: int = 5000
+    # Of the cross-validation, 1 for a hold-out; None for as many as the size suggests.
+    folds: int | None = None
+    # Stop after so many seconds; None to finish.
+    seconds: float | None = None
+    # Seconds that one evaluation may take, and bytes that it may use. Judgement, not measured.
+    trial_seconds: float = 60.0
+    max_ram: int = 4 * 2**30
+    # Evaluations at once; None for one per CPU.
+    jobs: int | None = None
+    # Of samples, splits and models.
+    seed: int = 0
+    # Take what is at OpenML from its cache alone.
+    offline: bool = False
+    # Configurations that fill each family's space: the longest pool. Constant, so that a longer pool begins with the
+    # shorter one. Judgement, not measured.
+    filling: int = 256
+    # A winner is known on fewer than this share of the tasks. Judgement, not measured.
+    rare: float = 0.5
+
+
+OPTIONS = CollectOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """A table to collect on, and what the catalogue knows about it.
+
+    Example:
+        >>> TableSource(Path("tables/adult-1000.csv"), family="adult", openml_id=1590).family
+        'adult'
+    """
 
     path: Path
-    family: str | None = None
+    family: str | None = None  # of data sets that are variants of one another; None for one of its own
     openml_id: int | None = None
 
 
@@ -61,7 +110,7 @@ class _Prepared:
     done: set[str]  # keys of the configurations that are in the store
 
 
-def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Source]:
+def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[TableSource]:
     """Tables named by files and folders (not searched deeper), in the order of their names.
 
     Args:
@@ -71,15 +120,22 @@ def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Sou
 
     Raises:
         InputError: Every path that does not exist, folders without a table, a catalogue without names.
+
+    Example:
+        >>> [source.path for source in find_sources([Path("openml:task/31")])]
+        [PosixPath('openml:task/31')]
+        >>> find_sources([Path("nowhere.csv")])
+        Traceback (most recent call last):
+        autometa.errors.InputError: nowhere.csv: does not exist.
     """
     problems, files = [], []
     for path in paths:
         if is_address(path):
             files.append(path)
         elif path.is_dir():
-            inside = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES)
+            inside = sorted(f for f in path.iterdir() if f.suffix.lower() in TABLE_SUFFIXES)
             if not inside:
-                problems.append(Problem(str(path), "holds no table", f"Known endings: {', '.join(SUFFIXES)}."))
+                problems.append(Problem(str(path), "holds no table", f"Known endings: {', '.join(TABLE_SUFFIXES)}."))
             files += inside
         elif path.exists():
             files.append(path)
@@ -102,22 +158,28 @@ def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Sou
     for file in files:
         row = known.get(_stem(file), {})
         number = row.get("openml_id") or None
-        sources.append(Source(file, row.get("family") or None, None if number is None else int(float(number))))
+        sources.append(TableSource(file, row.get("family") or None, None if number is None else int(float(number))))
     return sources
 
 
 def _stem(file: Path) -> str:
     """The name of a table's file without the endings that say its format."""
-    while file.suffix.lower() in SUFFIXES:
+    while file.suffix.lower() in TABLE_SUFFIXES:
         file = file.with_suffix("")
     return file.name
 
 
-def pool(kind: str, configs: int, seed: int, families: Sequence[str] | None = None) -> list[Config]:
+def pool(
+    kind: str, configs: int, seed: int, families: Sequence[str] | None = None, *, filling: int = OPTIONS.filling
+) -> list[Config]:
     """The configurations everybody tries: every family's default, presets, then a filling of the space.
 
     Every prefix of it is a pool too, so collecting with more configurations goes on from fewer; with `families` it is
     the pool without the others.
+
+    Example:
+        >>> [config["family"] for config in pool("binary", 3, seed=0, families=["knn", "linear"])]
+        ['linear', 'knn', 'linear']
     """
     space = cash_space(kind)  # type: ignore[arg-type]
     seen: dict[str, Config] = {config_key(config): config for config in [*space.defaults(), *presets(kind)]}  # type: ignore[arg-type]
@@ -125,15 +187,17 @@ def pool(kind: str, configs: int, seed: int, families: Sequence[str] | None = No
     for family in available(kind):  # type: ignore[arg-type]
         own = space.only([family])
         turns = len(own) - 1  # a family takes as many turns as it has parameters
-        # 256 whatever is asked for, so that a longer pool begins with the shorter one.
-        fillings += [((k + 0.5) / max(turns, 1), family, config) for k, config in enumerate(own.fill(256, seed))]
+        filled = own.fill(filling, seed)
+        fillings += [((k + 0.5) / max(turns, 1), family, config) for k, config in enumerate(filled)]
     for _, _, config in sorted(fillings, key=lambda turn: turn[:2]):
         seen.setdefault(config_key(config), config)
     return [config for config in seen.values() if families is None or config[FAMILY] in families][:configs]
 
 
-def winners(past: PastTasks, most: int, families: Sequence[str] | None = None) -> list[Config]:
-    """At most `most` configurations that are the best on some task and known on fewer than half of the tasks.
+def winners(
+    past: PastTasks, most: int, families: Sequence[str] | None = None, *, rare: float = OPTIONS.rare
+) -> list[Config]:
+    """At most `most` configurations that are the best on some task and known on fewer than a share `rare` of the tasks.
 
     Those come first that are furthest ahead, on average where they are known, of the best that most tasks know; of
     `families` alone, unless that is None.
@@ -142,135 +206,169 @@ def winners(past: PastTasks, most: int, families: Sequence[str] | None = None) -
         return []
     finite = np.where(np.isfinite(past.scores), past.scores, -np.inf)
     best = {int(column) for column in np.argmax(finite, axis=1)}
-    rare = np.sum(~np.isnan(past.scores), axis=0) < 0.5 * len(past)
+    little_known = np.sum(~np.isnan(past.scores), axis=0) < rare * len(past)
     stands = standing(past.scores)
-    bar = np.max(np.where(rare | np.isnan(stands), 0.0, stands), axis=1, keepdims=True)
+    bar = np.max(np.where(little_known | np.isnan(stands), 0.0, stands), axis=1, keepdims=True)
     ahead = np.nanmean(stands - bar, axis=0)
-    order = sorted((column for column in best if rare[column]), key=lambda column: (-ahead[column], column))
+    order = sorted((column for column in best if little_known[column]), key=lambda column: (-ahead[column], column))
     listed = [past.configs[column] for column in order]
     return [config for config in listed if families is None or config[FAMILY] in families][:most]
 
 
 def collect(
-    sources: Sequence[Source],
+    sources: Sequence[TableSource],
     store: MetaStore,
+    options: CollectOptions = OPTIONS,
     *,
-    configs: int = 60,
-    families: Sequence[str] | None = None,
-    winning: int = 0,
-    searched: int = 0,
-    rows: int = 5000,
-    folds: int | None = None,
-    seconds: float | None = None,
-    trial_seconds: float = 60.0,
-    max_ram: int = 4 * 2**30,
-    jobs: int | None = None,
-    seed: int = 0,
-    offline: bool = False,
     tell: Callable[[int, int, str], None] = lambda done, total, text: None,
 ) -> dict[str, Any]:
-    """Evaluates the pool on every table that it can read, round by round, into a store.
+    r"""Evaluates the pool on every table that it can read, round by round, into a store.
 
     Args:
         sources: Tables, from `find_sources`.
         store: Where evaluations go; what is there already is not done again.
-        configs: Size of the pool per table.
-        families: Only these of the pool, the winners and the searches; None for all.
-        winning: After the pool, at most so many configurations that are best on some other table and little tried.
-        searched: Then so many configurations per table that a search guided by all tables finds for it.
-        rows: Larger tables are sampled down to this many rows; the evaluations say so.
-        folds: Of the cross-validation, 1 for a hold-out; None for as many as the size suggests.
-        seconds: Stop after this time; None to finish.
-        trial_seconds: Longest that one evaluation may take.
-        max_ram: Bytes that one evaluation may use.
-        jobs: Evaluations at once; None for one per CPU.
-        seed: Of samples, splits and models.
-        offline: Take what is at OpenML from its cache alone.
+        options: What is tried on each table, and what one evaluation may take.
         tell: Called with evaluations done, evaluations in all, and what happened.
 
     Returns:
         ``tables``, ``evaluations`` (new), ``failed`` (of those), ``unreadable`` ({path: why}), ``seconds``.
+
+    Raises:
+        StoreError: If the store cannot be used; what was evaluated before is kept.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table, store = Path(folder) / "tiny.csv", MetaStore(Path(folder) / "store.db")
+        ...     _ = table.write_text("a,b\n" + "1,no\n2,yes\n" * 20)
+        ...     asked = CollectOptions(configs=1, families=["naive_bayes"], folds=2)
+        ...     done = collect(find_sources([table]), store, asked)
+        ...     again = collect(find_sources([table]), store, asked)
+        >>> done["tables"], done["evaluations"], done["failed"], again["evaluations"]
+        (1, 1, 0, 0)
     """
     began = time.monotonic()
-    unreadable: dict[str, str] = {}
-    counts = {"evaluations": 0, "failed": 0}
-    lock = threading.Lock()
-    stop = threading.Event()
-    rounds = configs + winning + searched
-    total = len(sources) * rounds
-
-    with tempfile.TemporaryDirectory(prefix="autometa-collect-") as work, Isolation() as isolation:
+    with tempfile.TemporaryDirectory(prefix="autometa-collect-") as folder, Isolation() as isolation:
         isolation.warm_up()
-        prepared: dict[int, _Prepared] = {}
-        known = {record.fingerprint: record for record in store.tasks(space=SPACE)}
+        collection = _Collection(sources, store, options, isolation, Path(folder), began, tell)
+        collection.run()
+    return collection.summary()
 
-        def prepare(index: int) -> _Prepared | None:
-            source = sources[index]
-            if str(source.path) in unreadable:
-                return None
-            if index not in prepared:
-                try:
-                    prepared[index] = _prepare(
-                        source, store, known, Path(work) / str(index),
-                        rows=rows, folds=folds, seed=seed, offline=offline,
-                    )  # fmt: skip
-                except AutoMetaError as error:
-                    unreadable[str(source.path)] = str(error)
-                    return None
-            return prepared[index]
 
-        def one(index: int, k: int) -> None:
-            if stop.is_set() or (seconds is not None and time.monotonic() - began > seconds):
-                return
-            ready = prepare(index)
-            if ready is None:
-                return
-            config = planned(ready, k)
-            if config is None or config[FAMILY] in ready.unsuited or config_key(config) in ready.done:
-                return
-            try:
-                evaluation = evaluate_isolated(
-                    isolation,
-                    ready.folder,
-                    Attempt(config, ready.splits, seed, calibrate=True),  # as `fit` judges
-                    seconds=trial_seconds,
-                    max_ram=max_ram,
-                )
-            except Cancelled:
-                return
-            store.add(ready.record, [evaluation])
-            with lock:
-                ready.done.add(config_key(config))
-                counts["evaluations"] += 1
-                counts["failed"] += evaluation.state != "complete"
-                tell(counts["evaluations"], total, f"{ready.record.name}: {config[FAMILY]} {evaluation.state}")
+class _Collection:
+    """One call of `collect`: what the threads that evaluate share."""
 
-        pools = {kind: pool(kind, configs, seed, families) for kind in ("binary", "multiclass", "regression")}
+    def __init__(
+        self,
+        sources: Sequence[TableSource],
+        store: MetaStore,
+        options: CollectOptions,
+        isolation: Isolation,
+        folder: Path,
+        began: float,
+        tell: Callable[[int, int, str], None],
+    ) -> None:
+        """Reads what the store knows and makes the pools; evaluates nothing yet."""
+        self.sources, self.store, self.options = sources, store, options
+        self.isolation, self.folder, self.began, self.tell = isolation, folder, began, tell
+        self.known = {record.fingerprint: record for record in store.tasks(space=SPACE)}
+        kinds = ("binary", "multiclass", "regression")
+        self.pools = {
+            kind: pool(kind, options.configs, options.seed, options.families, filling=options.filling) for kind in kinds
+        }
+        self.winners: dict[tuple[str, str], list[Config]] = {}  # by kind and metric, once asked for
+        self.prepared: dict[int, _Prepared] = {}  # by position in `sources`
+        self.unreadable: dict[str, str] = {}  # path -> why
+        self.evaluations = self.failed = 0
+        self.lock, self.stop = threading.Lock(), threading.Event()
 
-        @cache
-        def won(kind: str, metric: str) -> list[Config]:
-            return winners(store.past(space=SPACE, kind=kind, metric=metric), winning, families)
+    @property
+    def rounds(self) -> int:
+        """Evaluations on each table."""
+        return self.options.configs + self.options.winning + self.options.searched
 
-        def planned(ready: _Prepared, k: int) -> Config | None:
-            """What a table tries in a round: of the pool, of the winners, then what its own search proposes."""
-            if k >= configs + winning:
-                return _proposed(ready, store, families, seed)
-            kind = ready.record.kind
-            listed, place = (pools[kind], k) if k < configs else (won(kind, ready.record.metric), k - configs)
-            return listed[place] if place < len(listed) else None
-
-        workers = ThreadPoolExecutor(jobs or available_cpus())
+    def run(self) -> None:
+        """Round after round, the tables side by side; whatever ends it early ends the trials under way."""
+        workers = ThreadPoolExecutor(self.options.jobs or available_cpus())
+        tables = range(len(self.sources))
         try:
-            for k in range(rounds):
+            for k in range(self.rounds):
                 # One table at a time per worker within a round: tables are prepared once, by whoever comes first.
-                list(workers.map(one, range(len(sources)), [k] * len(sources)))
+                list(workers.map(self.evaluate, tables, [k] * len(tables)))
         except BaseException:
-            stop.set()
-            isolation.cancel_all()
+            self.stop.set()
+            self.isolation.cancel_all()
             raise
         finally:
             workers.shutdown(wait=True, cancel_futures=True)
-    return {**counts, "tables": len(prepared), "unreadable": unreadable, "seconds": round(time.monotonic() - began, 1)}
+
+    def summary(self) -> dict[str, Any]:
+        """What `collect` returns."""
+        return {
+            "evaluations": self.evaluations,
+            "failed": self.failed,
+            "tables": len(self.prepared),
+            "unreadable": self.unreadable,
+            "seconds": round(time.monotonic() - self.began, 1),
+        }
+
+    def evaluate(self, index: int, k: int) -> None:
+        """The evaluation of a table in a round, unless there is none, it is known, or the time is over."""
+        limit = self.options.seconds
+        if self.stop.is_set() or (limit is not None and time.monotonic() - self.began > limit):
+            return
+        ready = self.ready(index)
+        config = None if ready is None else self.planned(ready, k)
+        if ready is None or config is None or config[FAMILY] in ready.unsuited or config_key(config) in ready.done:
+            return
+        try:
+            evaluation = evaluate_isolated(
+                self.isolation,
+                ready.folder,
+                Attempt(config, ready.splits, self.options.seed, calibrate=True),  # as `fit` judges
+                seconds=self.options.trial_seconds,
+                max_ram=self.options.max_ram,
+            )
+        except Cancelled:
+            return
+        self.store.add(ready.record, [evaluation])
+        with self.lock:
+            ready.done.add(config_key(config))
+            self.evaluations += 1
+            self.failed += evaluation.state != State.COMPLETE
+            said = f"{ready.record.name}: {config[FAMILY]} {evaluation.state}"
+            self.tell(self.evaluations, len(self.sources) * self.rounds, said)
+
+    def ready(self, index: int) -> _Prepared | None:
+        """A table, prepared when it is first asked for; None for one that cannot be read."""
+        source = self.sources[index]
+        if str(source.path) in self.unreadable:
+            return None
+        if index not in self.prepared:
+            try:
+                prepared = _prepare(source, self.store, self.known, self.folder / str(index), self.options)
+            except AutoMetaError as error:
+                self.unreadable[str(source.path)] = str(error)
+                return None
+            self.prepared[index] = prepared
+        return self.prepared[index]
+
+    def planned(self, ready: _Prepared, k: int) -> Config | None:
+        """What a table tries in a round: of the pool, of the winners, then what its own search proposes."""
+        options, record = self.options, ready.record
+        if k >= options.configs + options.winning:
+            return _proposed(ready, self.store, options.families, options.seed)
+        if k < options.configs:
+            listed, position = self.pools[record.kind], k
+        else:
+            listed, position = self.won(record.kind, record.metric), k - options.configs
+        return listed[position] if position < len(listed) else None
+
+    def won(self, kind: str, metric: str) -> list[Config]:
+        """The winners among the tasks of a kind in a metric."""
+        if (kind, metric) not in self.winners:
+            past, options = self.store.past(space=SPACE, kind=kind, metric=metric), self.options
+            self.winners[kind, metric] = winners(past, options.winning, options.families, rare=options.rare)
+        return self.winners[kind, metric]
 
 
 def _proposed(ready: _Prepared, store: MetaStore, families: Sequence[str] | None, seed: int) -> Config | None:
@@ -302,20 +400,14 @@ def _address(task: Task, n: int, known: TaskRecord | None) -> str:  # known: wha
 
 
 def _prepare(
-    source: Source,
-    store: MetaStore,
-    known: Mapping[str, TaskRecord],
-    folder: Path,
-    *,
-    rows: int,
-    folds: int | None,
-    seed: int,
-    offline: bool,
+    source: TableSource, store: MetaStore, known: Mapping[str, TaskRecord], folder: Path, options: CollectOptions
 ) -> _Prepared:
+    """Reads a table and saves a sample of it in `folder`; raises what `read_task` raises."""
     name = None if is_address(source.path) else _stem(source.path)  # OpenML knows its own
-    task = read_task(source.path, name=name, family=source.family or name, openml_id=source.openml_id, offline=offline)
+    family, number = source.family or name, source.openml_id
+    task = read_task(source.path, name=name, family=family, openml_id=number, offline=options.offline)
     task = replace(task, family=task.family or task.name)
-    sample = task.sample(rows, seed)
+    sample = task.sample(options.rows, options.seed)
     sample.save(folder)
     # The record describes the rows that were evaluated, under the fingerprint of the whole table: scores and seconds
     # belong to that many rows, and a large new table should not take a sample for its like.
@@ -323,8 +415,8 @@ def _prepare(
     before = known.get(fingerprint)
     described = None if before is None or before.source != SOURCE else before.metafeatures
     if described is None or described.version != VERSION:
-        described = describe(sample, seconds=UNLIMITED)
+        described = describe(sample, seconds=math.inf)
     record = replace(TaskRecord.of(sample, described, space=SPACE, source=SOURCE), fingerprint=fingerprint)
-    done = {config_key(e.config) for e in store.evaluations(record.fingerprint, SPACE) if e.seed == seed}
+    done = {config_key(e.config) for e in store.evaluations(record.fingerprint, SPACE) if e.seed == options.seed}
     unsuited = frozenset(suited(sample, available(task.kind)))
-    return _Prepared(folder, record, plan_splits(sample, seed=seed, folds=folds), unsuited, done)
+    return _Prepared(folder, record, plan_splits(sample, seed=options.seed, folds=options.folds), unsuited, done)

@@ -68,6 +68,8 @@ NAMES: dict[str, str] = {
     "autometa.bench.suite.Entry": "autometa.bench.suite.SuiteEntry",
     "autometa.cli.show.show_result": "autometa.cli.result_page.show_result",
     "autometa.cli.show.warm_start_words": "autometa.cli.result_page.warm_start_words",
+    "autometa.collect.SUFFIXES": "autometa.collect.TABLE_SUFFIXES",
+    "autometa.collect.Source": "autometa.collect.TableSource",
     "autometa.evaluation.isolation.Cancelled": "autometa.evaluation.watch.Cancelled",
     "autometa.evaluation.isolation.Killed": "autometa.evaluation.watch.Killed",
     "autometa.evaluation.isolation.available_cpus": "autometa.evaluation.machine.available_cpus",

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +24,7 @@ from autometa.cli.app import AutoMeta
 from autometa.cli.live import LiveProgress, counting, live
 from autometa.cli.usage import wrapped
 from autometa.cli.values import Gathered, duration, names, one_of, printable, size, whole
+from autometa.collect import CollectOptions
 from autometa.errors import AutoMetaError, InputError, NoModelError, RunError, StoreError
 
 COMMANDS = ["fit", "predict", "resume", "report", "recommend", "collect", "doctor", "store"]
@@ -209,9 +210,9 @@ def test_a_store_is_looked_into_and_tended(tmp_path, capsys):
 def test_collect_hands_its_flags_on_and_says_what_came_of_it(table, tmp_path, capsys, monkeypatch):
     asked = {}
 
-    def fill(sources, store, **given):
-        given.pop("tell")(1, 1, "table: linear complete")
-        asked.update(given, sources=[source.path for source in sources], url=store.info()["url"])
+    def fill(sources, store, options, tell):
+        tell(1, 1, "table: linear complete")
+        asked.update(asdict(options), sources=[source.path for source in sources], url=store.info()["url"])
         return {"evaluations": 1, "failed": 0, "tables": 1, "unreadable": {"b.csv": "no such file"}, "seconds": 1.0}
 
     monkeypatch.setattr("autometa.collect.collect", fill)
@@ -230,7 +231,7 @@ def test_collect_hands_its_flags_on_and_says_what_came_of_it(table, tmp_path, ca
     assert main(arguments) == 0
     assert asked["sources"] == [table]
     assert (asked["configs"], asked["seconds"], asked["jobs"], asked["seed"], asked["rows"]) == (7, 120, 2, 0, 5000)
-    assert "trial_seconds" not in asked  # the room's own default holds
+    assert asked["trial_seconds"] == CollectOptions().trial_seconds  # the room's own default holds
     shown = capsys.readouterr()
     assert "1 new evaluation on 1 table" in shown.out
     assert "b.csv: no such file" in shown.out

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autometa.collect import collect, find_sources, pool, winners
+from autometa.collect import CollectOptions, collect, find_sources, pool, winners
 from autometa.errors import InputError
 from autometa.families import available, cash_space
 from autometa.space import config_key
@@ -42,16 +42,14 @@ def test_the_pool_begins_with_every_default_and_a_longer_one_begins_with_the_sho
 def test_tables_take_turns_what_is_done_is_not_done_again_and_no_row_is_kept(tables, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "autometa.collect.pool",
-        lambda kind, configs, seed, families=None: pool(kind, 60, 0)[3:4] + pool(kind, 60, 0)[9:11],
+        lambda kind, configs, seed, families=None, **_: pool(kind, 60, 0)[3:4] + pool(kind, 60, 0)[9:11],
     )
     store = MetaStore(tmp_path / "store.db")
     told = []
     first = collect(
         find_sources([tables], tmp_path / "catalog.csv"),
         store,
-        configs=2,
-        folds=2,
-        jobs=1,
+        CollectOptions(configs=2, folds=2, jobs=1),
         tell=lambda done, total, text: told.append(text),
     )
     assert first["evaluations"] == 4
@@ -59,7 +57,7 @@ def test_tables_take_turns_what_is_done_is_not_done_again_and_no_row_is_kept(tab
     assert list(first["unreadable"]) == [str(tables / "broken.csv")]
     records = store.tasks()
     assert {(r.name, r.family, r.openml_id) for r in records} == {("one", "twins", 31), ("two", "twins", None)}
-    again = collect(find_sources([tables], tmp_path / "catalog.csv"), store, configs=3, folds=2, jobs=1)
+    again = collect(find_sources([tables], tmp_path / "catalog.csv"), store, CollectOptions(configs=3, folds=2, jobs=1))
     assert again["evaluations"] == 2
     content = b"".join(file.read_bytes() for file in tmp_path.glob("store.db*"))
     assert b"zanzibar" not in content
@@ -70,7 +68,7 @@ def test_a_table_by_another_number_of_rows_is_a_task_of_its_own(tables, tmp_path
     store = MetaStore(tmp_path / "store.db")
     sources = find_sources([tables / "one.csv"], tmp_path / "catalog.csv")
     for rows in (5000, 30, 30):
-        collect(sources, store, configs=1, rows=rows, folds=2, jobs=1, families=["naive_bayes"])
+        collect(sources, store, CollectOptions(configs=1, rows=rows, folds=2, jobs=1, families=["naive_bayes"]))
     whole, part = sorted(store.tasks(), key=lambda r: -r.n_rows)
     assert whole.n_rows > part.n_rows == 30
     assert whole.family == part.family == "twins"
@@ -83,18 +81,18 @@ def test_a_table_that_the_store_knows_is_not_described_again(tables, tmp_path, m
     store = MetaStore(tmp_path / "store.db")
     sources = find_sources([tables], tmp_path / "catalog.csv")
     options = {"families": ["naive_bayes", "knn"], "folds": 2, "jobs": 1}
-    collect(sources, store, configs=1, **options)
+    collect(sources, store, CollectOptions(configs=1, **options))
     before = store.tasks()
     module = sys.modules["autometa.collect"]
     monkeypatch.setattr(module, "describe", lambda *_, **__: pytest.fail("described again"))
-    assert collect(sources, store, configs=2, **options)["evaluations"] == 2
+    assert collect(sources, store, CollectOptions(configs=2, **options))["evaluations"] == 2
     for now, then in zip(store.tasks(), before, strict=True):
         np.testing.assert_array_equal(now.metafeatures.values, then.metafeatures.values)
     monkeypatch.undo()
     monkeypatch.setattr(module, "VERSION", "2")  # what the features mean has changed since
     described = []
     monkeypatch.setattr(module, "describe", lambda task, **_: described.append(task.name) or before[0].metafeatures)
-    collect(sources, store, configs=3, **options)
+    collect(sources, store, CollectOptions(configs=3, **options))
     assert len(described) == 2
 
 
@@ -131,9 +129,9 @@ def test_after_the_pool_come_winners_and_a_search_of_each_tables_own(tables, tmp
     store = MetaStore(tmp_path / "store.db")
     sources = find_sources([tables], tmp_path / "catalog.csv")
     options = {"families": ["knn", "linear"], "folds": 2, "jobs": 1}
-    pooled = collect(sources, store, configs=3, **options)
+    pooled = collect(sources, store, CollectOptions(configs=3, **options))
     assert pooled["evaluations"] == 6
-    searched = collect(sources, store, configs=3, searched=2, **options)
+    searched = collect(sources, store, CollectOptions(configs=3, searched=2, **options))
     assert searched["evaluations"] == 4
     everything = {config_key(c) for c in pool("binary", 400, 0)}
     for task in store.tasks():
@@ -141,4 +139,4 @@ def test_after_the_pool_come_winners_and_a_search_of_each_tables_own(tables, tmp
         assert len(own) == 2
         assert all(e.config["family"] in ("knn", "linear") for e in own)
         assert {config_key(e.config) for e in own} - everything
-    assert collect(sources, store, configs=3, winning=4, **options)["evaluations"] <= 8
+    assert collect(sources, store, CollectOptions(configs=3, winning=4, **options))["evaluations"] <= 8

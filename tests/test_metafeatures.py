@@ -293,6 +293,12 @@ def test_odd_columns_and_targets_never_raise_nor_warn(odd, classes):
         assert not np.isinf(described.values).any()
 
 
+def test_a_column_that_is_the_class_never_raises_nor_warns():
+    found = describe(make_task(pd.DataFrame({"a": [1, 2] * 20, "b": ["no", "yes"] * 20})), seconds=math.inf)
+    assert np.isnan(found.values[found.names.index("linear_model")])
+    assert np.isfinite(found.values[found.names.index("rows")])
+
+
 def test_a_constant_or_huge_regression_target_never_raises_nor_warns():
     X = pd.DataFrame({"a": np.arange(30.0)})
     for y in (np.zeros(30), np.r_[1e308, -1e308, np.arange(28.0)]):

@@ -152,8 +152,8 @@ def collect(
         "seconds": gathered.option(duration, "--time", time),
         **limits_of(gathered, jobs, seed, max_ram, trial_time),
     }
+    from autometa.collect import CollectOptions, find_sources
     from autometa.collect import collect as fill
-    from autometa.collect import find_sources
 
     sources = gathered.take(find_sources, paths, catalog)
     gathered.refuse()
@@ -165,6 +165,6 @@ def collect(
     from autometa.store import MetaStore
 
     with counting("collecting") as tell:
-        given = {name: value for name, value in asked.items() if value is not None}
-        summary = fill(sources, MetaStore(store), **given, offline=offline, tell=tell)
+        given: Any = {name: value for name, value in asked.items() if value is not None}
+        summary = fill(sources, MetaStore(store), CollectOptions(**given, offline=offline), tell=tell)
     emit(summary) if as_json else show_collected(summary)

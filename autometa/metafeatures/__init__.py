@@ -146,7 +146,8 @@ def _value(feature: Callable[[View], float], view: View) -> float:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # collinear columns or classes too many are just what is described
             value = float(feature(view))
-    except (ArithmeticError, ValueError, np.linalg.LinAlgError):
+    # IndexError: scikit-learn's discriminant analysis, where no column varies within a class.
+    except (ArithmeticError, ValueError, IndexError, np.linalg.LinAlgError):
         return np.nan
     return value if np.isfinite(value) else np.nan
 
