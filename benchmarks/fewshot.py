@@ -441,7 +441,7 @@ def main() -> None:
     parser.add_argument("--shot", type=int, default=1, help="of the episodes to train on")
     parser.add_argument("--minutes", type=float, default=20.0, help="for each training")
     parser.add_argument("--steps", type=int, default=STEPS, help="of a whole training: its schedule ends there")
-    parser.add_argument("--look", type=int, default=250, help="steps between two looks at the validation episodes")
+    parser.add_argument("--look", type=int, default=250, help="steps between two validation steps")
     parser.add_argument("--judge", nargs="*", metavar="LEARNER", help="test figures of these, or of all trained ones")
     parser.add_argument("--episodes", type=int, default=1000)
     parser.add_argument("--ways", nargs="+", type=int, default=[5, 20], help="of --judge")

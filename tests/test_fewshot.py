@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -100,8 +101,8 @@ def test_the_order_of_queries_changes_their_order_only(name, problem):
 def test_only_a_transductive_learner_answers_otherwise_when_other_queries_are_asked(name, problem):
     learner = built(name, problem)
     weights, task = fresh(learner), batch(problem).task(0)
-    alone = task._replace(query=Examples(*(a[:1] for a in task.query)))
-    same = torch.allclose(answered(learner, weights, alone), answered(learner, weights, task)[:1], atol=1e-10)
+    single = task._replace(query=Examples(*(a[:1] for a in task.query)))
+    same = torch.allclose(answered(learner, weights, single), answered(learner, weights, task)[:1], atol=1e-10)
     normed = any(weight.startswith("norm") for weight in weights)
     assert same == (not (learner.transductive and normed))
 
@@ -432,6 +433,20 @@ def test_a_back_end_that_is_not_there_is_refused_with_what_was_meant():
     assert [group_size(name, 6) for name in ("loop", "chunk4", "vmap")] == [1, 4, 6]
     with pytest.raises(InputError, match="Did you mean 'vmap'"):
         group_size("vmpa", 6)
+
+
+def test_a_learner_of_somebody_elses_is_made_by_its_declared_types():
+    @dataclass(frozen=True)
+    class Mine:
+        problem: EpisodeSpec
+        depth: int = 2
+        deep: bool = False
+        kinds: ClassVar[tuple[str, ...]] = ("regression",)
+
+    made = make(Mine, VALUES, {"depth": "3", "deep": "yes"})
+    assert (made.depth, made.deep) == (3, True)
+    with pytest.raises(InputError, match="'deep' is neither true nor false"):
+        make(Mine, VALUES, {"deep": "deep"})
 
 
 def test_mean_loss_is_torchs():

@@ -17,7 +17,7 @@ from autometa.fewshot.data.tables import Prior, standardised
 from autometa.fewshot.samplers import SAMPLERS, Curriculum, Domain, Similar, Uniform, sampler_of
 
 OMNIGLOT = Path(__file__).resolve().parents[2] / "shared" / "fewshot" / "omniglot28.npz"
-needs_omniglot = pytest.mark.skipif(not OMNIGLOT.exists(), reason="the shared Omniglot file is not here")
+needs_omniglot = pytest.mark.shared("fewshot/omniglot28.npz")
 
 
 def toy(classes: int = 6, each: int = 8, turns: int = 1, domains: int = 2) -> Classes:

@@ -26,6 +26,7 @@ from autometa.fewshot import (
     make,
     train,
 )
+from autometa.fewshot.accelerate import precision
 from autometa.fewshot.checkpoint import FILE
 from autometa.fewshot.episode import EpisodeSpec
 from autometa.fewshot.inputs import read_given
@@ -74,16 +75,16 @@ def test_two_n_steps_equal_n_and_a_resumed_n(name, digits, tmp_path):
     whole = train(learner, digits, SETTINGS, training=training, sampler=Curriculum())
     begun = learner.initialise(torch.Generator().manual_seed(0))
     assert any(not torch.equal(whole.weights[key], w) for key, w in begun.items())
-    for stop in (1, 3):  # in the middle of the steps between two looks
+    for stop in (1, 3):  # between two validation steps
         out = tmp_path / f"stopped{stop}"
         train(learner, digits, SETTINGS, training=training, sampler=Curriculum(), out=out, until=stop)
         resumed = train(learner, digits, SETTINGS, training=training, sampler=Curriculum(), out=out, resume=True)
         for group in ("weights", "best", "optimiser"):
             assert equal(getattr(resumed, group), getattr(whole, group)), group
         assert resumed.random == whole.random
-        looked = [json.loads(line) for line in (out / CURVE).read_text(encoding="utf-8").splitlines()]
-        assert [line["step"] for line in looked] == [2, 4]
-        assert all(line["chose"] and np.isfinite(line["loss"]) for line in looked)
+        validated = [json.loads(line) for line in (out / CURVE).read_text(encoding="utf-8").splitlines()]
+        assert [line["step"] for line in validated] == [2, 4]
+        assert all(line["chose"] and np.isfinite(line["loss"]) for line in validated)
 
 
 @pytest.mark.parametrize(("fewer", "shots"), [(True, {1, 2, 3}), (False, {3})])
@@ -138,6 +139,15 @@ def test_too_few_examples_for_the_shots_are_refused_before_training(digits):
     text = str(caught.value)
     assert "digits (train), examples" in text
     assert "digits (validation), classes: 30 ways asked, 14 classes there" in text
+
+
+def test_on_a_gpu_training_multiplies_in_tf32_and_leaves_torchs_setting_as_it_was():
+    learner, before = tiny("maml", EpisodeSpec("regression", (1,), 1)), torch.get_float32_matmul_precision()
+    with precision(learner, "cpu"):
+        assert torch.get_float32_matmul_precision() == before
+    with precision(learner, "cuda"):  # only torch's settings are asked, so that this needs no GPU
+        assert torch.get_float32_matmul_precision() == "high"
+    assert torch.get_float32_matmul_precision() == before
 
 
 def test_adam_is_torchs_and_schedules_fall():

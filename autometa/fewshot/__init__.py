@@ -1,11 +1,16 @@
 """Few-shot learners: from many small tasks, learn to learn a new one from a few examples.
 
-    data      where episodes come from              DATA       load_data("omniglot", path)
-    samplers  which tasks to learn from             SAMPLERS
-    learners  what learns                           LEARNERS   make(find_learner("maml"), problem)
-    backends  one task's function, for many         loop, vmap, chunkK; tune picks
-    trainer   meta-training, resumable              train(learner, data, settings, out=...)
-    evaluation, trained, classifier, explain        figures with intervals; answers; why
+    data          where episodes come from                DATA       load_data("omniglot", path)
+    samplers      which tasks to learn from               SAMPLERS
+    learners      what learns                             LEARNERS   make(find_learner("maml"), problem)
+      descent       inner steps on the support            maml, fomaml, anil, meta_sgd, reptile
+      coordinates   a learned rule instead of steps       lstm_meta, learned_optimizer
+      metric        distances to class means              protonet, and below
+      conditioning  a vector that bends the network       task_embedding, dynamic
+    backends      one task's function, for many           loop, vmap, chunkK; tune picks
+    trainer       meta-training, resumable                train(learner, data, settings, out=...)
+    evaluation, trained, classifier, explain              figures with intervals; answers; why
+    options       every tuned number, with its origin
 
 Law: weights and episodes are values, randomness is a seed; a resumed training ends where an uninterrupted one ends.
 

@@ -26,10 +26,10 @@ from autometa.errors import InputError, Problem, did_you_mean
 from autometa.fewshot.episode import Episode
 from autometa.fewshot.learner import Learner, TaskOutcome
 from autometa.fewshot.networks import RUNNING, Weights
-from autometa.fewshot.unbatched import one_by_one
+from autometa.fewshot.options import OPTIONS
+from autometa.fewshot.unbatched import unbatched
 
 BACKENDS = ("loop", "chunk1", "chunk4", "chunk8", "vmap")
-TRIALS = 2  # timed calls of each, after one that warms up
 
 
 def group_size(backend: str, t: int) -> int:
@@ -73,7 +73,7 @@ def over_tasks(function: Callable[..., Any], backend: str) -> Callable[..., Any]
         for start in range(0, t, size):
             if backend == "loop":
                 one = tree_map(lambda a, i=start: a[i], parts)
-                with one_by_one():
+                with unbatched():
                     results.append(tree_map(lambda a: a[None], function(weights, *one)))
             else:
                 some = tree_map(lambda a, i=start: a[i : i + size], parts)
@@ -109,9 +109,9 @@ def meta_gradient(
 
 
 def tune(
-    learner: Learner, weights: Weights, episode: Episode, *, seconds: float = 20.0
+    learner: Learner, weights: Weights, episode: Episode, *, seconds: float = OPTIONS.tuning_seconds
 ) -> tuple[str, dict[str, float]]:
-    """The fastest back end on this episode, and the seconds that each took; stops looking after `seconds`."""
+    """The fastest back end on this episode, and the seconds that each took; after `seconds` no further one is tried."""
     took: dict[str, float] = {}
     t, begun = len(episode.classes), time.perf_counter()
     candidates = {group_size(name, t): name for name in BACKENDS if name != "loop"} | {0: "loop"}
@@ -119,12 +119,12 @@ def tune(
         if took and time.perf_counter() - begun > seconds:
             break
         fastest = float("inf")
-        for trial in range(1 + TRIALS):
+        for call in range(1 + OPTIONS.timed_calls):
             before = time.perf_counter()
             meta_gradient(learner, weights, episode, name)
             if episode.classes.is_cuda:
                 torch.cuda.synchronize()
-            if trial:
+            if call:
                 fastest = min(fastest, time.perf_counter() - before)
         took[name] = fastest
     return min(took, key=lambda name: took[name]), took

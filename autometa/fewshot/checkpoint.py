@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from autometa import files
 from autometa.errors import InputError, RunError
 from autometa.fewshot.episode import EpisodeSpec
 from autometa.fewshot.learner import Learner, make
@@ -29,7 +30,7 @@ FILE = "checkpoint.npz"
 
 @dataclass(slots=True)
 class Checkpoint:
-    """Everything that a training has to know to go on, and a prediction to be made."""
+    """Everything that a training needs to go on, and a trained learner to answer."""
 
     learner: str  # name in LEARNERS
     options: dict[str, Any]
@@ -41,10 +42,14 @@ class Checkpoint:
     data: dict[str, Any]  # what it was trained on: name, path, options
     step: int = 0
     random: dict[str, Any] = field(default_factory=dict)  # states of the generators
-    progress: dict[str, Any] = field(default_factory=dict)  # best score, looks without improvement, seconds, back end
+    progress: dict[str, Any] = field(default_factory=dict)  # how far it has come, as `trainer.Progress`
 
     def save(self, path: Path) -> None:
-        """Writes beside `path`, then takes its place."""
+        """Writes the file, whole or not at all.
+
+        Raises:
+            OSError: It cannot be written.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         header = {
             name: getattr(self, name)
@@ -56,15 +61,10 @@ class Checkpoint:
             for group, weights in self._groups().items()
             for name, w in weights.items()
         }
-        new = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with new.open("wb") as file:
-                np.savez(file, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
+        with files.whole(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
 
     @classmethod
     def load(cls, path: Path, *, device: torch.device | str = "cpu", learner: str | None = None) -> Checkpoint:
@@ -113,5 +113,5 @@ def _problem(values: Mapping[str, Any]) -> EpisodeSpec:
 
 
 def options_of(learner: Learner) -> dict[str, Any]:
-    """A learner's options, as JSON."""
+    """The options of a learner by name, as JSON keeps them."""
     return {name: value for name, value in asdict(learner).items() if name != "problem"}  # type: ignore[call-overload]

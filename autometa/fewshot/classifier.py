@@ -23,7 +23,7 @@ from autometa.fewshot.trainer import TrainingSettings, train
 
 
 class FewShotClassifier(ClassifierMixin, BaseEstimator):
-    """Any few-shot learner as a classifier.
+    """Any few-shot learner as a scikit-learn classifier.
 
     Args:
         learner: A name in `LEARNERS`.
@@ -58,7 +58,15 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         self.device = device
 
     def meta_fit(self, data: Data | str, *, steps: int, way: int = 5, shot: int = 1, **settings: Any) -> Self:
-        """Learns from many tasks: a data set's name or `Data`; `settings` are those of `trainer.Settings`."""
+        """Meta-trains on many tasks.
+
+        Args:
+            data: A data set, or its name in `DATA`.
+            steps: Of the training.
+            way: Classes of an episode.
+            shot: Support examples of a class.
+            **settings: The other fields of `TrainingSettings`, such as ``seconds``.
+        """
         data = load_data(data) if isinstance(data, str) else data
         learner = make(find_learner(self.learner), data.train.problem(way), self.options)
         asked = TrainingSettings(steps, way, shot, seed=self.random_state, **settings)
@@ -67,7 +75,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # (s, *shape), (s,)
-        """Takes a support set; refuses one that the learner cannot use."""
+        """Takes a support set of s labelled examples, to which every prediction adapts.
+
+        Raises:
+            InputError: The learner cannot use it, or has not been trained yet.
+        """
         if not hasattr(self, "trained_"):
             if self.checkpoint is None:
                 raise InputError(
@@ -77,21 +89,21 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
                 )
             self.trained_ = Trained.load(self.checkpoint, device=self.device, learner=self.learner)
         support = np.array(X, copy=True), np.array(y, copy=True)
-        self.trained_.answer(*support, support[0][:1])  # hear of what is wrong with it now
+        self.trained_.answer(*support, support[0][:1])  # so that what is wrong with it is said now
         self.support_ = support
         self.classes_ = np.array(support_labels(support[1]))
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # (q, *shape) -> (q, c)
-        """Probabilities in the order of `classes_`; where norms use the queries' own statistics, of these together."""
+        """Probabilities in the order of `classes_`; a transductive learner normalises these queries together."""
         check_is_fitted(self, "support_")
         return self.trained_.answer(*self.support_, X)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # (q, *shape) -> (q,)
-        """The likeliest class of each."""
+        """The most probable class of each query."""
         return self.classes_[self.predict_proba(X).argmax(1)]
 
     def explain(self, X: ArrayLike) -> list[dict[str, Any]]:
-        """Why each was answered so (`Trained.explain`)."""
+        """Why each query was answered so; the keys are those of `Trained.explain`."""
         check_is_fitted(self, "support_")
         return self.trained_.explain(*self.support_, X)

@@ -1,9 +1,9 @@
-"""What the gradient learners share: a network with a linear head, and steps of gradient descent on a support set.
+"""What the gradient learners share: a network with a linear head, and inner steps of gradient descent on the support.
 
 The steps are functional: weights go in, new weights come out, and the derivative with respect to the first ones exists
 to any order. `first_order` cuts it, so that a step is taken as a constant shift. Where tasks come one after another
-(`unbatched`), autograd's own tape serves, which costs less than torch's functional transforms; those are for tasks that
-are mapped.
+(`unbatched`), autograd's own tape serves, which costs less than torch's functional transforms; those are for tasks
+that are mapped.
 
 Laws: no steps are the identity; both ways give the same numbers.
 """
@@ -19,16 +19,16 @@ import torch
 from torch import Generator, Tensor
 
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
-from autometa.fewshot.learner import TaskOutcome
+from autometa.fewshot.learner import TaskOutcome, Training, query_loss
 from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed, head_weights, linear_head, network_for
-from autometa.fewshot.unbatched import alone
+from autometa.fewshot.unbatched import is_unbatched
 
 Forward = Callable[[Weights, Examples], Tensor]
 
 
 def gradient_of(loss: Callable[[Weights], Tensor], at: Weights) -> Weights:
     """The derivative of a number with respect to weights, itself differentiable where they are."""
-    if not alone():
+    if not is_unbatched():
         return torch.func.grad(loss)(at)
     onwards = torch.is_grad_enabled() and any(w.requires_grad for w in at.values())
     with torch.enable_grad():
@@ -88,23 +88,43 @@ def adaptable(weights: Weights) -> Weights:
     return {name: w for name, w in weights.items() if not name.startswith((RUNNING, "rate.", "rule."))}
 
 
-@dataclass(frozen=True, slots=True)
-class DescentLearner(ABC):
-    """A learner whose network takes `steps` on the support, `test_steps` outside training; they differ in `_adapt`."""
+class AdaptedNetwork:
+    """What learners share whose network gets other weights from a support set, by steps or by a learned rule."""
+
+    __slots__ = ()
 
     kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification", "regression")
     transductive: ClassVar[bool] = True
+    source: ClassVar[str]
 
     problem: EpisodeSpec
-    steps: int = 1
-    test_steps: int = 1
-    width: int = 64
-    halving: Literal["pool", "stride"] = "stride"
+    width: int
+    halving: Literal["pool", "stride"]
 
     @property
     def network(self) -> Network:
         """The network that adapts."""
         return network_for(self.problem, width=self.width, halving=self.halving)
+
+    def predict(self, weights: Weights, adapted: Weights, query: Examples) -> Tensor:  # (q, o)
+        """The adapted network's answers; a query set is normalised by its own statistics."""
+        return forward(self.network, {**weights, **adapted}, query)
+
+
+@dataclass(frozen=True, slots=True)
+class DescentLearner(AdaptedNetwork, ABC):
+    """A learner whose network takes steps of gradient descent on the support; they differ in `_adapt`."""
+
+    problem: EpisodeSpec
+    steps: int = 1  # inner steps in training
+    test_steps: int = 1  # inner steps afterwards
+    width: int = 64  # channels of a block; the conv4-64 of the literature
+    halving: Literal["pool", "stride"] = "stride"  # how a block halves an image; MAML's, for Omniglot
+
+    @property
+    @abstractmethod
+    def training(self) -> Training:
+        """How its paper trains it."""
 
     def initialise(self, generator: Generator) -> Weights:
         """A fresh network and its head."""
@@ -112,16 +132,11 @@ class DescentLearner(ABC):
 
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Query loss after `steps` on the support."""
-        outputs = self.predict(weights, self._adapt(weights, task.support, self.steps), task.query)
-        return mean_loss(self.problem, outputs, task.query), TaskOutcome(outputs, {})
+        return query_loss(self, weights, self._adapt(weights, task.support, self.steps), task)
 
     def adapt(self, weights: Weights, support: Examples) -> Weights:
         """The weights that moved, after `test_steps`."""
         return self._adapt(weights, support, self.test_steps)
-
-    def predict(self, weights: Weights, adapted: Weights, query: Examples) -> Tensor:
-        """The adapted network's answers; a query set with batch statistics of its own."""
-        return forward(self.network, {**weights, **adapted}, query)
 
     @abstractmethod
     def _adapt(self, weights: Weights, support: Examples, steps: int) -> Weights: ...

@@ -51,13 +51,17 @@ class Episode(NamedTuple):
     classes: Tensor  # (t, c) int64, which known class each label stands for; -1 when there is no telling
 
     def task(self, i: int) -> Episode:
-        """One task, without the leading axis."""
+        """Task `i`, without the leading axis."""
         return Episode(Examples(*(a[i] for a in self.support)), Examples(*(a[i] for a in self.query)), self.classes[i])
 
     def some(self, start: int, stop: int) -> Episode:
-        """Some of the tasks."""
+        """The tasks from `start` to before `stop`, with the leading axis."""
         support, query = (Examples(*(a[start:stop] for a in part)) for part in self[:2])
         return Episode(support, query, self.classes[start:stop])
+
+    def joined(self) -> Examples:  # (s + q, ...)
+        """Support and query of one task as one set of examples, the support first."""
+        return Examples(*(torch.cat(pair) for pair in zip(*self[:2], strict=True)))
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Episode:
         """On another device, or with floating-point numbers of another type."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,9 +21,10 @@ from autometa.fewshot.checkpoint import Checkpoint
 from autometa.fewshot.data import load_data
 from autometa.fewshot.data.source import EpisodeSource
 from autometa.fewshot.episode import Episode, score
-from autometa.fewshot.learner import Learner, make
+from autometa.fewshot.learner import Learner, make, with_outputs
 from autometa.fewshot.learners import find_learner
 from autometa.fewshot.networks import Weights
+from autometa.fewshot.options import OPTIONS
 from autometa.fewshot.samplers import Domain, TaskSampler, Uniform
 from autometa.fewshot.trained import Trained
 from autometa.moved import former
@@ -31,10 +32,12 @@ from autometa.moved import former
 if not TYPE_CHECKING:
     __getattr__ = former(__name__)  # names of before
 
+TellProgress = Callable[[int, int, str], None]  # how many are done, of how many, what happened
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EpisodeScores:
-    """What an evaluation found."""
+    """How well the queries of each episode were answered."""
 
     scores: NDArray[np.float64]  # (episodes,) accuracy, or minus the mean squared error
     transductive: bool  # whether queries helped one another through the norms
@@ -42,12 +45,12 @@ class EpisodeScores:
 
     @property
     def mean(self) -> float:
-        """Over episodes."""
+        """Mean score over the episodes."""
         return float(self.scores.mean())
 
     @property
     def interval(self) -> float:
-        """Half the width of the 95 % interval of the mean."""
+        """Half the width of the 95 % interval of the mean; 0 for one episode."""
         return 1.96 * float(self.scores.std(ddof=1)) / math.sqrt(len(self.scores)) if len(self.scores) > 1 else 0.0
 
 
@@ -71,12 +74,37 @@ def evaluate(
     shot: int,
     query: int = 15,
     seed: int = 0,
-    together: int = 8,
+    together: int = OPTIONS.episodes_at_once,
     backend: str = "vmap",
     sampler: TaskSampler | None = None,
-    tell: Callable[[int, int, str], None] = lambda done, total, text: None,
+    tell: TellProgress = lambda done, total, text: None,
 ) -> EpisodeScores:
-    """Draws episodes and answers them, `together` at a time."""
+    """Scores of a learner on episodes drawn by `seed`: accuracy, or minus the mean squared error.
+
+    Args:
+        learner: Its adaptation and answers are judged.
+        weights: That it has learned.
+        source: Where the episodes come from, such as ``data.test``.
+        episodes: How many.
+        way: Classes of each.
+        shot: Support examples of a class.
+        query: Queries of a class.
+        seed: Of the episodes: the same for every learner, so that they can be compared pair by pair.
+        together: Episodes answered at once.
+        backend: How they are batched (`backends`).
+        sampler: Which tasks to draw; by default all are as likely.
+        tell: Progress.
+
+    Example:
+        >>> import torch
+        >>> from autometa.fewshot import find_learner, load_data
+        >>> digits = load_data("digits")
+        >>> learner = make(find_learner("protonet"), digits.train.problem(3), {"width": 8})
+        >>> weights = learner.initialise(torch.Generator().manual_seed(0))
+        >>> found = evaluate(learner, weights, digits.test, episodes=20, way=3, shot=5, query=5)
+        >>> found.scores.shape, found.mean > 1 / 3  # even untrained features tell digits apart
+        ((20,), True)
+    """
     begun, rng, scores = time.perf_counter(), np.random.default_rng(seed), []
     chooser = sampler or Uniform()
     for start in range(0, episodes, together):
@@ -100,7 +128,7 @@ def judge_checkpoint(
     path: str | None = None,
     options: dict[str, Any] | None = None,
     device: torch.device | str = "cpu",
-    tell: Callable[[int, int, str], None] = lambda done, total, text: None,
+    tell: TellProgress = lambda done, total, text: None,
 ) -> dict[str, Any]:
     """The figures of a trained learner on the test split of the data it was trained on, as JSON.
 
@@ -114,7 +142,7 @@ def judge_checkpoint(
     wrong = data.test.check(asked_way, asked_shot + query)
     if state.problem.kind == "classification" and asked_way != state.problem.outputs:
         if trained.any_way:
-            learner = replace(learner, problem=replace(learner.problem, outputs=asked_way))
+            learner = with_outputs(learner, asked_way)
         else:
             what = f"{state.learner} was trained to tell {state.problem.outputs} classes apart"
             wrong.append(Problem(f"--way {asked_way}", what, f"Train one with --way {asked_way}."))

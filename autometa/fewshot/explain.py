@@ -22,7 +22,7 @@ from autometa.fewshot.networks import Weights
 
 
 def evidence(learner: Learner, weights: Weights, support: Examples, query: Examples) -> Tensor:  # (q, s)
-    """Part of each support example in each answer; see above for its two meanings (`kind_of_evidence`)."""
+    """How much each support example counted in each answer; `kind_of_evidence` says in what unit."""
     with torch.no_grad():
         if hasattr(learner, "attention"):
             return learner.attention(weights, learner.adapt(weights, support), query)
@@ -43,7 +43,7 @@ def evidence(learner: Learner, weights: Weights, support: Examples, query: Examp
 
 
 def kind_of_evidence(learner: Learner) -> str:
-    """What the numbers of `evidence` are."""
+    """What the numbers of `evidence` mean for this learner."""
     if hasattr(learner, "attention"):
         return "attention"
     return "change when left out" if learner.problem.kind == "regression" else "log-probability lost when left out"

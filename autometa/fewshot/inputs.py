@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
-from autometa.fewshot.data.images import SUFFIXES, image_files, read_images
+from autometa.fewshot.data.images import IMAGE_SUFFIXES, image_files, read_images
 from autometa.fewshot.episode import EpisodeSpec
 
-LABELS = ("target", "class", "label", "y")
+LABEL_COLUMNS = ("target", "class", "label", "y")
 
 
 class Given(NamedTuple):
-    """What was read."""
+    """A support or query set as it was read."""
 
     x: NDArray[Any]  # (n, *shape)
     y: NDArray[Any] | None  # (n,)
@@ -52,10 +52,10 @@ def _folder(path: Path, problem: EpisodeSpec, labelled: bool) -> Given:
     if labelled:
         files = [file for folder in sorted(path.glob("*/")) for file in image_files(folder)]
     else:
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
     if not files:
         what = "no images in subfolders named by class" if labelled else "no images"
-        raise InputError(Problem(str(path), what, f"Known suffixes: {', '.join(SUFFIXES)}."))
+        raise InputError(Problem(str(path), what, f"Known suffixes: {', '.join(IMAGE_SUFFIXES)}."))
     x = read_images(files, size=None, grey=problem.shape[0] == 1)
     y = np.array([file.parent.name for file in files]) if labelled else None
     return Given(x, y, [str(file.relative_to(path)) for file in files])
@@ -85,10 +85,10 @@ def _table(path: Path, labelled: bool, target: str | None) -> Given:
     y = None
     if target is not None and target not in frame and labelled:
         raise InputError(Problem(str(path), f"no column {target!r}", f"Columns: {', '.join(map(str, frame.columns))}."))
-    column = target if target is not None else next((n for n in LABELS if n in frame), frame.columns[-1])
+    column = target if target is not None else next((n for n in LABEL_COLUMNS if n in frame), frame.columns[-1])
     if labelled:
         y = frame[column].to_numpy()
-    if labelled or (column in frame and (target is not None or column in LABELS)):
+    if labelled or (column in frame and (target is not None or column in LABEL_COLUMNS)):
         frame = frame.drop(columns=[column])
     words = [str(name) for name in frame if frame[name].dtype.kind not in "fiub"]
     if words:

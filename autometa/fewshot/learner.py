@@ -13,13 +13,13 @@ Letters:  s support · q query · o outputs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, get_args, get_origin, get_type_hints
 
 from torch import Generator, Tensor
 
 from autometa.errors import InputError, Problem, did_you_mean
-from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples
+from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.networks import Weights
 from autometa.moved import former
 
@@ -28,7 +28,7 @@ if not TYPE_CHECKING:
 
 
 class TaskOutcome(NamedTuple):
-    """What came of one task in training."""
+    """What a learner's loss tells beside its value, of one task in training."""
 
     outputs: Tensor  # (q, o)
     statistics: Weights  # what the norms saw, for the running statistics
@@ -52,15 +52,19 @@ class Training:
 
 
 class Learner(Protocol):
-    """A learner of episodes."""
+    """A learner of episodes: four methods of one task, and how its paper trains it."""
 
     kinds: ClassVar[tuple[EpisodeKind, ...]]  # what it can learn
     source: ClassVar[str]  # the paper
-    problem: EpisodeSpec
+
+    @property
+    def problem(self) -> EpisodeSpec:
+        """What its episodes have in common."""
+        ...
 
     @property
     def training(self) -> Training:
-        """How to train it."""
+        """How it is trained where nobody says otherwise."""
         ...
 
     @property
@@ -73,7 +77,7 @@ class Learner(Protocol):
         ...
 
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
-        """What training lessens, on one task."""
+        """What training minimises on one task, and the query's outputs."""
         ...
 
     def adapt(self, weights: Weights, support: Examples) -> Any:
@@ -81,29 +85,52 @@ class Learner(Protocol):
         ...
 
     def predict(self, weights: Weights, adapted: Any, query: Examples) -> Tensor:  # (q, o)
-        """Logits or values."""
+        """What the queries are answered, by what was learned from the support: logits, or values."""
         ...
+
+
+def query_loss(learner: Learner, weights: Weights, adapted: Any, task: Episode) -> tuple[Tensor, TaskOutcome]:
+    """The loss of most learners: that of the query, once adapted to the support."""
+    outputs = learner.predict(weights, adapted, task.query)
+    return mean_loss(learner.problem, outputs, task.query), TaskOutcome(outputs, {})
+
+
+def with_outputs(learner: Any, outputs: int) -> Any:
+    """The learner for another number of classes; only one without a weight for each class can be."""
+    return replace(learner, problem=replace(learner.problem, outputs=outputs))
 
 
 def make(kind: type[Any], problem: EpisodeSpec, options: dict[str, Any] | None = None) -> Any:
     """A learner for a problem: the options that are given, else those that its paper used there, else its own.
 
+    Args:
+        kind: A class of `LEARNERS`.
+        problem: What its episodes have in common; a source's `problem` says it.
+        options: By name; values may be text, as from a command line.
+
     Raises:
-        InputError: It cannot learn problems of that kind, or has no such option, or not of that type.
+        InputError: It cannot learn problems of that kind, or has no such option, or not of that type; all of it.
+
+    Example:
+        >>> from autometa.fewshot import EpisodeSpec, find_learner
+        >>> maml = make(find_learner("maml"), EpisodeSpec("classification", (1, 28, 28), 20), {"width": "32"})
+        >>> maml.width, maml.steps, maml.rate  # the paper takes five steps of .1 where there are 20 ways
+        (32, 5, 0.1)
     """
     given = dict(options or {})
     wrong = []
     name = kind.__name__
     if problem.kind not in kind.kinds:
         wrong.append(Problem(name, f"does not do {problem.kind}", "`autometa fewshot list` says what each can do."))
-    known = {field.name: field for field in fields(kind) if field.name != "problem"}
+    declared = get_type_hints(kind)
+    known = [field.name for field in fields(kind) if field.name != "problem"]
     for option, value in given.items():
         if option not in known:
-            fix = f"{did_you_mean(option, list(known))} Options: {', '.join(known) or 'none'}.".strip()
+            fix = f"{did_you_mean(option, known)} Options: {', '.join(known) or 'none'}.".strip()
             wrong.append(Problem(name, f"no option {option!r}", fix))
             continue
         try:
-            given[option] = _as(str(known[option].type), value)
+            given[option] = _read(value, declared[option])
         except ValueError as error:
             wrong.append(Problem(f"{name}: {option}", str(error)))
     if wrong:
@@ -112,21 +139,19 @@ def make(kind: type[Any], problem: EpisodeSpec, options: dict[str, Any] | None =
     return kind(problem, **{**preset, **given})
 
 
-def _as(type_: str, value: Any) -> Any:
-    """A value, or its text, as what an option is declared to be."""
+def _read(value: Any, declared: Any) -> Any:
+    """A value, or its text, as the type that an option is declared to have; ValueError if it cannot be."""
     if not isinstance(value, str):
         return value
-    if type_ == "bool":
+    if declared is bool:
         if value.lower() in ("true", "yes", "1", "false", "no", "0"):
             return value.lower() in ("true", "yes", "1")
         raise ValueError(f"{value!r} is neither true nor false")
-    if type_ in ("int", "float"):
+    if declared in (int, float):
         try:
-            return int(value) if type_ == "int" else float(value)
+            return declared(value)
         except ValueError:
-            raise ValueError(f"{value!r} is not {'a whole number' if type_ == 'int' else 'a number'}") from None
-    if type_.startswith("Literal"):
-        choices = [part.strip(" '\"") for part in type_[len("Literal[") : -1].split(",")]
-        if value not in choices:
-            raise ValueError(f"{value!r} is none of {', '.join(choices)}")
+            raise ValueError(f"{value!r} is not {'a whole number' if declared is int else 'a number'}") from None
+    if get_origin(declared) is Literal and value not in get_args(declared):
+        raise ValueError(f"{value!r} is none of {', '.join(get_args(declared))}")
     return value

@@ -1,6 +1,6 @@
-"""What the metric learners share: class means, distances, and classes or examples that are not there.
+"""What the metric learners share: class means, distances to them, and classes or examples that are not there.
 
-Letters:  s support · q query · c classes · w width.
+Letters:  s support · q query · c classes · w features.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ ABSENT = -1e4  # logit of a class without examples; finite, so that no gradient 
 
 
 def class_means(h: Tensor, support: Examples, c: int) -> tuple[Tensor, Tensor]:  # (s, w) -> (c, w), (c,)
-    """Mean of each class's rows, and the weight of its examples."""
+    """Mean of each class's feature vectors, and the sum of its examples' masks."""
     members = one_hot(support.y, c, h) * support.mask[:, None]  # (s, c)
     counts = members.sum(0)
     return members.T @ h / counts.clamp_min(1e-8)[:, None], counts
@@ -26,5 +26,10 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:  # (n, w), (m, w) -> (n, 
 
 
 def masked(logits: Tensor, weights: Tensor) -> Tensor:  # (q, c), (c,) -> (q, c)
-    """Logits where there is something to choose."""
+    """Logits, and `ABSENT` for a class (or example) without weight."""
     return torch.where(weights > 0, logits, ABSENT)
+
+
+def prototype_logits(h: Tensor, prototypes: Tensor, counts: Tensor) -> Tensor:  # (q, w), (c, w), (c,) -> (q, c)
+    """Minus the squared distances to the class means: the logits of prototypical networks (Snell et al., 2017)."""
+    return masked(-squared_distances(h, prototypes), counts)

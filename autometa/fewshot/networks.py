@@ -27,11 +27,10 @@ from torch import Generator, Tensor
 from torch.nn.functional import batch_norm, conv2d, max_pool2d, relu
 
 from autometa.fewshot.episode import EpisodeSpec
-from autometa.fewshot.unbatched import alone
+from autometa.fewshot.options import OPTIONS
+from autometa.fewshot.unbatched import is_unbatched
 
 Weights = dict[str, Tensor]
-EPSILON = 1e-5
-SMALL = 16  # pixels; images below it get two blocks
 RUNNING = "running."
 
 
@@ -54,7 +53,7 @@ class Network(Protocol):
         ...
 
     def initialise(self, generator: Generator) -> Weights:
-        """Fresh weights."""
+        """Fresh weights, drawn from `generator`."""
         ...
 
     def block(
@@ -100,21 +99,21 @@ def normalised(weights: Weights, name: str, h: Tensor, moments: tuple[Tensor, Te
     """Zero mean and unit variance, then a learned scale and shift."""
     shape = (-1, *(1 for _ in h.shape[2:]))
     mean, variance = moments
-    scale = weights[f"{name}_scale"] * torch.rsqrt(variance + EPSILON)
+    scale = weights[f"{name}_scale"] * torch.rsqrt(variance + OPTIONS.norm_epsilon)
     return (h - mean.view(shape)) * scale.view(shape) + weights[f"{name}_shift"].view(shape)
 
 
 def norm(weights: Weights, name: str, h: Tensor, mask: Tensor, norms: Norms) -> Tensor:  # (n, w, ...)
     """`normalised` by the examples' own moments, or the running ones."""
-    plain = alone() and not norms.running and norms.seen is None and h[:, 0].numel() > 1
+    plain = is_unbatched() and not norms.running and norms.seen is None and h[:, 0].numel() > 1
     if plain and bool((mask == 1).all()):
         scale, shift = weights[f"{name}_scale"], weights[f"{name}_shift"]
-        return batch_norm(h, None, None, scale, shift, training=True, eps=EPSILON)
+        return batch_norm(h, None, None, scale, shift, training=True, eps=OPTIONS.norm_epsilon)
     return normalised(weights, name, h, norms.moments(weights, name, h, mask))
 
 
 def norm_weights(name: str, width: int) -> Weights:
-    """A norm that changes nothing yet."""
+    """Fresh weights of a norm: scale 1, shift 0, and running statistics of mean 0 and variance 1."""
     return {
         f"{name}_scale": torch.ones(width),
         f"{name}_shift": torch.zeros(width),
@@ -134,18 +133,18 @@ class Conv4:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """The same everywhere."""
+        """Channels of each block, the same in all."""
         return (self.width,) * self.depth
 
     @property
     def features(self) -> int:
-        """Channels times the places that are left."""
+        """Channels times the places that are left after the last block."""
         if self.halving == "stride":
             return self.width
         return self.width * math.prod(max(side >> self.depth, 1) for side in self.shape[1:])
 
     def initialise(self, generator: Generator) -> Weights:
-        """He's."""
+        """Convolutions by He's rule, and fresh norms."""
         weights: Weights = {}
         for k in range(self.depth):
             entering = self.shape[0] if k == 0 else self.width
@@ -172,7 +171,7 @@ class Conv4:
         return relu(h)
 
     def flatten(self, h: Tensor) -> Tensor:
-        """(n, features)."""
+        """Feature vectors (n, features) from what leaves the last block."""
         return h.mean((2, 3)) if self.halving == "stride" else h.flatten(1)
 
 
@@ -186,12 +185,12 @@ class Perceptron:
 
     @property
     def depth(self) -> int:
-        """Hidden layers."""
+        """How many hidden layers there are."""
         return len(self.widths)
 
     @property
     def features(self) -> int:
-        """Of the last hidden layer."""
+        """Width of the last hidden layer."""
         return self.widths[-1]
 
     def initialise(self, generator: Generator) -> Weights:
@@ -208,7 +207,7 @@ class Perceptron:
     def block(
         self, weights: Weights, k: int, h: Tensor, mask: Tensor, norms: Norms, film: Film | None = None
     ) -> Tensor:
-        """One layer."""
+        """One hidden layer."""
         h = h @ weights[f"layer{k}"].T + weights[f"layer{k}_bias"]
         if self.normed:
             h = norm(weights, f"norm{k}", h, mask, norms)
@@ -217,17 +216,17 @@ class Perceptron:
         return relu(h)
 
     def flatten(self, h: Tensor) -> Tensor:
-        """They are vectors already."""
+        """The vectors themselves."""
         return h
 
 
 def network_for(problem: EpisodeSpec, *, width: int = 64, halving: Literal["pool", "stride"] = "pool") -> Network:
     """The network that suits examples of that shape."""
     if len(problem.shape) == 3:
-        # Small images keep places apart: on 8 x 8 digits, 3 shots, two blocks reach .90 where four reach .81.
-        return Conv4(problem.shape, width, halving, 4 if min(problem.shape[1:]) >= SMALL else 2)
+        depth = 4 if min(problem.shape[1:]) >= OPTIONS.small_image else 2
+        return Conv4(problem.shape, width, halving, depth)
     if problem.kind == "regression":
-        return Perceptron(problem.shape, (40, 40))
+        return Perceptron(problem.shape, OPTIONS.regression_widths)
     return Perceptron(problem.shape, (width, width), normed=True)
 
 
@@ -242,11 +241,11 @@ def embed(
 
 
 def head_weights(features: int, outputs: int, generator: Generator) -> Weights:
-    """A linear layer from features to outputs."""
+    """A fresh linear layer from features to outputs: ``head`` (o, features) and ``head_bias``."""
     head = torch.randn((outputs, features), generator=generator) / math.sqrt(features)
     return {"head": head, "head_bias": torch.zeros(outputs)}
 
 
 def linear_head(weights: Weights, h: Tensor) -> Tensor:  # (n, features) -> (n, o)
-    """Features to outputs."""
+    """Outputs of the linear layer of `head_weights`."""
     return h @ weights["head"].T + weights["head_bias"]

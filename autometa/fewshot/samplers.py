@@ -25,12 +25,11 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
 from autometa.fewshot.data.source import Choice, Data, EpisodeSource
-
-PROPOSALS = 4  # tasks to choose from for each that is taken
+from autometa.fewshot.options import OPTIONS
 
 
 class Chosen(list[Choice]):
-    """Tasks, and why these."""
+    """The tasks that a sampler took, and why these."""
 
     def __init__(self, choices: Sequence[Choice], why: str) -> None:
         """`why` is one line for the learning curve."""
@@ -39,7 +38,7 @@ class Chosen(list[Choice]):
 
 
 class TaskSampler(Protocol):
-    """Chooses tasks."""
+    """Chooses which of the tasks of a source are learned from."""
 
     def choose(self, source: EpisodeSource, rng: Generator, t: int, way: int, progress: float) -> Chosen:
         """`t` tasks; `progress` is 0 at the beginning of training and 1 at its end."""
@@ -48,10 +47,10 @@ class TaskSampler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Uniform:
-    """Tasks as they come."""
+    """A sampler of all tasks, all as likely."""
 
     def choose(self, source: EpisodeSource, rng: Generator, t: int, way: int, progress: float) -> Chosen:
-        """All tasks are as likely."""
+        """The first `t` tasks that the source proposes."""
         return Chosen(source.propose(rng, t, way), f"{t} of all tasks, all as likely")
 
 
@@ -84,8 +83,8 @@ class Similar:
         return cls(tuple(map(float, source.describe(choices).features.mean(0))), sharpness)
 
     def choose(self, source: EpisodeSource, rng: Generator, t: int, way: int, progress: float) -> Chosen:
-        """Draws with these probabilities, without repetition."""
-        proposed = source.propose(rng, PROPOSALS * t, way)
+        """Draws `t` of the proposed tasks with these probabilities, without repetition."""
+        proposed = source.propose(rng, OPTIONS.proposals * t, way)
         distance = ((source.describe(proposed).features - np.array(self.target)) ** 2).sum(1)
         likely = np.exp(-self.sharpness * distance / max(float(np.median(distance)), 1e-12))
         picked = rng.choice(len(proposed), t, replace=False, p=likely / likely.sum())
@@ -100,10 +99,10 @@ class Curriculum:
     warm: float = 0.5  # part of the training after which all tasks are as likely
 
     def choose(self, source: EpisodeSource, rng: Generator, t: int, way: int, progress: float) -> Chosen:
-        """Draws from the easiest share."""
-        proposed = source.propose(rng, PROPOSALS * t, way)
+        """Draws `t` tasks from the easiest share of what is proposed."""
+        proposed = source.propose(rng, OPTIONS.proposals * t, way)
         order = np.argsort(source.describe(proposed).difficulty, kind="stable")
-        share = min(1.0, 1 / PROPOSALS + (1 - 1 / PROPOSALS) * progress / self.warm)
+        share = min(1.0, 1 / OPTIONS.proposals + (1 - 1 / OPTIONS.proposals) * progress / self.warm)
         pool = order[: max(t, round(share * len(order)))]
         picked: NDArray[np.int64] = rng.choice(pool, t, replace=False)
         return Chosen([proposed[k] for k in picked], f"{t} of the easiest {share:.0%}")
@@ -128,5 +127,5 @@ def sampler_of(name: str | None, data: Data, way: int, seed: int) -> TaskSampler
     """A sampler by name (None: the data's own); ``similar`` means similar to the validation tasks."""
     if name == "similar":
         rng = np.random.default_rng(seed)
-        return Similar.to(data.train, data.validation.propose(rng, 64, way))
+        return Similar.to(data.train, data.validation.propose(rng, OPTIONS.target_tasks, way))
     return None if name is None else SAMPLERS[name]()

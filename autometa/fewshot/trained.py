@@ -7,9 +7,9 @@ Letters:  s support · q query · c classes · o outputs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,16 +22,27 @@ from autometa.fewshot.data import TABULAR
 from autometa.fewshot.data.tables import standardised
 from autometa.fewshot.episode import EpisodeSpec, Examples
 from autometa.fewshot.explain import change, evidence, kind_of_evidence
-from autometa.fewshot.learner import Learner, make
+from autometa.fewshot.learner import Learner, make, with_outputs
 from autometa.fewshot.learners import find_learner
 from autometa.fewshot.networks import Weights
-
-TOLD = 3  # support examples named in an explanation
+from autometa.fewshot.options import OPTIONS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """A learner with its weights."""
+    """A learner with its weights, ready to adapt and answer.
+
+    Example:
+        >>> import numpy as np
+        >>> from autometa.fewshot import TrainingSettings, find_learner, load_data, make, train
+        >>> digits = load_data("digits")
+        >>> learner = make(find_learner("protonet"), digits.train.problem(5), {"width": 8})
+        >>> settings = TrainingSettings(2, query=2, look_every=2, look_episodes=2, backend="vmap")
+        >>> trained = Trained.of(train(learner, digits, settings))
+        >>> support = np.stack([np.zeros((8, 8)), np.ones((8, 8))])  # one example of each of two classes
+        >>> trained.answer(support, ["dark", "light"], support).argmax(1)  # each is nearest to itself
+        array([0, 1])
+    """
 
     learner: Learner
     weights: Weights
@@ -45,7 +56,7 @@ class Trained:
 
     @classmethod
     def of(cls, state: Checkpoint, device: torch.device | str = "cpu") -> Trained:
-        """From a training's state: its best weights."""
+        """From a training's state, whose best weights are used."""
         learner = make(find_learner(state.learner), state.problem, state.options)
         return cls(learner, state.best, device, state.data.get("name") in TABULAR)
 
@@ -65,10 +76,10 @@ class Trained:
         Raises:
             InputError: With everything that is wrong.
         """
-        learner, support, query, c = self._examples(support_x, support_y, query_x)
+        learner, support, query, c = self._asked(support_x, support_y, query_x)
         with torch.no_grad():
             outputs = learner.predict(self.weights, learner.adapt(self.weights, support), query)
-        return _spoken(learner, outputs, c)
+        return _answers(learner, outputs, c)
 
     def explain(self, support_x: ArrayLike, support_y: ArrayLike, query_x: ArrayLike) -> list[dict[str, Any]]:
         """For each query: the answer, the support examples that drove it, and what adaptation changed.
@@ -77,19 +88,19 @@ class Trained:
         the strongest; for gradient learners ``before`` (the answer without adaptation), ``support_loss`` (before,
         after) and ``moved`` (relative distance of each weight); for `dynamic` ``gates`` (how far its blocks are open).
         """
-        learner, support, query, c = self._examples(support_x, support_y, query_x)
+        learner, support, query, c = self._asked(support_x, support_y, query_x)
         labels = np.asarray(support_y)
         known = np.unique(labels) if learner.problem.kind == "classification" else None
         with torch.no_grad():
             adapted = learner.adapt(self.weights, support)
             outputs = learner.predict(self.weights, adapted, query)
-        spoken = _spoken(learner, outputs, c)
+        answers = _answers(learner, outputs, c)
         drove = evidence(learner, self.weights, support, query).double().cpu().numpy()  # (q, s)
         changed = change(learner, self.weights, support, query)
-        before = None if changed is None else _spoken(learner, changed["before"], c)
+        before = None if changed is None else _answers(learner, changed["before"], c)
         told = []
-        for i, row in enumerate(spoken):
-            strongest = np.argsort(-np.abs(drove[i]), kind="stable")[:TOLD]
+        for i, row in enumerate(answers):
+            strongest = np.argsort(-np.abs(drove[i]), kind="stable")[: OPTIONS.explained]
             one: dict[str, Any] = {
                 "prediction": _plain(row if known is None else known[row.argmax()]),
                 "kind": kind_of_evidence(learner),
@@ -105,47 +116,55 @@ class Trained:
             told.append(one)
         return told
 
-    def _examples(self, sx: ArrayLike, sy: ArrayLike, qx: ArrayLike) -> tuple[Learner, Examples, Examples, int]:
-        """Checked, as tensors; and the learner for that many classes."""
+    def _asked(self, support_x: ArrayLike, support_y: ArrayLike, query_x: ArrayLike) -> _Asked:
+        """What is asked, checked and as tensors."""
         problem, wrong = self.learner.problem, []
-        parts = []
         if self.tabular:
-            sx, qx = _rows(sx, qx, problem.shape[0])
-        for where, x in (("support", sx), ("query", qx)):
-            found = shaped(where, x, problem)
-            parts.append(found if isinstance(found, np.ndarray) else None)
+            support_x, query_x = _rows(support_x, query_x, problem.shape[0])
+        shapes = shaped("support", support_x, problem), shaped("query", query_x, problem)
+        for found in shapes:
             wrong += [] if isinstance(found, np.ndarray) else found
-        y, labels, c = np.asarray(sy), None, problem.outputs
-        if len(y) != len(np.asarray(sx)):
-            wrong.append(Problem("support", f"{len(np.asarray(sx))} examples and {len(y)} labels"))
+        y, s, c = np.asarray(support_y), len(np.asarray(support_x)), problem.outputs
+        if len(y) != s:
+            wrong.append(Problem("support", f"{s} examples and {len(y)} labels"))
         if problem.kind == "classification":
-            if y.ndim != 1:
-                wrong.append(Problem("support", f"labels of shape {y.shape}", "One label for each example."))
-            elif y.dtype.kind == "f" and np.isnan(y).any():
-                wrong.append(Problem("support", "labels are missing (NaN)"))
-            else:
-                known, labels = np.unique(y, return_inverse=True)
-                c = len(known)
-                if c < 2:
-                    wrong.append(Problem("support", f"{c} class", "At least two are needed to tell apart."))
-                elif not self.any_way and c > problem.outputs:
-                    wrong.append(
-                        Problem("support", f"{c} classes", f"This learner was trained to tell {problem.outputs} apart.")
-                    )
+            wrong += self._label_problems(y)
         if wrong:
             raise InputError(wrong)
         learner = self.learner
-        if self.any_way and problem.kind == "classification":
-            learner = replace(learner, problem=replace(problem, outputs=c))  # type: ignore[type-var]
-        assert parts[0] is not None
-        assert parts[1] is not None
-        targets = torch.from_numpy(labels if labels is not None else y.astype(np.float32).reshape(len(y), -1))
+        if problem.kind == "classification":
+            known, y = np.unique(y, return_inverse=True)
+            c = len(known)
+            learner = with_outputs(learner, c) if self.any_way else learner
+        else:
+            y = y.astype(np.float32).reshape(len(y), -1)
         like = next(iter(self.weights.values()))
-        x, q = (torch.from_numpy(part).to(self.device, like.dtype) for part in parts)
+        x, q = (torch.from_numpy(found).to(self.device, like.dtype) for found in shapes)
         blank = torch.zeros(len(q), dtype=torch.int64, device=self.device)
-        ones: Tensor = torch.ones(len(x), dtype=x.dtype, device=self.device)
-        support = Examples(x, targets.to(self.device), ones)
-        return learner, support, Examples(q, blank, torch.ones(len(q), dtype=x.dtype, device=self.device)), c
+        support = Examples(x, torch.from_numpy(y).to(self.device), _ones(x))
+        return _Asked(learner, support, Examples(q, blank, _ones(q)), c)
+
+    def _label_problems(self, y: NDArray[Any]) -> list[Problem]:
+        """Why the learner cannot tell these classes apart."""
+        if y.ndim != 1:
+            return [Problem("support", f"labels of shape {y.shape}", "One label for each example.")]
+        if y.dtype.kind == "f" and np.isnan(y).any():
+            return [Problem("support", "labels are missing (NaN)")]
+        c, most = len(np.unique(y)), self.learner.problem.outputs
+        if c < 2:
+            return [Problem("support", f"{c} class", "At least two are needed to tell apart.")]
+        if not self.any_way and c > most:
+            return [Problem("support", f"{c} classes", f"This learner was trained to tell {most} apart.")]
+        return []
+
+
+class _Asked(NamedTuple):
+    """A task for a trained learner."""
+
+    learner: Learner  # for as many classes as there are, if it can tell any number apart
+    support: Examples  # (s, ...)
+    query: Examples  # (q, ...) whose labels are blank
+    classes: int  # in the support
 
 
 def shaped(where: str, x: ArrayLike, problem: EpisodeSpec) -> NDArray[np.float32] | list[Problem]:
@@ -190,14 +209,20 @@ def _rows(support: ArrayLike, query: ArrayLike, columns: int) -> tuple[NDArray[n
     return standardised(s.astype(float), q.astype(float), columns)
 
 
-def _spoken(learner: Learner, outputs: Tensor, c: int) -> NDArray[np.float64]:
+def _answers(learner: Learner, outputs: Tensor, c: int) -> NDArray[np.float64]:
     """Probabilities of the classes that are there, or values."""
     if learner.problem.kind == "regression":
         return outputs.double().cpu().numpy()
     return outputs[:, :c].double().softmax(-1).cpu().numpy()
 
 
+def _ones(x: Tensor) -> Tensor:  # (n, ...) -> (n,)
+    """The mask of examples none of which is padding."""
+    return torch.ones(len(x), dtype=x.dtype, device=x.device)
+
+
 def _plain(value: Any) -> Any:
+    """A NumPy or torch value as Python's own."""
     return value.tolist() if hasattr(value, "tolist") else value
 
 

@@ -1,20 +1,17 @@
 """Meta-training: episodes in, a learner's weights out; one loop for every learner.
 
-    draw episodes -> meta-gradient (a back end) -> a step of the optimiser -> now and then: validate, remember, save
+    draw a meta-batch of episodes -> its meta-gradient (a back end) -> a step of the optimiser
+    every so many steps: a validation step, the best weights remembered, everything saved
 
 The state between two steps is a `Checkpoint`, so a training that is stopped and resumed ends where an uninterrupted one
-ends, to the last bit: 2N steps equal N and N more of a training whose `steps` are 2N. The learning curve stands beside
-it as JSON lines.
-
-On a GPU: TF32 for float32, bf16 for learners that only measure distances, and `torch.compile` where it works.
+ends, to the last bit on a CPU: 2N steps equal N and N more of a training whose `steps` are 2N. The learning curve
+stands beside it as JSON lines, one for each validation step.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,46 +20,62 @@ import numpy as np
 import torch
 
 from autometa.errors import InputError, Problem, RunError
-from autometa.fewshot import backends
+from autometa.fewshot import accelerate, backends
 from autometa.fewshot.checkpoint import FILE, Checkpoint, options_of
 from autometa.fewshot.data.source import Data
 from autometa.fewshot.episode import Episode, score
-from autometa.fewshot.evaluation import evaluate
+from autometa.fewshot.evaluation import TellProgress, evaluate
 from autometa.fewshot.learner import Learner, Training
 from autometa.fewshot.learners import name_of
 from autometa.fewshot.networks import RUNNING, Weights
 from autometa.fewshot.optimiser import Optimiser
+from autometa.fewshot.options import OPTIONS
 from autometa.fewshot.samplers import Domain, TaskSampler, Uniform
 from autometa.moved import former
 
 if not TYPE_CHECKING:
     __getattr__ = former(__name__)  # names of before
 
-MOMENTUM = 0.1  # of the running statistics
 CURVE = "curve.jsonl"
-SAVE_SECONDS = 60.0  # what a kill may cost
-TellProgress = Callable[[int, int, str], None]  # steps done, of how many, what happened
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """How long to train, on what episodes, and when to stop."""
+    """How long to train, on what episodes, and when to stop.
 
-    steps: int
-    way: int = 5
-    shot: int = 1
-    query: int = 15  # per class when judged
-    seed: int = 0
-    look_every: int = 500  # steps between validations
-    look_episodes: int = 100
-    patience: int = 20  # looks without improvement before it stops
+    The names are those of the command line's flags, and of the checkpoint.
+    """
+
+    steps: int  # of the whole training, by which schedules go
+    way: int = 5  # classes of an episode
+    shot: int = 1  # support examples of a class
+    query: int = 15  # query examples of a class in a validation step
+    seed: int = 0  # of weights and episodes
+    look_every: int = 500  # steps from one validation step to the next
+    look_episodes: int = 100  # episodes of a validation step
+    patience: int = 20  # validation steps without improvement after which training stops
     seconds: float | None = None  # of this call; what is left can be resumed
+    backend: str = "auto"  # how the tasks of a meta-batch are batched; auto times the back ends
+    compile: bool = False  # torch.compile, on a GPU
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a training has come; the checkpoint keeps it as JSON."""
+
+    best: float | None = None  # mean score of the best validation step; None before the first
+    best_step: int = 0
+    stale: int = 0  # validation steps since then
+    stopped: bool = False  # whether `patience` is over
+    seconds: float = 0.0  # of all calls
+    loss: float = 0.0  # sum over the steps since the last validation step
+    score: float = 0.0  # likewise
+    since: int = 0  # how many steps that is
     backend: str = "auto"
-    compile: bool = False  # on a GPU
 
 
 def check(data: Data, settings: TrainingSettings, training: Training) -> list[Problem]:
-    """Why episodes of that kind cannot be drawn from the data."""
+    """Why episodes of that kind cannot be drawn from the data; empty when they can."""
     wrong = []
     way = training.way or settings.way
     wanted = {
@@ -102,193 +115,213 @@ def train(
         device: Where to calculate.
         origin: What to write into the checkpoint about where the data came from.
         until: Stop this call after that step, as if the time were over.
-        tell: Progress.
+        tell: Progress: steps done, of how many, what happened.
+
+    Returns:
+        Weights, those that were best in validation, and all that going on takes.
 
     Raises:
         InputError: The data are too few for such episodes.
-        RunError: `out` has a checkpoint and `resume` is not set, or has none to resume, or one of another learner.
+        RunError: `out` has a checkpoint and `resume` is not set, or has none to resume, or one of another learner; or
+            the loss is no longer finite.
+
+    Example:
+        >>> from autometa.fewshot import Trained, find_learner, load_data, make
+        >>> digits = load_data("digits")
+        >>> learner = make(find_learner("protonet"), digits.train.problem(5), {"width": 8})
+        >>> settings = TrainingSettings(2, query=2, look_every=2, look_episodes=4, backend="vmap")
+        >>> state = train(learner, digits, settings, training=Training(way=5, query=2))
+        >>> state.step, state.progress["best_step"], Trained.of(state).any_way
+        (2, 2, True)
     """
     training = training or learner.training
-    sampler = sampler or (Domain() if data.within_domain else Uniform())
     wrong = check(data, settings, training)
     if wrong:
         raise InputError(wrong)
-    clock, begun = _Clock(), time.monotonic()
-    state = _begin(learner, data, settings, training, out, resume, torch.device(device), origin)
-    optimiser, progress, rng = Optimiser(training, settings.steps), state.progress, np.random.default_rng()
-    rng.bit_generator.state = state.random["tasks"]
-    source, validation = data.train.to(device), data.validation.to(device)
+    begun, where = time.monotonic(), torch.device(device)
+    if resume:
+        state = _resumed(learner, settings, training, out, where)
+    else:
+        if out is not None and (out / FILE).exists():
+            raise RunError(f"{out}: already has a checkpoint. Go on with --resume, or choose another folder.")
+        state = _fresh(learner, data, settings, training, where, origin)
+    sampler = sampler or (Domain() if data.within_domain else Uniform())
+    run = _MetaTraining(learner, data, settings, training, sampler, where, state, out, tell, begun)
+    run.choose_backend()
+    while not run.over(until):
+        run.step()
+        if state.step % settings.look_every == 0 or state.step == settings.steps:
+            run.validate()
+        elif time.monotonic() - run.saved > OPTIONS.save_seconds:
+            run.save()
+    return run.finish()
 
-    def draw() -> tuple[Episode, str]:
-        way = training.way or settings.way
+
+class _MetaTraining:
+    """One call of `train`: its loop's state, and what can happen in it."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        data: Data,
+        settings: TrainingSettings,
+        training: Training,
+        sampler: TaskSampler,
+        device: torch.device,
+        state: Checkpoint,
+        out: Path | None,
+        tell: TellProgress,
+        begun: float,
+    ) -> None:
+        self.learner, self.settings, self.training, self.sampler = learner, settings, training, sampler
+        self.device, self.state, self.out, self.tell = device, state, out, tell
+        self.source, self.validation = data.train.to(device), data.validation.to(device)
+        self.validation_sampler = Domain() if data.within_domain else None
+        self.optimiser, self.progress = Optimiser(training, settings.steps), Progress(**state.progress)
+        self.rng = np.random.default_rng()
+        self.rng.bit_generator.state = state.random["tasks"]
+        self.gradient = accelerate.meta_gradient_of(compiled=settings.compile, device=device)
+        self.chosen = ""  # which tasks the last step learned from
+        self.begun = self.counted = begun  # of this call; until when `progress.seconds` has counted
+        self.saved = time.monotonic()
+
+    def over(self, until: int | None) -> bool:
+        """Whether nothing is left to do, or the time of this call is over, or its last step was taken."""
+        done, settings = self.state.step, self.settings
+        if done >= settings.steps or self.progress.stopped or (until is not None and done >= until):
+            return True
+        return settings.seconds is not None and time.monotonic() - self.begun > settings.seconds
+
+    def draw(self) -> Episode:
+        """The next meta-batch: tasks that the sampler chooses, in the ways and shots of training."""
+        settings, training = self.settings, self.training
         shot = training.shot or settings.shot
         if training.fewer_shots and shot > 1:
-            shot = int(rng.integers(1, shot + 1))
-        chosen = sampler.choose(source, rng, training.tasks, way, state.step / settings.steps)
-        return source.episode(rng, chosen, shot, training.query), chosen.why
+            shot = int(self.rng.integers(1, shot + 1))
+        part = self.state.step / settings.steps
+        chosen = self.sampler.choose(self.source, self.rng, training.tasks, training.way or settings.way, part)
+        self.chosen = chosen.why
+        return self.source.episode(self.rng, chosen, shot, training.query)
 
-    def keep(line: dict[str, Any] | None = None) -> None:
-        progress["seconds"] += clock.lap()
-        state.random["tasks"] = rng.bit_generator.state
-        if out is not None:
-            state.save(out / FILE)
-            if line is not None:
-                with (out / CURVE).open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({**line, "seconds": round(progress["seconds"], 1)}) + "\n")
+    def choose_backend(self) -> None:
+        """Times the back ends on a meta-batch that is then drawn again, if that was asked for."""
+        if self.progress.backend == "auto":
+            with accelerate.precision(self.learner, self.device):
+                self.progress.backend, took = backends.tune(self.learner, self.state.weights, self.draw())
+            self.rng.bit_generator.state = self.state.random["tasks"]
+            fastest = f"back end {self.progress.backend}, {took[self.progress.backend]:.3f} s a step"
+            self.tell(self.state.step, self.settings.steps, fastest)
+        self.saved = time.monotonic()
 
-    if progress["backend"] == "auto":
-        with _precision(learner, device):
-            progress["backend"], took = backends.tune(learner, state.weights, draw()[0])
-        rng.bit_generator.state = state.random["tasks"]
-        tell(state.step, settings.steps, f"back end {progress['backend']}, {took[progress['backend']]:.3f} s a step")
-    gradient, saved = _compiled(settings, device), time.monotonic()
-    while state.step < settings.steps and not progress["stopped"]:
-        if until is not None and state.step >= until:
-            break
-        if settings.seconds is not None and time.monotonic() - begun > settings.seconds:
-            break
-        episode, why = draw()
-        with _precision(learner, device):
-            loss, gradients, outcome = gradient(learner, state.weights, episode, progress["backend"])
-        optimiser.move(state.weights, gradients, state.optimiser, state.step)
+    def step(self) -> None:
+        """One meta-batch, one step of the optimiser; the norms' statistics move towards what they saw."""
+        state, progress, episode = self.state, self.progress, self.draw()
+        with accelerate.precision(self.learner, self.device):
+            loss, gradients, outcome = self.gradient(self.learner, state.weights, episode, progress.backend)
+        self.optimiser.move(state.weights, gradients, state.optimiser, state.step)
         for name, seen in outcome.statistics.items():
-            state.weights[name].lerp_(seen.mean(0).to(state.weights[name]), MOMENTUM)
+            state.weights[name].lerp_(seen.mean(0).to(state.weights[name]), OPTIONS.momentum)
         state.step += 1
-        progress["loss"] += float(loss)
-        progress["score"] += float(score(learner.problem, outcome.outputs, episode.query).mean())
-        progress["since"] += 1
-        if state.step % settings.look_every == 0 or state.step == settings.steps:
-            found = evaluate(
-                learner, state.weights, validation, episodes=settings.look_episodes, way=settings.way,
-                shot=settings.shot, query=settings.query, seed=settings.seed + 1, together=training.tasks,
-                backend=progress["backend"], sampler=Domain() if data.within_domain else None,
-            )  # fmt: skip
-            if not np.isfinite(progress["loss"]):
-                raise RunError(
-                    f"training diverged before step {state.step}: the loss is not finite. Lower the rate "
-                    "(--set rate=..., or --learning-rate)."
-                )
-            if progress["best"] is None or found.mean > progress["best"]:
-                progress |= {"best": found.mean, "best_step": state.step, "stale": 0}
-                state.best = _copy(state.weights)
-            else:
-                progress["stale"] += 1
-            progress["stopped"] = progress["stale"] >= settings.patience
-            line = {
-                "step": state.step, "loss": progress["loss"] / progress["since"],
-                "score": progress["score"] / progress["since"], "validation": found.mean, "interval": found.interval,
-                "rate": optimiser.rate(state.step - 1), "chose": why,
-            }  # fmt: skip
-            progress |= {"loss": 0.0, "score": 0.0, "since": 0}
-            keep(line)
-            saved = time.monotonic()
-            tell(state.step, settings.steps, f"validation {found.mean:.4f} ± {found.interval:.4f}")
-        elif time.monotonic() - saved > SAVE_SECONDS:
-            keep()
-            saved = time.monotonic()
-    if progress["best"] is None:
-        state.best = _copy(state.weights)  # nothing better is known yet
-    keep()
+        progress.loss += float(loss)
+        progress.score += float(score(self.learner.problem, outcome.outputs, episode.query).mean())
+        progress.since += 1
+
+    def validate(self) -> None:
+        """A validation step: the score on episodes of a fixed seed; remembers the best weights, and saves."""
+        state, progress, settings = self.state, self.progress, self.settings
+        found = evaluate(
+            self.learner, state.weights, self.validation, episodes=settings.look_episodes, way=settings.way,
+            shot=settings.shot, query=settings.query, seed=settings.seed + 1, together=self.training.tasks,
+            backend=progress.backend, sampler=self.validation_sampler,
+        )  # fmt: skip
+        if not np.isfinite(progress.loss):
+            raise RunError(
+                f"training diverged before step {state.step}: the loss is not finite. Lower the rate "
+                "(--set rate=..., or --learning-rate)."
+            )
+        if progress.best is None or found.mean > progress.best:
+            progress.best, progress.best_step, progress.stale = found.mean, state.step, 0
+            state.best = _copy(state.weights)
+        else:
+            progress.stale += 1
+        progress.stopped = progress.stale >= settings.patience
+        line = {
+            "step": state.step, "loss": progress.loss / progress.since, "score": progress.score / progress.since,
+            "validation": found.mean, "interval": found.interval, "rate": self.optimiser.rate(state.step - 1),
+            "chose": self.chosen,
+        }  # fmt: skip
+        progress.loss, progress.score, progress.since = 0.0, 0.0, 0
+        self.save(line)
+        self.tell(state.step, settings.steps, f"validation {found.mean:.4f} ± {found.interval:.4f}")
+
+    def save(self, line: dict[str, Any] | None = None) -> None:
+        """Brings the checkpoint up to date and writes it, and `line` to the learning curve."""
+        now = time.monotonic()
+        self.progress.seconds += now - self.counted
+        self.counted = now
+        self.state.random["tasks"] = self.rng.bit_generator.state
+        self.state.progress = asdict(self.progress)
+        if self.out is not None:
+            self.state.save(self.out / FILE)
+            if line is not None:
+                with (self.out / CURVE).open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({**line, "seconds": round(self.progress.seconds, 1)}) + "\n")
+        self.saved = time.monotonic()
+
+    def finish(self) -> Checkpoint:
+        """Saves a last time, and returns the state."""
+        if self.progress.best is None:
+            self.state.best = _copy(self.state.weights)  # nothing better is known yet
+        self.save()
+        return self.state
+
+
+def _resumed(
+    learner: Learner, settings: TrainingSettings, training: Training, out: Path | None, device: torch.device
+) -> Checkpoint:
+    """The state in `out`, if it is of this very learner."""
+    if out is None:
+        raise InputError("There is nothing to resume without a folder.")
+    state = Checkpoint.load(out, device=device, learner=name_of(learner))
+    differs = [
+        f"{key} was {state.options[key]!r}, is {value!r}"
+        for key, value in options_of(learner).items()
+        if state.options.get(key) != value
+    ]
+    differs += [] if state.problem == learner.problem else [f"problem was {state.problem}, is {learner.problem}"]
+    if differs:
+        raise RunError(f"{out}: cannot go on with another learner: {'; '.join(differs)}.")
+    state.settings = asdict(settings) | {"training": asdict(training)}
+    state.progress["stopped"] = False
     return state
 
 
-def _begin(
+def _fresh(
     learner: Learner,
     data: Data,
     settings: TrainingSettings,
     training: Training,
-    out: Path | None,
-    resume: bool,
     device: torch.device,
     origin: dict[str, Any] | None,
 ) -> Checkpoint:
-    """A fresh state, or the one to go on from."""
-    name = name_of(learner)
-    exists = out is not None and (out / FILE).exists()
-    if resume:
-        if out is None:
-            raise InputError("There is nothing to resume without a folder.")
-        state = Checkpoint.load(out, device=device, learner=name)
-        differs = [
-            f"{key} was {state.options[key]!r}, is {value!r}"
-            for key, value in options_of(learner).items()
-            if state.options.get(key) != value
-        ]
-        differs += [] if state.problem == learner.problem else [f"problem was {state.problem}, is {learner.problem}"]
-        if differs:
-            raise RunError(f"{out}: cannot go on with another learner: {'; '.join(differs)}.")
-        state.settings = asdict(settings) | {"training": asdict(training)}
-        state.progress["stopped"] = False
-        return state
-    if exists:
-        raise RunError(f"{out}: already has a checkpoint. Go on with --resume, or choose another folder.")
+    """The state before the first step, by the seed."""
     seeds = np.random.SeedSequence(settings.seed).spawn(2)
     first = torch.Generator().manual_seed(int(seeds[0].generate_state(1)[0]))  # on the processor: devices start alike
     weights = {key: w.to(device) for key, w in learner.initialise(first).items()}
+    learned = {key: w for key, w in weights.items() if not key.startswith(RUNNING)}
     return Checkpoint(
-        learner=name,
+        learner=name_of(learner),
         options=options_of(learner),
         problem=learner.problem,
         weights=weights,
         best=_copy(weights),
-        optimiser=Optimiser(training, settings.steps).initialise(
-            {key: w for key, w in weights.items() if not key.startswith(RUNNING)}
-        ),
+        optimiser=Optimiser(training, settings.steps).initialise(learned),
         settings=asdict(settings) | {"training": asdict(training)},
         data=origin or {"name": data.name},
         random={"tasks": np.random.default_rng(seeds[1]).bit_generator.state},
-        progress={
-            "best": None, "best_step": 0, "stale": 0, "stopped": False, "seconds": 0.0, "loss": 0.0, "score": 0.0,
-            "since": 0, "backend": settings.backend,
-        },
-    )  # fmt: skip
+        progress=asdict(Progress(backend=settings.backend)),
+    )
 
 
 def _copy(weights: Weights) -> Weights:
     return {name: w.clone() for name, w in weights.items()}
-
-
-class _Clock:
-    """Seconds since it was last asked."""
-
-    def __init__(self) -> None:
-        self._last = time.monotonic()
-
-    def lap(self) -> float:
-        now = time.monotonic()
-        self._last, passed = now, now - self._last
-        return passed
-
-
-@contextlib.contextmanager
-def _precision(learner: Learner, device: torch.device | str) -> Iterator[None]:
-    """On a GPU, TF32; and bf16 where only distances are measured (an inner loop in bf16 does not find its way)."""
-    if torch.device(device).type != "cuda":
-        yield
-        return
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    low = hasattr(learner, "attention") and torch.cuda.is_bf16_supported()
-    try:
-        with torch.autocast("cuda", torch.bfloat16, enabled=low):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
-def _compiled(settings: TrainingSettings, device: torch.device | str) -> Callable[..., Any]:
-    """The meta-gradient, compiled on a GPU if asked for; as it is from the first time that compiling fails."""
-    if not settings.compile or torch.device(device).type != "cuda":
-        return backends.meta_gradient
-    fast: Callable[..., Any] | None = torch.compile(backends.meta_gradient)
-
-    def either(*given: Any) -> Any:
-        nonlocal fast
-        if fast is not None:
-            try:
-                return fast(*given)
-            except (RuntimeError, torch._dynamo.exc.TorchDynamoException):
-                fast = None
-        return backends.meta_gradient(*given)
-
-    return either

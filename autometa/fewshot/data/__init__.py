@@ -36,8 +36,18 @@ TABULAR = ("tables", "prior", "synthetic")  # whose examples are rows, standardi
 def load_data(name: str, path: str | None = None, **options: Any) -> Data:
     """A data set by name, from a path where it needs one.
 
+    Args:
+        name: A key of `DATA`.
+        path: A file or folder; ``digits``, ``sinusoid``, ``prior`` and ``synthetic`` need none.
+        **options: Of the data set, such as ``size=84`` of ``images``; they may be text.
+
     Raises:
         InputError: There is none of that name, or nothing usable at that path; says where to get it.
+
+    Example:
+        >>> data = load_data("digits")
+        >>> data.train.names, data.test.names, data.train.problem(way=5).shape
+        (('0', '1', '2', '3', '4', '5', '6'), ('7', '8', '9'), (1, 8, 8))
     """
     if name not in DATA:
         fix = f"{did_you_mean(name, list(DATA))} Known: {', '.join(DATA)}.".strip()

@@ -9,7 +9,7 @@ Letters:  t tasks · c classes · k examples of a class · n all examples.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,25 +22,24 @@ from torch import Tensor
 from autometa.errors import Problem
 from autometa.fewshot.data.source import Choice, Description
 from autometa.fewshot.episode import Episode, EpisodeSpec, Examples
+from autometa.fewshot.options import OPTIONS
 
-THUMB = 4  # side of the thumbnails by which classes are compared
 ANY = "any"  # the domain of a task whose classes come from several
 
 
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """Examples by class, and classes by domain."""
+    """A source of examples that belong to classes, which belong to domains."""
 
     x: Tensor  # (n, channels, height, width) uint8, or (n, p) float32
     rows: tuple[NDArray[np.int64], ...]  # (c,) which examples belong to each class
     names: tuple[str, ...]  # (c,)
     domain_of: tuple[str, ...]  # (c,)
     turns: int = 1  # 1, 2 or 4 quarter turns that count as classes of their own
-    _kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def domains(self) -> tuple[str, ...]:
-        """In the order of their first class."""
+        """The domains, in the order of their first class."""
         return tuple(dict.fromkeys(self.domain_of))
 
     def problem(self, way: int) -> EpisodeSpec:
@@ -79,7 +78,7 @@ class Classes:
 
     def describe(self, choices: Sequence[Choice]) -> Description:
         """By the mean thumbnails of the classes: their mean and spread; tasks of look-alike classes are hard."""
-        thumbs = self._thumbnails()  # (c * turns, f)
+        thumbs = self.thumbnails
         picked = [thumbs[np.array(choice.key, dtype=int)] for choice in choices]
         features = np.stack([np.concatenate([p.mean(0), p.std(0)]) for p in picked])
         apart = [np.sqrt(((p[:, None] - p[None]) ** 2).sum(-1))[np.triu_indices(len(p), 1)] for p in picked]
@@ -108,20 +107,20 @@ class Classes:
         )
 
     def to(self, device: torch.device | str) -> Classes:
-        """With the examples on another device."""
+        """The same source with its examples on another device."""
         return replace(self, x=self.x.to(device))
 
     def _of(self, domain: str) -> NDArray[np.int64]:
         return np.flatnonzero(np.array(self.domain_of) == domain)
 
-    def _thumbnails(self) -> NDArray[np.float64]:  # (c * turns, f)
-        if "thumbnails" not in self._kept:
-            means = torch.stack([scaled(self.x[torch.from_numpy(r).to(self.x.device)]).mean(0) for r in self.rows])
-            if means.ndim == 4:
-                turned = torch.cat([torch.rot90(means, turn, (-2, -1)) for turn in range(self.turns)])
-                means = torch.nn.functional.adaptive_avg_pool2d(turned, min(THUMB, *turned.shape[-2:]))
-            self._kept["thumbnails"] = means.flatten(1).double().cpu().numpy()
-        return self._kept["thumbnails"]
+    @cached_property
+    def thumbnails(self) -> NDArray[np.float64]:  # (c * turns, f)
+        """The mean example of each class, turned or not, made small."""
+        means = torch.stack([scaled(self.x[torch.from_numpy(r).to(self.x.device)]).mean(0) for r in self.rows])
+        if means.ndim == 4:
+            turned = torch.cat([torch.rot90(means, turn, (-2, -1)) for turn in range(self.turns)])
+            means = torch.nn.functional.adaptive_avg_pool2d(turned, min(OPTIONS.thumbnail, *turned.shape[-2:]))
+        return means.flatten(1).double().cpu().numpy()
 
 
 def scaled(x: Tensor) -> Tensor:

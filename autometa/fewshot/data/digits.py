@@ -13,23 +13,21 @@ import torch
 
 from autometa.fewshot.data.classes import Classes, grouped
 from autometa.fewshot.data.source import Data
-
-TRAINED = 7  # digits
-HELD = 0.3  # of the training digits' drawings, for validation
+from autometa.fewshot.options import OPTIONS
 
 
 def digits(path: str | None, options: dict[str, Any]) -> Data:
-    """The three splits; `path` is not needed."""
+    """The splits of scikit-learn's digits; neither a path nor options are needed."""
     from sklearn.datasets import load_digits
 
     loaded = load_digits()
     pixels = torch.from_numpy(np.round(loaded.images * (255 / 16)).astype(np.uint8))[:, None]  # (n, 1, 8, 8)
     label = loaded.target.astype(np.int64)
-    held = np.random.default_rng(0).random(len(label)) < HELD
+    held = np.random.default_rng(0).random(len(label)) < OPTIONS.digits_held
 
     def part(keep: Any, turns: int) -> Classes:
         rows = grouped(label, keep)
         return Classes(pixels, tuple(rows.values()), tuple(map(str, rows)), tuple("digits" for _ in rows), turns)
 
-    old = label < TRAINED
+    old = label < OPTIONS.digits_trained
     return Data("digits", part(old & ~held, 4), part(old & held, 2), part(~old, 2))

@@ -23,9 +23,9 @@ from autometa.errors import InputError, Problem
 from autometa.fewshot.data.classes import Classes
 from autometa.fewshot.data.source import Data
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 SPLITS = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
-WHERE = (
+WHERE_IMAGES = (
     "A folder of images with train.csv, val.csv and test.csv (columns filename,label), with splits.csv (class,split), "
     "or with subfolders train/CLASS, val/CLASS, test/CLASS. mini-ImageNet's lists are in "
     "github.com/twitter-research/meta-learning-lstm (the images are ImageNet's), Meta-Dataset's in "
@@ -38,12 +38,12 @@ def images(path: str | None, options: dict[str, Any]) -> Data:
     """Three splits of a folder; options: ``size`` to scale to, ``grey`` for one channel."""
     if path is None or not Path(path).is_dir():
         what = "no --path was given" if path is None else f"{path} is not a folder"
-        raise InputError(Problem("images", what, WHERE))
+        raise InputError(Problem("images", what, WHERE_IMAGES))
     root = Path(path)
     listed = _by_lists(root) or _by_classes(root) or _by_folders(root)
     lacking = [split for split in SPLITS if not listed.get(split)]
     if lacking:
-        raise InputError(Problem(str(root), f"no images for {', '.join(lacking)}", WHERE))
+        raise InputError(Problem(str(root), f"no images for {', '.join(lacking)}", WHERE_IMAGES))
     absent = [str(file) for rows in listed.values() for _, _, file in rows if not file.is_file()]
     if absent:
         raise InputError(Problem(str(root), f"{len(absent)} listed images are not there, such as {absent[0]}"))
@@ -91,8 +91,8 @@ def read_images(files: Sequence[Path], *, size: int | None, grey: bool) -> NDArr
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The images that lie in a folder."""
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    """The image files in a folder, sorted by name, without those of its subfolders."""
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def _classes(rows: list[tuple[str, str, Path]], size: int | None, grey: bool) -> Classes:

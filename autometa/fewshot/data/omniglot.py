@@ -26,28 +26,28 @@ from autometa.errors import InputError, Problem
 from autometa.fewshot.data.classes import Classes, grouped
 from autometa.fewshot.data.images import read_images
 from autometa.fewshot.data.source import Data
+from autometa.fewshot.options import OPTIONS
 
 SIDE = 28
 TRAIN, VALIDATION = 1028, 172  # characters
-HELD_ALPHABETS = 5
-WHERE = (
+WHERE_OMNIGLOT = (
     "Get images_background.zip and images_evaluation.zip from github.com/brendenlake/omniglot (folder python), unpack "
     "both into one folder, and give it as --path."
 )
 
 
 def omniglot(path: str | None, options: dict[str, Any]) -> Data:
-    """Vinyals' protocol."""
+    """Omniglot by Vinyals' split, every character in four turns; `path` is a file or folder."""
     images, label, names, alphabets, split, _ = _read(path)
     parts = [_classes(images, label, names, alphabets, split == k, 4) for k in range(3)]
     return Data("omniglot", parts[0], parts[1], parts[2])
 
 
 def omniglot_lake(path: str | None, options: dict[str, Any]) -> Data:
-    """Lake's within-alphabet protocol."""
+    """Omniglot by Lake's split, every episode within one alphabet; `path` is a file or folder."""
     images, label, names, alphabets, _, lake = _read(path)
     background = list(dict.fromkeys(a for a, held in zip(alphabets, lake, strict=True) if held == 0))
-    held = np.array([a in background[-HELD_ALPHABETS:] for a in alphabets])
+    held = np.array([a in background[-OPTIONS.held_alphabets :] for a in alphabets])
     wanted = [(lake == 0) & ~held, (lake == 0) & held, lake == 1]
     parts = [_classes(images, label, names, alphabets, keep, 1) for keep in wanted]
     return Data("omniglot_lake", parts[0], parts[1], parts[2], within_domain=True)
@@ -63,7 +63,7 @@ def _classes(
 ) -> Classes:
     rows = grouped(label, keep[label])
     if not rows:
-        raise InputError(Problem("omniglot", "a split has no drawings", WHERE))
+        raise InputError(Problem("omniglot", "a split has no drawings", WHERE_OMNIGLOT))
     used = np.concatenate(list(rows.values()))
     place = np.empty(len(images), dtype=np.int64)
     place[used] = np.arange(len(used))
@@ -80,7 +80,7 @@ def _read(path: str | None) -> tuple[NDArray[np.uint8], NDArray[Any], list[str],
     """Images (n, 28, 28), labels (n,), and of each class its name, its alphabet, Vinyals' and Lake's split."""
     if path is None or not Path(path).exists():
         what = "no --path was given" if path is None else f"{path} does not exist"
-        raise InputError(Problem("omniglot", what, WHERE))
+        raise InputError(Problem("omniglot", what, WHERE_OMNIGLOT))
     if Path(path).is_dir():
         return _folder(Path(path))
     try:
@@ -91,7 +91,7 @@ def _read(path: str | None) -> tuple[NDArray[np.uint8], NDArray[Any], list[str],
         alphabets = [str(a["alphabet_name"][k]) for k in a["alphabet"][first]]
         return a["images"], a["label"].astype(np.int64), names, alphabets, a["vinyals_split"], a["lake_split"]
     except (KeyError, ValueError, OSError, IndexError) as error:
-        raise InputError(Problem(str(path), f"is not an Omniglot file ({error})", WHERE)) from error
+        raise InputError(Problem(str(path), f"is not an Omniglot file ({error})", WHERE_OMNIGLOT)) from error
 
 
 def _folder(path: Path) -> tuple[NDArray[np.uint8], NDArray[Any], list[str], list[str], NDArray, NDArray]:
@@ -108,7 +108,9 @@ def _folder(path: Path) -> tuple[NDArray[np.uint8], NDArray[Any], list[str], lis
                 alphabets.append(character.parent.name)
                 lake.append(half)
     if not {0, 1} <= set(lake):
-        raise InputError(Problem(str(path), "lacks images_background or images_evaluation with drawings", WHERE))
+        raise InputError(
+            Problem(str(path), "lacks images_background or images_evaluation with drawings", WHERE_OMNIGLOT)
+        )
     images = 255 - read_images(files, size=SIDE, grey=True)[:, 0]  # strokes bright
     order = np.random.default_rng(0).permutation(len(names))
     shares = np.array([TRAIN, VALIDATION]) / 1623

@@ -17,22 +17,22 @@ from autometa.errors import Problem
 from autometa.fewshot.data.source import Choice, Data, Description
 from autometa.fewshot.episode import Episode, EpisodeSpec, Examples
 
-AMPLITUDE, PHASE, REACH = (0.1, 5.0), (0.0, np.pi), 5.0
+AMPLITUDE, PHASE, INPUTS = (0.1, 5.0), (0.0, np.pi), (-5.0, 5.0)  # ranges; those of the MAML paper
 
 
 @dataclass(frozen=True, slots=True)
 class Sinusoids:
-    """``y = amplitude * sin(x - phase)``."""
+    """A source of sine waves, ``y = amplitude * sin(x - phase)``; a task is a wave."""
 
     device: torch.device | str = "cpu"
 
     @property
     def domains(self) -> tuple[str, ...]:
-        """One."""
+        """There is one domain, since all waves are of a kind."""
         return ("sinusoid",)
 
     def problem(self, way: int) -> EpisodeSpec:
-        """One number from one number."""
+        """Regression of one number from one number, whatever `way` is."""
         return EpisodeSpec("regression", (1,), 1)
 
     def check(self, way: int, examples: int) -> list[Problem]:
@@ -40,7 +40,7 @@ class Sinusoids:
         return []
 
     def propose(self, rng: Generator, count: int, way: int, domain: str | None = None) -> list[Choice]:
-        """Amplitudes and phases."""
+        """Waves of random amplitude and phase."""
         pairs = zip(rng.uniform(*AMPLITUDE, count), rng.uniform(*PHASE, count), strict=True)
         return [Choice("sinusoid", (float(a), float(b))) for a, b in pairs]
 
@@ -51,9 +51,9 @@ class Sinusoids:
         return Description((keys - low) / (high - low), keys[:, 0])
 
     def episode(self, rng: Generator, choices: Sequence[Choice], shot: int, query: int) -> Episode:
-        """Points on the waves, without noise."""
+        """Points at random places on the waves, without noise."""
         keys = np.array([choice.key for choice in choices])  # (t, 2)
-        x = rng.uniform(-REACH, REACH, (len(keys), shot + query, 1))
+        x = rng.uniform(*INPUTS, (len(keys), shot + query, 1))
         y = keys[:, :1, None] * np.sin(x - keys[:, 1:, None])
         points, values = (torch.from_numpy(a.astype(np.float32)).to(self.device) for a in (x, y))
         mask = torch.ones(points.shape[:2], device=self.device)
@@ -63,7 +63,7 @@ class Sinusoids:
         return Episode(support, query_, torch.full((len(keys), 1), -1, device=self.device))
 
     def to(self, device: torch.device | str) -> Sinusoids:
-        """Waves for another device."""
+        """The same source, whose episodes are on another device."""
         return Sinusoids(device)
 
 

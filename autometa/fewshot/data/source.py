@@ -45,7 +45,7 @@ class Description(NamedTuple):
 
 
 class EpisodeSource(Protocol):
-    """Episodes of one split."""
+    """Where the episodes of one split come from."""
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ class EpisodeSource(Protocol):
         ...
 
     def describe(self, choices: Sequence[Choice]) -> Description:
-        """How they look."""
+        """How proposed tasks look, in numbers that can be compared."""
         ...
 
     def episode(self, rng: Generator, choices: Sequence[Choice], shot: int, query: int) -> Episode:

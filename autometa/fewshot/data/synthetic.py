@@ -26,41 +26,40 @@ from numpy.typing import NDArray
 from autometa.fewshot.data.source import Choice, Data, Description
 from autometa.fewshot.data.tables import MadeUp, standardised
 from autometa.fewshot.episode import Episode, Examples
+from autometa.fewshot.options import OPTIONS
 
-COLUMNS = 32
-LEAST_ROWS = 16  # of a support
 MECHANISMS = ("network", "trees", "linear", "clusters")
-LIKELY = (0.4, 0.3, 0.1, 0.2)
+MECHANISM_SHARES = (0.4, 0.3, 0.1, 0.2)
 Matrix = NDArray[np.float64]
 
 
 class Synthetic(MadeUp):
-    """Tables as people have them."""
+    """A source of made-up tables of any shares of classes, sizes and types of columns."""
 
     @property
     def domains(self) -> tuple[str, ...]:
-        """How the class comes about."""
+        """The mechanisms by which a row gets its class."""
         return MECHANISMS
 
     def propose(self, rng: Generator, count: int, way: int, domain: str | None = None) -> list[Choice]:
         """A mechanism, a seed, and how many classes: half of the tables have two."""
         chosen = []
         for _ in range(count):
-            k = MECHANISMS.index(domain) if domain is not None else int(rng.choice(len(MECHANISMS), p=LIKELY))
+            k = MECHANISMS.index(domain) if domain is not None else int(rng.choice(len(MECHANISMS), p=MECHANISM_SHARES))
             c = 2 if way == 2 or rng.random() < 0.5 else int(rng.integers(3, way + 1))
             chosen.append(Choice(MECHANISMS[k], (k, way, int(rng.integers(2**31)), c)))
         return chosen
 
     def describe(self, choices: Sequence[Choice]) -> Description:
-        """The mechanism and the number of classes."""
+        """By mechanism and number of classes; the more classes, the harder."""
         keys = np.array([(choice.key[0], choice.key[3] / 10) for choice in choices], dtype=float)
         return Description(keys, keys[:, 1])
 
     def episode(self, rng: Generator, choices: Sequence[Choice], shot: int, query: int) -> Episode:
         """Rows at random, at least one of each class in the support."""
         way = int(choices[0].key[1])
-        most = max(way * shot, LEAST_ROWS)
-        support = max(round(math.exp(rng.uniform(math.log(LEAST_ROWS), math.log(most)))), way)
+        most = max(way * shot, OPTIONS.synthetic_rows)
+        support = max(round(math.exp(rng.uniform(math.log(OPTIONS.synthetic_rows), math.log(most)))), way)
         wanted = way * query
         parts: list[list[NDArray[Any]]] = [[], [], [], []]
         for choice in choices:
@@ -79,8 +78,8 @@ class Synthetic(MadeUp):
 
 
 def synthetic(path: str | None, options: dict[str, Any]) -> Data:
-    """Made-up tables; `path` is not needed."""
-    source = Synthetic(int(options.get("columns", COLUMNS)))
+    """Made-up tables as people have them; no path is needed, the option ``columns`` is the most of a table."""
+    source = Synthetic(int(options.get("columns", OPTIONS.synthetic_columns)))
     return Data("synthetic", source, source, source)
 
 

@@ -1,6 +1,6 @@
 """Episodes of tables: a task is a table and some of its classes; past tasks from files, or made up by a prior.
 
-Tables differ in columns and classes, episodes do not: `COLUMNS` columns are drawn from wider tables, narrower ones get
+Tables differ in columns and classes, episodes do not: some columns are drawn from wider tables, narrower ones get
 columns of zeros, and where a table has fewer classes than the episode has ways, the rest are padding. Numbers are
 standardised by the support set alone (`standardised`), as they are when a learner is asked later; categories enter as
 their codes, missing cells as the mean.
@@ -29,19 +29,17 @@ from numpy.typing import NDArray
 from autometa.errors import InputError, Problem
 from autometa.fewshot.data.source import Choice, Data, Description
 from autometa.fewshot.episode import Episode, EpisodeSpec, Examples
+from autometa.fewshot.options import OPTIONS
 
-COLUMNS = 16
-SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl")
-SHARES = (0.7, 0.1)  # of the families, for training and validation; the rest is the test
-MOST_ROWS = 5000  # kept of one table
-WHERE = (
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl")
+WHERE_TABLES = (
     "Give a folder of tables (CSV, parquet, ARFF; the target is target, class, label, y or the last column), or use "
     "--data prior, which needs none."
 )
 
 
 class Table(NamedTuple):
-    """A past task."""
+    """A past table for classification."""
 
     name: str
     x: NDArray[np.float32]  # (n, p) NaN where missing
@@ -50,15 +48,15 @@ class Table(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tables:
-    """Episodes of past tables."""
+    """A source of past tables; a task is a table and some of its classes."""
 
     tables: tuple[Table, ...]
-    columns: int = COLUMNS
+    columns: int = OPTIONS.table_columns
     device: torch.device | str = "cpu"
 
     @property
     def domains(self) -> tuple[str, ...]:
-        """The tables."""
+        """The names of the tables."""
         return tuple(table.name for table in self.tables)
 
     def problem(self, way: int) -> EpisodeSpec:
@@ -124,7 +122,7 @@ class Tables:
 class MadeUp:
     """What sources of tables that never were have in common."""
 
-    columns: int = COLUMNS
+    columns: int = OPTIONS.table_columns
     device: torch.device | str = "cpu"
 
     def problem(self, way: int) -> EpisodeSpec:
@@ -132,11 +130,11 @@ class MadeUp:
         return EpisodeSpec("classification", (self.columns,), way)
 
     def check(self, way: int, examples: int) -> list[Problem]:
-        """There are always enough rows."""
+        """Nothing: there are always enough rows."""
         return []
 
     def to(self, device: torch.device | str) -> Self:
-        """For another device."""
+        """The same source, whose episodes are on another device."""
         return replace(self, device=device)
 
 
@@ -145,7 +143,7 @@ class Prior(MadeUp):
 
     @property
     def domains(self) -> tuple[str, ...]:
-        """The mechanisms."""
+        """The mechanisms that a table can be drawn from."""
         return ("network", "clusters")
 
     def propose(self, rng: Generator, count: int, way: int, domain: str | None = None) -> list[Choice]:
@@ -158,12 +156,12 @@ class Prior(MadeUp):
         return chosen
 
     def describe(self, choices: Sequence[Choice]) -> Description:
-        """The mechanism and the noise."""
+        """By mechanism and noise; the more noise, the harder."""
         keys = np.array([(choice.key[0], choice.key[3]) for choice in choices])
         return Description(keys, keys[:, 1])
 
     def episode(self, rng: Generator, choices: Sequence[Choice], shot: int, query: int) -> Episode:
-        """Rows of every class."""
+        """As many rows of every class, from a table that is drawn anew."""
         tasks = []
         for choice in choices:
             kind, way, seed, noise = int(choice.key[0]), int(choice.key[1]), int(choice.key[2]), choice.key[3]
@@ -178,7 +176,7 @@ class Prior(MadeUp):
 
 
 def standardised(
-    support: NDArray[Any], others: NDArray[Any], columns: int = COLUMNS
+    support: NDArray[Any], others: NDArray[Any], columns: int = OPTIONS.table_columns
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # (s, p), (q, p) -> (s, columns), (q, columns)
     """Both by the support's means and spreads, clipped to 5, missing cells 0; narrow ones filled up with zeros."""
     lost = np.isnan(support)
@@ -194,15 +192,15 @@ def standardised(
 
 
 def tables(path: str | None, options: dict[str, Any]) -> Data:
-    """Past tasks from files, split by family."""
+    """Past tables from files, split by family; `path` is a folder, file, or several with commas between them."""
     if path is None:
-        raise InputError(Problem("tables", "no --path was given", WHERE))
+        raise InputError(Problem("tables", "no --path was given", WHERE_TABLES))
     files = [file for part in path.split(",") for file in _files(Path(part.strip()))]
     families = _families(files)
     read, wrong = [], []
     for file in files:
         try:
-            table = _read(file, int(options.get("rows", MOST_ROWS)))
+            table = _read(file, int(options.get("rows", OPTIONS.table_rows)))
         except InputError as error:
             wrong += list(error.problems)
             continue
@@ -213,10 +211,10 @@ def tables(path: str | None, options: dict[str, Any]) -> Data:
     names = sorted({family for family, _ in read})
     if len(names) < 3:
         raise InputError(
-            Problem(path, f"{len(names)} families of tables for classification; three splits need 3", WHERE)
+            Problem(path, f"{len(names)} families of tables for classification; three splits need 3", WHERE_TABLES)
         )
     order = [names[k] for k in np.random.default_rng(0).permutation(len(names))]
-    first, second = (max(1, round(share * len(order))) for share in SHARES)
+    first, second = (max(1, round(share * len(order))) for share in OPTIONS.table_shares)
     first = min(first, len(order) - 2)
     split = {family: 0 if i < first else 1 if i < first + second else 2 for i, family in enumerate(order)}
     split[order[-1]] = 2
@@ -225,17 +223,17 @@ def tables(path: str | None, options: dict[str, Any]) -> Data:
 
 
 def prior(path: str | None, options: dict[str, Any]) -> Data:
-    """Made-up tables; `path` is not needed."""
+    """Tables with as many rows of every class, drawn from a prior; no path is needed."""
     return Data("prior", Prior(), Prior(), Prior())
 
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES and f.name != "catalog.csv")
+        found = sorted(f for f in path.iterdir() if f.suffix.lower() in TABLE_SUFFIXES and f.name != "catalog.csv")
     else:
         found = [path] if path.is_file() else []
     if not found:
-        raise InputError(Problem(str(path), "holds no tables" if path.is_dir() else "does not exist", WHERE))
+        raise InputError(Problem(str(path), "holds no tables" if path.is_dir() else "does not exist", WHERE_TABLES))
     return found
 
 

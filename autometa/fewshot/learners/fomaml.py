@@ -10,6 +10,6 @@ from autometa.fewshot.learners.maml import Maml
 
 @dataclass(frozen=True, slots=True)
 class FirstOrderMaml(Maml):
-    """MAML, its inner gradients cut."""
+    """First-order MAML: the inner gradients count as constants."""
 
     first_order: ClassVar[bool] = True

@@ -16,28 +16,26 @@ import torch
 from torch import Generator, Tensor
 from torch.func import grad
 
-from autometa.fewshot.coordinates import flat, lstm_cell, lstm_weights, named, preprocessed
-from autometa.fewshot.descent import adaptable, forward, start
-from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
+from autometa.fewshot.coordinates import coordinates_of, named, preprocessed
+from autometa.fewshot.descent import AdaptedNetwork, adaptable, start
+from autometa.fewshot.episode import Episode, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import TaskOutcome, Training
-from autometa.fewshot.networks import Network, Weights, network_for
-
-LAYERS = 2
+from autometa.fewshot.lstm import lstm_cell, lstm_weights
+from autometa.fewshot.networks import Weights
+from autometa.fewshot.options import OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
-class LearnedOptimizer:
-    """A coordinate-wise LSTM optimiser."""
+class LearnedOptimizer(AdaptedNetwork):
+    """A learned optimiser: an LSTM that turns the gradient of each weight into its step."""
 
-    kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification", "regression")
     source: ClassVar[str] = "Andrychowicz et al., 2016"
-    transductive: ClassVar[bool] = True
 
     problem: EpisodeSpec
-    steps: int = 5
-    hidden: int = 20
-    scale: float = 0.1  # of the steps
-    width: int = 32
+    steps: int = 5  # judgement: as many as few examples bear
+    hidden: int = 20  # the paper's
+    scale: float = 0.1  # what the LSTM's output is multiplied by to make a step; the paper's
+    width: int = 32  # judgement: a rule of m coordinates costs m times the LSTM
     halving: Literal["pool", "stride"] = "stride"
 
     @classmethod
@@ -47,25 +45,20 @@ class LearnedOptimizer:
 
     @property
     def training(self) -> Training:
-        """Clipped: unrolled recurrences sometimes explode."""
+        """Meta-batches of four; gradients are clipped, since unrolled recurrences sometimes explode."""
         return Training(tasks=4, clip=1.0, query=15 if self.problem.kind == "classification" else 10)
-
-    @property
-    def network(self) -> Network:
-        """What is optimised."""
-        return network_for(self.problem, width=self.width, halving=self.halving)
 
     def initialise(self, generator: Generator) -> Weights:
         """A start, the LSTM, and its output: a step against the sign of the gradient, until it has learned better."""
         weights = start(self.problem, self.network, generator)
-        for layer in range(LAYERS):
+        for layer in range(OPTIONS.optimizer_layers):
             weights |= lstm_weights(f"rule.lstm{layer}", self.hidden if layer else 2, self.hidden, generator)
         weights["rule.output"] = torch.randn((self.hidden, 1), generator=generator) * 0.1
         weights["rule.direct"] = torch.tensor([[0.0], [-0.1]])  # of the two preprocessed inputs
         return weights
 
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
-        """Mean query loss along the way."""
+        """Mean of the query losses after each step."""
         path = self._path(weights, task.support)
         losses, outputs = [], None
         for place in path[1:] or path:
@@ -75,28 +68,18 @@ class LearnedOptimizer:
         return torch.stack(losses).mean(), TaskOutcome(outputs, {})
 
     def adapt(self, weights: Weights, support: Examples) -> Weights:
-        """The weights after `steps`."""
+        """The network's weights after `steps`."""
         return self._path(weights, support)[-1]
 
-    def predict(self, weights: Weights, adapted: Weights, query: Examples) -> Tensor:
-        """The optimised network's answers."""
-        return forward(self.network, {**weights, **adapted}, query)
-
     def _path(self, weights: Weights, support: Examples) -> list[Weights]:
-        base = adaptable(weights)
-        shapes = {name: w.shape for name, w in base.items()}
-        still = {name: w.detach() for name, w in weights.items()}
-        place = flat(base)  # (m,)
-        nothing = torch.zeros_like(place)[:, None].expand(-1, self.hidden)
-        states, path = [(nothing, nothing)] * LAYERS, [base]
-
-        def support_loss(vector: Tensor) -> Tensor:
-            return mean_loss(self.problem, forward(self.network, {**still, **named(vector, shapes)}, support), support)
-
+        """The network's weights before the first step and after each."""
+        place, shapes, support_loss = coordinates_of(self.problem, self.network, weights, support)  # (m,)
+        zero = torch.zeros_like(place)[:, None].expand(-1, self.hidden)
+        states, path = [(zero, zero)] * OPTIONS.optimizer_layers, [adaptable(weights)]
         for _ in range(self.steps):
             seen = preprocessed(grad(support_loss)(place.detach()).detach())  # (m, 2)
             h = seen
-            for layer in range(LAYERS):
+            for layer in range(OPTIONS.optimizer_layers):
                 states[layer] = lstm_cell(weights, f"rule.lstm{layer}", h, states[layer])
                 h = states[layer][0]
             place = place + self.scale * (h @ weights["rule.output"] + seen @ weights["rule.direct"])[:, 0]

@@ -16,36 +16,30 @@ import torch
 from torch import Generator, Tensor
 from torch.func import grad_and_value
 
-from autometa.fewshot.coordinates import flat, lstm_cell, lstm_weights, named, preprocessed
-from autometa.fewshot.descent import adaptable, forward, start
-from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
-from autometa.fewshot.learner import TaskOutcome, Training
-from autometa.fewshot.networks import Network, Weights, network_for
+from autometa.fewshot.coordinates import coordinates_of, named, preprocessed
+from autometa.fewshot.descent import AdaptedNetwork, start
+from autometa.fewshot.episode import Episode, EpisodeSpec, Examples
+from autometa.fewshot.learner import TaskOutcome, Training, query_loss
+from autometa.fewshot.lstm import lstm_cell, lstm_weights
+from autometa.fewshot.networks import Weights
 
 
 @dataclass(frozen=True, slots=True)
-class LstmMeta:
-    """Optimisation as a model for few-shot learning."""
+class LstmMeta(AdaptedNetwork):
+    """The LSTM meta-learner: an LSTM whose cell state is the network's weights."""
 
-    kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification", "regression")
     source: ClassVar[str] = "Ravi and Larochelle, 2017"
-    transductive: ClassVar[bool] = True
 
     problem: EpisodeSpec
-    steps: int = 8
-    hidden: int = 20
-    width: int = 32
+    steps: int = 8  # the paper takes 12 with one shot and 5 with five
+    hidden: int = 20  # the paper's
+    width: int = 32  # the paper's
     halving: Literal["pool", "stride"] = "stride"
 
     @property
     def training(self) -> Training:
-        """Gradients clipped to a quarter."""
+        """Meta-batches of four; gradients are clipped to a norm of a quarter, as in the paper."""
         return Training(tasks=4, clip=0.25, query=15 if self.problem.kind == "classification" else 10)
-
-    @property
-    def network(self) -> Network:
-        """The base learner."""
-        return network_for(self.problem, width=self.width, halving=self.halving)
 
     def initialise(self, generator: Generator) -> Weights:
         """A start, an LSTM, and gates that at first remember (forget gate near 1) and step a little."""
@@ -57,22 +51,14 @@ class LstmMeta:
         return {**fresh, **rule}
 
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
-        """Query loss of the last cell state."""
-        outputs = self.predict(weights, self.adapt(weights, task.support), task.query)
-        return mean_loss(self.problem, outputs, task.query), TaskOutcome(outputs, {})
+        """Query loss of the network with the last cell state as its weights."""
+        return query_loss(self, weights, self.adapt(weights, task.support), task)
 
     def adapt(self, weights: Weights, support: Examples) -> Weights:
-        """The cell state after `steps`."""
-        base = adaptable(weights)
-        shapes = {name: w.shape for name, w in base.items()}
-        still = {name: w.detach() for name, w in weights.items()}
-        cell = flat(base)  # (m,)
-        nothing = torch.zeros_like(cell)[:, None].expand(-1, self.hidden)
-        state, forget, enter = (nothing, nothing), torch.ones_like(cell), torch.zeros_like(cell)
-
-        def support_loss(vector: Tensor) -> Tensor:
-            return mean_loss(self.problem, forward(self.network, {**still, **named(vector, shapes)}, support), support)
-
+        """The cell state after `steps`, as weights."""
+        cell, shapes, support_loss = coordinates_of(self.problem, self.network, weights, support)  # (m,)
+        zero = torch.zeros_like(cell)[:, None].expand(-1, self.hidden)
+        state, forget, enter = (zero, zero), torch.ones_like(cell), torch.zeros_like(cell)
         for _ in range(self.steps):
             gradient, loss = (a.detach() for a in grad_and_value(support_loss)(cell.detach()))
             seen = torch.cat([preprocessed(gradient), preprocessed(loss[None]).expand(len(cell), -1)], -1)  # (m, 4)
@@ -81,10 +67,6 @@ class LstmMeta:
             enter = self._gate(weights, "enter", state[0], cell, enter)
             cell = forget * cell - enter * gradient
         return named(cell, shapes)
-
-    def predict(self, weights: Weights, adapted: Weights, query: Examples) -> Tensor:
-        """The base learner with the cell state as its weights."""
-        return forward(self.network, {**weights, **adapted}, query)
 
     @staticmethod
     def _gate(weights: Weights, name: str, h: Tensor, cell: Tensor, last: Tensor) -> Tensor:  # (m,)

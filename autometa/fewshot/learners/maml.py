@@ -16,13 +16,14 @@ from autometa.fewshot.networks import Weights
 
 @dataclass(frozen=True, slots=True)
 class Maml(DescentLearner):
-    """Model-agnostic meta-learning, second order."""
+    """MAML, second order: the start from which a few inner steps help most."""
 
     source: ClassVar[str] = "Finn, Abbeel and Levine, 2017"
     first_order: ClassVar[bool] = False
 
+    # Defaults are the paper's for Omniglot with five ways.
     test_steps: int = 3
-    rate: float = 0.4
+    rate: float = 0.4  # of an inner step
 
     @classmethod
     def preset(cls, problem: EpisodeSpec) -> dict[str, Any]:

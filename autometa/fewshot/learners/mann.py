@@ -20,18 +20,15 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from autometa.fewshot.coordinates import lstm_cell, lstm_weights
-from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss, one_hot
-from autometa.fewshot.learner import TaskOutcome, Training
+from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, one_hot
+from autometa.fewshot.learner import TaskOutcome, Training, query_loss
+from autometa.fewshot.lstm import lstm_cell, lstm_weights
 from autometa.fewshot.networks import Weights
-
-DECAY = 0.95  # of usage
-TINY = 1e-6
-SHARPNESS = 10.0  # of the reading; bare cosines spread it over all 128 rows
+from autometa.fewshot.options import OPTIONS
 
 
 class MemoryState(NamedTuple):
-    """What is carried from step to step."""
+    """What is carried from one step of the sequence to the next."""
 
     hidden: Tensor  # (n, h)
     cell: Tensor  # (n, h)
@@ -50,9 +47,10 @@ class Mann:
     transductive: ClassVar[bool] = False
 
     problem: EpisodeSpec
-    rows: int = 128
+    # Defaults are the paper's.
+    rows: int = 128  # of memory
     row_width: int = 40
-    heads: int = 4
+    heads: int = 4  # that read, and write
     hidden: int = 200
 
     @property
@@ -82,9 +80,8 @@ class Mann:
         }
 
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
-        """Cross-entropy of the queries."""
-        outputs = self.predict(weights, self.adapt(weights, task.support), task.query)
-        return mean_loss(self.problem, outputs, task.query), TaskOutcome(outputs, {})
+        """Cross-entropy of the queries, each asked after the whole support."""
+        return query_loss(self, weights, self.adapt(weights, task.support), task)
 
     def adapt(self, weights: Weights, support: Examples) -> MemoryState:
         """Memory and state after the support, in its order."""
@@ -99,7 +96,7 @@ class Mann:
         return state
 
     def predict(self, weights: Weights, adapted: MemoryState, query: Examples) -> Tensor:
-        """One step more for each query."""
+        """Logits: one step more for each query, on a copy of memory and state."""
         x = query.x.flatten(1)
         state = MemoryState(*(a.expand(len(x), *a.shape[1:]) for a in adapted))
         return self._step(weights, x, state)[1]
@@ -109,7 +106,7 @@ class Mann:
             return torch.full((1, *shape), value, dtype=x.dtype, device=x.device)
 
         return MemoryState(
-            full(0.0, self.hidden), full(0.0, self.hidden), full(TINY, self.rows, self.row_width),
+            full(0.0, self.hidden), full(0.0, self.hidden), full(OPTIONS.mann_floor, self.rows, self.row_width),
             full(0.0, self.heads, self.rows), full(0.0, self.rows), full(0.0, self.problem.outputs),
         )  # fmt: skip
 
@@ -118,10 +115,10 @@ class Mann:
         hidden, cell = lstm_cell(weights, "controller", entering, (state.hidden, state.cell))
         keys = (hidden @ weights["keys"] + weights["keys_bias"]).tanh().unflatten(1, (self.heads, self.row_width))
         gate = (hidden @ weights["gate"] + weights["gate_bias"]).sigmoid()[:, :, None]  # (n, k, 1)
-        size = (state.memory.square().sum(-1) + TINY**2).sqrt()  # (n, r)
-        key_size = (keys.square().sum(-1) + TINY**2).sqrt()  # (n, k)
+        size = (state.memory.square().sum(-1) + OPTIONS.mann_floor**2).sqrt()  # (n, r)
+        key_size = (keys.square().sum(-1) + OPTIONS.mann_floor**2).sqrt()  # (n, k)
         cosine = torch.einsum("nkv,nrv->nkr", keys, state.memory) / (key_size[:, :, None] * size[:, None, :])
-        read = (cosine * SHARPNESS).softmax(-1)  # (n, k, r)
+        read = (cosine * OPTIONS.mann_sharpness).softmax(-1)  # (n, k, r)
         order = state.usage.argsort(dim=-1, stable=True).argsort(dim=-1)  # rank of each row, 0 the least used
         # One row for each head; the heads of the paper share those rows.
         spare = (order[:, None, :] == torch.arange(self.heads, device=x.device)[:, None]).to(x.dtype)  # (n, k, r)
@@ -129,6 +126,6 @@ class Mann:
         memory = state.memory * (1 - spare.sum(1))[:, :, None]  # what is overwritten is forgotten first
         memory = memory + torch.einsum("nkr,nkv->nrv", write, keys)
         found = torch.einsum("nkr,nrv->nkv", read, memory).flatten(1)
-        usage = DECAY * state.usage + (read + write).sum(1).detach()
+        usage = OPTIONS.mann_usage_decay * state.usage + (read + write).sum(1).detach()
         outputs = torch.cat([hidden, found], -1) @ weights["head"].T + weights["head_bias"]
         return MemoryState(hidden, cell, memory, read, usage, state.label), outputs

@@ -16,28 +16,26 @@ from typing import ClassVar, Literal
 import torch
 from torch import Generator, Tensor
 
-from autometa.fewshot.coordinates import lstm_cell, lstm_weights
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss, one_hot
 from autometa.fewshot.learner import TaskOutcome, Training
+from autometa.fewshot.lstm import lstm_cell, lstm_weights
 from autometa.fewshot.metric import ABSENT, masked
 from autometa.fewshot.networks import Network, Norms, Weights, embed, network_for
-
-TINY = 1e-8
-SHARPNESS = 10.0
+from autometa.fewshot.options import OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Matching networks for one-shot learning."""
+    """Matching networks: labels of the support, weighted by attention."""
 
     kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification",)
     source: ClassVar[str] = "Vinyals et al., 2016"
     transductive: ClassVar[bool] = False
 
     problem: EpisodeSpec
-    reads: int = 3
-    full_context: bool = True
-    width: int = 64
+    reads: int = 3  # steps of a query's LSTM; judgement
+    full_context: bool = True  # whether embeddings are read in the context of the support
+    width: int = 64  # the paper's
     halving: Literal["pool", "stride"] = "pool"
 
     @property
@@ -47,13 +45,13 @@ class Matching:
 
     @property
     def network(self) -> Network:
-        """The embedding before context."""
+        """The network that embeds an example by itself, before context."""
         return network_for(self.problem, width=self.width, halving=self.halving)
 
     def initialise(self, generator: Generator) -> Weights:
-        """A fresh embedding and its readers."""
+        """A fresh embedding, the sharpness, and the LSTMs that read in context."""
         w = self.network.features
-        weights = self.network.initialise(generator) | {"sharpness": torch.tensor(math.log(SHARPNESS))}
+        weights = self.network.initialise(generator) | {"sharpness": torch.tensor(math.log(OPTIONS.matching_sharpness))}
         if self.full_context:
             for name, inputs in (("forward", w), ("backward", w), ("reader", 2 * w)):
                 weights |= lstm_weights(name, inputs, w, generator)
@@ -62,8 +60,8 @@ class Matching:
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Support and query pass through the embedding together."""
         norms = Norms(seen={})
-        x, mask = (torch.cat([getattr(part, name) for part in task[:2]]) for name in ("x", "mask"))
-        h = embed(self.network, weights, x, mask, norms)
+        both = task.joined()
+        h = embed(self.network, weights, both.x, both.mask, norms)
         s = len(task.support.x)
         g = self._in_context(weights, h[:s], task.support.mask)
         attention = self._attend(weights, h[s:], g, task.support.mask)
@@ -79,7 +77,9 @@ class Matching:
     def predict(self, weights: Weights, adapted: dict[str, Tensor], query: Examples) -> Tensor:
         """Logarithm of the attention that each class gets."""
         counts = (adapted["labels"] * adapted["mask"][:, None]).sum(0)
-        return masked((self.attention(weights, adapted, query) @ adapted["labels"] + TINY).log(), counts)
+        return masked(
+            (self.attention(weights, adapted, query) @ adapted["labels"] + OPTIONS.matching_floor).log(), counts
+        )
 
     def attention(self, weights: Weights, adapted: dict[str, Tensor], query: Examples) -> Tensor:  # (q, s)
         """Of each query to each support example; sums to 1."""
@@ -116,9 +116,9 @@ class Matching:
 
 
 def _unit(h: Tensor) -> Tensor:
-    return h * torch.rsqrt(h.square().sum(-1, keepdim=True) + TINY)
+    return h * torch.rsqrt(h.square().sum(-1, keepdim=True) + OPTIONS.matching_floor)
 
 
 def _logits(attention: Tensor, support: Examples, c: int) -> Tensor:  # (q, s) -> (q, c)
     labels = one_hot(support.y, c, attention)
-    return masked((attention @ labels + TINY).log(), (labels * support.mask[:, None]).sum(0))
+    return masked((attention @ labels + OPTIONS.matching_floor).log(), (labels * support.mask[:, None]).sum(0))

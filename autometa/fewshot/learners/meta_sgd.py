@@ -12,32 +12,33 @@ from autometa.fewshot.descent import DescentLearner, adaptable, descend, start
 from autometa.fewshot.episode import Examples
 from autometa.fewshot.learner import Training
 from autometa.fewshot.networks import Weights
+from autometa.fewshot.options import OPTIONS
 
-RATE = "rate."
-LOWEST, HIGHEST = 0.005, 0.1  # of the fresh rates, as in the paper
+RATES = "rate."
 
 
 @dataclass(frozen=True, slots=True)
 class MetaSgd(DescentLearner):
-    """MAML with learned rates."""
+    """Meta-SGD: MAML that also learns the rate of each weight, its sign included."""
 
     source: ClassVar[str] = "Li, Zhou, Chen and Li, 2017"
 
     @property
     def training(self) -> Training:
-        """As for MAML."""
+        """Meta-batches of 16, of 25 sine waves."""
         return Training(tasks=25, query=10) if self.problem.kind == "regression" else Training(tasks=16, query=5)
 
     def initialise(self, generator: Generator) -> Weights:
         """A fresh network, its head, and a rate for each of their numbers."""
         fresh = start(self.problem, self.network, generator)
+        lowest, highest = OPTIONS.meta_sgd_rates
         rates = {
-            RATE + name: LOWEST + (HIGHEST - LOWEST) * torch.rand(w.shape, generator=generator)
+            RATES + name: lowest + (highest - lowest) * torch.rand(w.shape, generator=generator)
             for name, w in fresh.items()
         }
         return {**fresh, **rates}
 
     def _adapt(self, weights: Weights, support: Examples, steps: int) -> Weights:
         moving = adaptable(weights)
-        rates = {name: weights[RATE + name] for name in moving}
+        rates = {name: weights[RATES + name] for name in moving}
         return descend(self.problem, self.network, weights, moving, support, steps=steps, rate=rates)

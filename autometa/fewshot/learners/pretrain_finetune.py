@@ -18,20 +18,21 @@ from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples
 from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.networks import Network, Norms, Weights, embed, head_weights, linear_head, network_for
 
-KNOWN = "known_head"  # not `head...`: its rows are the training classes, not those of an episode
+KNOWN_HEAD = "known_head"  # not `head...`: its rows are the training classes, not those of an episode
 
 
 @dataclass(frozen=True, slots=True)
 class PretrainFinetune:
-    """Learn everything at once, then adapt by descent."""
+    """The baseline: one classifier of all training classes, whose head is fine-tuned for a task."""
 
     kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification", "regression")
     source: ClassVar[str] = "Caruana, 1997; Chen et al., 2019 (Baseline)"
     transductive: ClassVar[bool] = False
 
     problem: EpisodeSpec
+    # Chen et al. take 100 steps of batches; 50 of the whole support are judgement.
     test_steps: int = 50
-    rate: float = 0.1
+    rate: float = 0.1  # of a step of fine-tuning
     body: bool = False  # whether the body is fine-tuned with the head
     width: int = 64
     halving: Literal["pool", "stride"] = "stride"
@@ -43,12 +44,12 @@ class PretrainFinetune:
 
     @property
     def training(self) -> Training:
-        """Batches of four tasks."""
+        """Meta-batches of four tasks."""
         return Training(tasks=4, query=10)
 
     @property
     def network(self) -> Network:
-        """The body."""
+        """The body that all tasks share."""
         return network_for(self.problem, width=self.width, halving=self.halving)
 
     def initialise(self, generator: Generator) -> Weights:
@@ -57,7 +58,7 @@ class PretrainFinetune:
         weights = network.initialise(generator)
         if problem.kind == "classification" and problem.known_classes:
             known = head_weights(network.features, problem.known_classes, generator)
-            weights |= {KNOWN: known["head"], f"{KNOWN}_bias": known["head_bias"]}
+            weights |= {KNOWN_HEAD: known["head"], f"{KNOWN_HEAD}_bias": known["head_bias"]}
             return weights | {
                 "head": torch.zeros(problem.outputs, network.features),
                 "head_bias": torch.zeros(problem.outputs),
@@ -67,13 +68,13 @@ class PretrainFinetune:
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Loss over all examples of the task, without any adaptation."""
         norms = Norms(seen={})
-        both = Examples(*(torch.cat(pair) for pair in zip(*task[:2], strict=True)))
+        both = task.joined()
         h = embed(self.network, weights, both.x, both.mask, norms)
         s = len(task.support.x)
-        if KNOWN not in weights:
+        if KNOWN_HEAD not in weights:
             outputs = linear_head(weights, h)
             return mean_loss(self.problem, outputs, both), TaskOutcome(outputs[s:], norms.seen or {})
-        logits = h @ weights[KNOWN].T + weights[f"{KNOWN}_bias"]  # (n, known classes)
+        logits = h @ weights[KNOWN_HEAD].T + weights[f"{KNOWN_HEAD}_bias"]  # (n, known classes)
         loss = mean_loss(self.problem, logits, both._replace(y=task.classes.clamp_min(0)[both.y]))
         return loss, TaskOutcome(logits[s:, task.classes.clamp_min(0)], norms.seen or {})
 
@@ -82,7 +83,7 @@ class PretrainFinetune:
         still = {name: w.detach() for name, w in weights.items()}
         names = [name for name in still if name.startswith("head")]
         if self.body:
-            names += [name for name in still if not name.startswith(("head", "running.", KNOWN))]
+            names += [name for name in still if not name.startswith(("head", "running.", KNOWN_HEAD))]
         moving = {name: still[name] for name in names}
         features = None if self.body else self._features(still, support)
 
@@ -97,7 +98,7 @@ class PretrainFinetune:
         return moving
 
     def predict(self, weights: Weights, adapted: Weights, query: Examples) -> Tensor:
-        """The fine-tuned network's answers."""
+        """Logits or values of the fine-tuned network."""
         merged = {**weights, **adapted}
         return linear_head(merged, self._features(merged, query))
 

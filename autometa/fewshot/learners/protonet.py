@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from torch import Generator, Tensor
 
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import TaskOutcome, Training
-from autometa.fewshot.metric import class_means, masked, squared_distances
+from autometa.fewshot.metric import class_means, masked, prototype_logits, squared_distances
 from autometa.fewshot.networks import Network, Norms, Weights, embed, network_for
 
 
@@ -23,7 +22,7 @@ class ProtoNet:
     transductive: ClassVar[bool] = False
 
     problem: EpisodeSpec
-    width: int = 64
+    width: int = 64  # the paper's
     halving: Literal["pool", "stride"] = "pool"
 
     @property
@@ -35,20 +34,20 @@ class ProtoNet:
 
     @property
     def network(self) -> Network:
-        """The embedding."""
+        """The network that embeds an example."""
         return network_for(self.problem, width=self.width, halving=self.halving)
 
     def initialise(self, generator: Generator) -> Weights:
-        """A fresh embedding."""
+        """A fresh embedding; there is nothing else to learn."""
         return self.network.initialise(generator)
 
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Support and query pass through the embedding together, as in the authors' training."""
         norms = Norms(seen={})
-        x, mask = (torch.cat([getattr(part, name) for part in task[:2]]) for name in ("x", "mask"))
-        h = embed(self.network, weights, x, mask, norms)
+        both = task.joined()
+        h = embed(self.network, weights, both.x, both.mask, norms)
         s = len(task.support.x)
-        outputs = _logits(h[s:], *class_means(h[:s], task.support, len(task.classes)))
+        outputs = prototype_logits(h[s:], *class_means(h[:s], task.support, len(task.classes)))
         return mean_loss(self.problem, outputs, task.query), TaskOutcome(outputs, norms.seen or {})
 
     def adapt(self, weights: Weights, support: Examples) -> dict[str, Tensor]:
@@ -58,15 +57,11 @@ class ProtoNet:
         return {"prototypes": means, "counts": counts, "support": h, "mask": support.mask}
 
     def predict(self, weights: Weights, adapted: dict[str, Tensor], query: Examples) -> Tensor:
-        """Minus the squared distances to the prototypes."""
+        """Logits: minus the squared distances to the prototypes."""
         h = embed(self.network, weights, query.x, query.mask, Norms(running=True))
-        return _logits(h, adapted["prototypes"], adapted["counts"])
+        return prototype_logits(h, adapted["prototypes"], adapted["counts"])
 
     def attention(self, weights: Weights, adapted: dict[str, Tensor], query: Examples) -> Tensor:  # (q, s)
         """Nearness of each support example: the softmax of minus the squared distances."""
         h = embed(self.network, weights, query.x, query.mask, Norms(running=True))
         return masked(-squared_distances(h, adapted["support"]), adapted["mask"]).softmax(-1)
-
-
-def _logits(h: Tensor, prototypes: Tensor, counts: Tensor) -> Tensor:  # (q, w), (c, w), (c,) -> (q, c)
-    return masked(-squared_distances(h, prototypes), counts)

@@ -1,9 +1,10 @@
 """Reptile: train on a task for a while, then move the start towards where that led. No query, no second derivative.
 
-The loss below has the value of the query loss, to be looked at, and the gradient ``start - end``, which is Reptile's;
-with plain steps of a rate that falls from 1 to 0 the start moves towards the end. Adam's second moments outlive the
-tasks, as in the authors' code: a fresh Adam takes its first steps by the sign of the gradient alone. A support set of
-at most `batch` examples is taken whole; of a larger one each step takes the next slice, so padding there thins a slice.
+The loss below has the value of the query loss, for the learning curve, and the gradient ``start - end``, which is
+Reptile's; with plain steps of a rate that falls from 1 to 0 the start moves towards the end. Adam's second moments
+outlive the tasks, as in the authors' code: a fresh Adam takes its first steps by the sign of the gradient alone. A
+support set of at most `batch` examples is taken whole; of a larger one each step takes the next slice, so padding there
+thins a slice.
 """
 
 from __future__ import annotations
@@ -18,21 +19,22 @@ from autometa.fewshot.descent import DescentLearner, adaptable, slope
 from autometa.fewshot.episode import Episode, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.networks import RUNNING, Weights
+from autometa.fewshot.options import OPTIONS
 
 SQUARE = f"{RUNNING}square."  # Adam's second moments of the weights
-BETA, TINY = 0.999, 1e-8  # the first moment is off, as in the paper
 
 
 @dataclass(frozen=True, slots=True)
 class Reptile(DescentLearner):
-    """Reptile with Adam (first moment off) inside."""
+    """Reptile: the start moves towards where inner steps of Adam (first moment off) lead."""
 
     source: ClassVar[str] = "Nichol, Achiam and Schulman, 2018"
 
+    # Defaults are the authors' for Omniglot with five ways.
     steps: int = 5
     test_steps: int = 50
-    rate: float = 0.001
-    batch: int = 10
+    rate: float = 0.001  # of an inner step of Adam
+    batch: int = 10  # support examples of an inner step
 
     @classmethod
     def preset(cls, problem: EpisodeSpec) -> dict[str, Any]:
@@ -70,6 +72,7 @@ class Reptile(DescentLearner):
         moving = adaptable(still)
         moment = {name: still[f"{SQUARE}{name}"] for name in moving}
         seen = {name: torch.zeros_like(w) for name, w in moving.items()}
+        beta = OPTIONS.adam_betas[1]  # the first moment is off, as in the paper
         slices = max(1, -(-len(support.y) // self.batch))
         for step in range(steps):
             first = (step % slices) * self.batch
@@ -77,9 +80,9 @@ class Reptile(DescentLearner):
             gradient = slope(self.problem, self.network, still, moving, some)
             square = {name: g.detach().square() for name, g in gradient.items()}
             seen = {name: v + square[name] / steps for name, v in seen.items()}
-            moment = {name: BETA * v + (1 - BETA) * square[name] for name, v in moment.items()}
+            moment = {name: beta * v + (1 - beta) * square[name] for name, v in moment.items()}
             moving = {
-                name: (w - self.rate * gradient[name] / (moment[name].sqrt() + TINY)).detach()
+                name: (w - self.rate * gradient[name] / (moment[name].sqrt() + OPTIONS.adam_epsilon)).detach()
                 for name, w in moving.items()
             }
         return moving, seen

@@ -12,8 +12,8 @@ import torch
 from torch import Generator, Tensor
 
 from autometa.families.learners import set_kernel
-from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss, one_hot
-from autometa.fewshot.learner import TaskOutcome, Training
+from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, one_hot
+from autometa.fewshot.learner import TaskOutcome, Training, query_loss
 from autometa.fewshot.networks import Weights
 
 
@@ -29,7 +29,7 @@ class SetKernel:
 
     @property
     def training(self) -> Training:
-        """Six tables a step."""
+        """Meta-batches of six tables; the rate falls to nothing."""
         return Training(tasks=6, rate=3e-3, schedule="linear", clip=1.0)
 
     def initialise(self, generator: Generator) -> Weights:
@@ -41,9 +41,8 @@ class SetKernel:
         return weights
 
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
-        """Cross-entropy of the query."""
-        outputs = self.predict(weights, self.adapt(weights, task.support), task.query)
-        return mean_loss(self.problem, outputs, task.query), TaskOutcome(outputs, {})
+        """Cross-entropy of the query rows."""
+        return query_loss(self, weights, self.adapt(weights, task.support), task)
 
     def adapt(self, weights: Weights, support: Examples) -> dict[str, Tensor]:
         """The table as it was read and solved."""
@@ -52,7 +51,7 @@ class SetKernel:
         return fitted.choice._asdict() | {k: v for k, v in fitted._asdict().items() if k != "choice"}
 
     def predict(self, weights: Weights, adapted: dict[str, Tensor], query: Examples) -> Tensor:
-        """Logits."""
+        """Logits of the query rows."""
         return set_kernel.logits(torch, _fitted(adapted), query.x.flatten(1))
 
     def attention(self, weights: Weights, adapted: dict[str, Tensor], query: Examples) -> Tensor:  # (q, s)

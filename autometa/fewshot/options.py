@@ -1,0 +1,94 @@
+"""Every tuned number of the room that is not an option of one learner, with the origin of its value.
+
+What a caller varies is an argument, an option of a learner (`make`), of its training (`Training`) or of this training
+(`TrainingSettings`); these are what nobody has had a reason to vary. A learner's own options stand in its file beside
+its paper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FewShotOptions:
+    """Numbers of the trainer, the networks, the learners' mechanics and the data sets.
+
+    "Judgement" means: chosen once and not varied in a benchmark.
+    """
+
+    # ---------------------------------------------------------------------------------------------- training
+    # Seconds between two writes of the checkpoint where no validation step writes it: what a kill may cost. Judgement.
+    save_seconds: float = 60.0
+    # Share of a new value in the running statistics of the norms. torch's default for batch norm.
+    momentum: float = 0.1
+    # Adam's decay rates of its two means. Kingma and Ba (2015), and torch's defaults. The second number keeps the root of
+    # Reptile's mean square, and the norm that gradients are clipped by, from 0; theirs too.
+    adam_betas: tuple[float, float] = (0.9, 0.999)
+    adam_epsilon: float = 1e-8
+    # Timed calls of each back end after one that warms up, and seconds after which no further back end is tried. On
+    # one CPU thread the fastest is 1.1 to 2 times as fast as the slowest (benchmarks/fewshot.py --speed), so two calls
+    # tell them apart. Judgement.
+    timed_calls: int = 2
+    tuning_seconds: float = 20.0
+    # Episodes that `evaluate` answers at once where it is not told. Judgement: they fit into any memory.
+    episodes_at_once: int = 8
+    # Support examples named in an explanation. Judgement: what a person reads.
+    explained: int = 3
+
+    # ---------------------------------------------------------------------------------------------- task samplers
+    # Tasks proposed for each one that `Similar` and `Curriculum` take. Judgement.
+    proposals: int = 4
+    # Validation tasks whose mean description is what `similar` aims at. Judgement.
+    target_tasks: int = 64
+
+    # ---------------------------------------------------------------------------------------------- networks
+    # Added to variances by the norms. torch's default for batch norm.
+    norm_epsilon: float = 1e-5
+    # Pixels; an image with a shorter side gets two blocks, another four, so that places are kept apart. Measured on
+    # 8 x 8 digits, three shots, prototypical networks: accuracy .90 with two blocks, .81 with four.
+    small_image: int = 16
+    # Widths of the hidden layers where values are predicted. MAML's for sine waves (Finn et al., 2017).
+    regression_widths: tuple[int, ...] = (40, 40)
+    # Width of the set encoder that makes a task vector where values are predicted. Judgement.
+    set_encoder_width: int = 64
+
+    # ---------------------------------------------------------------------------------------------- learners
+    # Gradients below exp(-10) are presented linearly, larger ones by their logarithm. Andrychowicz et al. (2016), p.
+    gradient_log_scale: float = 10.0
+    # Layers of the learned optimiser's LSTM. Andrychowicz et al. (2016).
+    optimizer_layers: int = 2
+    # Range from which Meta-SGD draws its first rates. Li et al. (2017).
+    meta_sgd_rates: tuple[float, float] = (0.005, 0.1)
+    # MANN: what is kept of a row's usage at each step (Santoro et al., 2016, leave it open), what cosines are
+    # multiplied by before the softmax (bare ones spread the reading over all 128 rows), and what memory begins with.
+    # Judged together: 82.8 % at the second presentation, as published (benchmarks/fewshot.py --train mann).
+    mann_usage_decay: float = 0.95
+    mann_sharpness: float = 10.0
+    mann_floor: float = 1e-6
+    # Matching networks: what cosines are multiplied by at first; it is learned. With bare cosines the likeliest of five
+    # ways cannot get more than .65.
+    matching_sharpness: float = 10.0
+    matching_floor: float = 1e-8  # added to squared lengths and to attention before its logarithm: nothing is 0
+
+    # ---------------------------------------------------------------------------------------------- data
+    # Side of the thumbnails by which classes of images are compared. Judgement.
+    thumbnail: int = 4
+    # scikit-learn's digits: those up to this one are trained on, and this share of their drawings is for validation.
+    # Judgement: seven of ten classes leave three for the test.
+    digits_trained: int = 7
+    digits_held: float = 0.3
+    # Omniglot by Lake's split: background alphabets kept for validation, a sixth of them. Judgement.
+    held_alphabets: int = 5
+    # Columns of an episode of past or made-up tables, and of synthetic ones. Judgement; the set kernel ships for the
+    # second (benchmarks/README.md).
+    table_columns: int = 16
+    synthetic_columns: int = 32
+    # Rows kept of one past table, and shares of the families of tables for training and for validation. Judgement.
+    table_rows: int = 5000
+    table_shares: tuple[float, float] = (0.7, 0.1)
+    # Fewest rows of a synthetic support: half as many as its columns. Judgement.
+    synthetic_rows: int = 16
+
+
+OPTIONS = FewShotOptions()
