@@ -22,7 +22,7 @@ class FewShotOptions:
     save_seconds: float = 60.0
     # Share of a new value in the running statistics of the norms. torch's default for batch norm.
     momentum: float = 0.1
-    # Adam's decay rates of its two means. Kingma and Ba (2015), and torch's defaults. The epsilon, theirs too, keeps the
+    # Adam's decay rates of its two means. Kingma and Ba (2015), torch's defaults. The epsilon, theirs too, keeps the
     # root of Reptile's mean square from 0, and the norm that gradients are clipped by.
     adam_betas: tuple[float, float] = (0.9, 0.999)
     adam_epsilon: float = 1e-8
