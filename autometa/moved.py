@@ -65,6 +65,9 @@ MODULES: dict[str, tuple[str, ...]] = {
 NAMES: dict[str, str] = {
     "autometa.bench.cells.Prediction": "autometa.bench.cells.CellPrediction",
     "autometa.bench.ranking.Comparison": "autometa.bench.ranking.MethodComparison",
+    "autometa.bench.report.findings": "autometa.bench.findings.findings",
+    "autometa.bench.report.overhead": "autometa.bench.findings.overhead",
+    "autometa.bench.report.summary": "autometa.bench.findings.summary",
     "autometa.bench.suite.Entry": "autometa.bench.suite.SuiteEntry",
     "autometa.cli.show.show_result": "autometa.cli.result_page.show_result",
     "autometa.cli.show.warm_start_words": "autometa.cli.result_page.warm_start_words",

@@ -19,10 +19,11 @@ import pytest
 from autometa.bench import Plan, Watcher, bench, bench_task, left_out, only, open_suite
 from autometa.bench import cells as cells_module
 from autometa.bench.cells import CellPrediction, constant_score, judged
+from autometa.bench.findings import findings, summary
 from autometa.bench.methods import METHODS, Cell
 from autometa.bench.publish import offer, publish
 from autometa.bench.ranking import compare
-from autometa.bench.report import findings, markdown, page, summary, write
+from autometa.bench.report import markdown, page, write
 from autometa.bench.results import RESULTS, append, claimed, read_lines, read_results
 from autometa.cli import main
 from autometa.errors import InputError, RunError
@@ -43,13 +44,13 @@ if behaviour == "fails":
     raise ValueError("no such luck")
 if behaviour == "hangs":
     import subprocess
-    child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"], start_new_session=True)
+    child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"], start_new_session=True)
     Path({calls!r} + ".child").write_text(str(child.pid))
-    time.sleep(60)
+    time.sleep(600)
 if behaviour == "eats":
     held = bytearray(400_000_000)
     held[::4096] = b"x" * len(held[::4096])
-    time.sleep(60)
+    time.sleep(600)
 classes = {{"binary": ["01", "1"], "multiclass": ["<c>", "a", "b"], "regression": []}}[cell["kind"]]
 share = float("nan") if behaviour == "lies" else 1 / len(classes) if classes else 0.0
 shape = (12, len(classes)) if classes else (12,)
@@ -263,9 +264,12 @@ def test_a_finished_cell_is_never_repeated_and_a_torn_line_is_run_again(folder, 
 
 
 def test_failures_are_results_with_their_reason_and_leave_no_process(folder, tmp_path, fake, alive, monkeypatch):
-    environments, _ = fake(flaml="fails", autogluon="hangs")
-    monkeypatch.setattr(cells_module.Setting, "deadline", property(lambda _: 3.0))
     suite = only(open_suite(str(folder)), ["two"])
+    environments, _ = fake()
+    (usual,) = bench(suite, plan(environments, methods=("flaml",), folds=(0,)), tmp_path / "measured").records
+    deadline = 3.0 + 10 * usual["seconds"]  # by then the method that hangs has begun, however slow the machine is
+    monkeypatch.setattr(cells_module.Setting, "deadline", property(lambda _: deadline))
+    environments, _ = fake(flaml="fails", autogluon="hangs")
     session = bench(suite, plan(environments, folds=(0,)), tmp_path / "out")
     found = {r["method"]: (r["state"], r["reason"]) for r in session.records}
     assert found["flaml"] == ("failed", "ValueError: no such luck")
@@ -283,7 +287,7 @@ def test_a_killed_bench_takes_its_methods_with_it_and_keeps_what_was_finished(fo
     environments, calls = fake(autogluon="hangs")
     code = (
         "import sys; from pathlib import Path; from autometa.bench import *\n"
-        f"plan = Plan(('flaml', 'autogluon'), 60.0, (0, 1), environments=Path({str(environments)!r}))\n"
+        f"plan = Plan(('flaml', 'autogluon'), 600.0, (0, 1), environments=Path({str(environments)!r}))\n"
         f"bench(open_suite({str(folder)!r}), plan, Path({str(tmp_path / 'out')!r}))\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[1]) as process:
@@ -298,11 +302,11 @@ def test_a_killed_bench_takes_its_methods_with_it_and_keeps_what_was_finished(fo
     assert finished == len(calls()) - 1
     environments, calls = fake()
     before = len(calls())
-    rest = bench(open_suite(str(folder)), plan(environments, seconds=60.0, folds=(0, 1)), tmp_path / "out")
+    rest = bench(open_suite(str(folder)), plan(environments, seconds=600.0, folds=(0, 1)), tmp_path / "out")
     assert rest.new == len(calls()) - before == 12 - finished
 
 
-def until(true, seconds=30.0):
+def until(true, seconds=120.0):
     ends = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < ends, "it did not happen in time"

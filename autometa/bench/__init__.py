@@ -7,8 +7,11 @@
     run           all cells, resumable
     results       JSON lines on disk
     ranking       ranks, Friedman, Nemenyi, Wilcoxon, the AutoML Benchmark's scale
+    findings      what a comparison says, as values and sentences
     report        Markdown for a README, HTML for a browser
     publish       runs for OpenML
+    program       all of it in one go, as `autometa bench` does
+    options       deadlines, levels, numbers of rows, each with its origin
 
 Laws: a benchmark never sees its own answer (the task under test, by content, OpenML id or family, is left out of the
 memory, and nothing is written back); a finished cell is never repeated; a failure is a result with its reason.
@@ -20,6 +23,7 @@ from __future__ import annotations
 
 from autometa.bench.environments import missing, set_up
 from autometa.bench.methods import DEFAULT_METHODS, METHODS
+from autometa.bench.program import Concluded, Prepared, prepare, session
 from autometa.bench.run import Plan, Session, Watcher, bench
 from autometa.bench.suite import BenchTask, Suite, bench_task, left_out, only, open_suite
 
@@ -27,7 +31,9 @@ __all__ = [
     "DEFAULT_METHODS",
     "METHODS",
     "BenchTask",
+    "Concluded",
     "Plan",
+    "Prepared",
     "Session",
     "Suite",
     "Watcher",
@@ -37,5 +43,7 @@ __all__ = [
     "missing",
     "only",
     "open_suite",
+    "prepare",
+    "session",
     "set_up",
 ]

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from autometa.bench.launch import launch
 from autometa.bench.methods import METHODS
+from autometa.bench.options import OPTIONS
 from autometa.bench.results import Record
 from autometa.bench.suite import BenchTask
 from autometa.evaluation import Cancelled, Isolation, Killed, score_all
@@ -32,9 +33,6 @@ from autometa.store import Exclusion
 
 if TYPE_CHECKING:
     import pandas as pd
-
-UNTIMED_SECONDS = 900.0  # the longest that a method without a budget may take
-SAID = 400  # characters of a failure's last words
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +57,10 @@ class Setting:
 
     @property
     def deadline(self) -> float:
-        """Seconds after which the cell is killed: twice the budget and a minute, as late as nobody should be."""
-        return 2 * self.budget + 60.0 if METHODS[self.method].timed else UNTIMED_SECONDS
+        """Seconds after which the cell is killed: twice the budget and a minute; 15 minutes without one."""
+        if not METHODS[self.method].timed:
+            return OPTIONS.untimed_seconds
+        return OPTIONS.deadline_budgets * self.budget + OPTIONS.deadline_grace
 
 
 def split_to(task: BenchTask, fold: tuple[int, int], folder: Path) -> NDArray[Any]:  # (n,) the answers
@@ -120,7 +120,8 @@ def run_cell(
                 record |= facts
                 scores = judged(task, answers, prediction)
             except (OSError, ValueError, KeyError) as error:
-                record |= {"state": "failed", "reason": f"its prediction cannot be used: {error}"[:SAID]}
+                reason = f"its prediction cannot be used: {error}"[: OPTIONS.reason_letters]
+                record |= {"state": "failed", "reason": reason}
             else:
                 record |= {"score": _finite(scores[task.metric]), "scores": {k: _finite(v) for k, v in scores.items()}}
                 if record["score"] is None:
@@ -216,7 +217,7 @@ def _last_words(folder: Path) -> str:
     with (folder / "log").open("rb") as log:
         log.seek(max(log.seek(0, os.SEEK_END) - 4096, 0))
         lines = log.read().decode(errors="replace").strip().splitlines()
-    return lines[-1].strip()[:SAID] if lines else ""
+    return lines[-1].strip()[: OPTIONS.reason_letters] if lines else ""
 
 
 def _writable(frame: pd.DataFrame) -> pd.DataFrame:

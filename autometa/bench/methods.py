@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    Prediction = tuple[Any, np.ndarray]  # the classes (c,) or None, and (n, c) or (n,)
+    Answers = tuple[Any, np.ndarray]  # the classes (c,) or None, and (n, c) or (n,)
 
 OWN = "own"  # the environment that AutoMeta itself lives in
 FOREST_TREES, FOREST_STEP = 2_000, 50  # the AutoML Benchmark's random forest: so many trees, unless the time is over
@@ -102,7 +102,7 @@ class Cell:
         return self.kind != "regression"
 
 
-def autometa(cell: Cell, *, cold: bool = False) -> Prediction:
+def autometa(cell: Cell, *, cold: bool = False) -> Answers:
     """`autometa fit` with a memory that has never seen the task, and to which nothing is added."""
     import pandas as pd
 
@@ -140,12 +140,12 @@ def autometa(cell: Cell, *, cold: bool = False) -> Prediction:
         return (model.classes, model.predict_proba(test)) if cell.classifies else (None, model.predict(test))
 
 
-def cold(cell: Cell) -> Prediction:
+def cold(cell: Cell) -> Answers:
     """The same program and the same space without memory: Optuna's TPE from the first trial on."""
     return autometa(cell, cold=True)
 
 
-def default(cell: Cell) -> Prediction:
+def default(cell: Cell) -> Answers:
     """Every suited family's default in cross-validation, the best of them fitted on all rows.
 
     It is held to no budget, except that a family whose folds take more than `PATIENCE_SECONDS` is left out: it stands
@@ -190,7 +190,7 @@ def default(cell: Cell) -> Prediction:
         return (task.classes, model.predict_proba(X)) if cell.classifies else (None, model.predict(X))
 
 
-def forest(cell: Cell) -> Prediction:
+def forest(cell: Cell) -> Answers:
     """A random forest, as the AutoML Benchmark has it for a baseline: it grows to its size or until the time ends."""
     import numpy as np
     import pandas as pd
@@ -219,7 +219,7 @@ def forest(cell: Cell) -> Prediction:
         return (model.classes_, model.predict_proba(test)) if cell.classifies else (None, model.predict(test))
 
 
-def lightgbm(cell: Cell) -> Prediction:
+def lightgbm(cell: Cell) -> Answers:
     """LightGBM as it comes, with its own treatment of categories and missing values."""
     import lightgbm as library
     import pandas as pd
@@ -236,7 +236,7 @@ def lightgbm(cell: Cell) -> Prediction:
         return (model.classes_, model.predict_proba(test)) if cell.classifies else (None, model.predict(test))
 
 
-def flaml(cell: Cell) -> Prediction:
+def flaml(cell: Cell) -> Answers:
     """FLAML with its defaults, as the AutoML Benchmark calls it."""
     from flaml import AutoML  # type: ignore[import-not-found]
 
@@ -258,7 +258,7 @@ def flaml(cell: Cell) -> Prediction:
         return (model.classes_, model.predict_proba(test)) if cell.classifies else (None, model.predict(test))
 
 
-def autogluon(cell: Cell, **options: Any) -> Prediction:
+def autogluon(cell: Cell, **options: Any) -> Answers:
     """AutoGluon with its defaults."""
     from autogluon.tabular import TabularPredictor  # type: ignore[import-not-found]
 
@@ -280,7 +280,7 @@ def autogluon(cell: Cell, **options: Any) -> Prediction:
         return proba.columns.to_numpy(), proba.to_numpy()
 
 
-def autogluon_best(cell: Cell) -> Prediction:
+def autogluon_best(cell: Cell) -> Answers:
     """AutoGluon with the preset that it enters in the AutoML Benchmark: bagging and stacking.
 
     Without the rehearsal that this preset begins with: it takes a quarter of the time, and where that quarter is too

@@ -46,6 +46,11 @@ class Sent:
     why: str  # why not; empty for what was sent or, in a dry run, could be
     predictions: int  # rows
 
+    def to_dict(self) -> dict[str, Any]:
+        """What ``autometa bench --publish --json`` prints of it."""
+        one = self.offer
+        return {"task": one.task_id, "method": one.method, "url": self.url, "why": self.why, "rows": self.predictions}
+
 
 def offer(records: Iterable[Record], methods: Sequence[str], out: Path, *, cores: int, seed: int) -> list[Offer]:
     """What there is of OpenML's tasks, by task and method.

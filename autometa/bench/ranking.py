@@ -23,14 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.bench.methods import METHODS
+from autometa.bench.options import OPTIONS
 from autometa.bench.results import Record
 from autometa.moved import former
 
 Values = NDArray[np.float64]
-
-LEVEL = 0.05  # of significance
-TIE = 1e-4  # on the scale 0 = constant, 1 = best: closer than this is no difference
-LEAST = 6  # tasks from which on Wilcoxon's test can reach `LEVEL` with two sides
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,13 +92,11 @@ class MethodComparison:
 
         gap = self.scaled[:, [first]] - self.scaled  # (t, k)
         others = [j for j in range(len(self.methods)) if j != first]
-        p = [
-            float(wilcoxon(gap[:, j]).pvalue) if len(self.tasks) >= LEAST and np.abs(gap[:, j]).max() > 0 else 1.0
-            for j in others
-        ]
+        enough = len(self.tasks) >= OPTIONS.fewest_tasks
+        p = [float(wilcoxon(gap[:, j]).pvalue) if enough and np.abs(gap[:, j]).max() > 0 else 1.0 for j in others]
         duels = []
         for j, adjusted in zip(others, holm(p), strict=True):
-            sign = np.where(np.abs(gap[:, j]) < TIE, 0, np.sign(gap[:, j]))
+            sign = np.where(np.abs(gap[:, j]) < OPTIONS.tie, 0, np.sign(gap[:, j]))
             low = int(np.argmin(gap[:, j]))
             duels.append(
                 Duel(
@@ -112,7 +107,7 @@ class MethodComparison:
                     mean=float(gap[:, j].mean()),
                     largest_loss=min(float(gap[low, j]), 0.0),
                     where=self.about[low]["name"] if gap[low, j] < 0 else "",
-                    p=adjusted if len(self.tasks) >= LEAST else None,
+                    p=adjusted if enough else None,
                 )
             )
         return duels
@@ -211,7 +206,7 @@ def critical_difference(k: int, t: int) -> float | None:
 
     if k < 2 or t < 2:
         return None
-    q = float(studentized_range.ppf(1 - LEVEL, k, 1e6)) / math.sqrt(2)
+    q = float(studentized_range.ppf(1 - OPTIONS.level, k, 1e6)) / math.sqrt(2)
     return q * math.sqrt(k * (k + 1) / (6 * t))
 
 

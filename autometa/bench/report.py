@@ -1,82 +1,32 @@
-"""What a comparison says, for a README (Markdown), for a browser (one HTML file), and as values for a program.
+"""The report of a comparison: Markdown for a README, one HTML file for a browser.
 
-Every figure is worked out in `ranking`; here it is put into words and tables. The HTML refers to nothing outside
-itself; the Markdown shows the diagram that is written beside it.
+What is said is worked out in `findings`; here it is put into tables. The HTML refers to nothing outside itself; the
+Markdown shows the diagram that is written beside it.
 
 Letters:  t tasks · k methods.
 """
 
 from __future__ import annotations
 
-import math
-import os
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autometa import files
 from autometa.bench.charts import rank_diagram, standing_alone, time_chart
+from autometa.bench.findings import Findings, failures, measured, rounded, titles, verdict
 from autometa.bench.methods import METHODS
-from autometa.bench.ranking import LEVEL, MethodComparison, compare
-from autometa.bench.results import SESSIONS, Record, read_lines
+from autometa.bench.options import OPTIONS
+from autometa.bench.ranking import MethodComparison
+from autometa.moved import former
 from autometa.report.html import Markup, tag
 from autometa.report.page import document
 from autometa.report.parts import figure, figures, table
 from autometa.report.words import counted, metric_heading, number, own_unit, spoken_bytes, spoken_seconds
 
 DIAGRAM, MARKDOWN, PAGE = "ranks.svg", "report.md", "report.html"
-SHOWN = 200  # failures that a report lists
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """A comparison, and what else a reader must know to judge it."""
-
-    suite: str
-    comparison: MethodComparison | None  # None: no task has been tried with every method yet
-    others: tuple[MethodComparison, ...]  # under other budgets, for score against time
-    absent: tuple[str, ...]  # methods that were asked for and are not installed
-    unreadable: dict[str, str]  # tasks that could not be had
-    sessions: tuple[Record, ...]  # each time the program ran
-    seed: int
-    cores: int
-
-
-def findings(
-    suite: str,
-    records: Iterable[Record],
-    methods: Sequence[str],
-    budget: float,
-    *,
-    cores: int,
-    seed: int,
-    out: Path | None = None,
-    absent: Sequence[str] = (),
-    unreadable: dict[str, str] | None = None,
-) -> Findings:
-    """What the records of a folder say about some methods under a budget.
-
-    Args:
-        suite: Its name.
-        records: Of finished cells.
-        methods: Names, the one that is compared with each other one first.
-        budget: Seconds.
-        cores: Only cells on so many,
-        seed: and of this seed.
-        out: The folder, for what its sessions took.
-        absent: Methods that could not run.
-        unreadable: Tasks that could not be had, and why.
-    """
-    kept = [r for r in records if r["cores"] == cores and r["seed"] == seed]
-    budgets = sorted({r["budget"] for r in kept} - {0.0, budget})
-    others = [found for other in budgets if (found := compare(kept, methods, other)) is not None]
-    sessions = tuple(read_lines(out / SESSIONS)) if out is not None else ()
-    return Findings(
-        suite, compare(kept, methods, budget), tuple(others), tuple(absent), unreadable or {}, sessions, seed, cores
-    )
 
 
 def write(found: Findings, out: Path) -> dict[str, Path]:
@@ -85,144 +35,15 @@ def write(found: Findings, out: Path) -> dict[str, Path]:
     if found.comparison is not None:
         texts[DIAGRAM] = standing_alone(_diagram(found.comparison))
     for name, text in texts.items():
-        temporary = out / f".{name}.{os.getpid()}"
-        temporary.write_text(text, encoding="utf-8", errors="replace")
-        temporary.replace(out / name)
+        files.replace(out / name, text.encode("utf-8", errors="replace"))
     return {name: out / name for name in texts}
-
-
-def summary(found: Findings) -> dict[str, Any]:
-    """The findings as JSON has them."""
-    out: dict[str, Any] = {
-        "suite": found.suite, "absent": list(found.absent), "unreadable": found.unreadable,
-        "overhead": overhead(found), "tasks": 0, "methods": [],
-    }  # fmt: skip
-    c = found.comparison
-    if c is None:
-        return out
-    rank, scaled, worst = c.ranks.mean(axis=0), c.scaled.mean(axis=0), c.worst
-    return out | {
-        "budget": c.budget,
-        "tasks": len(c.tasks),
-        "cells": len(c.cells),
-        "friedman": c.friedman,
-        "critical_difference": c.critical,
-        "methods": [
-            {
-                "method": m, "average_rank": round(float(rank[j]), 4), "scaled": round(float(scaled[j]), 5),
-                "failed": int(c.failed[:, j].sum()), "worst": int(worst[j]),
-                "seconds": _rounded(c.seconds[:, j]),
-            }
-            for j, m in sorted(enumerate(c.methods), key=lambda pair: rank[pair[0]])
-        ],
-        "against": [
-            {"method": d.other, "wins": d.wins, "ties": d.ties, "losses": d.losses, "p": d.p} for d in c.against()
-        ],
-        "scores": {
-            task: {m: _rounded(c.scores[i, [j]], 6) for j, m in enumerate(c.methods)}
-            for i, task in enumerate(c.tasks)
-        },
-    }  # fmt: skip
-
-
-def overhead(found: Findings) -> float | None:
-    """The share of all sessions' time that was not the methods' own."""
-    seconds = sum(s["seconds"] for s in found.sessions)
-    own = sum(s["cell_seconds"] / s["jobs"] for s in found.sessions)
-    return round(1 - own / seconds, 5) if seconds else None
-
-
-# ------------------------------------------------------------------------------------------------------------- words
-
-
-def titles(methods: Sequence[str]) -> list[str]:
-    """What methods are called."""
-    return [METHODS[m].title for m in methods]
-
-
-def verdict(c: MethodComparison) -> str:
-    """Whether the methods differ, in a sentence or two."""
-    rank = c.ranks.mean(axis=0)
-    first = int(np.argmin(rank))
-    words = f"{METHODS[c.methods[first]].title} has the lowest average rank, {rank[first]:.2f}."
-    if c.friedman is None or c.critical is None:
-        return f"{words} There are too few datasets or methods for a test."
-    if c.friedman >= LEVEL:
-        return f"{words} But the methods do not differ significantly (Friedman p = {c.friedman:.2g})."
-    apart = [METHODS[m].title for m, r in zip(c.methods, rank, strict=True) if r - rank[first] > c.critical]
-    told = ", ".join(apart) if apart else "none of the others"
-    return f"{words} It is significantly ahead of {told} (Friedman p = {c.friedman:.2g}, Nemenyi at {LEVEL})."
-
-
-def measured(found: Findings) -> list[str]:
-    """How it was measured, as sentences."""
-    c = found.comparison
-    if c is None:
-        return []
-    one = c.cells[0]
-    folds = sorted(set(c.folds))
-    each = f"{folds[0]}" if len(folds) == 1 else f"{folds[0]} to {folds[-1]}"
-    kinds = Counter(about["kind"] for about in c.about)
-    versions = {k: v for record in c.cells for k, v in record.get("versions", {}).items()}
-    lines = [
-        f"{counted(len(c.tasks), 'dataset')} ({', '.join(f'{n} {kind}' for kind, n in kinds.items())}), {each} of "
-        f"their own folds each, {counted(len(c.cells), 'cell')}; seed {found.seed}.",
-        f"A budget of {c.budget:g} s on {counted(found.cores, 'core')} is what the timed methods are told. "
-        "AutoMeta's covers everything from reading the file on, the others' their fit. "
-        f"{_untimed(c.methods)}Each cell is a process tree of its own, killed at twice the budget and a minute.",
-        "AutoMeta's memory never saw the dataset under test: whatever has its content, its OpenML id or its family "
-        "is left out, and nothing is written back.",
-        "A cell that failed counts as a constant prediction, as in the AutoML Benchmark.",
-    ]
-    share = overhead(found)
-    if share is not None:
-        lines.append(f"The benchmark's own work took {share:.2%} of the time; the rest were the methods' processes.")
-    lines.append(
-        f"{one['machine']['processor']}, {counted(one['machine']['cpus'], 'CPU')}, {one['machine']['system']}, "
-        f"Python {one['machine']['python']}; AutoMeta {one['revision']}; "
-        + ", ".join(f"{name} {versions[name]}" for name in sorted(versions) if name != "autometa")
-        + "."
-    )
-    return lines
-
-
-def _untimed(methods: Sequence[str]) -> str:
-    names = [METHODS[m].title for m in methods if not METHODS[m].timed]
-    return f"Held to no budget: {', '.join(names)}. " if names else ""
-
-
-def failures(c: MethodComparison) -> list[tuple[str, str, str, str]]:
-    """(dataset, fold, method, why) of every cell without a score."""
-    return [
-        (r["name"], _fold(r), METHODS[r["method"]].title, f"{_STATES[r['state']]}: {r['reason']}")
-        for r in c.cells
-        if r["score"] is None
-    ]
-
-
-_STATES = {
-    "failed": "failed",
-    "timeout": "out of time",
-    "memory": "out of memory",
-    "crashed": "crashed",
-    "complete": "failed",
-}
-
-
-def _fold(record: Record) -> str:
-    return f"{record['fold']}" if record["repeat"] == 0 else f"{record['repeat']}.{record['fold']}"
-
-
-def _rounded(values: Any, digits: int = 3) -> float | None:
-    finite = [float(v) for v in np.ravel(values) if math.isfinite(v)]
-    return round(float(np.median(finite)), digits) if finite else None
 
 
 def _ranked(c: MethodComparison) -> list[tuple[str, list[str]]]:
     """Of each method, best first: its name and the figures of the table of ranks."""
     rank, scaled, forest, worst = c.ranks, c.scaled, c.over_forest, c.worst
     rng = np.random.default_rng(0)
-    draws = rank[rng.integers(0, len(c.tasks), (2000, len(c.tasks)))].mean(axis=1)  # (2000, k)
+    draws = rank[rng.integers(0, len(c.tasks), (OPTIONS.draws, len(c.tasks)))].mean(axis=1)  # (draws, k)
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
     rows = []
     for j in np.argsort(rank.mean(axis=0), kind="stable"):
@@ -274,7 +95,7 @@ def _against_time(found: Findings) -> Markup:
     for c in (*found.others, found.comparison):
         assert c is not None
         for j, method in enumerate(c.methods):
-            seconds = _rounded(c.seconds[:, j])
+            seconds = rounded(c.seconds[:, j])
             if seconds is not None and (METHODS[method].timed or c is found.comparison):
                 lines.setdefault(METHODS[method].title, []).append((seconds, float(c.scaled[:, j].mean())))
     return time_chart(lines)
@@ -306,7 +127,7 @@ def markdown(found: Findings) -> str:
     lines.append("")
     if failed := failures(c):
         lines += [f"{counted(len(failed), 'cell')} failed:", ""]
-        lines += [f"- {name}, fold {fold}, {method}: {why}" for name, fold, method, why in failed[:SHOWN]]
+        lines += [f"- {name}, fold {fold}, {method}: {why}" for name, fold, method, why in failed[: OPTIONS.failures]]
         lines.append("")
     lines += _left_out_lines(found)
     lines += [f"- {line}" for line in measured(found)]
@@ -433,5 +254,9 @@ def _html_failures(c: MethodComparison) -> Markup | None:
     if not failed:
         return None
     columns = [("dataset", "name"), ("fold", "n"), ("method", "keep"), ("why", "why")]
-    more = [tag("p", f"and {len(failed) - SHOWN} more")] if len(failed) > SHOWN else []
-    return tag("div", table(columns, [list(row) for row in failed[:SHOWN]]), *more)
+    more = [tag("p", f"and {len(failed) - OPTIONS.failures} more")] if len(failed) > OPTIONS.failures else []
+    return tag("div", table(columns, [list(row) for row in failed[: OPTIONS.failures]]), *more)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)

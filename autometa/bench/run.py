@@ -28,10 +28,11 @@ from typing import Any
 
 import numpy as np
 
-from autometa import __version__
+from autometa import __version__, files
 from autometa.bench.cells import Cancelled, CellPrediction, Setting, run_cell, split_to
 from autometa.bench.environments import FOLDER, interpreter
 from autometa.bench.methods import DEFAULT_METHODS, METHODS
+from autometa.bench.options import OPTIONS
 from autometa.bench.results import RESULTS, SESSIONS, Key, Record, append, claimed, key_of, read_results
 from autometa.bench.suite import FOLDS, BenchTask, Suite, left_out
 from autometa.errors import AutoMetaError, InputError, Problem, RunError, did_you_mean
@@ -39,7 +40,6 @@ from autometa.evaluation import Isolation, available_cpus, available_ram
 from autometa.store import Exclusion, TaskRecord
 
 PREDICTIONS = "predictions"  # folder of the cells' predictions, for publishing and for whoever wants to score anew
-RAM_SHARE = 0.9  # of the free memory, what the cells may take together unless a cap is named
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Plan:
             cores=self.cores or max(available_cpus() // self.jobs, 1),
             seed=self.seed,
             python=python.absolute(),
-            max_ram=self.max_ram or int(RAM_SHARE * available_ram() / self.jobs),
+            max_ram=self.max_ram or int(OPTIONS.ram_share * available_ram() / self.jobs),
             store=self.store,
         )
 
@@ -294,9 +294,8 @@ class _Work:
             folder = self.session.out / PREDICTIONS
             folder.mkdir(exist_ok=True)
             values = prediction.values.astype(np.float32) if prediction.classes else prediction.values
-            temporary = folder / f".{name}.{os.getpid()}.npz"
-            np.savez_compressed(temporary, classes=np.array(prediction.classes, dtype=str), prediction=values)
-            temporary.replace(folder / f"{name}.npz")
+            with files.whole(folder / f"{name}.npz") as temporary:
+                np.savez_compressed(temporary, classes=np.array(prediction.classes, dtype=str), prediction=values)
             record["prediction"] = f"{PREDICTIONS}/{name}.npz"
         append(self.session.out / RESULTS, record)
         self.done[key_of(record)] = record

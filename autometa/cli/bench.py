@@ -3,13 +3,19 @@
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from autometa.cli.app import OPENML, AsJson, Cache, OnlyCached, Server, app
 from autometa.cli.usage import INTERRUPTED, Command
 from autometa.errors import InputError, NoModelError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autometa.bench.program import Concluded
+    from autometa.openml import OpenML
 
 _WHAT, _LIMITS = "What is compared", "Limits"
 MOST_FOLDS = 1000  # numbers that --folds may name
@@ -109,9 +115,8 @@ def bench(
     Every task under test is left out of the memory. Stop it at any moment and start it again with --resume. Ends in a
     folder with results.jsonl, report.html and report.md.
     """
-    from autometa.bench.environments import FOLDER, missing, set_up
+    from autometa.bench.environments import FOLDER
     from autometa.bench.methods import DEFAULT_METHODS, METHODS
-    from autometa.cli.show import emit
     from autometa.cli.values import Gathered, duration, names, one_of, size, whole
 
     gathered = Gathered()
@@ -121,76 +126,57 @@ def bench(
     place = environments or FOLDER
     if setup:
         gathered.refuse()
-        made = set_up(chosen, place, lambda text: print(text, file=sys.stderr))
-        emit({"installed": made, "missing": missing(chosen, place)}) if as_json else print(
-            f"installed {', '.join(made)}" if made else "everything is installed already"
-        )
-        return 0
-    seconds = gathered.option(duration, "--time", time)
-    numbers = {
+        return _set_up(chosen, place, as_json=as_json)
+    asked = {
+        "seconds": gathered.option(duration, "--time", time),
         "jobs": gathered.option(whole, "--jobs", jobs, 1),
         "cores": gathered.option(whole, "--cores", cores, 1),
         "seed": gathered.option(whole, "--seed", seed, 0),
         "max_ram": gathered.option(size, "--max-ram", max_ram),
+        "folds": gathered.option(fold_numbers, "--folds", folds),
     }
-    wanted = gathered.option(fold_numbers, "--folds", folds)
     if suite is None:
         gathered.problems.append(Problem("--suite", "say what to compare on", "Such as --suite 99, or a folder."))
-    target = (
-        out or Path("autometa_runs") / f"bench-{re.sub(r'[^A-Za-z0-9_-]+', '-', Path(suite or '').stem).strip('-')}"
-    )
-    if (target / "results.jsonl").exists() and not resume:
-        fix = f"Add --resume to go on, or name another folder than {target} with --out."
-        gathered.problems.append(Problem(str(target), "holds results already", fix))
-    gathered.refuse()
-    assert suite is not None
-    assert seconds is not None
 
-    from autometa.bench import Plan, only, open_suite
-    from autometa.bench import bench as run
-    from autometa.bench.report import findings, summary, write
+    from autometa.bench.program import check_free, folder_of, prepare, session
     from autometa.cli.bench_page import show_findings, watching
+    from autometa.cli.show import emit
     from autometa.openml import OpenML
 
-    def client() -> Any:
+    target = out or folder_of(suite or "")
+    gathered.problems += [] if resume else check_free(target)
+    gathered.refuse()
+    assert suite is not None
+
+    def client() -> OpenML:
         return OpenML(server=server, cache=cache, offline=offline, tell=_tell_openml)
 
-    absent = missing(chosen, place)
-    present = tuple(name for name in chosen if name not in absent)
-    given: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
-    plan = gathered.take(
-        Plan, present or chosen, seconds, wanted, store=store, environments=place, retry=retry, **given
-    )
-    opened = gathered.take(open_suite, suite, openml=client)
-    if opened is not None and tasks is not None:
-        opened = gathered.take(only, opened, names(tasks))
-    if not present:
-        gathered.problems.append(
-            Problem("--methods", "none of them is installed here", "`autometa bench --setup` installs them.")
-        )
-    gathered.refuse()
-    assert plan is not None
-    assert opened is not None
-    with watching() as watcher:
-        for name in absent:
-            watcher.note(
-                f"{METHODS[name].title} is not installed and is left out; `autometa bench --setup` installs it"
-            )
-        session = run(opened, plan, target, watcher)
-    setting = plan.setting(present[0])
-    found = findings(
-        opened.name, session.records, present, seconds, cores=setting.cores, seed=plan.seed, out=target,
-        absent=absent, unreadable=session.unreadable,
+    prepared = prepare(
+        suite, chosen, tasks=None if tasks is None else names(tasks), openml=client, environments=place, store=store,
+        retry=retry, **{name: value for name, value in asked.items() if value is not None},
     )  # fmt: skip
-    paths = write(found, target)
-    values = {**summary(found), "out": str(target), "new": session.new, "interrupted": session.interrupted}
-    if publish and not session.interrupted:
-        values["published"] = _publish(client(), session.records, present, setting, target, yes=yes, quiet=as_json)
-    emit(values) if as_json else show_findings(found, paths)
-    if session.interrupted:
+    with watching() as watcher:
+        done = session(prepared, target, watcher)
+    values = done.to_dict()
+    if publish and not done.run.interrupted:
+        values["published"] = _publish(client(), done, yes=yes, quiet=as_json)
+    emit(values) if as_json else show_findings(done.findings, done.paths)
+    if done.run.interrupted:
         return INTERRUPTED
-    nothing = all(record["score"] is None for record in session.records)
-    return NoModelError.exit_code if nothing else 0
+    return 0 if done.scored else NoModelError.exit_code
+
+
+def _set_up(methods: "Sequence[str]", place: Path, *, as_json: bool) -> int:
+    """Installs what methods need, and says what was."""
+    from autometa.bench.environments import missing, set_up
+    from autometa.cli.show import emit
+
+    made = set_up(methods, place, lambda text: print(text, file=sys.stderr))
+    if as_json:
+        emit({"installed": made, "missing": missing(methods, place)})
+    else:
+        print(f"installed {', '.join(made)}" if made else "everything is installed already")
+    return 0
 
 
 def fold_numbers(option: str, text: str) -> tuple[int, ...]:
@@ -216,40 +202,37 @@ def _tell_openml(text: str) -> None:
     print(f"OpenML: {text}", file=sys.stderr)
 
 
-def _publish(
-    client: Any, records: Any, methods: Any, setting: Any, out: Path, *, yes: bool, quiet: bool
-) -> list[dict[str, Any]]:
+def _publish(client: "OpenML", done: "Concluded", *, yes: bool, quiet: bool) -> list[dict[str, Any]]:
     """A dry run first, always; then, if the person agrees, the upload."""
-    from autometa.bench.publish import offer, publish
+    from autometa.bench.publish import publish
     from autometa.cli.live import counting
-    from autometa.report.words import counted
 
-    def told(sent: Any) -> list[dict[str, Any]]:
-        return [
-            {"task": s.offer.task_id, "method": s.offer.method, "url": s.url, "why": s.why, "rows": s.predictions}
-            for s in sent
-        ]
-
-    offers = offer(records, methods, out, cores=setting.cores, seed=setting.seed)
+    out = done.run.out
     with counting("preparing") as tell:
-        dry = publish(client, offers, out, dry=True, tell=tell)
-    whole = [s.offer for s in dry if not s.why]
+        dry = publish(client, done.offers(), out, dry=True, tell=tell)
+    ready = [s.offer for s in dry if not s.why]
     for s in dry:
         words = s.why or f"{s.offer.method} on {s.offer.name} (task {s.offer.task_id}): {s.predictions:,} predictions"
         print(f"  {'not published: ' if s.why else 'to publish: '}{words}", file=sys.stderr)
-    if not whole:
-        print(
-            "Nothing to publish: it takes OpenML tasks with all of their folds, not sent before.",
-            file=sys.stderr,
-        )
-        return told(dry)
-    if not yes:
-        question = f"Upload {counted(len(whole), 'run')} to OpenML? [y/N] "
-        if quiet or not sys.stdin.isatty() or input(question).strip().lower() not in ("y", "yes"):
-            print("Nothing was uploaded; --yes uploads without asking.", file=sys.stderr)
-            return told(dry)
+    if not _agreed(len(ready), yes=yes, quiet=quiet):
+        return [s.to_dict() for s in dry]
     with counting("publishing") as tell:
-        sent = publish(client, whole, out, dry=False, tell=tell)
+        sent = publish(client, ready, out, dry=False, tell=tell)
     for s in sent:
         print(f"  {s.offer.method} on {s.offer.name}: {s.why or s.url}", file=sys.stderr)
-    return told(sent)
+    return [s.to_dict() for s in sent]
+
+
+def _agreed(runs: int, *, yes: bool, quiet: bool) -> bool:
+    """Whether to upload; says why not."""
+    from autometa.report.words import counted
+
+    if not runs:
+        print("Nothing to publish: it takes OpenML tasks with all of their folds, not sent before.", file=sys.stderr)
+        return False
+    question = f"Upload {counted(runs, 'run')} to OpenML? [y/N] "
+    asks = not yes and not quiet and sys.stdin.isatty()
+    if yes or (asks and input(question).strip().lower() in ("y", "yes")):
+        return True
+    print("Nothing was uploaded; --yes uploads without asking.", file=sys.stderr)
+    return False

@@ -20,9 +20,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from autometa.bench.findings import Findings, failures, overhead, verdict
 from autometa.bench.methods import METHODS
 from autometa.bench.ranking import MethodComparison
-from autometa.bench.report import MARKDOWN, PAGE, Findings, failures, overhead, verdict
+from autometa.bench.report import MARKDOWN, PAGE
 from autometa.bench.results import RESULTS
 from autometa.bench.run import Watcher
 from autometa.cli.options import OPTIONS

@@ -188,10 +188,8 @@ def meta_feature_words(name: str) -> str:
     """What a meta-feature measures, in a sentence; empty for one that is not known here.
 
     Example:
-        >>> meta_feature_words("gravity")
-        'Distance of the means of the largest and the smallest class, numeric columns standardised.'
-        >>> meta_feature_words("random_node")
-        'Score of a simple model: a tree of one split on one column, the first in canonical order.'
+        >>> meta_feature_words("gravity"), meta_feature_words("random_node"), meta_feature_words("charm")
+        ('...', 'Score of a simple model: ...', '')
     """
     from autometa.metafeatures import GROUPS
 
