@@ -41,7 +41,7 @@ def test_the_pool_begins_with_every_default_and_a_longer_one_begins_with_the_sho
 
 def test_tables_take_turns_what_is_done_is_not_done_again_and_no_row_is_kept(tables, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "autometa.collect.pool",
+        "autometa.collect.run.pool",
         lambda kind, configs, seed, families=None, **_: pool(kind, 60, 0)[3:4] + pool(kind, 60, 0)[9:11],
     )
     store = MetaStore(tmp_path / "store.db")
@@ -83,7 +83,7 @@ def test_a_table_that_the_store_knows_is_not_described_again(tables, tmp_path, m
     options = {"families": ["naive_bayes", "knn"], "folds": 2, "jobs": 1}
     collect(sources, store, CollectOptions(configs=1, **options))
     before = store.tasks()
-    module = sys.modules["autometa.collect"]
+    module = sys.modules["autometa.collect.run"]
     monkeypatch.setattr(module, "describe", lambda *_, **__: pytest.fail("described again"))
     assert collect(sources, store, CollectOptions(configs=2, **options))["evaluations"] == 2
     for now, then in zip(store.tasks(), before, strict=True):

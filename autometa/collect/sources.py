@@ -1,0 +1,86 @@
+"""The tables that paths name, and what a catalogue knows about them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from autometa.errors import InputError, Problem
+from autometa.openml import is_address
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl", ".gz", ".zst")
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """A table to collect on, and what the catalogue knows about it.
+
+    Example:
+        >>> TableSource(Path("tables/adult-1000.csv"), family="adult", openml_id=1590).family
+        'adult'
+    """
+
+    path: Path
+    family: str | None = None  # of data sets that are variants of one another; None for one of its own
+    openml_id: int | None = None
+
+
+def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[TableSource]:
+    """Tables named by files and folders (not searched deeper), in the order of their names.
+
+    Args:
+        paths: Files, folders of files, or addresses such as ``openml:task/31``.
+        catalog: A CSV with columns ``name`` (file stem), ``family`` and ``openml_id``. Tables that share a family are
+            variants of one another and will be left out together by benchmarks.
+
+    Raises:
+        InputError: Every path that does not exist, folders without a table, a catalogue without names.
+
+    Example:
+        >>> [source.path for source in find_sources([Path("openml:task/31")])]
+        [PosixPath('openml:task/31')]
+        >>> find_sources([Path("nowhere.csv")])
+        Traceback (most recent call last):
+        autometa.errors.InputError: nowhere.csv: does not exist.
+    """
+    problems, files = [], []
+    for path in paths:
+        if is_address(path):
+            files.append(path)
+        elif path.is_dir():
+            inside = sorted(f for f in path.iterdir() if f.suffix.lower() in TABLE_SUFFIXES)
+            if not inside:
+                problems.append(Problem(str(path), "holds no table", f"Known endings: {', '.join(TABLE_SUFFIXES)}."))
+            files += inside
+        elif path.exists():
+            files.append(path)
+        else:
+            problems.append(Problem(str(path), "does not exist"))
+    known: dict[str, dict[str, str]] = {}
+    if catalog is not None:
+        if not catalog.is_file():
+            problems.append(Problem(str(catalog), "does not exist"))
+        else:
+            with catalog.open(newline="", encoding="utf-8") as text:
+                rows = list(csv.DictReader(text))
+            if not rows or "name" not in rows[0]:
+                problems.append(Problem(str(catalog), "has no column 'name'", "Expected: name, family, openml_id."))
+            else:
+                known = {row["name"]: row for row in rows}
+    if problems:
+        raise InputError(problems)
+    sources = []
+    for file in files:
+        row = known.get(stem(file), {})
+        number = row.get("openml_id") or None
+        sources.append(TableSource(file, row.get("family") or None, None if number is None else int(float(number))))
+    return sources
+
+
+def stem(file: Path) -> str:
+    """The name of a table's file without the endings that say its format."""
+    while file.suffix.lower() in TABLE_SUFFIXES:
+        file = file.with_suffix("")
+    return file.name
