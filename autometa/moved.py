@@ -119,6 +119,8 @@ NAMES: dict[str, str] = {
     "autometa.fewshot.episode.Kind": "autometa.fewshot.episode.EpisodeKind",
     "autometa.fewshot.episode.Problem": "autometa.fewshot.episode.EpisodeSpec",
     "autometa.fewshot.evaluation.Evaluation": "autometa.fewshot.evaluation.EpisodeScores",
+    "autometa.fewshot.inputs.Given": "autometa.fewshot.inputs.ExampleSet",
+    "autometa.fewshot.inputs.read_given": "autometa.fewshot.inputs.read_examples",
     "autometa.fewshot.learner.Outcome": "autometa.fewshot.learner.TaskOutcome",
     "autometa.fewshot.trainer.Settings": "autometa.fewshot.trainer.TrainingSettings",
     "autometa.imports.flows.LEARNERS": "autometa.imports.translations.TRANSLATIONS",

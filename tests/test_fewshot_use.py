@@ -29,7 +29,7 @@ from autometa.fewshot import (
 from autometa.fewshot.accelerate import precision
 from autometa.fewshot.checkpoint import FILE
 from autometa.fewshot.episode import EpisodeSpec
-from autometa.fewshot.inputs import read_given
+from autometa.fewshot.inputs import read_examples
 from autometa.fewshot.networks import RUNNING
 from autometa.fewshot.optimiser import Optimiser
 from autometa.fewshot.samplers import Curriculum
@@ -425,10 +425,10 @@ def test_tables_are_read_with_their_labels(tmp_path):
     (tmp_path / "s.csv").write_text("a,b,kind\n1,2,x\n3,4,y\n5,6,x\n", encoding="utf-8")
     (tmp_path / "q.csv").write_text("a,b\n1,2\n2,3\n3,4\n", encoding="utf-8")
     problem = EpisodeSpec("classification", (2,), 2)
-    given = read_given(tmp_path / "s.csv", problem, labelled=True)
+    given = read_examples(tmp_path / "s.csv", problem, labelled=True)
     assert given.x.tolist() == [[1, 2], [3, 4], [5, 6]]
     assert given.y is not None
     assert given.y.tolist() == ["x", "y", "x"]
-    assert read_given(tmp_path / "q.csv", problem, labelled=False).x.shape == (3, 2)
+    assert read_examples(tmp_path / "q.csv", problem, labelled=False).x.shape == (3, 2)
     with pytest.raises(InputError, match="columns that are not numbers: kind"):
-        read_given(tmp_path / "s.csv", problem, labelled=False, target="nothing")
+        read_examples(tmp_path / "s.csv", problem, labelled=False, target="nothing")

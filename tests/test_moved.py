@@ -85,6 +85,15 @@ def test_a_few_shot_checkpoint_is_trained_on(tmp_path):
     assert Checkpoint.load(tmp_path / "checkpoint.npz").step == 4
 
 
+def test_pickled_few_shot_classifiers_answer_and_explain_as_they_did():
+    queries, found = unpacked("fewshot.xz")
+    assert len(found) == 13
+    for name, (content, answers) in found.items():
+        model = pickle.loads(content)
+        np.testing.assert_allclose(model.predict_proba(queries), answers, rtol=1e-5, err_msg=name)
+        assert len(model.explain(queries[:1])) == 1
+
+
 def test_a_name_of_before_is_found_where_it_is_today():
     for module, homes in MODULES.items():
         importlib.import_module(module)

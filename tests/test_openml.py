@@ -189,11 +189,11 @@ FETCH_AT_ONCE = """
 import multiprocessing, pickle, sys
 from autometa.openml.process import ClientSettings
 from autometa.openml.server import answer
-from autometa.openml.session import Session
+from autometa.openml.session import ClientSession
 settings = ClientSettings(sys.argv[1], None, sys.argv[2], False)
-Session(settings, 600.0, print)  # loads the client once
+ClientSession(settings, 600.0, print)  # loads the client once
 def fetch(k):
-    task = answer(Session(settings, 600.0, lambda text: None), "task", {"task_id": 1001 + k % 2})
+    task = answer(ClientSession(settings, 600.0, lambda text: None), "task", {"task_id": 1001 + k % 2})
     return task.task_id, len(task.splits), int(task.table.frame.notna().to_numpy().sum())
 with multiprocessing.get_context("fork").Pool(8) as pool:
     print(pool.map(fetch, range(8), chunksize=1))

@@ -281,14 +281,14 @@ def predict(
     from autometa.cli.show import emit
     from autometa.fewshot.backends import find_device
     from autometa.fewshot.checkpoint import Checkpoint
-    from autometa.fewshot.inputs import read_given
+    from autometa.fewshot.inputs import read_examples
     from autometa.fewshot.trained import Trained, support_labels
 
     where = find_device(device)
     state = Checkpoint.load(folder, device=where)
     trained = Trained.of(state, where)
-    given = gathered.take(read_given, support, state.problem, labelled=True, target=target)
-    asked = gathered.take(read_given, query, state.problem, labelled=False, target=target)
+    given = gathered.take(read_examples, support, state.problem, labelled=True, target=target)
+    asked = gathered.take(read_examples, query, state.problem, labelled=False, target=target)
     gathered.refuse()
     assert given is not None
     assert asked is not None

@@ -24,7 +24,7 @@ from autometa.fewshot.learner import Learner, make
 from autometa.fewshot.learners import find_learner
 from autometa.fewshot.networks import Weights
 
-FORMAT = 1
+CHECKPOINT_FORMAT = 1
 FILE = "checkpoint.npz"
 
 
@@ -42,7 +42,7 @@ class Checkpoint:
     data: dict[str, Any]  # what it was trained on: name, path, options
     step: int = 0
     random: dict[str, Any] = field(default_factory=dict)  # states of the generators
-    progress: dict[str, Any] = field(default_factory=dict)  # how far it has come, as `trainer.Progress`
+    progress: dict[str, Any] = field(default_factory=dict)  # how far it has come, as `trainer.TrainingProgress`
 
     def save(self, path: Path) -> None:
         """Writes the file, whole or not at all.
@@ -55,7 +55,7 @@ class Checkpoint:
             name: getattr(self, name)
             for name in ("learner", "options", "settings", "data", "step", "random", "progress")
         }
-        header |= {"format": FORMAT, "problem": asdict(self.problem)}
+        header |= {"format": CHECKPOINT_FORMAT, "problem": asdict(self.problem)}
         arrays = {
             f"{group}/{name}": w.detach().cpu().numpy()
             for group, weights in self._groups().items()
@@ -80,17 +80,16 @@ class Checkpoint:
             with np.load(file, allow_pickle=False) as stored:
                 header = json.loads(stored["header"].tobytes())
                 groups: dict[str, Weights] = {"weights": {}, "best": {}, "optimiser": {}}
-                if header["format"] == FORMAT:
+                if header["format"] == CHECKPOINT_FORMAT:
                     for key in stored.files:
                         group, _, name = key.partition("/")
                         if name:
                             groups[group][name] = torch.from_numpy(stored[key]).to(device)
         except (ValueError, KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
             raise RunError(f"{file}: damaged, or no checkpoint of a few-shot learner ({error}).") from error
-        if header["format"] != FORMAT:
-            raise RunError(
-                f"{file}: a checkpoint of format {header['format']}, this program reads {FORMAT}. Train it again."
-            )
+        if header["format"] != CHECKPOINT_FORMAT:
+            made = f"a checkpoint of format {header['format']}, this program reads {CHECKPOINT_FORMAT}"
+            raise RunError(f"{file}: {made}. Train it again.")
         if learner is not None and header["learner"] != learner:
             raise RunError(f"{file}: a checkpoint of {header['learner']}, not of {learner}.")
         problem = _problem(header.pop("problem"))

@@ -1,4 +1,4 @@
-"""What a learner is given: a few examples to learn from, and others to be judged by.
+"""What a learner is given: a support set, of few examples to learn from, and a query set to be judged by.
 
 An `Episode` is a batch of tasks with a leading axis. Shapes are static, so that tasks stack: where a task has fewer
 examples, the rest is padding whose mask is 0. The mask is a number and not a truth value: it *weighs* an example in
@@ -27,7 +27,12 @@ EpisodeKind = Literal["classification", "regression"]
 
 @dataclass(frozen=True, slots=True)
 class EpisodeSpec:
-    """What all episodes of a source have in common, and so what a learner is built for."""
+    """What all episodes of a source have in common, and so what a learner is built for.
+
+    Example:
+        >>> EpisodeSpec("classification", shape=(1, 28, 28), outputs=5).outputs  # five ways
+        5
+    """
 
     kind: EpisodeKind
     shape: tuple[int, ...]  # of one example: (channels, height, width) or (p,)

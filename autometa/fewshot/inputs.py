@@ -4,14 +4,14 @@
     .npz      support: arrays ``x`` and ``y``; query: ``x``
     folder    support: CLASS/IMAGE; query: images, in subfolders or not
 
-Names of what was read travel along, so that answers can be told apart.
+Each example keeps its file name or row number, by which its answer is known.
 """
 
 from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,15 @@ from numpy.typing import NDArray
 from autometa.errors import InputError, Problem
 from autometa.fewshot.data.images import IMAGE_SUFFIXES, image_files, read_images
 from autometa.fewshot.episode import EpisodeSpec
+from autometa.moved import former
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)  # names of before
 
 LABEL_COLUMNS = ("target", "class", "label", "y")
 
 
-class Given(NamedTuple):
+class ExampleSet(NamedTuple):
     """A support or query set as it was read."""
 
     x: NDArray[Any]  # (n, *shape)
@@ -31,8 +35,14 @@ class Given(NamedTuple):
     names: list[str]  # (n,) file names, or row numbers
 
 
-def read_given(path: Path, problem: EpisodeSpec, *, labelled: bool, target: str | None = None) -> Given:
-    """Reads a support (`labelled`) or query set for a learner of `problem`.
+def read_examples(path: Path, problem: EpisodeSpec, *, labelled: bool, target: str | None = None) -> ExampleSet:
+    """Reads a support or query set for a learner of `problem`.
+
+    Args:
+        path: A table, an ``.npz`` file or a folder of images.
+        problem: What the learner was trained for.
+        labelled: Whether labels are needed: of a support set.
+        target: The column of the labels in a table; by default one of `LABEL_COLUMNS`, or the last of a support set.
 
     Raises:
         InputError: The file is missing or cannot be such a set; says why.
@@ -46,7 +56,7 @@ def read_given(path: Path, problem: EpisodeSpec, *, labelled: bool, target: str 
     return _table(path, labelled, target)
 
 
-def _folder(path: Path, problem: EpisodeSpec, labelled: bool) -> Given:
+def _folder(path: Path, problem: EpisodeSpec, labelled: bool) -> ExampleSet:
     if len(problem.shape) != 3:
         raise InputError(Problem(str(path), "is a folder of images, but the learner was trained on vectors"))
     if labelled:
@@ -58,10 +68,10 @@ def _folder(path: Path, problem: EpisodeSpec, labelled: bool) -> Given:
         raise InputError(Problem(str(path), what, f"Known suffixes: {', '.join(IMAGE_SUFFIXES)}."))
     x = read_images(files, size=None, grey=problem.shape[0] == 1)
     y = np.array([file.parent.name for file in files]) if labelled else None
-    return Given(x, y, [str(file.relative_to(path)) for file in files])
+    return ExampleSet(x, y, [str(file.relative_to(path)) for file in files])
 
 
-def _arrays(path: Path, labelled: bool) -> Given:
+def _arrays(path: Path, labelled: bool) -> ExampleSet:
     wanted = ("x", "y") if labelled else ("x",)
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -75,10 +85,10 @@ def _arrays(path: Path, labelled: bool) -> Given:
         if isinstance(error, InputError):
             raise
         raise InputError(Problem(str(path), f"is no .npz file of plain arrays ({error})")) from error
-    return Given(x, y, [str(i) for i in range(len(x))])
+    return ExampleSet(x, y, [str(i) for i in range(len(x))])
 
 
-def _table(path: Path, labelled: bool, target: str | None) -> Given:
+def _table(path: Path, labelled: bool, target: str | None) -> ExampleSet:
     from autometa.task import read_table
 
     frame, _ = read_table(path)
@@ -95,4 +105,4 @@ def _table(path: Path, labelled: bool, target: str | None) -> Given:
         raise InputError(
             Problem(str(path), f"columns that are not numbers: {', '.join(words[:5])}", "Encode or drop them.")
         )
-    return Given(frame.to_numpy(np.float64), y, [str(i) for i in range(len(frame))])
+    return ExampleSet(frame.to_numpy(np.float64), y, [str(i) for i in range(len(frame))])

@@ -98,7 +98,7 @@ class Trained:
         drove = evidence(learner, self.weights, support, query).double().cpu().numpy()  # (q, s)
         changed = change(learner, self.weights, support, query)
         before = None if changed is None else _answers(learner, changed["before"], c)
-        told = []
+        explanations = []
         for i, row in enumerate(answers):
             strongest = np.argsort(-np.abs(drove[i]), kind="stable")[: OPTIONS.explained]
             one: dict[str, Any] = {
@@ -113,8 +113,8 @@ class Trained:
                 one |= {"support_loss": changed["support_loss"], "moved": changed["moved"]}
             if isinstance(adapted, dict) and "gates" in adapted:
                 one["gates"] = _plain(adapted["gates"])
-            told.append(one)
-        return told
+            explanations.append(one)
+        return explanations
 
     def _asked(self, support_x: ArrayLike, support_y: ArrayLike, query_x: ArrayLike) -> _Asked:
         """What is asked, checked and as tensors."""

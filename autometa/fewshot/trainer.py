@@ -60,7 +60,7 @@ class TrainingSettings:
 
 
 @dataclass(slots=True)
-class Progress:
+class TrainingProgress:
     """How far a training has come; the checkpoint keeps it as JSON."""
 
     best: float | None = None  # mean score of the best validation step; None before the first
@@ -177,7 +177,7 @@ class _MetaTraining:
         self.device, self.state, self.out, self.tell = device, state, out, tell
         self.source, self.validation = data.train.to(device), data.validation.to(device)
         self.validation_sampler = Domain() if data.within_domain else None
-        self.optimiser, self.progress = Optimiser(training, settings.steps), Progress(**state.progress)
+        self.optimiser, self.progress = Optimiser(training, settings.steps), TrainingProgress(**state.progress)
         self.rng = np.random.default_rng()
         self.rng.bit_generator.state = state.random["tasks"]
         self.gradient = accelerate.meta_gradient_of(compiled=settings.compile, device=device)
@@ -319,7 +319,7 @@ def _fresh(
         settings=asdict(settings) | {"training": asdict(training)},
         data=origin or {"name": data.name},
         random={"tasks": np.random.default_rng(seeds[1]).bit_generator.state},
-        progress=asdict(Progress(backend=settings.backend)),
+        progress=asdict(TrainingProgress(backend=settings.backend)),
     )
 
 

@@ -26,7 +26,7 @@ configuration file, which is never written.
                                                  retry      time limits and further attempts, beneath the client
     options    every tuned number, with its origin
 
-To add a call, write a function of a `Session` in one of these, give it a line in `server.CALLS`, and its face to
+To add a call, write a function of a `ClientSession` in one of these, give it a line in `server.CALLS`, and its face to
 `OpenML`.
 
 Letters:  n rows · r repeats · k folds.

@@ -16,7 +16,7 @@ from autometa.errors import InputError, Problem
 from autometa.openml.options import OPTIONS
 from autometa.openml.records import OpenMLTask, Publication
 from autometa.openml.retry import brief, pause_after
-from autometa.openml.session import KEY_NEEDED, Session
+from autometa.openml.session import KEY_NEEDED, ClientSession
 from autometa.openml.tables import parts_of
 from autometa.openml.tables import task as task_of
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def publish(
-    session: Session,
+    session: ClientSession,
     task_id: int,
     flow: str,
     version: str,
@@ -72,7 +72,7 @@ def publish(
     return Publication(run.flow_id, run.run_id, run.openml_url, method._to_xml(), run._to_xml(), len(predictions))
 
 
-def _upload(session: Session, send: Callable[[], Any], arrived: Callable[[], int | None]) -> int:
+def _upload(session: ClientSession, send: Callable[[], Any], arrived: Callable[[], int | None]) -> int:
     """The number of what was uploaded; one that broke off may have arrived, so that is looked up first."""
     for attempt in range(1, OPTIONS.tries + 1):
         try:
@@ -89,7 +89,7 @@ def _upload(session: Session, send: Callable[[], Any], arrived: Callable[[], int
     raise AssertionError
 
 
-def _runs(session: Session, task_id: int, flow_id: int) -> set[int]:
+def _runs(session: ClientSession, task_id: int, flow_id: int) -> set[int]:
     """Numbers of the runs of a flow on a task that the server has."""
     try:
         found = session.openml.runs.list_runs(task=[task_id], flow=[flow_id], output_format="dataframe")

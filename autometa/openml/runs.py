@@ -14,12 +14,12 @@ from typing import Any
 from autometa.errors import InputError, Problem
 from autometa.openml.options import OPTIONS
 from autometa.openml.records import OpenMLSuite
-from autometa.openml.session import Session
+from autometa.openml.session import ClientSession
 
 MOST_LISTED = 10_000  # runs, the most that OpenML lists at once
 
 
-def suite(session: Session, name: str, *, offline: bool = False) -> OpenMLSuite:
+def suite(session: ClientSession, name: str, *, offline: bool = False) -> OpenMLSuite:
     """A suite by its number or alias; `offline` takes it from the cache whatever the session may do."""
 
     def fetch() -> dict[str, Any]:
@@ -30,7 +30,7 @@ def suite(session: Session, name: str, *, offline: bool = False) -> OpenMLSuite:
     return OpenMLSuite(kept["id"], kept["name"], tuple(kept["task_ids"]))
 
 
-def missing(session: Session, wanted: str | OpenMLSuite) -> list[Problem]:
+def missing(session: ClientSession, wanted: str | OpenMLSuite) -> list[Problem]:
     """What the cache lacks of a suite, itself or its name; see `OpenML.missing`."""
     if isinstance(wanted, str):
         try:
@@ -42,7 +42,7 @@ def missing(session: Session, wanted: str | OpenMLSuite) -> list[Problem]:
 
 
 def evaluations(
-    session: Session, task_id: int, flows: Sequence[int | str], measures: Sequence[str], limit: int | None
+    session: ClientSession, task_id: int, flows: Sequence[int | str], measures: Sequence[str], limit: int | None
 ) -> list[dict[str, Any]]:
     """Past runs of one task; see `OpenML.evaluations`."""
     asked = json.dumps([task_id, list(flows), list(measures), limit])
@@ -62,7 +62,7 @@ def evaluations(
 
 
 def _found(
-    session: Session, task_id: int, flows: Sequence[int | str], measure: str, limit: int | None
+    session: ClientSession, task_id: int, flows: Sequence[int | str], measure: str, limit: int | None
 ) -> Mapping[int, Any]:
     """Runs of a task, by their number, of flows that are named by number or by a part of their name."""
     numbers = [int(flow) for flow in flows if str(flow).isdecimal()] or None
@@ -76,7 +76,7 @@ def _found(
     return found
 
 
-def _list(session: Session, measure: str, task_id: int, **filters: Any) -> dict[int, Any]:
+def _list(session: ClientSession, measure: str, task_id: int, **filters: Any) -> dict[int, Any]:
     """The client's listing of evaluations by their run's number; empty where the server has no result."""
     try:
         return session.openml.evaluations.list_evaluations(measure, tasks=[task_id], output_format="object", **filters)
@@ -84,7 +84,7 @@ def _list(session: Session, measure: str, task_id: int, **filters: Any) -> dict[
         return {}
 
 
-def _setups(session: Session, numbers: set[int]) -> dict[int, Any]:
+def _setups(session: ClientSession, numbers: set[int]) -> dict[int, Any]:
     """Setups, which hold hyperparameters, by their number."""
     setups: dict[int, Any] = {}
     for some in _parts(sorted(numbers)):

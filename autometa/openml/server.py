@@ -1,7 +1,7 @@
 """The far side of the pipe: a process that has the official client loaded, and answers one call at a time.
 
 Each call comes with settings of its own, which the client gets for that call alone (`session`). To add a call, write a
-function of a `Session` and give it a line in `CALLS`, and its face to `client.OpenML`.
+function of a `ClientSession` and give it a line in `CALLS`, and its face to `client.OpenML`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from autometa.errors import AutoMetaError, OpenMLError
 from autometa.openml import publish, runs, tables
 from autometa.openml.options import OPTIONS
-from autometa.openml.session import Session
+from autometa.openml.session import ClientSession
 
 CALLS: dict[str, Callable[..., Any]] = {
     "evaluations": runs.evaluations,
@@ -30,7 +30,7 @@ CALLS: dict[str, Callable[..., Any]] = {
 }
 
 
-def answer(session: Session, call: str, arguments: Mapping[str, Any]) -> Any:
+def answer(session: ClientSession, call: str, arguments: Mapping[str, Any]) -> Any:
     """What a call gives.
 
     Raises:
@@ -71,7 +71,7 @@ def serve() -> None:
         except queue.Empty:
             os._exit(0)
         try:
-            found = answer(Session(settings, seconds, lambda text: say("tell", text)), call, arguments)
+            found = answer(ClientSession(settings, seconds, lambda text: say("tell", text)), call, arguments)
         except AutoMetaError as error:
             say("error", error)
         except Exception as error:  # noqa: BLE001 - it is raised on the other side

@@ -30,7 +30,7 @@ UNKNOWN = {
 }
 
 
-class Session:
+class ClientSession:
     """The client, ready for one call.
 
     Args:

@@ -18,24 +18,24 @@ from autometa.openml.cache import MARK
 from autometa.openml.options import OPTIONS
 from autometa.openml.records import OpenMLTable, OpenMLTask, Split
 from autometa.openml.retry import brief
-from autometa.openml.session import Session
+from autometa.openml.session import ClientSession
 
 
 class _Damaged(Exception):
     """What arrived, or what the cache holds, is not whole."""
 
 
-def task(session: Session, task_id: int) -> OpenMLTask:
+def task(session: ClientSession, task_id: int) -> OpenMLTask:
     """A task; see `OpenML.task`."""
     return _whole(session, f"task/{task_id}", lambda: _read_task(session, task_id))
 
 
-def table(session: Session, data_id: int) -> OpenMLTable:
+def table(session: ClientSession, data_id: int) -> OpenMLTable:
     """A dataset; see `OpenML.table`."""
     return _whole(session, f"data/{data_id}", lambda: _read_table(session, data_id))
 
 
-def _whole(session: Session, what: str, read: Callable[[], Any]) -> Any:
+def _whole(session: ClientSession, what: str, read: Callable[[], Any]) -> Any:
     """What `read` gives once it is whole: from the cache if that has it, otherwise fetched under a lock."""
     cache = session.cache
     absent, mark = cache.lacking(what), cache.folder_of(what) / MARK
@@ -73,14 +73,14 @@ def _whole(session: Session, what: str, read: Callable[[], Any]) -> Any:
     raise OpenMLError(f"openml:{what} arrived damaged {OPTIONS.attempts} times: {problem}. Try again later.")
 
 
-def parts_of(session: Session, data_id: int | None) -> dict[str, bool]:
+def parts_of(session: ClientSession, data_id: int | None) -> dict[str, bool]:
     """The parts of a dataset that are asked for, as the client's keywords: offline, the qualities only if there."""
     known = data_id is not None and session.cache.has_qualities(data_id)
     qualities = known or not session.offline
     return {"download_data": True, "download_features_meta_data": True, "download_qualities": qualities}
 
 
-def _read_task(session: Session, task_id: int) -> OpenMLTask:
+def _read_task(session: ClientSession, task_id: int) -> OpenMLTask:
     openml = session.openml
     found = openml.tasks.get_task(task_id, **parts_of(session, session.cache.dataset_of(f"task/{task_id}")))
     kinds = {
@@ -98,7 +98,7 @@ def _read_task(session: Session, task_id: int) -> OpenMLTask:
     return OpenMLTask(task_id, cast(Any, kind), read, found.target_name, splits, found.evaluation_measure or None)
 
 
-def _read_splits(session: Session, found: Any, n: int) -> tuple[Split, ...]:
+def _read_splits(session: ClientSession, found: Any, n: int) -> tuple[Split, ...]:
     """The splits of a task, complete where they can prove it; others are fetched twice and compared."""
     splits = tuple(
         (int(repeat), int(fold), np.asarray(samples[0].train, np.intp), np.asarray(samples[0].test, np.intp))
@@ -128,7 +128,7 @@ def _incomplete(splits: Sequence[Split], repeats: int, folds: int, n: int, *, cr
     return "the folds do not test every row once" if crossed and (tested != 1).any() else None
 
 
-def _twice_the_same(session: Session, found: Any) -> bool:
+def _twice_the_same(session: ClientSession, found: Any) -> bool:
     """Whether the file of splits is what the server sends a second time, or was so when it was fetched."""
     folder = session.cache.folder_of(f"task/{found.task_id}")
     if (folder / MARK).exists() or session.offline:
@@ -137,7 +137,7 @@ def _twice_the_same(session: Session, found: Any) -> bool:
     return text == (folder / "datasplits.arff").read_text(encoding="utf-8")
 
 
-def _read_table(session: Session, data_id: int, keep: str = "") -> OpenMLTable:
+def _read_table(session: ClientSession, data_id: int, keep: str = "") -> OpenMLTable:
     """A dataset, as many rows and columns as announced; the column `keep` stays though its maker marked it ignored."""
     import pandas as pd
 
