@@ -107,61 +107,35 @@ def train(
     }  # fmt: skip
     if (numbers["way"] or 2) < 2:
         gathered.problems.append(Problem(f"--way {way}", "must be at least 2"))
-    at_once = gathered.option(whole, "--tasks", tasks, 1)
-    rate = gathered.option(_number, "--learning-rate", learning_rate)
+    asked: dict[str, Any] = {
+        "tasks": gathered.option(whole, "--tasks", tasks, 1),
+        "rate": gathered.option(_number, "--learning-rate", learning_rate),
+        "options": gathered.take(_pairs, "--set", set_),
+        "data_options": gathered.take(_pairs, "--data-option", data_option),
+        "sampler": sampler,
+        "path": path,
+    }
     first = gathered.option(whole, "--seed", seed, 0)
     seconds = gathered.option(duration, "--time", time)
     gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
-    options = gathered.take(_pairs, "--set", set_)
-    data_options = gathered.take(_pairs, "--data-option", data_option)
     if sampler is not None:
         gathered.option(one_of, "--sampler", sampler, ("uniform", "domain", "similar", "curriculum"))
 
-    from dataclasses import replace
+    from autometa.fewshot.prepare import prepare
+    from autometa.fewshot.trainer import TrainingSettings
 
-    from autometa.fewshot.backends import BACKENDS, find_device, group_size
-    from autometa.fewshot.data import load_data
-    from autometa.fewshot.learner import make
-    from autometa.fewshot.learners import find_learner
-    from autometa.fewshot.samplers import sampler_of
-    from autometa.fewshot.trainer import TrainingSettings, check
-    from autometa.fewshot.trainer import train as learn
-
-    kind = gathered.take(find_learner, learner)
-    if backend not in ("auto", *BACKENDS):
-        gathered.take(group_size, backend, 1)
-    loaded = gathered.take(load_data, data, path, **(data_options or {}))
-    made: Any = None
-    settings = training = None
-    if not any(value is None for value in numbers.values()) and first is not None:
-        asked: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
-        settings = TrainingSettings(**asked, seed=first, seconds=seconds, backend=backend, compile=compile_)
-        if loaded is not None and kind is not None and options is not None:
-            made = gathered.take(make, kind, loaded.train.problem(settings.way), options)
-        if loaded is not None and made is not None:
-            changed = {"tasks": at_once, "rate": rate}
-            training = replace(made.training, **{k: v for k, v in changed.items() if v is not None})
-            gathered.problems += check(loaded, settings, training)
+    # A number that cannot be read is replaced by one that can, so that learner and data are looked at all the same.
+    given: dict[str, Any] = {name: value or 2 for name, value in numbers.items()}
+    settings = TrainingSettings(**given, seed=first or 0, seconds=seconds, backend=backend, compile=compile_)
+    ready = gathered.take(prepare, learner, data, settings, **asked)
     gathered.refuse()
-    assert loaded is not None
-    assert settings is not None
+    assert ready is not None
 
     from autometa.cli.live import counting
     from autometa.cli.show import emit, show_record
 
     with counting(f"training {learner}") as tell:
-        state = learn(
-            made,
-            loaded,
-            settings,
-            out=out,
-            resume=resume,
-            training=training,
-            sampler=sampler_of(sampler, loaded, settings.way, settings.seed),
-            device=find_device(device),
-            origin={"name": data, "path": path, "options": data_options or {}, "sampler": sampler},
-            tell=tell,
-        )
+        state = ready.run(out, resume=resume, device=device, tell=tell)
     told = {
         "learner": learner,
         "data": data,

@@ -9,6 +9,7 @@
       conditioning  a vector that bends the network       task_embedding, dynamic
     backends      one task's function, for many           loop, vmap, chunkK; tune picks
     trainer       meta-training, resumable                train(learner, data, settings, out=...)
+    prepare       a training from names, as typed         prepare("protonet", "digits", settings).run(out)
     evaluation, trained, classifier, explain              figures with intervals; answers; why
     options       every tuned number, with its origin
 
