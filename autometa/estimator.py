@@ -1,19 +1,16 @@
-"""The scikit-learn face of AutoMeta, and `fit_file`, which the command line calls.
+"""The scikit-learn face of AutoMeta.
 
 `AutoMetaClassifier` and `AutoMetaRegressor` go wherever a scikit-learn estimator goes: pipelines, `cross_val_score`,
 `clone`, pickles. A table may hold numbers, categories, dates, text and missing values; nothing has to be encoded first.
-
-    task -> meta-features -> store -> recommend -> search -> ensemble -> store
 """
 
 from __future__ import annotations
 
 import pickle
-import shutil
 import tempfile
-import time as clock
+import time
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,97 +22,12 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from autometa.errors import InputError, Problem, RunError
-from autometa.evaluation import METRIC_KINDS, resolve_metric, shared_isolation
-from autometa.openml import read_task
-from autometa.search import (
-    Model,
-    Progress,
-    Result,
-    Run,
-    Settings,
-    Silent,
-    TrialRow,
-    default_folder,
-    leaderboard,
-    load_model,
-    search,
-)
+from autometa.errors import RunError
+from autometa.fitting import fit_file, fit_table
+from autometa.search import Model, Progress, Result, Run, Settings, TrialRow, leaderboard, load_model
 from autometa.search.signature import read_signed, write_signed
-from autometa.task import make_task
 
 __all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "fit_file", "load_model"]
-
-
-def fit_file(
-    data: str | Path,
-    *,
-    target: str | None = None,
-    metric: str | None = None,
-    group: str | None = None,
-    time_order: str | None = None,
-    drop_missing_target: bool = False,
-    rename_duplicates: bool = False,
-    family: str | None = None,
-    openml_id: int | None = None,
-    offline: bool = False,
-    settings: Settings,
-    run: Path | None = None,
-    progress: Progress | None = None,
-    started: float | None = None,
-) -> Result:
-    """Reads a table, searches, and leaves a run folder with the model in it.
-
-    Args:
-        data: A file that `autometa.task.read_table` reads, ``-`` for standard input, ``openml:task/31`` or
-            ``openml:data/61``.
-        target: Column to predict; None for one called target, class, label or y, else the last.
-        metric: A scikit-learn scorer name; None for the usual one of the kind of task.
-        group: Column whose rows must stay together in a fold.
-        time_order: Column that orders the rows in time; folds then never train on the future.
-        drop_missing_target: Leave out rows without a target instead of refusing them.
-        rename_duplicates: Make duplicated column names unique instead of refusing them.
-        family: The family of tables that this one is a variant of, for whoever leaves it out later.
-        openml_id: Its number at OpenML.
-        offline: Take what is at OpenML from its cache alone.
-        settings: Everything else.
-        run: Folder to make; None for one under ``autometa_runs``.
-        progress: Told what happens.
-        started: When the time budget began (`time.monotonic`).
-
-    Raises:
-        InputError: Everything that is wrong with the table, the folder and the settings, together.
-    """
-    started = clock.monotonic() if started is None else started
-    progress = progress or Silent()
-    isolation = shared_isolation()
-    isolation.warm_up()  # while the table is read
-    progress.stage("reading", str(data))
-    problems = Run.check_free(run) if run is not None else []
-    try:
-        task = read_task(
-            data,
-            target=target,
-            metric=metric,
-            known_metrics=METRIC_KINDS,
-            group=group,
-            time_order=time_order,
-            drop_missing_target=drop_missing_target,
-            rename_duplicates=rename_duplicates,
-            family=family,
-            openml_id=openml_id,
-            offline=offline,
-            tell=progress.note,
-        )
-    except InputError as error:
-        raise InputError([*problems, *error.problems]) from error.__cause__
-    if problems:
-        raise InputError(problems)
-    task = replace(task, metric=resolve_metric(task.metric, task.kind))
-    for note in task.notes:
-        progress.note(note)
-    folder = run or default_folder(task.name)
-    return search(task, settings, folder, progress=progress, started=started, isolation=isolation)
 
 
 class _AutoMeta(BaseEstimator):
@@ -164,7 +76,7 @@ class _AutoMeta(BaseEstimator):
         return tags
 
     def _fit(self, X: Any, y: Any, kind: str | None, groups: ArrayLike | None, time_order: ArrayLike | None) -> Self:
-        started = clock.monotonic()
+        started = time.monotonic()
         frame, target = self._validated(X, y)
         if kind == "classification":
             check_classification_targets(target)
@@ -181,28 +93,25 @@ class _AutoMeta(BaseEstimator):
             trial_seconds=self.trial_time,
             device=self.device,
         )
-        isolation = shared_isolation()
-        isolation.warm_up()
-        frame, group, order = _with_columns(frame, groups, time_order)
-        task = make_task(
-            frame,
-            y=target,
-            kind=kind,
-            metric=self.metric,
-            known_metrics=METRIC_KINDS,
-            group=group,
-            time_order=order,
-            keep_lone_classes=True,
-        )
-        task = replace(task, metric=resolve_metric(task.metric, task.kind))
-        temporary = None if self.run is not None else Path(tempfile.mkdtemp(prefix="autometa-"))
-        try:
-            folder = Path(self.run) if self.run is not None else temporary / "run"  # type: ignore[operator]
-            result = search(task, settings, folder, progress=self.progress, started=started, isolation=isolation)
+        with ExitStack() as stack:
+            if self.run is not None:
+                folder = Path(self.run)
+            else:
+                temporary = tempfile.TemporaryDirectory(prefix="autometa-", ignore_cleanup_errors=True)
+                folder = Path(stack.enter_context(temporary)) / "run"
+            result = fit_table(
+                frame,
+                target,
+                kind=kind,
+                metric=self.metric,
+                groups=groups,
+                time_order=time_order,
+                settings=settings,
+                run=folder,
+                progress=self.progress,
+                started=started,
+            )
             self._keep(result)
-        finally:
-            if temporary is not None:
-                shutil.rmtree(temporary, ignore_errors=True)
         return self
 
     def _validated(self, X: Any, y: Any) -> tuple[pd.DataFrame | NDArray[Any], NDArray[Any]]:
@@ -371,7 +280,7 @@ def leaderboard_frame(trials: Sequence[TrialRow], metric: str) -> pd.DataFrame:
                 "trial": row.number,
                 "family": e.config["family"],
                 "origin": row.origin,
-                "state": e.state,
+                "state": str(e.state),
                 metric: e.scores.get(metric, np.nan),
                 **{name: value for name, value in e.scores.items() if name != metric},
                 "fit_seconds": e.fit_seconds,
@@ -379,26 +288,6 @@ def leaderboard_frame(trials: Sequence[TrialRow], metric: str) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def _with_columns(
-    frame: pd.DataFrame | NDArray[Any], groups: ArrayLike | None, time_order: ArrayLike | None
-) -> tuple[pd.DataFrame | NDArray[Any], str | None, str | None]:
-    """The table with groups and moments as columns of their own, and what these are called."""
-    named = {"autometa:group": groups, "autometa:time": time_order}
-    extra = {name: np.asarray(values) for name, values in named.items() if values is not None}
-    if extra:
-        frame = pd.DataFrame(frame).reset_index(drop=True)
-        wrong = [
-            Problem(name, f"has {len(v)} entries for {len(frame)} rows")
-            for name, v in extra.items()
-            if len(v) != len(frame)
-        ]
-        if wrong:
-            raise InputError(wrong)
-        frame = pd.concat([frame, pd.DataFrame(extra)], axis=1)
-    group, order = (name if name in extra else None for name in named)
-    return frame, group, order
 
 
 def _seed(random_state: Any) -> int:

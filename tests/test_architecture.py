@@ -16,6 +16,7 @@ FLOORS = (
     {"studies"},
     {"sampler", "pruner"},
     {"search", "report", "collect", "learn", "imports"},
+    {"fitting"},
     {"estimator"},
     {"bench"},
     {"cli"},

@@ -51,11 +51,18 @@ class TestTables:
         assert model.predict_proba(X).shape == (240, 2)
         assert model.score(X, y) > 0.8
 
-    def test_the_order_of_columns_and_strange_towns_do_not_matter_when_predicting(self, people):
+    def test_a_town_that_was_never_seen_is_predicted_for(self, people):
         X, y = people
         model = AutoMetaClassifier(**QUICK).fit(X, y)
-        strange = X.assign(town="Atlantis")
-        assert len(model.predict(strange)) == 240
+        assert len(model.predict(X.assign(town="Atlantis"))) == 240
+
+    def test_columns_in_another_order_are_refused_by_the_estimator_and_put_in_order_by_its_model(self, people):
+        X, y = people
+        learner = AutoMetaClassifier(**QUICK).fit(X, y)
+        turned = X[X.columns[::-1]]
+        with pytest.raises(ValueError, match="same order"):
+            learner.predict(turned)
+        np.testing.assert_array_equal(learner.model_.predict_proba(turned), learner.predict_proba(X))
 
     def test_missing_columns_are_all_named(self, people):
         X, y = people

@@ -1,0 +1,162 @@
+"""From a table to a searched run: what the command line and the estimators have in common.
+
+`fit_file` reads a file, `fit_table` takes a table that is in memory; both begin to load what trials need while they
+read, settle the metric, and search.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from autometa.errors import InputError, Problem
+from autometa.evaluation import METRIC_KINDS, resolve_metric, shared_isolation
+from autometa.openml import read_task
+from autometa.search import Progress, Result, Run, Settings, Silent, default_folder, search
+from autometa.task import Task, make_task
+
+
+def fit_file(
+    data: str | Path,
+    *,
+    target: str | None = None,
+    metric: str | None = None,
+    group: str | None = None,
+    time_order: str | None = None,
+    drop_missing_target: bool = False,
+    rename_duplicates: bool = False,
+    family: str | None = None,
+    openml_id: int | None = None,
+    offline: bool = False,
+    settings: Settings,
+    run: Path | None = None,
+    progress: Progress | None = None,
+    started: float | None = None,
+) -> Result:
+    """Reads a table, searches, and leaves a run folder with the model in it.
+
+    Args:
+        data: A file that `autometa.task.read_table` reads, ``-`` for standard input, ``openml:task/31`` or
+            ``openml:data/61``.
+        target: Column to predict; None for one called target, class, label or y, else the last.
+        metric: A scikit-learn scorer name; None for the usual one of the kind of task.
+        group: Column whose rows must stay together in a fold.
+        time_order: Column that orders the rows in time; folds then never train on the future.
+        drop_missing_target: Leave out rows without a target instead of refusing them.
+        rename_duplicates: Make duplicated column names unique instead of refusing them.
+        family: The family of tables that this one is a variant of, for whoever leaves it out later.
+        openml_id: Its number at OpenML.
+        offline: Take what is at OpenML from its cache alone.
+        settings: Everything else.
+        run: Folder to make; None for one under ``autometa_runs``.
+        progress: Told what happens.
+        started: When the time budget began (`time.monotonic`).
+
+    Raises:
+        InputError: Everything that is wrong with the table, the folder and the settings, together.
+    """
+    started = time.monotonic() if started is None else started
+    progress = progress or Silent()
+    shared_isolation().warm_up()  # while the table is read
+    progress.stage("reading", str(data))
+    problems = Run.check_free(run) if run is not None else []
+    try:
+        task = read_task(
+            data,
+            target=target,
+            metric=metric,
+            known_metrics=METRIC_KINDS,
+            group=group,
+            time_order=time_order,
+            drop_missing_target=drop_missing_target,
+            rename_duplicates=rename_duplicates,
+            family=family,
+            openml_id=openml_id,
+            offline=offline,
+            tell=progress.note,
+        )
+    except InputError as error:
+        raise InputError([*problems, *error.problems]) from error.__cause__
+    if problems:
+        raise InputError(problems)
+    task = _with_known_metric(task)
+    for note in task.notes:
+        progress.note(note)
+    return search(task, settings, run or default_folder(task.name), progress=progress, started=started)
+
+
+def fit_table(
+    frame: pd.DataFrame | NDArray[Any],
+    y: NDArray[Any],
+    *,
+    kind: str | None = None,
+    metric: str | None = None,
+    groups: ArrayLike | None = None,
+    time_order: ArrayLike | None = None,
+    settings: Settings,
+    run: Path,
+    progress: Progress | None = None,
+    started: float | None = None,
+) -> Result:
+    """Searches for a table that is in memory, and leaves a run folder with the model in it.
+
+    Args:
+        frame: (n, p) table.
+        y: (n,) labels or numbers.
+        kind: ``classification`` or ``regression``; None to decide by `y`.
+        metric: A scikit-learn scorer name; None for the usual one of the kind of task.
+        groups: (n,) rows of one group stay together in a fold.
+        time_order: (n,) moments; folds never train on the future.
+        settings: Everything else.
+        run: Folder to make.
+        progress: Told what happens.
+        started: When the time budget began (`time.monotonic`); None for now.
+
+    Raises:
+        InputError: Everything that is wrong with the table, the folder and the settings, together.
+    """
+    started = time.monotonic() if started is None else started
+    shared_isolation().warm_up()
+    frame, group, order = _with_columns(frame, groups, time_order)
+    task = make_task(
+        frame,
+        y=y,
+        kind=kind,
+        metric=metric,
+        known_metrics=METRIC_KINDS,
+        group=group,
+        time_order=order,
+        keep_lone_classes=True,
+    )
+    return search(_with_known_metric(task), settings, run, progress=progress, started=started)
+
+
+def _with_known_metric(task: Task) -> Task:
+    """Under the scorer that the name of its metric means."""
+    return replace(task, metric=resolve_metric(task.metric, task.kind))
+
+
+def _with_columns(
+    frame: pd.DataFrame | NDArray[Any], groups: ArrayLike | None, time_order: ArrayLike | None
+) -> tuple[pd.DataFrame | NDArray[Any], str | None, str | None]:
+    """The table with groups and moments as columns of their own, and what these are called."""
+    named = {"autometa:group": groups, "autometa:time": time_order}
+    extra = {name: np.asarray(values) for name, values in named.items() if values is not None}
+    if extra:
+        frame = pd.DataFrame(frame).reset_index(drop=True)
+        wrong = [
+            Problem(name, f"has {len(v)} entries for {len(frame)} rows")
+            for name, v in extra.items()
+            if len(v) != len(frame)
+        ]
+        if wrong:
+            raise InputError(wrong)
+        frame = pd.concat([frame, pd.DataFrame(extra)], axis=1)
+    group, order = (name if name in extra else None for name in named)
+    return frame, group, order
