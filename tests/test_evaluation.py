@@ -34,6 +34,8 @@ from autometa.families import FAMILIES, Family, cash_space
 from autometa.space import SearchSpace
 from autometa.task import make_task
 
+PATIENCE = 300.0  # seconds for what ends by itself, however slow the machine
+
 
 def table(kind: str, n: int = 120, seed: int = 0, **more):
     rng = np.random.default_rng(seed)
@@ -332,13 +334,13 @@ class Mischief(ClassifierMixin, BaseEstimator):
         self.classes_ = np.unique(y)
         fits += 1
         if fits == 3:
-            {"hang": lambda: time.sleep(60), "crash": lambda: ctypes.string_at(0), "exit": lambda: os._exit(3),
+            {"hang": lambda: time.sleep(3600), "crash": lambda: ctypes.string_at(0), "exit": lambda: os._exit(3),
              "hog": lambda: np.ones(1 << 40 >> 10), "raise": lambda: 1 / 0}[self.does]()
         return self
 
     def __getstate__(self):
         if self.does == "slow to keep":
-            time.sleep(60)
+            time.sleep(3600)
         return self.__dict__
 
     def predict_proba(self, X):
@@ -363,9 +365,18 @@ def isolation(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, Isolation(preload=preload) as isolation:
         patch.syspath_prepend(folder)
         isolation.warm_up()
-        while not isolation.call(eval, f"{preload[-1]!r} in __import__('sys').modules", seconds=60):
+        while not isolation.call(eval, f"{preload[-1]!r} in __import__('sys').modules", seconds=PATIENCE):
             pass  # it loads one module at a time, and a trial may come between
         yield isolation
+
+
+@pytest.fixture
+def moment(isolation, saved) -> float:
+    """Seconds, many times what a small evaluation takes here and now."""
+    _, folder, splits = saved
+    began = time.monotonic()
+    evaluate_isolated(isolation, folder, Attempt({"family": "raise"}, splits, 0), seconds=PATIENCE)
+    return max(2.0, 20 * (time.monotonic() - began))
 
 
 @pytest.fixture(scope="module")
@@ -381,7 +392,7 @@ def test_in_isolation_an_evaluation_is_the_same(isolation, saved, tmp_path):
     config = cash_space("multiclass", ["knn"]).default
     apart = evaluate_isolated(
         isolation, folder, Attempt(config, splits, 0, keep_models=tmp_path / "models", origin="default"),
-        seconds=60, max_ram=4 << 30, oof_path=tmp_path / "oof.npy",
+        seconds=PATIENCE, max_ram=4 << 30, oof_path=tmp_path / "oof.npy",
     )  # fmt: skip
     here = evaluate(task, config, splits, seed=0, origin="default")
     measured = {"fit_seconds": 0.0, "predict_seconds": 0.0, "peak_ram": 0}
@@ -395,7 +406,7 @@ def test_in_isolation_an_evaluation_is_the_same(isolation, saved, tmp_path):
 @pytest.mark.parametrize(
     ("does", "state", "reason"),
     [
-        ("hang", "timeout", "killed at its deadline of 2 s, in fold 3 of 5"),
+        ("hang", "timeout", "killed at its deadline of {moment:.3g} s, in fold 3 of 5"),
         ("crash", "crashed", "killed by SIGSEGV (Segmentation fault), in fold 3 of 5"),
         ("exit", "crashed", "ended by itself with exit code 3, in fold 3 of 5"),
         ("hog", "memory", "over its cap of 419 MB, in fold 3 of 5"),
@@ -403,27 +414,28 @@ def test_in_isolation_an_evaluation_is_the_same(isolation, saved, tmp_path):
     ],
 )
 def test_whatever_happens_to_a_trial_is_data_and_keeps_the_folds_before_it(
-    isolation, saved, tmp_path, does, state, reason
+    isolation, saved, tmp_path, moment, does, state, reason
 ):
     _, folder, splits = saved
-    isolation.call(int, seconds=60)
     evaluation = evaluate_isolated(
         isolation, folder, Attempt({"family": does}, splits, 0),
-        seconds=2 if does == "hang" else 60, max_ram=400 << 20, oof_path=tmp_path / "oof.npy",
+        seconds=moment if does == "hang" else PATIENCE, max_ram=400 << 20, oof_path=tmp_path / "oof.npy",
     )  # fmt: skip
     assert evaluation.state == state
-    assert evaluation.reason.endswith(reason)
+    assert evaluation.reason.endswith(reason.format(moment=moment))
     assert [len(values) for values in evaluation.folds.values()] == [2] * len(evaluation.folds)
     assert evaluation.scores["neg_log_loss"] == pytest.approx(-math.log(3))
     assert evaluation.peak_ram > 1e7
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_evaluation_that_was_complete_counts_though_its_models_were_not_written_in_time(isolation, saved, tmp_path):
+def test_an_evaluation_that_was_complete_counts_though_its_models_were_not_written_in_time(
+    isolation, saved, tmp_path, moment
+):
     task, folder, splits = saved
     evaluation = evaluate_isolated(
         isolation, folder, Attempt({"family": "slow to keep"}, splits, 0, keep_models=tmp_path / "models"),
-        seconds=2, oof_path=tmp_path / "oof.npy",
+        seconds=moment, oof_path=tmp_path / "oof.npy",
     )  # fmt: skip
     assert (evaluation.state, evaluation.reason) == ("complete", None)
     assert score("accuracy", task.y, np.load(tmp_path / "oof.npy"), 3) > 0
@@ -432,7 +444,9 @@ def test_an_evaluation_that_was_complete_counts_though_its_models_were_not_writt
 
 def test_a_trial_killed_before_its_first_fold_is_data(isolation, saved):
     _, folder, splits = saved
-    evaluation = evaluate_isolated(isolation, folder / "missing", Attempt({"family": "knn"}, splits, 7), seconds=60)
+    evaluation = evaluate_isolated(
+        isolation, folder / "missing", Attempt({"family": "knn"}, splits, 7), seconds=PATIENCE
+    )
     assert evaluation.state == "failed"
     assert evaluation.reason.endswith("in fold 1 of 5")
     assert (evaluation.scores, evaluation.folds, evaluation.seed, evaluation.rows) == ({}, {}, 7, 600)
