@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -32,6 +32,7 @@ from optuna.distributions import (
 )
 
 from autometa.errors import did_you_mean
+from autometa.space.values import from_unit, is_within, nearest, range_text, to_unit
 
 Config = dict[str, Any]
 
@@ -40,7 +41,7 @@ FAMILY = "family"  # the top-level choice of a CASH space
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Active only while the parameter `name` is active and takes one of `values`."""
+    """The condition of a parameter that is active only while `name` is active and takes one of `values`."""
 
     name: str
     values: tuple[Any, ...]
@@ -68,19 +69,19 @@ class Parameter:
 
 
 class Encoded(NamedTuple):
-    """A configuration as numbers."""
+    """A configuration as numbers; several of them are stacked to (m, d)."""
 
     x: NDArray[np.float64]  # (d,) in [0, 1]; 0 where inactive
     mask: NDArray[np.bool_]  # (d,) whether the dimension belongs to an active parameter
 
 
 def real(low: float, high: float, default: float, *, log: bool = False) -> tuple[FloatDistribution, float]:
-    """A real parameter and its default, to be named in `SearchSpace.of`."""
+    """A real parameter in [low, high] and its default, to be named in `SearchSpace.of`; `log` for its logarithm."""
     return FloatDistribution(low, high, log=log), default
 
 
 def integer(low: int, high: int, default: int, *, log: bool = False) -> tuple[IntDistribution, int]:
-    """An integer parameter and its default, to be named in `SearchSpace.of`."""
+    """An integer parameter from `low` to `high` and its default, to be named in `SearchSpace.of`."""
     return IntDistribution(low, high, log=log), default
 
 
@@ -101,7 +102,11 @@ class SearchSpace:
     """
 
     def __init__(self, parameters: Sequence[Parameter]) -> None:
-        """Refuses (ValueError) duplicate names, a parent after its child, and a default outside its range."""
+        """From parameters in order, every parent before its children.
+
+        Raises:
+            ValueError: A name occurs twice, a parent comes after its child, or a default is outside its range.
+        """
         self.parameters = tuple(parameters)
         seen: dict[str, Parameter] = {}
         for parameter in self.parameters:
@@ -109,7 +114,7 @@ class SearchSpace:
                 raise ValueError(f"parameter {parameter.name!r} occurs twice")
             if parameter.when is not None and parameter.when.name not in seen:
                 raise ValueError(f"{parameter.name!r} depends on {parameter.when.name!r}, which must come before it")
-            if not _within(parameter.distribution, parameter.default):
+            if not is_within(parameter.distribution, parameter.default):
                 raise ValueError(f"the default of {parameter.name!r}, {parameter.default!r}, is outside its range")
             seen[parameter.name] = parameter
         self._by_name = seen
@@ -154,25 +159,25 @@ class SearchSpace:
         return name in self._by_name
 
     def __eq__(self, other: object) -> bool:
-        """Equal when all parameters are."""
+        """Whether `other` is a space of the same parameters, in the same order."""
         return isinstance(other, SearchSpace) and self.parameters == other.parameters
 
     def __hash__(self) -> int:
-        """By content."""
+        """Equal for equal spaces."""
         return hash(self.fingerprint)
 
     def __repr__(self) -> str:
-        """Short."""
+        """The number of parameters and of encoded dimensions."""
         return f"SearchSpace({len(self)} parameters, {self.d} dimensions)"
 
     @cached_property
     def d(self) -> int:
-        """Encoded dimensions."""
+        """The number of encoded dimensions: one for each number, one for each choice of a category."""
         return sum(p.width for p in self.parameters)
 
     @cached_property
     def slices(self) -> dict[str, slice]:
-        """Where each parameter stands in an encoded configuration."""
+        """The encoded dimensions of each parameter, by its name."""
         out, start = {}, 0
         for p in self.parameters:
             out[p.name] = slice(start, start + p.width)
@@ -185,7 +190,12 @@ class SearchSpace:
         return self._walk(lambda p: p.default)
 
     def complete(self, partial: Mapping[str, Any]) -> Config:
-        """`partial` with defaults for the active parameters it lacks; inactive and unknown names are dropped."""
+        """`partial` with defaults for the active parameters it lacks; inactive and unknown names are dropped.
+
+        Example:
+            >>> SearchSpace.of(depth=integer(1, 16, 6), leaves=integer(2, 99, 31)).complete({"depth": 3, "width": 5})
+            {'depth': 3, 'leaves': 31}
+        """
         return self._walk(lambda p: partial.get(p.name, p.default))
 
     def defaults(self) -> list[Config]:
@@ -197,14 +207,19 @@ class SearchSpace:
         return [self.complete({FAMILY: family}) for family in choices.choices]
 
     def problems(self, config: Mapping[str, Any]) -> list[str]:
-        """Why `config` is not a configuration of this space; empty when it is."""
+        """Why `config` is not a configuration of this space; empty when it is.
+
+        Example:
+            >>> SearchSpace.of(depth=integer(1, 16, 6)).problems({"dept": 3})
+            ['depth: missing', "dept: unknown. Did you mean 'depth'?"]
+        """
         out = []
         expected = self._walk(lambda p: config.get(p.name, p.default))
         for name in expected:
             if name not in config:
                 out.append(f"{name}: missing")
-            elif not _within(self[name].distribution, config[name]):
-                out.append(f"{name}: {config[name]!r} is outside {_range(self[name].distribution)}")
+            elif not is_within(self[name].distribution, config[name]):
+                out.append(f"{name}: {config[name]!r} is outside {range_text(self[name].distribution)}")
         for name in config:
             if name not in self:
                 out.append(f"{name}: unknown. {did_you_mean(name, list(self._by_name))}".strip())
@@ -225,28 +240,35 @@ class SearchSpace:
                 changes.append(f"{p.name}: missing, taken as {p.default!r}")
                 return p.default
             value = config[p.name]
-            if _within(p.distribution, value):
+            if is_within(p.distribution, value):
                 return value
-            mended = _nearest(p.distribution, value, p.default)
-            changes.append(f"{p.name}: {value!r} is outside {_range(p.distribution)}, taken as {mended!r}")
-            return mended
+            value_in_range = nearest(p.distribution, value, p.default)
+            changes.append(f"{p.name}: {value!r} is outside {range_text(p.distribution)}, taken as {value_in_range!r}")
+            return value_in_range
 
         clipped = self._walk(repair)
         changes += [f"{name}: dropped" for name in config if name not in clipped]
         return clipped, changes
 
     def encode(self, config: Mapping[str, Any]) -> Encoded:
-        """Numbers in [0, 1] (log applied, integers scaled, categories one-hot), and which of them mean anything."""
+        """Numbers in [0, 1] (log applied, integers scaled, categories one-hot), and which belong to active parameters.
+
+        Example:
+            >>> SearchSpace.of(kernel=choice("rbf", "poly"), C=real(0.01, 100.0, 1.0, log=True)).encode(
+            ...     {"kernel": "rbf"}
+            ... )
+            Encoded(x=array([1., 0., 0.]), mask=array([ True,  True, False]))
+        """
         x, mask = np.zeros(self.d), np.zeros(self.d, dtype=bool)
         for p in self.parameters:
             if p.name in config:
                 where = self.slices[p.name]
-                x[where] = _to_unit(p.distribution, config[p.name])
+                x[where] = to_unit(p.distribution, config[p.name])
                 mask[where] = True
         return Encoded(x, mask)
 
     def encode_all(self, configs: Sequence[Mapping[str, Any]]) -> Encoded:
-        """`encode` stacked: x and mask are (m, d)."""
+        """`encode` of each of m configurations, stacked: x and mask are (m, d)."""
         rows = [self.encode(config) for config in configs]
         if not rows:
             return Encoded(np.zeros((0, self.d)), np.zeros((0, self.d), dtype=bool))
@@ -254,7 +276,7 @@ class SearchSpace:
 
     def decode(self, x: NDArray[np.float64]) -> Config:  # x: (d,)
         """The configuration at a point; the point is clipped into [0, 1], a category is the largest of its one-hot."""
-        return self._walk(lambda p: _from_unit(p.distribution, x[self.slices[p.name]]))
+        return self._walk(lambda p: from_unit(p.distribution, x[self.slices[p.name]]))
 
     def sample(self, rng: np.random.Generator) -> Config:
         """One configuration, uniform in the encoded space, families equally likely."""
@@ -286,11 +308,11 @@ class SearchSpace:
         return [config for row in zip(*columns, strict=True) for config in row][:m]
 
     def suggest(self, trial: Any) -> Config:
-        """The configuration of an Optuna trial, asked for in this space's order."""
+        """The configuration that an Optuna trial suggests, asked for parameter by parameter in this space's order."""
         return self._walk(lambda p: trial._suggest(p.name, p.distribution))
 
     def only(self, families: Sequence[str]) -> SearchSpace:
-        """This CASH space restricted to some of its families."""
+        """This CASH space restricted to some of its families, the first of which becomes the default."""
         keep = [p for p in self.parameters if p.name.split(".")[0] in families and p.name != FAMILY]
         head = Parameter(FAMILY, CategoricalDistribution(tuple(families)), families[0])
         return SearchSpace([head, *keep])
@@ -329,7 +351,7 @@ class SearchSpace:
         """Sixteen hexadecimal digits that depend on every parameter."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
-    def _walk(self, value: Any) -> Config:
+    def _walk(self, value: Callable[[Parameter], Any]) -> Config:
         """Visits the parameters in order; each active one takes ``value(parameter)``."""
         config: Config = {}
         for p in self.parameters:
@@ -358,63 +380,3 @@ def config_key(config: Mapping[str, Any]) -> str:
     """
     rounded = {k: float(f"{v:.10g}") if isinstance(v, float) else v for k, v in config.items()}
     return json.dumps(rounded, sort_keys=True, separators=(",", ":"), default=lambda v: v.item())
-
-
-def _index(distribution: CategoricalDistribution, value: Any) -> int | None:
-    """Which choice `value` is, telling 1 from True and from 1.0; None when it is none of them."""
-    same = (i for i, c in enumerate(distribution.choices) if value is c or (type(value) is type(c) and value == c))
-    return next(same, None)
-
-
-def _within(distribution: BaseDistribution, value: Any) -> bool:
-    if isinstance(distribution, CategoricalDistribution):
-        return _index(distribution, value) is not None
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        return False
-    return bool(distribution._contains(value))  # type: ignore[arg-type]  # False for NaN, infinity, and off the step
-
-
-def _range(distribution: BaseDistribution) -> str:
-    if isinstance(distribution, CategoricalDistribution):
-        return f"{list(distribution.choices)}"
-    assert isinstance(distribution, (IntDistribution, FloatDistribution))
-    return f"[{distribution.low}, {distribution.high}]"
-
-
-def _nearest(distribution: BaseDistribution, value: Any, default: Any) -> Any:
-    if isinstance(distribution, CategoricalDistribution) or isinstance(value, bool):
-        return default
-    if not isinstance(value, (int, float, np.integer, np.floating)) or value != value:  # the last is NaN
-        return default
-    assert isinstance(distribution, (IntDistribution, FloatDistribution))
-    value = min(max(value, distribution.low), distribution.high)
-    return _on_grid(distribution, float(value))
-
-
-def _on_grid(distribution: IntDistribution | FloatDistribution, value: float) -> Any:
-    """Rounds to the distribution's step and into its bounds."""
-    if distribution.step is not None and not distribution.log:
-        value = distribution.low + round((value - distribution.low) / distribution.step) * distribution.step
-    value = min(max(value, distribution.low), distribution.high)
-    return round(value) if isinstance(distribution, IntDistribution) else float(value)
-
-
-def _to_unit(distribution: BaseDistribution, value: Any) -> NDArray[np.float64] | float:
-    if isinstance(distribution, CategoricalDistribution):
-        return np.eye(len(distribution.choices))[_index(distribution, value)]
-    assert isinstance(distribution, (IntDistribution, FloatDistribution))
-    low, value, high = float(distribution.low), float(value), float(distribution.high)
-    if distribution.log:
-        low, value, high = math.log(low), math.log(value), math.log(high)
-    return 0.5 if low == high else (value - low) / (high - low)
-
-
-def _from_unit(distribution: BaseDistribution, x: NDArray[np.float64]) -> Any:
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices[int(np.argmax(x))]
-    assert isinstance(distribution, (IntDistribution, FloatDistribution))
-    low, high = float(distribution.low), float(distribution.high)
-    u = min(max(float(x[0]), 0.0), 1.0)
-    if distribution.log:
-        return _on_grid(distribution, math.exp(math.log(low) + u * (math.log(high) - math.log(low))))
-    return _on_grid(distribution, low + u * (high - low))
