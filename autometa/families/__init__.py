@@ -91,7 +91,12 @@ FAMILIES: dict[str, Family] = {
 
 
 def available(kind: Kind) -> tuple[str, ...]:
-    """The families of that kind of task whose library is installed, in catalogue order."""
+    """The families for a kind of task whose library is installed, in catalogue order.
+
+    Example:
+        >>> "naive_bayes" in available("binary"), "naive_bayes" in available("regression")
+        (True, False)
+    """
     return tuple(
         family.name
         for family in FAMILIES.values()
@@ -122,7 +127,12 @@ def cash_space(kind: Kind, families: Sequence[str] | None = None) -> SearchSpace
 
 
 def presets(kind: Kind) -> list[Config]:
-    """Configurations of `cash_space` that did well elsewhere, families taking turns in catalogue order."""
+    """Configurations of `cash_space` that did well elsewhere, families taking turns in catalogue order.
+
+    Example:
+        >>> [config["family"] for config in presets("binary")][:1]
+        ['lightgbm']
+    """
     space, known = cash_space(kind), available(kind)
     longest = max(len(PRESETS.get(name, ())) for name in known)
     return [
@@ -134,7 +144,16 @@ def presets(kind: Kind) -> list[Config]:
 
 
 def suited(task: Task, families: Sequence[str]) -> dict[str, str]:
-    """Which of `families` are left out for a table of this size, and why; empty when all suit it."""
+    """Which of `families` are left out for a table of this size, and why; empty when all suit it.
+
+    Example:
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from autometa.task import make_task
+        >>> many = make_task(pd.DataFrame({"a": np.arange(20_000.0)}), y=np.arange(20_000.0), name="many")
+        >>> suited(many, ["linear", "svm"])
+        {'svm': 'a kernel machine on 20000 rows takes too long (at most 10000)'}
+    """
     reasons = {name: FAMILIES[name].limit(task.n, task.p, task.c) for name in families}
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
@@ -151,7 +170,23 @@ def build(
 ) -> Pipeline:
     """The unfitted pipeline of a configuration of `cash_space`; it takes a typed frame and y as codes or values.
 
-    `n_rows` is about how many rows it will be fitted on. Only families that gain from it look at `device`.
+    Args:
+        config: A configuration of `cash_space(kind)`.
+        columns: The typed columns of the table.
+        kind: Of the task.
+        n_rows: About how many rows it will be fitted on.
+        seed: Of whatever the learner draws.
+        threads: CPU threads that it may take.
+        device: ``cpu``, ``cuda`` or ``auto``; only families that gain from a GPU look at it.
+
+    Raises:
+        InputError: The configuration is of a family that is unknown.
+
+    Example:
+        >>> from autometa.task import Columns
+        >>> config = cash_space("binary", ["knn"]).default
+        >>> build(config, Columns(numeric=("a", "b")), "binary", n_rows=100, seed=0)[-1]
+        KNeighborsClassifier(n_jobs=1)
     """
     family, own = split_family(config)
     if family not in FAMILIES:
@@ -172,6 +207,16 @@ def fit(
 
     Raises:
         TimeoutError: There is not even time for the least that the learner can do.
+
+    Example:
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from autometa.task import Columns
+        >>> X, y = pd.DataFrame({"a": np.arange(40.0)}), np.arange(40) % 2
+        >>> config = cash_space("binary", ["random_forest"]).default
+        >>> model = fit(build(config, Columns(numeric=("a",)), "binary", n_rows=40, seed=0), X, y, seconds=60.0)
+        >>> as_truncated(config, model) == config  # there was time for all trees
+        True
     """
     if seconds is None or not isinstance(_last_step(pipeline), Truncatable):
         return pipeline.fit(X, y)

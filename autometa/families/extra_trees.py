@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def space(kind: Kind) -> SearchSpace:
-    """As a random forest's; all rows for every tree by default."""
+    """The space of a random forest, but every tree gets all rows by default."""
     return forest_space(kind, bootstrap=False)
 
 
 def build(
     config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
 ) -> Pipeline:
-    """See `random_forest.forest_pipeline`."""
+    """Extra trees behind the preprocessing of `random_forest.forest_pipeline`."""
     from autometa.families.learners.forests import TruncatableExtraTreesClassifier, TruncatableExtraTreesRegressor
 
     learner = TruncatableExtraTreesRegressor if kind == "regression" else TruncatableExtraTreesClassifier

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class TruncationOptions:
-    """Training that ends at a deadline."""
+    """How training that ends at a deadline plans ahead."""
 
     first_rounds: int = 10  # of the first piece, where a library is asked for pieces; judgement
     share_of_rest: float = 0.8  # of the time left, what the next piece is planned to take; judgement
@@ -22,7 +22,7 @@ class TruncationOptions:
 
 @dataclass(frozen=True, slots=True)
 class PreprocessingOptions:
-    """From columns to a matrix."""
+    """From the typed columns of a table to one numeric matrix."""
 
     most_one_hot: int = 500  # columns of all one-hot encodings of a table: the matrix is dense; judgement
     most_codes: int = 250  # per column: histogram learners keep a category in one byte (256 values, some reserved)
@@ -33,7 +33,7 @@ class PreprocessingOptions:
 
 @dataclass(frozen=True, slots=True)
 class AdditiveOptions:
-    """Curves of an additive model."""
+    """The curves of an additive model, and how large a table may be."""
 
     knots: int = 10  # of a spline, at quantiles; judgement
     least_distinct: int = 6  # values of an input that gets a curve; judgement
@@ -63,14 +63,14 @@ class BoostingOptions:
 
 @dataclass(frozen=True, slots=True)
 class ForestOptions:
-    """Random forests and extra trees."""
+    """Random forests and extra trees: how large a table may be."""
 
     most_cells: int = 3_000_000  # rows * classes: fully grown, a hundred trees take some 2 GB
 
 
 @dataclass(frozen=True, slots=True)
 class SupportVectorOptions:
-    """Kernel machines."""
+    """Support vector machines with a kernel."""
 
     most_steps: int = 200_000  # of libsvm's solver: some 20 s on 10,000 rows, then the half-solved machine is taken
     most_repeated: int = 2000  # rows, up to which calibration holds rows out several times; judgement
@@ -93,7 +93,7 @@ class LinearOptions:
 
 @dataclass(frozen=True, slots=True)
 class DiscriminantOptions:
-    """Regularised discriminant analysis."""
+    """Regularised discriminant analysis: how large a table may be."""
 
     most_cells: float = 1e7  # of all covariances: 80 MB
     most_products: float = 1e12  # rows * cells: a minute on one core
@@ -101,7 +101,7 @@ class DiscriminantOptions:
 
 @dataclass(frozen=True, slots=True)
 class NeighboursOptions:
-    """Nearest neighbours."""
+    """Nearest neighbours: how large a table may be."""
 
     most_products: float = 2e11  # rows * rows * columns: some minutes of prediction on one core
 

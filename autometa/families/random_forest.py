@@ -61,14 +61,14 @@ def forest_limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
 
 
 def space(kind: Kind) -> SearchSpace:
-    """Ranges: TabRepo's and rbv2's."""
+    """Ranges: the union of those of TabRepo and of rbv2 (YAHPO)."""
     return forest_space(kind, bootstrap=True)
 
 
 def build(
     config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
 ) -> Pipeline:
-    """See `forest_pipeline`."""
+    """A random forest behind the preprocessing of `forest_pipeline`."""
     from autometa.families.learners.forests import TruncatableRandomForestClassifier, TruncatableRandomForestRegressor
 
     learner = TruncatableRandomForestRegressor if kind == "regression" else TruncatableRandomForestClassifier

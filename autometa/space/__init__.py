@@ -141,7 +141,7 @@ class SearchSpace:
         return cls(joined)
 
     def __iter__(self) -> Iterator[Parameter]:
-        """The parameters, in order."""
+        """Goes through the parameters, in order."""
         return iter(self.parameters)
 
     def __len__(self) -> int:
@@ -163,7 +163,7 @@ class SearchSpace:
         return isinstance(other, SearchSpace) and self.parameters == other.parameters
 
     def __hash__(self) -> int:
-        """Equal for equal spaces."""
+        """A hash that is equal for equal spaces."""
         return hash(self.fingerprint)
 
     def __repr__(self) -> str:

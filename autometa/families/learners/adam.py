@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-TINY = 1e-8  # added to the root of the mean square, as in the paper
+ADAM_EPSILON = 1e-8  # added to the root of the mean square, as in the paper
 
 
 def adam_step(
@@ -40,5 +40,5 @@ def adam_step(
     """
     slope.lerp_(gradient, 1 - betas[0])
     square.lerp_(gradient.square(), 1 - betas[1])
-    spread = (square / (1 - betas[1] ** (step + 1))).sqrt_().add_(TINY)
+    spread = (square / (1 - betas[1] ** (step + 1))).sqrt_().add_(ADAM_EPSILON)
     weights.addcdiv_(slope, spread, value=-rate / (1 - betas[0] ** (step + 1)))

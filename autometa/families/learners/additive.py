@@ -37,7 +37,7 @@ class Curves(TransformerMixin, BaseEstimator):
         self.classification = classification
 
     def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> Self:
-        """X: (n, p); y: (n,)."""
+        """Fits rows X (n, p) and their targets y (n,)."""
         self.n_features_in_ = X.shape[1]
         self.center_, spread = X.mean(axis=0), X.std(axis=0)
         varies = np.flatnonzero(spread > 1e-12)

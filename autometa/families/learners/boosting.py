@@ -23,7 +23,7 @@ from autometa.families.options import OPTIONS
 
 
 class LabelledRows(NamedTuple):
-    """Rows and their targets."""
+    """Rows and their targets, for a boosting library."""
 
     X: NDArray[Any]  # (n, p) category codes first, NaN where missing
     y: NDArray[Any]  # (n,) class codes 0..c-1, or values
@@ -89,7 +89,7 @@ class BoostingClassifier(ProbabilityClassifier, _Boosting):
     """Gradient boosting of any library; labels may be any codes, contiguous or not."""
 
     def fit(self, X: NDArray[Any], y: NDArray[Any], *, seconds: float | None = None) -> Self:
-        """X: (n, p), categories first; y: (n,)."""
+        """Fits rows X (n, p), category codes first, and their targets y (n,)."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.n_features_in_ = X.shape[1]
         if len(self.classes_) > 1:
@@ -97,7 +97,7 @@ class BoostingClassifier(ProbabilityClassifier, _Boosting):
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
-        """Aligned with `classes_`."""
+        """The probability of each of `classes_`, for every row."""
         if len(self.classes_) == 1:
             return np.ones((len(X), 1))
         return np.asarray(self.model_.predict_proba(X), dtype=np.float64)
@@ -107,11 +107,11 @@ class BoostingRegressor(RegressorMixin, _Boosting):
     """Gradient boosting of any library."""
 
     def fit(self, X: NDArray[Any], y: NDArray[Any], *, seconds: float | None = None) -> Self:
-        """X: (n, p), categories first; y: (n,)."""
+        """Fits rows X (n, p), category codes first, and their targets y (n,)."""
         self.n_features_in_ = X.shape[1]
         self._boost(LabelledRows(X, np.asarray(y, dtype=np.float64)), 0, seconds)
         return self
 
     def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
-        """Values."""
+        """Predicted values."""
         return np.asarray(self.model_.predict(X), dtype=np.float64)

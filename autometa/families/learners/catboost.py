@@ -66,9 +66,9 @@ class CatBoostModel:
         return catboost.Pool(table, y, cat_features=list(range(self.categorical)))
 
     def predict(self, X: NDArray[Any]) -> NDArray[Any]:  # (n,)
-        """Values."""
+        """Predicted values."""
         return self.model.predict(self.pool(X))
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[Any]:  # (n, c)
-        """Probabilities."""
+        """Probabilities of all classes."""
         return self.model.predict_proba(self.pool(X))

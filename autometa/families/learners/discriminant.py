@@ -35,7 +35,7 @@ class RegularizedDiscriminant(ProbabilityClassifier):
         self.uniform_prior = uniform_prior
 
     def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
-        """X: (n, p); y: (n,)."""
+        """Fits rows X (n, p) and their targets y (n,)."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.n_features_in_ = p = X.shape[1]
         counts = np.bincount(codes)
@@ -55,7 +55,7 @@ class RegularizedDiscriminant(ProbabilityClassifier):
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
-        """Aligned with `classes_`."""
+        """The probability of each of `classes_`, for every row."""
         distances = [
             (solve_triangular(factor, (X - mean).T, lower=True, check_finite=False) ** 2).sum(axis=0)
             for factor, mean in zip(self.factors_, self.means_, strict=True)

@@ -116,7 +116,7 @@ def predict(fitted: ProjectedProcess, x: Array) -> Array:  # (q, p) -> (q,)
 
 
 def covariance(kernel: ProcessKernel, a: Array, b: Array) -> Array:  # (q, p), (m, p) -> (q, m)
-    """Of the function's values, without noise."""
+    """The covariance of the function's values at two sets of rows, without noise."""
     found = _shaped(kernel.shape, _apart(a / kernel.lengths, b / kernel.lengths))
     found *= kernel.amplitude
     if kernel.slope:
@@ -239,7 +239,7 @@ def _slopes(shape: str, apart: Array) -> Array:
 
 
 def _apart(a: Array, b: Array) -> Array:  # (q, p), (m, p) -> (q, m)
-    """Squared distances."""
+    """Squared Euclidean distances between all pairs of rows."""
     found = a @ b.T
     found *= -2
     found += (a**2).sum(axis=1)[:, None]
@@ -258,7 +258,7 @@ class GaussianProcess(Truncatable, StandardisedTargetRegressor):
         self.seed = seed
 
     def fit(self, X: NDArray[Any], y: NDArray[Any], *, seconds: float | None = None) -> Self:
-        """X: (n, p); y: (n,)."""
+        """Fits rows X (n, p) and their targets y (n,)."""
         target = self._standardise(X, y)
         self.fitted_, self.truncated_at_ = fit(X.astype(float), target, **self.get_params(), seconds=seconds)
         return self

@@ -65,7 +65,7 @@ class LightGBMModel:
         return sum(parts, start=np.zeros(()))
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
-        """Probabilities."""
+        """Probabilities of all classes."""
         from scipy.special import expit, softmax
 
         raw = self.predict(X)

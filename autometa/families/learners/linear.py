@@ -25,7 +25,7 @@ class LogisticRegressionUpToACap(ProbabilityClassifier):
         self.seed = seed
 
     def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
-        """X: (n, p); y: (n,)."""
+        """Fits rows X (n, p) and their targets y (n,)."""
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]
         options = OPTIONS.linear
@@ -41,7 +41,7 @@ class LogisticRegressionUpToACap(ProbabilityClassifier):
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
-        """Aligned with `classes_`."""
+        """The probability of each of `classes_`, for every row."""
         return self.model_.predict_proba(X) if len(self.classes_) > 1 else np.ones((len(X), 1))
 
 
@@ -53,7 +53,7 @@ class ElasticNetOnScaledTarget(StandardisedTargetRegressor):
         self.l1_ratio = l1_ratio
 
     def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
-        """X: (n, p); y: (n,)."""
+        """Fits rows X (n, p) and their targets y (n,)."""
         target = self._standardise(X, y)
         self.model_ = ElasticNet(
             alpha=self.alpha / len(y),
@@ -66,5 +66,5 @@ class ElasticNetOnScaledTarget(StandardisedTargetRegressor):
         return self
 
     def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
-        """Values, in the target's unit."""
+        """Predicted values, in the target's unit."""
         return self._restore(self.model_.predict(X))

@@ -203,7 +203,7 @@ class _Training:
 
 
 class _Plan(NamedTuple):
-    """How long to train."""
+    """How long to train: epochs, and the steps that they are."""
 
     epochs: int
     per_epoch: int  # steps
@@ -288,14 +288,14 @@ class NetworkClassifier(ProbabilityClassifier, _Network):
     """The neural network, for classes."""
 
     def fit(self, X: NDArray[Any], y: NDArray[Any], *, seconds: float | None = None) -> Self:
-        """X: (n, width), category codes first; y: (n,)."""
+        """Fits rows X (n, p), category codes first, and their targets y (n,)."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) > 1:
             self._learn(X, codes, len(self.classes_), seconds)
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
-        """Aligned with `classes_`."""
+        """The probability of each of `classes_`, for every row."""
         if len(self.classes_) == 1:
             return np.ones((len(X), 1))
         return self._answer(X)
@@ -305,11 +305,11 @@ class NetworkRegressor(StandardisedTargetRegressor, _Network):
     """The neural network, for values: on a standardised target, within the range seen in training."""
 
     def fit(self, X: NDArray[Any], y: NDArray[Any], *, seconds: float | None = None) -> Self:
-        """X: (n, width), category codes first; y: (n,)."""
+        """Fits rows X (n, p), category codes first, and their targets y (n,)."""
         self.low_, self.high_ = float(np.min(y)), float(np.max(y))
         self._learn(X, self._standardise(X, y), 1, seconds)
         return self
 
     def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
-        """Values, in the target's unit."""
+        """Predicted values, in the target's unit."""
         return np.clip(self._restore(self._answer(X)[:, 0]), self.low_, self.high_)

@@ -22,7 +22,7 @@ class NaiveBayes(ProbabilityClassifier):
         self.uniform_prior = uniform_prior
 
     def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
-        """X: (n, p); y: (n,)."""
+        """Fits rows X (n, p) and their targets y (n,)."""
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]
         prior = np.full(len(self.classes_), 1 / len(self.classes_)) if self.uniform_prior else None
@@ -31,6 +31,6 @@ class NaiveBayes(ProbabilityClassifier):
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
-        """Aligned with `classes_`."""
+        """The probability of each of `classes_`, for every row."""
         probabilities = self.model_.predict_proba(X)
         return probabilities / probabilities.sum(axis=1, keepdims=True)  # extreme likelihoods leave them 1e-5 off

@@ -71,7 +71,7 @@ def initialise(
 def forward(
     weights: dict[str, Tensor], inputs: Inputs, *, dropout: float = 0.0, generator: Generator | None = None
 ) -> Tensor:
-    """What every member says of every row: (m, b, o) logits, or values."""
+    """The output of every member for every row: (m, b, o) logits, or values."""
     import torch
     from torch.nn.functional import embedding, relu
 
@@ -145,7 +145,7 @@ def unflattened(flat: Tensor, shapes: dict[str, Size]) -> dict[str, Tensor]:
 
 
 def chosen_rows(inputs: Inputs, chosen: Tensor) -> Inputs:
-    """Some rows of the inputs."""
+    """The inputs of the chosen rows."""
     return Inputs(inputs.numbers[chosen], inputs.codes[chosen])
 
 

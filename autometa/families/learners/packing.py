@@ -36,7 +36,7 @@ class PackedTrees:
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """The forest as it was."""
+        """The forest as it was before it was packed."""
         plain: Any = super()
         if "estimators_" in state:
             state = state | {"estimators_": [_unpacked(estimator) for estimator in state["estimators_"]]}

@@ -101,12 +101,12 @@ class Numbers(TransformerMixin, BaseEstimator):
     """The numeric columns as one float64 matrix, within the range of float32, in which forests keep their inputs."""
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
-        """Learns nothing."""
+        """Learns nothing but the number of columns."""
         self.n_features_in_ = X.shape[1]
         return self
 
     def transform(self, X: pd.DataFrame) -> NDArray[np.float64]:  # (n, p)
-        """NaN stays NaN."""
+        """The columns as float64, clipped; NaN stays NaN."""
         bound = float(np.finfo(np.float32).max) / 4
         return np.clip(X.to_numpy(dtype=np.float64), -bound, bound)
 
@@ -121,7 +121,7 @@ class Impute(TransformerMixin, BaseEstimator):
         self.scaler = scaler
 
     def fit(self, X: NDArray[np.float64], y: Any = None) -> Self:
-        """X: (n, p)."""
+        """Learns from numbers X (n, p)."""
         self.flags_ = np.flatnonzero(np.isnan(X).any(axis=0) & ~np.isnan(X).all(axis=0))
         self.imputer_ = SimpleImputer(strategy="median", keep_empty_features=True).fit(X)
         self.scaler_ = self.scaler.fit(self.imputer_.transform(X))
@@ -140,7 +140,7 @@ class Quantiles(TransformerMixin, BaseEstimator):
         self.seed = seed
 
     def fit(self, X: NDArray[np.float64], y: Any = None) -> Self:
-        """X: (n, p)."""
+        """Learns from numbers X (n, p)."""
         grid = min(1000, len(X))
         self.scaler_ = QuantileTransformer(n_quantiles=grid, output_distribution="normal", random_state=self.seed).fit(
             X
@@ -161,7 +161,7 @@ class RobustClip(TransformerMixin, BaseEstimator):
     """
 
     def fit(self, X: NDArray[np.float64], y: Any = None) -> Self:
-        """X: (n, p)."""
+        """Learns from numbers X (n, p)."""
         self.center_, low, high = np.quantile(X, [0.5, 0.25, 0.75], axis=0)
         spread, span = high - low, X.max(axis=0) - X.min(axis=0)
         self.factor_ = np.where(spread > 0, 1 / np.where(spread > 0, spread, 1), 2 / np.where(span > 0, span, np.inf))
@@ -186,7 +186,7 @@ class CategoryCodes(TransformerMixin, BaseEstimator):
         self.missing = missing
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
-        """Counts."""
+        """Counts the categories of each column."""
         self.tables_ = [self._table(column) for _, column in X.items()]
         self.cardinalities_ = tuple(1 + int(max(table.values(), default=-1)) for table in self.tables_)
         return self
@@ -217,7 +217,7 @@ class OneHot(TransformerMixin, BaseEstimator):
     """Dense codes as one column each. Missing, -1, is all zeros, or has a column where training had any."""
 
     def fit(self, X: NDArray[np.float64], y: Any = None) -> Self:
-        """X: (n, p) codes."""
+        """Learns from category codes X (n, p)."""
         self.first_ = X.min(axis=0, initial=0).astype(np.intp)  # -1 or 0
         widths = X.max(axis=0, initial=0).astype(np.intp) - self.first_ + 1
         self.starts_, self.width_ = np.cumsum(widths) - widths, int(widths.sum())
@@ -243,7 +243,7 @@ class TargetMeans(TransformerMixin, BaseEstimator):
         self.seed = seed
 
     def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> Self:
-        """X: (n, p) codes."""
+        """Learns from category codes X (n, p)."""
         encoder, target = self._encoder(y)
         self.encoder_ = encoder.fit(X, target)
         return self
@@ -291,7 +291,7 @@ class TextComponents(TransformerMixin, BaseEstimator):
         self.seed = seed
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
-        """X: (n, text columns)."""
+        """Learns the words of each column of X (n, text columns)."""
         self.parts_ = [self._part(column) for _, column in X.items()]
         return self
 

@@ -40,7 +40,7 @@ CONSTANT, LEAST_NOISE, EPSILON = 0.1, 1e-4, 1e-9
 
 
 class KernelChoice(NamedTuple):
-    """What the network says about a table."""
+    """What the network chooses for a table: the weights of its columns, the mixture of kernels, noise and sharpness."""
 
     linear: Any  # (p,) weights of the columns in each kernel, of which constant columns have 0
     laplace: Any  # (p,)
@@ -52,7 +52,7 @@ class KernelChoice(NamedTuple):
 
 
 class FittedSetKernel(NamedTuple):
-    """A table that was read and solved."""
+    """A table whose kernel was chosen and whose ridge regression was solved."""
 
     choice: KernelChoice
     x: Any  # (s, p) the support as it came, for the ranks of others
@@ -67,7 +67,7 @@ class FittedSetKernel(NamedTuple):
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
-    """Of the network's weights."""
+    """The shape of each weight of the network, by its name."""
     h = HIDDEN
     return {
         "column": (SUMMARIES + FACTS, h), "column_bias": (h,), "mixed": (3 * h, h), "mixed_bias": (h,),
@@ -88,27 +88,30 @@ def start(name: str) -> tuple[float, Any]:
 def fit(
     xp: Any, weights: Any, x: Any, y: Any, mask: Any, *, width: float = 1.0, smoothing: float = 1.0
 ) -> FittedSetKernel:  # (s, p) without NaN, (s, c) one-hot, (s,)
-    """Reads the table and solves for the classes."""
+    """Chooses the kernel of a table and solves for its classes.
+
+    `width` multiplies the length scales that the network chose, `smoothing` the noise.
+    """
     return _solved(xp, weights, x, y, mask, width, smoothing)[0]
 
 
 def logits(xp: Any, fitted: FittedSetKernel, x: Any) -> Any:  # (q, p) -> (q, c)
-    """Of the classes."""
+    """The logits of the classes for other rows, from the classes' shares and the kernel to the support."""
     return (fitted.shares + nearness(xp, fitted, x) @ fitted.alpha) * fitted.choice.sharpness
 
 
 def nearness(xp: Any, fitted: FittedSetKernel, x: Any) -> Any:  # (q, p) -> (q, s)
-    """Of other rows to the support's, in the table's own kernel."""
+    """The kernel between other rows and the support's: the one that was chosen for this table."""
     z = _scaled(xp, x, fitted.centre, fitted.spread) * fitted.there
     u = _ranks(xp, x, fitted.x, fitted.mask) * fitted.there
     return kernel(xp, fitted.choice, (z, u), (fitted.z, fitted.u))
 
 
 def fit_sharpened(weights: Any, x: Any, y: Any, *, width: float = 1.0, smoothing: float = 1.0) -> FittedSetKernel:
-    """`fit` in NumPy, with the sharpness under which the rows foretell one another best, each by all the others.
+    """`fit` in NumPy, with the sharpness under which the rows predict one another best, each by all the others.
 
-    What the network says stays the prior: `doubt` is what a factor of e has to earn in the rows' summed log loss. One
-    mistake more than was seen is counted (Laplace's rule), so that a table without any does not make it all too sure.
+    The network's choice stays the prior: `doubt` is what a factor of e has to earn in the rows' summed log loss. One
+    mistake more than was seen is counted (Laplace's rule), so that a table without any does not make it overconfident.
     """
     doubt = OPTIONS.set_kernel.doubt
     fitted, noisy = _solved(np, weights, x, y, np.ones(len(x)), width, smoothing)
@@ -139,7 +142,7 @@ def _solved(
 
 
 def kernel(xp: Any, choice: KernelChoice, a: tuple[Any, Any], b: tuple[Any, Any]) -> Any:  # (q, p) twice, (s, p) twice
-    """The mixture, (q, s)."""
+    """The mixture of the four kernels between two sets of rows, (q, s); each as z-scores and as ranks."""
     (za, ua), (zb, ub) = a, b
     linear = (za * choice.linear) @ zb.T
     ga, gb = za * choice.gauss**0.5, zb * choice.gauss**0.5
@@ -271,7 +274,7 @@ def _silu(xp: Any, a: Any) -> Any:
 
 @cache
 def weights() -> dict[str, Any]:
-    """Those that ship with the package."""
+    """The weights that ship with the package."""
     from importlib.resources import files
 
     with (files("autometa") / "meta_db" / "set_kernel.npz").open("rb") as file, np.load(file) as stored:
@@ -286,7 +289,7 @@ class SetKernelClassifier(ProbabilityClassifier):
         self.smoothing = smoothing
 
     def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
-        """X: (n, p); y: (n,)."""
+        """Fits rows X (n, p) and their targets y (n,)."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.n_features_in_ = X.shape[1]
         labels = np.eye(len(self.classes_))[codes]
@@ -297,7 +300,7 @@ class SetKernelClassifier(ProbabilityClassifier):
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
-        """Aligned with `classes_`."""
+        """The probability of each of `classes_`, for every row."""
         found = logits(np, self.fitted_, X[:, self.columns_].astype(float))
         return np.exp(log_softmax(found, axis=1))
 

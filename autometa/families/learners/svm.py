@@ -51,7 +51,7 @@ class SupportVectorClassifier(ProbabilityClassifier):
         self.seed = seed
 
     def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
-        """X: (n, p); y: (n,)."""
+        """Fits rows X (n, p) and their targets y (n,)."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.n_features_in_ = X.shape[1]
         if len(self.classes_) == 1:
@@ -66,7 +66,7 @@ class SupportVectorClassifier(ProbabilityClassifier):
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
-        """Aligned with `classes_`."""
+        """The probability of each of `classes_`, for every row."""
         if len(self.classes_) == 1:
             return np.ones((len(X), 1))
         return np.exp(_soften(_decide(self.model_, X), self.calibration_))
@@ -91,7 +91,7 @@ class SupportVectorRegressor(StandardisedTargetRegressor):
         self.degree = degree
 
     def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
-        """X: (n, p); y: (n,)."""
+        """Fits rows X (n, p) and their targets y (n,)."""
         target = self._standardise(X, y)
         self.model_ = SVR(**_shared(self, X), epsilon=self.epsilon)
         with converged_or_not():
@@ -99,7 +99,7 @@ class SupportVectorRegressor(StandardisedTargetRegressor):
         return self
 
     def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
-        """Values, in the target's unit."""
+        """Predicted values, in the target's unit."""
         return self._restore(self.model_.predict(X))
 
 

@@ -79,7 +79,7 @@ class TruncatableForest(Truncatable):
     """To put before a forest of scikit-learn, which goes on from the trees it has where `warm_start` is set."""
 
     def fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: Any = None, *, seconds: float | None = None) -> Self:
-        """X: (n, p); y: (n,). The trees are grown by a copy, so that no parameter of this forest changes."""
+        """Fits rows X (n, p) and their targets y (n,), by a copy, so that no parameter of this forest changes."""
         from sklearn.base import clone
 
         forest: Any = self
