@@ -219,6 +219,13 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         model_: What answers.
         summary_: What ``autometa fit --json`` prints.
         n_features_in_: Columns seen in `fit`; `feature_names_in_` their names, if they had any.
+
+    Example:
+        >>> from sklearn.datasets import load_wine
+        >>> X, y = load_wine(return_X_y=True, as_frame=True)
+        >>> model = AutoMetaClassifier(trials=1, families=["linear"], cold=True, remember=False).fit(X, y)
+        >>> model.score(X, y) > 0.9, model.predict_proba(X).shape, model.best_config_["family"]
+        (True, (178, 3), 'linear')
     """
 
     def fit(self, X: Any, y: Any, groups: ArrayLike | None = None, time_order: ArrayLike | None = None) -> Self:
@@ -248,6 +255,13 @@ class AutoMetaRegressor(RegressorMixin, _AutoMeta):
     """A regressor that finds its own pipeline; its parameters and attributes are `AutoMetaClassifier`'s.
 
     The metric is ``neg_root_mean_squared_error`` unless another is named.
+
+    Example:
+        >>> from sklearn.datasets import load_diabetes
+        >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+        >>> model = AutoMetaRegressor(trials=1, families=["linear"], cold=True, remember=False).fit(X, y)
+        >>> model.score(X, y) > 0.4, model.leaderboard_["state"].tolist()
+        (True, ['complete'])
     """
 
     def fit(self, X: Any, y: Any, groups: ArrayLike | None = None, time_order: ArrayLike | None = None) -> Self:

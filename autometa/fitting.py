@@ -60,6 +60,16 @@ def fit_file(
 
     Raises:
         InputError: Everything that is wrong with the table, the folder and the settings, together.
+
+    Example:
+        >>> import tempfile
+        >>> from sklearn.datasets import load_wine
+        >>> settings = Settings(trials=1, families=("linear",), cold=True, remember=False)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     load_wine(as_frame=True).frame.to_csv(Path(folder) / "wine.csv", index=False)
+        ...     result = fit_file(Path(folder) / "wine.csv", settings=settings, run=Path(folder) / "run")
+        >>> result.task.target, result.task.metric, len(result.trials)
+        ('target', 'neg_log_loss', 1)
     """
     started = time.monotonic() if started is None else started
     progress = progress or Silent()
@@ -145,7 +155,7 @@ def _with_known_metric(task: Task) -> Task:
 def _with_columns(
     frame: pd.DataFrame | NDArray[Any], groups: ArrayLike | None, time_order: ArrayLike | None
 ) -> tuple[pd.DataFrame | NDArray[Any], str | None, str | None]:
-    """The table with groups and moments as columns of their own, and what these are called."""
+    """The table with groups and moments as two more columns, and the names of these; None where there are none."""
     named = {"autometa:group": groups, "autometa:time": time_order}
     extra = {name: np.asarray(values) for name, values in named.items() if values is not None}
     if extra:

@@ -1,8 +1,8 @@
 """How sure a classifier should be: temperature scaling (Guo, Pleiss, Sun, Weinberger: ICML 2017).
 
-Forests on many classes are right far more often than they say, boosting on few rows less often. One number per model,
-fitted on predictions of rows that it had not seen, fixes both: probabilities are raised to the power of one over the
-temperature and made to sum to one again. Neither the most probable class nor, of two classes, any ranking changes.
+Forests on many classes are right far more often than they predict, boosting on few rows less often. One number per
+model, fitted on predictions of rows that it had not seen, fixes both: probabilities are raised to the power of one over
+the temperature and made to sum to one again. Neither the most probable class nor, of two classes, any ranking changes.
 
 Letters:  n rows · c classes.
 """
@@ -24,6 +24,11 @@ def fit_temperature(probability: NDArray[np.float64], y: NDArray[np.intp]) -> fl
 
     The logarithm of the temperature has a normal prior about zero, of standard deviation
     `EvaluationOptions.temperature_spread`.
+
+    Example:
+        >>> too_shy = np.tile([0.6, 0.4], (200, 1))  # and always right
+        >>> fit_temperature(too_shy, np.zeros(200, dtype=np.intp)) < 0.3
+        True
     """
     from scipy.optimize import minimize_scalar
 
@@ -42,7 +47,12 @@ def fit_temperature(probability: NDArray[np.float64], y: NDArray[np.intp]) -> fl
 
 
 def tempered(probability: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:  # (n, c)
-    """Probabilities at a temperature: below one they are surer, above one less sure, at one as they were."""
+    """Probabilities at a temperature: below one they are more confident, above one less, at one as they were.
+
+    Example:
+        >>> tempered(np.array([[0.8, 0.2]]), 0.5).round(3)
+        array([[0.941, 0.059]])
+    """
     if temperature == 1.0:
         return probability
     raised = np.exp(_logs(probability) / temperature)

@@ -46,8 +46,8 @@ class RelabelledClassifier:
 class ClippedRegressor:
     """A regressor whose predictions go beyond the targets it learned from by half of their range, and no further.
 
-    One cell far outside what was learned from, a mistyped one say, takes whatever is linear in it, or a product, far
-    away.
+    One cell far outside of what was learned from, such as a mistyped one, would take whatever is linear in it, or a
+    product, far away.
     """
 
     model: Any
@@ -89,7 +89,7 @@ def fit_model(
         seed: Of the model.
         threads: CPU threads that it may take.
         device: Where a family that can choose runs, ``cpu`` or ``cuda``.
-        seconds: After so many, a learner that grows by trees or epochs ends with those there are; None for no limit.
+        seconds: After which a learner that grows by trees or epochs ends with those there are; None for no limit.
 
     Example:
         >>> from sklearn.datasets import load_wine
@@ -118,7 +118,7 @@ def fit_model(
 
 
 def predict_aligned(model: Any, X: pd.DataFrame, kind: str, n_classes: int) -> NDArray[np.float64]:
-    """(n,) values, or (n, c) probabilities of all classes, rows summing to one; 0 for a class that it never saw."""
+    """(n,) values, or (n, c) probabilities of all classes, rows summing to one; 0 for a class it was not fitted on."""
     if kind == "regression":
         return np.asarray(model.predict(X), dtype=np.float64).reshape(len(X))
     out = np.zeros((len(X), n_classes))

@@ -40,7 +40,12 @@ _RAM_LIMITS = (
 
 
 def available_cpus() -> int:
-    """CPUs that this process may really use: its affinity, and the quota of its control group."""
+    """CPUs that this process may really use: its affinity, and the quota of its control group.
+
+    Example:
+        >>> 1 <= available_cpus() <= (os.cpu_count() or 1)
+        True
+    """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for path, parse in _CPU_QUOTAS:
         with suppress(OSError, ValueError):
@@ -92,7 +97,7 @@ def peak_ram() -> int:
 
 
 def oom_kills() -> int:
-    """How often the system has killed for want of memory; 0 where it does not say."""
+    """How many processes the system has killed for want of memory; 0 where it does not count."""
     with suppress(OSError), Path("/proc/vmstat").open() as file:
         return next((int(line.split()[1]) for line in file if line.startswith("oom_kill ")), 0)
     return 0

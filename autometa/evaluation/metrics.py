@@ -1,6 +1,6 @@
 """What a prediction is worth, under scikit-learn's scorer names.
 
-A score is larger when it is better, always; a `Metric` knows its own sign and unit at the door. Classification is
+A score is larger when it is better, always; a `Metric` knows its sign and its unit. Classification is
 judged by probabilities (n, c), whose most probable class is the label; regression by values (n,). Every metric that a
 prediction allows is computed at once from one `Comparison`, which counts the confusion and ranks the probabilities
 only once: some twenty scikit-learn calls would cost more than many a fit.
@@ -303,7 +303,12 @@ METRIC_KINDS: Mapping[str, frozenset[str]] = _Kinds()
 
 
 def metric_for(kind: Kind) -> str:
-    """The metric of a task that names none: AUC, log loss or RMSE (the AutoML Benchmark's convention)."""
+    """The metric of a task that names none: AUC, log loss or RMSE (the AutoML Benchmark's convention).
+
+    Example:
+        >>> metric_for("multiclass")
+        'neg_log_loss'
+    """
     from autometa.task import DEFAULT_METRICS
 
     return DEFAULT_METRICS[kind]
@@ -337,12 +342,21 @@ def score(metric: str, y: ArrayLike, prediction: ArrayLike, n_classes: int = 0) 
     """One score, larger is better; NaN where undefined. Quick: a greedy ensemble asks thousands of times.
 
     `prediction` is (n, c) probabilities, or (n,) values for regression, where `n_classes` is 0.
+
+    Example:
+        >>> score("neg_root_mean_squared_error", [1.0, 2.0], [1.0, 4.0]).__round__(3)
+        -1.414
     """
     chosen = METRICS[metric]
     return chosen.sign * chosen.function(y, prediction)
 
 
 def score_all(kind: Kind, y: ArrayLike, prediction: ArrayLike, n_classes: int = 0) -> dict[str, float]:
-    """Every score that a task of this kind allows, by name; larger is better, NaN where undefined."""
+    """Every score that a task of this kind allows, by name; larger is better, NaN where undefined.
+
+    Example:
+        >>> score_all("regression", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])["r2"]
+        1.0
+    """
     seen = Comparison(y, prediction)
     return {name: metric.sign * float(metric.formula(seen)) for name, metric in METRICS.items() if kind in metric.kinds}

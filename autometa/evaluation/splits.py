@@ -92,6 +92,14 @@ def plan_splits(task: Task, *, seed: int, folds: int | None = None) -> Splits:
 
     Raises:
         InputError: If there are too few rows, groups or points in time to learn from some and predict others.
+
+    Example:
+        >>> from sklearn.datasets import load_wine
+        >>> from autometa.task import make_task
+        >>> X, y = load_wine(return_X_y=True, as_frame=True)
+        >>> splits = plan_splits(make_task(X, y=y, name="wine"), seed=0)
+        >>> splits.n_folds, splits.description
+        (15, '5-fold cross-validation, stratified by class, repeated 3 times')
     """
     repeats = 1 if folds is not None else next((count for limit, count in OPTIONS.repeats if task.n < limit), 1)
     k = folds if folds is not None else _folds(task.n, task.n * max(task.p, 1))
@@ -122,7 +130,7 @@ def _folds(n: int, cells: int) -> int:
 
 
 def _parts(n: int) -> int:
-    """One of so many equal parts of the rows is held out."""
+    """Into how many equal parts the rows are dealt, of which a hold-out takes one."""
     return max(5, round(n / np.clip(OPTIONS.held_out * n, OPTIONS.fewest_held_out, OPTIONS.most_held_out)))
 
 

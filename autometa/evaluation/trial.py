@@ -169,7 +169,7 @@ def _trial(task_folder: Path, attempt: Attempt, oof_path: Path | None) -> Iterat
 
 
 def _unstarted(attempt: Attempt) -> Evaluation:
-    """The record of an attempt of which nothing was heard."""
+    """The record of an attempt whose process ended before it had yielded anything."""
     return Evaluation(
         attempt.config, State.CRASHED, None, {}, {}, 0.0, 0.0, 0, attempt.seed, attempt.splits.n, {}, attempt.origin
     )
@@ -345,7 +345,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _limited_threads(threads: int) -> Any:
-    """Holds the thread pools of BLAS and OpenMP to so many; finding them costs 8 ms, so not where they are already."""
+    """Limits the thread pools of BLAS and OpenMP; finding them costs 8 ms, so not where the limit holds already."""
     if os.environ.get("OMP_NUM_THREADS") == str(threads):
         return nullcontext()
     from threadpoolctl import threadpool_limits
@@ -367,7 +367,7 @@ def _versions(config: Config) -> dict[str, str]:
 
 
 class _Capped(io.RawIOBase):
-    """A file that refuses more than so many bytes."""
+    """A file that refuses more than `limit` bytes."""
 
     def __init__(self, file: Any, limit: int) -> None:
         self.file, self.left = file, limit

@@ -43,19 +43,19 @@ class Clock:
 
     @property
     def longest(self) -> float:
-        """What a trial should take at most."""
+        """Seconds that a trial should take at most."""
         total = math.inf if self.seconds is None else self.options.trial_share * self.seconds
         return min(total, self.trial_seconds or math.inf)
 
     @property
     def to_describe(self) -> float:
-        """For meta-features."""
+        """Seconds for computing meta-features."""
         if self.seconds is None:
             return self.options.unhurried
         return min(self.options.describe_seconds, self.options.describe_share * self.seconds)
 
     def left_to_search(self, best: Evaluation | None) -> float:
-        """For more trials; where the best so far takes long to fit on all rows, that time is kept for it."""
+        """Seconds for more trials; where the best so far takes long to fit on all rows, that time is kept for it."""
         if self.seconds is None:
             return math.inf
         wanted = 0.0
@@ -65,15 +65,15 @@ class Clock:
         return self.budget.left_to_search - min(wanted, self.options.refit_share * self.seconds)
 
     def may_begin(self, best: Evaluation | None, *, begun: int) -> bool:
-        """Whether time and trials are left for another trial, after so many that have begun."""
+        """Whether time and trials are left for another trial, `begun` trials having begun."""
         return self.left_to_search(best) > 0 and self.has_trials(begun)
 
     def has_trials(self, begun: int) -> bool:
-        """Whether the trial budget, if there is one, allows another after so many."""
+        """Whether the trial budget, if there is one, allows another trial after `begun` trials."""
         return self.budget.trials is None or begun < self.budget.trials
 
     def deadline(self, best: Evaluation | None) -> float:
-        """For the next trial, after which it is killed."""
+        """Seconds after which the next trial is killed."""
         limits = [self.trial_seconds or math.inf]
         if self.seconds is None:
             limits.append(self.options.unhurried)
@@ -84,21 +84,21 @@ class Clock:
         return max(min(limits), self.options.shortest)
 
     def to_grow(self, deadline: float) -> float | None:
-        """For a trial whose learner can end early and that has such a deadline; None for no aim."""
+        """Seconds that a learner which can end early should aim at under a deadline; None for no aim."""
         return None if math.isinf(self.longest) else min(deadline, self.longest)
 
     @property
     def last_resort(self) -> float:
-        """For one cheap default where time has left nothing."""
+        """Seconds for one cheap default where nothing was evaluated in time."""
         return min(self.options.last_resort, self.trial_seconds or math.inf)
 
     def to_refit(self, evaluation: Evaluation) -> float:
-        """Expected, for fitting a configuration on all rows."""
+        """Seconds that fitting an evaluated configuration on all rows is expected to take."""
         return evaluation.fit_seconds / evaluation.n_folds * self.growth
 
     @property
     def left_to_refit(self) -> float:
-        """For fitting the members of the final model on all rows."""
+        """Seconds left for fitting the members of the final model on all rows."""
         if self.seconds is None:
             return self.options.unhurried
         return self.budget.left - self.options.refit_until * self.budget.reserve

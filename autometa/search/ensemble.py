@@ -1,4 +1,4 @@
-"""Which evaluated pipelines answer together, and how much each has to say.
+"""Which evaluated pipelines predict together, and with which weights.
 
 Greedy selection with replacement over out-of-fold predictions (Caruana et al., ICML 2004): start from the best single
 pipeline and add, again and again, the one whose addition helps the ensemble most. Nothing is trained.

@@ -93,7 +93,7 @@ def candidates_of(run: Run, leaders: Sequence[TrialRow], most: int) -> list[Cand
 
 
 def isolated_fit(run: Run, plan: SearchPlan, isolation: Isolation) -> Fit:
-    """`Fit` in processes of their own."""
+    """A `Fit` that fits in processes of their own, each within the memory of a trial."""
 
     def fit(row: TrialRow, *, seconds: float, threads: int) -> bytes:
         path = run.folder / "models" / f"{row.number}-refit.pkl"
@@ -136,7 +136,7 @@ class Finish:
         progress: Progress,
         interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`interrupted` is asked before each fit: a person who waits gets the models that are there."""
+        """`interrupted` is asked before each fit; after an interrupt kept fold models are used without a fit."""
         self.task, self.plan, self.clock = task, plan, clock
         self.fit, self.progress, self.interrupted = fit, progress, interrupted
 

@@ -1,4 +1,4 @@
-"""The final model: pipelines that answer together, from a raw table to the target's own labels.
+"""The final model: pipelines that predict together, from a raw table to the labels of the target.
 
 A member keeps its fitted models as bytes until they are first asked, so that putting a model together, saving it and
 loading it import no learner's library.
@@ -31,7 +31,7 @@ class Member:
     """One configuration in the final model: trial number, weight, and its models as pickled lists, end to end.
 
     One list holds a model for each fold, another the model that was fitted on all rows; either may be all there is.
-    What they say is brought to the member's temperature before it is weighed.
+    Its predicted probabilities are brought to its temperature before they are weighted.
     """
 
     number: int
@@ -56,7 +56,7 @@ class Member:
         return tempered(np.mean(means, axis=0), self.temperature)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the models that were read: their bytes say the same."""
+        """Without the unpickled models, which are in `content` as bytes."""
         return {**self.__dict__, "_models": None}
 
 
@@ -135,6 +135,8 @@ def save_model(model: Model, path: Path) -> None:
 
 def load_model(path: str | Path, *, trusted: bool = False) -> Model:
     """Reads a model file, or the model of a run folder.
+
+    Only a file that this user wrote on this machine is read unless it is `trusted`.
 
     Args:
         path: A run folder, or its ``model.pkl``.

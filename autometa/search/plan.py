@@ -82,11 +82,11 @@ class SearchPlan:
         return max(1, self.cpus // self.jobs)
 
     def threads_for(self, fits: int) -> int:
-        """CPU threads of one fit where there are so many fits in all."""
+        """CPU threads of one fit, where there are `fits` in all."""
         return max(self.threads, self.cpus // fits)
 
     def trial_ram(self) -> int:
-        """Bytes that one trial may hold, which is a share of what is free now unless it was said."""
+        """Bytes that one trial may hold: `max_ram`, or else a share of the memory that is free now."""
         return self.max_ram or int(self.options.ram_share * available_ram() / self.jobs)
 
 
@@ -140,5 +140,10 @@ def default_jobs(task: Task, settings: Settings, cpus: int, options: SearchOptio
 
 
 def jobs_on(cores: int) -> int | None:
-    """`Settings.jobs` for somebody who may use so many CPUs: where they are all, the search knows best."""
+    """`Settings.jobs` for somebody who may use `cores` CPUs; None, which leaves it to the search, where they are all.
+
+    Example:
+        >>> jobs_on(10_000) is None
+        True
+    """
     return None if cores >= available_cpus() else cores

@@ -110,7 +110,10 @@ def leaderboard(trials: Sequence[TrialRow], metric: str) -> list[TrialRow]:
 
 
 def failed(trials: Sequence[TrialRow]) -> list[TrialRow]:
-    """The trials whose evaluation failed, crashed or ran out of time or memory, in order."""
+    """The trials whose evaluation failed, crashed or ran out of time or memory, in order.
+
+    What was stopped because it could not win any more did not fail.
+    """
     return [t for t in trials if not t.evaluation.ended_well]
 
 

@@ -269,7 +269,12 @@ def json_bytes(value: Any) -> bytes:
 
 
 def default_folder(name: str) -> Path:
-    """``autometa_runs/NAME-DATE-TIME`` in the current folder, made unique."""
+    """``autometa_runs/NAME-DATE-TIME`` in the current folder, made unique; the folder is not made.
+
+    Example:
+        >>> default_folder("my table.csv").name.rsplit("-", 2)[0]
+        'my_table_csv'
+    """
     stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)[:60] or "table"
     base = Path("autometa_runs") / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"
     folder, k = base, 1

@@ -36,6 +36,15 @@ class Settings:
         trial_seconds: Longest that one trial may take, in seconds.
         device: ``auto``, ``cpu`` or ``cuda``.
         exclude: Past tasks that must not be learned from.
+
+    Raises:
+        InputError: Every impossible value, in one error.
+
+    Example:
+        >>> Settings().seconds, Settings(trials=20).seconds
+        (60.0, None)
+        >>> Settings.from_dict(Settings(trials=20, families=("knn",)).to_dict()).families
+        ('knn',)
     """
 
     seconds: float | None = None
@@ -131,7 +140,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """Progress that nobody watches: every method does nothing."""
 
     def stage(self, name: str, detail: str = "") -> None:
         """Nothing."""
