@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autometa.cli import main
 from autometa.errors import InputError, StoreError
 from autometa.evaluation import Evaluation
 from autometa.metafeatures import VERSION, MetaFeatures
@@ -858,6 +859,17 @@ def test_a_store_that_does_not_exist_is_neither_exported_nor_merged_nor_shipped(
         with pytest.raises(StoreError, match=r"own\.db: there is no store to (export|ship|merge)"):
             refused(tmp_path / "new" / "export")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_refuses_to_export_a_store_that_does_not_exist(own, tmp_path, capsys):
+    command = ["store", "export", str(tmp_path / "new" / "export"), "--store", own.url]
+    assert main(command) == 3
+    assert "there is no store to export" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    filled(own)
+    assert main(command) == 0
+    assert (tmp_path / "new" / "export").is_dir()
+    assert main(command) == 2  # there is something now
 
 
 def test_a_damaged_store_leaves_no_part_of_a_shipped_file(own, tmp_path):

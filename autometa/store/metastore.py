@@ -1,8 +1,7 @@
 """The metadata store: an append-only memory of tasks and evaluations behind a URL.
 
-Adding a finished task is one transaction: the block of its evaluations is read, what is new is appended, and the block
-is written back. The transaction holds the store's write lock (SQLite) or the task's row (PostgreSQL), so any number of
-processes may add at once, and a process that dies leaves the store as it was before.
+Adding a finished task is one transaction (`statements`), which holds the store's write lock (SQLite) or the task's row
+(PostgreSQL), so any number of processes may add at once, and a process that dies leaves the store as it was before.
 """
 
 from __future__ import annotations
@@ -13,18 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from autometa.errors import Problem, StoreError
 from autometa.files import whole
 from autometa.store.address import locate, shipped_memory
-from autometa.store.blocks import Block, check, decode, encode, extend, masked
+from autometa.store.blocks import masked
 from autometa.store.database import Database
 from autometa.store.options import OPTIONS, StoreOptions
 from autometa.store.reading import Entry, evaluations_in, find_in, info_in, past_in, records_in, sound
 from autometa.store.records import NOTHING, Exclusion, PastTasks, TaskRecord
-from autometa.store.schema import SCHEMA, block, record_of, task, values_of, weights
+from autometa.store.schema import SCHEMA, weights
+from autometa.store.statements import append, forget, join, select, shipped, upsert
 
 if TYPE_CHECKING:
     from autometa.evaluation import Evaluation
@@ -109,15 +108,39 @@ class MetaStore:
     # ---------------------------------------------------------------------------------------------------------- reading
 
     def tasks(self, *, space: str | None = "fit", kind: str | None = None) -> list[TaskRecord]:
-        """The records of the tasks of a search space (None: of every space) and kind, ordered by fingerprint."""
+        """The records of the tasks of a search space (None: of every space) and kind, ordered by fingerprint.
+
+        Example:
+            >>> tasks = MetaStore.with_shipped("no_such_folder/store.db").tasks(kind="regression")
+            >>> {task.kind for task in tasks}, len(tasks) > 100
+            ({'regression'}, True)
+        """
         return records_in(self.layers, space=space, kind=kind)
 
     def find(self, text: str) -> TaskRecord:
-        """The one task whose name is `text`, or whose fingerprint begins with it; InputError otherwise."""
+        """The one task whose name is `text`, or whose fingerprint begins with it.
+
+        Raises:
+            InputError: If there is none, or several: then they are named.
+
+        Example:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     store = MetaStore(folder + "/store.db")
+            ...     _ = store.add(TaskRecord("5eed" * 8, "bank", "binary", "roc_auc", 45211, 16, 2), [])
+            ...     store.find("bank").n_rows, store.find("5eed").name
+            (45211, 'bank')
+        """
         return find_in(self.layers, text)
 
     def evaluations(self, fingerprint: str, space: str = "fit") -> list[Evaluation]:
-        """The evaluations of a task in the order in which they were added; empty for a task that is not known."""
+        """The evaluations of a task in the order in which they were added; empty for a task that is not known.
+
+        Example:
+            >>> memory = MetaStore.with_shipped("no_such_folder/store.db")
+            >>> len(memory.evaluations(memory.tasks()[0].fingerprint)) > 10, memory.evaluations("5eed" * 8)
+            (True, [])
+        """
         return evaluations_in(self.layers, fingerprint, space)
 
     def past(
@@ -143,6 +166,12 @@ class MetaStore:
             exclude: What must not be seen.
             most: At most this many configurations: those that the most tasks have tried, then those that did best on
                 their task. The table is dense, and searches that each try their own configurations would make it wide.
+
+        Example:
+            >>> memory = MetaStore.with_shipped("no_such_folder/store.db")
+            >>> past = memory.past(kind="binary", metric="roc_auc", most=50)
+            >>> past.scores.shape == (len(past), 50), len(past.configs), past.metafeatures.shape[0] == len(past)
+            (True, 50, True)
         """
         held = self._database.options.held_bytes
         return past_in(self.layers, space=space, kind=kind, metric=metric, exclude=exclude, most=most, held=held)
@@ -151,6 +180,10 @@ class MetaStore:
         """`url`, `tasks`, `evaluations`, `families` (evaluations per model family), `bytes` and `schema`.
 
         Counts and bytes are those of all layers together, `url` is this store's.
+
+        Example:
+            >>> MetaStore("no_such_folder/store.db").info()["tasks"]
+            0
         """
         size = sum(layer._bytes() for layer in self.layers)
         return {"url": self.url, **info_in(self.layers), "bytes": size, "schema": SCHEMA}
@@ -165,23 +198,8 @@ class MetaStore:
         details: bool = False,
     ) -> list[Entry]:
         """The tasks of this store that match, by fingerprint and space, with the asked parts of their blocks."""
-        wanted = [block.c.evaluations, *[block.c.scores] * scores, *[block.c.details] * details]
-        query = sa.select(task, *wanted).join_from(task, block).order_by(task.c.fingerprint, task.c.space)
-        if space is not None:
-            query = query.where(task.c.space == space)
-        if kind is not None:
-            query = query.where(task.c.kind == kind)
-        if fingerprints is not None:
-            query = query.where(task.c.fingerprint.in_(fingerprints))
         with self._database.reading() as connection:
-            rows = [] if connection is None else connection.execute(query).all()
-        return [
-            Entry(
-                record_of(row),
-                Block(row.scores if scores else b"", row.details if details else b"", row.evaluations),
-            )
-            for row in rows
-        ]
+            return [] if connection is None else select(connection, space, kind, fingerprints, scores, details)
 
     # ---------------------------------------------------------------------------------------------------------- writing
 
@@ -193,9 +211,21 @@ class MetaStore:
 
         Raises:
             StoreError: If the store cannot be used or written. Nothing was added then.
+
+        Example:
+            >>> import tempfile
+            >>> from autometa.evaluation import Evaluation
+            >>> from autometa.origins import State
+            >>> task = TaskRecord("5eed" * 8, "bank", "binary", "roc_auc", 45211, 16, 2)
+            >>> config, scores = {"family": "knn", "knn.n_neighbors": 5}, {"roc_auc": 0.91}
+            >>> tried = Evaluation(config, State.COMPLETE, None, scores, {}, 1.5, 0.1, 10**8, 0, 45211, {})
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     store = MetaStore(folder + "/store.db")
+            ...     store.add(task, [tried]), store.add(task, [tried])
+            (1, 0)
         """
         new = [masked(evaluation) for evaluation in evaluations]
-        return self._database.write(lambda connection: self._append(connection, record, new))
+        return self._database.write(lambda connection: append(connection, self, record, new))
 
     def merge(self, other: MetaStore) -> int:
         """Adds everything that `other` and its layers hold; returns how many evaluations were new.
@@ -204,35 +234,38 @@ class MetaStore:
 
         Raises:
             StoreError: If either store cannot be used, or `other` does not exist.
+
+        Example:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     mine, team = MetaStore(folder + "/mine.db"), MetaStore(folder + "/team.db")
+            ...     _ = mine.add(TaskRecord("5eed" * 8, "bank", "binary", "roc_auc", 45211, 16, 2), [])
+            ...     team.merge(mine), [task.name for task in team.tasks()]
+            (0, ['bank'])
         """
         if not any(layer.exists() for layer in other.layers):
             raise StoreError(f"{other.url}: there is no store to merge.")
         return sum(self._absorb(batch) for layer in other.layers for batch in layer.batches())
 
     def remove(self, fingerprint: str, space: str | None = None) -> int:
-        """Forgets a task, in one space or in all; returns how many evaluations went with it."""
+        """Forgets a task of this store, in one space or in all; returns how many evaluations went with it.
+
+        Raises:
+            StoreError: If the store cannot be used or written. Nothing was forgotten then.
+        """
         if not self._database.exists():
             return 0
 
-        def where(table: sa.Table) -> sa.ColumnElement[bool]:
-            here = table.c.fingerprint == fingerprint
-            return here if space is None else here & (table.c.space == space)
-
-        def work(connection: Connection) -> int:
-            gone = connection.scalar(
-                sa.select(sa.func.coalesce(sa.func.sum(block.c.evaluations), 0)).where(where(block))
-            )
-            connection.execute(sa.delete(block).where(where(block)))
-            connection.execute(sa.delete(task).where(where(task)))
-            return int(gone or 0)
-
-        return self._database.write(work)
+        return self._database.write(lambda connection: forget(connection, fingerprint, space))
 
     def import_(self, path: str | Path) -> int:
         """Adds what `export` wrote; returns how many evaluations were new.
 
         Raises:
             InputError: If the folder is not an export, or not as it was written; nothing was added then.
+            StoreError: If the store cannot be used or written.
+
+        Example: see `export`.
         """
         from autometa.store import exchange
 
@@ -241,7 +274,10 @@ class MetaStore:
     # --------------------------------------------------------------------------------------------------------- weights
 
     def weights(self, space: str) -> tuple[bytes | None, int]:
-        """What `keep_weights` kept for a space, None if that was not worth it, and of how many tasks it was learned."""
+        """The surrogate's weights that this store keeps for a space, and from how many tasks they were learned.
+
+        None where there are none, or where learning was tried and did not help.
+        """
         with self._database.reading() as connection:
             found = sa.select(weights).where(weights.c.space == space)
             row = None if connection is None else connection.execute(found).first()
@@ -261,7 +297,7 @@ class MetaStore:
 
         def work(connection: Connection) -> bool:
             now, free = time.time(), sa.or_(weights.c.claimed.is_(None), weights.c.claimed < time.time() - seconds)
-            first = _upsert(connection)(weights).values(space=space, content=b"", tasks=0, claimed=None)
+            first = upsert(connection)(weights).values(space=space, content=b"", tasks=0, claimed=None)
             connection.execute(first.on_conflict_do_nothing())
             claim = sa.update(weights).where(weights.c.space == space, free).values(claimed=now)
             return bool(connection.execute(claim).rowcount)
@@ -276,6 +312,16 @@ class MetaStore:
         Raises:
             StoreError: If the store cannot be used, or does not exist; nothing was written then.
             InputError: If there is something at `path`.
+
+        Example:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     mine, yours = MetaStore(folder + "/mine.db"), MetaStore(folder + "/yours.db")
+            ...     _ = mine.add(TaskRecord("5eed" * 8, "bank", "binary", "roc_auc", 45211, 16, 2), [])
+            ...     manifest = mine.export(folder + "/export")
+            ...     _ = yours.import_(folder + "/export")
+            ...     manifest["tasks"], yours.tasks() == mine.tasks()
+            (1, True)
         """
         from autometa.store import exchange
 
@@ -296,20 +342,24 @@ class MetaStore:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as temporary:
-            shipped = MetaStore(temporary)
+            copy = MetaStore(temporary)
             for batch in self.batches():
-                shipped._absorb([Entry(record, sound(self, record, _shipped, old, folds)) for record, old in batch])
-            shipped._database.compact()
+                copy._absorb([Entry(record, sound(self, record, shipped, old, folds)) for record, old in batch])
+            copy._database.compact()
         return path.stat().st_size
 
     def verify(self) -> list[Problem]:
-        """Everything that is wrong with the store; empty when nothing is. Changes nothing."""
+        """Everything that is wrong with this store; empty when nothing is. Changes nothing.
+
+        Raises:
+            StoreError: If it cannot be opened at all.
+        """
         from autometa.store import inspection
 
         return inspection.verify(self._database)
 
     def batches(self) -> Iterator[list[Entry]]:
-        """All entries with their whole blocks, some tasks at a time."""
+        """All entries of this store with their whole blocks, some tasks at a time."""
         fingerprints = sorted({record.fingerprint for record, _ in self.entries()})
         size = self._database.options.batch
         for start in range(0, len(fingerprints), size):
@@ -322,50 +372,4 @@ class MetaStore:
 
     def _absorb(self, entries: Sequence[Entry]) -> int:
         """Adds entries in one transaction."""
-        return self._database.write(lambda connection: sum(self._join(connection, entry) for entry in entries))
-
-    def _join(self, connection: Connection, entry: Entry) -> int:
-        """Adds an entry: a task that is not known yet takes over the block as it is."""
-        sound(self, entry.record, check, entry.block)
-        if _insert(connection, entry.record, entry.block):
-            return entry.block.evaluations
-        return self._append(connection, entry.record, sound(self, entry.record, decode, entry.block))
-
-    def _append(self, connection: Connection, record: TaskRecord, evaluations: Sequence[Evaluation]) -> int:
-        """Adds evaluations to a task in the transaction of `connection`; how many were new."""
-        _insert(connection, record, encode([]))
-        found = sa.select(task, block).join_from(task, block).where(*_at(task, record)).with_for_update()
-        row = connection.execute(found).one()
-        known = record_of(row)
-        values = values_of(known.merged(record))
-        if values != values_of(known):
-            connection.execute(sa.update(task).where(*_at(task, record)).values(values))
-        kept = Block(row.scores, row.details, row.evaluations)
-        together = sound(self, known, extend, kept, evaluations)
-        if together is not kept:
-            connection.execute(sa.update(block).where(*_at(block, record)).values(together._asdict()))
-        return together.evaluations - kept.evaluations
-
-
-def _at(table: sa.Table, record: TaskRecord) -> tuple[sa.ColumnElement[bool], ...]:
-    """Where a table speaks of a task."""
-    return table.c.fingerprint == record.fingerprint, table.c.space == record.space
-
-
-def _upsert(connection: Connection) -> Any:
-    """The `insert` of the database at hand, which knows ``on_conflict_do_nothing``."""
-    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-
-
-def _insert(connection: Connection, record: TaskRecord, content: Block) -> bool:
-    """Inserts a task with its block, unless the task is there; whether it was inserted."""
-    attempt = _upsert(connection)(task).values(values_of(record)).on_conflict_do_nothing().returning(task.c.fingerprint)
-    if connection.execute(attempt).first() is None:
-        return False
-    place = {"fingerprint": record.fingerprint, "space": record.space}
-    connection.execute(sa.insert(block).values(place | content._asdict()))
-    return True
-
-
-def _shipped(content: Block, folds: bool) -> Block:
-    return encode(decode(content), ship=True, folds=folds)
+        return self._database.write(lambda connection: sum(join(connection, self, entry) for entry in entries))

@@ -27,6 +27,10 @@ class TaskRecord:
 
     One record per fingerprint and space. `family` names the data set family whose variants share answers; `space` is
     ``"fit"`` for the product's own search space, else the name that somebody gave to their own.
+
+    Example:
+        >>> TaskRecord("5eed" * 8, "bank", "binary", "roc_auc", n_rows=45211, n_columns=16, n_classes=2).space
+        'fit'
     """
 
     fingerprint: str
@@ -67,7 +71,13 @@ class TaskRecord:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Which tasks a reader must not see: a benchmark never sees its own answer."""
+    """Which tasks a reader must not see: a benchmark never sees its own answer.
+
+    Example:
+        >>> bank = TaskRecord("5eed" * 8, "bank-1000", "binary", "roc_auc", 1000, 16, 2, family="bank", openml_id=1461)
+        >>> Exclusion(families=frozenset({"bank"})).excludes(bank), Exclusion(openml_ids=frozenset({31})).excludes(bank)
+        (True, False)
+    """
 
     fingerprints: frozenset[str] = frozenset()
     openml_ids: frozenset[int] = frozenset()
@@ -87,7 +97,15 @@ NOTHING = Exclusion()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PastTasks:
-    """What recommenders learn from: a table of tasks and configurations in one metric."""
+    """What recommenders learn from: a table of tasks and configurations in one metric.
+
+    Example:
+        >>> task = TaskRecord("5eed" * 8, "bank", "binary", "roc_auc", 45211, 16, 2)
+        >>> config = {"family": "knn", "knn.n_neighbors": 5}
+        >>> past = PastTasks((task,), (config,), np.array([[0.91]]), np.array([[1.6]]), np.zeros((1, 0)), ())
+        >>> len(past), past.scores.shape
+        (1, (1, 1))
+    """
 
     records: tuple[TaskRecord, ...]  # (t,)
     configs: tuple[Config, ...]  # (m,) distinct configurations, the union over the tasks
