@@ -51,8 +51,9 @@ from autometa.fewshot import (
     train,
 )
 from autometa.fewshot.backends import BACKENDS, group_size, meta_gradient
+from autometa.fewshot.checkpoint import FILE
 from autometa.fewshot.episode import Episode
-from autometa.fewshot.trainer import CURVE, FILE
+from autometa.fewshot.trainer import CURVE
 
 ROOT = Path(__file__).resolve().parents[1]
 OMNIGLOT = ROOT.parent / "shared" / "fewshot" / "omniglot28.npz"

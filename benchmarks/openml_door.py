@@ -1,13 +1,13 @@
-"""What the door to OpenML is worth: tasks that come whole from a server with faults, by it and by the client alone.
+"""What `autometa.openml` is worth: tasks that come whole from a server with faults, by it and by the client alone.
 
     python benchmarks/openml_door.py            40 tasks under each kind of fault (10 minutes, most of it waiting)
     python benchmarks/openml_door.py --quick    6 tasks (4 minutes)
 
 The loopback server of ``../shared/openml_server`` serves tables of the shared data. Each task is asked for once while
 the server fails, and once more when it is healthy again, from the same cache: what the cache has kept is then right or
-wrong for ever. `alone` is the unmodified client as its documentation has it, eight threads at once in the last setting;
-`door` is `autometa.openml.OpenML`, in the last setting from eight threads as well. A task is right when every cell of
-its table and every row of its splits is what the client reads from a healthy server into an empty cache.
+wrong for ever. `alone` is the unmodified client as its documentation has it, `door` (as the records call it) is
+`autometa.openml.OpenML`, each from eight threads in the last setting. A task is right when every cell of its table and
+every row of its splits is what the client reads from a healthy server into an empty cache.
 Prints a table and appends JSON lines, with versions and machine, to ``benchmarks/results/openml_door.jsonl``.
 """
 
@@ -99,8 +99,8 @@ def ask_client(server: str, cache: Path, numbers: list[int], threads: int) -> li
     return json.loads(ran.stdout.splitlines()[-1])
 
 
-def ask_door(server: str, cache: Path, numbers: list[int], threads: int) -> list[str]:
-    """What the door gives for some tasks."""
+def ask_autometa(server: str, cache: Path, numbers: list[int], threads: int) -> list[str]:
+    """What `autometa.openml` gives for some tasks."""
     from autometa.openml import OpenML
 
     openml = OpenML(server=server, cache=cache)
@@ -155,7 +155,7 @@ def main() -> None:
         print(f"{'setting':<36} {'who':<6}", *(f"{word:>6}" for word in (*head, "sec.")), " then:", *head)
         for title, faults in SETTINGS.items():
             threads = 8 if "at once" in title else 1
-            for who, ask in (("alone", ask_client), ("door", ask_door)):
+            for who, ask in (("alone", ask_client), ("door", ask_autometa)):
                 cache = folder / f"{who}-{title}"
                 with serve(module, data, catalog, state, 0, faults, options.seed) as server:
                     port, began = server.server_address[1], time.monotonic()
