@@ -274,7 +274,7 @@ SECTIONS = (
     ("model", "Model", model),
     ("quality", "How good it is", quality),
     ("importance", "Feature importance", importance),
-    ("memory", "What the memory proposed", memory),
-    ("failures", "What failed", failures),
+    ("memory", "Past tasks", memory),
+    ("failures", "Failures", failures),
     ("again", "Reproduce", again),
 )

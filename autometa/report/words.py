@@ -188,15 +188,10 @@ def meta_feature_words(name: str) -> str:
     """What a meta-feature measures, in a sentence; empty for one that is not known here.
 
     Example:
-        >>> meta_feature_words("gravity"), meta_feature_words("random_node"), meta_feature_words("charm")
-        ('...', 'Score of a simple model: ...', '')
+        >>> meta_feature_words("gravity"), meta_feature_words("charm")
+        ('Euclidean distance ...', '')
     """
     from autometa.metafeatures import GROUPS
 
-    for group, features in GROUPS.items():
-        for feature in features:
-            if feature.__name__ == name:
-                sentence = (feature.__doc__ or "").split("\n", 1)[0]
-                landmark = group == "landmarking" and sentence
-                return f"Score of a simple model: {sentence[0].lower()}{sentence[1:]}" if landmark else sentence
-    return ""
+    docstrings = (feature.__doc__ for features in GROUPS.values() for feature in features if feature.__name__ == name)
+    return (next(docstrings, None) or "").split("\n", 1)[0].replace("`", "")
