@@ -74,6 +74,7 @@ def test_a_fold_is_answered_in_the_original_labels_with_probabilities_in_their_o
     (package / "callee.py").write_text(CALLEE)
     parameters = {"families": ["naive_bayes"], "trials": 1, "_of_the_benchmark": True}
     order = config(metric="logloss", framework_params=parameters, result_dir=str(tmp_path), cores=1)
+    order["max_runtime_seconds"] = 600  # far more than its one trial takes
     dataset = {side: {"path": str(tmp_path / f"{side}.parquet")} for side in paths}
     dataset |= {"target": {"name": "class"}, "problem_type": "multiclass", "openml_dataset_id": None}
     order["result_file"] = str(tmp_path / "result.json")

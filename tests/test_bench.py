@@ -235,7 +235,8 @@ def test_weights_that_were_trained_on_what_must_be_forgotten_are_not_used(tmp_pa
 # ---------------------------------------------------------------------------------------------------------- the cells
 
 
-def test_real_methods_answer_in_the_original_labels_whatever_the_table_holds(folder, tmp_path):
+def test_real_methods_answer_in_the_original_labels_whatever_the_table_holds(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(cells_module.Setting, "deadline", property(lambda _: 900.0))
     suite, out = open_suite(str(folder)), tmp_path / "out"
     records = bench(only(suite, ["two"]), Plan(("lightgbm",), 0.3, (0,)), out).records
     records += bench(only(suite, ["many", "real"]), Plan(("rf",), 0.3, (0,)), out).records

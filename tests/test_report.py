@@ -215,7 +215,7 @@ def in_chromium(*arguments: str, profile: Path) -> subprocess.CompletedProcess[s
         "--disable-background-networking", "--disable-component-update", f"--user-data-dir={profile}",
         "--virtual-time-budget=3000", "--enable-logging=stderr", "--v=0",
     ]  # fmt: skip
-    return subprocess.run([browser, *quiet, *arguments], capture_output=True, text=True, timeout=120, check=True)
+    return subprocess.run([browser, *quiet, *arguments], capture_output=True, text=True, timeout=600, check=True)
 
 
 def test_a_browser_renders_it_without_a_complaint(tmp_path):

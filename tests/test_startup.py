@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from autometa.cli.app import AutoMeta
+
 HEAVY = {
     "torch",
     "sklearn",
@@ -42,7 +44,7 @@ def test_start_up_imports_nothing_heavy(arguments):
     assert not HEAVY & imported_by(*arguments)
 
 
-@pytest.mark.parametrize("command", ["fit", "predict", "resume", "report", "recommend", "collect", "store", "doctor"])
+@pytest.mark.parametrize("command", [*AutoMeta.FILES])
 def test_the_help_of_a_command_imports_nothing_heavy(command):
     assert not HEAVY & imported_by("-m", "autometa", command, "--help")
 
