@@ -24,7 +24,7 @@ from autometa.errors import InputError, Problem, did_you_mean
 from autometa.space import Encoded, SearchSpace
 from autometa.store import MetaStore, PastTasks, TaskRecord
 from autometa.studies import VALUE, adapt
-from autometa.transfer.scale import standing
+from autometa.transfer.scale import normalised
 
 if TYPE_CHECKING:
     from autometa.task import Kind
@@ -213,7 +213,7 @@ def _replay(
     for row in panel:
         tried = np.flatnonzero(~np.isnan(past.scores[row]))
         scores, points = past.scores[row, tried], space.encode_all([past.configs[j] for j in tried])
-        worth = standing(scores[None])[0]
+        worth = normalised(scores[None])[0]
         found["random"].append(_random(worth, seed))
         for name, guard in guards.items():
             left, chosen = list(range(len(tried))), list[int]()

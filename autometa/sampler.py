@@ -46,7 +46,7 @@ from autometa.store import Exclusion, MetaStore, PastTasks
 from autometa.studies import FINISHED, VALUE, adapt, described, fit_value, own_fingerprint, plain, sign_of, without_own
 from autometa.transfer import RECOMMENDERS, Recommendation, Recommender
 from autometa.transfer.cost import TrialLimit
-from autometa.transfer.similarity import Similarity, prior_say, rows_of
+from autometa.transfer.similarity import Similarity, prior_weights, rows_of
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
@@ -479,7 +479,7 @@ def _similarity(past: PastTasks, metafeatures: MetaFeatures | None) -> np.ndarra
         return None
     seen = Similarity(past.metafeatures, tuple(past.metafeature_names), past.metafeature_version).to(metafeatures)
     sizes = np.array([record.n_rows for record in past.records], dtype=float)
-    return None if seen is None else prior_say(sizes, rows_of(metafeatures), None if seen.strange else seen)
+    return None if seen is None else prior_weights(sizes, rows_of(metafeatures), None if seen.strange else seen)
 
 
 def _config_of(trial: FrozenTrial) -> Config | None:

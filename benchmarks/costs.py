@@ -7,16 +7,16 @@
 What a configuration takes on a new task is expected from past tasks, with the size of the task in mind: for
 configurations that they know (`cost.py`, the first proposals), and for others from what those are expected to take
 (`surrogate/past.py`, the search after them; half of the configurations are left out here). What the first trials took
-moves that (`timing.slower`): as a whole, and per family on top. Reported is the factor by which the other
+moves that (`cost.slower`): as a whole, and per family on top. Reported is the factor by which the other
 configurations are missed, in the median and in nine of ten, after 0, 1, 3, 5 and 10 trials at random, with the task's
 level alone and with the families' own; and the spreads of tasks, families and trials that are most probable, from which
-come the constants in `timing.py`. Appends JSON lines to `results/costs.jsonl`.
+come `TransferOptions.known_spreads` and `other_spreads`. Appends JSON lines to `results/costs.jsonl`.
 
 `--places` replays searches under a time budget on the validation families: five proposals of the portfolio, then the
 guard (without a surrogate, which would have seen the tasks), among the configurations that were evaluated on the task,
 until the next one would not be finished in time. A trial takes `PROCESS` seconds more than it took then. Reported is
-the normalised regret at the end, 1 being the distance of the best to the lower quartile, for several `guard.PLACES`:
-with few of them costs hardly count, with many the search prefers what is cheap.
+the normalised regret at the end, 1 being the distance of the best to the lower quartile, for several values of
+`TransferOptions.places`: with few of them costs hardly count, with many the search prefers what is cheap.
 
 Letters:  t tasks · m configurations · k trials that were timed.
 """
@@ -25,11 +25,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +40,15 @@ from surrogate import regret, stamp
 from warm_start import families_out, judged, left_out
 
 from autometa.space import FAMILY, Encoded
-from autometa.transfer import AdaptivePortfolio, Guard, History
-from autometa.transfer import cost as timing
-from autometa.transfer import improve as guard
-from autometa.transfer.cost import Cost
-from autometa.transfer.forecasts import PastTable
+from autometa.transfer import OPTIONS, AdaptivePortfolio, Guard, History
+from autometa.transfer.cost import Cost, slower
+from autometa.transfer.forecasts import PastForecasts
 from autometa.transfer.kernels import Layout
+from autometa.transfer.options import Spreads
 
 RESULTS = Path(__file__).resolve().parent / "results" / "costs.jsonl"
 AFTER = (0, 1, 3, 5, 10)
-PLACES = (guard.PLACES, 1, 5, 10, 40, 100)
+PLACES = (OPTIONS.places, 1, 5, 10, 40, 100)
 BUDGETS = (5, 15)  # in mean trials of the task
 PROCESS = 0.3  # seconds
 Rest = tuple[NDArray[np.float64], NDArray[np.str_]]  # of one task: log seconds over the expected ones, and whose
@@ -70,23 +69,23 @@ def rests(table: Table, known: bool, seed: int) -> list[Rest]:
             if known:
                 expected = np.log(cost.of(seen)[timed])
             else:
-                near = PastTable(part, layout, metafeatures=seen, forecasting=False)
+                near = PastForecasts(part, layout, metafeatures=seen, forecasting=False)
                 expected = near.log_seconds(encoded.x[timed], encoded.mask[timed])
             found.append((np.log(past.seconds[i, timed]) - expected, families[timed]))
     return [(rest, whose) for rest, whose in found if len(rest) > AFTER[-1]]
 
 
-def misses(found: list[Rest], after: int, spreads: timing.Spreads, seed: int) -> NDArray[np.float64]:
+def misses(found: list[Rest], after: int, spreads: Spreads, seed: int) -> NDArray[np.float64]:
     """Log of the factor by which each task's other configurations are missed after so many trials at random."""
     rng, out = np.random.default_rng(seed), []
     for rest, whose in found:
         order = rng.permutation(len(rest))
         told, asked = order[:after], order[AFTER[-1] :]  # the same are asked for after any number
-        out.append(np.abs(rest[asked] - timing.slower(rest[told], whose[told], whose[asked], spreads)))
+        out.append(np.abs(rest[asked] - slower(rest[told], whose[told], whose[asked], spreads)))
     return np.concatenate(out)
 
 
-def most_probable(found: list[Rest]) -> timing.Spreads:
+def most_probable(found: list[Rest]) -> Spreads:
     """The spreads of tasks, of their families, and of trials, by maximum likelihood."""
 
     def unlikely(log: NDArray[np.float64]) -> float:
@@ -99,12 +98,12 @@ def most_probable(found: list[Rest]) -> timing.Spreads:
         return total
 
     best = minimize(unlikely, np.log([0.7, 0.6, 0.5]), method="Nelder-Mead", options={"xatol": 0.01, "fatol": 0.1})
-    return timing.Spreads(*np.exp(best.x).round(3).tolist())
+    return Spreads(*np.exp(best.x).round(3).tolist())
 
 
 def measure(table: Table, known: bool, seed: int) -> dict[str, Any]:
     """One kind of task, and one kind of expectation."""
-    found, used = rests(table, known, seed), timing.KNOWN if known else timing.OTHERS
+    found, used = rests(table, known, seed), OPTIONS.known_spreads if known else OPTIONS.other_spreads
     factors = {
         name: {
             str(after): np.exp(np.quantile(misses(found, after, spreads, seed), (0.5, 0.9))).round(3).tolist()
@@ -130,7 +129,10 @@ class Timed:
         self.seconds = np.nan_to_num(table.past.seconds[i, columns], nan=1.0) + PROCESS
         self.seen = features_of(table.past, i)
         self.portfolio = AdaptivePortfolio().fit(past, table.space)
-        self.guard = Guard(table.space, past, metafeatures=self.seen)
+        self.guards = {
+            number: Guard(table.space, past, metafeatures=self.seen, options=replace(OPTIONS, places=number))
+            for number in PLACES
+        }
 
     def begun(self, budget: float) -> list[int]:
         """The proposals that there is time for."""
@@ -151,13 +153,13 @@ class Timed:
             observed.append((told[0].config, float(self.scores[k]), float(self.seconds[k])))
         return tried
 
-    def searched(self, tried: list[int], budget: float) -> float:
+    def searched(self, tried: list[int], budget: float, places: int) -> float:
         """Regret when the budget is spent, after what was `tried`."""
         tried = list(tried)
         while len(tried) < len(self.configs):
             rest, spent = np.setdiff1d(np.arange(len(self.configs)), tried), float(self.seconds[tried].sum())
             history = History(self.x[tried], self.mask[tried], self.scores[tried], self.seconds[tried])
-            found = self.guard.suggest(
+            found = self.guards[places].suggest(
                 history, rng=np.random.default_rng(0), seconds_left=budget - spent, seconds_spent=spent,
                 among=Encoded(self.x[rest], self.mask[rest]),
             )  # fmt: skip
@@ -178,15 +180,12 @@ def places(tables: list[Table], seed: int, most: int) -> list[dict[str, Any]]:
             task = Timed(table, i, past, columns)
             for budget in BUDGETS:
                 seconds = budget * float(task.seconds.mean())
-                row, begun = [], task.begun(seconds)
-                for number in PLACES:
-                    with patch.object(guard, "PLACES", number):
-                        row.append(task.searched(begun, seconds))
-                found[budget].append(row)
+                begun = task.begun(seconds)
+                found[budget].append([task.searched(begun, seconds, number) for number in PLACES])
     rows = []
     for budget, values in found.items():
         regrets = np.array(values)  # (t, places)
-        print(f"\n{len(regrets)} tasks, {budget} mean trials of time: regret [95 %], p against {guard.PLACES} places")
+        print(f"\n{len(regrets)} tasks, {budget} mean trials of time: regret [95 %], p against {OPTIONS.places} places")
         for number, own in zip(PLACES, regrets.T, strict=True):
             p = float(wilcoxon(own, regrets[:, 0]).pvalue) if (own != regrets[:, 0]).any() else 1.0
             low, high = interval(own, seed)

@@ -36,7 +36,7 @@ from autometa.bench.ranking import holm
 from autometa.metafeatures import MetaFeatures
 from autometa.space import FAMILY, SearchSpace, choice
 from autometa.store import MetaStore, PastTasks, TaskRecord
-from autometa.transfer import AdaptivePortfolio, Defaults, LearnedRanker, NearestTasks, Portfolio, Recommender
+from autometa.transfer import OPTIONS, AdaptivePortfolio, Defaults, LearnedRanker, NearestTasks, Portfolio, Recommender
 
 AT = (1, 3, 5, 10, 25)
 ROOT = Path(__file__).resolve().parents[1]
@@ -199,21 +199,22 @@ def at_random(scores: NDArray[np.float64], trials: int, rng: np.random.Generator
 
 
 class BestOnAverage:
-    """The configurations in the order of their mean standing: a baseline without the greedy's diversity."""
+    """The configurations in the order of their mean normalised score: a baseline without the greedy's diversity."""
 
     def fit(self, past: PastTasks, space: SearchSpace) -> BestOnAverage:
         """Orders the configurations."""
         from autometa.transfer.completion import complete
-        from autometa.transfer.scale import standing
+        from autometa.transfer.scale import normalised
 
-        self._configs = [past.configs[j] for j in np.argsort(-complete(standing(past.scores)).mean(axis=0))]
+        self._configs = [past.configs[j] for j in np.argsort(-complete(normalised(past.scores)).mean(axis=0))]
         return self
 
     def recommend(self, metafeatures: Any, m: int, *, observed: Any = (), seconds: Any = None) -> list[Any]:
         """The next `m`."""
+        from autometa.origins import Origin
         from autometa.transfer import Recommendation
 
-        return [Recommendation(c, "portfolio", None, "") for c in self._configs[len(observed) : len(observed) + m]]
+        return [Recommendation(c, Origin.PORTFOLIO, None, "") for c in self._configs[len(observed) : len(observed) + m]]
 
 
 METHODS: dict[str, tuple[Callable[[], Any], bool]] = {  # how it is made, and whether it sees meta-features
@@ -223,21 +224,20 @@ METHODS: dict[str, tuple[Callable[[], Any], bool]] = {  # how it is made, and wh
     "nearest": (NearestTasks, True),
     "ranker": (LearnedRanker, True),
     "adaptive, no meta-features": (AdaptivePortfolio, False),
-    "adaptive, no safe default": (lambda: AdaptivePortfolio(safe=False), True),
     "adaptive": (AdaptivePortfolio, True),
 }
 GRID: dict[str, tuple[Callable[[], Any], bool]] = {
     ", ".join(f"{name} {value}" for name, value in changed.items()) or "as it is": (
-        lambda changed=changed: AdaptivePortfolio(**changed),
+        lambda changed=changed: AdaptivePortfolio(options=replace(OPTIONS, **changed)),
         True,
     )
     for changed in [
         {},
-        *({"floor": floor} for floor in (0.1, 1.0)),
+        *({"similarity_floor": floor} for floor in (0.1, 1.0)),
         *({"bandwidth": bandwidth} for bandwidth in (0.1, 0.2, 0.8)),
-        *({"noise": noise} for noise in (0.05, 0.2)),
-        *({"mistrust": mistrust} for mistrust in (0.0, 0.1, 0.6)),
-        {"ranker": False},
+        *({"result_noise": noise} for noise in (0.05, 0.2)),
+        *({"unmoved_share": share} for share in (0.0, 0.1, 0.6)),
+        {"ranker_tasks": 10**9},  # never learned
     ]
 }
 

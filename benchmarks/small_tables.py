@@ -182,17 +182,17 @@ def embedding(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:  # (s, p) witho
 
 
 def memory(options: argparse.Namespace) -> None:
-    """How well each way of describing a task forecasts the standings of families left out of the shipped memory.
+    """How well each way of describing a task forecasts normalised scores of families left out of the shipped memory.
 
     Landmarks are the kernel's area under the curve and log loss in two folds of at most 1000 rows; the embedding is
-    what its network pools. *Explained* is the share of the variance of the standings beyond each configuration's mean.
+    what its network pools. *Explained* is the share of the variance beyond each configuration's mean.
     """
     from sklearn.model_selection import StratifiedKFold
-    from warm_start import families_out, forecast_standings
+    from warm_start import families_out, forecast_scores
 
     from autometa.store import MetaStore
     from autometa.transfer.completion import complete
-    from autometa.transfer.scale import standing
+    from autometa.transfer.scale import normalised
 
     store, lines = MetaStore(REPOSITORY / "meta_db" / "memory.db", read_only=True, immutable=True), []
     for kind, metric in (("binary", "roc_auc"), ("multiclass", "neg_log_loss")):
@@ -215,7 +215,7 @@ def memory(options: argparse.Namespace) -> None:
                     known = np.isin(task.y[b], classes)
                     found.append(measures(task.y[b][known], classes, p[known]))
             landmarks.append(np.nanmean(found, axis=0))
-        z = standing(past.scores[rows])
+        z = normalised(past.scores[rows])
         full, groups = complete(z), np.array([past.records[i].family for i in rows])
         own = {
             "meta-features": past.metafeatures[rows],
@@ -228,7 +228,7 @@ def memory(options: argparse.Namespace) -> None:
             forecast = np.zeros_like(full)
             for train, test in families_out(groups):
                 mean[test] = full[train].mean(axis=0)
-                forecast[test] = forecast_standings(features, full, train, test)
+                forecast[test] = forecast_scores(features, full, train, test)
             errors = [(np.where(measured, z - f, 0) ** 2).sum(axis=1) / measured.sum(axis=1) for f in (mean, forecast)]
             draws = np.random.default_rng(0).integers(0, len(rows), (2000, len(rows)))
             low, high = np.quantile(1 - errors[1][draws].mean(axis=1) / errors[0][draws].mean(axis=1), [0.025, 0.975])

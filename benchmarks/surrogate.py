@@ -628,7 +628,8 @@ def latency(*, observations: int = 100, dimensions: int = 40, asked: int = 60) -
     import os
     import sys
 
-    from autometa.transfer import Guard, History, Surrogate
+    from autometa.transfer import OPTIONS, Guard, History, Surrogate
+    from autometa.transfer.experts import WarpedHistory
     from autometa.transfer.kernels import Layout
     from autometa.transfer.meta.network import initial
 
@@ -640,10 +641,14 @@ def latency(*, observations: int = 100, dimensions: int = 40, asked: int = 60) -
     scores = -((x[None] - 0.5 + 0.1 * rng.standard_normal((50, 1, dimensions))) ** 2).sum(axis=-1)
     records = tuple(TaskRecord(f"l{i}", f"l{i}", "binary", "m", 100, 5, 2) for i in range(50))
     past = PastTasks(records, configs, scores, np.ones_like(scores), np.zeros((50, 0)), (), "")
-    # Without evidence both experts take part in every forecast.
-    weights = initial(Layout(space), np.random.default_rng(SEED))
-    guard = Guard(space, past, Surrogate(space, (weights,), ("ranked",), 0.0), temper=0.0)
     history = History(*space.encode_all(configs[:observations]), scores[0, :observations])
+    surrogate = Surrogate(space, (initial(Layout(space), np.random.default_rng(SEED)),), ("ranked",), 0.0)
+    # A prior that makes up for the evidence, so that both experts take part in every forecast.
+    evidence = {name: Guard(space, past, surrogate).experts[name].adapt(WarpedHistory(history)).log_evidence
+                for name in ("transfer", "cold")}  # fmt: skip
+    middle = sum(evidence.values()) / 2
+    prior = {name: float(np.exp(np.clip(middle - log, -300, 300))) for name, log in evidence.items()}
+    guard = Guard(space, past, surrogate, options=replace(OPTIONS, with_surrogate=tuple(prior.items())))
     wall, cpu = [], []
     for _ in range(asked):
         started, used = time.perf_counter(), time.process_time()
@@ -702,9 +707,8 @@ def inner_loops(
     from gradient_learner import train_gradient
     from scipy.stats import spearmanr
 
-    from autometa.transfer import History
-    from autometa.transfer.experts import Observed
-    from autometa.transfer.meta.training import SHIFT
+    from autometa.transfer import OPTIONS, History
+    from autometa.transfer.experts import WarpedHistory
     from autometa.transfer.scale import warped
 
     tests = np.random.default_rng(SEED).permutation(table.split()["test"])[:most]
@@ -712,7 +716,7 @@ def inner_loops(
     closed = lesson.surrogate(labels=("warped",))
     learners: dict[str, tuple[Any, float]] = {
         "closed form": (
-            lambda x, mask, z, query: closed.expert.adapt(Observed(History(x, mask, z))).predict(*query),
+            lambda x, mask, z, query: closed.expert.adapt(WarpedHistory(History(x, mask, z))).predict(*query),
             0.0,
         )
     }
@@ -721,8 +725,10 @@ def inner_loops(
     def told(x: Any, mask: Any, z: Any, query: Any) -> Any:
         """As the gradient steps: labels on the scale of training, a level of unknown size."""
         here, there = member.see(x, mask), member.see(*query)
-        covariance = member.covariance(member.apart(here, here)) + SHIFT + member.noise * np.eye(len(z))
-        cross = member.covariance(member.apart(there, here)) + SHIFT
+        covariance = (
+            member.covariance(member.apart(here, here)) + OPTIONS.level_variance + member.noise * np.eye(len(z))
+        )
+        cross = member.covariance(member.apart(there, here)) + OPTIONS.level_variance
         return there[0].mean + cross @ np.linalg.solve(covariance, z - here[0].mean)
 
     learners["closed form, told the scale"] = (told, 0.0)
@@ -750,7 +756,7 @@ def inner_loops(
                 s, q = rows[:support], rows[support : support + 40]
                 found = ask(table.x[s], table.mask[s], labels[task, s], (table.x[q], table.mask[q]))
                 if not isinstance(found, np.ndarray):  # a mixture, on the scale of what was observed
-                    own = Observed(History(table.x[s], table.mask[s], labels[task, s])).warp
+                    own = WarpedHistory(History(table.x[s], table.mask[s], labels[task, s])).warp
                     levels = np.linspace(labels[task].min() - 3, 4, 4001)
                     found = np.interp(found.moments()[0], own(levels), levels)
                 truth = labels[task, q]

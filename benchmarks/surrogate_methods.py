@@ -23,11 +23,10 @@ from numpy.typing import NDArray
 
 from autometa.space import Encoded, config_key
 from autometa.store import PastTasks
-from autometa.transfer import AdaptivePortfolio, Guard, History, Portfolio, Surrogate, train
+from autometa.transfer import OPTIONS, AdaptivePortfolio, Guard, History, Portfolio, Surrogate, train
 from autometa.transfer.gaussian import Mixture
 from autometa.transfer.improve import log_expected_improvement
 from autometa.transfer.kernels import Layout, matern, squares
-from autometa.transfer.meta.training import FEWEST
 from autometa.transfer.scale import ranked
 
 
@@ -69,7 +68,7 @@ class Lesson:
 
     def adaptive(self, rows: list[int], scores: list[float]) -> int | None:
         """The next of the adaptive portfolio."""
-        model = self.once("adaptive", lambda: AdaptivePortfolio(safe=False).fit(self.past, self.table.space))
+        model = self.once("adaptive", lambda: AdaptivePortfolio().fit(self.past, self.table.space))
         observed = [(self.table.configs[j], s) for j, s in zip(rows, scores, strict=True)]
         found = model.recommend(None, 1, observed=observed)
         return self.column_of[config_key(found[0].config)] if found else None
@@ -82,7 +81,7 @@ class Lesson:
         def make() -> Surrogate | None:
             if file.exists():
                 return Surrogate.load(file, self.table.space)
-            if len(self.past) < FEWEST:
+            if len(self.past) < OPTIONS.fewest_tasks:
                 return None
             trained = train(self.past, self.table.space, seed=self.seed, **options)
             trained.save(file)
@@ -188,7 +187,7 @@ def gp_sampler(seed: int) -> Any:
 
 
 def cma_es(lesson: Lesson, seed: int) -> Any:
-    """Optuna's CMA-ES, started from the mean standing of the past (`source_trials`)."""
+    """Optuna's CMA-ES, started from the mean ranked score of the past (`source_trials`)."""
     import optuna
 
     past = lesson.past
@@ -212,7 +211,7 @@ def cma_es(lesson: Lesson, seed: int) -> Any:
 
 
 class Guarded:
-    """The guarded mixture after the first of a portfolio; TPE plays on once it has handed over."""
+    """The guarded mixture after the first of a portfolio; TPE goes on after hundreds of trials."""
 
     def __init__(
         self,
@@ -256,16 +255,18 @@ def guarded(
     initial: int = 3,
     adaptive: bool = True,
     anywhere: bool = False,
-    **options: Any,
+    prior: dict[str, float] | None = None,
 ) -> Callable[[Lesson, int], Player]:
-    """The guard with some of its parts."""
+    """The guard with some of its parts; `prior` holds the weights of the experts that take part before any result."""
+    weights = tuple((prior or {}).items())
+    options = OPTIONS if prior is None else replace(OPTIONS, with_surrogate=weights, without_surrogate=weights)
 
     def make(lesson: Lesson, seed: int) -> Player:
         def build() -> Guard:
             surrogate = lesson.surrogate(**(training or {})) if learned else None
-            return Guard(lesson.table.space, lesson.past, surrogate, **options)
+            return Guard(lesson.table.space, lesson.past, surrogate, options=options)
 
-        guard = lesson.once(f"guard {learned} {training} {options}", build)
+        guard = lesson.once(f"guard {learned} {training} {prior}", build)
         return Guarded(lesson, guard, seed, initial=initial, adaptive=adaptive, anywhere=anywhere)
 
     return make
@@ -669,7 +670,6 @@ METHODS: dict[str, Method] = {  # the fast ones first: a run that is stopped ear
     "cold GP": Method(guarded(learned=False, prior={"cold": 1.0}, initial=0), turn=1),
     "TPE": Method(lambda lesson, seed: Sampled(lesson, tpe(seed, group=False)), turn=1),
     "transfer, unguarded": _ablation(prior={"transfer": 1.0, "cold": 1e-12}, aliens=True),  # cold in name only
-    "guard, TPE takes over": _ablation(hand_over=0.95, aliens=True),
     "guard, no meta-learning": _ablation(learned=False),
     "guard, past tasks too": _ablation(prior={"transfer": 0.6, "past": 0.3, "cold": 0.1}),
     "guard, warped labels": _ablation(training={"labels": ("warped",)}),

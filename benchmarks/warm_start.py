@@ -7,7 +7,7 @@
     python benchmarks/warm_start.py --ablation            each part off, each group of meta-features off and alone
     python benchmarks/warm_start.py --embedding           a trained set encoder beside the meta-features
     python benchmarks/warm_start.py --curve               regret against the number of past tasks, 5 to all
-    python benchmarks/warm_start.py --holes               how well a hidden part of the memory is told from the rest
+    python benchmarks/warm_start.py --holes               how well a hidden part of the memory is predicted
     python benchmarks/warm_start.py --own                 configurations that hardly any past task knows, and their harm
     python benchmarks/warm_start.py --families            where each family is best, and what is lost without it
     python benchmarks/warm_start.py --without a,b         the memory with and without some families, judged among all
@@ -43,12 +43,10 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -61,16 +59,13 @@ from autometa.space import FAMILY, Config, Parameter, SearchSpace
 from autometa.space import real as real_number
 from autometa.store import MetaStore, PastTasks
 from autometa.transfer import (
+    OPTIONS,
     AdaptivePortfolio,
     Defaults,
     LearnedRanker,
     NearestTasks,
     Portfolio,
     Recommendation,
-    completion,
-    greedy,
-    scale,
-    similarity,
 )
 
 AT = (1, 3, 5, 10, 25, 50)
@@ -215,33 +210,9 @@ class Only:
         return self.inner.recommend(metafeatures, m, **known)
 
 
-class Constant:
-    """The adaptive portfolio with other values of modules' constants."""
-
-    def __init__(self, *changes: tuple[ModuleType, str, float]) -> None:
-        self.changes, self.inner = changes, AdaptivePortfolio()
-
-    @contextmanager
-    def _changed(self) -> Iterator[None]:
-        usual = [(module, name, getattr(module, name)) for module, name, _ in self.changes]
-        for change in self.changes:
-            setattr(*change)
-        try:
-            yield
-        finally:
-            for change in usual:
-                setattr(*change)
-
-    def fit(self, past: PastTasks, space: SearchSpace) -> Constant:
-        """Learns with that value."""
-        with self._changed():
-            self.inner.fit(past, space)
-        return self
-
-    def recommend(self, metafeatures: Any, m: int, **known: Any) -> list[Recommendation]:
-        """The next `m`."""
-        with self._changed():
-            return self.inner.recommend(metafeatures, m, **known)
+def adaptive(**changed: Any) -> Callable[[], AdaptivePortfolio]:
+    """Makes the adaptive portfolio with other values of some options."""
+    return lambda: AdaptivePortfolio(options=replace(OPTIONS, **changed))
 
 
 METHODS: dict[str, Callable[[], Any]] = {
@@ -259,20 +230,18 @@ ABLATIONS: dict[str, Callable[[], Any]] = {
     "static portfolio": Portfolio,
     "adaptive": AdaptivePortfolio,
     "adaptive, no meta-features": lambda: NoMetaFeatures(AdaptivePortfolio()),
-    "adaptive, no learned ranker": lambda: AdaptivePortfolio(ranker=False),
-    "adaptive, no similarity weights": lambda: AdaptivePortfolio(floor=1.0),
-    "adaptive, results weigh only": lambda: AdaptivePortfolio(bandwidth=1e-6, noise=0.5),
-    "adaptive, results count for more": lambda: AdaptivePortfolio(mistrust=0.3),
-    "adaptive, size says nothing": lambda: Constant((similarity, "SIZE_SPREAD", np.inf)),
-    "adaptive, size counts for more": lambda: Constant((similarity, "SIZE_SPREAD", 1.5)),
-    "adaptive, size counts for less": lambda: Constant((similarity, "SIZE_SPREAD", 3.0)),
-    "adaptive, finds at their word": lambda: Constant((completion, "FINDS", 0.0)),
-    "adaptive, standings from the lower decile": lambda: Constant((scale, "FLOOR_QUANTILE", 0.1)),
-    "adaptive, standings from the median": lambda: Constant((scale, "FLOOR_QUANTILE", 0.5)),
-    "adaptive, optimistic about holes": lambda: Constant((greedy, "OPTIMISM", 1.0)),
-    "adaptive, holes at their mean": lambda: Constant((greedy, "OPTIMISM", 0.0)),
-    "adaptive, a safe default": lambda: AdaptivePortfolio(safe=True),
-    "adaptive, similarity by learned key": lambda: AdaptivePortfolio(learned_key=True),
+    "adaptive, no learned ranker": adaptive(ranker_tasks=10**9),
+    "adaptive, no similarity weights": adaptive(similarity_floor=1.0),
+    "adaptive, results weigh only": adaptive(bandwidth=1e-6, result_noise=0.5),
+    "adaptive, results count for more": adaptive(unmoved_share=0.3),
+    "adaptive, size says nothing": adaptive(size_spread=np.inf),
+    "adaptive, size counts for more": adaptive(size_spread=1.5),
+    "adaptive, size counts for less": adaptive(size_spread=3.0),
+    "adaptive, one task's own at their word": adaptive(single_task_noise=0.0),
+    "adaptive, normalised from the lower decile": adaptive(floor_quantile=0.1),
+    "adaptive, normalised from the median": adaptive(floor_quantile=0.5),
+    "adaptive, optimistic about missing entries": adaptive(optimism=1.0),
+    "adaptive, missing entries at their mean": adaptive(optimism=0.0),
     **{f"without {g}": lambda g=g: Only([n for n in EVERY if n not in NAMES[g]]) for g in NAMES},
     **{f"only {g}": lambda g=g: Only(NAMES[g]) for g in NAMES},
 }
@@ -580,11 +549,11 @@ def own(options: argparse.Namespace) -> None:
             best = rest[np.argmax(past.scores[np.ix_(rows, rest)], axis=1)]
             for known in (0, 1, 4, 12):
                 told, seen, source = with_finds(table, rows, shared, best, known, rng)
-                variants = {"": AdaptivePortfolio(), ", at their word": Constant((completion, "FINDS", 0.0)),
-                            ", their mean": Constant((greedy, "OPTIMISM", 0.0)),
-                            ", all their doubt": Constant((greedy, "OPTIMISM", 1.0))}  # fmt: skip
+                variants = {"": adaptive(), ", at their word": adaptive(single_task_noise=0.0),
+                            ", their mean": adaptive(optimism=0.0),
+                            ", all their variance": adaptive(optimism=1.0)}  # fmt: skip
                 for what, variant in variants.items():
-                    chosen = replay(variant.fit(seen, told.space), told, int(i), np.arange(len(source)), 10)
+                    chosen = replay(variant().fit(seen, told.space), told, int(i), np.arange(len(source)), 10)
                     everything = past.scores[i, np.concatenate([source[chosen], drawn])]
                     name = f"known by {known}" if known else "everybody's alone"
                     curve = regret(everything, list(range(len(chosen))), 10)
@@ -596,7 +565,7 @@ def own(options: argparse.Namespace) -> None:
 def low_rank(table: NDArray[np.float64], rank: int = 8, sights: int = 20) -> NDArray[np.float64]:  # (t, m)
     """Shrunken column and row means and a low-rank rest, by alternating ridge regressions.
 
-    softImpute-ALS (Hastie, Mazumder, Lee and Zadeh, 2015): what filled the holes before `recommend.completion`.
+    softImpute-ALS (Hastie, Mazumder, Lee and Zadeh, 2015): what imputed missing entries before `transfer.completion`.
     """
     known = ~np.isnan(table)
     counts, overall = known.sum(axis=0), table[known].mean()
@@ -615,14 +584,14 @@ def low_rank(table: NDArray[np.float64], rank: int = 8, sights: int = 20) -> NDA
 
 
 def holes(options: argparse.Namespace) -> None:
-    """A fifth of the known standings hidden at random, and told from the rest: root mean square error, three draws."""
+    """A fifth of the known entries hidden at random, and predicted: root mean square error, three draws."""
     from autometa.transfer.completion import impute, kinship
-    from autometa.transfer.past import Memory
-    from autometa.transfer.scale import standing
+    from autometa.transfer.past import PastTable
+    from autometa.transfer.scale import normalised
 
     for table in collected(options.store):
-        started, past = time.perf_counter(), Memory.of(table.past, table.space)
-        whole, kin, found = standing(past.scores), kinship(past.configs, past.space), []
+        started, past = time.perf_counter(), PastTable.of(table.past, table.space)
+        whole, kin, found = normalised(past.scores), kinship(past.configs, past.space), []
         for draw in range(3):
             hidden = ~np.isnan(whole) & (np.random.default_rng(draw).random(whole.shape) < 0.2)
             seen = np.where(hidden, np.nan, whole)
@@ -643,13 +612,13 @@ def holes(options: argparse.Namespace) -> None:
 def worth_of_families(options: argparse.Namespace) -> None:
     """Of each family: on how many tasks the best known configuration is one of its, and what the next best misses.
 
-    What is missed is in standings (0 the lower quartile of the task, 1 its best), averaged over all tasks that know the
-    family. Ties count for none.
+    What is missed is in normalised scores (0 the lower quartile of the task, 1 its best), averaged over all tasks that
+    know the family. Ties count for none.
     """
-    from autometa.transfer.scale import standing
+    from autometa.transfer.scale import normalised
 
     for table in collected(options.store):
-        started, table_of = time.perf_counter(), standing(table.past.scores)
+        started, table_of = time.perf_counter(), normalised(table.past.scores)
         family = np.array([config[FAMILY] for config in table.past.configs])
         rows = []
         for name in sorted(set(family)):
@@ -691,10 +660,11 @@ def without(options: argparse.Namespace) -> None:
     write([row | {"families": sorted(gone), "p": [round(float(x), 6) for x in p]} for row in rows], options)
 
 
-def under_time(options: argparse.Namespace) -> None:
-    """Oboe with its own runtimes: regret when a budget of so many mean trials is spent, by the rule of the greedy."""
-    from autometa.transfer.greedy import ORDERS
+TIME_RULES = ("gain", "gain per share")  # of the next configuration: whatever it takes, or what fits for its price
 
+
+def under_time(options: argparse.Namespace) -> None:
+    """Oboe with its own runtimes: regret when a budget of so many mean trials is spent, knowing of the time or not."""
     table, started = oboe(TABLE), time.perf_counter()
     seconds = table.past.seconds
     wanted = np.random.default_rng(0).permutation(judged(table, options.half, 2))[
@@ -704,14 +674,15 @@ def under_time(options: argparse.Namespace) -> None:
     found: dict[tuple[str, float], list[float]] = {}
     for i, past, columns in left_out(table, wanted, options.half, 10):
         scores, taken = table.past.scores[i, columns], seconds[i, columns]
-        for order in ORDERS:
-            recommender = AdaptivePortfolio(order=order).fit(past, table.space)
+        recommender = AdaptivePortfolio().fit(past, table.space)
+        for rule in TIME_RULES:
             for budget in budgets:
                 left, observed, chosen = budget * float(np.nanmean(taken)), [], []
                 while left > 0:
                     told = recommender.recommend(
                         features_of(table.past, i),
-                        max(5 - len(observed), 1), observed=observed, seconds=left,  # a design of five, as in `fit`
+                        max(5 - len(observed), 1), observed=observed,  # a design of five, as in `fit`
+                        seconds=left if rule == "gain per share" else None,
                     )  # fmt: skip
                     if not told:
                         break
@@ -721,18 +692,18 @@ def under_time(options: argparse.Namespace) -> None:
                         chosen.append(place)
                     observed.append((told[0].config, float(scores[place]) if left >= 0 else float("-inf")))
                 end = regret(scores, chosen, max(len(chosen), 1))[-1] if chosen else 1.0
-                found.setdefault((order, budget), []).append(float(end))
+                found.setdefault((rule, budget), []).append(float(end))
     rows = []
     print("\nOboe: mean normalised regret when the budget is spent, in mean trials of the task")
     print(f"{'':30}" + "".join(f"{b:>22}" for b in budgets))
-    for order in ORDERS:
-        values = [np.array(found[order, b]) for b in budgets]
+    for rule in TIME_RULES:
+        values = [np.array(found[rule, b]) for b in budgets]
         spans = [interval(v, 0) for v in values]
         print(
-            f"{order:30}"
+            f"{rule:30}"
             + "".join(f"{f'{v.mean():.4f} [{s[0]:.3f} {s[1]:.3f}]':>22}" for v, s in zip(values, spans, strict=True))
         )
-        rows.append({**facts_of(options, started, what="time"), "table": "oboe", "method": order, "tasks": len(wanted),
+        rows.append({**facts_of(options, started, what="time"), "table": "oboe", "method": rule, "tasks": len(wanted),
                      "regret": {str(b): round(float(v.mean()), 5) for b, v in zip(budgets, values, strict=True)},
                      "interval": {str(b): [round(x, 5) for x in s]
                                   for b, s in zip(budgets, spans, strict=True)}})  # fmt: skip
@@ -838,7 +809,7 @@ def column_statistics(frame: Any, seed: int = 0) -> NDArray[np.float64]:  # (p, 
 
 
 class SetEncoder:
-    """Deep Sets (Zaheer et al., 2017) in NumPy: one hidden layer per column, their mean, and a linear map to standings.
+    """Deep Sets (Zaheer et al., 2017) in NumPy: one hidden layer per column, their mean, and a linear map to scores.
 
     The pooled vector is the task's embedding; it is trained so that it tells how configurations stand.
     """
@@ -855,17 +826,17 @@ class SetEncoder:
             start += len(one)
         return np.hstack([x, np.ones((len(x), 1))]), pool
 
-    def fit(self, sets: Sequence[NDArray[np.float64]], standing: NDArray[np.float64]) -> SetEncoder:
+    def fit(self, sets: Sequence[NDArray[np.float64]], normalised: NDArray[np.float64]) -> SetEncoder:
         """Adam on the squared error over measured cells (t, m), NaN elsewhere."""
         rng = np.random.default_rng(self.seed)
         every = np.concatenate(list(sets))
         self.centre, self.scale = every.mean(axis=0), every.std(axis=0) + 1e-9
         x, pool = self._pooled(sets)
-        known = ~np.isnan(standing)
-        self.mean = np.where(known, standing, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        rest = np.where(known, standing - self.mean, 0.0)
+        known = ~np.isnan(normalised)
+        self.mean = np.where(known, normalised, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        rest = np.where(known, normalised - self.mean, 0.0)
         self.weights = [rng.normal(0, 1 / np.sqrt(x.shape[1]), (x.shape[1], self.width)),
-                        np.zeros((self.width + 1, standing.shape[1]))]  # fmt: skip
+                        np.zeros((self.width + 1, normalised.shape[1]))]  # fmt: skip
         first, second = ([np.zeros_like(w) for w in self.weights] for _ in range(2))
         for step in range(1, self.steps + 1):
             hidden = x @ self.weights[0]
@@ -886,7 +857,7 @@ class SetEncoder:
         return pool @ np.maximum(x @ self.weights[0], 0.0)
 
     def predict(self, sets: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:  # (t, m)
-        """Expected standings."""
+        """Expected normalised scores."""
         return self.mean + np.hstack([self.embed(sets), np.ones((len(sets), 1))]) @ self.weights[1]
 
 
@@ -898,7 +869,7 @@ def families_out(groups: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], NDArr
         yield np.flatnonzero(~out), np.flatnonzero(out)
 
 
-def forecast_standings(
+def forecast_scores(
     features: NDArray[np.float64], full: NDArray[np.float64], train: NDArray[np.intp], test: NDArray[np.intp]
 ) -> NDArray[np.float64]:  # (t, f), (t, m) -> (len(test), m)
     """The ranker's, from the features of tasks; the mean where they say nothing."""
@@ -913,11 +884,11 @@ def forecast_standings(
 
 
 def embedding(options: argparse.Namespace) -> None:
-    """A trained set encoder beside the meta-features: how well each forecasts the standings of families left out."""
+    """A trained set encoder beside the meta-features: how well each forecasts families left out."""
     import pandas as pd
 
     from autometa.transfer.completion import complete
-    from autometa.transfer.scale import standing
+    from autometa.transfer.scale import normalised
 
     for table in collected(options.store):
         started = time.perf_counter()
@@ -929,11 +900,11 @@ def embedding(options: argparse.Namespace) -> None:
             for i in rows
         ]
         scores, features, groups = table.past.scores[rows], table.past.metafeatures[rows], table.groups[rows]
-        z, full = standing(scores), complete(standing(scores))
+        z, full = normalised(scores), complete(normalised(scores))
         forecasts = {name: np.zeros_like(full) for name in ("mean", "meta-features", "set encoder", "both")}
         for train, test in families_out(groups):
             forecasts["mean"][test] = full[train].mean(axis=0)
-            forecasts["meta-features"][test] = forecast_standings(features, full, train, test)
+            forecasts["meta-features"][test] = forecast_scores(features, full, train, test)
             encoded = [SetEncoder(seed=s).fit([sets[i] for i in train], z[train]).predict([sets[i] for i in test])
                        for s in range(3)]  # fmt: skip
             forecasts["set encoder"][test] = np.mean(encoded, axis=0)

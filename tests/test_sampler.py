@@ -7,7 +7,9 @@ import re
 import threading
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ from autometa.sampler import CONFIG, ORIGIN, REASON, WARM, WarmStartSampler, col
 from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
 from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord
 from autometa.studies import adapt
+from autometa.transfer import OPTIONS, Guard
 from autometa.transfer.cost import TrialLimit
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -156,7 +159,8 @@ def test_where_the_past_misleads_it_loses_its_say() -> None:
 
 
 def test_after_hundreds_of_trials_the_cold_sampler_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autometa.transfer.improve.ENOUGH", 8)
+    hurried = partial(Guard, options=replace(OPTIONS, longest_history=8))
+    monkeypatch.setattr("autometa.transfer.improve.Guard", hurried)
     study = study_with(WarmStartSampler(past(), SPACE, n_initial=2, seed=0))
     study.optimize(objective, n_trials=10)
     origins = [trial.user_attrs[ORIGIN] for trial in study.trials]

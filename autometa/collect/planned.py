@@ -13,7 +13,7 @@ from autometa.collect.options import OPTIONS
 from autometa.families import available, cash_space, presets
 from autometa.space import FAMILY, Config, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord
-from autometa.transfer.scale import standing
+from autometa.transfer.scale import normalised
 
 SPACE = "fit"  # the space under which `fit` looks for experience
 
@@ -64,7 +64,7 @@ def winners(
     finite = np.where(np.isfinite(past.scores), past.scores, -np.inf)
     best = {int(column) for column in np.argmax(finite, axis=1)}
     little_known = np.sum(~np.isnan(past.scores), axis=0) < rare * len(past)
-    stands = standing(past.scores)
+    stands = normalised(past.scores)
     bar = np.max(np.where(little_known | np.isnan(stands), 0.0, stands), axis=1, keepdims=True)
     ahead = np.nanmean(stands - bar, axis=0)
     order = sorted((column for column in best if little_known[column]), key=lambda column: (-ahead[column], column))

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from autometa.transfer.baselines import Defaults, LearnedRanker, NearestTasks, Observed, Portfolio
 from autometa.transfer.cover import RECOMMENDERS, AdaptivePortfolio
 from autometa.transfer.observation import History
+from autometa.transfer.options import OPTIONS, TransferOptions
 from autometa.transfer.reasons import Evidence, Explanation, Neighbour, Recommendation
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from autometa.transfer.meta.training import judged, train
 
 __all__ = [
+    "OPTIONS",
     "RECOMMENDERS",
     "AdaptivePortfolio",
     "Defaults",
@@ -53,6 +55,7 @@ __all__ = [
     "Recommender",
     "Suggestion",
     "Surrogate",
+    "TransferOptions",
     "judged",
     "train",
 ]

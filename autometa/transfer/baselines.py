@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from autometa.origins import Origin
 from autometa.space import FAMILY, Config, SearchSpace, config_key
-from autometa.transfer.greedy import Belief, Greedy, Step
-from autometa.transfer.past import Memory
+from autometa.transfer.greedy import Greedy, Step, TaskMixture
+from autometa.transfer.options import OPTIONS, TransferOptions
+from autometa.transfer.past import PastTable
 from autometa.transfer.ranker import Ranker, carry_over
 from autometa.transfer.reasons import (
     Recommendation,
@@ -36,11 +38,13 @@ if TYPE_CHECKING:
 
 Observed = Sequence[tuple[Config, float] | tuple[Config, float, float]]  # with the seconds that it takes, if known
 
-LEAST_TASKS = 10  # before a ranker is learned
-
 
 class _Timeless(ABC):
     """A recommender that says the same however much time there is."""
+
+    def __init__(self, *, options: TransferOptions = OPTIONS) -> None:
+        """`options` say how the past is read."""
+        self.options = options
 
     def recommend(
         self,
@@ -63,19 +67,19 @@ class Defaults(_Timeless):
 
     def fit(self, past: PastTasks, space: SearchSpace) -> Self:
         """Ranks the defaults; those that no past task knows come last, in the space's order."""
-        return self._learn(Memory.of(past, space))
+        return self._learn(PastTable.of(past, space, self.options))
 
-    def _learn(self, memory: Memory) -> Self:
-        self._memory = memory
-        columns = [memory.column(config) if memory.m else None for config in memory.defaults]
+    def _learn(self, table: PastTable) -> Self:
+        self._table = table
+        columns = [table.column(config) if table.m else None for config in table.defaults]
         known = [column for column in columns if column is not None]
-        table = memory.standing[:, known]  # (t, defaults)
-        better = table[:, None, :] > table[:, :, None]  # (t, defaults, defaults)
-        tied = table[:, None, :] == table[:, :, None]
+        values = table.normalised[:, known]  # (t, defaults)
+        better = values[:, None, :] > values[:, :, None]  # (t, defaults, defaults)
+        tied = values[:, None, :] == values[:, :, None]
         ranks = dict(zip(known, (better + 0.5 * tied).sum(axis=2).mean(axis=0) + 0.5, strict=True)) if known else {}
         entries = [
             (config, column, None if column is None else float(ranks[column]))
-            for config, column in zip(memory.defaults, columns, strict=True)
+            for config, column in zip(table.defaults, columns, strict=True)
         ]
         self._ordered = sorted(entries, key=lambda entry: np.inf if entry[2] is None else entry[2])  # stable
         return self
@@ -89,10 +93,10 @@ class Defaults(_Timeless):
     def _explain(self, config: Config, column: int | None, rank: float | None) -> Recommendation:
         name = f"The default of {config[FAMILY]}" if FAMILY in config else "The default of every parameter"
         if column is None or rank is None:
-            return Recommendation(dict(config), "default", None, f"{name}; no past task knows it.")
-        where = counted(self._memory.t, "past task")
+            return Recommendation(dict(config), Origin.DEFAULT, None, f"{name}; no past task knows it.")
+        where = counted(self._table.t, "past task")
         reason = f"{name}: mean rank {rank:.1f} among {len(self._ordered)} defaults on {where}."
-        return Recommendation(dict(config), "default", float(self._memory.standing[:, column].mean()), reason)
+        return Recommendation(dict(config), Origin.DEFAULT, float(self._table.normalised[:, column].mean()), reason)
 
 
 class Portfolio(_Timeless):
@@ -104,44 +108,44 @@ class Portfolio(_Timeless):
 
     def fit(self, past: PastTasks, space: SearchSpace) -> Self:
         """Reads the past; the list itself is drawn up as far as it is asked for."""
-        return self._learn(Memory.of(past, space))
+        return self._learn(PastTable.of(past, space, self.options))
 
-    def _learn(self, memory: Memory) -> Self:
-        self._memory = memory
-        self._defaults = Defaults()._learn(memory)
-        self._greedy = Greedy(Belief(np.full(memory.t, 1 / max(memory.t, 1)), memory.standing, memory.spread, memory.t))
+    def _learn(self, table: PastTable) -> Self:
+        self._table = table
+        self._defaults = Defaults(options=self.options)._learn(table)
+        self._greedy = Greedy(_equally(table, table.normalised, self.options))
         self._steps: list[Step] = []
         return self
 
     def _next(self, metafeatures: MetaFeatures | None, m: int, observed: Observed) -> list[Recommendation]:
         """The first `m` of the list that were not observed yet; the defaults when there is no past."""
-        if self._memory.m == 0:
+        if self._table.m == 0:
             return self._defaults._next(metafeatures, m, observed)
-        tried = columns_of(self._memory, observed)
-        while len(self._steps) < min(m + len(tried), self._memory.m):
+        tried = columns_of(self._table, observed)
+        while len(self._steps) < min(m + len(tried), self._table.m):
             step = self._greedy.step()
-            assert step is not None  # the list is shorter than the memory
+            assert step is not None  # the list is shorter than the table
             self._steps.append(step)
         left = [step for step in self._steps if step.column not in tried]
         return [self._explain(step) for step in left[: max(m, 0)]]
 
     def _explain(self, step: Step) -> Recommendation:
-        memory, column = self._memory, step.column
-        evidence = evidence_for(memory, column, step.share)
-        good = int(np.sum(memory.standing[:, column] >= 0.9))
-        if step.place == 0:
-            reason = f"The best single start: close to the best on {good} of {counted(memory.t, 'past task')}."
+        table, column = self._table, step.column
+        evidence = evidence_for(table, column, step.share)
+        good = int(np.sum(table.normalised[:, column] >= 0.9))
+        if step.position == 0:
+            reason = f"The best single start: close to the best on {good} of {counted(table.t, 'past task')}."
         else:
             where = listed([e.task for e in evidence])
             reason = (
-                f"Covers what {counted(step.place, 'configuration')} before it left open, "
-                f"most on {where}; close to the best on {good} of {counted(memory.t, 'past task')}."
+                f"Covers what {counted(step.position, 'configuration')} before it left open, "
+                f"most on {where}; close to the best on {good} of {counted(table.t, 'past task')}."
             )
         return Recommendation(
-            dict(memory.configs[column]),
-            "portfolio",
+            dict(table.configs[column]),
+            Origin.PORTFOLIO,
             step.expected,
-            with_repairs(reason, memory, column),
+            with_repairs(reason, table, column),
             evidence,
             step.gain,
         )
@@ -150,111 +154,124 @@ class Portfolio(_Timeless):
 class NearestTasks(_Timeless):
     """The best configurations of the past tasks whose meta-features are nearest, taking turns."""
 
-    def __init__(self, k: int = 10) -> None:
-        """`k` past tasks are asked."""
+    def __init__(self, k: int = 10, *, options: TransferOptions = OPTIONS) -> None:
+        """The best configurations of `k` past tasks are recommended."""
+        super().__init__(options=options)
         self.k = k
 
     def fit(self, past: PastTasks, space: SearchSpace) -> Self:
         """Reads the past and its meta-features."""
-        self._memory = Memory.of(past, space)
-        self._similarity = similarity_of(past, self._memory)
-        self._portfolio = Portfolio()._learn(self._memory)
+        self._table = PastTable.of(past, space, self.options)
+        self._similarity = similarity_of(past, self._table, self.options)
+        self._portfolio = Portfolio(options=self.options)._learn(self._table)
         return self
 
     def _next(self, metafeatures: MetaFeatures | None, m: int, observed: Observed) -> list[Recommendation]:
         """The best of the nearest task, of the second nearest, ..., then their seconds; without any, the portfolio."""
-        memory = self._memory
-        seen = self._similarity.to(metafeatures) if memory.m else None
+        table = self._table
+        seen = self._similarity.to(metafeatures) if table.m else None
         if seen is None or seen.strange:
             why = "No past task resembles this one, so: " if seen is not None else "No meta-features to compare, so: "
             others = self._portfolio._next(metafeatures, m, observed)
-            return [replace(r, reason=preceded(why, r.reason)) for r in others] if memory.m else others
-        tried = set(columns_of(memory, observed))
+            return [replace(r, reason=preceded(why, r.reason)) for r in others] if table.m else others
+        tried = set(columns_of(table, observed))
         nearest = [i for i in np.argsort(seen.distances, kind="stable")[: self.k] if np.isfinite(seen.distances[i])]
         orders = [
-            np.argsort(-np.where(np.isnan(memory.scores[i]), -np.inf, memory.scores[i]), kind="stable") for i in nearest
+            np.argsort(-np.where(np.isnan(table.scores[i]), -np.inf, table.scores[i]), kind="stable") for i in nearest
         ]
         chosen: list[Recommendation] = []
-        for place in range(memory.m):
+        for position in range(table.m):
             for i, order in zip(nearest, orders, strict=True):
-                column = int(order[place])
+                column = int(order[position])
                 if len(chosen) >= m:
                     return chosen
-                if column not in tried and np.isfinite(memory.scores[i, column]):
+                if column not in tried and np.isfinite(table.scores[i, column]):
                     tried.add(column)
                     chosen.append(self._explain(column, int(i), seen))
         return chosen
 
     def _explain(self, column: int, task: int, seen: Resemblance) -> Recommendation:
-        memory = self._memory
-        share = np.zeros(memory.t)
+        table = self._table
+        share = np.zeros(table.t)
         share[task] = 1.0
-        evidence = evidence_for(memory, column, share, seen)
+        evidence = evidence_for(table, column, share, seen)
         reason = f"{ordinal(evidence[0])} on {evidence[0].task}, {likeness_words(evidence[0])}."
-        expected = float(seen.similarity @ memory.standing[:, column] / max(seen.similarity.sum(), 1e-300))
+        expected = float(seen.similarity @ table.normalised[:, column] / max(seen.similarity.sum(), 1e-300))
         return Recommendation(
-            dict(memory.configs[column]), "similar", expected, with_repairs(reason, memory, column), evidence
+            dict(table.configs[column]), Origin.SIMILAR, expected, with_repairs(reason, table, column), evidence
         )
 
 
 class LearnedRanker(_Timeless):
-    """The greedy portfolio over past tasks moved to where the learned ranker sees this one; results change nothing.
+    """The greedy portfolio over past tasks, moved by what the learned ranker predicts of this one.
 
-    It also forecasts configurations that nobody has tried yet (`expected`).
+    Results change nothing. It also predicts configurations that no past task has tried (`expected`).
     """
 
     def fit(self, past: PastTasks, space: SearchSpace) -> Self:
-        """Learns from meta-features which configurations stand high."""
-        self._memory = memory = Memory.of(past, space)
-        self._similarity = similarity_of(past, memory)
-        self._portfolio = Portfolio()._learn(memory)
-        comparable = memory.m and len(self._similarity.names) and memory.t >= LEAST_TASKS
-        self._ranker = Ranker(self._similarity.ranks, memory.standing) if comparable else None
+        """Learns from meta-features which configurations score high."""
+        self._table = table = PastTable.of(past, space, self.options)
+        self._similarity = similarity_of(past, table, self.options)
+        self._portfolio = Portfolio(options=self.options)._learn(table)
+        self._ranker = ranker_of(table, self._similarity)
         return self
 
     def _next(self, metafeatures: MetaFeatures | None, m: int, observed: Observed) -> list[Recommendation]:
         """The next `m`; those of the static portfolio where meta-features cannot be compared."""
-        memory, seen = self._memory, self._similarity.to(metafeatures)
+        table, seen = self._table, self._similarity.to(metafeatures)
         if self._ranker is None or seen is None or seen.strange:
             others = self._portfolio._next(metafeatures, m, observed)
-            if not memory.m:
+            if not table.m:
                 return others
             strange = seen is not None and seen.strange
             why = "No past task resembles this one, so: " if strange else "No meta-features to compare, so: "
             return [replace(r, reason=preceded(why, r.reason)) for r in others]
-        moved = np.clip(memory.standing + self._ranker.predict(seen.ranks) - self._ranker.predicted, 0.0, 1.0)
-        greedy = Greedy(Belief(np.full(memory.t, 1 / memory.t), moved, memory.spread, memory.t))
-        for column in columns_of(memory, observed):
+        moved = np.clip(table.normalised + self._ranker.predict(seen.ranks) - self._ranker.predicted, 0.0, 1.0)
+        greedy = Greedy(_equally(table, moved, self.options))
+        for column in columns_of(table, observed):
             greedy.take(column)
         chosen: list[Recommendation] = []
         while len(chosen) < m and (step := greedy.step()) is not None:
-            evidence = evidence_for(memory, step.column, step.share, seen)
+            evidence = evidence_for(table, step.column, step.share, seen)
             reason = (
                 f"Forecast from how the table looks to stand at {step.expected:.2f} of the best known, "
-                f"{step.expected - memory.standing[:, step.column].mean():+.2f} to its mean over past tasks."
+                f"{step.expected - table.normalised[:, step.column].mean():+.2f} to its mean over past tasks."
             )
-            reason = with_repairs(reason, memory, step.column)
-            config = dict(memory.configs[step.column])
-            chosen.append(Recommendation(config, "similar", step.expected, reason, evidence, step.gain))
+            reason = with_repairs(reason, table, step.column)
+            config = dict(table.configs[step.column])
+            chosen.append(Recommendation(config, Origin.SIMILAR, step.expected, reason, evidence, step.gain))
         return chosen
 
     def expected(self, metafeatures: MetaFeatures | None, configs: Sequence[Config]) -> NDArray[np.float64]:  # (m,)
-        """The standing that is forecast for any configurations of the space; the past's mean where it knows nothing."""
-        memory, seen = self._memory, self._similarity.to(metafeatures)
-        if not memory.m:
+        """The normalised score predicted for any configurations; the past's mean where nothing is known of the task."""
+        table, seen = self._table, self._similarity.to(metafeatures)
+        if not table.m:
             return np.full(len(configs), np.nan)
         known = seen is not None and self._ranker is not None
-        forecast = self._ranker.predict(seen.ranks) if known else memory.standing.mean(axis=0)  # type: ignore[union-attr]
-        return np.clip(carry_over(forecast, memory.configs, configs, memory.space), 0.0, 1.0)
+        forecast = self._ranker.predict(seen.ranks) if known else table.normalised.mean(axis=0)  # type: ignore[union-attr]
+        return np.clip(carry_over(forecast, table.configs, configs, table.space, self.options), 0.0, 1.0)
 
 
-def similarity_of(past: PastTasks, memory: Memory) -> Similarity:
+def similarity_of(past: PastTasks, table: PastTable, options: TransferOptions = OPTIONS) -> Similarity:
     """How past tasks resemble each other and a new one, by the meta-features that the past has."""
-    names = tuple(past.metafeature_names) if memory.metafeatures.shape[1] else ()
-    return Similarity(memory.metafeatures, names, getattr(past, "metafeature_version", ""))
+    names = tuple(past.metafeature_names) if table.metafeatures.shape[1] else ()
+    return Similarity(table.metafeatures, names, getattr(past, "metafeature_version", ""), options)
 
 
-def columns_of(memory: Memory, observed: Observed) -> dict[int, float]:
+def ranker_of(table: PastTable, similarity: Similarity) -> Ranker | None:
+    """The ranker that the past teaches; None where there are no meta-features to learn from, or too few tasks."""
+    options = similarity.options
+    if not table.m or not similarity.names or table.t < options.ranker_tasks:
+        return None
+    return Ranker(similarity.ranks, table.normalised, options)
+
+
+def _equally(table: PastTable, normalised: NDArray[np.float64], options: TransferOptions) -> TaskMixture:
+    """All past tasks with the same weight."""
+    return TaskMixture(np.full(table.t, 1 / max(table.t, 1)), normalised, table.spread, table.t, options=options)
+
+
+def columns_of(table: PastTable, observed: Observed) -> dict[int, float]:
     """Observed scores by column, in the order of observation; the last result of a configuration counts."""
-    found = ((memory.column(config), score) for config, score, *_ in observed)
+    found = ((table.column(config), score) for config, score, *_ in observed)
     return {column: float(score) for column, score in found if column is not None}

@@ -11,70 +11,73 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autometa.space import FAMILY, Config
+from autometa.transfer.options import OPTIONS, Spreads, TransferOptions
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
     from autometa.store import TaskRecord
 
 
-class Spreads(NamedTuple):
-    """Standard deviations of log seconds around what past tasks let expect."""
-
-    tasks: float  # of whole tasks, and of machines
-    families: float  # of families within a task
-    trials: float  # of trials within those
-
-
-# For configurations that past tasks know, and for others, by the size of the task. What benchmarks/costs.py finds, on
-# one kind of machine, is .2, .3 and .4, and .2, .5 and .6: there is more here, because machines differ.
-KNOWN, OTHERS = Spreads(0.5, 0.3, 0.4), Spreads(0.5, 0.6, 0.6)
-START = 0.3  # seconds; what takes less is heard as the start of a trial's process rather than as the trial
-
-
 @dataclass(frozen=True, slots=True)
 class TrialLimit:
-    """How long one trial may take: what grows ends by then with what it has, anything else would be for nothing."""
+    """How long one trial may take: a family that stops early ends by then with what it has, any other fails.
+
+    Example:
+        >>> limit = TrialLimit(10.0, frozenset({"catboost"}))
+        >>> limit.costs(np.array([3.0, 30.0, 30.0]), np.array(["svm", "svm", "catboost"]))
+        array([ 3., inf, 10.])
+    """
 
     seconds: float
-    growing: frozenset[str] = frozenset()  # families that end by then
+    growing: frozenset[str] = frozenset()  # families that stop early
 
     def costs(self, expected: NDArray[np.float64], families: NDArray[np.str_]) -> NDArray[np.float64]:
-        """What trials take that are `expected` to need so many seconds, (q,); infinite where they would be in vain."""
+        """Seconds of trials that are `expected` to need so many, (q,); infinite where they cannot finish in time."""
         beyond = np.where(np.isin(families, list(self.growing)), self.seconds, np.inf)
         return np.where(expected <= self.seconds, expected, beyond)
 
 
-def surprise(seconds: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log of what trials took over what was expected of them, (k,), as far as both can be told from starting a process.
+def surprise(
+    seconds: NDArray[np.float64],  # (k,)
+    expected: NDArray[np.float64],  # (k,)
+    start: float = OPTIONS.start_seconds,
+) -> NDArray[np.float64]:  # (k,)
+    """Log of what trials took over what was expected of them, both at least the start of a process.
 
     Args:
-        seconds: (k,) that trials took, a process of their own included.
-        expected: (k,) log of the seconds that were expected.
+        seconds: That trials took, the start of their process included.
+        expected: Log of the seconds that were expected.
+        start: Seconds that starting a process takes.
 
     Example:
         >>> surprise(np.array([0.25, 3.0]), np.log([0.05, 1.5])).round(2)
         array([0.  , 0.69])
     """
-    return np.log(np.maximum(seconds, START)) - np.maximum(expected, np.log(START))
+    return np.log(np.maximum(seconds, start)) - np.maximum(expected, np.log(start))
 
 
-def slower(rest: NDArray[np.float64], families: NDArray, among: NDArray, spreads: Spreads) -> NDArray[np.float64]:
-    """By how much log seconds will exceed what is expected, (q,), given by how much they did so far.
+def slower(
+    residual: NDArray[np.float64],  # (k,)
+    families: NDArray,  # (k,)
+    among: NDArray,  # (q,)
+    spreads: Spreads,
+) -> NDArray[np.float64]:  # (q,)
+    """By how much log seconds will exceed what is expected, given by how much they did so far.
 
     A task, or the machine, is slower than others as a whole, and its families differ on top of that: what one family
     takes says most about that family, and something about the others. The mean of the Gaussian model with these three
     spreads, given the results.
 
     Args:
-        rest: (k,) log of the seconds that trials took over those that were expected.
-        families: (k,) whose they are, names or numbers.
-        among: (q,) whose is asked for.
+        residual: Log of the seconds that trials took over those that were expected.
+        families: Their families, names or numbers.
+        among: The families that are asked about.
         spreads: How far trials usually are from such an expectation.
 
     Example:
@@ -83,27 +86,32 @@ def slower(rest: NDArray[np.float64], families: NDArray, among: NDArray, spreads
         ... ).round(2)
         array([0.56, 0.41])
     """
-    if not len(rest):
+    if not len(residual):
         return np.zeros(len(among))
     known, which, count = np.unique(families, return_inverse=True, return_counts=True)
-    mean = np.bincount(which, weights=rest) / count
-    doubt = spreads.families**2 + spreads.trials**2 / count  # of a family's mean, as a sight of the task's level
-    level = (mean / doubt).sum() / (1 / spreads.tasks**2 + (1 / doubt).sum())
-    own = (mean - level) * spreads.families**2 / doubt
-    place = np.minimum(np.searchsorted(known, among), len(known) - 1)
-    return level + np.where(known[place] == among, own[place], 0.0)
+    mean = np.bincount(which, weights=residual) / count
+    variance = spreads.families**2 + spreads.trials**2 / count  # of a family's mean, around the task's level
+    level = (mean / variance).sum() / (1 / spreads.tasks**2 + (1 / variance).sum())
+    own = (mean - level) * spreads.families**2 / variance
+    position = np.minimum(np.searchsorted(known, among), len(known) - 1)
+    return level + np.where(known[position] == among, own[position], 0.0)
 
 
-SHRINKAGE = 3.0  # a configuration's own slope counts as much as everybody's after about this many tasks
 SIZES = ("rows", "columns", "classes")  # the meta-features that say how large a task is
-LEAST = 0.05  # seconds that even the cheapest trial takes
 
 
 class Cost:
     """Expected seconds of configurations, by the size of a task and by what was timed on it."""
 
-    def __init__(self, seconds: NDArray[np.float64], sizes: NDArray[np.float64], families: NDArray[np.str_]) -> None:
-        """`seconds` is (t, m), NaN where unknown; `sizes` (t, 3): rows, columns, classes (0 in regression)."""
+    def __init__(
+        self,
+        seconds: NDArray[np.float64],  # (t, m) NaN where unknown
+        sizes: NDArray[np.float64],  # (t, 3) rows, columns, classes (0 in regression)
+        families: NDArray[np.str_],  # (m,)
+        options: TransferOptions = OPTIONS,
+    ) -> None:
+        """Fits level and slopes of every configuration."""
+        self.options = options
         t, m = seconds.shape
         self.families = families  # (m,)
         known = np.isfinite(seconds) & (seconds > 0)  # (t, m)
@@ -128,24 +136,30 @@ class Cost:
         common = np.linalg.solve(
             np.einsum("tmi,tmj->ij", dx, dx) + np.eye(len(SIZES)), np.einsum("tmi,tm->i", dx, dy)
         )  # (3,)
-        rest = np.where(known, y - x @ common[:, None], 0.0)
-        within = np.einsum("tmi,tmj->mij", dx, dx) + SHRINKAGE * np.eye(len(SIZES))
-        own = np.linalg.solve(within, np.einsum("tmi,tm->mi", dx, rest)[..., None])[..., 0]  # (m, 3)
+        residual = np.where(known, y - x @ common[:, None], 0.0)
+        within = np.einsum("tmi,tmj->mij", dx, dx) + options.slope_tasks * np.eye(len(SIZES))
+        own = np.linalg.solve(within, np.einsum("tmi,tm->mi", dx, residual)[..., None])[..., 0]  # (m, 3)
         self.slopes = common + own
         base = (y[known] - (x @ common)[np.nonzero(known)[0]]).mean()
         level = np.where(known, y - x @ self.slopes.T, 0.0).sum(axis=0)
         self.level = (level + base) / (count + 1)
 
     @classmethod
-    def learned(cls, records: Sequence[TaskRecord], configs: Sequence[Config], seconds: NDArray[np.float64]) -> Self:
-        """From past tasks, for their configurations; `seconds` is (t, m)."""
+    def learned(
+        cls,
+        records: Sequence[TaskRecord],  # (t,)
+        configs: Sequence[Config],  # (m,)
+        seconds: NDArray[np.float64],  # (t, m) NaN where unknown
+        options: TransferOptions = OPTIONS,
+    ) -> Self:
+        """What past tasks tell about their configurations."""
         sizes = np.array([(r.n_rows, r.n_columns, r.n_classes) for r in records], dtype=float).reshape(-1, 3)
-        return cls(seconds, sizes, np.array([str(config.get(FAMILY, "")) for config in configs]))
+        return cls(seconds, sizes, np.array([str(config.get(FAMILY, "")) for config in configs]), options)
 
     def of(self, metafeatures: MetaFeatures | None, took: Mapping[int, float] | None = None) -> NDArray[np.float64]:
         """Expected seconds, (m,), on a task of that size (of the typical size if it is not known).
 
-        `took` says what some of the configurations take there: they and their like are expected accordingly.
+        `took` maps columns to the seconds that they took there, by which those of the others are corrected.
         """
         value_of = {} if metafeatures is None else dict(zip(metafeatures.names, metafeatures.values, strict=True))
         size = np.array([value_of.get(name, np.nan) for name in SIZES], dtype=float)
@@ -153,5 +167,7 @@ class Cost:
         log = self.level + self.slopes @ x
         if took:
             columns, seconds = np.array(list(took)), np.array(list(took.values()))
-            log = log + slower(surprise(seconds, log[columns]), self.families[columns], self.families, KNOWN)
-        return np.maximum(np.exp(log), LEAST)
+            residual = surprise(seconds, log[columns], self.options.start_seconds)
+            spreads = self.options.known_spreads
+            log = log + slower(residual, self.families[columns], self.families, spreads)
+        return np.maximum(np.exp(log), self.options.least_seconds)

@@ -1,12 +1,12 @@
-"""Those whose opinions the guard weighs: a cold Gaussian process, the past tasks, and the meta-learned surrogate.
+"""The experts that a belief is made of: a cold Gaussian process, the past tasks, and the meta-learned surrogate.
 
 Each is a few Gaussian processes (`Process`: prior means and a covariance) of which one is right. `Expert.adapt` gives
 each its evidence on the results so far and keeps the most probable ones for predictions. To add an expert, write a
 class with the methods of `Process`.
 
-Running evaluations enter as believers: with the mean that the process itself predicts there, so that what is known
-about the score stays and the uncertainty goes. Low-fidelity results may all be off by a common drift, and the more so
-the lower their fidelity. Failed ones are not scores; `chance_of_failure` deals with them.
+Running evaluations count as results with the mean that the process itself predicts there, so that what is known about
+the score stays and the variance shrinks. Low-fidelity results may all be off by a common drift, and the more so the
+lower their fidelity. Failed ones are not scores; `chance_of_failure` deals with them.
 
 Letters:  m evaluations · q points · e prior means · t past tasks · d encoded dimensions.
 """
@@ -15,145 +15,174 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.transfer.cost import OTHERS, slower, surprise
+from autometa.transfer.cost import slower, surprise
 from autometa.transfer.gaussian import Adapted, Mixture
 from autometa.transfer.kernels import Layout, matern, squares
 from autometa.transfer.observation import History
+from autometa.transfer.options import OPTIONS, TransferOptions
 from autometa.transfer.scale import Warp
 
-DRIFT, SCATTER = 4.0, 1.0  # variances, in warped scores, of what a result of fidelity 0 is off by: in common, and alone
-LENGTHS = (0.25, 0.5, 1.0, 2.0)  # of a cold process, times the root of the number of active parameters
-NOISES = (1e-3, 3e-2)
-KEPT = 0.3  # of the evidence of its expert's best process: one with less takes no part in predictions
+Seen = TypeVar("Seen")  # what a process needs of some points
+Apart = TypeVar("Apart")  # and of two sets of them
 
 
-class Process(Protocol):
+class Process(Protocol[Seen, Apart]):
     """A Gaussian process with one or several prior means, of which one is right."""
 
     noise: float
-    sight: Any  # processes of the same sight see the same, and have the same means
+    shares: Any  # processes that share one object see the same of points, and have the same means
 
-    def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> Any:
-        """What it needs of some points, computed once."""
+    def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> Seen:
+        """What it needs of some points, (q, d) each, computed once."""
         ...
 
-    def means(self, seen: Any, kept: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    def means(self, seen: Seen, kept: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
         """The prior means, all or some of them, (q, e)."""
         ...
 
-    def apart(self, a: Any, b: Any) -> Any:
-        """What the covariance of two sets of points is made of; processes of the same sight share it."""
+    def apart(self, a: Seen, b: Seen) -> Apart:
+        """What the covariance of two sets of points is made of; processes that share see the same of it."""
         ...
 
-    def covariance(self, apart: Any) -> NDArray[np.float64]:
+    def covariance(self, apart: Apart) -> NDArray[np.float64]:
         """Between two sets of points, (p, q)."""
         ...
 
-    def variance(self, seen: Any) -> NDArray[np.float64]:
+    def variance(self, seen: Seen) -> NDArray[np.float64]:
         """At each point, (q,)."""
         ...
 
 
-class Observed:
-    """A history as the experts see it: finished scores warped, the others set apart."""
+class WarpedHistory:
+    """A history as the experts see it: finished scores warped, running and failed ones apart."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, options: TransferOptions = OPTIONS) -> None:
         """Takes the order as it comes; nothing depends on it."""
-        self.history = history
+        self.history, self.options = history, options
         self.finished = np.flatnonzero(np.isfinite(history.scores))
         self.running = np.flatnonzero(np.isnan(history.scores))
         self.failed = np.isneginf(history.scores)
         self.warp = Warp.of(history.scores[self.finished])
         self.y = self.warp(history.scores[self.finished])  # (finished,)
         fidelity = np.ones(len(history)) if history.fidelity is None else history.fidelity
-        self.short = 1.0 - np.clip(fidelity, 0.0, 1.0)  # (m,)
+        self.missing = 1.0 - np.clip(fidelity, 0.0, 1.0)  # (m,) of a whole evaluation
 
     @property
     def best(self) -> float:
-        """The incumbent, warped: the best of the highest fidelity that there is."""
+        """The incumbent, warped: the best of the highest fidelity that there is; 0 before any result."""
         if not len(self.finished):
             return 0.0
-        short = self.short[self.finished]
-        return float(self.y[short <= short.min() + 1e-9].max())
+        missing = self.missing[self.finished]
+        return float(self.y[missing <= missing.min() + 1e-9].max())
 
-    def doubt(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """What low fidelity adds to the covariance of these evaluations, (m, m)."""
-        short = self.short[rows]
-        return DRIFT * np.outer(short, short) + np.diag(SCATTER * short**2)
+    def extra_covariance(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:  # (m,) -> (m, m)
+        """What low fidelity adds to the covariance of these evaluations."""
+        missing = self.missing[rows]
+        return self.options.common_drift * np.outer(missing, missing) + np.diag(self.options.own_drift * missing**2)
 
 
 class Expert:
-    """Several processes, of which one is right."""
+    """Several processes, of which one is right; equally likely beforehand."""
 
-    def __init__(self, name: str, processes: Sequence[Process]) -> None:
-        """Equally likely beforehand."""
-        self.name, self.processes = name, tuple(processes)
+    def __init__(self, name: str, processes: Sequence[Process[Any, Any]], options: TransferOptions = OPTIONS) -> None:
+        """`name` is what weights are told by."""
+        self.name, self.processes, self.options = name, tuple(processes), options
+        shared = [process.shares for process in self.processes]
+        # The number of the first process that sees the same.
+        self.groups = tuple(next(k for k, one in enumerate(shared) if one is own) for own in shared)
 
-    def adapt(self, observed: Observed, log_prior: NDArray[np.float64] | None = None) -> Opinion:
-        """The evidence of every process; `log_prior` (e,) is the log weight of the prior means."""
+    def adapt(self, observed: WarpedHistory, log_prior: NDArray[np.float64] | None = None) -> Opinion:
+        """The expert after the results so far; `log_prior` (e,) is the log weight of the prior means."""
         history, rows = observed.history, observed.finished
-        seen = _Sights(history.x[rows], history.mask[rows])
-        doubt = observed.doubt(rows)
+        here = _Features(history.x[rows], history.mask[rows])
+        extra, scales = observed.extra_covariance(rows), self.options.scales
         parts: list[_Part] = []
-        for process in self.processes:
-            here = seen.by(process)
-            covariance = process.covariance(seen.apart(process, here)) + process.noise * np.eye(len(rows)) + doubt
-            parts.append(_Part(process, here, Adapted(observed.y, seen.means(process), covariance, log_prior)))
+        for process, group in zip(self.processes, self.groups, strict=True):
+            covariance = process.covariance(here.apart(process, group)) + process.noise * np.eye(len(rows)) + extra
+            means = here.means(process, group)
+            parts.append(_Part(process, group, Adapted(observed.y, means, covariance, log_prior, scales=scales)))
         log = np.array([part.adapted.log_evidence for part in parts])
         share = np.exp(log - log.max())
         evidence = float(log.max() + np.log(share.mean()))
-        chosen = [k for k in np.argsort(-share, kind="stable") if share[k] > KEPT][:2]
-        kept = [_believing(parts[k], observed) if len(observed.running) else parts[k] for k in chosen]
-        return Opinion(evidence, share[chosen] / share[chosen].sum(), tuple(kept))
+        chosen = [k for k in np.argsort(-share, kind="stable") if share[k] > self.options.kept_share][:2]
+        kept, results = [parts[k] for k in chosen], here
+        if len(observed.running):
+            everything = np.concatenate([rows, observed.running])
+            results = _Features(history.x[everything], history.mask[everything])
+            kept = [self._with_running(part, here, results, observed) for part in kept]
+        return Opinion(evidence, share[chosen] / share[chosen].sum(), tuple(kept), results)
+
+    def _with_running(self, part: _Part, finished: _Features, everything: _Features, observed: WarpedHistory) -> _Part:
+        """The process after running evaluations counted with what it expects of them itself."""
+        history, process, kept = observed.history, part.process, part.adapted.kept
+        running = _Features(history.x[observed.running], history.mask[observed.running], finished)
+        expected = part.predict(running)
+        rows = np.concatenate([observed.finished, observed.running])
+        covariance = (
+            process.covariance(everything.apart(process, part.group))
+            + process.noise * np.eye(len(rows))
+            + observed.extra_covariance(rows)
+        )
+        y = np.concatenate([observed.y, expected.mean @ expected.weights])
+        means = everything.means(process, part.group, kept)
+        log_prior = np.log(np.maximum(part.adapted.weights, 1e-300))
+        adapted = Adapted(y, means, covariance, log_prior, positions=kept, scales=self.options.scales)
+        return _Part(process, part.group, adapted)
 
 
-class _Sights:
-    """Points as processes see them; those of one `sight` share the work."""
+class _Features:
+    """Points as the processes of one expert see them, beside those with results; a group shares the work."""
 
-    def __init__(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> None:
+    def __init__(self, x: NDArray[np.float64], mask: NDArray[np.bool_], results: _Features | None = None) -> None:
+        """Without `results` these are the points with results."""
         self.x, self.mask = x, mask
+        self._results = self if results is None else results
         self._seen: dict[int, Any] = {}
         self._means: dict[tuple[int, bytes], NDArray[np.float64]] = {}
-        self._apart: dict[tuple[int, int], Any] = {}
+        self._apart: dict[int, Any] = {}
 
-    def by(self, process: Process) -> Any:
-        key = id(process.sight)
-        if key not in self._seen:
-            self._seen[key] = process.see(self.x, self.mask)
-        return self._seen[key]
+    def by(self, process: Process[Any, Any], group: int) -> Any:
+        """What the process sees of the points."""
+        if group not in self._seen:
+            self._seen[group] = process.see(self.x, self.mask)
+        return self._seen[group]
 
-    def means(self, process: Process, kept: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-        key = id(process.sight), b"" if kept is None else kept.tobytes()
+    def means(
+        self, process: Process[Any, Any], group: int, kept: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
+        """Its prior means at the points, (q, e)."""
+        key = group, b"" if kept is None else kept.tobytes()
         if key not in self._means:
-            self._means[key] = process.means(self.by(process), kept)
+            self._means[key] = process.means(self.by(process, group), kept)
         return self._means[key]
 
-    def apart(self, process: Process, results: Any) -> Any:
-        key = id(process.sight), id(results)
-        if key not in self._apart:
-            self._apart[key] = process.apart(self.by(process), results)
-        return self._apart[key]
+    def apart(self, process: Process[Any, Any], group: int) -> Any:
+        """What its covariance between the points and those with results is made of."""
+        if group not in self._apart:
+            self._apart[group] = process.apart(self.by(process, group), self._results.by(process, group))
+        return self._apart[group]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """One process with what it saw of the results and made of them."""
+    """One process, adapted to the results."""
 
-    process: Process
-    seen: Any
+    process: Process[Any, Any]
+    group: int
     adapted: Adapted
 
-    def predict(self, there: _Sights, *, noisy: bool = False) -> Mixture:
-        process, points = self.process, there.by(self.process)
+    def predict(self, there: _Features, *, noisy: bool = False) -> Mixture:
+        """The warped score at points."""
+        process, group = self.process, self.group
         return self.adapted.predict(
-            there.means(process, self.adapted.kept),
-            process.covariance(there.apart(process, self.seen)),
-            process.variance(points) + noisy * process.noise,
+            there.means(process, group, self.adapted.kept),
+            process.covariance(there.apart(process, group)),
+            process.variance(there.by(process, group)) + noisy * process.noise,
         )
 
 
@@ -164,10 +193,11 @@ class Opinion:
     log_evidence: float
     shares: NDArray[np.float64]  # of the parts
     parts: tuple[_Part, ...]
+    results: _Features  # the points with results
 
     def predict(self, x: NDArray[np.float64], mask: NDArray[np.bool_], *, noisy: bool = False) -> Mixture:
-        """The latent warped score at q points; `noisy`: what would be observed there."""
-        there = _Sights(x, mask)
+        """The latent warped score at q points, (q, d) each; `noisy`: what would be observed there."""
+        there = _Features(x, mask, self.results)
         found = [part.predict(there, noisy=noisy) for part in self.parts]
         return joined([Mixture(s * m.weights, m.mean, m.std) for s, m in zip(self.shares, found, strict=True)])
 
@@ -181,35 +211,21 @@ def joined(mixtures: Sequence[Mixture]) -> Mixture:
     )
 
 
-def _believing(part: _Part, observed: Observed) -> _Part:
-    """The same with running evaluations taken for what the process itself expects of them."""
-    history, process, kept = observed.history, part.process, part.adapted.kept
-    expected = part.predict(_Sights(history.x[observed.running], history.mask[observed.running]))
-    rows = np.concatenate([observed.finished, observed.running])
-    seen = process.see(history.x[rows], history.mask[rows])
-    covariance = (
-        process.covariance(process.apart(seen, seen)) + process.noise * np.eye(len(rows)) + observed.doubt(rows)
-    )
-    y = np.concatenate([observed.y, expected.mean @ expected.weights])
-    log_prior = np.log(np.maximum(part.adapted.weights, 1e-300))
-    return _Part(process, seen, Adapted(y, process.means(seen, kept), covariance, log_prior, positions=kept))
-
-
 class ColdProcess:
     """No past: a mean of zero, a level for every family, and a Matérn process within each."""
 
     def __init__(self, layout: Layout, length: float, noise: float) -> None:
         """`length` is in roots of the number of active parameters."""
-        self.layout, self.length, self.noise, self.sight = layout, length, noise, layout
+        self.layout, self.length, self.noise, self.shares = layout, length, noise, layout
         self.families = layout.choice.stop > layout.choice.start
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
-        """Places, and families."""
+        """Places in roots of the number of active parameters, (q, d + c), and families, (q,)."""
         size = np.sqrt(self.layout.size(mask))[:, None]
         return self.layout.places(x, mask) / size, self.layout.family(x)
 
     def means(self, seen: tuple[NDArray, NDArray], kept: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-        """Zero: the shift takes care of the level."""
+        """Zero, (q, 1): the offset takes care of the level."""
         return np.zeros((len(seen[0]), 1))
 
     def apart(self, a: tuple[NDArray, NDArray], b: tuple[NDArray, NDArray]) -> tuple[NDArray, NDArray | None]:
@@ -222,13 +238,14 @@ class ColdProcess:
         return near if apart[1] is None else apart[1] * (near + 1.0)
 
     def variance(self, seen: tuple[NDArray, NDArray]) -> NDArray[np.float64]:
-        """As `covariance` at distance zero."""
+        """What `covariance` is at distance zero, (q,)."""
         return np.full(len(seen[0]), 2.0 if self.families else 1.0)
 
 
-def cold(layout: Layout) -> Expert:
+def cold(layout: Layout, options: TransferOptions = OPTIONS) -> Expert:
     """The cold Gaussian process over a grid of length scales and noises."""
-    return Expert("cold", [ColdProcess(layout, length, noise) for length in LENGTHS for noise in NOISES])
+    grid = [(length, noise) for length in options.cold_lengths for noise in options.cold_noises]
+    return Expert("cold", [ColdProcess(layout, length, noise) for length, noise in grid], options)
 
 
 def expected_log_seconds(
@@ -237,15 +254,16 @@ def expected_log_seconds(
     expected: Callable[[NDArray, NDArray], NDArray[np.float64]],
     x: NDArray[np.float64],  # (q, d)
     mask: NDArray[np.bool_],  # (q, d)
+    options: TransferOptions = OPTIONS,
 ) -> NDArray[np.float64]:  # (q,)
-    """Log of the seconds that evaluations will take: what is `expected` of them, moved by what others took here."""
+    """Log of the seconds that evaluations will take: what is `expected` of them, corrected by what others took here."""
     log = expected(x, mask)
     if history.seconds is None:
         return log
     timed = np.isfinite(history.seconds) & (np.nan_to_num(history.seconds) > 0)
     here, active = history.x[timed], history.mask[timed]
-    rest = surprise(history.seconds[timed], expected(here, active))
-    return log + slower(rest, layout.family(here), layout.family(x), OTHERS)
+    residual = surprise(history.seconds[timed], expected(here, active), options.start_seconds)
+    return log + slower(residual, layout.family(here), layout.family(x), options.other_spreads)
 
 
 def chance_of_failure(
@@ -253,14 +271,16 @@ def chance_of_failure(
     history: History,
     x: NDArray[np.float64],  # (q, d)
     mask: NDArray[np.bool_],  # (q, d)
-    prior: NDArray[np.float64] | float = 0.02,  # (q,)
+    prior: NDArray[np.float64] | float | None = None,  # (q,) None: `options.failure_prior`
+    options: TransferOptions = OPTIONS,
 ) -> NDArray[np.float64]:  # (q,)
     """How likely an evaluation fails: `prior`, as if seen once, and the neighbours here, by nearness."""
+    prior = options.failure_prior if prior is None else prior
     done = ~np.isnan(history.scores)
     failed = np.isneginf(history.scores[done])
     if not failed.any():
         return np.broadcast_to(np.asarray(prior, dtype=float) / (1.0 + done.sum() / 10), (len(x),))
-    process = ColdProcess(layout, 0.25, 0.0)
+    process = ColdProcess(layout, options.failure_length, 0.0)
     here, there = process.see(history.x[done], history.mask[done]), process.see(x, mask)
     distance, same = process.apart(there, here)
     near = matern(distance / process.length**2) * (1.0 if same is None else same)

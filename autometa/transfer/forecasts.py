@@ -1,8 +1,8 @@
-"""The past tasks as experts: each says that this task is like it, up to a shift, a stretch and a smooth rest.
+"""The past tasks as experts: each says that this task is like it, up to an offset, a scale and a smooth residual.
 
 Every past task's warped scores are interpolated by a Gaussian process over the configurations that it has tried, so
 that it has a forecast everywhere. Results of the task at hand weigh the past tasks by their evidence, all at once: they
-share one covariance, that of the rest, hence one Cholesky factorisation.
+share one covariance, that of the residual, hence one Cholesky factorisation.
 
 Letters:  t past tasks · m configurations of the past · q points · d encoded dimensions.
 """
@@ -18,20 +18,15 @@ from scipy.linalg import cho_solve
 from autometa.transfer.cost import Cost
 from autometa.transfer.gaussian import cholesky
 from autometa.transfer.kernels import Layout, matern, squares
+from autometa.transfer.options import OPTIONS, TransferOptions
 from autometa.transfer.scale import warped
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
     from autometa.store import PastTasks
 
-MOST = 500  # configurations of the past that are looked at: those that most tasks know
-PER_TASK = 150  # of them that one task's interpolation uses
-RESTS = (0.05, 0.25, 0.8)  # variances of what a past task does not explain
-SMOOTH = (0.3, 0.6, 1.2)  # length scales tried for the interpolation
-FUZZ = 0.02  # noise variance of past scores
 
-
-class PastTable:
+class PastForecasts:
     """The past within one space: encoded configurations, warped scores, and an interpolation per task."""
 
     def __init__(
@@ -40,21 +35,21 @@ class PastTable:
         layout: Layout,
         *,
         metafeatures: MetaFeatures | None = None,
-        most: int = MOST,
         forecasting: bool = True,
+        options: TransferOptions = OPTIONS,
     ) -> None:
         """Leaves out what the space does not contain, and tasks with fewer than three different scores.
 
         `metafeatures` say how large the task at hand is. Without `forecasting` the interpolation is spared.
         """
-        space = layout.space
+        self.options, space = options, layout.space
         scores = np.asarray(past.scores, dtype=float).reshape(len(past.records), len(past.configs))
         fits = np.array([not space.problems(config) for config in past.configs], dtype=bool)
         columns = np.flatnonzero(fits)
         known = np.isfinite(scores[:, columns]).sum(axis=0)
         z = warped(scores[:, columns])
         peak = np.max(np.where(np.isfinite(z), z, -np.inf), axis=0, initial=-np.inf)
-        columns = columns[np.lexsort((-peak, -known))][:most]
+        columns = columns[np.lexsort((-peak, -known))][: options.past_configurations]
         columns = np.sort(columns[np.isfinite(scores[:, columns]).any(axis=0)]) if len(columns) else columns
         telling = np.array([len(set(row[np.isfinite(row)])) > 2 for row in scores[:, columns]], dtype=bool)
         self.rows = np.flatnonzero(telling)  # of the past tasks
@@ -67,7 +62,7 @@ class PastTable:
         self.t, self.m = self.z.shape
         self.here = self._places(self.x, self.mask)
         seconds = np.asarray(past.seconds, dtype=float).reshape(scores.shape)[telling][:, columns]
-        self._time(Cost.learned([past.records[i] for i in self.rows], self.configs, seconds), metafeatures)
+        self._time(Cost.learned([past.records[i] for i in self.rows], self.configs, seconds, options), metafeatures)
         if forecasting:
             self._interpolate()
 
@@ -81,7 +76,7 @@ class PastTable:
     def _interpolate(self) -> None:
         """Solves every task's process once; the length scale is the one under which the past is most likely."""
         best = -np.inf
-        for length in SMOOTH:
+        for length in self.options.past_lengths:
             kernel = self._near(self.here, self.here, length)
             same = (self.here[1][:, None] == self.here[1][None, :]).astype(float)
             coefficients, levels, evidence = self._solve(kernel + 0.5 * same)
@@ -90,7 +85,8 @@ class PastTable:
                 self._coefficients, self._levels = coefficients, levels
 
     def _solve(self, kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-        """(m, t) coefficients, (t,) levels and the evidence of all tasks; tasks that know the same share their work."""
+        """Coefficients, (m, t), levels, (t,), and the evidence of all; tasks with the same entries share the work."""
+        per_task = self.options.per_task
         coefficients, levels, total = np.zeros((self.m, self.t)), np.zeros(self.t), 0.0
         groups: dict[bytes, list[int]] = {}
         for i, row in enumerate(np.isfinite(self.z)):
@@ -98,12 +94,12 @@ class PastTable:
         for group in groups.values():
             tasks = np.array(group)
             known = np.flatnonzero(np.isfinite(self.z[tasks[0]]))
-            if len(known) > PER_TASK and len(tasks) < 5:  # its best ones and an even selection of the rest
+            if len(known) > per_task and len(tasks) < 5:  # its best ones and an even selection of the rest
                 order = known[np.argsort(-self.z[tasks[0], known], kind="stable")]
-                known = np.concatenate([order[: PER_TASK // 3], order[PER_TASK // 3 :: len(order) // PER_TASK + 1]])
+                known = np.concatenate([order[: per_task // 3], order[per_task // 3 :: len(order) // per_task + 1]])
             z = self.z[np.ix_(tasks, known)]  # (g, k)
             level = z.mean(axis=1)
-            lower = cholesky(kernel[np.ix_(known, known)] + FUZZ * np.eye(len(known)))
+            lower = cholesky(kernel[np.ix_(known, known)] + self.options.past_noise * np.eye(len(known)))
             alpha = cho_solve((lower, True), (z - level[:, None]).T, check_finite=False)  # (k, g)
             coefficients[np.ix_(known, tasks)] = alpha
             levels[tasks] = level
@@ -123,19 +119,19 @@ class PastTable:
         self._cost_coefficients = cho_solve((lower, True), expected - self._level, check_finite=False)  # (m,)
 
     def _cost_kernel(self, inputs: NDArray[np.float64], family: NDArray[np.int64]) -> NDArray[np.float64]:  # (q, m)
-        """By how much log seconds vary together: a family's level, a line through its parameters, and a smooth rest."""
-        rest = matern(squares(inputs, self._inputs))
-        return (4.0 + inputs @ self._inputs.T + rest) * (family[:, None] == self.here[1][None, :])
+        """The covariance of log seconds: a family's level, a line through its parameters, and a smooth residual."""
+        residual = matern(squares(inputs, self._inputs))
+        return (4.0 + inputs @ self._inputs.T + residual) * (family[:, None] == self.here[1][None, :])
 
     def log_seconds(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q,)
-        """What configurations are expected to take, from those of the past; for one that is `timed`."""
+        """Expected log seconds of configurations, from those of past tasks; only where these are `timed`."""
         return (
             self._level
             + self._cost_kernel(self.layout.inputs(x, mask), self.layout.family(x)) @ self._cost_coefficients
         )
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, m)
-        """How near points are to the configurations of the past."""
+        """The covariance of points with the configurations of the past, by which these are weighed."""
         there = self._places(x, mask)
         same = there[1][:, None] == self.here[1][None, :]
         return (matern(squares(there[0], self.here[0]) / self.length**2) + 0.5) * same
@@ -148,28 +144,28 @@ class PastTable:
 
 
 class PastProcess:
-    """As `experts.Process`: the forecasts are the prior means, the rest is a Matérn process within each family."""
+    """As `experts.Process`: the forecasts are the prior means, the residual is a Matérn process within each family."""
 
-    def __init__(self, table: PastTable, rest: float, noise: float = 0.01) -> None:
-        """`rest` is the variance of what a past task does not explain."""
-        self.table, self.rest, self.noise, self.sight = table, rest, noise, table
+    def __init__(self, past: PastForecasts, residual: float, noise: float = 0.01) -> None:
+        """`residual` is the variance of what a past task does not explain."""
+        self.past, self.residual, self.noise, self.shares = past, residual, noise, past
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> tuple[NDArray, tuple[NDArray, NDArray]]:
-        """Nearness to the past, and places."""
-        return self.table.see(x, mask), self.table._places(x, mask)
+        """The covariance with the configurations of the past, (q, m), places, (q, d + c), and families, (q,)."""
+        return self.past.see(x, mask), self.past._places(x, mask)
 
     def means(self, seen: tuple, kept: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-        """(q, t)."""
-        return self.table.forecasts(seen[0], kept)
+        """What every past task (or those in `kept`) forecasts, (q, t)."""
+        return self.past.forecasts(seen[0], kept)
 
     def apart(self, a: tuple, b: tuple) -> NDArray[np.float64]:
-        """Correlation of the rest."""
-        return self.table._near(a[1], b[1], 0.5)
+        """The correlation of the residual between two sets of points, (p, q)."""
+        return self.past._near(a[1], b[1], 0.5)
 
     def covariance(self, apart: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of the rest."""
-        return self.rest * apart
+        """The covariance of the residual, (p, q)."""
+        return self.residual * apart
 
     def variance(self, seen: tuple) -> NDArray[np.float64]:
-        """Of the rest."""
-        return np.full(len(seen[0]), self.rest)
+        """The variance of the residual, (q,)."""
+        return np.full(len(seen[0]), self.residual)

@@ -1,14 +1,15 @@
-"""The closed form: a Gaussian process adapted to a task whose shift and stretch are unknown.
+"""The closed form: a Gaussian process adapted to a task whose offset and scale are unknown.
 
 The scores are ``y = a + b z``, where ``z`` is a Gaussian process with prior means `means` (several, of which one is
 right: past tasks, say) and one covariance. `a` is integrated out under a flat prior, `b` summed over a grid in units of
 the spread of the scores, so neither the unit nor the best score of the task need be known. One Cholesky factorisation
-serves all means and all stretches.
+serves all means and all scales. How this differs from `posterior.condition`, which does the like for a table of past
+tasks, stands there.
 
-Law: the evidence is the product of the one-step-ahead predictives in any order; ``y -> c + s y`` only shifts and
-stretches what is predicted.
+Law: the evidence is the product of the one-step-ahead predictives in any order; ``y -> c + s y`` moves and scales
+what is predicted likewise.
 
-Letters:  m evaluations · q points · e prior means · b stretches.
+Letters:  m evaluations · q points · e prior means · b scales.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dtrtrs
 
-# The scores of good configurations spread less than those of the whole task: b is mostly above the spread seen.
-STRETCHES = np.exp(np.linspace(np.log(0.4), np.log(12.0), 9))
+from autometa.transfer.options import OPTIONS, Grid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +49,8 @@ class Adapted:
         log_prior: NDArray[np.float64] | None = None,  # (e,)
         *,
         most: int = 8,
-        positions: NDArray[np.int64] | None = None,  # (e,) what the means are called; their places by default
+        positions: NDArray[np.int64] | None = None,  # (e,) numbers of the means; by default their own
+        scales: Grid = OPTIONS.scales,  # of b, in units of the spread of the scores
     ) -> None:
         """At most `most` means, the most probable ones, take part in predictions; `kept` says which."""
         m, e = means.shape
@@ -67,7 +68,7 @@ class Adapted:
         one, wy, wm = white[:, 0], white[:, 1], white[:, 2:]
         precision = float(one @ one)
         spread = float(y.std())
-        b = STRETCHES * spread if spread > 1e-12 * max(1.0, float(np.abs(y).max())) else np.ones(1)
+        b = log_spaced(scales) * spread if spread > 1e-12 * max(1.0, float(np.abs(y).max())) else np.ones(1)
         # Residuals are wy / b - wm - c one, so their squares need inner products only.
         wy, wm_centred = wy - one * (one @ wy) / precision, wm - np.outer(one, one @ wm) / precision
         quadratic = (
@@ -93,8 +94,8 @@ class Adapted:
         self.weights = self.responsibility.sum(axis=1) / self.responsibility.sum()  # (e',)
         self._b, self._one, self._precision = b, one, precision
         self._wy, self._wm = wy, wm_centred[:, keep]
-        self._shift_y = float(white[:, 0] @ white[:, 1]) / precision  # generalised mean of y
-        self._shift_m = (white[:, 0] @ white[:, 2:])[keep] / precision  # (e',)
+        self._offset_y = float(white[:, 0] @ white[:, 1]) / precision  # generalised mean of y
+        self._offset_m = (white[:, 0] @ white[:, 2:])[keep] / precision  # (e',)
 
     def predict(
         self,
@@ -102,7 +103,7 @@ class Adapted:
         cross: NDArray[np.float64],  # (q, m)
         variance: NDArray[np.float64],  # (q,) of the process before any result
     ) -> Mixture:
-        """The score at q points: one Gaussian per kept mean, the stretches merged by their moments.
+        """The score at q points: one Gaussian per kept mean, the scales merged by their moments.
 
         With the noise in `variance` it is the next result's, without it the latent score's.
         """
@@ -111,14 +112,19 @@ class Adapted:
         v = solve(self._lower, cross.T)  # (m, q)
         reduced = 1.0 - v.T @ self._one  # (q,)
         left = np.maximum(variance - np.einsum("mq,mq->q", v, v), 1e-10) + reduced**2 / self._precision  # (q,)
-        # y-hat = [shift_y + v'wy] + b [mean - shift_m - v'wm]: linear in b.
-        base = self._shift_y + v.T @ self._wy  # (q,)
-        slope = means - self._shift_m - v.T @ self._wm  # (q, e')
+        # y-hat = [offset_y + v'wy] + b [mean - offset_m - v'wm]: linear in b.
+        base = self._offset_y + v.T @ self._wy  # (q,)
+        slope = means - self._offset_m - v.T @ self._wm  # (q, e')
         share = self.responsibility / np.maximum(self.responsibility.sum(axis=1, keepdims=True), 1e-300)  # (e', b)
         first, second = share @ self._b, share @ self._b**2  # (e',)
         mean = base[:, None] + slope * first
         spread = left[:, None] * second + slope**2 * np.maximum(second - first**2, 0.0)
         return Mixture(self.weights, mean, np.sqrt(np.maximum(spread, 1e-18)))
+
+
+def log_spaced(grid: Grid) -> NDArray[np.float64]:  # (number,)
+    """The numbers of a grid, spaced evenly by their logarithms."""
+    return np.exp(np.linspace(np.log(grid.low), np.log(grid.high), grid.number))
 
 
 def cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:  # (m, m) -> (m, m)
@@ -137,5 +143,5 @@ def cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:  # (m, m) 
 
 
 def solve(lower: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Solves a lower triangular system of full rank."""
+    """The solution x of ``lower @ x = right``, for a lower triangular matrix of full rank."""
     return dtrtrs(lower, right, lower=1)[0]

@@ -1,7 +1,10 @@
 """The greedy step: next is what improves most, in expectation, on everything taken before.
 
-Improvement is averaged over a belief about the task's standings: past tasks with weights. A standing that was never
-measured counts with its mean and half of its uncertainty (`OPTIMISM`).
+Improvement is averaged over a mixture of what the task's normalised scores may be: past tasks with weights. An imputed
+entry counts with its mean and a share of its uncertainty (`TransferOptions.optimism`).
+
+Law: under a budget of seconds the gain is divided by the share of the time and of the places that a configuration
+takes. For its seconds alone, a design of five would fill with whatever is cheapest.
 
 Letters:  t past tasks · m configurations.
 """
@@ -14,45 +17,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-NOISE = 0.03  # of a past standing as a forecast; without it the greedy sees no gain any more once every task is covered
-# How much of the uncertainty of standings counts as a chance of improvement. With all of it, what hardly any task knows
-# comes before what many know to be good, and what past tasks' own searches found harms; with none those finds do least
-# harm (warm_start.py --own) and replays of the memory itself are a little worse (--ablation).
-OPTIMISM = 0.5
-# What is largest comes next when there is a budget of time. Regret on Oboe when 0.3, 1, 3 and 10 mean trials are spent:
-# gain .457 .277 .310 .069, per root second .141 .036 .026 .014, per second .115 .038 .026 .008 (warm_start.py --time).
-# A design of five, though, fills with whatever is cheapest when only time has a price: so a place costs its share too.
-ORDERS = {
-    "gain": lambda gain, cost, left, slots: gain,
-    "gain per root second": lambda gain, cost, left, slots: gain / np.sqrt(cost),
-    "gain per second": lambda gain, cost, left, slots: gain / cost,
-    "gain per share": lambda gain, cost, left, slots: gain / (cost / left + 1 / slots),
-}
+from autometa.transfer.options import OPTIONS, TransferOptions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Belief:
-    """What the standings of a task may be: those of past tasks, weighted and perhaps moved."""
+class TaskMixture:
+    """What the normalised scores of a task may be: those of past tasks, weighted and perhaps moved."""
 
     weights: NDArray[np.float64]  # (a t,) each past task may occur `a` times, all of them before the next time
     means: NDArray[np.float64]  # (a t, m)
     spread: NDArray[np.float64]  # (a t, m)
     t: int  # past tasks
     results: int = 0  # that had a part in it
+    options: TransferOptions = OPTIONS
 
     def by_task(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:  # (a t,) -> (t,)
-        """Added up per past task."""
+        """Shares of the components, added up per past task."""
         return shares.reshape(-1, self.t).sum(axis=0)
 
     def expected(self, column: int) -> float:
-        """The mean standing of a configuration."""
+        """The mean normalised score of a configuration."""
         return float(np.clip(self.weights @ self.means[:, column], 0.0, 1.0))
 
     def interval(self, column: int, inside: float = 0.8) -> tuple[float, float]:
-        """Where its standing lies with probability `inside`, to a hundredth."""
+        """Where its normalised score lies with probability `inside`, to a hundredth."""
         grid = np.linspace(0.0, 1.0, 101)
         below = self.weights @ probability(
-            grid - self.means[:, column, None], np.hypot(self.spread[:, column, None], NOISE)
+            grid - self.means[:, column, None], np.hypot(self.spread[:, column, None], self.options.forecast_noise)
         )
         out = (1 - inside) / 2
         low, high = int(np.searchsorted(below, out)), int(np.searchsorted(below, 1 - out))
@@ -60,15 +51,16 @@ class Belief:
 
     def better(self, column: int, other: int) -> float:
         """The probability that one configuration is better than another."""
-        doubt = np.hypot(np.hypot(self.spread[:, column], self.spread[:, other]), 1.4 * NOISE)
-        return float(self.weights @ probability(self.means[:, column] - self.means[:, other], doubt))
+        noise = 1.4 * self.options.forecast_noise
+        spread = np.hypot(np.hypot(self.spread[:, column], self.spread[:, other]), noise)
+        return float(self.weights @ probability(self.means[:, column] - self.means[:, other], spread))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One choice of the greedy."""
+    """One configuration that `Greedy` took."""
 
-    place: int  # how many were taken before
+    position: int  # how many were taken before
     column: int
     gain: float
     expected: float
@@ -80,24 +72,24 @@ class Greedy:
 
     def __init__(
         self,
-        belief: Belief,
+        mixture: TaskMixture,
         *,
-        cost: NDArray[np.float64] | None = None,  # (m,) seconds; infinite for what would be in vain
+        cost: NDArray[np.float64] | None = None,  # (m,) seconds; infinite for what cannot finish in time
         seconds: float | None = None,
         slots: int = 1,  # how many configurations are wanted
-        order: str = "gain per second",
     ) -> None:
-        self._belief, self._cost, self._left, self._order, self._slots = belief, cost, seconds, order, slots
-        self._covered = np.zeros(len(belief.weights))
-        self._taken = np.zeros(belief.means.shape[1], dtype=bool)
-        self._expected = np.clip(belief.weights @ belief.means, 0.0, 1.0)
-        self._doubt = np.hypot(OPTIMISM * belief.spread, NOISE)
+        self._mixture, self._cost, self._left, self._slots = mixture, cost, seconds, slots
+        options = mixture.options
+        self._covered = np.zeros(len(mixture.weights))
+        self._taken = np.zeros(mixture.means.shape[1], dtype=bool)
+        self._expected = np.clip(mixture.weights @ mixture.means, 0.0, 1.0)
+        self._spread = np.hypot(options.optimism * mixture.spread, options.forecast_noise)
 
     def take(self, column: int, *, covers: bool = True) -> None:
-        """Counts a configuration as tried; it `covers` past tasks unless it failed here."""
+        """Counts a configuration as tried; it `covers` past tasks unless it failed on this one."""
         self._taken[column] = True
         if covers:
-            self._covered = np.maximum(self._covered, self._belief.means[:, column])
+            self._covered = np.maximum(self._covered, self._mixture.means[:, column])
 
     def step(self, among: Sequence[int] | None = None) -> Step | None:
         """The next configuration; None when all are taken, or all that are left take longer than there is time."""
@@ -111,13 +103,13 @@ class Greedy:
             allowed = fitting if fitting.any() or self._taken.any() else allowed
         if not allowed.any():
             return None
-        weights, means = self._belief.weights, self._belief.means
-        gains = weights @ softened(means - self._covered[:, None], self._doubt)  # (m,)
+        weights, means = self._mixture.weights, self._mixture.means
+        gains = weights @ softened(means - self._covered[:, None], self._spread)  # (m,)
         value = gains
         if cost is not None and left is not None:
-            value = ORDERS[self._order](gains, cost, max(left, 1e-9), max(self._slots, 1))
+            value = gains / (cost / max(left, 1e-9) + 1 / max(self._slots, 1))
         column = int(np.argmax(np.where(allowed, value, -np.inf)))
-        share = self._belief.by_task(weights * softened(means[:, column] - self._covered, self._doubt[:, column]))
+        share = self._mixture.by_task(weights * softened(means[:, column] - self._covered, self._spread[:, column]))
         if cost is not None and left is not None:
             self._left = left - float(cost[column])
             self._slots -= 1
@@ -127,7 +119,7 @@ class Greedy:
 
 
 def probability(gap: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of a gap being positive under Gaussian doubt, by the logistic function, which is within 0.01 of it."""
+    """The probability that a Gaussian gap is positive, by the logistic function, which is within 0.01 of it."""
     return 0.5 * (1 + np.tanh(0.851 * gap / spread))
 
 

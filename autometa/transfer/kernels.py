@@ -1,4 +1,4 @@
-"""Configurations of a conditional space as inputs of networks and kernels, and whole clouds of candidates at once.
+"""Configurations of a conditional space as inputs of networks and kernels, and the kernels themselves.
 
 Nothing is imputed for an inactive parameter: it contributes zero, and where more than the family decides about it, an
 indicator says whether it is active. One matrix from these inputs to a latent space is therefore one linear map per
@@ -24,7 +24,7 @@ class Layout:
     """How the encoded dimensions of a space belong together."""
 
     def __init__(self, space: SearchSpace) -> None:
-        """Reads the space once."""
+        """Reads which dimensions belong to which parameter, and on what they depend."""
         self.space = space
         self.choice = space.slices[FAMILY] if FAMILY in space else slice(0, 0)
         # Two categories differ in two of their one-hot dimensions; this gives them the distance of two ends of a range.
@@ -53,7 +53,7 @@ class Layout:
         for where, *_ in self._parts:
             self._per_parameter[where] /= where.stop - where.start
         self._per_parameter[self.choice] = 0.0
-        self.weight[self.choice] = 0.0  # which family it is, a kernel is told by `same`
+        self.weight[self.choice] = 0.0  # which family it is, kernels learn separately
 
     def family(self, x: NDArray[np.float64]) -> NDArray[np.int64]:  # (q, d) -> (q,)
         """Which top-level choice each point has; 0 in a flat space."""

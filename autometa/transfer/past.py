@@ -1,7 +1,7 @@
 """Past tasks as a table that recommenders can calculate with.
 
-`Memory.of` keeps the configurations that the space at hand can express, puts every task's scores on one scale (its
-*standing*: 0 at the task's lower quartile and below, 1 at its best) and fills the holes (`completion`).
+`PastTable.of` keeps the configurations that the space at hand can express, normalises every task's scores (`scale`) and
+imputes the missing entries (`completion`).
 
 Letters:  t past tasks · m configurations.
 """
@@ -17,48 +17,51 @@ from numpy.typing import NDArray
 
 from autometa.space import FAMILY, Config, SearchSpace, config_key
 from autometa.transfer.completion import impute, kinship
-from autometa.transfer.scale import standing
+from autometa.transfer.options import OPTIONS, TransferOptions
+from autometa.transfer.scale import normalised
 
 if TYPE_CHECKING:
     from autometa.store import PastTasks, TaskRecord
 
-OWN_BEST = 3  # of the configurations that only one task knows
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Memory:
-    """What is known of the past, restricted to one search space."""
+class PastTable:
+    """Past tasks and configurations of one search space, with normalised scores, those that are missing imputed."""
 
     space: SearchSpace
     records: tuple[TaskRecord, ...]  # (t,)
     configs: tuple[Config, ...]  # (m,) all contained in the space
     repairs: tuple[tuple[str, ...], ...]  # (m,) what was changed to fit into the space; mostly ()
     scores: NDArray[np.float64]  # (t, m) in the metric's unit; NaN = not evaluated, -inf = failed
-    standing: NDArray[np.float64]  # (t, m) in [0, 1], completed
-    spread: NDArray[np.float64]  # (t, m) standard deviation of the standing; 0 where it was measured
+    normalised: NDArray[np.float64]  # (t, m) in [0, 1], missing entries imputed
+    spread: NDArray[np.float64]  # (t, m) standard deviation of the normalised score; 0 where it was measured
     seconds: NDArray[np.float64]  # (t, m) NaN = unknown
     metafeatures: NDArray[np.float64]  # (t, f)
     defaults: tuple[Config, ...]  # of the space, one per family
     column_of: dict[str, int]  # config_key -> column, also of the configurations before their repair
 
     @classmethod
-    def of(cls, past: PastTasks, space: SearchSpace) -> Memory:
+    def of(cls, past: PastTasks, space: SearchSpace, options: TransferOptions = OPTIONS) -> PastTable:
         """The tasks of `past` that tell configurations apart, and the configurations that fit into `space`."""
         scores = np.asarray(past.scores, dtype=float).reshape(len(past.records), len(past.configs))
         seconds = np.asarray(past.seconds, dtype=float).reshape(scores.shape)
-        columns, configs, repairs, column_of = _admissible(past.configs, _worth_keeping(scores), space)
+        columns, configs, repairs, column_of = _admissible(
+            past.configs, _worth_keeping(scores, options.single_task_best), space
+        )
         telling = np.array([len(set(row[np.isfinite(row)])) > 1 for row in scores[:, columns]], dtype=bool)
         scores, seconds = scores[telling][:, columns], seconds[telling][:, columns]
         metafeatures = np.asarray(past.metafeatures, dtype=float)
         metafeatures = metafeatures.reshape(len(past.records), len(past.metafeature_names))[telling]
-        completed, spread = impute(standing(scores), kinship(configs, space))
+        completed, spread = impute(
+            normalised(scores, options.floor_quantile), kinship(configs, space, options), options
+        )
         return cls(
             space=space,
             records=tuple(record for record, keep in zip(past.records, telling, strict=True) if keep),
             configs=configs,
             repairs=repairs,
             scores=scores,
-            standing=completed,
+            normalised=completed,
             spread=spread,
             seconds=seconds,
             metafeatures=metafeatures,
@@ -68,34 +71,34 @@ class Memory:
 
     @property
     def t(self) -> int:
-        """Past tasks."""
+        """The number of past tasks."""
         return len(self.records)
 
     @property
     def m(self) -> int:
-        """Configurations; none of any use without a task that tells them apart."""
+        """The number of configurations; 0 without a task that tells any apart."""
         return len(self.configs) if self.records else 0
 
     def column(self, config: Config) -> int | None:
-        """Where `config` stands, or None if no past task knows it."""
+        """The column of `config`, None if no past task evaluated it."""
         return self.column_of.get(config_key(config))
 
     def rank(self, task: int, column: int) -> tuple[int, int]:
-        """Place of a configuration among those evaluated on a past task: (1 is the best, how many there are)."""
+        """Rank of a configuration among those evaluated on a past task, 1 the best, and how many there are."""
         row = self.scores[task]
         return int(np.sum(row > row[column])) + 1, int(np.sum(~np.isnan(row)))
 
 
-def _worth_keeping(scores: NDArray[np.float64]) -> list[int]:
-    """Configurations that several tasks know, and the best few that one task's own search found.
+def _worth_keeping(scores: NDArray[np.float64], single_task_best: int) -> list[int]:
+    """Configurations that several tasks evaluated, and the best few of those that one task alone did.
 
-    Searches leave thousands that nobody else has tried and that were nothing special: they would cost time and tell
+    Searches leave thousands that no other task has tried and that were nothing special: they would cost time and tell
     nothing.
     """
     if scores.size == 0:
         return []
     several = np.isfinite(scores).sum(axis=0) > 1
-    best = np.argsort(-np.where(np.isfinite(scores), scores, -np.inf), axis=1, kind="stable")[:, :OWN_BEST]
+    best = np.argsort(-np.where(np.isfinite(scores), scores, -np.inf), axis=1, kind="stable")[:, :single_task_best]
     own = np.zeros_like(several)
     own[best[np.isfinite(np.take_along_axis(scores, best, axis=1))]] = True
     return [int(j) for j in np.flatnonzero(several | own)]
@@ -114,8 +117,8 @@ def _admissible(
         problems = space.problems(config)
         if not problems:
             exact.append((i, config, ()))
-        elif (mended := _repair(config, space)) is not None:
-            repaired.append((i, *mended))
+        elif (fixed := _repair(config, space)) is not None:
+            repaired.append((i, *fixed))
     columns: list[int] = []
     kept: list[Config] = []
     repairs: list[tuple[str, ...]] = []

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autometa.origins import Origin
 from autometa.space import Config
-from autometa.transfer.past import Memory
+from autometa.transfer.past import PastTable
 from autometa.transfer.similarity import Resemblance
-
-Origin = Literal["default", "portfolio", "similar"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class Evidence:
     similarity: float  # in [0, 1]; share of the weight where there are no meta-features to compare
     agrees: tuple[str, ...]  # the meta-features in which the two tasks agree most
     score: float  # in the metric's unit, larger is better; NaN if it was not evaluated there
-    standing: float  # in [0, 1], 1 = the best configuration there; estimated where the score is NaN
+    standing: float  # normalised score, 1 = the best one there; predicted where the score is NaN. So named in journals
     rank: int  # 1 = the best of `of`; 0 where it was not evaluated
     of: int
     distance: float | None = None  # root mean square difference of the ranks of the meta-features
@@ -39,14 +37,14 @@ class Recommendation:
 
     config: Config
     origin: Origin
-    expected: float | None  # expected standing: 0 = among the worst tenth of configurations, 1 = the best one known
+    expected: float | None  # expected normalised score: 0 = the lower quartile of configurations or below, 1 = the best
     reason: str
     evidence: tuple[Evidence, ...] = ()
-    gain: float | None = None  # expected improvement of the standing over everything recommended or observed before
+    gain: float | None = None  # expected improvement, in normalised scores, over all recommended or observed before
     seconds: float | None = None  # expected cost; None where the past says nothing
-    low: float | None = None  # the standing lies between these with probability 0.8
+    low: float | None = None  # the normalised score lies between these with probability 0.8
     high: float | None = None
-    score: float | None = None  # median score on past tasks, by their say; as comparable as the metric is
+    score: float | None = None  # median score on past tasks, by their weight; as comparable as the metric is
     score_low: float | None = None  # and the tenth and ninetieth percentile; None where fewer than three tasks tried it
     score_high: float | None = None
     over_default: float | None = None  # probability that it is better than the default expected to be best
@@ -54,14 +52,14 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A past task beside the new one."""
+    """How a past task resembles the new one, and what it counts."""
 
     task: str
     distance: float  # root mean square difference of the ranks of the meta-features
     similarity: float  # in [0, 1]
     agrees: tuple[str, ...]  # the meta-features that speak most for the resemblance
     differs: tuple[str, ...]  # and those that speak most against it
-    weight: float  # its say, in [0, 1]
+    weight: float  # in [0, 1]; those of all past tasks sum to one
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +73,27 @@ class Explanation:
     moved: bool = False  # whether past tasks are moved by what the learned ranker forecasts for this one
     neighbours: tuple[Neighbour, ...] = ()  # nearest first
     default: Config | None = None  # the default that is expected to be best
-    default_expected: float | None = None  # its expected standing
+    default_expected: float | None = None  # its expected normalised score
     default_low: float | None = None  # which lies between these with probability 0.8
     default_high: float | None = None
 
 
 def evidence_for(
-    memory: Memory, column: int, share: NDArray[np.float64], seen: Resemblance | None = None, k: int = 3
+    table: PastTable, column: int, share: NDArray[np.float64], seen: Resemblance | None = None, k: int = 3
 ) -> tuple[Evidence, ...]:
     """The past tasks that had the largest part in a choice."""
     order = [int(i) for i in np.argsort(-share, kind="stable")[:k] if share[i] > 0]
     total = max(float(share.sum()), 1e-300)
     out = []
     for i in order:
-        score = float(memory.scores[i, column])
+        score = float(table.scores[i, column])
         distance = float(seen.distances[i]) if seen is not None and np.isfinite(seen.distances[i]) else None
-        rank, of = memory.rank(i, column) if not np.isnan(score) else (0, int(np.sum(~np.isnan(memory.scores[i]))))
+        rank, of = table.rank(i, column) if not np.isnan(score) else (0, int(np.sum(~np.isnan(table.scores[i]))))
         likeness = float(seen.similarity[i]) if seen is not None else float(share[i]) / total
         agrees = seen.agrees(i) if seen is not None else ()
         out.append(
             Evidence(
-                memory.records[i].name, likeness, agrees, score, float(memory.standing[i, column]), rank, of, distance
+                table.records[i].name, likeness, agrees, score, float(table.normalised[i, column]), rank, of, distance
             )
         )
     return tuple(out)
@@ -138,21 +136,21 @@ def likeness_words(evidence: Evidence) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names as they are said one after the other."""
+    """Names in one phrase, with commas and "and"."""
     return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1] if names else "none"
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things."""
+    """A number and its noun, in the plural unless it is one."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def preceded(why: str, reason: str) -> str:
-    """A reason with another one before it, as one sentence."""
+    """`why` and `reason` as one sentence."""
     return why + reason[:1].lower() + reason[1:]
 
 
-def with_repairs(reason: str, memory: Memory, column: int) -> str:
+def with_repairs(reason: str, table: PastTable, column: int) -> str:
     """The reason, and what was changed to fit the configuration into the space."""
-    changes = memory.repairs[column]
+    changes = table.repairs[column]
     return f"{reason} Fitted to this space: {'; '.join(changes)}." if changes else reason

@@ -1,10 +1,16 @@
-"""The scales on which scores of different tasks compare.
+"""The scales on which scores of different tasks compare, and who uses which.
 
 Scores come in any unit and mostly have a long lower tail: how bad the bad ones are differs wildly between tasks and
-tells nothing of where the best is. `warped` therefore measures the distance to the best known score in units of the
-distance from best to median, and compresses it logarithmically: 1 at the best, 0 at the median. Past tasks are warped
-by their own best and median, a history by those that it has seen; the difference that remains is a shift and a stretch,
-which `gaussian` integrates out.
+tells nothing of where the best is. Three scales forget it, each in its way:
+
+    normalised   0 at the lower quartile and below, 1 at the best. The table of past tasks that the portfolio covers is
+                 made of it, and regret: bounded, so that gains of different tasks may be added.
+    warped       1 at the best, 0 at the median, without an end below, logarithmic. What experts see: a Gaussian process
+                 wants scores that are spread like a Gaussian. Past tasks are warped by their own best and median, a
+                 history by those that it has seen; the offset and scale that remain are integrated out (`gaussian`).
+    ranked       Gaussian quantiles of the ranks. The labels of meta-training by default: they generalise best.
+
+Law: none of them depends on the unit of the scores, and each keeps their order, as far as it does not clip.
 
 Letters:  m evaluations · t tasks.
 """
@@ -16,18 +22,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# Regret at 1, 3, 5 and 10 trials on the validation families (warm_start.py --ablation): .118 .037 .020 .005 from the
-# quartile, .139 .038 .019 .005 from the lower decile, .127 .035 .016 .007 from the median.
-FLOOR_QUANTILE = 0.25
+from autometa.transfer.options import OPTIONS
 
 
-def standing(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (t, m)
+def normalised(
+    scores: NDArray[np.float64],  # (t, m)
+    floor_quantile: float = OPTIONS.floor_quantile,
+) -> NDArray[np.float64]:  # (t, m)
     """Scores of each task scaled to [0, 1]: its lower quartile and below (failures too) is 0, its best 1; NaN stays.
 
     Clipping below makes the scale blind to how bad the bad ones are, which differs wildly between metrics.
 
     Example:
-        >>> standing(np.array([[0.5, 0.9, np.nan, 0.7, -np.inf]]))
+        >>> normalised(np.array([[0.5, 0.9, np.nan, 0.7, -np.inf]]))
         array([[0. , 1. , nan, 0.5, 0. ]])
     """
     if scores.size == 0:
@@ -35,7 +42,7 @@ def standing(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (
     finite = np.isfinite(scores)
     some = finite.any(axis=1, keepdims=True)
     ordered = np.sort(np.where(finite, scores, np.inf), axis=1)
-    lowest = np.floor(FLOOR_QUANTILE * np.maximum(finite.sum(axis=1) - 1, 0)).astype(int)
+    lowest = np.floor(floor_quantile * np.maximum(finite.sum(axis=1) - 1, 0)).astype(int)
     low = np.where(some, np.take_along_axis(ordered, lowest[:, None], axis=1), 0.0)
     high = np.where(some, np.max(np.where(finite, scores, -np.inf), axis=1, keepdims=True), 0.0)
     span = np.where(high > low, high - low, 1.0)
@@ -44,7 +51,7 @@ def standing(scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (
 
 
 class Warp(NamedTuple):
-    """The scale of one task; arrays of shape (..., 1) for many."""
+    """The best score of a task and its unit, by which scores are warped; arrays of shape (..., 1) for many tasks."""
 
     best: NDArray[np.float64]
     unit: NDArray[np.float64]  # from the median to the best
@@ -106,7 +113,7 @@ def comparable(labels: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) ->
 
     A search leaves mostly good configurations behind, so the worst of them is not the worst there is. The reference are
     the configurations that many tasks know, and the tasks that know nearly all of those. Any other task with three or
-    more of them is shifted and stretched until those have the mean and spread that reference tasks give them.
+    more of them gets the offset and scale by which those have the mean and spread that reference tasks give them.
 
     Example:
         >>> dense = np.tile(np.array([-1.0, 0.0, 1.0, 2.0, 3.0]), (5, 1))
@@ -128,9 +135,9 @@ def comparable(labels: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) ->
         complete = theirs[np.isfinite(theirs).all(axis=1)]
         spread = labels[i, shared].std()
         if len(complete) >= 4 and spread > 0:
-            stretch = complete.std(axis=1).mean() / spread
-            out[i] = complete.mean() + stretch * (labels[i] - labels[i, shared].mean())
+            scale = complete.std(axis=1).mean() / spread
+            out[i] = complete.mean() + scale * (labels[i] - labels[i, shared].mean())
     return out
 
 
-LABELS = {"warped": warped, "ranked": ranked}
+LABEL_SCALES = {"warped": warped, "ranked": ranked}

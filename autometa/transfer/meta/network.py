@@ -1,6 +1,6 @@
-"""The meta-learned part: prior mean, features, cost and failure of any configuration; weights are values.
+"""The network of the surrogate: prior mean, features, cost and failure of any configuration; weights are values.
 
-    inputs (d + c) -> one linear map per family -> 48 -> 64 -> 64 -> mean | features | log cost | failure logit
+    inputs (d + c) -> one linear map per family -> 48 -> 64 -> 64 -> mean | log cost | failure logit | 24 features
     covariance = features . features' + level [same family] + Matérn(inputs / length scales) [same family] + noise
 
 `forward` and `kernel` are written once for NumPy and torch: asking needs NumPy only and agrees with training by
@@ -17,14 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.transfer.kernels import Layout, matern
+from autometa.transfer.options import OPTIONS, TransferOptions
 
 Weights = dict[str, Any]  # name -> array, NumPy's or torch's
 
-LATENT, HIDDEN, FEATURES = 48, 64, 24
-
 
 class Heads(NamedTuple):
-    """What the network says of q points."""
+    """What the network predicts of q points."""
 
     mean: Any  # (q,)
     features: Any  # (q, k)
@@ -32,8 +31,11 @@ class Heads(NamedTuple):
     failure: Any  # (q,) logit
 
 
-def initial(layout: Layout, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-    """Fresh weights."""
+def initial(
+    layout: Layout, rng: np.random.Generator, options: TransferOptions = OPTIONS
+) -> dict[str, NDArray[np.float64]]:
+    """Weights before training, by name."""
+    latent, hidden, features = options.latent, options.hidden, options.features
     width = layout.space.d + len(layout.conditional)
 
     def linear(inputs: int, outputs: int, gain: float = 1.0) -> NDArray[np.float64]:
@@ -42,14 +44,14 @@ def initial(layout: Layout, rng: np.random.Generator) -> dict[str, NDArray[np.fl
     active = max(float(np.mean(layout.size(np.ones((1, layout.space.d), dtype=bool)))), 1.0)
     families = max(layout.choice.stop - layout.choice.start, 1)
     return {
-        "embed": rng.standard_normal((width, LATENT)) / np.sqrt(max(active / families, 2.0)),
-        "embed_bias": np.zeros(LATENT),
-        "first": linear(LATENT, HIDDEN),
-        "first_bias": np.zeros(HIDDEN),
-        "second": linear(HIDDEN, HIDDEN),
-        "second_bias": np.zeros(HIDDEN),
-        "heads": linear(HIDDEN, FEATURES + 3, 0.5),
-        "heads_bias": np.array([0.0, 0.0, -4.0] + [0.0] * FEATURES),
+        "embed": rng.standard_normal((width, latent)) / np.sqrt(max(active / families, 2.0)),
+        "embed_bias": np.zeros(latent),
+        "first": linear(latent, hidden),
+        "first_bias": np.zeros(hidden),
+        "second": linear(hidden, hidden),
+        "second_bias": np.zeros(hidden),
+        "heads": linear(hidden, features + 3, 0.5),
+        "heads_bias": np.array([0.0, 0.0, -4.0] + [0.0] * features),
         "log_lengths": np.full(layout.space.d, np.log(0.7 * np.sqrt(active / families))),
         "log_rest": np.array(np.log(0.2)),
         "log_level": np.array(np.log(0.1)),
@@ -58,12 +60,13 @@ def initial(layout: Layout, rng: np.random.Generator) -> dict[str, NDArray[np.fl
 
 
 def forward(weights: Weights, inputs: Any, xp: Any = np) -> Heads:  # inputs: (..., d + c)
-    """The heads at some points."""
+    """What the network predicts of points."""
     hidden = inputs @ weights["embed"] + weights["embed_bias"]
     hidden = xp.tanh(hidden) @ weights["first"] + weights["first_bias"]
     hidden = xp.tanh(hidden) @ weights["second"] + weights["second_bias"]
     out = xp.tanh(hidden) @ weights["heads"] + weights["heads_bias"]  # (..., 3 + k)
-    return Heads(out[..., 0], out[..., 3:] * (2.0 / FEATURES**0.5), out[..., 1], out[..., 2])
+    features = out[..., 3:]
+    return Heads(out[..., 0], features * (2.0 / features.shape[-1] ** 0.5), out[..., 1], out[..., 2])
 
 
 def lengths(weights: Weights, conditional: NDArray[np.int64], xp: Any = np) -> Any:  # (d + c,)

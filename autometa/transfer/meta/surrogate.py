@@ -9,6 +9,7 @@ import json
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
 
 from autometa.errors import InputError, Problem
+from autometa.files import whole
 from autometa.space import SearchSpace
-from autometa.transfer.experts import Expert, Observed, chance_of_failure, expected_log_seconds
+from autometa.transfer.experts import Expert, WarpedHistory, chance_of_failure, expected_log_seconds
 from autometa.transfer.kernels import Layout, squares
 from autometa.transfer.meta.network import Heads, forward, kernel, lengths
 from autometa.transfer.observation import History
@@ -36,22 +38,22 @@ class Posterior(NamedTuple):
     failure: NDArray[np.float64]  # (q,) probability
 
 
-class Member:
+class TrainedNetwork:
     """One trained network and its kernel; as `experts.Process`."""
 
     def __init__(self, layout: Layout, weights: dict[str, NDArray[np.float64]], label: str = "warped") -> None:
         """`label` says on which scale of the past scores it was trained."""
         self.layout, self.weights, self.label = layout, weights, label
         self.noise = float(np.exp(weights["log_noise"]))
-        self.sight = self
+        self.shares = self
         self._lengths = lengths(weights, layout.conditional)
 
     def heads(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> Heads:
-        """The network's answers."""
+        """What the network predicts of points, (q, d) each."""
         return forward(self.weights, self.layout.inputs(x, mask))
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> tuple[Heads, NDArray, NDArray]:
-        """The network's answers, places in length scales, and families."""
+        """What the network predicts of points, their places in length scales, (q, d + c), and families, (q,)."""
         return self.heads(x, mask), self.layout.places(x, mask) / self._lengths, self.layout.family(x)
 
     def means(self, seen: tuple, kept: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
@@ -59,72 +61,70 @@ class Member:
         return seen[0].mean[:, None]
 
     def apart(self, a: tuple, b: tuple) -> NDArray[np.float64]:
-        """The covariance: learned features, and the Matérn rest within each family."""
+        """The covariance: learned features, and the Matérn residual within each family, (p, q)."""
         same = (a[2][:, None] == b[2][None, :]).astype(float)
         return kernel(self.weights, (a[0].features, b[0].features), squares(a[1], b[1]), same)
 
     def covariance(self, apart: NDArray[np.float64]) -> NDArray[np.float64]:
-        """As it is."""
+        """What `apart` gives is the covariance already, (p, q)."""
         return apart
 
     def variance(self, seen: tuple) -> NDArray[np.float64]:
-        """As `covariance` at distance zero."""
+        """What `covariance` is at distance zero, (q,)."""
         rest = float(np.exp(self.weights["log_rest"]) + np.exp(self.weights["log_level"]))
         return (seen[0].features ** 2).sum(axis=1) + rest
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Surrogate:
     """What was meta-learned from past tasks about the configurations of one space.
 
-    Args of the constructor are what a file holds: the space, one set of weights per member, the label each was trained
-    on, the mean log seconds of the past (None if unknown), and the model card.
+    The fields are what a file holds. `train` makes one, `Surrogate.load` reads one.
+
+    Example:
+        >>> from importlib.resources import files
+        >>> surrogate = Surrogate.load(files("autometa") / "meta_db" / "surrogate-binary.npz")
+        >>> default = surrogate.space.defaults()[0]
+        >>> history = History.of(surrogate.space, [default], [0.8])
+        >>> surrogate.posterior(history, *surrogate.space.encode_all([default])).mean.shape
+        (1,)
     """
 
     space: SearchSpace
-    weights: tuple[dict[str, NDArray[np.float64]], ...]
-    labels: tuple[str, ...]
-    log_seconds: float | None = None  # typical log seconds of a past evaluation
-    card: dict[str, Any] = field(default_factory=dict)
-    _made: dict[str, Any] = field(default_factory=dict, repr=False)
+    weights: tuple[dict[str, NDArray[np.float64]], ...]  # of each member network
+    labels: tuple[str, ...]  # the scale of past scores that each was trained on
+    log_seconds: float | None = None  # mean log seconds of a past evaluation; None if unknown
+    card: dict[str, Any] = field(default_factory=dict)  # the model card: on what it was trained, and how well it did
 
-    @property
+    @cached_property
     def layout(self) -> Layout:
-        """Of the space."""
-        if "layout" not in self._made:
-            self._made["layout"] = Layout(self.space)
-        return self._made["layout"]
+        """How the encoded dimensions of the space belong together."""
+        return Layout(self.space)
 
-    @property
-    def members(self) -> tuple[Member, ...]:
-        """The networks."""
-        if "members" not in self._made:
-            self._made["members"] = tuple(
-                Member(self.layout, w, label) for w, label in zip(self.weights, self.labels, strict=True)
-            )
-        return self._made["members"]
+    @cached_property
+    def members(self) -> tuple[TrainedNetwork, ...]:
+        """The trained networks, each an `experts.Process`."""
+        return tuple(TrainedNetwork(self.layout, w, label) for w, label in zip(self.weights, self.labels, strict=True))
 
-    @property
+    @cached_property
     def expert(self) -> Expert:
-        """Its opinion for the guard."""
-        if "expert" not in self._made:
-            self._made["expert"] = Expert("transfer", self.members)
-        return self._made["expert"]
+        """All networks together, of which one is right."""
+        return Expert("transfer", self.members)
 
     def posterior(self, history: History, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> Posterior:
         """Mean and spread of the next warped score at encoded configurations, cost and chance of failure.
 
         The order of the history does not matter, nor the unit of its scores: 1 is the best seen so far, 0 the median.
         """
-        mean, std = self.expert.adapt(Observed(history)).predict(x, mask, noisy=True).moments()
+        mean, std = self.expert.adapt(WarpedHistory(history)).predict(x, mask, noisy=True).moments()
         return Posterior(mean, std, self.cost(history, x, mask), self.failure(history, x, mask))
 
     def log_evidence(self, history: History) -> float:
         """The log probability of the finished results: the sum of the one-step-ahead ones, the same in any order."""
-        return self.expert.adapt(Observed(history)).log_evidence
+        return self.expert.adapt(WarpedHistory(history)).log_evidence
 
     def cost(self, history: History, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64] | None:
-        """Expected log seconds, (q,): learned, and moved by what evaluations took here; None where unknown."""
+        """Expected log seconds, (q,): learned, and corrected by what evaluations took here; None where unknown."""
         if self.log_seconds is None:
             return None
         level, member = self.log_seconds, self.members[0]
@@ -173,11 +173,8 @@ class Surrogate:
             "card": self.card,
         }
         arrays = {f"{k}.{name}": np.asarray(v, np.float32) for k, w in enumerate(self.weights) for name, v in w.items()}
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
-        with partial.open("wb") as file:
+        with whole(Path(path)) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, head=np.array(json.dumps(head)), **arrays)
-        partial.replace(path)
 
     @classmethod
     def load(cls, path: str | Path | IO[bytes], space: SearchSpace | None = None) -> Surrogate:

@@ -1,14 +1,14 @@
-"""Meta-training: one episode is one past task, its support adapts the head in closed form, its query is the judge.
+"""Meta-training: one episode is one past task; its support adapts the process in closed form, its query is the loss.
 
-The inner loop is the Gaussian process itself. One Cholesky factorisation of a task's results in a random order holds
+The inner loop is the Gaussian process itself. One Cholesky factorisation of a task's results in a random order gives
 every one-step-ahead predictive at once: result i is the query of the support 1 .. i-1. Their log probabilities,
 weighted towards small supports, are differentiated through the adaptation into the shared weights (model-agnostic
 meta-learning with a closed-form inner loop), batched over tasks. A constant of unknown size is added to every task,
 because at search time the level is unknown.
 
 Every episode is drawn from a generator seeded by (seed, member, step), and the learning rate does not know how long
-training will take: 2 N steps equal N and a resumed N. What is kept is the running mean of the weights where it foresaw
-the held-out tasks best.
+training will take: 2 N steps equal N and a resumed N. What is kept is the running mean of the weights where it
+predicted the held-out tasks best.
 
 Letters:  t tasks · m configurations · d encoded dimensions · s results of a task in an episode.
 """
@@ -27,28 +27,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
+from autometa.files import whole
 from autometa.space import SearchSpace
 from autometa.transfer.kernels import Layout
 from autometa.transfer.meta.network import forward, initial, kernel, lengths
 from autometa.transfer.meta.surrogate import Surrogate
 from autometa.transfer.observation import History
-from autometa.transfer.scale import LABELS, Warp, comparable
+from autometa.transfer.options import OPTIONS, TransferOptions
+from autometa.transfer.scale import LABEL_SCALES, Warp, comparable
 
 if TYPE_CHECKING:
     from autometa.store import PastTasks
 
-STEPS = 1500
-EPISODES, LONGEST = 16, 32  # tasks per step, results per task
-RATE, WARM_UP, MEMORY = 3e-3, 50, 0.995  # learning rate, its first steps, and how much of the mean weights is kept
-DECAY = 1e-4
-SHIFT = 1.0  # variance of a task's level
-LOOK = 100  # steps between looks at the held-out tasks
-FEWEST = 4  # tasks without which there is nothing to learn from
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lessons:
+class TrainingData:
     """Past tasks as arrays."""
 
     inputs: NDArray[np.float64]  # (m, d + c)
@@ -63,7 +58,7 @@ def train(
     past: PastTasks,
     space: SearchSpace,
     *,
-    steps: int = STEPS,
+    steps: int = OPTIONS.steps,
     seconds: float | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -73,6 +68,7 @@ def train(
     labels: tuple[str, ...] = ("ranked",),
     command: str = "",
     tell: Tell | None = None,
+    options: TransferOptions = OPTIONS,
 ) -> Surrogate:
     """Meta-learns a surrogate from past tasks; one member network for every label.
 
@@ -83,26 +79,38 @@ def train(
         seconds: Ends earlier, each member after its share of this time.
         seed: Of weights, episodes and which tasks are held out.
         device: "cpu", or a device of torch.
-        checkpoint: A file that is replaced after every look at the held-out tasks, and on interruption.
+        checkpoint: A file that is replaced after every validation on held-out tasks, and on interruption.
         resume: Go on from `checkpoint`, if it is there.
-        validation: Share of the tasks (whole data set families) that is held out to judge by; 0 for none.
+        validation: Share of the tasks (whole data set families) that is held out for validation; 0 for none.
         labels: Scales of the past scores, "ranked" or "warped". On validation tasks, regret at 10 by ranks .0096
             (Oboe), .0088 (rbv2_xgboost) and .0000 (rbv2_rpart), by warped scores .0216, .0109 and .0021, by both in a
             mixture about as by ranks alone.
         command: How this was started, for the model card.
-        tell: Is told of the progress, a line at a time.
+        tell: Called with the progress, a line at a time.
+        options: The tuned numbers; the product uses `OPTIONS`.
 
     Raises:
         InputError: With fewer than four tasks that tell configurations of `space` apart, or a checkpoint of another
             training.
+
+    Example:
+        >>> from autometa.space import real
+        >>> from autometa.store import PastTasks, TaskRecord
+        >>> space = SearchSpace.of(x=real(0.0, 1.0, 0.5))
+        >>> records = tuple(TaskRecord(f"{i}", f"task {i}", "binary", "roc_auc", 100, 5, 2) for i in range(4))
+        >>> configs = tuple({"x": k / 9} for k in range(10))
+        >>> scores = np.array([[1 - (c["x"] - 0.6 - 0.05 * i) ** 2 for c in configs] for i in range(4)])
+        >>> past = PastTasks(records, configs, scores, np.ones((4, 10)), np.zeros((4, 0)), (), "1")
+        >>> train(past, space, steps=2, validation=0.0).card["tasks"]
+        4
     """
     started = time.monotonic()
     layout = Layout(space)
-    problems = [Problem("labels", f"{name!r} is not known", f"Known: {', '.join(LABELS)}.") for name in labels
-                if name not in LABELS]  # fmt: skip
+    problems = [Problem("labels", f"{name!r} is not known", f"Known: {', '.join(LABEL_SCALES)}.") for name in labels
+                if name not in LABEL_SCALES]  # fmt: skip
     scores, columns, rows = _telling(past, space)
-    if len(rows) < FEWEST:
-        what = f"{len(rows)} past tasks tell configurations of this space apart, {FEWEST} are needed"
+    if len(rows) < options.fewest_tasks:
+        what = f"{len(rows)} past tasks tell configurations of this space apart, {options.fewest_tasks} are needed"
         problems.append(Problem("past", what, "Remember more studies first."))
     if problems:
         raise InputError(problems)
@@ -116,17 +124,19 @@ def train(
     members: list[dict[str, NDArray[np.float64]]] = []
     history: list[dict[str, Any]] = []
     for k, label in enumerate(labels):
-        lessons = Lessons(
+        data = TrainingData(
             layout.inputs(x, mask),
             layout.places(x, mask),
             layout.family(x),
-            comparable(LABELS[label](scores)),
+            comparable(LABEL_SCALES[label](scores)),
             log_seconds,
             failed,
         )
         budget = None if seconds is None else seconds * (k + 1) / len(labels)
         file = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}.{label}")
-        trained = _Member(layout, lessons, learn, judge, label=label, seed=seed, number=k, device=device)
+        trained = _Training(
+            layout, data, learn, judge, label=label, seed=seed, number=k, device=device, options=options
+        )
         identity = f"{space.fingerprint} {label} {seed} {len(rows)} {len(columns)} {validation}"
         if resume and file is not None and file.exists():
             trained.restore(file, identity)
@@ -166,7 +176,7 @@ def judged(
     supports: tuple[int, ...] = (3, 10, 25),
     most: int = 40,
 ) -> dict[str, dict[str, float]]:
-    """How well held-out tasks are foreseen: per support size, log density, correlation and coverage of intervals.
+    """How well held-out tasks are predicted: per support size, log density, correlation and coverage of intervals.
 
     Supports and up to `most` queries are drawn at random; densities are of the warped score, by what is known of the
     support alone.
@@ -221,13 +231,13 @@ def _split(past: PastTasks, rows: NDArray[np.int64], share: float, seed: int) ->
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
-class _Member:
-    """One network in training: its weights, its optimiser, and where it stands."""
+class _Training:
+    """One network in training: its weights, its optimiser, and how far it has got."""
 
     def __init__(
         self,
         layout: Layout,
-        lessons: Lessons,
+        data: TrainingData,
         learn: NDArray,
         judge: NDArray,
         *,
@@ -235,28 +245,29 @@ class _Member:
         seed: int,
         number: int,
         device: str,
+        options: TransferOptions,
     ) -> None:
         import torch
 
-        self.device, self.label = torch.device(device), label
+        self.device, self.label, self.options = torch.device(device), label, options
         self.seed, self.number, self.learn, self.judge = seed, number, learn, judge
         self.step, self.best_score, self.conditional = 0, -np.inf, layout.conditional
-        start = initial(layout, np.random.default_rng([seed, number, 1]))
+        start = initial(layout, np.random.default_rng([seed, number, 1]), options)
         self.weights = {n: torch.tensor(v, dtype=torch.float32, device=self.device, requires_grad=True)
                         for n, v in start.items()}  # fmt: skip
         self.mean = {n: w.detach().clone() for n, w in self.weights.items()}
         self.kept = {n: w.detach().clone() for n, w in self.weights.items()}
-        self.optimiser = torch.optim.Adam(list(self.weights.values()), lr=RATE, betas=(0.9, 0.98))
+        self.optimiser = torch.optim.Adam(list(self.weights.values()), lr=options.rate, betas=(0.9, 0.98))
         self.inputs, self.places, self.labels, self.log_seconds, self.failed = (
             torch.tensor(a, dtype=torch.float32, device=self.device)
-            for a in (lessons.inputs, lessons.places, lessons.labels, lessons.log_seconds, lessons.failed)
+            for a in (data.inputs, data.places, data.labels, data.log_seconds, data.failed)
         )
-        self.family = torch.tensor(lessons.family, device=self.device)
-        self.known = np.isfinite(lessons.labels)
-        tried = np.argwhere(np.isfinite(lessons.failed))  # (cells, 2)
+        self.family = torch.tensor(data.family, device=self.device)
+        self.known = np.isfinite(data.labels)
+        tried = np.argwhere(np.isfinite(data.failed))  # (cells, 2)
         self.tried = tried[np.isin(tried[:, 0], learn)]
-        self.any_failed = bool(np.nansum(lessons.failed))
-        self.any_seconds = bool(np.isfinite(lessons.log_seconds).any())
+        self.any_failed = bool(np.nansum(data.failed))
+        self.any_seconds = bool(np.isfinite(data.log_seconds).any())
 
     def episode(self, tasks: NDArray, rng: np.random.Generator, longest: int) -> tuple[Any, Any, Any]:
         """Task numbers (t,), columns (t, s) in random order, and which of them count (t, s)."""
@@ -274,23 +285,24 @@ class _Member:
     ) -> None:
         import torch
 
+        options = self.options
         while self.step < steps and (seconds is None or time.monotonic() - started < seconds):
             rng = np.random.default_rng([self.seed, self.number, 2, self.step])
-            tasks = rng.choice(self.learn, size=min(EPISODES, len(self.learn)), replace=False)
+            tasks = rng.choice(self.learn, size=min(options.episode_tasks, len(self.learn)), replace=False)
             for group in self.optimiser.param_groups:
-                group["lr"] = RATE * min(1.0, (self.step + 1) / WARM_UP)
-            loss = self.loss(self.weights, self.episode(tasks, rng, LONGEST), rng)
+                group["lr"] = options.rate * min(1.0, (self.step + 1) / options.warm_up)
+            loss = self.loss(self.weights, self.episode(tasks, rng, options.episode_results), rng)
             self.optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(list(self.weights.values()), 5.0)
             self.optimiser.step()
             self.step += 1
-            memory = min(MEMORY, self.step / (self.step + 10))
+            kept = min(options.averaging, self.step / (self.step + 10))
             with torch.no_grad():
                 for name, weight in self.weights.items():
-                    self.mean[name].lerp_(weight, 1 - memory)
-            if self.step % LOOK == 0:
-                score = self.look()
+                    self.mean[name].lerp_(weight, 1 - kept)
+            if self.step % options.validation_steps == 0:
+                score = self.validate()
                 if score > self.best_score:
                     self.best_score = score
                     self.kept = {n: w.clone() for n, w in self.mean.items()}
@@ -300,14 +312,14 @@ class _Member:
                 if file is not None:
                     self.save(file, identity)
 
-    def look(self) -> float:
-        """Mean log predictive of the held-out tasks (of its own, if none are), by the mean weights."""
+    def validate(self) -> float:
+        """Mean log predictive of the held-out tasks (of the tasks learned from, if none are), by the mean weights."""
         import torch
 
         tasks = self.judge if len(self.judge) else self.learn
         rng = np.random.default_rng([self.seed, self.number, 3])
         with torch.no_grad():
-            return -float(self.predictive(self.mean, self.episode(tasks, rng, LONGEST)))
+            return -float(self.predictive(self.mean, self.episode(tasks, rng, self.options.episode_results)))
 
     def predictive(self, weights: dict[str, Any], episode: tuple[Any, Any, Any]) -> Any:
         """Weighted mean of minus the one-step-ahead log predictives."""
@@ -322,25 +334,26 @@ class _Member:
         same = (family[:, :, None] == family[:, None, :]).float()
         both = counts[:, :, None] & counts[:, None, :]
         eye = torch.eye(columns.shape[1], device=self.device)
-        covariance = kernel(weights, (heads.features, heads.features), squared, same, torch) + SHIFT
+        covariance = kernel(weights, (heads.features, heads.features), squared, same, torch)
+        covariance = covariance + self.options.level_variance
         noise = torch.exp(weights["log_noise"].clamp(min=-6.0))
         covariance = torch.where(both, covariance, torch.zeros_like(covariance)) + (noise + 1e-4) * eye
         covariance = covariance + torch.diag_embed(1.0 - counts.float())
         lower = torch.linalg.cholesky(covariance)
-        rest = torch.where(counts, self.labels[tasks[:, None], columns] - heads.mean, torch.zeros_like(heads.mean))
-        white = torch.linalg.solve_triangular(lower, rest[..., None], upper=False)[..., 0]
+        residual = torch.where(counts, self.labels[tasks[:, None], columns] - heads.mean, torch.zeros_like(heads.mean))
+        white = torch.linalg.solve_triangular(lower, residual[..., None], upper=False)[..., 0]
         log = -0.5 * white**2 - torch.log(torch.diagonal(lower, dim1=1, dim2=2)) - 0.5 * np.log(2 * np.pi)
-        place = torch.arange(columns.shape[1], device=self.device)
-        importance = counts.float() / torch.sqrt(place + 2.0)
+        position = torch.arange(columns.shape[1], device=self.device)
+        importance = counts.float() / torch.sqrt(position + 2.0)
         return -(importance * log).sum() / importance.sum()
 
     def loss(self, weights: dict[str, Any], episode: tuple[Any, Any, Any], rng: np.random.Generator) -> Any:
-        """Of scores, and where known of costs and failures."""
+        """Of scores, and where known of seconds and failures."""
         import torch
 
         tasks, columns, counts = episode
         total = self.predictive(weights, episode)
-        total = total + DECAY * sum((weights[n] ** 2).sum() for n in ("embed", "first", "second", "heads"))
+        total = total + self.options.decay * sum((weights[n] ** 2).sum() for n in ("embed", "first", "second", "heads"))
         if self.any_seconds:
             heads = forward(weights, self.inputs[columns], torch)
             wanted = self.log_seconds[tasks[:, None], columns]
@@ -377,12 +390,11 @@ class _Member:
             "kept": self.kept,
             "optimiser": self.optimiser.state_dict(),
         }
-        partial = file.with_name(file.name + ".partial")
-        torch.save(state, partial)
-        partial.replace(file)
+        with whole(file) as temporary:
+            torch.save(state, temporary)
 
     def restore(self, file: Path, identity: str) -> None:
-        """Goes on from a checkpoint."""
+        """Takes over the state of a checkpoint."""
         import torch
 
         state = torch.load(file, map_location=self.device, weights_only=True)
@@ -397,7 +409,7 @@ class _Member:
 
 
 @contextlib.contextmanager
-def _saved(member: _Member, file: Path | None, identity: str) -> Iterator[None]:
+def _saved(member: _Training, file: Path | None, identity: str) -> Iterator[None]:
     """Leaves a checkpoint behind, also when interrupted."""
     try:
         yield
