@@ -242,6 +242,13 @@ def test_collect_hands_its_flags_on_and_says_what_came_of_it(table, tmp_path, ca
     assert json.loads(capsys.readouterr().out)["evaluations"] == 1
 
 
+def test_a_store_that_is_not_there_is_not_exported(tmp_path, capsys):
+    code, lines = refused(capsys, "store", "export", str(tmp_path / "all"), "--store", str(tmp_path / "none.db"))
+    assert code == 3
+    assert len(lines) == 1
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("arguments", [["info"], ["list"], ["verify"]], ids=" ".join)
 def test_a_person_can_look_into_a_store(arguments, tmp_path, capsys):
     assert main(["store", *arguments, "--store", str(tmp_path / "s.db")]) == 0

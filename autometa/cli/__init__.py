@@ -16,11 +16,11 @@ Law: with ``--json`` a command prints exactly one JSON value on standard output,
 refusals go to standard error. An `AutoMetaError` becomes one line for each problem and its exit code: 2 for bad input
 or usage, 3 for a store or run that cannot be used, 4 when the budget ended without a model, 130 when interrupted.
 
-    app        the program and its registry, shared options, the door     table      fit, resume, predict, report
-    usage      help pages and refusals, in one style                      memory     recommend, collect
-    values     what people type, as values                                store      store, imports, studies
-    show       one JSON value, or a page                                  live       progress
-    result_page · memory_page · bench_page   what a person reads          options    widths, numbers of lines, waits
+    app      the program and its registry, shared options, main     table     fit, resume, predict, report
+    usage    help pages and refusals, in one style                  memory    recommend, collect
+    values   what people type, as values                            store     store, with imports and studies
+    show     one JSON value, or a page                              live      progress
+    result_page · memory_page · bench_page   what a person reads    options   widths, numbers of lines, waits
 
 Start-up is a feature: this room imports typer, and nothing heavier before a command runs; a command's file is read when
 it is called. To add a command, see `app`.

@@ -1,4 +1,4 @@
-"""What the commands share: the program and its registry, options that several have, stores, and the door.
+"""What the commands share: the program and its registry, options that several have, stores, and `main`.
 
 A command stands in a file with its kin, which is read when it is called. To add one, write a function that imports in
 its body, and give it a line in `AutoMeta.FILES`: its name, its file, and the first line of its help.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from autometa.store import MetaStore
     from autometa.task import Task
 
-STARTED = time.monotonic()  # the clock of a time budget: what is imported from here on is paid from it
+PROGRAM_STARTED = time.monotonic()  # the clock of a time budget: what is imported from here on is paid from it
 
 
 class AutoMeta(Program):
@@ -62,7 +62,7 @@ app = typer.Typer(
 
 # ------------------------------------------------------------------------------------------------- shared options
 
-MEMORY = "The memory"
+MEMORY_PANEL = "The memory"
 Data = Annotated[
     str,
     typer.Argument(
@@ -79,12 +79,12 @@ Store = Annotated[
         "--store",
         metavar="URL",
         help="The memory: a file or a database URL; default: your own.",
-        rich_help_panel=MEMORY,
+        rich_help_panel=MEMORY_PANEL,
     ),
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="Read a folder that somebody else made: that runs code in it.")]
 
-TABLE = "The table"
+TABLE_PANEL = "The table"
 Target = Annotated[
     str | None,
     typer.Option(
@@ -92,7 +92,7 @@ Target = Annotated[
         "-t",
         metavar="COL",
         help="Column to predict; default: target, class, label or y, else the last.",
-        rich_help_panel=TABLE,
+        rich_help_panel=TABLE_PANEL,
     ),
 ]
 Metric = Annotated[
@@ -101,7 +101,7 @@ Metric = Annotated[
         "--metric",
         metavar="NAME",
         help="scikit-learn scorer; default: roc_auc, neg_log_loss or neg_root_mean_squared_error.",
-        rich_help_panel=TABLE,
+        rich_help_panel=TABLE_PANEL,
     ),
 ]
 Group = Annotated[
@@ -110,7 +110,7 @@ Group = Annotated[
         "--group",
         metavar="COL",
         help="Rows with one value here are never on both sides of a split.",
-        rich_help_panel=TABLE,
+        rich_help_panel=TABLE_PANEL,
     ),
 ]
 TimeOrder = Annotated[
@@ -119,27 +119,32 @@ TimeOrder = Annotated[
         "--time-order",
         metavar="COL",
         help="Train on what came before, test on what came after.",
-        rich_help_panel=TABLE,
+        rich_help_panel=TABLE_PANEL,
     ),
 ]
 DropMissing = Annotated[
-    bool, typer.Option("--drop-missing-target", help="Leave out rows whose target is missing.", rich_help_panel=TABLE)
+    bool,
+    typer.Option(
+        "--drop-missing-target",
+        help="Leave out rows whose target is missing.",
+        rich_help_panel=TABLE_PANEL,
+    ),
 ]
 Rename = Annotated[
-    bool, typer.Option("--rename-duplicates", help="Number columns that share a name.", rich_help_panel=TABLE)
+    bool, typer.Option("--rename-duplicates", help="Number columns that share a name.", rich_help_panel=TABLE_PANEL)
 ]
 Offline = Annotated[
-    bool, typer.Option("--offline", help="From OpenML, only what its cache holds.", rich_help_panel=TABLE)
+    bool, typer.Option("--offline", help="From OpenML, only what its cache holds.", rich_help_panel=TABLE_PANEL)
 ]
 
-SEARCH = "The search"
+SEARCH_PANEL = "The search"
 Families = Annotated[
     str | None,
     typer.Option(
         "--families",
         metavar="A,B",
         help="Only these model families; default: all that suit the table.",
-        rich_help_panel=SEARCH,
+        rich_help_panel=SEARCH_PANEL,
     ),
 ]
 Jobs = Annotated[
@@ -149,37 +154,48 @@ Jobs = Annotated[
         "-j",
         metavar="N",
         help="Trials at once; default: one per CPU, one with --trials.",
-        rich_help_panel=SEARCH,
+        rich_help_panel=SEARCH_PANEL,
     ),
 ]
-Seed = Annotated[str, typer.Option("--seed", metavar="N", help="Of splits, models and search.", rich_help_panel=SEARCH)]
+Seed = Annotated[
+    str,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        help="Of splits, models and search.",
+        rich_help_panel=SEARCH_PANEL,
+    ),
+]
 MaxRam = Annotated[
     str | None,
-    typer.Option("--max-ram", metavar="SIZE", help="Memory of one trial, such as 2GB.", rich_help_panel=SEARCH),
+    typer.Option("--max-ram", metavar="SIZE", help="Memory of one trial, such as 2GB.", rich_help_panel=SEARCH_PANEL),
 ]
 TrialTime = Annotated[
     str | None,
     typer.Option(
-        "--trial-time", metavar="TIME", help="Longest that one trial may take, such as 30s.", rich_help_panel=SEARCH
+        "--trial-time",
+        metavar="TIME",
+        help="Longest that one trial may take, such as 30s.",
+        rich_help_panel=SEARCH_PANEL,
     ),
 ]
 Device = Annotated[
     str,
     typer.Option(
-        "--device", metavar="auto|cpu|cuda", help="Where the neural network is trained.", rich_help_panel=SEARCH
+        "--device", metavar="auto|cpu|cuda", help="Where the neural network is trained.", rich_help_panel=SEARCH_PANEL
     ),
 ]
 
-OPENML = "OpenML"
+OPENML_PANEL = "OpenML"
 Server = Annotated[
     str | None,
-    typer.Option("--server", metavar="URL", help="Another server than openml.org.", rich_help_panel=OPENML),
+    typer.Option("--server", metavar="URL", help="Another server than openml.org.", rich_help_panel=OPENML_PANEL),
 ]
 Cache = Annotated[
     Path | None,
-    typer.Option("--cache", metavar="DIR", help="Its cache; default: the client's.", rich_help_panel=OPENML),
+    typer.Option("--cache", metavar="DIR", help="Its cache; default: the client's.", rich_help_panel=OPENML_PANEL),
 ]
-OnlyCached = Annotated[bool, typer.Option("--offline", help="Only what its cache holds.", rich_help_panel=OPENML)]
+OnlyCached = Annotated[bool, typer.Option("--offline", help="Only what its cache holds.", rich_help_panel=OPENML_PANEL)]
 
 
 # ------------------------------------------------------------------------------------------------- reading them
@@ -268,7 +284,7 @@ def done(values: dict[str, Any], as_json: bool) -> None:
     emit(values) if as_json else show_record(values)
 
 
-# ------------------------------------------------------------------------------------------------- the door
+# ------------------------------------------------------------------------------------------------- running it
 
 
 @app.callback(invoke_without_command=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autometa.cli.app import OPENML, AsJson, Cache, OnlyCached, Server, app
+from autometa.cli.app import OPENML_PANEL, AsJson, Cache, OnlyCached, Server, app
 from autometa.cli.usage import INTERRUPTED, Command
 from autometa.errors import InputError, NoModelError, Problem
 
@@ -90,10 +90,10 @@ def bench(
         typer.Option(
             "--publish",
             help="Upload the finished runs; asks first, and else shows what it would.",
-            rich_help_panel=OPENML,
+            rich_help_panel=OPENML_PANEL,
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Upload without asking.", rich_help_panel=OPENML)] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Upload without asking.", rich_help_panel=OPENML_PANEL)] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="Folder for results and report; default: by the suite."),

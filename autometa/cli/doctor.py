@@ -75,7 +75,7 @@ def examine(store: str | None) -> dict[str, Any]:
 
 
 def show_findings(findings: dict[str, Any]) -> None:
-    """The findings for a person, with how to mend what is wrong."""
+    """The findings for a person, with how to fix what is wrong."""
     from rich.table import Table
     from rich.text import Text
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from autometa.cli.app import OPENML, AsJson, Cache, Offline, OnlyCached, Server, Store, done, grow, own
+from autometa.cli.app import OPENML_PANEL, AsJson, Cache, Offline, OnlyCached, Server, Store, done, grow, own
 from autometa.cli.options import OPTIONS
 from autometa.cli.store import store_app
 from autometa.cli.usage import Command
@@ -98,7 +98,7 @@ def openml(
     server: Server = None,
     cache: Cache = None,
     deadline: Annotated[
-        str, typer.Option("--deadline", metavar="TIME", help="For each task.", rich_help_panel=OPENML)
+        str, typer.Option("--deadline", metavar="TIME", help="For each task.", rich_help_panel=OPENML_PANEL)
     ] = "5m",
     offline: OnlyCached = False,
     store: Store = None,

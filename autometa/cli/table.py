@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autometa.cli.app import (
-    MEMORY,
-    SEARCH,
-    STARTED,
+    MEMORY_PANEL,
+    PROGRAM_STARTED,
+    SEARCH_PANEL,
     AsJson,
     Data,
     Device,
@@ -61,12 +61,12 @@ def fit(
             "--time",
             metavar="TIME",
             help="Time for everything: 60, 90s, 5m, 1h30m; default: 60 s, none with --trials.",
-            rich_help_panel=SEARCH,
+            rich_help_panel=SEARCH_PANEL,
         ),
     ] = None,
     trials: Annotated[
         str | None,
-        typer.Option("--trials", metavar="N", help="How many configurations to try.", rich_help_panel=SEARCH),
+        typer.Option("--trials", metavar="N", help="How many configurations to try.", rich_help_panel=SEARCH_PANEL),
     ] = None,
     jobs: Jobs = None,
     families: Families = None,
@@ -75,9 +75,9 @@ def fit(
     trial_time: TrialTime = None,
     device: Device = "auto",
     store: Store = None,
-    cold: Annotated[bool, typer.Option("--cold", help="Search without it.", rich_help_panel=MEMORY)] = False,
+    cold: Annotated[bool, typer.Option("--cold", help="Search without it.", rich_help_panel=MEMORY_PANEL)] = False,
     no_remember: Annotated[
-        bool, typer.Option("--no-remember", help="Do not add what is found to it.", rich_help_panel=MEMORY)
+        bool, typer.Option("--no-remember", help="Do not add what is found to it.", rich_help_panel=MEMORY_PANEL)
     ] = False,
     run: Annotated[
         Path | None,
@@ -119,7 +119,9 @@ def fit(
         **budget, **limits, families=chosen, store=store, cold=cold, remember=not no_remember, device=device
     )
     with live() as progress:
-        result = fit_file(data, metric=metric, **table, settings=settings, run=run, progress=progress, started=STARTED)
+        result = fit_file(
+            data, metric=metric, **table, settings=settings, run=run, progress=progress, started=PROGRAM_STARTED
+        )
     return conclude(result, as_json=as_json)
 
 
@@ -226,7 +228,7 @@ def conclude(result: "Result", *, as_json: bool, trusted: bool = False) -> int:
 
     left = OPTIONS.importance_seconds
     if result.settings.seconds is not None:
-        left = min(left, result.settings.seconds - (clock.monotonic() - STARTED))
+        left = min(left, result.settings.seconds - (clock.monotonic() - PROGRAM_STARTED))
     path = write_report(result, None, seconds=0.0 if result.interrupted else left, trusted=trusted)
     emit(result.summary()) if as_json else show_result(result, path)
     return INTERRUPTED if result.interrupted else 0
