@@ -36,19 +36,19 @@ class TaskOutcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How a learner's paper trains it."""
+    """How a learner is meta-trained; each learner's `training` says how its paper does it."""
 
-    tasks: int = 4  # per step
+    tasks: int = 4  # of a meta-batch: one step of the optimiser
     optimizer: Literal["adam", "sgd"] = "adam"
-    rate: float = 1e-3
+    rate: float = 1e-3  # of the optimiser
     decay: float = 0.0  # of the weights, decoupled (AdamW)
-    schedule: Literal["constant", "halving", "linear"] = "constant"
-    half_life: int = 2000  # steps, of the halving one
-    clip: float = 0.0  # largest norm of the gradient; 0: as it comes
-    way: int | None = None  # classes of a training episode, where more than are asked for later pay
-    shot: int | None = None  # support examples of a class in training, where they are others than later
-    fewer_shots: bool = False  # each step draws its shots, from one to as many as are asked for
-    query: int = 15  # per class in training
+    schedule: Literal["constant", "halving", "linear"] = "constant"  # of the rate; a linear one ends at 0
+    half_life: int = 2000  # steps after which a halving rate halves
+    clip: float = 0.0  # the norm that gradients are clipped to; 0: not at all
+    way: int | None = None  # classes of a training episode; None: as many as when judged
+    shot: int | None = None  # support examples of a class in training; None: as many as when judged
+    fewer_shots: bool = False  # whether each step draws its shots, from one to that number
+    query: int = 15  # query examples of a class in training
 
 
 class Learner(Protocol):

@@ -26,9 +26,9 @@ class FewShotOptions:
     # root of Reptile's mean square from 0, and the norm that gradients are clipped by.
     adam_betas: tuple[float, float] = (0.9, 0.999)
     adam_epsilon: float = 1e-8
-    # Timed calls of each back end after one that warms up, and seconds after which no further back end is tried. On
-    # one CPU thread the fastest is 1.1 to 2 times as fast as the slowest (benchmarks/fewshot.py --speed), so two calls
-    # tell them apart. Judgement.
+    # Timed calls of each back end after one that warms up, and seconds after which no further back end is tried.
+    # Judgement: on one CPU thread the fastest is 1.1 to 3.4 times as fast as the slowest (benchmarks/fewshot.py
+    # --speed), which two calls tell apart.
     timed_calls: int = 2
     tuning_seconds: float = 20.0
     # Episodes that `evaluate` answers at once where it is not told. Judgement: they fit into any memory.

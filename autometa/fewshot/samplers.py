@@ -75,7 +75,7 @@ class Similar:
     """Tasks that look like a target: probability falls with the squared distance over the typical one."""
 
     target: tuple[float, ...]  # (f,) as the source describes tasks
-    sharpness: float = 4.0
+    sharpness: float = 4.0  # of the fall; judgement
 
     @classmethod
     def to(cls, source: EpisodeSource, choices: Sequence[Choice], sharpness: float = 4.0) -> Similar:
@@ -96,7 +96,7 @@ class Similar:
 class Curriculum:
     """From easy to all: of what is proposed, the easiest share, which grows from a quarter to everything."""
 
-    warm: float = 0.5  # part of the training after which all tasks are as likely
+    warm: float = 0.5  # part of the training after which all tasks are as likely; judgement
 
     def choose(self, source: EpisodeSource, rng: Generator, t: int, way: int, progress: float) -> Chosen:
         """Draws `t` tasks from the easiest share of what is proposed."""
