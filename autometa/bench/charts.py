@@ -113,7 +113,7 @@ def time_chart(lines: Mapping[str, Sequence[tuple[float, float]]], *, width: int
 
 
 def standing_alone(chart: Markup) -> str:
-    """A drawing as a file of its own."""
+    """An SVG file of a drawing, with its own style sheet, light or dark as the reader has it."""
     opened = chart.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
     head, rest = opened.split(">", 1)
     bounds = head.split('viewBox="')[1].split('"')[0].split()

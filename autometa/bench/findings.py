@@ -71,7 +71,7 @@ def findings(
 
 
 def summary(found: Findings) -> dict[str, Any]:
-    """The findings as JSON has them."""
+    """The findings as plain values: what ``autometa bench --json`` prints."""
     out: dict[str, Any] = {
         "suite": found.suite, "absent": list(found.absent), "unreadable": found.unreadable,
         "overhead": overhead(found), "tasks": 0, "methods": [],
@@ -115,7 +115,7 @@ def overhead(found: Findings) -> float | None:
 
 
 def titles(methods: Sequence[str]) -> list[str]:
-    """What methods are called."""
+    """The titles of methods in reports: ``AutoMeta`` for ``autometa``."""
     return [METHODS[m].title for m in methods]
 
 

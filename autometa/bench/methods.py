@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     Answers = tuple[Any, np.ndarray]  # the classes (c,) or None, and (n, c) or (n,)
 
 OWN = "own"  # the environment that AutoMeta itself lives in
+# Tuned numbers stand here and not in `options`: this file runs where nothing of AutoMeta is installed.
 FOREST_TREES, FOREST_STEP = 2_000, 50  # the AutoML Benchmark's random forest: so many trees, unless the time is over
-PATIENCE_SECONDS = 20.0  # a family whose three folds take longer is no candidate for the best default
+# A family whose three folds take longer is no candidate for the best default. Judgement, not measured.
+PATIENCE_SECONDS = 20.0
 
 # What the libraries call a scorer of scikit-learn; what is not here they optimise by their own default.
 _FLAML = {
@@ -318,7 +320,7 @@ _VERSIONS = (
 
 
 def main(folder: Path) -> None:
-    """Runs one cell."""
+    """Runs the cell whose ``cell.json`` is in `folder`, and leaves its prediction and facts there."""
     here = str(Path(__file__).resolve().parent)
     sys.path[:] = [p for p in sys.path if str(Path(p or ".").resolve()) != here]  # these files are no top-level modules
     values = json.loads((folder / "cell.json").read_text(encoding="utf-8"))

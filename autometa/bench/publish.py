@@ -39,7 +39,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of an offer."""
+    """What became of an offer: sent, or shown by a dry run, or why it cannot be sent."""
 
     offer: Offer
     url: str | None  # of the run; None if it was not sent

@@ -56,7 +56,7 @@ class MethodComparison:
 
     @property
     def scaled(self) -> Values:  # (t, k)
-        """0 = constant prediction, 1 = best."""
+        """Scores on the scale 0 = constant prediction, 1 = best of these methods on the task."""
         return scaled(self.scores, self.zero)
 
     @property
@@ -115,7 +115,7 @@ class MethodComparison:
 
 @dataclass(frozen=True, slots=True)
 class Duel:
-    """One method against another."""
+    """How the first method did against another: on how many tasks it won, tied and lost, and by how much."""
 
     other: str
     wins: int

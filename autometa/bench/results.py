@@ -24,7 +24,7 @@ Record = dict[str, Any]
 
 
 def key_of(record: Mapping[str, Any]) -> Key:
-    """What identifies a cell."""
+    """What identifies a cell: task, repeat, fold, method, budget, cores and seed."""
     return (
         record["task"], record["repeat"], record["fold"], record["method"],
         record["budget"], record["cores"], record["seed"],
@@ -68,7 +68,7 @@ def append(path: Path, record: Mapping[str, Any]) -> None:
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Holds a folder for one process.
+    """Holds a folder of results for this process alone, as long as the block runs.
 
     Raises:
         RunError: Another one holds it.

@@ -57,6 +57,11 @@ class Plan:
         store: The memory that AutoMeta may read; None for the one that ships with it. Nothing is added to it.
         environments: Folder of the other methods' environments.
         retry: Run cells again that ended without a score.
+
+    Example:
+        >>> plan = Plan(("autometa", "rf"), seconds=30.0, folds=(0, 1), cores=1)
+        >>> plan.setting("rf").deadline  # seconds
+        120.0
     """
 
     methods: tuple[str, ...] = DEFAULT_METHODS
@@ -71,7 +76,7 @@ class Plan:
     retry: bool = False
 
     def __post_init__(self) -> None:
-        """Refuses everything impossible at once."""
+        """Raises one `InputError` with every value that cannot be."""
         known = list(METHODS)
         wrong = [
             Problem("--methods", f"{m!r} is not known", f"{did_you_mean(m, known)} Known: {', '.join(known)}.".strip())
@@ -176,7 +181,7 @@ def bench(suite: Suite, plan: Plan, out: Path, watcher: Watcher | None = None) -
 
 
 def machine() -> dict[str, Any]:
-    """Where it ran."""
+    """The machine that this runs on: processor, CPUs, Python and system."""
     model, cpuinfo = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
     if cpuinfo.exists():
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -55,7 +55,7 @@ class BenchTask:
 
     @property
     def n(self) -> int:
-        """Rows."""
+        """How many rows the table has."""
         return len(self.frame)
 
 
@@ -69,7 +69,19 @@ class SuiteEntry:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Named tasks."""
+    r"""Tasks to compare methods on, each loaded when it is its turn.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("one", "two"):
+        ...         rows = "x,target\n" + "1,a\n2,b\n" * 20
+        ...         _ = (Path(folder) / f"{name}.csv").write_text(rows, encoding="utf-8")
+        ...     suite = open_suite(folder)
+        ...     task = only(suite, ["two"]).entries[0].load()
+        >>> [entry.key for entry in suite.entries], task.kind, task.n, len(task.folds)
+        (['one', 'two'], 'binary', 40, 10)
+    """
 
     name: str
     entries: tuple[SuiteEntry, ...]

@@ -202,7 +202,7 @@ OnlyCached = Annotated[bool, typer.Option("--offline", help="Only what its cache
 
 
 def budget_of(gathered: "Gathered", time: str | None, trials: str | None) -> dict[str, Any]:
-    """Seconds and trials, None where not given."""
+    """What --time and --trials say, as ``seconds`` and ``trials`` of a search's settings; None where not given."""
     from autometa.cli.values import duration, whole
 
     return {
@@ -214,7 +214,7 @@ def budget_of(gathered: "Gathered", time: str | None, trials: str | None) -> dic
 def limits_of(
     gathered: "Gathered", jobs: str | None, seed: str, max_ram: str | None, trial_time: str | None
 ) -> dict[str, Any]:
-    """What bounds a trial, None where not given."""
+    """What --jobs, --seed, --max-ram and --trial-time say, by the names of a search's settings."""
     from autometa.cli.values import duration, size, whole
 
     return {
@@ -292,7 +292,7 @@ def _autometa(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:
-    """What holds before any command."""
+    """The program's own options; without a command, its help."""
     if version:
         from autometa import __version__
 

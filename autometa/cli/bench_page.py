@@ -33,7 +33,7 @@ from autometa.report.words import counted, metric_title, number, own_unit, spoke
 
 
 class Shown(Watcher):
-    """Lines and a bar; told from several threads."""
+    """A `bench.Watcher` that prints a line for each finished cell; its methods may be called from several threads."""
 
     def __init__(self, console: Console) -> None:
         """Draws on `console`."""
@@ -60,15 +60,15 @@ class Shown(Watcher):
         self.say(self.line(record))
 
     def note(self, text: str) -> None:
-        """A line that stays."""
+        """Prints something the person should know."""
         self.say(Text(printable(text), style="yellow"))
 
     def say(self, line: Text) -> None:
-        """A line that stays."""
+        """Prints a line, above those that change in place."""
         self.console.print(line, soft_wrap=not self.console.is_terminal)
 
     def line(self, record: Mapping[str, Any]) -> Text:
-        """What came of a cell."""
+        """A finished cell: its number, task, fold and method, its score or why it has none, and how long it took."""
         place = f"{self.before + self.done}/{self.total}"
         fold = f"{record['fold']}" if record["repeat"] == 0 else f"{record['repeat']}.{record['fold']}"
         line = Text(f"{place:>9}  ", style="dim", overflow="ellipsis")
@@ -116,7 +116,7 @@ def watching(stream: Any = None) -> Iterator[Watcher]:
 
 
 def show_findings(found: Findings, paths: Mapping[str, Path]) -> None:
-    """Ranks, duels, and where everything is."""
+    """Prints the ranks, the duels, the first failures, and where results and reports are."""
     console = page()
     console.print()
     c = found.comparison
@@ -152,7 +152,7 @@ def _ranks(c: MethodComparison) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     rank, scaled = c.ranks.mean(axis=0), c.scaled.mean(axis=0)
     for j, method in sorted(enumerate(c.methods), key=lambda pair: rank[pair[0]]):
-        took = c.seconds[:, j][c.seconds[:, j] == c.seconds[:, j]]  # those that are numbers
+        took = c.seconds[:, j][c.seconds[:, j] == c.seconds[:, j]]  # without NaN: cells that failed
         duel = duels.get(method)
         table.add_row(
             Text(METHODS[method].title, style="bold" if method == c.methods[0] else ""),

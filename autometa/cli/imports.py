@@ -25,7 +25,7 @@ class _KindOrFolder(TyperGroup):
     """The kinds of import; a first word that is none is the folder of an export."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Puts the kind before what has none."""
+        """Arguments with ``export`` before a first word that is no kind of import."""
         if args and args[0] not in (*self.commands, "-h", "--help"):
             mistyped = len(args) > 1 and did_you_mean(args[0], list(self.commands)) and not Path(args[0]).exists()
             args = args if mistyped else ["export", *args]

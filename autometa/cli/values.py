@@ -25,7 +25,7 @@ _NUMBER = r"\d+(?:\.\d*)?|\.\d+"
 
 
 class Gathered:
-    """Problems found so far.
+    """The problems that a command's options have, gathered before any of them is refused.
 
     Example:
         >>> gathered = Gathered()
@@ -113,7 +113,7 @@ def whole(option: str, text: str, least: int) -> int:
 
 
 def one_of(option: str, text: str, known: Sequence[str]) -> str:
-    """One of `known`."""
+    """The text itself, if it is one of `known`."""
     if text in known:
         return text
     fix = f"{did_you_mean(text, known)} Known: {', '.join(known)}.".strip()

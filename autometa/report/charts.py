@@ -33,7 +33,7 @@ class Scale:
     end: float
 
     def __call__(self, value: float) -> float:
-        """Pixels of a value, kept within the frame."""
+        """Where a value lies, in pixels; one outside the interval lies on its edge."""
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 1)
 
@@ -42,7 +42,7 @@ class Scale:
         return self.low <= value <= self.high
 
     def ticks(self, about: int = 5) -> list[float]:
-        """Round numbers within, about so many."""
+        """Round numbers within the interval, about so many."""
         step = nice_step((self.high - self.low) / about)
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
@@ -126,7 +126,7 @@ class Frame:
         self.shapes.append(mark(px, py, shape, cls, tip, size))
 
     def text(self, x: float, y: float, words: str, cls: str = "label", anchor: str = "start", dy: float = 0) -> None:
-        """Words at a point."""
+        """Draws words at a point in data coordinates."""
         self.shapes.append(tag("text", words, x=self.across(x), y=self.up(y) + dy, cls=cls, text_anchor=anchor))
 
     def svg(self, label: str) -> Markup:

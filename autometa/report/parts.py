@@ -60,7 +60,7 @@ def table(titles: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], *, f
 
 
 def fold(summary: str, *inside: Any) -> Markup:
-    """What opens when it is asked for."""
+    """Content that is hidden under a summary until it is opened."""
     return tag("details", tag("summary", summary), inside)
 
 
@@ -85,7 +85,7 @@ def origin(name: str) -> Markup:
 
 
 def version() -> str:
-    """Of this program."""
+    """The version of this program."""
     from autometa import __version__
 
     return __version__

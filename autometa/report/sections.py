@@ -94,7 +94,7 @@ def _warm_words(report: Report) -> str:
 
 
 def model(report: Report) -> Markup:
-    """Who answers, and with which parameters."""
+    """The members of the final model with their weights, and the parameters of the best single pipeline."""
     result, metric = report.result, report.metric
     by_number = {t.number: t for t in result.trials}
     parts: list[Any] = []
