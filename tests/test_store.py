@@ -711,7 +711,7 @@ def test_several_processes_write_one_store_at_once_and_one_killed_harms_nobody(n
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     for process in writers:
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
         assert process.returncode == 0
     store = MetaStore(url)
     assert store.verify() == []

@@ -34,9 +34,9 @@ def pool(
     seen: dict[str, Config] = {config_key(config): config for config in [*space.defaults(), *presets(kind)]}  # type: ignore[arg-type]
     fillings = []
     for family in available(kind):  # type: ignore[arg-type]
-        own = space.only([family])
-        turns = len(own) - 1  # a family takes as many turns as it has parameters
-        filled = own.fill(filling, seed)
+        branch = space.only([family])
+        turns = len(branch) - 1  # a family takes as many turns as it has parameters
+        filled = branch.fill(filling, seed)
         fillings += [((k + 0.5) / max(turns, 1), family, config) for k, config in enumerate(filled)]
     for _, _, config in sorted(fillings, key=lambda turn: turn[:2]):
         seen.setdefault(config_key(config), config)
@@ -82,8 +82,8 @@ def proposed(
     among = [f for f in asked if f not in unsuited]
     if not among:
         return None
-    own = Exclusion(fingerprints=frozenset({record.fingerprint}))
-    past = store.past(space=SPACE, kind=record.kind, metric=record.metric, exclude=own)
+    itself = Exclusion(fingerprints=frozenset({record.fingerprint}))
+    past = store.past(space=SPACE, kind=record.kind, metric=record.metric, exclude=itself)
     space = cash_space(record.kind, among)  # type: ignore[arg-type]
     known = [e for e in store.evaluations(record.fingerprint, SPACE) if space.contains(e.config)]
     scores = [e.scores.get(record.metric, -np.inf) for e in known]

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from autometa.families import FAMILIES, Family
-from autometa.imports.rules import Facts, Own, Unmapped
+from autometa.imports.rules import Facts, Parameters, Unmapped
 from autometa.imports.translations import SCALES_ITSELF, TRANSLATIONS
 from autometa.imports.values import family_space, fitted, read_value, same
 from autometa.moved import former
@@ -63,7 +63,7 @@ def translate(flow: str, settings: Iterable[Mapping[str, Any]], facts: Facts) ->
             known = any(setting["name"] in part for part in (learner.rules, learner.fixed, learner.ignored))
             if not known and value is not None and setting["value"] != setting.get("default"):
                 raise Unmapped(f"its parameter {setting['name']} has no counterpart")
-    own: Own = dict(learner.ours) | _preparation(family, facts, name, [s for s in steps if s != name])
+    parameters: Parameters = dict(learner.ours) | _preparation(family, facts, name, [s for s in steps if s != name])
     for parameter, allowed in learner.fixed.items():
         if parameter in theirs and not any(same(theirs[parameter], value) for value in allowed):
             raise Unmapped(f"{parameter}={theirs[parameter]!r} has no counterpart")
@@ -71,10 +71,10 @@ def translate(flow: str, settings: Iterable[Mapping[str, Any]], facts: Facts) ->
         if parameter not in theirs:
             continue
         try:
-            own |= {rule: theirs[parameter]} if isinstance(rule, str) else rule(theirs[parameter], facts, theirs)
+            parameters |= {rule: theirs[parameter]} if isinstance(rule, str) else rule(theirs[parameter], facts, theirs)
         except (TypeError, ValueError, ArithmeticError):
             raise Unmapped(f"{parameter}={theirs[parameter]!r} means nothing here") from None
-    return _configuration(family, facts.kind, own)
+    return _configuration(family, facts.kind, parameters)
 
 
 def steps_of(flow: str) -> list[str]:
@@ -127,20 +127,20 @@ def _learner(steps: list[str]) -> str:
     return found[0]
 
 
-def _preparation(family: Family, facts: Facts, name: str, steps: list[str]) -> Own:
+def _preparation(family: Family, facts: Facts, name: str, steps: list[str]) -> Parameters:
     """How our pipeline prepares what the flow's other steps do."""
     space = family.space(facts.kind)  # type: ignore[arg-type]
     scaled = "scale" in space
     known = HARMLESS | set(SCALES) | set(ENCODINGS) | (set() if scaled else OTHER_SCALES)
     if strange := [step for step in steps if step not in known]:
         raise Unmapped(f"our pipelines have no {strange[0]}")
-    own: Own = {}
+    parameters: Parameters = {}
     if scaled:
         scales = [SCALES[step] for step in steps if step in SCALES]
         scales += ["standard"] if name in SCALES_ITSELF and not scales else []
         if len(scales) != 1:
             raise Unmapped("its numbers are not scaled, and ours always are" if not scales else "it scales twice")
-        own["scale"] = scales[0]
+        parameters["scale"] = scales[0]
     if "categories" in space and facts.categorical:
         choices = space["categories"].distribution.choices  # type: ignore[attr-defined]
         encodings = [ENCODINGS[step] for step in steps if step in ENCODINGS] or ["ordinal"]
@@ -148,16 +148,18 @@ def _preparation(family: Family, facts: Facts, name: str, steps: list[str]) -> O
             encodings = ["onehot"]
         if encodings[0] not in choices:
             raise Unmapped("it takes the codes of categories for numbers")
-        own["categories"] = encodings[0]
-    return own
+        parameters["categories"] = encodings[0]
+    return parameters
 
 
-def _configuration(family: Family, kind: str, own: Own) -> Config:
-    """`own` as a configuration, completed with our defaults; Unmapped where it is none."""
+def _configuration(family: Family, kind: str, parameters: Parameters) -> Config:
+    """`parameters` as a configuration, completed with our defaults; Unmapped where it is none."""
     space = family_space(family.name, kind)
-    if strange := [name for name in own if f"{family.name}.{name}" not in space]:
+    if strange := [name for name in parameters if f"{family.name}.{name}" not in space]:
         raise Unmapped(f"{strange[0]} is no parameter of ours for {kind}")
-    given = {f"{family.name}.{name}": fitted(space, f"{family.name}.{name}", value) for name, value in own.items()}
+    given = {
+        f"{family.name}.{name}": fitted(space, f"{family.name}.{name}", value) for name, value in parameters.items()
+    }
     config = space.complete({FAMILY: family.name, **given})
     if problems := space.problems(config):  # the first, without its value: so that runs can be counted by it
         name, _, what = problems[0].partition(": ")

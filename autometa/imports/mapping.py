@@ -40,7 +40,7 @@ class ColumnMapping:
 
     where: str
     folder: Path  # that its paths are relative to
-    said: Mapping[str, Any]
+    content: Mapping[str, Any]
     problems: list[Problem] = field(default_factory=list)
 
     @classmethod
@@ -69,26 +69,26 @@ class ColumnMapping:
         return cls(path.name, path.parent, said)
 
     def problem(self, key: str, what: str, fix: str = "") -> None:
-        """Adds one."""
+        """Notes that something is wrong with a key of the file."""
         self.problems.append(Problem(f"{self.where}, {key}", what, fix))
 
     def part(self, key: str) -> dict[str, Any]:
         """A table of the file; empty where there is none."""
-        value = self.said.get(key, {})
+        value = self.content.get(key, {})
         return value if isinstance(value, dict) else {}
 
     def column(self, key: str) -> str | None:
         """The column that a key names, if it names one."""
-        value = self.said.get(key)
+        value = self.content.get(key)
         return value if isinstance(value, str) else None
 
     def choice(self, key: str, known: Sequence[str]) -> str:
         """One of some words; the first if it is not said."""
-        return str(self.said.get(key, known[0]))
+        return str(self.content.get(key, known[0]))
 
     def names(self, key: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         """The task, or the family, of each row; none where there is no such column."""
-        value = self.said.get(key)
+        value = self.content.get(key)
         if isinstance(value, dict):
             return [str(value.get("value"))] * len(rows)
         return [str(row[str(value)]) for row in rows if str(value) in row]
@@ -104,17 +104,17 @@ class ColumnMapping:
 
     def check(self, columns: Sequence[str] | None) -> None:
         """Finds what is wrong with it, beside a table of these columns (None: of a table that could not be read)."""
-        for key in self.said:
+        for key in self.content:
             if key not in KEYS:
                 self.problem(key, "is not known", known(key, KEYS))
         for key in EXAMPLES:
-            if not isinstance(self.said.get(key, {}), dict):
+            if not isinstance(self.content.get(key, {}), dict):
                 self.problem(key, "is not a table", f"Such as {EXAMPLES[key]}.")
         for key, words in (("missing", WHEN_MISSING), ("outside", WHEN_OUTSIDE)):
             if self.choice(key, words) not in words:
-                self.problem(key, f"{self.said[key]!r} is not known", known(self.choice(key, words), words))
+                self.problem(key, f"{self.content[key]!r} is not known", known(self.choice(key, words), words))
         for key in ("task", "family"):
-            value = self.said.get(key)
+            value = self.content.get(key)
             if not isinstance(value, str) and not (isinstance(value, dict) and isinstance(value.get("value"), str)):
                 self.problem(key, "which column is it?", f'Such as "{key}": "COLUMN", or "{key}": {{"value": "NAME"}}.')
         named = [(key, self.column(key)) for key in ("task", "family", "seconds", "seed", "state")]
@@ -212,5 +212,5 @@ def known(word: Any, words: Any) -> str:
 
 
 def parameters_of(family: str, kind: str) -> list[str]:
-    """Names of a family's own parameters."""
+    """The names of a family's parameters for a kind of task, without the family in front."""
     return [p.name.removeprefix(f"{family}.") for p in family_space(family, kind) if p.name != FAMILY]

@@ -32,8 +32,8 @@ class Facts:
     spread: float = 1.0  # standard deviation of a regression target
 
 
-Own = dict[str, Any]
-Rule = Callable[[Any, Facts, Own], Own]  # a value, the task, the other settings -> parameters of ours
+Parameters = dict[str, Any]
+Rule = Callable[[Any, Facts, Parameters], Parameters]  # a value, the task, the other settings -> parameters of ours
 
 
 def _nearest_share(share: float, facts: Facts) -> Any:
@@ -46,7 +46,7 @@ def _nearest_share(share: float, facts: Facts) -> Any:
     return nearest
 
 
-def max_features(value: Any, facts: Facts, theirs: Own) -> Own:
+def max_features(value: Any, facts: Facts, theirs: Parameters) -> Parameters:
     """Columns that a forest looks at for a split: a rule, a number or a share, as the nearest of our choices."""
     if value in ("sqrt", "log2"):
         return {"max_features": value}
@@ -58,7 +58,7 @@ def max_features(value: Any, facts: Facts, theirs: Own) -> Own:
     return {"max_features": _nearest_share(min(share, 1.0), facts)}
 
 
-def rows_of_a_leaf(value: Any, facts: Facts, theirs: Own) -> Own:
+def rows_of_a_leaf(value: Any, facts: Facts, theirs: Parameters) -> Parameters:
     """Rows that a leaf holds at least, with what stops a split above it."""
     leaf = math.ceil(value * facts.n) if isinstance(value, float) and value < 1 else int(value)
     split = theirs.get("min_samples_split", 2)
@@ -66,7 +66,7 @@ def rows_of_a_leaf(value: Any, facts: Facts, theirs: Own) -> Own:
     return {"min_samples_leaf": max(leaf, split // 2, 1)}
 
 
-def bootstrap(value: Any, facts: Facts, theirs: Own) -> Own:
+def bootstrap(value: Any, facts: Facts, theirs: Parameters) -> Parameters:
     """Whether each tree sees a sample of the rows, and what share of them."""
     if not value:
         return {"bootstrap": False}
@@ -75,7 +75,7 @@ def bootstrap(value: Any, facts: Facts, theirs: Own) -> Own:
     return {"bootstrap": True, "max_samples": float(share)}
 
 
-def drawn_with_replacement(value: Any, facts: Facts, theirs: Own) -> Own:
+def drawn_with_replacement(value: Any, facts: Facts, theirs: Parameters) -> Parameters:
     """Ranger's `replace`, with the ``sample.fraction`` that it assumes where it is silent."""
     share = float(theirs.get("sample.fraction") or (1.0 if value else 0.632))
     if value:
@@ -90,12 +90,12 @@ def none_if_zero(ours: str) -> Rule:
     return lambda value, facts, theirs: {ours: max(float(value or 0.0), _NONE)}
 
 
-def kernel_width(value: Any, facts: Facts, theirs: Own) -> Own:
+def kernel_width(value: Any, facts: Facts, theirs: Parameters) -> Parameters:
     """Gamma of a kernel: ours is a multiple of 1 / (columns * variance), and scaled columns have variance one."""
     return {"gamma": 1.0 if value in ("auto", "scale", "auto_deprecated", None) else float(value) * facts.width}
 
 
-def kernel(value: Any, facts: Facts, theirs: Own) -> Own:
+def kernel(value: Any, facts: Facts, theirs: Parameters) -> Parameters:
     """The kernel of a support vector machine; a polynomial one with its degree."""
     kernel = {"rbf": "rbf", "radial": "rbf", "poly": "poly", "polynomial": "poly"}.get(value)
     if kernel is None:
@@ -112,7 +112,7 @@ def in_units_of_spread(ours: str) -> Rule:
     return lambda value, facts, theirs: {ours: float(value) / (facts.spread or 1.0)}
 
 
-def penalty(value: Any, facts: Facts, theirs: Own) -> Own:
+def penalty(value: Any, facts: Facts, theirs: Parameters) -> Parameters:
     """The penalty of a logistic regression, with the share of it that is l1."""
     ratio = theirs.get("l1_ratio") or 0.0
     if value == "l1" or (value == "elasticnet" and ratio == 1):
@@ -124,7 +124,7 @@ def penalty(value: Any, facts: Facts, theirs: Own) -> Own:
     raise Unmapped(f"penalty={value!r} has no counterpart")
 
 
-def elastic_net(strength: float, ratio: float, facts: Facts) -> Own:
+def elastic_net(strength: float, ratio: float, facts: Facts) -> Parameters:
     """``|y - Xw|^2 / 2n + strength (ratio |w|_1 + (1 - ratio) |w|^2 / 2)`` for a target divided by its spread."""
     first, second = strength * ratio / (facts.spread or 1.0), strength * (1.0 - ratio)
     alpha = first + second
@@ -133,7 +133,7 @@ def elastic_net(strength: float, ratio: float, facts: Facts) -> Own:
     return {"alpha": alpha * facts.n, "penalty": "elasticnet", "l1_ratio": first / alpha}
 
 
-def glmnet_strength(value: Any, facts: Facts, theirs: Own) -> Own:
+def glmnet_strength(value: Any, facts: Facts, theirs: Parameters) -> Parameters:
     """How much glmnet shrinks, as our strength: its loss is a mean where ours is a sum."""
     strength = theirs.get("s") or value
     if not strength:
@@ -141,11 +141,11 @@ def glmnet_strength(value: Any, facts: Facts, theirs: Own) -> Own:
     ratio = 1.0 if theirs.get("alpha") is None else float(theirs["alpha"])
     if facts.kind == "regression":
         return elastic_net(float(strength), ratio, facts)
-    own: Own = {"C": 1.0 / (facts.n * float(strength)), "penalty": "elasticnet" if ratio else "l2"}
-    return own | ({"l1_ratio": ratio} if ratio else {})
+    parameters: Parameters = {"C": 1.0 / (facts.n * float(strength)), "penalty": "elasticnet" if ratio else "l2"}
+    return parameters | ({"l1_ratio": ratio} if ratio else {})
 
 
-def power_of_distance(value: Any, facts: Facts, theirs: Own) -> Own:
+def power_of_distance(value: Any, facts: Facts, theirs: Parameters) -> Parameters:
     """The power of Minkowski's distance that a distance's name stands for."""
     power = {"minkowski": theirs.get("p", 2), "euclidean": 2, "manhattan": 1, "l1": 1, "l2": 2}.get(value)
     if power is None:
@@ -153,27 +153,27 @@ def power_of_distance(value: Any, facts: Facts, theirs: Own) -> Own:
     return {"p": power}
 
 
-def columns_of_trees(value: Any, facts: Facts, theirs: Own) -> Own:
+def columns_of_trees(value: Any, facts: Facts, theirs: Parameters) -> Parameters:
     """The share of the columns for a tree times that for a level, which is sampled again: as the share for the tree."""
     return {
         "colsample_bytree": float(theirs.get("colsample_bytree") or 1.0) * float(value if value is not None else 1.0)
     }
 
 
-def rows_of_trees(value: Any, facts: Facts, theirs: Own) -> Own:
+def rows_of_trees(value: Any, facts: Facts, theirs: Parameters) -> Parameters:
     """The share of the rows for a tree; LightGBM draws them only if it is told how often."""
     return {"subsample": float(value) if theirs.get("subsample_freq") else 1.0}
 
 
-def depth_as_leaves(value: Any, facts: Facts, theirs: Own) -> Own:
-    """Trees of depth d have 2^d leaves."""
+def depth_as_leaves(value: Any, facts: Facts, theirs: Parameters) -> Parameters:
+    """The greatest depth d of a tree as its greatest number of leaves, 2^d."""
     if value is None:
         raise Unmapped("its trees grow without end")
     leaves = 2 ** int(value)
     return {"max_leaf_nodes": 255 if leaves == 256 else leaves}  # one less is the most we have
 
 
-def share_of_columns(value: Any, facts: Facts, theirs: Own) -> Own:
+def share_of_columns(value: Any, facts: Facts, theirs: Parameters) -> Parameters:
     """The share of the columns that a boosted tree looks at for a split."""
     p = max(facts.p, 1)
     shares = {"sqrt": math.sqrt(p) / p, "log2": math.log2(max(p, 2)) / p, "auto": 1.0, None: 1.0}
@@ -182,6 +182,6 @@ def share_of_columns(value: Any, facts: Facts, theirs: Own) -> Own:
     return {"max_features": value if isinstance(value, float) else value / p}
 
 
-def half_as_leaf(value: Any, facts: Facts, theirs: Own) -> Own:
+def half_as_leaf(value: Any, facts: Facts, theirs: Parameters) -> Parameters:
     """A node that is not split below s rows, as leaves of s / 2 rows."""
     return {"min_samples_leaf": max(int(value) // 2, 1)}

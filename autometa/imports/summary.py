@@ -1,4 +1,4 @@
-"""What an import brought, and what it left."""
+"""What an import added, and what it left out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Imported:
     unreadable: dict[str, str] = field(default_factory=dict)  # task -> why none of its evaluations could be brought
 
     def to_dict(self) -> dict[str, Any]:
-        """Strict JSON."""
+        """The counts as strict JSON, what was left out most often first."""
         left = [{"what": what, "why": why, "evaluations": count} for (what, why), count in self.left_out.most_common()]
         return {
             "tasks": self.tasks,

@@ -81,7 +81,7 @@ def import_table(
         ...     brought.new, again.new, store.past(kind="binary", metric="roc_auc").scores
         (2, 0, array([[0.91, 0.93]]))
     """
-    said = ColumnMapping.read(mapping)
+    meaning = ColumnMapping.read(mapping)
     rows: list[dict[str, Any]] = []
     problems: tuple[Problem, ...] = ()
     try:
@@ -89,13 +89,13 @@ def import_table(
         rows = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
     except InputError as error:
         problems = error.problems
-    said.check(list(rows[0]) if rows else None)
-    records = said.records(said.names("task", rows), offline=offline, tell=tell)
-    if problems or said.problems:
-        raise InputError([*problems, *said.problems])
-    reader = _Reader(said, records)
+    meaning.check(list(rows[0]) if rows else None)
+    records = meaning.records(meaning.names("task", rows), offline=offline, tell=tell)
+    if problems or meaning.problems:
+        raise InputError([*problems, *meaning.problems])
+    reader = _Reader(meaning, records)
     found: dict[str, list[Evaluation]] = {}
-    for name, family, row in zip(said.names("task", rows), said.names("family", rows), rows, strict=True):
+    for name, family, row in zip(meaning.names("task", rows), meaning.names("family", rows), rows, strict=True):
         evaluation = reader.evaluation(row, records[name], family)
         if evaluation is not None:
             found.setdefault(name, []).append(evaluation)
@@ -110,12 +110,12 @@ def import_table(
 class _Reader:
     """Reads row after row; what is wrong with them is gathered by what it is, with the first rows of each."""
 
-    def __init__(self, said: ColumnMapping, records: Mapping[str, TaskRecord]) -> None:
+    def __init__(self, mapping: ColumnMapping, records: Mapping[str, TaskRecord]) -> None:
         """Raises InputError for metrics that do not fit the tasks."""
-        self.said = said
-        self.missing, self.outside = said.choice("missing", WHEN_MISSING), said.choice("outside", WHEN_OUTSIDE)
-        self.families, self.parameters = said.part("families"), said.part("parameters")
-        self.columns = {key: said.column(key) for key in ("seconds", "seed", "state")}
+        self.mapping = mapping
+        self.missing, self.outside = mapping.choice("missing", WHEN_MISSING), mapping.choice("outside", WHEN_OUTSIDE)
+        self.families, self.parameters = mapping.part("families"), mapping.part("parameters")
+        self.columns = {key: mapping.column(key) for key in ("seconds", "seed", "state")}
         self.metrics = self._metrics({record.kind for record in records.values()})
         self.left_out: Counter[tuple[str, str]] = Counter()
         self.wrong: dict[tuple[str, str, str], list[str]] = {}
@@ -125,9 +125,9 @@ class _Reader:
     def refuse(self) -> None:
         """Raises one InputError with everything that is wrong, if anything is."""
         for (key, what, fix), places in self.wrong.items():
-            self.said.problem(key, f"{what}: {listed(places)}", fix)
-        if self.said.problems:
-            raise InputError(self.said.problems)
+            self.mapping.problem(key, f"{what}: {listed(places)}", fix)
+        if self.mapping.problems:
+            raise InputError(self.mapping.problems)
 
     def evaluation(self, row: Mapping[str, Any], record: TaskRecord, family: str) -> Evaluation | None:
         """The evaluation in a row; None where there is none to bring, or something is wrong."""
@@ -201,7 +201,7 @@ class _Reader:
     def _metrics(self, kinds: set[str]) -> dict[str, dict[str, tuple[str, int]]]:
         """For each kind of task and each column of scores that fits it: our metric, and the sign of its values."""
         out: dict[str, dict[str, tuple[str, int]]] = {kind: {} for kind in sorted(kinds)}
-        for column, (metric, direction) in self.said.scores().items():
+        for column, (metric, direction) in self.mapping.scores().items():
             misfits: list[Problem] = []
             for kind, fitting in out.items():
                 try:
@@ -209,9 +209,9 @@ class _Reader:
                 except InputError as error:
                     misfits += error.problems
             if len(misfits) == len(out):  # it may be of some kinds only
-                self.said.problems += misfits[:1]
+                self.mapping.problems += misfits[:1]
             if direction == "minimize" and any(METRICS[f[column][0]].sign == 1 for f in out.values() if column in f):
-                self.said.problem(f"scores.{column}", f"{metric} is better when larger", "Import 1 - error instead.")
+                self.mapping.problem(f"scores.{column}", f"{metric} is better when larger", "Import 1 - error instead.")
         return out
 
     def _number(self, row: Mapping[str, Any], key: str, otherwise: float) -> float:

@@ -151,7 +151,7 @@ def check(block: Block) -> None:
 
 
 def pack(table: pa.Table, level: int = OPTIONS.level) -> bytes:
-    """An Arrow table as compressed bytes."""
+    """An Arrow table as bytes: its size and checksum, then its stream compressed by zstd at a level of 1 to 22."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

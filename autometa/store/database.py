@@ -51,12 +51,12 @@ class Database:
 
     @property
     def shown(self) -> str:
-        """How messages name it."""
+        """The database as messages name it: a path, or a URL without its password."""
         return shown_url(self.address)
 
     @property
     def file(self) -> Path | None:
-        """Its file, where it is SQLite."""
+        """The file of an SQLite database; None for a server."""
         return Path(str(self.address.database)) if self.address.get_backend_name() == "sqlite" else None
 
     def exists(self) -> bool:
@@ -119,7 +119,7 @@ class Database:
                 pause = min(2 * pause, self.options.longest_pause)
 
     def bytes(self, connection: Connection) -> int:
-        """What the store occupies."""
+        """The bytes that the store occupies, with its write-ahead log."""
         if self.file is not None:
             logs = (self.file, self.file.with_name(self.file.name + "-wal"))
             return sum(path.stat().st_size for path in logs if path.exists())

@@ -81,11 +81,11 @@ def batches(path: Path) -> Iterator[list[Entry]]:
     with pq.ParquetFile(path / EVALUATIONS_FILE) as file:
         for group in range(file.num_row_groups):
             table = file.read_row_group(group)
-            places = list(zip(table["fingerprint"].to_pylist(), table["space"].to_pylist(), strict=True))
-            starts = [i for i, place in enumerate(places) if i == 0 or place != places[i - 1]]
+            identities = list(zip(table["fingerprint"].to_pylist(), table["space"].to_pylist(), strict=True))
+            starts = [i for i, identity in enumerate(identities) if i == 0 or identity != identities[i - 1]]
             yield [
-                Entry(records.pop(places[start]), _block(table.slice(start, stop - start)))
-                for start, stop in pairwise([*starts, len(places)])
+                Entry(records.pop(identities[start]), _block(table.slice(start, stop - start)))
+                for start, stop in pairwise([*starts, len(identities)])
             ]
     yield [Entry(record, encode([])) for record in records.values()]  # tasks without evaluations
 
@@ -125,8 +125,10 @@ def _plain(entry: Entry) -> pa.Table:
     """A block as rows without dictionaries, which parquet makes itself."""
     parts = unpack(entry.block.scores), unpack(entry.block.details)
     columns = {name: part[name] for part in parts for name in part.column_names}
-    place = {name: pa.repeat(getattr(entry.record, name), entry.block.evaluations) for name in ("fingerprint", "space")}
-    return pa.table(place | columns).cast(_SCHEMA)
+    identity = {
+        name: pa.repeat(getattr(entry.record, name), entry.block.evaluations) for name in ("fingerprint", "space")
+    }
+    return pa.table(identity | columns).cast(_SCHEMA)
 
 
 def _block(table: pa.Table) -> Block:

@@ -366,10 +366,10 @@ class MetaStore:
             yield self.entries(fingerprints=fingerprints[start : start + size], scores=True, details=True)
 
     def _bytes(self) -> int:
-        """What this store alone occupies."""
+        """The bytes that this store alone occupies."""
         with self._database.reading() as connection:
             return 0 if connection is None else self._database.bytes(connection)
 
     def _absorb(self, entries: Sequence[Entry]) -> int:
-        """Adds entries in one transaction."""
+        """Adds entries in one transaction; how many evaluations were new."""
         return self._database.write(lambda connection: sum(join(connection, self, entry) for entry in entries))

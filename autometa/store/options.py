@@ -9,11 +9,13 @@ from dataclasses import dataclass
 class StoreOptions:
     """How long to wait, how hard to compress, how much to hold; `OPTIONS` are the ones in use.
 
+    `MetaStore` takes others for waiting and holding; blocks are compressed alike everywhere.
+
     The store as a whole is measured by ``benchmarks/store.py``: a million evaluations (1,000 tasks) open in 0.06 s, are
     read for learning in 1.3 s, and a finished task enters in 0.08 s.
     """
 
-    # ------------------------------------------------------------------------------------------------------- patience
+    # -------------------------------------------------------------------------------------------------------- waiting
 
     # Seconds that SQLite waits for another writer before it gives up; a write begins anew for up to twice as long.
     # Judgement: with a write-ahead log a transaction takes under a millisecond (1,700 a second with four writers), with

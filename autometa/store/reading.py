@@ -42,11 +42,11 @@ class Entry(NamedTuple):
 
 
 class Layer(Protocol):
-    """What reading needs of a store."""
+    """A store as reading needs it: its name, and its tasks with their blocks."""
 
     @property
     def url(self) -> str:
-        """How messages name it."""
+        """The store as messages name it."""
 
     def entries(
         self,
@@ -123,7 +123,7 @@ def past_in(
 
 
 def info_in(layers: Sequence[Layer]) -> dict[str, Any]:
-    """What the layers hold together."""
+    """Tasks, evaluations, and evaluations per model family, of all layers together."""
     families: Counter[str] = Counter()
     tasks, evaluations = 0, 0
     for record, blocks in _joined(layers, space=None, kind=None, scores=True):
@@ -164,18 +164,18 @@ def _joined(
     joined: dict[tuple[str, str], tuple[TaskRecord, list[tuple[Layer, Block]]]] = {}
     for layer in layers:
         for record, block in layer.entries(space=space, kind=kind, scores=scores):
-            place = record.fingerprint, record.space
-            if place in joined:
-                known, blocks = joined[place]
-                joined[place] = known.merged(record), [*blocks, (layer, block)]
+            identity = record.fingerprint, record.space
+            if identity in joined:
+                known, blocks = joined[identity]
+                joined[identity] = known.merged(record), [*blocks, (layer, block)]
             else:
-                joined[place] = record, [(layer, block)]
-    for place in sorted(joined):
-        yield joined[place]
+                joined[identity] = record, [(layer, block)]
+    for identity in sorted(joined):
+        yield joined[identity]
 
 
 class _Columns(NamedTuple):
-    """What learning needs of one block."""
+    """The columns of one block that learning needs, in one metric."""
 
     config: NDArray[np.int64]  # (n,) hash of the text: of a million texts two share one with a probability of 3e-8
     score: NDArray[np.float64]  # (n,)

@@ -118,7 +118,7 @@ def state(connection: Connection, where: str) -> str:
 
 
 def steps() -> Path:
-    """The folder of the schema steps."""
+    """The folder of the schema steps: ``versions`` is in it."""
     return meta_db() / "migrations"
 
 
@@ -136,7 +136,7 @@ def take_steps(connection: Connection, target: str = "head") -> None:
 
 
 def values_of(record: TaskRecord) -> dict[str, Any]:
-    """The row of a task."""
+    """A task as a row of `task`: each column by its name, meta-features as JSON."""
     values = {column.name: getattr(record, column.name) for column in task.c}
     if (m := record.metafeatures) is not None:
         content = {
@@ -150,7 +150,7 @@ def values_of(record: TaskRecord) -> dict[str, Any]:
 
 
 def record_of(row: Any) -> TaskRecord:
-    """The task in a row; `values_of` undone."""
+    """The task that `values_of` made a row of."""
     values = {column.name: getattr(row, column.name) for column in task.c}
     if values["metafeatures"] is not None:
         from autometa.metafeatures import MetaFeatures

@@ -94,8 +94,8 @@ def insert(connection: Connection, record: TaskRecord, content: Block) -> bool:
     attempt = upsert(connection)(task).values(values_of(record)).on_conflict_do_nothing().returning(task.c.fingerprint)
     if connection.execute(attempt).first() is None:
         return False
-    place = {"fingerprint": record.fingerprint, "space": record.space}
-    connection.execute(sa.insert(block).values(place | content._asdict()))
+    identity = {"fingerprint": record.fingerprint, "space": record.space}
+    connection.execute(sa.insert(block).values(identity | content._asdict()))
     return True
 
 
@@ -110,5 +110,5 @@ def shipped(content: Block, folds: bool) -> Block:
 
 
 def _at(table: sa.Table, record: TaskRecord) -> tuple[sa.ColumnElement[bool], ...]:
-    """Where a table speaks of a task."""
+    """The condition under which a row belongs to a task and its space."""
     return table.c.fingerprint == record.fingerprint, table.c.space == record.space
