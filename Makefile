@@ -48,8 +48,7 @@ types: install
 	$(BIN)/mypy
 
 unit: install
-	$(BIN)/pytest -m 'not timed' --numprocesses=logical --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
-	$(BIN)/pytest -m timed tests
+	$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
 
 # The wheel alone, in an empty folder: what it lacks cannot be borrowed from the checkout.
 wheel: install

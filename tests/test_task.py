@@ -270,7 +270,6 @@ def test_missing_columns_and_wrong_widths_are_all_listed(mixed: pd.DataFrame) ->
         schema.apply(np.zeros((2, 3)))
 
 
-@pytest.mark.timed
 def test_a_table_ten_times_as_wide_takes_about_ten_times_as_long() -> None:
     def seconds(columns: int) -> float:
         frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, columns)))

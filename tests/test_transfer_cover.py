@@ -698,8 +698,7 @@ def test_on_a_stream_of_related_tables_regret_at_trial_three_falls() -> None:
     assert third < 0.6 * static
 
 
-@pytest.mark.timed
-def test_fifty_thousand_cells_are_learned_in_a_blink_and_answered_in_less() -> None:
+def test_what_was_learned_from_a_hundred_thousand_cells_is_not_learned_again_to_answer() -> None:
     rng = np.random.default_rng(0)
     space = SearchSpace.of(x=integer(0, 499, 0))
     scores = rng.random((350, 500))
@@ -724,5 +723,4 @@ def test_fifty_thousand_cells_are_learned_in_a_blink_and_answered_in_less() -> N
     started = time.process_time()
     adaptive.recommend(SMALL, 1, observed=observed)
     answered = time.process_time() - started
-    assert learned < 2.0  # 0.2 s on an idle machine
-    assert answered < 0.2  # 0.006 s
+    assert answered < learned / 2  # measured: a thirtieth
