@@ -58,7 +58,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "autometa.surrogate.network": ("autometa.transfer.meta.network",),
     "autometa.surrogate.past": ("autometa.transfer.forecasts",),
     "autometa.surrogate.surrogate": ("autometa.transfer.meta.surrogate",),
-    "autometa.surrogate.training": ("autometa.transfer.meta.training",),
+    "autometa.surrogate.training": ("autometa.transfer.meta.training", "autometa.transfer.meta.validation"),
     "autometa.timing": ("autometa.transfer.cost",),
 }
 # A name that changed, or that left a module which is still there -> where it is today.

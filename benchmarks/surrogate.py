@@ -388,7 +388,7 @@ def report(lines: list[dict[str, Any]], *, half: str) -> str:
     from scipy.stats import rankdata, wilcoxon
     from surrogate_methods import METHODS
 
-    replays = [line for line in lines if "regret" in line]
+    replays = [line for line in lines if "regret" in line and line["method"] in METHODS]  # others were left out since
     plain = _shared(by_task(replays), METHODS)
     tables = [name for name in TABLES if any(key[0] == name for key in plain)]
     out = [

@@ -481,37 +481,12 @@ def test_a_conditional_space_is_searched_as_one() -> None:
     assert min(abs(c["tree.rate"] - 0.3) for c in late if c["family"] == "tree") < 0.05
 
 
-# ------------------------------------------------------------------------------------- the gradient inner loop
-
-
-def test_the_gradient_inner_loop_is_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[1] / "benchmarks")
-    from gradient_learner import NETWORK, adapt, train_gradient, value
-
-    past = hills()
-    x, mask = FLAT.encode_all(past.configs)
-    learner = train_gradient(Layout(FLAT), x, mask, warped(past.scores), inner=1, steps=2)
-    weights = {name: w.double() for name, w in learner.weights.items()}
-    inputs = torch.tensor(Layout(FLAT).inputs(x, mask))
-    z = torch.tensor(np.nan_to_num(warped(past.scores)))
-    same = adapt(weights, inputs[:5], z[0, :5], 0, second_order=True)
-    assert all(torch.equal(same[name], weights[name]) for name in NETWORK)
-
-    def outer(scale: Any) -> Any:
-        own = {**weights, "second": weights["second"] * scale}
-        adapted = adapt(own, inputs[:5], z[0, :5], 1, second_order=True)
-        return ((value(adapted, inputs[5:15]) - z[0, 5:15]) ** 2).mean()
-
-    one = torch.tensor(1.0, dtype=torch.float64)
-    exact = torch.func.grad(outer)(one)
-    numeric = (outer(one + 1e-5) - outer(one - 1e-5)) / 2e-5
-    assert float(exact) == pytest.approx(float(numeric), rel=1e-6)
-
-    each = lambda z_of_task: value(adapt(weights, inputs[:5], z_of_task[:5], 1, second_order=True), inputs[5:9])  # noqa: E731
-    together = torch.func.vmap(each)(z[:3])
-    np.testing.assert_allclose(together.numpy(), np.stack([each(z[i]).detach().numpy() for i in range(3)]), atol=1e-10)
+def test_options_are_handed_down_to_all_that_is_asked() -> None:
+    history = history_of(m=6)
+    changed = Guard(FLAT, hills(), options=replace(OPTIONS, without_surrogate=(("past", 1.0),), longest_history=5))
+    assert list(changed.weigh(history)) == ["past"]
+    assert changed.suggest(history, rng=np.random.default_rng(0)).cold
+    assert not Guard(FLAT, hills()).suggest(history, rng=np.random.default_rng(0)).cold
 
 
 def test_restricted_to_some_families_it_answers_as_before() -> None:

@@ -1,7 +1,7 @@
 """What past tasks tell about a new one: how good any configuration is, how sure that is, and what it costs.
 
-Two questions are asked of it. *Cover*: which configurations to try first, given how a task looks and the results so far
-(`Recommender`; `AdaptivePortfolio` is the default, the others of `RECOMMENDERS` the bars that it has to pass).
+Two questions are asked of it. *Cover*: which configurations to try first, given a task's meta-features and the results
+so far (`Recommender`; `AdaptivePortfolio` is the default, the others of `RECOMMENDERS` the bars that it has to pass).
 *Improve*: what to try next, once there are results (`Guard`, which weighs the meta-learned `Surrogate` against the past
 tasks themselves and against a process that knows of no past, by how well each foresaw this task's results).
 
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from autometa.transfer.cost import TrialLimit
     from autometa.transfer.improve import Guard, Prediction, Suggestion
     from autometa.transfer.meta.surrogate import Posterior, Surrogate
-    from autometa.transfer.meta.training import judged, train
+    from autometa.transfer.meta.training import train
+    from autometa.transfer.meta.validation import judged
 
 __all__ = [
     "OPTIONS",
@@ -66,7 +67,7 @@ _LATE = {  # names of files that import SciPy, which takes half a second
     "Prediction": "improve",
     "Suggestion": "improve",
     "Surrogate": "meta.surrogate",
-    "judged": "meta.training",
+    "judged": "meta.validation",
     "train": "meta.training",
 }
 

@@ -234,7 +234,7 @@ class LearnedRanker(_Timeless):
         while len(chosen) < m and (step := greedy.step()) is not None:
             evidence = evidence_for(table, step.column, step.share, seen)
             reason = (
-                f"Forecast from how the table looks to stand at {step.expected:.2f} of the best known, "
+                f"Normalised score {step.expected:.2f} predicted from the meta-features, "
                 f"{step.expected - table.normalised[:, step.column].mean():+.2f} to its mean over past tasks."
             )
             reason = with_repairs(reason, table, step.column)

@@ -25,7 +25,7 @@ from autometa.transfer.options import OPTIONS, TransferOptions
 def kinship(
     configs: Sequence[Config], space: SearchSpace, options: TransferOptions = OPTIONS
 ) -> NDArray[np.float64]:  # (m, m) in [0, 1]
-    """How alike configurations are a priori: a third for being one, a third for the family, the rest for nearness."""
+    """How alike configurations are a priori: a third for being one, one for the family, and one for nearness."""
     own, encoded = families(configs), space.encode_all(configs)
     same = own[:, None] == own
     return (1 + same + same * alike(encoded, encoded, options.reach)) / 3

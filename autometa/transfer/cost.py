@@ -129,7 +129,7 @@ class Cost:
         mean = (np.where(known, y, 0.0).sum(axis=0) + overall) / (count + 1)  # (m,)
         spread = np.sqrt(np.where(known, (y - mean) ** 2, 0.0).sum() / known.sum())
         y = np.clip(y, mean - 3 * spread, mean + 3 * spread)
-        # One slope for all, within configurations: one that was tried on large tasks only shall not look slow.
+        # One slope for all, within configurations: one that was tried on large tasks only must not seem slow.
         x_mean = np.einsum("tm,tk->mk", weights, x) / np.maximum(count, 1)[:, None]  # (m, 3)
         dx = np.where(known[:, :, None], x[:, None, :] - x_mean[None], 0.0)  # (t, m, 3)
         dy = np.where(known, y - mean, 0.0)

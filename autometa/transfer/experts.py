@@ -90,7 +90,7 @@ class Expert:
     """Several processes, of which one is right; equally likely beforehand."""
 
     def __init__(self, name: str, processes: Sequence[Process[Any, Any]], options: TransferOptions = OPTIONS) -> None:
-        """`name` is what weights are told by."""
+        """`name` is how the expert is called in weights and reasons."""
         self.name, self.processes, self.options = name, tuple(processes), options
         shared = [process.shares for process in self.processes]
         # The number of the first process that sees the same.

@@ -179,8 +179,8 @@ class Guard:
     ) -> NDArray[np.float64]:
         """Log of what a trial takes, damped as time runs out; what would not fit comes after all that does.
 
-        It takes a share of the time that is left, and a place: for its seconds alone, the cheapest families would be
-        tried again and again while they promise next to nothing.
+        It takes a share of the time that is left, and one of so many places: for its seconds alone, the cheapest
+        families would be tried again and again while they promise next to nothing.
         """
         log_seconds = None if left is None and limit is None else self.belief.log_seconds(history, where)
         if log_seconds is None:

@@ -11,7 +11,7 @@ the scale `b` a grid around the ratio of the spreads. A failure is a normalised 
 
 Why this stands beside `gaussian.Adapted`, which does the like: here the past is a finite *table*, and its columns are
 all that is asked about. Each past task has a spread of its own where an entry was imputed, hence a covariance, a
-Cholesky factor and a gain of its own, and failures are results like others, at a known place of a bounded scale. There
+Cholesky factor and a gain of its own, and failures are results like others, at the known end of a bounded scale. There
 the past is a few *processes* over the whole space, on a scale without an end below: failures are no scores, all prior
 means share one covariance, and one factorisation serves all means and scales, which is what makes 256 candidates and
 300 results cost milliseconds. One of them could replace the other only where `warm_start.py --ablation` and

@@ -124,7 +124,7 @@ def ordinal(evidence: Evidence) -> str:
         return f"The best of {evidence.of} configurations"
     if evidence.rank:
         return f"Number {evidence.rank} of {evidence.of} configurations"
-    return f"Expected to stand at {evidence.standing:.2f} of the best"
+    return f"Expected normalised score {evidence.standing:.2f}"
 
 
 def likeness_words(evidence: Evidence) -> str:

@@ -1,4 +1,4 @@
-"""How much a new task looks like each past one, and in what.
+"""How much a new task resembles each past one, and in what.
 
 Every meta-feature is put on the scale of its ranks over the past tasks (0 the smallest, 1 the largest; beyond the ends
 it goes on linearly), so that no unit and no outlier rules the distance: the root mean square difference over those

@@ -71,8 +71,8 @@ class TrainedNetwork:
 
     def variance(self, seen: tuple) -> NDArray[np.float64]:
         """What `covariance` is at distance zero, (q,)."""
-        rest = float(np.exp(self.weights["log_rest"]) + np.exp(self.weights["log_level"]))
-        return (seen[0].features ** 2).sum(axis=1) + rest
+        residual = float(np.exp(self.weights["log_rest"]) + np.exp(self.weights["log_level"]))
+        return (seen[0].features ** 2).sum(axis=1) + residual
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,8 +149,8 @@ class Surrogate:
         """
         kept, gone = _dimensions(self.space, space)
         # Behind the values stand the indicators of the conditional dimensions, in the same order in both spaces.
-        place = {int(dimension): self.space.d + k for k, dimension in enumerate(self.layout.conditional)}
-        indicators = [place[int(kept[dimension])] for dimension in Layout(space).conditional]
+        position = {int(dimension): self.space.d + k for k, dimension in enumerate(self.layout.conditional)}
+        indicators = [position[int(kept[dimension])] for dimension in Layout(space).conditional]
         weights = []
         for full in self.weights:
             w = dict(full)
@@ -200,8 +200,8 @@ class Surrogate:
             raise InputError(Problem(str(path), what, f"{_difference(own, space)} Train it again for this space."))
         weights: list[dict[str, NDArray[np.float64]]] = [{} for _ in head["labels"]]
         for name, value in found.items():
-            k, rest = name.split(".", 1)
-            weights[int(k)][rest] = value
+            k, inner = name.split(".", 1)
+            weights[int(k)][inner] = value
         return cls(own, tuple(weights), tuple(head["labels"]), head["log_seconds"], head["card"])
 
 
