@@ -71,7 +71,7 @@ NAMES: dict[str, str] = {
     "autometa.bench.suite.Entry": "autometa.bench.suite.SuiteEntry",
     "autometa.cli.show.show_result": "autometa.cli.result_page.show_result",
     "autometa.cli.show.warm_start_words": "autometa.cli.result_page.warm_start_words",
-    "autometa.collect.SUFFIXES": "autometa.collect.sources.TABLE_SUFFIXES",
+    "autometa.collect.SUFFIXES": "autometa.collect.sources.SOURCE_SUFFIXES",
     "autometa.collect.Source": "autometa.collect.sources.TableSource",
     "autometa.evaluation.isolation.Cancelled": "autometa.evaluation.watch.Cancelled",
     "autometa.evaluation.isolation.Killed": "autometa.evaluation.watch.Killed",

@@ -10,7 +10,7 @@ from pathlib import Path
 from autometa.errors import InputError, Problem
 from autometa.openml import is_address
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl", ".gz", ".zst")
+SOURCE_SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl", ".gz", ".zst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Tab
         if is_address(path):
             files.append(path)
         elif path.is_dir():
-            inside = sorted(f for f in path.iterdir() if f.suffix.lower() in TABLE_SUFFIXES)
+            inside = sorted(f for f in path.iterdir() if f.suffix.lower() in SOURCE_SUFFIXES)
             if not inside:
-                problems.append(Problem(str(path), "holds no table", f"Known endings: {', '.join(TABLE_SUFFIXES)}."))
+                problems.append(Problem(str(path), "holds no table", f"Known endings: {', '.join(SOURCE_SUFFIXES)}."))
             files += inside
         elif path.exists():
             files.append(path)
@@ -81,6 +81,6 @@ def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Tab
 
 def stem(file: Path) -> str:
     """The name of a table's file without the endings that say its format."""
-    while file.suffix.lower() in TABLE_SUFFIXES:
+    while file.suffix.lower() in SOURCE_SUFFIXES:
         file = file.with_suffix("")
     return file.name

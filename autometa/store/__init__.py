@@ -15,9 +15,9 @@ failure quotes is masked before it is kept.
     schema      tables, steps from one schema to the next, a task as a row
     database    connections, transactions, what the database's errors mean
     statements  what is said to the database in one transaction
-    metastore   MetaStore
+    metastore   MetaStore: reading, writing, merging, the file to ship
     reading     one store, or several layers, read as one
-    exchange    export, import, the file to ship
+    exchange    export and import: a folder of Parquet files
     inspection  every invariant, checked
     options     every tuned number, with the origin of its value
 
