@@ -119,7 +119,7 @@ def model(report: Report) -> Markup:
     parts.append(
         tag(
             "p",
-            "Fitted anew on all rows; where its fold models are small, the mean of their answers counts half."
+            "It was fitted anew on all rows; where its fold models are small, the mean of their answers counts half."
             if refitted
             else "There was no time to fit everything anew on all rows: members answer by the models of their folds.",
             cls="quiet small",
