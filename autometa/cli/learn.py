@@ -32,8 +32,8 @@ def learn(
     """Train the surrogate of a search space of your own.
 
     It learns from the studies that a store remembers. Some of them are held out to judge it; it is kept only if they
-    are not worse for it, and what came of it is said. In Python, a `WarmStartSampler` with learn=True does the same when
-    there are enough new studies. --space fit trains what ships with AutoMeta, from a store that `collect` filled.
+    are not worse for it, and what came of it is said. In Python, a `WarmStartSampler` with learn=True does the same
+    when there are enough new studies. --space fit trains what ships with AutoMeta, from a store that `collect` filled.
     """
     from dataclasses import asdict
 
