@@ -77,6 +77,7 @@ class SupportVectorOptions:
     most_repeated: int = 2000  # rows, up to which calibration holds rows out several times; judgement
     repeats: int = 4  # of that; judgement: a calibration on few held-out rows is unsteady
     held_out: float = 0.25  # share of the rows that calibration looks at; judgement
+    pull: float = 0.05  # of the calibration towards slope 1 and no bias, log loss per squared unit; judgement
     kernel_memory: float = 300.0  # MB of libsvm's kernel cache (its default is 200); judgement
     most_rows: int = 10_000  # time grows with the square of the rows; judgement
     most_classes: int = 40  # a machine for each pair; judgement

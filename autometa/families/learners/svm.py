@@ -136,6 +136,6 @@ def _calibrate(values: NDArray[Any], codes: NDArray[Any]) -> NDArray[np.float64]
 
     def loss(calibration: NDArray[Any]) -> float:
         found = _soften(values, calibration)[np.arange(len(codes)), codes].sum()
-        return float(-found + 0.05 * np.sum(calibration**2))
+        return float(-found + OPTIONS.svm.pull * np.sum(calibration**2))
 
     return minimize(loss, np.zeros(1 + values.shape[1]), method="L-BFGS-B").x
