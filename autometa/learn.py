@@ -14,13 +14,15 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import optuna
 from numpy.typing import NDArray
 
-from autometa.errors import InputError, Problem, did_you_mean
+from autometa.errors import AutoMetaError, InputError, Problem, did_you_mean
 from autometa.space import Encoded, SearchSpace
 from autometa.store import MetaStore, PastTasks, TaskRecord
 from autometa.studies import VALUE, adapt
@@ -30,13 +32,26 @@ if TYPE_CHECKING:
     from autometa.task import Kind
     from autometa.transfer import Surrogate
 
-SECONDS = 60.0
-PANEL, LARGEST_PANEL = 0.25, 24  # share of the studies that are held out, and at most so many
-FEWEST = 4  # studies that training needs beside the panel
-REPLAYED = 3  # configurations that a study must have tried to be replayed
-TRIALS = (1, 3, 5, 10)
-INITIAL = 3  # trials that come from the recommender
-TOLERANCE = 0.01  # of the mean regret: that much worse may be chance on a small panel
+
+@dataclass(frozen=True, slots=True)
+class LearnOptions:
+    """Constants of learning a surrogate and of judging it; `OPTIONS` are the ones in use. None of them was measured."""
+
+    seconds: float = 60.0  # most that training may take, in all: what a person may wait for
+    fewest_studies: int = 5  # of a space, with the panel
+    more_studies: float = 1.2  # a surrogate is out of date once there are so many times the studies it learned from
+
+    panel_share: float = 0.25  # of the studies, which are held out
+    largest_panel: int = 24  # studies: more would only be slower to replay
+    replayed_configs: int = 3  # different scores that a study must have, to be replayed
+    trials: tuple[int, ...] = (1, 3, 5, 10)  # after which regret is told
+    initial_trials: int = 3  # that a recommender gives, as in `WarmStartSampler`: the surrogate is judged after them
+    tolerance: float = 0.01  # of the mean regret, in [0, 1]: so much worse may be chance on a small panel
+    random_orders: int = 200  # over which the regret of a random order is averaged
+
+
+OPTIONS = LearnOptions()
+_log = optuna.logging.get_logger("optuna.autometa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +73,7 @@ def learn(
     store: MetaStore,
     space: str,
     *,
-    seconds: float = SECONDS,
+    seconds: float = OPTIONS.seconds,
     seed: int = 0,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Learned:
@@ -74,9 +89,17 @@ def learn(
     Raises:
         InputError: If the store has too few studies under that name.
         StoreError: If the store cannot be used.
+
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> learn(MetaStore(folder.name + "/team.db"), "churn")
+        Traceback (most recent call last):
+        autometa.errors.InputError: 0 studies of the space 'churn', at least 5 are needed
+        >>> folder.cleanup()
     """
     adapted = adapt(store.past(space=space, kind=None, metric=VALUE))
-    if adapted.space is None or len(adapted.past) < FEWEST + 1:
+    if adapted.space is None or len(adapted.past) < OPTIONS.fewest_studies:
         raise InputError(_too_few(store, space, len(adapted.past)))
     learned, surrogate = _learned(adapted.past, adapted.space, space, seconds=seconds, seed=seed, tell=tell)
     content, _ = store.weights(space)
@@ -88,11 +111,50 @@ def learn(
     return replace(learned, notes=adapted.notes)
 
 
+def is_due(store: MetaStore, space: str, studies: int) -> bool:
+    """Whether a named space has so many studies that a surrogate is worth learning, anew if there is one already."""
+    known = store.weights(space)[1]
+    return studies >= OPTIONS.fewest_studies and studies >= OPTIONS.more_studies * known
+
+
+def learn_aloud(store: MetaStore, name: str, *, seconds: float | None = None, seed: int = 0) -> Learned:
+    """Learns a surrogate for a named space in this process, and says on Optuna's log when it begins and what came."""
+    _log.info(f"Learning a surrogate from the past studies of {name!r}; this takes about a minute by default.")
+    more = {} if seconds is None else {"seconds": seconds}
+    learned = learn(store, name, seed=seed, tell=_log.debug, **more)
+    verdict = "it is used" if learned.used else "held-out studies were worse for it, so it is not used"
+    _log.info(f"Learned from {learned.studies} studies in {learned.seconds:.0f} s; {verdict}.")
+    return learned
+
+
+def learn_if_due(store: MetaStore, name: str, studies: int) -> None:
+    """Learns where there are enough new studies; a failure is a warning, since the search does without as well."""
+    try:
+        if not store.read_only and is_due(store, name, studies):
+            learn_aloud(store, name)
+    except (AutoMetaError, ImportError, OSError, RuntimeError, ValueError) as error:
+        _log.warning(f"No surrogate was learned for {name!r}: {type(error).__name__}: {error}")
+
+
+def kept_surrogate(store: MetaStore, name: str) -> Surrogate | None:
+    """The surrogate that a store keeps for a named space, if this program can read it."""
+    content, _ = store.weights(name)
+    if content is None:
+        return None
+    from autometa.transfer import Surrogate
+
+    try:
+        return Surrogate.load(BytesIO(content))
+    except AutoMetaError as error:
+        _log.warning(f"The surrogate learned for {name!r} is not used: {error}")
+        return None
+
+
 def learn_fit(
     store: MetaStore,
     folder: Path,
     *,
-    seconds: float = SECONDS,
+    seconds: float = OPTIONS.seconds,
     seed: int = 0,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Learned]:
@@ -114,7 +176,9 @@ def learn_fit(
 
     kinds: tuple[Kind, ...] = ("binary", "multiclass", "regression")
     pasts = {kind: store.past(space="fit", kind=kind, metric=metric_for(kind)) for kind in kinds}
-    problems = [_too_few(store, f"fit:{kind}", len(past)) for kind, past in pasts.items() if len(past) < FEWEST + 1]
+    problems = [
+        _too_few(store, f"fit:{kind}", len(past)) for kind, past in pasts.items() if len(past) < OPTIONS.fewest_studies
+    ]
     if problems:
         raise InputError(problems)
     try:  # before the minutes of training rather than after them
@@ -151,18 +215,18 @@ def _learned(
     tell("replaying the held-out studies")
     regret = _replay(space, past, rest, panel, trial, seed)
     # The first trials are the recommender's: what matters is what the search does after them.
-    later = [i for i, trials in enumerate(TRIALS) if trials >= INITIAL]
-    used = float(np.mean(regret["with"][later])) <= float(np.mean(regret["without"][later])) + TOLERANCE
+    later = [i for i, trials in enumerate(OPTIONS.trials) if trials >= OPTIONS.initial_trials]
+    used = float(np.mean(regret["with"][later])) <= float(np.mean(regret["without"][later])) + OPTIONS.tolerance
     command = f"autometa learn --space {name.split(':')[0]} --seed {seed}"
     final = train(past, space, seconds=seconds / 2, seed=seed, command=command, tell=tell) if used else None
     held_out = {method: tuple(float(v) for v in values) for method, values in regret.items()}
     if final is not None:
-        final.card["panel"] = {"tasks": len(panel), "trials": TRIALS, "mean_regret": held_out}
+        final.card["panel"] = {"tasks": len(panel), "trials": OPTIONS.trials, "mean_regret": held_out}
     learned = Learned(
         name,
         len(past),
         len(past.configs),
-        TRIALS,
+        OPTIONS.trials,
         held_out,
         tuple(past.records[row].name for row in panel),
         used,
@@ -173,20 +237,32 @@ def _learned(
 
 
 def _family(record: TaskRecord) -> str:
+    """What a study must not share with the panel: its dataset, with all that are of its family."""
     return record.family or record.fingerprint
 
 
 def _too_few(store: MetaStore, space: str, found: int) -> Problem:
+    """Says which spaces there are, or how to remember more studies."""
     names = sorted({record.space for record in store.tasks(space=None)} - {"fit"})
     known = f"{did_you_mean(space, names)} Spaces there: {', '.join(names) or 'none'}.".strip()
     fix = known if found == 0 else "Remember more studies first (autometa.remember, autometa store import study)."
-    return Problem(store.url, f"{found} studies of the space {space!r}, at least {FEWEST + 1} are needed", fix)
+    return Problem(
+        store.url, f"{found} studies of the space {space!r}, at least {OPTIONS.fewest_studies} are needed", fix
+    )
 
 
 def _panel(past: PastTasks, seed: int) -> list[int]:
     """The studies to hold out: a random part of those that tried enough to be replayed."""
-    able = [row for row, scores in enumerate(past.scores) if len(set(scores[np.isfinite(scores)])) >= REPLAYED]
-    most = min(LARGEST_PANEL, max(1, round(PANEL * len(past))), len(past) - FEWEST)
+    able = [
+        row
+        for row, scores in enumerate(past.scores)
+        if len(set(scores[np.isfinite(scores)])) >= OPTIONS.replayed_configs
+    ]
+    most = min(
+        OPTIONS.largest_panel,
+        max(1, round(OPTIONS.panel_share * len(past))),
+        len(past) - OPTIONS.fewest_studies + 1,
+    )
     return sorted(np.random.default_rng(seed).permutation(able)[:most].tolist())
 
 
@@ -204,7 +280,7 @@ def _rows(past: PastTasks, rows: Sequence[int]) -> PastTasks:
 def _replay(
     space: SearchSpace, past: PastTasks, rest: Sequence[int], panel: Sequence[int], surrogate: Surrogate, seed: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Mean regret of the incumbent after `TRIALS` on the panel: 1 - its standing among what the study tried."""
+    """Mean regret of the incumbent after the numbers of trials in `OPTIONS`, on the panel: 1 - its normalised score."""
     from autometa.transfer import Guard, History
 
     others = _rows(past, rest)
@@ -217,7 +293,7 @@ def _replay(
         found["random"].append(_random(worth, seed))
         for name, guard in guards.items():
             left, chosen = list(range(len(tried))), list[int]()
-            while left and len(chosen) < max(TRIALS):
+            while left and len(chosen) < max(OPTIONS.trials):
                 history = History(points.x[chosen], points.mask[chosen], scores[chosen])
                 among = Encoded(points.x[left], points.mask[left])
                 suggestion = guard.suggest(history, rng=np.random.default_rng(seed), among=among)
@@ -227,11 +303,13 @@ def _replay(
     return {name: np.mean(values, axis=0) for name, values in found.items()}
 
 
-def _random(worth: NDArray[np.float64], seed: int, draws: int = 200) -> NDArray[np.float64]:
+def _random(worth: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Regret of a random order, averaged over many."""
     rng = np.random.default_rng(seed)
-    orders = np.array([rng.permutation(worth)[: max(TRIALS)] for _ in range(draws)])
+    orders = np.array([rng.permutation(worth)[: max(OPTIONS.trials)] for _ in range(OPTIONS.random_orders)])
     return _after(1 - np.maximum.accumulate(orders, axis=1).mean(axis=0))
 
 
-def _after(regret: NDArray[np.float64]) -> NDArray[np.float64]:  # (<= trials,) -> (len(TRIALS),)
-    return np.array([regret[min(t, len(regret)) - 1] for t in TRIALS])
+def _after(regret: NDArray[np.float64]) -> NDArray[np.float64]:  # (m,) -> (trials in `OPTIONS`,)
+    """Regret after the numbers of trials in `OPTIONS`; after the last one where there are fewer."""
+    return np.array([regret[min(t, len(regret)) - 1] for t in OPTIONS.trials])

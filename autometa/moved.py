@@ -163,6 +163,8 @@ NAMES: dict[str, str] = {
     "autometa.store.database.version": "autometa.store.schema.version",
     "autometa.store.database.weights": "autometa.store.schema.weights",
     "autometa.store.reading.StoreUnion": "autometa.store.metastore.MetaStore",
+    "autometa.studies.Adapted": "autometa.studies.adapting.AdaptedPast",
+    "autometa.studies.FINISHED": "autometa.studies.remembering.ENDED",
     "autometa.surrogate.experts.Observed": "autometa.transfer.experts.WarpedHistory",
     "autometa.surrogate.history.LABELS": "autometa.transfer.scale.LABEL_SCALES",
     "autometa.surrogate.past.PastTable": "autometa.transfer.forecasts.PastForecasts",

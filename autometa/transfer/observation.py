@@ -1,17 +1,83 @@
-"""What is known of the task at hand, in one space.
+"""What is known of the task at hand: the only place where a trial becomes numbers.
+
+A recommender is told `Observation`s, the guard a `History` of points in one space; both come from the trials of an
+Optuna study by `of_trials`, read as `TrialReading` says.
+
+Laws: a trial that failed, or was stopped before it reported anything, counts as the worst there is; a trial that was
+stopped counts by what it reported last; nothing is known of a trial that runs until it reports.
 
 Letters:  m evaluations · d encoded dimensions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna.trial import FrozenTrial, TrialState
 
-from autometa.space import Config, SearchSpace
+from autometa.origins import CONFIG
+from autometa.space import FAMILY, Config, SearchSpace
+from autometa.transfer.cost import TrialLimit
+
+Point = tuple[NDArray[np.float64], NDArray[np.bool_]]  # (d,), (d,) as of `SearchSpace.encode`
+
+
+@dataclass(frozen=True, slots=True)
+class TrialReading:
+    """How the trials of a study are read as numbers."""
+
+    sign: float = 1.0  # turns a value of the study into a score, larger is better: -1 where it minimises
+    folds: int | None = (
+        None  # of a trial that reports its mean over them so far; None: reports say how far training got
+    )
+    limit: TrialLimit | None = None  # what one trial may take
+
+    # What is missing of a trial lowers its fidelity by so much where folds are missing: they differ, but do not drift
+    # as a training does. Without it `fit` tried look-alikes of hopeless trials (measured when it was introduced); the
+    # value is judgement.
+    fold_difference: float = 0.2
+
+    # Share of the limit above which a trial of a family that stops early may have been cut short, so that nobody knows
+    # what it takes. Judgement, not measured.
+    cut_short: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One trial as numbers."""
+
+    number: int
+    given: Config  # what it was told to try
+    tried: Config  # the values that the objective took; what was given while it runs
+    score: float  # larger is better, any unit; NaN = not known yet, -inf = failed
+    seconds: float  # that a whole trial of it takes; NaN = unknown
+    fidelity: float  # in [0, 1], 1 = of a whole trial
+    running: bool  # or waiting
+
+    @classmethod
+    def of_trials(cls, trials: Iterable[FrozenTrial], reading: TrialReading) -> list[Observation]:
+        """The trials whose configuration is known, in their order.
+
+        Example:
+            >>> import optuna
+            >>> study = optuna.create_study(direction="minimize")
+            >>> study.optimize(lambda trial: trial.suggest_float("x", 2, 2), n_trials=1)
+            >>> [seen] = Observation.of_trials(study.trials, TrialReading(sign=-1.0))
+            >>> seen.tried, seen.score, seen.fidelity
+            ({'x': 2.0}, -2.0, 1.0)
+        """
+        trials = list(trials)
+        last = _last_step(trials, reading)
+        return [_observed(trial, config, last, reading) for trial in trials if (config := config_of(trial)) is not None]
+
+    @property
+    def result(self) -> tuple[Config, float, float]:
+        """As recommenders are told it: configuration, score (NaN while it runs) and seconds."""
+        return self.given, math.nan if self.running else self.score, self.seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +109,44 @@ class History:
             None if fidelity is None else np.asarray(fidelity, dtype=float),
         )
 
+    @classmethod
+    def of_trials(
+        cls,
+        space: SearchSpace,
+        trials: Iterable[FrozenTrial],
+        reading: TrialReading,
+        encoded: dict[int, Point] | None = None,
+    ) -> History:
+        """The trials of a study, pruned and running ones by what they reported last, at a lower fidelity.
+
+        Args:
+            space: Where they are encoded; what it does not contain is clipped.
+            trials: Of one study.
+            reading: How they are read.
+            encoded: Number of a trial -> its point, for trials that ended; is added to, so that each is encoded once.
+
+        Example:
+            >>> import optuna
+            >>> from autometa.space import real
+            >>> study = optuna.create_study(direction="minimize")
+            >>> study.optimize(lambda trial: trial.suggest_float("x", 2, 2), n_trials=1)
+            >>> history = History.of_trials(SearchSpace.of(x=real(0.0, 4.0, 1.0)), study.trials, TrialReading(sign=-1))
+            >>> history.x, history.scores
+            (array([[0.5]]), array([-2.]))
+        """
+        points = {} if encoded is None else encoded
+        seen = Observation.of_trials(trials, reading)
+        for trial in seen:
+            if trial.running or trial.number not in points:
+                points[trial.number] = space.encode(space.clip(trial.tried)[0])
+        return cls(
+            np.array([points[trial.number][0] for trial in seen], dtype=float).reshape(len(seen), space.d),
+            np.array([points[trial.number][1] for trial in seen], dtype=bool).reshape(len(seen), space.d),
+            np.array([trial.score for trial in seen], dtype=float),
+            np.array([trial.seconds for trial in seen], dtype=float) if seen else None,
+            np.array([trial.fidelity for trial in seen], dtype=float) if seen else None,
+        )
+
     def __len__(self) -> int:
         """The number of evaluations, m, running and failed ones among them."""
         return len(self.scores)
@@ -72,3 +176,58 @@ def thinned(history: History, most: int) -> History:
     rest = order[first:]
     keep = rest[np.linspace(0, len(rest) - 1, max(min(most - first, len(rest)), 0)).astype(int)]
     return history.at(np.concatenate([order[:first], keep, running]))
+
+
+def config_of(trial: FrozenTrial) -> Config | None:
+    """The configuration that a trial was given, or is known to have or to get; None while it is being sampled."""
+    if CONFIG in trial.user_attrs:
+        return trial.user_attrs[CONFIG]
+    return trial.params if trial.state.is_finished() else trial.system_attrs.get("fixed_params")
+
+
+def _observed(trial: FrozenTrial, config: Config, last: int | None, reading: TrialReading) -> Observation:
+    ended = trial.state.is_finished()
+    score, fidelity, step = _score(trial, reading), 1.0, trial.last_step
+    if math.isnan(score) and step is not None:
+        missing = 0.0 if last is None else 1.0 - _share_done(step, last)
+        fidelity = 1.0 - missing * (1.0 if reading.folds is None else reading.fold_difference)
+        reported = trial.intermediate_values[step]
+        score = reading.sign * reported if math.isfinite(reported) else math.nan
+    tried = trial.params if ended and trial.params else config
+    return Observation(trial.number, config, tried, score, _takes(trial, last, reading), fidelity, not ended)
+
+
+def _score(trial: FrozenTrial, reading: TrialReading) -> float:
+    """What a trial ended with; NaN if that is not known (yet), -inf if it failed or was pruned before any report."""
+    if trial.state == TrialState.FAIL or (trial.state == TrialState.PRUNED and trial.last_step is None):
+        return -math.inf
+    if trial.state != TrialState.COMPLETE or trial.value is None:
+        return math.nan
+    return reading.sign * trial.value if math.isfinite(trial.value) else -math.inf
+
+
+def _last_step(trials: Iterable[FrozenTrial], reading: TrialReading) -> int | None:
+    """The step at which a whole trial reports last; None where that is not known yet."""
+    if reading.folds is not None:
+        return reading.folds - 1
+    steps = (trial.last_step for trial in trials if trial.state == TrialState.COMPLETE)
+    return max((step for step in steps if step is not None), default=None)
+
+
+def _share_done(step: int, last: int) -> float:
+    """The share of a whole trial that was done when it reported at `step`."""
+    return min((step + 1) / (last + 1), 1.0)
+
+
+def _takes(trial: FrozenTrial, last: int | None, reading: TrialReading) -> float:
+    """Seconds that a whole trial of this configuration takes, by what this one took; NaN if that does not say."""
+    took = math.nan if trial.duration is None else trial.duration.total_seconds()
+    limit = math.inf if reading.limit is None else reading.limit.seconds
+    if trial.state == TrialState.PRUNED and trial.last_step is not None:
+        took /= math.nan if last is None else _share_done(trial.last_step, last)
+    elif trial.state == TrialState.PRUNED:  # before the first report: for want of time, or for another reason
+        took *= (reading.folds or 1) if took >= limit else math.nan
+    elif trial.state != TrialState.COMPLETE:
+        return math.nan
+    stops_early = reading.limit is not None and trial.params.get(FAMILY) in reading.limit.growing
+    return math.nan if stops_early and took > reading.cut_short * limit else took

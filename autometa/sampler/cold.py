@@ -1,0 +1,23 @@
+"""The sampler for what the past does not help with."""
+
+from __future__ import annotations
+
+import warnings
+
+import optuna
+
+
+def cold_sampler(seed: int | None = None) -> optuna.samplers.TPESampler:
+    """Optuna's TPE as it does best on a conditional space: each family's parameters are modelled jointly.
+
+    The default TPE's joint space is only what all trials share, in a CASH space the choice of family.
+
+    Example:
+        >>> study = optuna.create_study(sampler=cold_sampler(seed=0))
+        >>> study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=3)
+        >>> len(study.trials)
+        3
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)

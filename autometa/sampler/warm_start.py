@@ -1,0 +1,396 @@
+"""`WarmStartSampler`: Optuna's side of the warm start. See the room for what a trial is given and how that is noted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from autometa.errors import InputError, Problem, did_you_mean
+from autometa.learn import Learned, kept_surrogate, learn_aloud, learn_if_due
+from autometa.origins import CONFIG, ORIGIN, REASON, Origin
+from autometa.sampler.cold import cold_sampler
+from autometa.sampler.options import OPTIONS
+from autometa.sampler.past import same_encoding, task_weights
+from autometa.sampler.trials import given_origin, note, other_trials, storable
+from autometa.space import Config, SearchSpace, config_key
+from autometa.store import Exclusion, MetaStore, PastTasks
+from autometa.studies import VALUE, AdaptedPast, FollowedPast, described, fit_value, sign_of
+from autometa.transfer import RECOMMENDERS, History, Recommendation, Recommender
+from autometa.transfer.cost import TrialLimit
+from autometa.transfer.observation import Observation, Point, TrialReading, config_of
+
+if TYPE_CHECKING:
+    from autometa.transfer import Guard, Suggestion, Surrogate
+
+_log = optuna.logging.get_logger("optuna.autometa")
+
+
+class WarmStartSampler(BaseSampler):
+    """First what the past recommends for this task, then a search that goes on learning from it.
+
+    Args:
+        past: A store, its URL, or past tasks that were read from one; None for no memory: the study is the cold
+            sampler's own.
+        space: The name under which `remember` keeps studies of this search space: the space is then learned from them.
+            Or the `SearchSpace` where configurations come from; without either, the flat space that the past
+            configurations span.
+        task: The new task: ``(X, y)``, a `Task`, or its meta-features; None if nothing is known of it.
+        recommender: A name in `RECOMMENDERS`, or a recommender.
+        n_initial: At most so many trials are recommended; fewer when the recommender expects nothing more of them. By
+            default 3 before a guided search, 20 before the cold sampler.
+        surrogate: The meta-trained surrogate that takes part in the search after that, or "store" for the one that was
+            learned for the named space, if there is one. None searches with past tasks and a cold process alone.
+        guided: Whether the guarded mixture searches after the initial design; otherwise the cold sampler does.
+        cold: The sampler for what the past does not help with; TPE by default.
+        seed: Of the search; the recommendations are deterministic.
+        seconds: Time that the whole study may take: expected costs are then weighed.
+        jobs: Trials that run at once, in all processes: a second of the study is so many seconds of trials.
+        limit: What one trial may take, and which families end by then with what they have.
+        folds: How many folds a trial has, if what it reports after each, at steps from 0 on, is its mean over those so
+            far: then a trial that was stopped says nearly as much as a finished one. None where reports say how far
+            training got.
+        renamed: Old name of a parameter -> its name today, for a named space.
+        learn: Whether a surrogate is learned for a named space here and now, in about a minute, if there are enough new
+            studies of it; see `learn`.
+        kind: Kind of the past tasks to read from a store; the task's own by default.
+        metric: Metric to read from a store; the task's own by default. Its scores are compared with the study's values,
+            negated if the study minimises. Not for a named space, whose objective values are compared.
+        exclude: What must not be read from a store.
+
+    Raises:
+        InputError: If the recommender is not known, `n_initial` is negative, or a store is given but neither the name
+            of a space nor a metric.
+        ValueError: When used in a study of several objectives, if there is a past.
+
+    Example:
+        >>> import optuna
+        >>> sampler = WarmStartSampler(None, seed=0)
+        >>> study = optuna.create_study(sampler=sampler)
+        >>> study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=3)
+        >>> [trial.user_attrs["autometa:origin"] for trial in study.trials]
+        ['search', 'search', 'search']
+    """
+
+    _guard: Guard | None  # made when it is first asked
+    _encoded: dict[int, Point]  # number of a trial that ended -> its point
+
+    def __init__(
+        self,
+        past: PastTasks | MetaStore | str | Path | None = None,
+        space: SearchSpace | str | None = None,
+        task: Any = None,
+        *,
+        recommender: str | Recommender = "adaptive",
+        n_initial: int | None = None,
+        surrogate: Surrogate | str | None = "store",
+        guided: bool = True,
+        cold: BaseSampler | None = None,
+        seed: int | None = None,
+        seconds: float | None = None,
+        jobs: int = 1,
+        limit: TrialLimit | None = None,
+        folds: int | None = None,
+        renamed: Mapping[str, str] | None = None,
+        learn: bool = False,
+        kind: str | None = None,
+        metric: str | None = None,
+        exclude: Exclusion | None = None,
+    ) -> None:
+        """Reads the past once and fits the recommender."""
+        store = MetaStore(past) if isinstance(past, (str, Path)) else past if isinstance(past, MetaStore) else None
+        name = space if isinstance(space, str) else None
+        metric = metric or getattr(task, "metric", None)
+        _refuse(recommender, n_initial, name, store, metric)
+
+        usual = OPTIONS.guided_initial if guided else OPTIONS.unguided_initial
+        self.n_initial = usual if n_initial is None else n_initial
+        self.guided, self.seconds, self.jobs, self.limit, self.folds = guided, seconds, jobs, limit, folds
+        self.notes: tuple[str, ...] = ()  # what was done to past configurations to fit them into the space
+        self.space = space if isinstance(space, SearchSpace) else None
+        self._store, self._name, self._chosen = store, name, recommender
+        self._task, self._metafeatures = described(task)
+        self._cold = cold_sampler(seed) if cold is None else cold
+        self._seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
+        self._surrogate = None if isinstance(surrogate, str) else surrogate
+
+        table = past if isinstance(past, PastTasks) else None
+        if store is not None:
+            exclude = Exclusion() if exclude is None else exclude
+            if name is None:
+                table = store.past(kind=kind or getattr(task, "kind", None), metric=str(metric), exclude=exclude)
+            else:
+                table = store.past(space=name, kind=None, metric=VALUE, exclude=exclude)
+                if learn:
+                    learn_if_due(store, name, len(table))
+                if surrogate == "store":
+                    self._surrogate = kept_surrogate(store, name)
+        self._begin(table, dict(renamed or {}))
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the lock, the clock, the store (its URL may hold a password) and what can be calculated again."""
+        gone = ("_lock", "_started", "_guard", "_encoded", "_store")
+        return {k: v for k, v in self.__dict__.items() if k not in gone}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """With a lock of its own; the time starts again."""
+        self.__dict__.update(state)
+        self._store = None
+        self._forget()
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+
+    def reseed_rng(self) -> None:
+        """Reseeds the cold sampler; the rest draws from the seed and the number of the trial, so workers differ."""
+        self._cold.reseed_rng()
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Before anything is sampled: notes trials that somebody enqueued."""
+        if "fixed_params" in trial.system_attrs and ORIGIN not in trial.user_attrs:
+            note(study, trial, {ORIGIN: Origin.ENQUEUED.value, REASON: "Enqueued by the user."})
+        self._cold.before_trial(study, trial)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Decides where the trial comes from, once; the space of what it was given, else the cold sampler's."""
+        self._refuse_several_objectives(study)
+        if ORIGIN not in trial.user_attrs:
+            self._assign(study, trial)
+        if CONFIG not in trial.user_attrs:
+            return self._cold.infer_relative_search_space(study, trial)
+        # Given values are handed out by `sample_independent`, which is told what distribution the objective asks for. A
+        # relative space of another kind would be an error there, a value out of range silently be replaced.
+        return {}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The given values of the active parameters in `search_space`, else the cold sampler's."""
+        self._refuse_several_objectives(study)
+        config = trial.user_attrs.get(CONFIG)
+        if config is None:
+            return self._cold.sample_relative(study, trial, search_space)
+        fitted = {name: fit_value(config[name], search_space[name]) for name in search_space if name in config}
+        return {name: value for name, (fits, value) in fitted.items() if fits}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """The given value, fitted into the distribution that the objective asks for, else the cold sampler's."""
+        self._refuse_several_objectives(study)
+        config = trial.user_attrs.get(CONFIG, {})
+        if param_name in config:
+            fits, value = fit_value(config[param_name], param_distribution)
+            if fits:
+                return value
+        return self._cold.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Tells the cold sampler."""
+        self._cold.after_trial(study, trial, state, values)
+
+    def recommend(self, study: Study, m: int = 1) -> list[Recommendation]:
+        """The next `m` recommendations, for `enqueue_trial` or to look at; empty when it is the search's turn.
+
+        Example:
+            >>> from autometa.store import TaskRecord
+            >>> records = (TaskRecord("f0", "march", "study", "value", 0, 0, 0),)
+            >>> tried = ({"x": 0.1}, {"x": 0.9})
+            >>> past = PastTasks(records, tried, np.array([[1.0, 3.0]]), np.ones((1, 2)), np.zeros((1, 0)), ())
+            >>> sampler = WarmStartSampler(past, seed=0)
+            >>> [next_one] = sampler.recommend(optuna.create_study(sampler=sampler, direction="maximize"))
+            >>> next_one.config, next_one.origin
+            ({'x': 0.9}, 'portfolio')
+        """
+        with self._lock:
+            self._follow(study, study.get_trials(deepcopy=False))
+        return self._recommend(study, study.get_trials(deepcopy=False), m)
+
+    def learn(self, *, seconds: float | None = None, seed: int = 0) -> Learned:
+        """Learns a surrogate from the remembered studies of the named space, here and now; the search then uses it.
+
+        It is kept in the store for later studies as well, unless held-out studies are worse for it.
+
+        Args:
+            seconds: Most that training may take; about a minute by default.
+            seed: Of the held-out studies and of training.
+
+        Raises:
+            InputError: If the sampler has no store and name of a space (a pickled one has lost its store), or too few
+                studies are remembered under that name.
+            StoreError: If the store cannot be used.
+
+        Example:
+            >>> import tempfile
+            >>> folder = tempfile.TemporaryDirectory()
+            >>> sampler = WarmStartSampler(folder.name + "/team.db", space="churn")
+            >>> sampler.learn(seconds=30)
+            Traceback (most recent call last):
+            autometa.errors.InputError: 0 studies of the space 'churn', at least 5 are needed
+            >>> folder.cleanup()
+        """
+        if self._store is None or self._name is None:
+            fix = "Make a sampler with a store and the name of a space, or call autometa.learn.learn(store, space)."
+            raise InputError(Problem("learn", "the sampler knows of no store and name of a space to learn from", fix))
+        learned = learn_aloud(self._store, self._name, seconds=seconds, seed=seed)
+        with self._lock:
+            self._surrogate, self._guard = kept_surrogate(self._store, self._name), None
+        return learned
+
+    # ----------------------------------------------------------------------------------------------------- the past
+
+    def _forget(self) -> None:
+        """What was calculated in the space as it was."""
+        self._guard, self._encoded = None, {}
+
+    def _begin(self, past: PastTasks | None, renamed: Mapping[str, str]) -> None:
+        """Fits the recommender to past tasks, in the given space or in the one that they span."""
+        self._forget()
+        self._past: PastTasks | None = None
+        self._recommender: Recommender | None = None
+        self._similarity: NDArray[np.float64] | None = None
+        self._followed: FollowedPast | None = None
+        if past is None or not past.configs:
+            return
+        if self.space is not None:
+            self._fit(past)
+            return
+        fingerprint = None if self._task is None else self._task.fingerprint
+        self._followed = FollowedPast(past, renamed=renamed, space_name=self._name or "", fingerprint=fingerprint)
+        self._settle(self._followed.first())
+
+    def _settle(self, adapted: AdaptedPast) -> None:
+        """Fits the recommender to the past in the space as far as it is known, and says what was done to it."""
+        for said in adapted.notes:
+            if said not in self.notes:
+                _log.info(said)
+        self.space, self.notes = adapted.space, adapted.notes
+        self._fit(adapted.past)
+
+    def _fit(self, past: PastTasks) -> None:
+        """Fits the recommender; what was calculated in another space is forgotten."""
+        assert self.space is not None
+        self._forget()
+        self._past, self._similarity = past, task_weights(past, self._metafeatures)
+        if self.n_initial > 0:
+            chosen = RECOMMENDERS[self._chosen]() if isinstance(self._chosen, str) else self._chosen
+            self._recommender = chosen.fit(past, self.space)
+
+    def _follow(self, study: Study, trials: Iterable[FrozenTrial]) -> None:
+        """Adapts the past to what the study's trials show of its space, once they show something new."""
+        if self._followed is not None and (adapted := self._followed.follow(study, trials)) is not None:
+            self._settle(adapted)
+
+    def _refuse_several_objectives(self, study: Study) -> None:
+        """Past scores have one objective; without a past, the cold sampler may do as it can."""
+        if self._past is not None:
+            self._raise_error_if_multi_objective(study)
+
+    # --------------------------------------------------------------------------------------------------- the next trial
+
+    def _assign(self, study: Study, trial: FrozenTrial) -> None:
+        """Gives the trial a configuration, or leaves it to the cold sampler, and notes which and why."""
+        with self._lock:
+            self._follow(study, other_trials(study, trial))
+            for choice in range(OPTIONS.choices):  # two processes may choose at once: who sees a double moves on
+                config, origin, reason = self._next(study, other_trials(study, trial), trial.number)
+                if config is None and choice > 0:  # the cold sampler's turn: what is noted cannot be taken back
+                    return
+                given = {} if config is None else {CONFIG: config}
+                note(study, trial, {**given, ORIGIN: origin, REASON: reason})
+                taken = (config_of(other) for other in other_trials(study, trial))
+                if config is None or config_key(config) not in {config_key(c) for c in taken if c is not None}:
+                    return
+
+    def _next(self, study: Study, others: Sequence[FrozenTrial], number: int) -> tuple[Config | None, str, str]:
+        """What a trial is given, None to leave it to the cold sampler; where that comes from, and why."""
+        if found := self._recommend(study, others, 1):
+            return storable(found[0].config), str(found[0].origin), found[0].reason
+        suggestion = self._search(study, others, number)
+        if suggestion is None:
+            return None, Origin.SEARCH.value, f"Searched by {self._cold}."
+        if suggestion.cold:
+            return None, Origin.SEARCH.value, suggestion.reason
+        return storable(suggestion.config), Origin.SURROGATE.value, suggestion.reason
+
+    def _recommend(self, study: Study, trials: Sequence[FrozenTrial], m: int) -> list[Recommendation]:
+        """The next recommendations, none once `n_initial` were given or a search has begun."""
+        given = [(trial, origin) for trial in trials if (origin := given_origin(trial)) is not None]
+        recommended = (config_of(trial) for trial, origin in given if origin.recommended)
+        count = len({config_key(c) for c in recommended if c is not None})  # a retried trial counts once
+        searching = any(origin.searched for _, origin in given)
+        if self._recommender is None or count >= self.n_initial or searching:
+            return []
+        found = self._recommender.recommend(
+            self._metafeatures,
+            self.n_initial - count,
+            observed=[seen.result for seen in Observation.of_trials(trials, self._reading(study))],
+            seconds=self._clock()[0],
+            limit=self.limit,
+        )
+        return [
+            recommendation
+            for i, recommendation in enumerate(found[:m], start=count)
+            if recommendation.gain is None or recommendation.gain >= OPTIONS.least_gain or i < OPTIONS.least_recommended
+        ]
+
+    def _search(self, study: Study, trials: Sequence[FrozenTrial], number: int) -> Suggestion | None:
+        """What the guarded mixture would try next; None where there is nothing to guide it."""
+        if not self.guided or self._past is None or self.space is None or self.space.d == 0:
+            return None
+        from autometa.transfer import Guard
+
+        if self._guard is None:
+            fits = self._surrogate is not None and same_encoding(self._surrogate.space, self.space)
+            surrogate = self._surrogate if fits else None
+            self._guard = Guard(self.space, self._past, surrogate, metafeatures=self._metafeatures)
+        left, spent = self._clock()
+        return self._guard.suggest(
+            History.of_trials(self.space, trials, self._reading(study), self._encoded),
+            rng=np.random.default_rng([self._seed, number]),
+            seconds_left=left,
+            seconds_spent=spent,
+            limit=self.limit,
+            similarity=self._similarity,
+        )
+
+    def _reading(self, study: Study) -> TrialReading:
+        """How the trials of the study are read as numbers."""
+        return TrialReading(sign_of(study), self.folds, self.limit)
+
+    def _clock(self) -> tuple[float | None, float | None]:
+        """Seconds of trials that are left, and that were spent; None without a budget."""
+        if self.seconds is None:
+            return None, None
+        spent = min(time.monotonic() - self._started, self.seconds)
+        return (self.seconds - spent) * self.jobs, spent * self.jobs
+
+
+def _refuse(
+    recommender: str | Recommender, n_initial: int | None, name: str | None, store: MetaStore | None, metric: str | None
+) -> None:
+    """Raises InputError with everything that is wrong with the arguments of a sampler."""
+    problems = []
+    if isinstance(recommender, str) and recommender not in RECOMMENDERS:
+        known = f"{did_you_mean(recommender, list(RECOMMENDERS))} Known: {', '.join(RECOMMENDERS)}.".strip()
+        problems.append(Problem("recommender", f"{recommender!r} is not known", known))
+    if n_initial is not None and n_initial < 0:
+        problems.append(Problem("n_initial", f"{n_initial} is negative", "Take 0 for no warm start."))
+    if name is not None and store is None:
+        problems.append(Problem("space", f"the name {name!r} needs a store", "Pass the store that remembers it."))
+    if store is not None and name is None and metric is None:
+        fix = "Pass metric=, a Task as task=, or the name of a space of your own as space=."
+        problems.append(Problem("metric", "a store is given but no metric", fix))
+    if problems:
+        raise InputError(problems)

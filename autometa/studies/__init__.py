@@ -1,0 +1,52 @@
+"""Somebody's own studies as past tasks: what is kept of them, and the space that they share.
+
+    remembering     every finished trial enters a store, under the name that the person gave to the space
+    adapting        what a store holds under that name, put into the space as it is now
+    distributions   values, and the distributions that can take them
+    options         the tuned numbers
+
+Laws: remembering twice changes nothing; a store that cannot be written for a while loses nothing that the study still
+holds; values are kept so that larger is better, whatever the study's direction; a past configuration is never given a
+value that it did not have: what it lacks stays missing.
+
+Letters:  t past studies · m configurations.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autometa.moved import former
+from autometa.studies.adapting import AdaptedPast, FollowedPast, adapt, without_own
+from autometa.studies.distributions import fit_value, plain, spanned
+from autometa.studies.remembering import (
+    ENDED,
+    VALUE,
+    described,
+    own_fingerprint,
+    remember,
+    remember_studies,
+    remember_study,
+    sign_of,
+)
+
+__all__ = [
+    "ENDED",
+    "VALUE",
+    "AdaptedPast",
+    "FollowedPast",
+    "adapt",
+    "described",
+    "fit_value",
+    "own_fingerprint",
+    "plain",
+    "remember",
+    "remember_studies",
+    "remember_study",
+    "sign_of",
+    "spanned",
+    "without_own",
+]
+
+if not TYPE_CHECKING:
+    __getattr__ = former(__name__)

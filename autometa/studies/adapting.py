@@ -1,0 +1,263 @@
+"""Past studies in the space as it is now.
+
+The space is learned from the trials. When it changes (a parameter added, dropped, renamed, a range widened, a category
+added or gone), past results count where they still can, and what was done is said. `adapt` does that once;
+`FollowedPast` does it again whenever the study at hand shows something new of its space.
+
+Law: a past configuration is never given a value that it did not have: what it lacks stays missing.
+
+Letters:  t past studies · m configurations.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution, CategoricalDistribution, json_to_distribution
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from autometa.space import Condition, Config, Parameter, SearchSpace, config_key
+from autometa.store import PastTasks, TaskRecord
+from autometa.studies.distributions import Distributions, fit_value, in_words, middle, plain, spanned, typed
+from autometa.studies.options import OPTIONS
+from autometa.studies.remembering import ENDED, own_fingerprint
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdaptedPast:
+    """Past studies in the space as it is now."""
+
+    past: PastTasks  # configurations hold what the space knows of them; a parameter they never had is missing
+    space: SearchSpace | None  # None when nothing is known yet
+    notes: tuple[str, ...]  # what was done to past configurations, for people
+
+
+def adapt(
+    past: PastTasks,
+    *,
+    renamed: Mapping[str, str] | None = None,
+    distributions: Distributions | None = None,
+    configs: Sequence[Config] = (),
+) -> AdaptedPast:
+    """Puts past studies into the space of today.
+
+    Args:
+        past: As the store holds them, in the metric `VALUE`.
+        renamed: Old name of a parameter -> its new one.
+        distributions: Of the study at hand, as far as its trials show them; they prevail over what was before.
+        configs: What the study at hand has tried: an active parameter that none of them has was dropped.
+
+    Example:
+        >>> from optuna.distributions import FloatDistribution
+        >>> records = (TaskRecord("f0", "march", "study", "value", 0, 0, 0),)
+        >>> tried = ({"x": 0.1}, {"x": 0.9})
+        >>> past = PastTasks(records, tried, np.array([[1.0, 3.0]]), np.ones((1, 2)), np.zeros((1, 0)), ())
+        >>> adapted = adapt(past, distributions={"x": FloatDistribution(0.0, 0.5)}, configs=[{"x": 0.2}])
+        >>> adapted.past.configs, adapted.notes
+        (({'x': 0.1}, {'x': 0.5}), ("'x' is now from 0.0 to 0.5, before from 0.1 to 0.9.",))
+    """
+    renamed = renamed or {}
+    old = [{renamed.get(name, name): value for name, value in config.items()} for config in past.configs]
+    known = _known(past.records, renamed)
+    before: dict[str, BaseDistribution] = {}
+    for found in known:
+        before.update(found)
+    # Imported without their distributions; in the order in which they are met, or a seed would not repeat a search.
+    for name in dict.fromkeys(name for config in old for name in config if name not in before):
+        before[name] = spanned([config[name] for config in old if name in config])
+    now = before | dict(distributions or {})
+    if not now:
+        return AdaptedPast(past, None, ())
+
+    tried = list(configs)
+    conditions = {name: _condition(name, now, [c for c in [*old, *tried] if c], known, tried) for name in now}
+    dropped = {name for name in now if name not in (distributions or {}) and _is_dropped(conditions[name], name, tried)}
+    names = [name for name in now if name not in dropped]
+    notes = _changes(before, now, dropped, old)
+    kept, columns, lost = [], [], 0
+    for column, config in enumerate(old):
+        fitted = _fitted({name: value for name, value in config.items() if name in names}, now)
+        if fitted:
+            kept.append(fitted)
+            columns.append(column)
+        else:
+            lost += 1
+    if lost:
+        notes.append(f"{lost} past configurations cannot be had in the space of today and are left out.")
+    scores = past.scores[:, columns]
+    best = _best(kept, scores)
+    space = _space(names, now, conditions, best)
+    table = replace(past, configs=tuple(kept), scores=scores, seconds=past.seconds[:, columns])
+    return AdaptedPast(table, space, tuple(notes))
+
+
+class FollowedPast:
+    """Past studies that are adapted again whenever the trials of the study at hand show something new of its space.
+
+    What that study has itself put into the store is left out of them: a result must not count twice.
+
+    Args:
+        past: As the store holds them, in the metric `VALUE`.
+        renamed: Old name of a parameter -> its new one.
+        space_name: The name under which the store keeps the studies.
+        fingerprint: Of the table that the study is about; None for a study about no known table.
+    """
+
+    def __init__(
+        self,
+        past: PastTasks,
+        *,
+        renamed: Mapping[str, str] | None = None,
+        space_name: str = "",
+        fingerprint: str | None = None,
+    ) -> None:
+        """Nothing is adapted yet."""
+        self._past, self._renamed = past, dict(renamed or {})
+        self._space_name, self._fingerprint = space_name, fingerprint
+        self._ended = 0  # trials when it was looked last
+        self._shown: object = None  # and what they showed: distributions, and which parameters occur together
+
+    def first(self) -> AdaptedPast:
+        """The past before the study has shown anything."""
+        return adapt(self._past, renamed=self._renamed)
+
+    def follow(self, study: Study, trials: Iterable[FrozenTrial]) -> AdaptedPast | None:
+        """The past in the space that the study's trials show; None where they show nothing new."""
+        ended = [trial for trial in trials if trial.state in ENDED and trial.params]
+        if len(ended) == self._ended:
+            return None
+        self._ended = len(ended)
+        seen = {(name, repr(d)) for trial in ended for name, d in trial.distributions.items()}
+        shown = seen, {frozenset(trial.params) for trial in ended}
+        if shown == self._shown:
+            return None
+        self._shown = shown
+        configs = [trial.params for trial in ended]
+        return adapt(
+            without_own(self._past, self._fingerprint or own_fingerprint(study, self._space_name), configs),
+            renamed=self._renamed,
+            distributions={name: d for trial in ended for name, d in trial.distributions.items()},
+            configs=configs,
+        )
+
+
+def _known(records: Iterable[TaskRecord], renamed: Mapping[str, str]) -> list[dict[str, BaseDistribution]]:
+    """The distributions that each past study had, the oldest first."""
+    out = []
+    for record in sorted(records, key=lambda record: record.created):
+        if record.distributions:
+            texts = json.loads(record.distributions)
+            out.append({renamed.get(name, name): json_to_distribution(text) for name, text in texts.items()})
+    return out
+
+
+def _condition(
+    name: str,
+    distributions: Distributions,
+    configs: Sequence[Config],
+    known: Sequence[Distributions],
+    tried: Sequence[Config],
+) -> Condition | None:
+    """When a parameter is active, as far as trials tell: always (None), or with some choices of another one.
+
+    Only configurations of studies that knew the parameter can tell; an older study simply did not have it.
+    """
+    partners = {other for found in known if name in found for other in found}
+    telling = [config for config in configs if name in config or not partners or config.keys() <= partners]
+    if tried and any(name in config for config in tried):
+        telling = list(tried)
+    present = [config for config in telling if name in config]
+    absent = [config for config in telling if name not in config]
+    if not present or not absent:
+        return None
+    for parent, distribution in distributions.items():
+        if parent == name or not isinstance(distribution, CategoricalDistribution):
+            continue
+        if all(parent in config for config in present):
+            inside = {typed(config[parent]) for config in present}
+            if inside.isdisjoint({typed(config[parent]) for config in absent if parent in config}):
+                return Condition(
+                    parent, tuple(choice for choice in distribution.choices if typed(plain(choice)) in inside)
+                )
+    return None
+
+
+def _is_dropped(condition: Condition | None, name: str, tried: Sequence[Config]) -> bool:
+    """Whether the study at hand had occasion to use a parameter and never did."""
+    return any(name not in config and (condition is None or condition.holds(config)) for config in tried)
+
+
+def _changes(before: Distributions, now: Distributions, dropped: set[str], configs: Sequence[Config]) -> list[str]:
+    """What is different about the space, parameter by parameter."""
+    notes = []
+    for name in sorted(dropped):
+        count = sum(name in config for config in configs)
+        notes.append(f"{name!r} is not searched any more: left out of {count} past configurations.")
+    if not configs:
+        return notes
+    for name, distribution in now.items():
+        if name not in before:
+            notes.append(f"{name!r} is new: past configurations count without it.")
+        elif distribution != before[name]:
+            notes.append(f"{name!r} is now {in_words(distribution)}, before {in_words(before[name])}.")
+    return notes
+
+
+def _fitted(config: Config, distributions: Distributions) -> Config | None:
+    """A past configuration with its numbers clipped into today's ranges; None where a category is gone."""
+    out = {}
+    for name, value in config.items():
+        fits, fitted = fit_value(value, distributions[name])
+        if not fits:
+            return None
+        out[name] = fitted
+    return out
+
+
+def _best(configs: Sequence[Config], scores: NDArray[np.float64]) -> Config:
+    """The configuration with the best mean rank over the studies that tried it."""
+    if not configs:
+        return {}
+    finite = np.where(np.isfinite(scores), scores, np.nan)
+    ranks = np.full(finite.shape, np.nan)
+    for row, scored in enumerate(finite):
+        known = np.flatnonzero(~np.isnan(scored))
+        ranks[row, known] = (np.argsort(np.argsort(scored[known])) + 1.0) / (len(known) + 1)
+    added = OPTIONS.average_results  # of rank 1/2
+    mean = (np.nansum(ranks, axis=0) + 0.5 * added) / (np.sum(~np.isnan(ranks), axis=0) + added)
+    return configs[int(np.argmax(mean))]
+
+
+def _space(
+    names: Sequence[str], distributions: Distributions, conditions: Mapping[str, Condition | None], best: Config
+) -> SearchSpace:
+    """Parents before their children; each default is that of the best past configuration, else the middle."""
+    placed: dict[str, Parameter] = {}
+    waiting = list(names)
+    while waiting:
+        ready = [n for n in waiting if (when := conditions[n]) is None or when.name in placed] or waiting[:1]
+        for name in ready:
+            when = conditions[name]
+            when = when if when is not None and when.name in placed else None
+            distribution = distributions[name]
+            fits, default = fit_value(best[name], distribution) if name in best else (False, None)
+            placed[name] = Parameter(name, distribution, default if fits else middle(distribution), when)
+        waiting = [name for name in waiting if name not in placed]
+    return SearchSpace(list(placed.values()))
+
+
+def without_own(past: PastTasks, fingerprint: str, configs: Iterable[Config]) -> PastTasks:
+    """`past` without what the study at hand has put there itself: a result must not count twice."""
+    own = {config_key(config) for config in configs}
+    rows = [row for row, record in enumerate(past.records) if record.fingerprint == fingerprint]
+    columns = [column for column, config in enumerate(past.configs) if config_key(config) in own]
+    if not rows or not columns:
+        return past
+    scores = past.scores.copy()
+    scores[np.ix_(rows, columns)] = np.nan
+    return replace(past, scores=scores)

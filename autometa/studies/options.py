@@ -1,0 +1,21 @@
+"""The tuned numbers of this room: what each means, and where its value comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StudiesOptions:
+    """Constants of learning a space from past studies; `OPTIONS` are the ones in use."""
+
+    # A range of positive values is taken as logarithmic when its end is more than this many times its start, where a
+    # study did not keep its distributions. Judgement, not measured.
+    log_ratio: float = 100.0
+
+    # Average results that are added to those of every past configuration, so that one that was tried once is not taken
+    # for the best of all. Judgement, not measured.
+    average_results: int = 2
+
+
+OPTIONS = StudiesOptions()
