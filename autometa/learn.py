@@ -93,9 +93,9 @@ def learn(
     Example:
         >>> import tempfile
         >>> folder = tempfile.TemporaryDirectory()
-        >>> learn(MetaStore(folder.name + "/team.db"), "churn")
+        >>> learn(MetaStore(folder.name + "/team.db"), "churn")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        autometa.errors.InputError: 0 studies of the space 'churn', at least 5 are needed
+        autometa.errors.InputError: ...: 0 studies of the space 'churn', at least 5 are needed. Spaces there: none.
         >>> folder.cleanup()
     """
     adapted = adapt(store.past(space=space, kind=None, metric=VALUE))
@@ -119,7 +119,7 @@ def is_due(store: MetaStore, space: str, studies: int) -> bool:
 
 def learn_aloud(store: MetaStore, name: str, *, seconds: float | None = None, seed: int = 0) -> Learned:
     """Learns a surrogate for a named space in this process, and says on Optuna's log when it begins and what came."""
-    _log.info(f"Learning a surrogate from the past studies of {name!r}; this takes about a minute by default.")
+    _log.info(f"Learning a surrogate from the past studies of {name!r}; usually in about a minute.")
     more = {} if seconds is None else {"seconds": seconds}
     learned = learn(store, name, seed=seed, tell=_log.debug, **more)
     verdict = "it is used" if learned.used else "held-out studies were worse for it, so it is not used"

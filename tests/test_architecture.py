@@ -31,6 +31,7 @@ DOORS = {
     "sqlalchemy": ("store", "meta_db/migrations"),
     "alembic": ("store", "meta_db/migrations"),
     "torch": ("families/learners", "transfer/meta", "fewshot"),
+    "subprocess": ("evaluation/isolation.py", "openml/process.py", "bench", "cli/doctor.py"),  # nobody else starts one
     "typer": ("cli",),
     "rich": ("cli",),
 }

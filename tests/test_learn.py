@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from autometa import MetaStore, WarmStartSampler, remember_study
 from autometa.cli import main
 from autometa.errors import InputError
 from autometa.families import cash_space
-from autometa.learn import learn, learn_fit
-from autometa.sampler import ORIGIN
+from autometa.learn import Learned, learn, learn_fit
+from autometa.origins import ORIGIN
 from autometa.store.address import meta_db
 from autometa.transfer import Surrogate
 
@@ -70,6 +71,54 @@ def test_a_surrogate_that_harms_the_panel_is_not_kept(store: MetaStore, monkeypa
     found = learn(store, "mine", seconds=0.5)
     assert not found.used
     assert store.weights("mine") == (None, 7)  # nor tried again before there are more studies
+
+
+def learned_of(studies: int) -> Learned:
+    return Learned("mine", studies, 9, (1, 3, 5, 10), {}, (), True, 0.1, ())
+
+
+def test_a_sampler_learns_when_it_is_told_to_and_goes_on_with_what_it_learned(store: MetaStore) -> None:
+    store.keep_weights("mine", b"", 0)
+    sampler = WarmStartSampler(store, space="mine", seed=0)
+    assert sampler._surrogate is None
+    learned = sampler.learn(seconds=4.0)
+    assert learned.studies == 7
+    assert store.weights("mine")[1] == 7
+    assert (sampler._surrogate is not None) == learned.used
+    with pytest.raises(InputError, match="knows of no store"):
+        pickle.loads(pickle.dumps(sampler)).learn()
+
+
+def test_a_sampler_made_to_learn_does_where_enough_studies_are_new(
+    store: MetaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import autometa.learn as room
+
+    begun: list[str] = []
+    monkeypatch.setattr(room, "learn", lambda store, space, **options: begun.append(space) or learned_of(7))
+    for known, times in ((0, 1), (5, 2), (6, 2), (7, 2)):  # again only with a fifth more of them
+        store.keep_weights("mine", b"", known)
+        WarmStartSampler(store, space="mine", learn=True)
+        assert len(begun) == times
+    WarmStartSampler(MetaStore(store.url, read_only=True), space="mine", learn=True)
+    WarmStartSampler(store, space="elsewhere", learn=True)
+    assert begun == ["mine"] * 2
+
+
+def test_a_sampler_that_cannot_learn_says_so_and_does_without(
+    store: MetaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import autometa.learn as room
+
+    def fails(*arguments: Any, **options: Any) -> Learned:
+        raise RuntimeError("out of memory")
+
+    said: list[str] = []
+    monkeypatch.setattr(room, "learn", fails)
+    monkeypatch.setattr(room._log, "warning", said.append)
+    store.keep_weights("mine", b"", 0)
+    assert WarmStartSampler(store, space="mine", learn=True).space is not None
+    assert said == ["No surrogate was learned for 'mine': RuntimeError: out of memory"]
 
 
 def test_too_few_studies_or_a_misspelt_space_are_refused_with_what_there_is(store: MetaStore, tmp_path: Path) -> None:

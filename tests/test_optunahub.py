@@ -43,7 +43,6 @@ def test_the_example_gets_better_from_month_to_month(
     import optunahub
 
     monkeypatch.setattr(optunahub, "load_module", lambda name: package)
-    monkeypatch.setattr("autometa.sampler._learn_beside", lambda *arguments: None)
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(ROOT / PACKAGE / "example.py"), run_name="__main__")
     early = [float(value) for value in re.findall(r"after 3 trials ([0-9.]+)", capsys.readouterr().out)]

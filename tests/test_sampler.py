@@ -8,7 +8,6 @@ import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -23,15 +22,15 @@ from optuna.testing.pytest_samplers import (
     RelativeSamplerTestCase,
     SingleOnlySamplerTestCase,
 )
-from optuna.trial import Trial, TrialState, create_trial
+from optuna.trial import Trial, TrialState
 
 from autometa.errors import InputError
-from autometa.sampler import CONFIG, ORIGIN, REASON, WARM, WarmStartSampler, cold_sampler
+from autometa.origins import CONFIG, ORIGIN, REASON, Origin
+from autometa.sampler import WarmStartSampler, cold_sampler
 from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
 from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord
-from autometa.studies import adapt
+from autometa.studies import adapt, remember_study
 from autometa.transfer import OPTIONS, Guard
-from autometa.transfer.cost import TrialLimit
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -70,8 +69,12 @@ def study_with(sampler: BaseSampler, **options: Any) -> optuna.Study:
     return optuna.create_study(sampler=sampler, **{"direction": "maximize", **options})
 
 
+def is_recommended(trial: Any) -> bool:
+    return Origin(trial.user_attrs[ORIGIN]).recommended
+
+
 def warm_configs(study: optuna.Study) -> list[Config]:
-    return [t.user_attrs[CONFIG] for t in study.trials if t.user_attrs.get(ORIGIN) in WARM]
+    return [t.user_attrs[CONFIG] for t in study.trials if is_recommended(t)]
 
 
 FLAT = past([{"x": float(x), "y": float(-x)} for x in range(-9, 10)])
@@ -121,7 +124,7 @@ def test_first_the_recommended_configurations_then_the_guarded_search() -> None:
     study = study_with(WarmStartSampler(past(), SPACE, n_initial=4, seed=0))
     study.optimize(objective, n_trials=8)
     origins = [trial.user_attrs[ORIGIN] for trial in study.trials]
-    assert set(origins[:4]) <= WARM
+    assert all(map(is_recommended, study.trials[:4]))
     assert set(origins[4:]) == {"surrogate"}
     assert all(trial.params == trial.user_attrs[CONFIG] for trial in study.trials)
     assert all(trial.user_attrs[REASON].endswith(".") for trial in study.trials)
@@ -172,7 +175,7 @@ def test_the_origin_can_be_read_while_the_trial_runs() -> None:
     study = study_with(WarmStartSampler(past(), SPACE, n_initial=2, seed=0))
     trial = study.ask()
     SPACE.suggest(trial)
-    assert trial.user_attrs[ORIGIN] in WARM
+    assert is_recommended(trial)
 
 
 def test_a_study_that_minimises_gets_the_same_configurations_for_negated_values() -> None:
@@ -243,60 +246,44 @@ def test_enqueued_configurations_are_run_observed_and_not_given_again() -> None:
     assert config_key(warm_configs(alone)[0]) not in {config_key(c) for c in warm_configs(study)}
 
 
-@pytest.mark.parametrize(("folds", "fidelity"), [(None, 0.2), (5, 0.84)])
-def test_a_pruned_trial_counts_by_what_it_reported_and_as_failed_if_it_reported_nothing(
-    folds: int | None, fidelity: float
-) -> None:
-    sampler = WarmStartSampler(past(), seed=0, n_initial=2, folds=folds)
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    for reported in (0.4, None, 0.9):
-        trial = study.ask()
-        SPACE.suggest(trial)
-        if reported is None:
-            study.tell(trial, state=TrialState.PRUNED)
-        elif reported == 0.4:
-            trial.report(reported, step=0)
-            study.tell(trial, state=TrialState.PRUNED)
-        else:
-            trial.report(reported, step=4)
-            study.tell(trial, reported)
-    history = sampler._history(study, study.get_trials())
-    np.testing.assert_array_equal(history.scores, [0.4, -np.inf, 0.9])
-    assert history.fidelity is not None
-    np.testing.assert_allclose(history.fidelity, [fidelity, 1.0, 1.0])
+FALL_BACK = {FAMILY: "line", "line.rate": 0.5}
 
 
-@pytest.mark.parametrize(
-    ("state", "steps", "seconds", "family", "takes"),
-    [
-        (TrialState.COMPLETE, 5, 4.0, "line", 4.0),
-        (TrialState.PRUNED, 2, 4.0, "line", 10.0),  # two folds of five
-        (TrialState.PRUNED, 0, 12.0, "line", 60.0),  # ran out of time in the first fold
-        (TrialState.PRUNED, 0, 4.0, "line", np.nan),  # for another reason
-        (TrialState.FAIL, 0, 12.0, "line", np.nan),
-        (TrialState.COMPLETE, 5, 8.0, "tree", np.nan),  # perhaps cut short
-        (TrialState.COMPLETE, 5, 4.0, "tree", 4.0),
-    ],
-)
-def test_what_a_trial_took_says_what_a_whole_one_takes(
-    state: TrialState, steps: int, seconds: float, family: str, takes: float
-) -> None:
-    limit = TrialLimit(10.0, frozenset({"tree"}))
-    sampler = WarmStartSampler(past(), SPACE, seed=0, folds=5, limit=limit)
-    study = study_with(sampler)
-    config = next(c for c in SPACE.defaults() if c[FAMILY] == family)
-    trial = create_trial(
-        state=state,
-        value=0.7 if state == TrialState.COMPLETE else None,
-        params=config,
-        distributions={p.name: p.distribution for p in SPACE if p.name in config},
-        intermediate_values=dict.fromkeys(range(steps), 0.7),
-    )
-    trial.datetime_start = datetime(2026, 1, 1)
-    trial.datetime_complete = trial.datetime_start + timedelta(seconds=seconds)
-    study.add_trial(trial)
-    history = sampler._history(study, study.get_trials())
-    np.testing.assert_allclose(history.seconds, [takes])
+@pytest.mark.parametrize("fall_backs", [1, 2])
+@pytest.mark.parametrize("origin", ["fallback", "default"], ids=["today", "in a run made before"])
+def test_a_fall_back_is_no_recommendation(fall_backs: int, origin: str) -> None:
+    study = study_with(WarmStartSampler(past(), SPACE, n_initial=4, seed=0))
+    for k in range(fall_backs):
+        SPACE.suggest(trial := study.ask())
+        study.tell(trial, state=TrialState.FAIL)
+        study.enqueue_trial({**FALL_BACK, "line.rate": 0.5 / (k + 1)}, user_attrs={ORIGIN: origin, REASON: "Cheap."})
+        study.optimize(objective, n_trials=1)
+    study.optimize(objective, n_trials=6 - fall_backs)
+    given = [trial for trial in study.trials if CONFIG in trial.user_attrs and is_recommended(trial)]
+    assert len({config_key(trial.user_attrs[CONFIG]) for trial in given}) == 4
+    assert [trial.user_attrs[ORIGIN] for trial in study.trials].count(origin) >= fall_backs
+
+
+@pytest.mark.parametrize("origin", ["portfolio", "search"])
+def test_an_enqueued_trial_counts_for_nothing_whatever_attributes_it_brings_along(origin: str) -> None:
+    study = study_with(WarmStartSampler(past(), SPACE, n_initial=3, seed=0))
+    study.enqueue_trial(FALL_BACK, user_attrs={ORIGIN: origin, REASON: "Because.", CONFIG: FALL_BACK})
+    study.optimize(objective, n_trials=5)
+    assert [is_recommended(trial) for trial in study.trials[1:]] == [True, True, True, False]
+
+
+def test_making_a_sampler_starts_no_process_and_writes_nothing(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MetaStore(tmp_path / "team.db")
+    for i in range(6):
+        study = optuna.create_study(study_name=f"past {i}", sampler=RandomSampler(seed=i))
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=4)
+        remember_study(study, store, "mine")
+    content, files = (tmp_path / "team.db").read_bytes(), sorted(tmp_path.iterdir())
+    monkeypatch.setattr("subprocess.Popen.__init__", lambda *arguments, **options: pytest.fail("a process was started"))
+    sampler = WarmStartSampler(store, space="mine")
+    assert sampler.space is not None
+    assert store.weights("mine") == (None, 0)
+    assert ((tmp_path / "team.db").read_bytes(), sorted(tmp_path.iterdir())) == (content, files)
 
 
 def test_a_failed_configuration_is_not_tried_again() -> None:
@@ -318,7 +305,7 @@ def test_a_trial_that_is_tried_again_counts_once() -> None:
     dead = study.trials[0]
     study.enqueue_trial(dead.params, user_attrs=dead.user_attrs)  # as Optuna does for a worker that died
     study.optimize(objective, n_trials=4)
-    assert [t.user_attrs[ORIGIN] in WARM for t in study.trials] == [True, True, True, True, False]
+    assert [is_recommended(t) for t in study.trials] == [True, True, True, True, False]
     assert study.trials[1].params == dead.params
     assert len({config_key(c) for c in warm_configs(study)}) == 3
 

@@ -991,18 +991,6 @@ def test_weights_are_kept_by_space_and_replaced(new_url):
     assert store.weights("not worth it") == (None, 6)
 
 
-def test_only_one_may_learn_a_space_at_a_time_unless_it_takes_too_long(new_url):
-    store = MetaStore(new_url())
-    assert store.claim_learning("mine", seconds=60)
-    assert store.weights("mine") == (None, 0)
-    assert not store.claim_learning("mine", seconds=60)
-    assert store.claim_learning("theirs", seconds=60)
-    assert store.claim_learning("mine", seconds=-1)
-    store.keep_weights("mine", b"learned", 5)
-    assert store.claim_learning("mine", seconds=60)
-    assert store.weights("mine") == (b"learned", 5)
-
-
 def test_the_distributions_of_a_space_are_kept_and_the_later_ones_prevail(new_url, tmp_path):
     store = MetaStore(new_url())
     for text in (None, "{}", None, '{"x": 1}', None):

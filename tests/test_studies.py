@@ -18,9 +18,10 @@ from optuna.trial import Trial
 from autometa import MetaStore, WarmStartSampler, remember
 from autometa.cli import main
 from autometa.errors import StoreError
-from autometa.sampler import ORIGIN, WARM
+from autometa.origins import ORIGIN, Origin
 from autometa.space import Condition
-from autometa.studies import VALUE, Adapted, adapt, remember_study
+from autometa.store import PastTasks, TaskRecord
+from autometa.studies import VALUE, AdaptedPast, adapt, remember_study
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -48,7 +49,7 @@ def finished(store: MetaStore, name: str, objective: Any, trials: int = 12, **op
     return study
 
 
-def recalled(store: MetaStore, **options: Any) -> Adapted:
+def recalled(store: MetaStore, **options: Any) -> AdaptedPast:
     return adapt(store.past(space="mine", kind=None, metric=VALUE), **options)
 
 
@@ -189,6 +190,16 @@ def test_ranges_are_clipped_and_a_category_that_is_gone_takes_its_configurations
     assert any("'x' is now from 0.0 to 0.5, before from 0.0 to 1.0" in note for note in after.notes)
 
 
+def test_a_past_without_distributions_spans_its_space_in_the_order_in_which_parameters_are_met() -> None:
+    records = (TaskRecord("f0", "march", "study", VALUE, 0, 0, 0),)
+    names = [f"parameter {k}" for k in (3, 1, 4, 15, 9, 2, 6)]
+    configs = tuple({name: float(k + j) for j, name in enumerate(names)} for k in range(4))
+    past = PastTasks(records, configs, np.arange(4.0)[None], np.ones((1, 4)), np.zeros((1, 0)), ())
+    space = adapt(past).space
+    assert space is not None
+    assert [parameter.name for parameter in space] == names
+
+
 def test_an_older_study_that_lacked_a_parameter_does_not_make_it_conditional(store: MetaStore) -> None:
     finished(store, "old", lambda trial: trial.suggest_float("x", 0, 1))
     finished(store, "new", bowl(0.3))
@@ -205,7 +216,7 @@ def test_the_next_study_begins_where_the_last_ones_were_best(store: MetaStore) -
         finished(store, f"past {i}", bowl(0.29 + 0.01 * i), 25)
     study = optuna.create_study(sampler=WarmStartSampler(store, space="mine", seed=0, learn=False))
     study.optimize(bowl(0.3), n_trials=5)
-    assert study.trials[0].user_attrs[ORIGIN] in WARM
+    assert Origin(study.trials[0].user_attrs[ORIGIN]).recommended
     assert abs(study.best_params["x"] - 0.3) < 0.05
 
 
@@ -238,7 +249,7 @@ def test_a_study_whose_objective_asks_for_another_space_goes_on_learning_from_th
     assert "depth" not in sampler.space
     assert any("'mode' is new" in note for note in sampler.notes)
     assert study.best_value < 0.01
-    assert study.trials[-1].user_attrs[ORIGIN] != "search" or study.trials[5].user_attrs[ORIGIN] in {"surrogate", *WARM}
+    assert "search" not in (study.trials[-1].user_attrs[ORIGIN], study.trials[5].user_attrs[ORIGIN])
 
 
 def test_a_resumed_study_does_not_take_its_own_trials_for_the_past(store: MetaStore) -> None:
@@ -250,28 +261,6 @@ def test_a_resumed_study_does_not_take_its_own_trials_for_the_past(store: MetaSt
     assert sampler.recommend(again) == []
     again.optimize(bowl(0.3), n_trials=1)
     assert np.isnan(sampler._past.scores).all() if sampler._past is not None else True
-
-
-def test_enough_new_studies_are_learned_from_in_a_process_beside_the_study(
-    store: MetaStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun: list[Any] = []
-    monkeypatch.setattr(
-        "autometa.sampler.subprocess.Popen", lambda command, **options: begun.append((command, options))
-    )
-    for i in range(4):
-        finished(store, f"past {i}", bowl(0.3), 5)
-    WarmStartSampler(store, space="mine")
-    assert begun == []
-    finished(store, "past 5", bowl(0.3), 5)
-    WarmStartSampler(store, space="mine", learn=False)
-    assert begun == []
-    WarmStartSampler(store, space="mine")
-    WarmStartSampler(store, space="mine")  # somebody learns already
-    [(command, options)] = begun
-    assert command[1:] == ["-m", "autometa", "learn", "--space", "mine"]
-    assert options["env"]["AUTOMETA_STORE"] == store.address
-    assert json.dumps(command).find("team.db") == -1
 
 
 # ---------------------------------------------------------------------------------------------- studies that are there

@@ -235,9 +235,9 @@ class WarmStartSampler(BaseSampler):
             >>> import tempfile
             >>> folder = tempfile.TemporaryDirectory()
             >>> sampler = WarmStartSampler(folder.name + "/team.db", space="churn")
-            >>> sampler.learn(seconds=30)
+            >>> sampler.learn(seconds=30)  # doctest: +ELLIPSIS
             Traceback (most recent call last):
-            autometa.errors.InputError: 0 studies of the space 'churn', at least 5 are needed
+            autometa.errors.InputError: ...: 0 studies of the space 'churn', at least 5 are needed. Spaces there: none.
             >>> folder.cleanup()
         """
         if self._store is None or self._name is None:

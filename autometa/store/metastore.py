@@ -6,7 +6,6 @@ Adding a finished task is one transaction (`statements`), which holds the store'
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from autometa.store.options import OPTIONS, StoreOptions
 from autometa.store.reading import Entry, evaluations_in, find_in, info_in, past_in, records_in, sound
 from autometa.store.records import NOTHING, Exclusion, PastTasks, TaskRecord
 from autometa.store.schema import SCHEMA, weights
-from autometa.store.statements import append, forget, join, select, shipped, upsert
+from autometa.store.statements import append, forget, join, select, shipped
 
 if TYPE_CHECKING:
     from autometa.evaluation import Evaluation
@@ -284,25 +283,13 @@ class MetaStore:
         return (None, 0) if row is None else (row.content or None, row.tasks)
 
     def keep_weights(self, space: str, content: bytes, tasks: int) -> None:
-        """Keeps the weights of a surrogate for a space in place of earlier ones, and ends the claim to learn them."""
+        """Keeps the weights of a surrogate for a space in place of earlier ones; empty if none are worth keeping."""
 
         def work(connection: Connection) -> None:
             connection.execute(sa.delete(weights).where(weights.c.space == space))
-            connection.execute(sa.insert(weights).values(space=space, content=content, tasks=tasks, claimed=None))
+            connection.execute(sa.insert(weights).values(space=space, content=content, tasks=tasks))
 
         self._database.write(work)
-
-    def claim_learning(self, space: str, *, seconds: float) -> bool:
-        """Whether the caller may learn a space's weights: nobody else claimed that in the last `seconds`."""
-
-        def work(connection: Connection) -> bool:
-            now, free = time.time(), sa.or_(weights.c.claimed.is_(None), weights.c.claimed < time.time() - seconds)
-            first = upsert(connection)(weights).values(space=space, content=b"", tasks=0, claimed=None)
-            connection.execute(first.on_conflict_do_nothing())
-            claim = sa.update(weights).where(weights.c.space == space, free).values(claimed=now)
-            return bool(connection.execute(claim).rowcount)
-
-        return self._database.write(work)
 
     # ------------------------------------------------------------------------------------------------------- elsewhere
 

@@ -65,9 +65,9 @@ weights = sa.Table(
     "autometa_weights",
     metadata,
     sa.Column("space", sa.String(128), primary_key=True),
-    sa.Column("content", sa.LargeBinary, nullable=False),  # an .npz archive, empty while the first is being learned
+    sa.Column("content", sa.LargeBinary, nullable=False),  # an .npz archive, empty where learning did not help
     sa.Column("tasks", sa.BigInteger, nullable=False),  # how many it was learned from
-    sa.Column("claimed", sa.Float),  # seconds since 1970 when somebody began to learn it anew; null when nobody is
+    sa.Column("claimed", sa.Float),  # of an older version, which learned in another process; not used
 )
 
 version = sa.Table("autometa_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
