@@ -6,8 +6,8 @@
 
 What a configuration takes on a new task is expected from past tasks, with the size of the task in mind: for
 configurations that they know (`cost.py`, the first proposals), and for others from what those are expected to take
-(`surrogate/past.py`, the search after them; half of the configurations are left out here). What the first trials took
-moves that (`cost.slower`): as a whole, and per family on top. Reported is the factor by which the other
+(`transfer/forecasts.py`, the search after them; half of the configurations are left out here). What the first trials
+took moves that (`cost.slower`): as a whole, and per family on top. Reported is the factor by which the other
 configurations are missed, in the median and in nine of ten, after 0, 1, 3, 5 and 10 trials at random, with the task's
 level alone and with the families' own; and the spreads of tasks, families and trials that are most probable, from which
 come `TransferOptions.known_spreads` and `other_spreads`. Appends JSON lines to `results/costs.jsonl`.

@@ -177,7 +177,7 @@ def spoken_bytes(count: float) -> str:
 
 
 def evidence_values(evidence: Any) -> dict[str, Any]:
-    """A piece of evidence (`recommend.Evidence`, or one read back from a run) by the names of its fields."""
+    """A piece of evidence (`transfer.Evidence`, or one read back from a run) by the names of its fields."""
     values = (
         dict(evidence) if isinstance(evidence, dict) else {name: getattr(evidence, name) for name in evidence.__slots__}
     )

@@ -25,8 +25,8 @@ from autometa.transfer.kernels import Layout, squares
 from autometa.transfer.meta.network import Heads, forward, kernel, lengths
 from autometa.transfer.observation import History
 
-VERSION = 1
-FORMAT = "autometa surrogate"
+SURROGATE_VERSION = 1
+SURROGATE_FORMAT = "autometa surrogate"
 
 
 class Posterior(NamedTuple):
@@ -164,8 +164,8 @@ class Surrogate:
     def save(self, path: str | Path) -> None:
         """Writes one ``.npz`` file without pickles: weights, space, version and model card."""
         head = {
-            "format": FORMAT,
-            "version": VERSION,
+            "format": SURROGATE_FORMAT,
+            "version": SURROGATE_VERSION,
             "fingerprint": self.space.fingerprint,
             "space": json.loads(self.space.to_json()),
             "labels": list(self.labels),
@@ -189,10 +189,9 @@ class Surrogate:
                 found = {name: file[name].astype(np.float64) for name in file.files if name != "head"}
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise InputError(Problem(str(path), "is not a surrogate that can be read", f"({error})")) from error
-        if head.get("format") != FORMAT or head.get("version") != VERSION:
-            what = (
-                f"is {head.get('format')!r} of version {head.get('version')}, this program reads {FORMAT!r} {VERSION}"
-            )
+        if head.get("format") != SURROGATE_FORMAT or head.get("version") != SURROGATE_VERSION:
+            found_one = f"is {head.get('format')!r} of version {head.get('version')}"
+            what = f"{found_one}, this program reads {SURROGATE_FORMAT!r} {SURROGATE_VERSION}"
             raise InputError(Problem(str(path), what, "Train it again."))
         own = SearchSpace.from_json(json.dumps(head["space"]))
         if space is not None and space != own:

@@ -134,7 +134,7 @@ def train(
         )
         budget = None if seconds is None else seconds * (k + 1) / len(labels)
         file = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}.{label}")
-        trained = _Training(
+        trained = _NetworkTraining(
             layout, data, learn, judge, label=label, seed=seed, number=k, device=device, options=options
         )
         identity = f"{space.fingerprint} {label} {seed} {len(rows)} {len(columns)} {validation}"
@@ -184,7 +184,7 @@ def _split(past: PastTasks, rows: NDArray[np.int64], share: float, seed: int) ->
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
-class _Training:
+class _NetworkTraining:
     """One network in training: its weights, its optimiser, and how far it has got."""
 
     def __init__(
@@ -362,7 +362,7 @@ class _Training:
 
 
 @contextlib.contextmanager
-def _saved(member: _Training, file: Path | None, identity: str) -> Iterator[None]:
+def _saved(member: _NetworkTraining, file: Path | None, identity: str) -> Iterator[None]:
     """Leaves a checkpoint behind, also when interrupted."""
     try:
         yield
