@@ -93,7 +93,7 @@ def learn(
     Example:
         >>> import tempfile
         >>> folder = tempfile.TemporaryDirectory()
-        >>> learn(MetaStore(folder.name + "/team.db"), "churn")  # doctest: +ELLIPSIS
+        >>> learn(MetaStore(folder.name + "/team.db"), "churn")
         Traceback (most recent call last):
         autometa.errors.InputError: ...: 0 studies of the space 'churn', at least 5 are needed. Spaces there: none.
         >>> folder.cleanup()

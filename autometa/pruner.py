@@ -2,9 +2,9 @@
 
 What a trial reports at a step is compared with what finished trials reported there and where they ended: the end of
 this one is forecast by a line through theirs, drawn towards "it ends as far above its report as they did", with a
-Student t-distribution for what is left. A trial is stopped when the probability that it ends better than the incumbent
-is below a threshold, and its report is what makes it so: late in a study every trial wins improbably, and where reports
-say nothing none is stopped. No rank and no quota: where every trial may still win, none is stopped either.
+Student t-distribution for the residual. A trial is stopped when the probability that it ends better than the incumbent
+is below a threshold because of what it reports: late in a study every trial wins improbably, and where reports predict
+nothing none is stopped. No rank and no quota: where every trial may still win, none is stopped either.
 
 Letters:  m finished trials.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from optuna.pruners import BasePruner
@@ -21,8 +22,16 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autometa.studies import sign_of
 
-STEADY = 1.0  # weight, in units of the spread of the reports, of the belief that the line's slope is 1
-TELLING = 0.25  # a report must make a win so many times less likely than it is for any trial
+
+@dataclass(frozen=True, slots=True)
+class PrunerOptions:
+    """Constants of the forecast; `OPTIONS` are the ones in use. Judgement, neither was measured."""
+
+    slope_prior: float = 1.0  # weight of the prior that the line's slope is 1, in units of the spread of the reports
+    telling: float = 0.25  # a report must make a win so many times less likely than it is for any trial
+
+
+OPTIONS = PrunerOptions()
 
 
 class ImprobableWinPruner(BasePruner):
@@ -36,6 +45,16 @@ class ImprobableWinPruner(BasePruner):
     Example:
         >>> import optuna
         >>> study = optuna.create_study(pruner=ImprobableWinPruner())
+        >>> def objective(trial):
+        ...     loss = (trial.number - 1) ** 2
+        ...     for step in range(3):
+        ...         trial.report(loss + 0.1 * (2 - step), step)
+        ...         if trial.should_prune():
+        ...             raise optuna.TrialPruned
+        ...     return loss
+        >>> study.optimize(objective, n_trials=8)
+        >>> [trial.state.name for trial in study.trials].count("PRUNED"), study.best_value
+        (4, 0.0)
     """
 
     def __init__(self, threshold: float = 0.05, *, least: int = 4, warm_up: int = 0) -> None:
@@ -47,7 +66,7 @@ class ImprobableWinPruner(BasePruner):
         self.threshold, self.least, self.warm_up = threshold, least, warm_up
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Whether the trial is to be stopped at its last reported step."""
+        """Whether the trial is to be stopped at its last reported step; one that reports NaN is."""
         step = trial.last_step
         if step is None or step < self.warm_up:
             return False
@@ -64,7 +83,7 @@ class ImprobableWinPruner(BasePruner):
         if len(pairs) < self.least:
             return False
         usual = 1 / (len(finished) + 1)  # of a trial that nothing is known of
-        return chance(sign * report, pairs, best=max(ends)) < min(self.threshold, TELLING * usual)
+        return chance(sign * report, pairs, best=max(ends)) < min(self.threshold, OPTIONS.telling * usual)
 
 
 def chance(report: float, pairs: Sequence[tuple[float, float]], *, best: float) -> float:
@@ -84,14 +103,14 @@ def chance(report: float, pairs: Sequence[tuple[float, float]], *, best: float) 
 
     at, end = np.array(pairs).T
     m, spread = len(at), np.sum((at - at.mean()) ** 2)
-    belief = STEADY * spread / m + 1e-300
+    belief = OPTIONS.slope_prior * spread / m + 1e-300
     slope = (np.sum((at - at.mean()) * (end - end.mean())) + belief) / (spread + belief)
-    rest = end - end.mean() - slope * (at - at.mean())
+    residual = end - end.mean() - slope * (at - at.mean())
     mean = end.mean() + slope * (report - at.mean())
     # One of the m residuals is spent on the level and, where the reports differ, one on the slope.
     free = m - 1 - (spread > 0)
     reach = 1 + 1 / m + (report - at.mean()) ** 2 / (spread + belief)
-    width = math.sqrt(max(float(np.sum(rest**2)) / free * reach, 1e-24))
+    width = math.sqrt(max(float(np.sum(residual**2)) / free * reach, 1e-24))
     return float(student.sf((best - mean) / width, free))
 
 
