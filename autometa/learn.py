@@ -22,7 +22,7 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
-from autometa.errors import AutoMetaError, InputError, Problem, did_you_mean
+from autometa.errors import AutoMetaError, InputError, Problem, StoreError, did_you_mean
 from autometa.space import Encoded, SearchSpace
 from autometa.store import MetaStore, PastTasks, TaskRecord
 from autometa.studies import VALUE, adapt
@@ -88,7 +88,7 @@ def learn(
 
     Raises:
         InputError: If the store has too few studies under that name.
-        StoreError: If the store cannot be used.
+        StoreError: If the store cannot be used, or written to.
 
     Example:
         >>> import tempfile
@@ -98,6 +98,8 @@ def learn(
         autometa.errors.InputError: ...: 0 studies of the space 'churn', at least 5 are needed. Spaces there: none.
         >>> folder.cleanup()
     """
+    if store.read_only:  # said before the minute of training rather than after it
+        raise StoreError(f"{store.url}: the store was opened for reading only, so that nothing learned can be kept.")
     adapted = adapt(store.past(space=space, kind=None, metric=VALUE))
     if adapted.space is None or len(adapted.past) < OPTIONS.fewest_studies:
         raise InputError(_too_few(store, space, len(adapted.past)))
@@ -117,18 +119,17 @@ def is_due(store: MetaStore, space: str, studies: int) -> bool:
     return studies >= OPTIONS.fewest_studies and studies >= OPTIONS.more_studies * known
 
 
-def learn_aloud(store: MetaStore, name: str, *, seconds: float | None = None, seed: int = 0) -> Learned:
-    """Learns a surrogate for a named space in this process, and says on Optuna's log when it begins and what came."""
-    _log.info(f"Learning a surrogate from the past studies of {name!r}; usually in about a minute.")
-    more = {} if seconds is None else {"seconds": seconds}
-    learned = learn(store, name, seed=seed, tell=_log.debug, **more)
+def learn_aloud(store: MetaStore, name: str, *, seconds: float = OPTIONS.seconds, seed: int = 0) -> Learned:
+    """Learns a surrogate for a named space, and says on Optuna's log that it begins and what came of it."""
+    _log.info(f"Learning a surrogate from the past studies of {name!r}, in {seconds:.0f} s at most.")
+    learned = learn(store, name, seconds=seconds, seed=seed, tell=_log.debug)
     verdict = "it is used" if learned.used else "held-out studies were worse for it, so it is not used"
     _log.info(f"Learned from {learned.studies} studies in {learned.seconds:.0f} s; {verdict}.")
     return learned
 
 
 def learn_if_due(store: MetaStore, name: str, studies: int) -> None:
-    """Learns where there are enough new studies; a failure is a warning, since the search does without as well."""
+    """Learns where there are enough new studies; a failure is a warning, since a search works without a surrogate."""
     try:
         if not store.read_only and is_due(store, name, studies):
             learn_aloud(store, name)

@@ -14,7 +14,7 @@ from optuna.trial import Trial
 
 from autometa import MetaStore, WarmStartSampler, remember_study
 from autometa.cli import main
-from autometa.errors import InputError
+from autometa.errors import InputError, StoreError
 from autometa.families import cash_space
 from autometa.learn import Learned, learn, learn_fit
 from autometa.origins import ORIGIN
@@ -126,6 +126,11 @@ def test_too_few_studies_or_a_misspelt_space_are_refused_with_what_there_is(stor
         learn(store, "mien")
     with pytest.raises(InputError, match="0 studies of the space 'mine', at least 5"):
         learn(MetaStore(tmp_path / "empty.db"), "mine")
+
+
+def test_a_store_that_cannot_keep_it_is_refused_before_anything_is_learned(store: MetaStore) -> None:
+    with pytest.raises(StoreError, match="reading only"):
+        learn(MetaStore(store.url, read_only=True), "mine")
 
 
 @pytest.fixture(scope="module")

@@ -217,13 +217,13 @@ class WarmStartSampler(BaseSampler):
             self._follow(study, study.get_trials(deepcopy=False))
         return self._recommend(study, study.get_trials(deepcopy=False), m)
 
-    def learn(self, *, seconds: float | None = None, seed: int = 0) -> Learned:
+    def learn(self, *, seconds: float = 60.0, seed: int = 0) -> Learned:
         """Learns a surrogate from the remembered studies of the named space, here and now; the search then uses it.
 
         It is kept in the store for later studies as well, unless held-out studies are worse for it.
 
         Args:
-            seconds: Most that training may take; about a minute by default.
+            seconds: Most that training may take, in all.
             seed: Of the held-out studies and of training.
 
         Raises:

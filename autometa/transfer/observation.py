@@ -31,14 +31,12 @@ class TrialReading:
     """How the trials of a study are read as numbers."""
 
     sign: float = 1.0  # turns a value of the study into a score, larger is better: -1 where it minimises
-    folds: int | None = (
-        None  # of a trial that reports its mean over them so far; None: reports say how far training got
-    )
+    folds: int | None = None  # of a trial, if it reports its mean over them; None: reports follow its training
     limit: TrialLimit | None = None  # what one trial may take
 
     # What is missing of a trial lowers its fidelity by so much where folds are missing: they differ, but do not drift
-    # as a training does. Without it `fit` tried look-alikes of hopeless trials (measured when it was introduced); the
-    # value is judgement.
+    # as a training does. Counted as a training, hopeless trials were hardly believed, and `fit` tried their
+    # look-alikes. The value is judgement, not measured.
     fold_difference: float = 0.2
 
     # Share of the limit above which a trial of a family that stops early may have been cut short, so that nobody knows
