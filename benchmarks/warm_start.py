@@ -660,7 +660,7 @@ def without(options: argparse.Namespace) -> None:
     write([row | {"families": sorted(gone), "p": [round(float(x), 6) for x in p]} for row in rows], options)
 
 
-TIME_RULES = ("gain", "gain per share")  # of the next configuration: whatever it takes, or what fits for its price
+TIME_RULES = ("not told of the time", "gain per share")
 
 
 def under_time(options: argparse.Namespace) -> None:
