@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from autometa.task import Task
     from autometa.transfer import Recommendation
 
+LEAST_RAM = OPTIONS.least_ram  # bytes; copies of `integrations/automlbenchmark` ask for it by this name
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -80,9 +82,9 @@ class Settings:
         ):
             if value is not None and not value > 0:
                 wrong.append(Problem(name, f"{value} is not {least}", "Leave it out for the default."))
-        if self.max_ram is not None and 0 < self.max_ram < OPTIONS.least_ram:
+        if self.max_ram is not None and 0 < self.max_ram < LEAST_RAM:
             what = f"{self.max_ram / 1e6:.0f} MB is less than the libraries of a trial take"
-            wrong.append(Problem("max-ram", what, f"Allow {OPTIONS.least_ram / 1e6:.0f} MB or more."))
+            wrong.append(Problem("max-ram", what, f"Allow {LEAST_RAM / 1e6:.0f} MB or more."))
         if self.device not in ("auto", "cpu", "cuda"):
             wrong.append(Problem("device", f"{self.device!r} is not known", "Choose auto, cpu or cuda."))
         return wrong
