@@ -22,6 +22,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from autometa.transfer.baselines import Defaults, LearnedRanker, NearestTasks, Observed, Portfolio
+from autometa.transfer.cost import TrialLimit
 from autometa.transfer.cover import RECOMMENDERS, AdaptivePortfolio
 from autometa.transfer.observation import History
 from autometa.transfer.options import OPTIONS, TransferOptions
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
     from autometa.space import SearchSpace
     from autometa.store import PastTasks
-    from autometa.transfer.cost import TrialLimit
     from autometa.transfer.improve import Guard, Prediction, Suggestion
     from autometa.transfer.meta.surrogate import Posterior, Surrogate
     from autometa.transfer.meta.training import train
@@ -57,6 +57,7 @@ __all__ = [
     "Suggestion",
     "Surrogate",
     "TransferOptions",
+    "TrialLimit",
     "judged",
     "train",
 ]
