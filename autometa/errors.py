@@ -4,7 +4,7 @@ One tree; a caller that catches `AutoMetaError` catches all of it. Each class al
 `except ValueError` keeps working, and carries the exit code of the command line.
 
     AutoMetaError
-    ├── InputError (ValueError)      2   what was asked cannot be done: lists every problem found, with its mend
+    ├── InputError (ValueError)      2   what was asked cannot be done: lists every problem found, with its fix
     ├── StoreError (RuntimeError)    3   a metadata store that cannot be used
     ├── RunError (RuntimeError)      3   a run folder that cannot be used
     ├── OpenMLError (ConnectionError) 3  OpenML cannot be reached, fails, or sends what is not whole

@@ -66,7 +66,7 @@ class ClientSession:
             module._remove_cache_dir_for_id = _keep
 
     def final(self, error: Exception) -> bool:
-        """Whether the server has said no, or `retry_requests` has given up: nothing that another attempt would mend."""
+        """Whether the server has said no, or `retry_requests` has given up: nothing that another attempt would fix."""
         import requests
 
         exceptions = self.openml.exceptions
