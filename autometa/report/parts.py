@@ -27,7 +27,7 @@ class Report:
 
     @property
     def task(self) -> Task:
-        """The task."""
+        """The task that was searched."""
         return self.result.task
 
     @property

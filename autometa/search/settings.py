@@ -145,16 +145,16 @@ class Silent:
     """Progress that nobody watches: every method does nothing."""
 
     def stage(self, name: str, detail: str = "") -> None:
-        """Nothing."""
+        """Says nothing."""
 
     def started(self, task: Task, settings: Settings, recommendations: Sequence[Recommendation]) -> None:
-        """Nothing."""
+        """Says nothing."""
 
     def trial_started(self, number: int, config: Config, origin: str, reason: str) -> None:
-        """Nothing."""
+        """Says nothing."""
 
     def trial_finished(self, trial: TrialRow, incumbent: TrialRow | None, elapsed: float) -> None:
-        """Nothing."""
+        """Says nothing."""
 
     def note(self, text: str) -> None:
-        """Nothing."""
+        """Says nothing."""

@@ -58,7 +58,7 @@ class Task:
 
     @property
     def n(self) -> int:
-        """Rows."""
+        """The number of rows."""
         return len(self.y)
 
     @property
