@@ -22,19 +22,29 @@ from autometa.task.findings import InputFindings
 from autometa.task.moments import holds_dates, moment_pattern, moments
 from autometa.task.names import listed
 from autometa.task.options import OPTIONS
-from autometa.task.read import RawTable, raw_table
+from autometa.task.read import RawTable, ReadRequest, raw_table
 from autometa.task.schema import Schema
 from autometa.task.target import DEFAULT_METRICS, Target, TargetRequest, find_target, labelled, read_target
 from autometa.task.task import Task
 
 
-def read_task(path: Any, *, name: str | None = None, rename_duplicates: bool = False, **options: Any) -> Task:
+def read_task(
+    path: Any,
+    *,
+    name: str | None = None,
+    rename_duplicates: bool = False,
+    encoding: str | None = None,
+    header: bool | None = None,
+    **options: Any,
+) -> Task:
     r"""The Task in a file, in ``"-"`` (standard input), in a DataFrame or an array: `read_table`, then `make_task`.
 
     Args:
         path: As `read_table`.
         name: What messages call the table; by default the file's name.
         rename_duplicates: As `read_table`.
+        encoding: As `read_table`.
+        header: As `read_table`.
         **options: As `make_task`.
 
     Raises:
@@ -45,7 +55,7 @@ def read_task(path: Any, *, name: str | None = None, rename_duplicates: bool = F
         >>> task.n, task.columns.categorical, task.classes
         (12, ('town',), ('no', 'yes'))
     """
-    table = raw_table(path, rename_duplicates=rename_duplicates)
+    table = raw_table(path, ReadRequest(rename_duplicates, encoding, header))
     return make_task(table, name=name or table.findings.name, **options)
 
 

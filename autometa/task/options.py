@@ -27,6 +27,26 @@ class TaskOptions:
     # this share of the sample, and the other half at most `wide_other_share` times as many. Judgement, not measured.
     wide_zero_share: float = 0.15
     wide_other_share: float = 0.05
+    # Bytes of a text that is no UTF-8 by which its encoding is guessed; the share of its letters that must be usual in
+    # an encoding (else charset-normalizer decides), and what another may lack of the best to be named as well.
+    # Judgement: `tests/test_task_encoding.py` has twenty languages, of which all are told.
+    encoding_bytes: int = 1 << 18
+    encoding_letters: float = 0.75
+    encoding_close: float = 0.1
+    # Share of the bytes beyond ASCII that must be UTF-8 for the others to be strays in it. Judgement, not measured.
+    utf8_share: float = 0.9
+    # Rows above a header, and lines below a table, that may be left out as titles and footers. Judgement.
+    rows_above: int = 40
+    footer_lines: int = 20
+    # Share of the columns of words whose first cell must be one of their words below for the first line to be a row.
+    # Judgement: a name of a column is hardly ever a value of it.
+    header_words: float = 0.5
+    # Cells that span lines whose lines are compared with rows. Judgement, not measured.
+    spans_checked: int = 20
+    # Whole numbers that name columns as years. Judgement.
+    years: tuple[int, int] = (1800, 2200)
+    # Letters of a line that a sentence shows. Judgement.
+    letters_shown: int = 60
     # Share of numbers among the cells below which lines with blanks are text rather than a table. Judgement.
     blanks_number_share: float = 0.5
 

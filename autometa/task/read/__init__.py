@@ -7,16 +7,17 @@ left is text, and its encoding, delimiter, quotes and decimal sign are found on 
 report them with its own.
 
 To add a format, write a function from its bytes to a frame, and add its first bytes to `_BINARY` or its look to
-`_reader_of_text`. Where things are decided: `decode` compression and encoding, `dialect` delimiter, quotes, decimal
-sign and header, `delimited` records and ragged rows, `json`, `arff` and `arrow` the formats of these names; what a cell
-means, and what a column holds, is decided later, in `autometa.task.cells` and `autometa.task.columns`.
+`_reader_of_text`. Where things are decided: `decode` and `encoding` compression and encoding, `dialect` delimiter,
+quotes and decimal sign, `header` what is no row, `records` the rows, `json`, `arff` and `arrow` the formats of these
+names; what a cell means, and what a column holds, is decided later, in `autometa.task.cells` and
+`autometa.task.columns`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,17 +33,27 @@ from autometa.task.read.arrow import read_feather, read_parquet
 from autometa.task.read.decode import decompress, read_bytes, utf8
 from autometa.task.read.delimited import read_delimited
 from autometa.task.read.json import read_json
-from autometa.task.read.raw import RawTable
+from autometa.task.read.raw import Parsed, RawTable, ReadRequest
 
 if not TYPE_CHECKING:
     __getattr__ = former(__name__)
 
-__all__ = ["RawTable", "raw_table", "read_table"]
+__all__ = ["RawTable", "ReadRequest", "raw_table", "read_table"]
 
-Reader = Callable[[bytes, InputFindings], pd.DataFrame | None]  # None, with a problem, where nothing could be read
+Reader = Callable[
+    [bytes, InputFindings, ReadRequest], Parsed | None
+]  # None, with a problem, where nothing could be read
 
 
-def read_table(source: Any, *, rename_duplicates: bool = False) -> tuple[pd.DataFrame, list[str]]:
+def read_table(
+    source: Any,
+    *,
+    rename_duplicates: bool = False,
+    encoding: str | None = None,
+    header: bool | None = None,
+    na: Sequence[str] | None = None,
+    decimal: str | None = None,
+) -> tuple[pd.DataFrame, list[str]]:
     r"""The raw table in a file, and notes on how it was read.
 
     Formats: CSV and TSV with any usual delimiter, encoding, quotes and decimal sign; JSON lines; ARFF; each of them
@@ -51,6 +62,11 @@ def read_table(source: Any, *, rename_duplicates: bool = False) -> tuple[pd.Data
     Args:
         source: A path, ``"-"`` for standard input, bytes, a readable file, a DataFrame or a 2-D array.
         rename_duplicates: Whether duplicated column names of a file are made unique rather than refused.
+        encoding: Of a text, as Python calls it; by default found, and said where it is a guess.
+        header: Whether the first line of a delimited text names its columns; by default found, and said where it does
+            not.
+        na: The words for missing cells, instead of the usual ones; an empty cell always is.
+        decimal: ``","`` where a delimited text without a decimal sign is one with commas.
 
     Returns:
         The raw columns, (n, p), under unique text names, and sentences for the user.
@@ -63,13 +79,14 @@ def read_table(source: Any, *, rename_duplicates: bool = False) -> tuple[pd.Data
         >>> frame["price"].tolist(), notes
         ([1.5, 2.5], ['Delimiter: semicolon.', 'Decimal sign: comma.'])
     """
-    table = raw_table(source, rename_duplicates=rename_duplicates)
+    request = ReadRequest(rename_duplicates, encoding, header, None if na is None else tuple(na), decimal)
+    table = raw_table(source, request)
     if table.findings.problems or table.frame is None:
         raise InputError(table.findings.problems)
     return table.frame, table.findings.notes
 
 
-def raw_table(source: Any, *, rename_duplicates: bool = False) -> RawTable:
+def raw_table(source: Any, request: ReadRequest = ReadRequest()) -> RawTable:  # noqa: B008 - it is immutable
     """As `read_table`, with the problems in the table rather than raised."""
     if isinstance(source, pd.DataFrame):
         return _of_frame(source)
@@ -78,13 +95,13 @@ def raw_table(source: Any, *, rename_duplicates: bool = False) -> RawTable:
     data, findings = read_bytes(source)
     if data is not None:
         data = decompress(data, findings)
-    frame = None if data is None else _parse(data, findings)
-    return RawTable(findings) if frame is None else _uniquely_named(frame, findings, rename_duplicates)
+    parsed = None if data is None else _parse(data, findings, request)
+    return RawTable(findings) if parsed is None else _uniquely_named(parsed, findings, request.rename_duplicates)
 
 
 def _of_frame(frame: pd.DataFrame) -> RawTable:
     frame = renamed(frame.reset_index(drop=True), [str(name) for name in frame.columns])
-    return _uniquely_named(frame, InputFindings(), True)
+    return _uniquely_named(Parsed(frame), InputFindings(), True)
 
 
 def _of_array(array: np.ndarray) -> RawTable:
@@ -98,33 +115,36 @@ def _of_array(array: np.ndarray) -> RawTable:
     return table
 
 
-def _uniquely_named(frame: pd.DataFrame, findings: InputFindings, rename: bool) -> RawTable:
+def _uniquely_named(parsed: Parsed, findings: InputFindings, rename: bool) -> RawTable:
     """The table under unique names; that some were duplicated is a problem unless `rename`, then a note."""
+    frame = parsed.frame
     names = frame.columns.tolist()
     twice = [name for name, count in Counter(names).items() if count > 1]
-    if not twice:
-        return RawTable(findings, frame)
-    if rename:
+    if twice and rename:
         findings.note(f"Duplicated column names made unique: {listed(twice)}.")
-    else:
+    elif twice:
         fix = "Rename them, or pass --rename-duplicates (rename_duplicates=True). Is the first line a header at all?"
         findings.refuse(f"duplicate column names: {listed(twice)}", fix)
-    return RawTable(findings, renamed(frame, unique_names(names)), frozenset(twice))
+    unique = unique_names(names) if twice else names
+    places, by_place = {name: i for i, name in enumerate(unique)}, parsed.written
+    written = None if by_place is None else lambda name: by_place(places[name])
+    frame = renamed(frame, unique) if twice else frame
+    return RawTable(findings, frame, frozenset(twice), parsed.decimal, written)
 
 
 # --- which format -----------------------------------------------------------------------------------------------------
 
 
-def _parse(data: bytes, findings: InputFindings) -> pd.DataFrame | None:
-    """The frame in bytes that are not compressed."""
+def _parse(data: bytes, findings: InputFindings, request: ReadRequest) -> Parsed | None:
+    """The table in bytes that are not compressed."""
     for first, reader in _BINARY.items():
         if data.startswith(first):
-            return reader(data, findings)
+            return reader(data, findings, request)
     if not re.search(rb"[^\x00\xef\xbb\xbf\xff\xfe \t\r\n]", data):
         findings.refuse("empty", "A header line and rows are needed.")
         return None
-    text = utf8(data, findings)
-    return None if text is None else _reader_of_text(text)(text, findings)
+    text = utf8(data, findings, request.encoding)
+    return None if text is None else _reader_of_text(text)(text, findings, request)
 
 
 def _reader_of_text(text: bytes) -> Reader:
@@ -138,7 +158,7 @@ def _reader_of_text(text: bytes) -> Reader:
 def _refuse_as(what: str, fix: str) -> Reader:
     """The reader of a format that is known and not read."""
 
-    def refuse(data: bytes, findings: InputFindings) -> None:
+    def refuse(data: bytes, findings: InputFindings, request: ReadRequest) -> None:
         findings.refuse(what, fix)
 
     return refuse

@@ -11,8 +11,9 @@ from autometa.task.cells import labels
 from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
-from autometa.task.read.delimited import read_rows
 from autometa.task.read.dialect import Dialect
+from autometa.task.read.raw import Parsed, ReadRequest
+from autometa.task.read.records import Body, read_rows
 
 _DATE = re.compile(r"""(?im)^(\s*@attribute\s+(?:'[^']*'|"[^"]*"|\S+)\s+)date\b.*$""")
 _START = re.compile(r"^\s*@data[^\n]*\n?", re.IGNORECASE | re.MULTILINE)
@@ -24,7 +25,7 @@ def is_arff(start: bytes) -> bool:
     return _ABOVE.match(start) is not None
 
 
-def read_arff(data: bytes, findings: InputFindings) -> pd.DataFrame | None:  # data: UTF-8
+def read_arff(data: bytes, findings: InputFindings, request: ReadRequest) -> Parsed | None:  # data: UTF-8
     """The table in an ARFF file, nominal attributes as categories; None, with a problem, where it is broken."""
     import arff  # type: ignore[import-untyped]
 
@@ -42,11 +43,13 @@ def read_arff(data: bytes, findings: InputFindings) -> pd.DataFrame | None:  # d
         sparse = body.lstrip().startswith("{")
         frame = None
         if not sparse and "\\" not in body:
-            frame = read_rows(body.encode(), 0, names, _dialect(body), findings, first_line=lines_above + 1)
+            rows = Body(body.encode(), names, _dialect(body), lines_above + 1)
+            parsed = read_rows(rows, findings, sorted(request.missing - {"None"}))
+            frame = None if parsed is None else parsed.frame
         elif body.strip():
             decoded = arff.loads(head + body, return_type=arff.LOD if sparse else arff.DENSE)["data"]
-            rows = _dense(decoded, attributes) if sparse else list(decoded)
-            frame = renamed(pd.DataFrame(rows, columns=range(len(names))), names)
+            dense = _dense(decoded, attributes) if sparse else list(decoded)
+            frame = renamed(pd.DataFrame(dense, columns=range(len(names))), names)
     except (arff.ArffException, ValueError) as error:  # it unpacks what it has not checked
         findings.refuse(f"broken ARFF: {error}")
         return None
@@ -57,7 +60,7 @@ def read_arff(data: bytes, findings: InputFindings) -> pd.DataFrame | None:  # d
         _categories(frame.iloc[:, i]) if isinstance(kind, list) else frame.iloc[:, i]
         for i, (_, kind) in enumerate(attributes)
     ]
-    return renamed(pd.concat(columns, axis=1), names)
+    return Parsed(renamed(pd.concat(columns, axis=1), names))
 
 
 def _dialect(body: str) -> Dialect:

@@ -9,9 +9,10 @@ import pandas as pd
 from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
+from autometa.task.read.raw import Parsed, ReadRequest
 
 
-def read_parquet(data: bytes, findings: InputFindings) -> pd.DataFrame | None:
+def read_parquet(data: bytes, findings: InputFindings, request: ReadRequest) -> Parsed | None:
     """The table in a parquet file; None, with a problem, where it is damaged or has no columns."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -23,7 +24,7 @@ def read_parquet(data: bytes, findings: InputFindings) -> pd.DataFrame | None:
         return None
 
 
-def read_feather(data: bytes, findings: InputFindings) -> pd.DataFrame | None:
+def read_feather(data: bytes, findings: InputFindings, request: ReadRequest) -> Parsed | None:
     """The table in a feather file; None, with a problem, where it is damaged or has no columns."""
     import pyarrow as pa
     from pyarrow import feather
@@ -35,7 +36,7 @@ def read_feather(data: bytes, findings: InputFindings) -> pd.DataFrame | None:
         return None
 
 
-def checked_frame(arrow: Any, findings: InputFindings) -> pd.DataFrame | None:
+def checked_frame(arrow: Any, findings: InputFindings) -> Parsed | None:
     """As `as_frame`, with a problem where there are no columns (then None) or no rows."""
     if not arrow.num_columns:
         findings.refuse("no columns")
@@ -43,7 +44,7 @@ def checked_frame(arrow: Any, findings: InputFindings) -> pd.DataFrame | None:
     frame = as_frame(arrow)
     if not len(frame):
         findings.refuse("a header without rows")
-    return frame
+    return Parsed(frame)
 
 
 def as_frame(arrow: Any) -> pd.DataFrame:
@@ -63,6 +64,22 @@ def as_frame(arrow: Any) -> pd.DataFrame:
     index = [column for column in _index_columns(arrow) if column in names and not column.startswith("__index_level_")]
     frame = renamed(frame, names)
     return frame.loc[:, [n in index or not n.startswith("__index_level_") for n in names]]
+
+
+def is_unsafe(column: Any) -> bool:
+    """Whether what PyArrow found in a column of text would lose something of it: the hour where a clock stands, digits.
+
+    Moments with a time zone become those of UTC, whole numbers beyond 64 bits float64.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_timestamp(column.type):
+        return column.type.tz is not None
+    if not pa.types.is_floating(column.type):
+        return False
+    large = pc.abs(column)
+    return bool(pc.any(pc.and_(pc.greater_equal(large, 2.0**53), pc.is_finite(large))).as_py())
 
 
 def _index_columns(arrow: Any) -> list[str]:

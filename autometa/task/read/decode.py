@@ -1,7 +1,7 @@
 """Bytes: where they come from, what they are compressed with, and the encoding of text.
 
-To read another compression, add its first bytes to `_COMPRESSIONS`; encodings without a byte order mark are told apart
-in `utf8`.
+To read another compression, add its first bytes to `_COMPRESSIONS`; encodings that are neither UTF-8 nor UTF-16 are
+guessed in `encoding`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from autometa.task.findings import InputFindings
 from autometa.task.options import OPTIONS
+from autometa.task.read.encoding import decoded, guessed
 
 _COMPRESSIONS = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}  # PyArrow's name -> the first bytes
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # what text does not hold
@@ -64,45 +65,46 @@ def decompress(data: bytes, findings: InputFindings) -> bytes | None:
     return data
 
 
-def utf8(data: bytes, findings: InputFindings) -> bytes | None:
+def utf8(data: bytes, findings: InputFindings, encoding: str | None = None) -> bytes | None:
     r"""The same text in UTF-8 and without a byte order mark; None, with a problem, where it is no text.
 
-    UTF-16 shows by its mark or by zeros in every other byte. What is not valid UTF-8 is taken as Windows-1252 where it
-    has bytes that only this defines, else as Latin-1.
+    UTF-16 shows by its mark or by zeros in every other byte; what is not valid UTF-8 either is guessed (`encoding`),
+    unless it is said.
 
     Example:
         >>> findings = InputFindings()
-        >>> utf8("Zürich".encode("latin-1"), findings).decode(), findings.notes
-        ('Zürich', ['Encoding: latin-1.'])
+        >>> utf8("Zürich".encode("utf-16"), findings).decode(), findings.notes
+        ('Zürich', ['Encoding: utf-16.'])
     """
-    encoding, sample = None, data[: OPTIONS.sample_bytes]
+    if encoding is not None:
+        text = decoded(data, encoding, findings)
+        return None if text is None else text.removeprefix("\ufeff").encode("utf-8", "surrogatepass")
+    wide, sample = None, data[: OPTIONS.sample_bytes]
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
         sample = data[: OPTIONS.sample_bytes]
     elif data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
+        wide = "utf-16"
     elif b"\x00" in sample:
-        encoding = _wide_encoding(sample)
-    if encoding is None and len(_CONTROL.findall(sample)) > OPTIONS.control_share * len(sample):
+        wide = _wide_encoding(sample)
+    if wide is None and len(_CONTROL.findall(sample)) > OPTIONS.control_share * len(sample):
         fix = "Known formats: CSV, TSV, JSON lines, ARFF, parquet, feather."
         findings.refuse("binary data, not a table in a known format", fix)
         return None
-    if encoding is None:
+    if wide is None:
         if data.isascii():
             return data
         try:
             data.decode("utf-8")
             return data
         except UnicodeDecodeError:
-            encoding = "cp1252" if any(0x80 <= byte < 0xA0 for byte in data) else "latin-1"
+            return guessed(data, findings).encode("utf-8")
     try:
-        text = data.decode(encoding)
+        text = data.decode(wide)
     except UnicodeDecodeError as error:
-        if encoding != "cp1252":
-            findings.refuse(f"damaged {encoding} text: {error.reason} at byte {error.start}")
-            return None
-        encoding, text = "latin-1", data.decode("latin-1")
-    findings.note(f"Encoding: {encoding}.")
+        findings.refuse(f"damaged {wide} text: {error.reason} at byte {error.start}")
+        return None
+    findings.note(f"Encoding: {wide}.")
     return text.encode("utf-8")
 
 

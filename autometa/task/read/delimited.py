@@ -1,7 +1,8 @@
-"""Delimited text (CSV, TSV and their kin): a header, and rows that PyArrow parses.
+"""Delimited text (CSV, TSV and their kin): its dialect, what stands above and below the table, and its rows.
 
 Ragged rows are one problem, with the lines they stand in, and the others are still read, so that whatever else is wrong
-with the table is reported as well.
+with the table is reported as well. Where they are: `dialect` how the text is written, `header` what is no row,
+`records` the rows.
 
 Letters:  n rows · p columns.
 """
@@ -12,48 +13,111 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from autometa.task.cells import MISSING_TEXTS
 from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
-from autometa.task.read.arrow import as_frame
-from autometa.task.read.dialect import Dialect, sniff
+from autometa.task.read.dialect import Dialect, cells, sniff
+from autometa.task.read.header import footer, is_header, note_above, note_footer, note_total
+from autometa.task.read.raw import Parsed, ReadRequest
+from autometa.task.read.records import Body, read_rows
 
 _SPELLED = {"\t": "tab", ";": "semicolon", "|": "bar", " ": "blanks"}  # delimiters, as a note calls them
 
 
-def read_delimited(data: bytes, findings: InputFindings) -> pd.DataFrame | None:  # data: UTF-8
+def read_delimited(data: bytes, findings: InputFindings, request: ReadRequest) -> Parsed | None:  # data: UTF-8
     """The table in delimited text; None, with a problem, where it cannot be parsed."""
     start = re.match(rb"[\r\n]*(sep=(.)\r?\n)?", data)
     assert start is not None
     above, data = data[: start.end()].count(b"\n"), data[start.end() :]
-    if b"\r" in data[: OPTIONS.sample_bytes] and b"\n" not in data:  # lines of old Macintoshes
+    if b"\r" in data and b"\n" not in data:  # lines of old Macintoshes
         data = data.replace(b"\r", b"\n")
     sample = _whole_lines(data)
     dialect = sniff(sample, start.group(2).decode("latin-1") if start.group(2) else None)
     if dialect.delimiter == " ":
         data = b"\n".join(b" ".join(line.split()) for line in data.splitlines())
         sample = _whole_lines(data)
-    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=dialect.delimiter, quotechar=dialect.quote)
+    dialect = _told(dialect, sample, data, request)
     try:
-        header = [cell.strip() for cell in next(reader)]
+        head = _head(sample, dialect, request)
     except csv.Error as error:
         findings.refuse(f"cannot be parsed: {error} in the first line", "Is it a table at all?")
         return None
+    note_above([(above + line, text) for line, text in head.above], findings)
     offset = 0
-    for _ in range(reader.line_num):
+    for _ in range(head.lines):
         offset = data.find(b"\n", offset) + 1 or len(data)
-    names = {"first": ["", *header], "last": [*header, ""]}.get(dialect.extra, header)
-    names = [name or f"Unnamed: {i}" for i, name in enumerate(names)]
-    if not re.compile(rb"\S").search(data, offset):
+    body = data[offset:]
+    if not re.compile(rb"\S").search(body):
         findings.refuse("a header without rows", "Rows are needed below the header.")
-        return renamed(pd.DataFrame({i: [] for i in range(len(names))}), names)
-    _note_dialect(dialect, findings)
-    return read_rows(data, offset, names, dialect, findings, first_line=above + reader.line_num + 1)
+        empty = pd.DataFrame({i: pd.Series(dtype=object) for i in range(len(head.names))})
+        return Parsed(renamed(empty, head.names))
+    _note_dialect(dialect, head, request, findings)
+    first_line = above + head.lines + 1
+    end, below = footer(body, dialect.delimiter, dialect.quote, len(head.names))
+    note_footer(below, first_line + body[:end].count(b"\n"), findings)
+    parsed = read_rows(Body(body[:end], head.names, dialect, first_line), findings, sorted(request.missing - {"None"}))
+    if parsed is None:
+        return None
+    if len(parsed.frame):
+        note_total([cell for cell in parsed.frame.iloc[-1].tolist() if isinstance(cell, str)], findings)
+    return replace(parsed, decimal=dialect.decimal if dialect.decimal == "," else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The first lines of a text."""
+
+    names: Sequence[str]  # (p,)
+    lines: int  # before the rows
+    above: Sequence[tuple[int, str]]  # the lines above the header that are left out
+    found: bool  # whether there is a header
+
+
+def _head(sample: str, dialect: Dialect, request: ReadRequest) -> _Head:
+    """What stands above the rows, and the names of the columns: numbered where there is no header.
+
+    Raises:
+        csv.Error: The first line cannot be parsed.
+    """
+    reader = csv.reader(
+        io.StringIO(sample, newline=""),
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote,
+        escapechar=dialect.escape,
+    )
+    above, written, line, left = [], sample.splitlines(), 0, dialect.above
+    for row in reader:
+        if row and not left:
+            break
+        if row:
+            above.append((line + 1, written[line].strip()))
+            left -= 1
+        line = reader.line_num
+    first, rows = row, [row for _, row in cells(sample, dialect.delimiter, dialect.quote, dialect.escape)]
+    rows = rows[dialect.above + 1 :]
+    header = is_header(first, rows) if request.header is None else request.header
+    if not header:
+        return _Head([f"column_{i + 1}" for i in range(len(first))], line, above, False)
+    names = [cell.strip() for cell in first]
+    names = {"first": ["", *names], "last": [*names, ""]}.get(dialect.extra, names)
+    return _Head([name or f"Unnamed: {i}" for i, name in enumerate(names)], reader.line_num, above, True)
+
+
+def _told(dialect: Dialect, sample: str, data: bytes, request: ReadRequest) -> Dialect:
+    """The dialect as far as the sample left it open: a backslash beyond it, the decimal sign that is asked for."""
+    escaped = f"\\{dialect.quote}"
+    if dialect.escape is None and escaped not in sample and escaped.encode() in data:
+        whole = sniff(data.decode("utf-8", "replace"), dialect.delimiter)
+        dialect = replace(dialect, escape=whole.escape)
+    if request.decimal == "," and dialect.decimal == "." and dialect.delimiter != ",":
+        edge = rf"(^|$|{re.escape(dialect.delimiter)})"
+        point = re.search(rf"(?m){edge}[+-]?\d+\.(\d\d?|\d{{4,}}){edge}", sample)
+        dialect = dialect if point else replace(dialect, decimal=",")
+    return dialect
 
 
 def _whole_lines(data: bytes) -> str:
@@ -65,97 +129,17 @@ def _whole_lines(data: bytes) -> str:
     return data[: end if len(data) > OPTIONS.sample_bytes else len(data)].decode("utf-8", "replace")
 
 
-def _note_dialect(dialect: Dialect, findings: InputFindings) -> None:
+def _note_dialect(dialect: Dialect, head: _Head, request: ReadRequest, findings: InputFindings) -> None:
     """Says what of the dialect is unusual."""
     if dialect.delimiter != ",":
         findings.note(f"Delimiter: {_SPELLED.get(dialect.delimiter, dialect.delimiter)}.")
     if dialect.decimal == ",":
         findings.note("Decimal sign: comma.")
-    if dialect.extra:
+    if dialect.escape:
+        findings.note("Quotes within cells have a backslash before them.")
+    if dialect.extra and head.found:
         findings.note(f"Rows have one cell more than the header: the {dialect.extra} column has no name.")
-
-
-def read_rows(
-    data: bytes,  # UTF-8
-    start: int,
-    names: Sequence[str],  # (p,) need not be unique
-    dialect: Dialect,
-    findings: InputFindings,
-    *,
-    first_line: int,
-) -> pd.DataFrame | None:  # (n, p)
-    """The rows from byte `start` on, which is line `first_line` of the file; None, with a problem, where they break."""
-    import pyarrow as pa
-    import pyarrow.csv
-
-    bad: list[int] = []
-
-    def ragged(row: Any) -> str:
-        bad.append(row.actual_columns)
-        return "skip"
-
-    keys = [str(i) for i in range(len(names))]
-    longest = max(map(len, data[start : start + OPTIONS.sample_bytes].split(b"\n")))
-    size = len(data) - start
-    block = min(max(1 << 22, 64 * longest, size // 8), 1 << 30)  # every block is a chunk of every column: few
-    threads = size > OPTIONS.threads_from_bytes
-    parse = pa.csv.ParseOptions(
-        delimiter=dialect.delimiter,
-        quote_char=dialect.quote,
-        escape_char=dialect.escape or False,
-        newlines_in_values=data.find(dialect.quote.encode(), start) >= 0,
-        invalid_row_handler=ragged,
-        ignore_empty_lines=len(names) > 1,
-    )
-    convert = pa.csv.ConvertOptions(
-        null_values=sorted(MISSING_TEXTS - {"None"}),  # which may be a label
-        strings_can_be_null=True,
-        decimal_point=dialect.decimal,
-    )
-    for block_size in (block, min(size + 1, (1 << 31) - 1)):
-        bad.clear()
-        try:
-            arrow = pa.csv.read_csv(
-                pa.BufferReader(pa.py_buffer(data).slice(start)),
-                read_options=pa.csv.ReadOptions(column_names=keys, block_size=block_size, use_threads=threads),
-                parse_options=parse,
-                convert_options=convert,
-            )
-            break
-        except pa.ArrowInvalid as error:
-            if "straddling" in str(error) and block_size == block:  # a row longer than a block
-                continue
-            findings.refuse(f"cannot be parsed: {error}")
-            return None
-    if bad:
-        _refuse_ragged(data[start:], len(names), len(bad), dialect, findings, first_line)
-    elif not arrow.num_rows:
-        findings.refuse("a header without rows")
-    return renamed(as_frame(arrow), names)
-
-
-def _refuse_ragged(
-    body: bytes, width: int, count: int, dialect: Dialect, findings: InputFindings, first_line: int
-) -> None:
-    """Which lines have how many cells."""
-    shown, most = [], OPTIONS.ragged_rows_listed
-    reader = csv.reader(
-        io.StringIO(body.decode("utf-8", "replace"), newline=""),
-        delimiter=dialect.delimiter,
-        quotechar=dialect.quote,
-        escapechar=dialect.escape,
-    )
-    line = first_line
-    try:
-        for row in reader:
-            if row and len(row) != width:
-                shown.append(f"line {line} has {len(row)}")
-            if len(shown) == most:
-                break
-            line = first_line + reader.line_num
-    except csv.Error as error:
-        shown.append(f"line {first_line + reader.line_num}: {error}")
-    more = f", and {count - len(shown)} more" if count > len(shown) else ""
-    rows = "1 row has" if count == 1 else f"{count} rows have"
-    fix = "Correct these lines, or put quotes around cells that hold the delimiter."
-    findings.refuse(f"{rows} another number of cells than the header's {width}: {', '.join(shown)}{more}", fix)
+    if not head.found:
+        why = "as asked" if request.header is False else "as the first line looks like the others"
+        names = f"{head.names[0]!r} to {head.names[-1]!r}"
+        findings.note(f"No header, {why} (--header, header=True, makes it one): the columns are {names}.")

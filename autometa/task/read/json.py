@@ -10,9 +10,10 @@ import pandas as pd
 from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.read.arrow import checked_frame
+from autometa.task.read.raw import Parsed, ReadRequest
 
 
-def read_json(data: bytes, findings: InputFindings) -> pd.DataFrame | None:
+def read_json(data: bytes, findings: InputFindings, request: ReadRequest) -> Parsed | None:
     """The table in JSON lines or in one JSON array; None, with a problem, where it is broken.
 
     PyArrow reads lines at once; where it cannot, because a column mixes types or a line is broken, they are read again
@@ -35,7 +36,7 @@ def read_json(data: bytes, findings: InputFindings) -> pd.DataFrame | None:
         return _read_lines(data, findings)
 
 
-def _read_lines(data: bytes, findings: InputFindings) -> pd.DataFrame | None:
+def _read_lines(data: bytes, findings: InputFindings) -> Parsed | None:
     """JSON lines, one by one: slow and exact."""
     rows = []
     for number, line in enumerate(data.splitlines(), start=1):
@@ -53,6 +54,6 @@ def _read_lines(data: bytes, findings: InputFindings) -> pd.DataFrame | None:
     return _from_records(rows)
 
 
-def _from_records(rows: list[dict[str, Any]]) -> pd.DataFrame:  # (n, p), a missing key is a missing cell
+def _from_records(rows: list[dict[str, Any]]) -> Parsed:  # (n, p), a missing key is a missing cell
     frame = pd.DataFrame(rows)
-    return renamed(frame, [str(name) for name in frame.columns])
+    return Parsed(renamed(frame, [str(name) for name in frame.columns]))
