@@ -11,7 +11,6 @@ Letters:  t past tasks · m rows of the table · d encoded dimensions.
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from papers import DeepKernel, best_and_rest, overlap, parzen, parzen_density
 
 from autometa.space import Encoded, config_key
 from autometa.store import PastTasks
@@ -453,56 +453,33 @@ class MetaLearnTPE:
     draws samples of fewer dimensions, and every row is a candidate. It begins with the first five of the portfolio.
     """
 
-    BEST, SAME, START = 0.1, 0.8, 5  # SAME: what a category's kernel gives to itself
+    BEST, START = 0.1, 5
 
     def __init__(self, lesson: Lesson, seed: int) -> None:
         self.lesson = lesson
         self.good, self.bad = lesson.once("meta tpe", self._past)  # (t, m) each
 
     def _past(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        split = [self._split(scores) for scores in self.lesson.past.scores]
+        split = [best_and_rest(scores, self.BEST) for scores in self.lesson.past.scores]
         good, bad = (self._kernel(len(side)) for side in split[0])
         return (
-            np.array([self._density(good[:, best]) for best, _ in split]),
-            np.array([self._density(bad[:, rest]) for _, rest in split]),
+            np.array([parzen_density(good[:, best]) for best, _ in split]),
+            np.array([parzen_density(bad[:, rest]) for _, rest in split]),
         )
-
-    @staticmethod
-    def _density(kernel: NDArray[np.float64]) -> NDArray[np.float64]:  # (m, k) -> (m,)
-        """Mean of the kernels and of a uniform one."""
-        return (kernel.sum(axis=1) + 1) / (kernel.shape[1] + 1)
-
-    def _split(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        order = np.argsort(-scores, kind="stable")
-        n = int(np.ceil(self.BEST * len(order)))
-        return order[:n], order[n:]
 
     def _kernel(self, n: int, among: Any = slice(None)) -> NDArray[np.float64]:  # (m, k)
         """Of all rows with some of them, by a bandwidth for `n` results; 1 would be uniform."""
         table = self.lesson.table
-        width = 0.3 * max(n, 1) ** (-1 / (4 + len(table.space.slices)))
-        product = np.ones((len(table.x), len(table.x[among])))
-        for where in table.space.slices.values():
-            a, b = table.x[:, where], table.x[among][:, where]
-            if (c := a.shape[1]) > 1:
-                same = a @ b.T
-                kernel = c * (self.SAME * same + (1 - self.SAME) / (c - 1) * (1 - same))
-            else:
-                kernel = np.exp(-0.5 * ((a - b.T) / width) ** 2) / (width * np.sqrt(2 * np.pi))
-            have = table.mask[:, where][:, :1] & table.mask[among][:, where][:, :1].T
-            product *= np.where(have, kernel, 1.0)
-        return product
+        return parzen(table.space.slices, (table.x, table.mask), (table.x[among], table.mask[among]), n)
 
     def next(self, rows: list[int], scores: list[float]) -> int:
         """As `Player`."""
         if len(rows) < self.START:
             return self.lesson.portfolio()[len(rows)]
-        sides = [np.array(rows)[side] for side in self._split(np.array(scores))]
-        own = [self._density(self._kernel(len(side), side)) for side in sides]
+        sides = [np.array(rows)[side] for side in best_and_rest(np.array(scores), self.BEST)]
+        own = [parzen_density(self._kernel(len(side), side)) for side in sides]
         (t, m), k = self.good.shape, len(sides[0])
-        shares = self.good / self.good.sum(axis=1, keepdims=True)
-        apart = 0.5 * np.abs(shares - own[0] / own[0].sum()).sum(axis=1)  # (t,) total variation
-        similar = (1 - apart) / (1 + apart) / (t + 1)
+        similar = overlap(self.good, own[0]) / (t + 1)
         n = int(np.ceil(self.BEST * m))
         alone = 1 - similar.sum()
         good = n * similar @ self.good + alone * k * own[0]
@@ -520,94 +497,25 @@ class FSBO:
     portfolio. As published, labels are scaled by the task's true worst and best, which nobody has in practice.
     """
 
-    STEPS, EPOCHS, START, BATCH = 2000, 100, 5, 50
+    START = 5
 
     def __init__(self, lesson: Lesson, seed: int, low: float, high: float) -> None:
         self.lesson, self.low, self.high = lesson, low, high
-        self.weights = lesson.once("fsbo", lambda: self._train(lesson))
-        import torch
+        self.inputs = lesson.layout.inputs(lesson.table.x, lesson.table.mask)
+        self.kernel = lesson.once("fsbo", lambda: self._trained(lesson))
 
-        self.inputs = torch.tensor(lesson.layout.inputs(lesson.table.x, lesson.table.mask), dtype=torch.float32)
-
-    def _train(self, lesson: Lesson) -> dict[str, Any]:
-        import torch
-
-        generator = torch.Generator().manual_seed(lesson.seed)
-        rng = np.random.default_rng(lesson.seed)
-        inputs = torch.tensor(lesson.layout.inputs(lesson.table.x, lesson.table.mask), dtype=torch.float32)
+    def _trained(self, lesson: Lesson) -> DeepKernel:
         scores = lesson.past.scores
         low, high = scores.min(axis=1, keepdims=True), scores.max(axis=1, keepdims=True)
-        labels = torch.tensor((scores - low) / (high - low), dtype=torch.float32)
-        widths = (inputs.shape[1], 128, 128, 32)
-        weights: dict[str, Any] = {}
-        for k, (a, b) in enumerate(itertools.pairwise(widths)):
-            weights[f"w{k}"] = torch.randn(a, b, generator=generator) * (2 / a) ** 0.5
-            weights[f"b{k}"] = torch.zeros(b)
-        weights["length"], weights["scale"], weights["noise"] = torch.zeros(()), torch.zeros(()), torch.tensor(-4.0)
-        for value in weights.values():
-            value.requires_grad_(True)
-        optimiser = torch.optim.Adam(list(weights.values()), lr=1e-3)
-        for _ in range(self.STEPS):
-            task = int(rng.integers(len(labels)))
-            rows = rng.choice(inputs.shape[0], size=min(self.BATCH, inputs.shape[0]), replace=False)
-            y = labels[task, rows]
-            least, most = sorted(rng.random(2))
-            y = (y - least) / max(most - least, 0.1)
-            loss = self._loss(weights, inputs[rows], y)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        return {name: value.detach() for name, value in weights.items()}
-
-    @staticmethod
-    def _features(weights: dict[str, Any], inputs: Any) -> Any:
-        hidden = (inputs @ weights["w0"] + weights["b0"]).relu()
-        hidden = (hidden @ weights["w1"] + weights["b1"]).relu()
-        return (hidden @ weights["w2"] + weights["b2"]) * (-weights["length"]).exp()
-
-    @classmethod
-    def _kernel(cls, weights: dict[str, Any], a: Any, b: Any) -> Any:
-        import torch
-
-        distance = ((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T).clamp_min(1e-12)
-        return weights["scale"].exp() * matern(distance, torch)
-
-    @classmethod
-    def _cholesky(cls, weights: dict[str, Any], features: Any) -> Any:
-        import torch
-
-        covariance = cls._kernel(weights, features, features)
-        return torch.linalg.cholesky(covariance + (weights["noise"].exp() + 1e-4) * torch.eye(len(features)))
-
-    @classmethod
-    def _loss(cls, weights: dict[str, Any], inputs: Any, y: Any) -> Any:
-        import torch
-
-        lower = cls._cholesky(weights, cls._features(weights, inputs))
-        white = torch.linalg.solve_triangular(lower, (y - y.mean())[:, None], upper=False)
-        return (0.5 * (white**2).sum() + lower.diagonal().log().sum()) / len(y)
+        return DeepKernel.trained([(self.inputs, y) for y in (scores - low) / (high - low)], seed=lesson.seed)
 
     def next(self, rows: list[int], scores: list[float]) -> int:
         """As `Player`."""
-        import torch
-
         if len(rows) < self.START:
             return self.lesson.portfolio()[len(rows)]
-        y = torch.tensor((np.array(scores) - self.low) / (self.high - self.low), dtype=torch.float32)
-        weights = {name: value.clone().requires_grad_(True) for name, value in self.weights.items()}
-        optimiser = torch.optim.Adam(list(weights.values()), lr=1e-3)
-        for _ in range(self.EPOCHS):
-            loss = self._loss(weights, self.inputs[rows], y)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        with torch.no_grad():
-            features = self._features(weights, self.inputs)
-            lower = self._cholesky(weights, features[rows])
-            cross = torch.linalg.solve_triangular(lower, self._kernel(weights, features[rows], features), upper=False)
-            white = torch.linalg.solve_triangular(lower, (y - y.mean())[:, None], upper=False)
-            mean = (y.mean() + (cross.T @ white)[:, 0]).double().numpy()
-            std = (weights["scale"].exp() - (cross**2).sum(0)).clamp_min(1e-8).sqrt().double().numpy()
+        y = (np.array(scores) - self.low) / (self.high - self.low)
+        kernel = self.kernel.tuned(self.inputs[rows], y)
+        mean, std = kernel.posterior(self.inputs[rows], y, self.inputs)
         return _improvement(mean, std, float(y.max()), rows)
 
 
