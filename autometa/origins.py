@@ -4,8 +4,9 @@ Both are strings, written as such into journals, stores and reports, and both sa
 from an older or newer version that is not known here is shown as it is and counts as nothing special (`Origin.read`,
 `State.read`).
 
-A trial of an Optuna study keeps them as user attributes, whose names are `ORIGIN`, `REASON` (a sentence for people) and
-`CONFIG` (the configuration that it was given).
+A trial of an Optuna study keeps them as user attributes, whose names are `ORIGIN`, `REASON` (a sentence for people),
+`CONFIG` (the configuration that it was given; once it has finished, what ran) and `GIVEN` (what it was given, where
+something else ran).
 
 To add one, give it a line: `tests/test_origins.py` asks for its label, and `report/page.css` for its colour.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
-ORIGIN, REASON, CONFIG = "autometa:origin", "autometa:reason", "autometa:config"
+ORIGIN, REASON, CONFIG, GIVEN = "autometa:origin", "autometa:reason", "autometa:config", "autometa:given"
 
 
 class Origin(StrEnum):

@@ -25,7 +25,7 @@ from optuna.testing.pytest_samplers import (
 from optuna.trial import Trial, TrialState
 
 from autometa.errors import InputError
-from autometa.origins import CONFIG, ORIGIN, REASON, Origin
+from autometa.origins import CONFIG, GIVEN, ORIGIN, REASON, Origin
 from autometa.sampler import WarmStartSampler, cold_sampler
 from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
 from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord
@@ -361,10 +361,11 @@ def test_values_are_fitted_into_what_the_objective_asks_for() -> None:
 
     study = study_with(WarmStartSampler(past(), SPACE, n_initial=2, seed=0))
     study.optimize(narrower, n_trials=4)
-    assert study.trials[0].user_attrs[CONFIG]["tree.depth"] > 4
+    assert study.trials[0].user_attrs[GIVEN]["tree.depth"] > 4
+    assert study.trials[0].user_attrs[CONFIG] == study.trials[0].params
     assert study.trials[0].params["tree.depth"] == 4
     assert isinstance(study.trials[0].params["tree.depth"], int)
-    assert len({config_key(c) for c in warm_configs(study)}) == 2
+    assert len({config_key(t.user_attrs[GIVEN]) for t in study.trials if is_recommended(t)}) == 2
 
 
 def test_a_parameter_of_another_kind_is_converted() -> None:

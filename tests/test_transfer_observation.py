@@ -97,7 +97,7 @@ def test_a_recommender_is_told_what_was_given_and_nothing_of_what_runs() -> None
     assert seen.running
     assert (seen.given, seen.score) == ({"x": 3.0}, 0.5)
     assert seen.fidelity == pytest.approx(0.84)
-    assert np.isnan(seen.result[1])
+    assert [np.isnan(score) for _, score, _ in seen.results] == [True]
 
 
 def test_a_trial_that_ended_is_encoded_once() -> None:

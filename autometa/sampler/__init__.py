@@ -11,7 +11,8 @@ nothing is counted in the sampler itself.
 
     autometa:origin   an `origins.Origin`: default, portfolio, similar, surrogate, search (the cold sampler), enqueued
     autometa:reason   a sentence for people
-    autometa:config   the configuration that the trial was given
+    autometa:config   the configuration that the trial was given; once it has finished, what ran
+    autometa:given    what it was given, where something else ran
 
 Laws: a configuration that any trial of the study has, whatever became of it, is not recommended again; `n_initial`
 counts only what the sampler itself gave, never what was enqueued, whatever attributes that brings along; without a past

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
-from autometa.origins import ORIGIN, Origin
-from autometa.space import Config
-from autometa.studies import plain
+from autometa.origins import CONFIG, GIVEN, ORIGIN, REASON, Origin
+from autometa.space import Config, config_key
+from autometa.space.values import plain, plain_params
+from autometa.transfer.observation import config_of, given_to
 
 
 def given_origin(trial: FrozenTrial) -> Origin | None:
@@ -37,3 +38,26 @@ def note(study: Study, trial: FrozenTrial, attributes: Mapping[str, Any]) -> Non
 def storable(config: Mapping[str, Any]) -> Config:
     """A configuration that a storage can keep."""
     return {name: plain(value) for name, value in config.items()}
+
+
+def keys_of(trial: FrozenTrial) -> set[str]:
+    """What a trial was given and what it ran, mostly one and the same, as `config_key` has them."""
+    return {config_key(config) for config in (given_to(trial), config_of(trial)) if config is not None}
+
+
+def note_what_ran(study: Study, trial: FrozenTrial, state: TrialState) -> None:
+    """Corrects what is noted of a trial that ends, where something else ran than it was given.
+
+    The objective may ask for other ranges, and another sampler around this one may fix values.
+    """
+    given = trial.user_attrs.get(CONFIG)
+    if given is None or GIVEN in trial.user_attrs or state == TrialState.FAIL or not trial.params:
+        return
+    ran = plain_params(trial.params, trial.distributions)
+    if config_key(ran) == config_key(given):
+        return
+    moved = [name for name in ran if name in given and config_key({"": ran[name]}) != config_key({"": given[name]})]
+    reason = trial.user_attrs.get(REASON, "")
+    if moved:
+        reason = f"{reason} It ran with another value of {', '.join(map(repr, moved))}.".strip()
+    note(study, trial, {CONFIG: ran, GIVEN: given, REASON: reason})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +17,20 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from autometa.errors import InputError, Problem, did_you_mean
+from autometa.errors import InputError, Problem
 from autometa.learn import Learned, kept_surrogate, learn_aloud, learn_if_due
 from autometa.origins import CONFIG, ORIGIN, REASON, Origin
+from autometa.sampler.arguments import refuse_arguments
 from autometa.sampler.cold import cold_sampler
 from autometa.sampler.options import OPTIONS
 from autometa.sampler.past import same_encoding, task_weights
-from autometa.sampler.trials import given_origin, note, other_trials, storable
+from autometa.sampler.trials import given_origin, keys_of, note, note_what_ran, other_trials, storable
 from autometa.space import Config, SearchSpace, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks
 from autometa.studies import VALUE, AdaptedPast, FollowedPast, described, fit_value, sign_of
 from autometa.transfer import RECOMMENDERS, History, Recommendation, Recommender
 from autometa.transfer.cost import TrialLimit
-from autometa.transfer.observation import Observation, Point, TrialReading, config_of
+from autometa.transfer.observation import Observation, Point, TrialReading, given_to
 
 if TYPE_CHECKING:
     from autometa.transfer import Guard, Suggestion, Surrogate
@@ -111,13 +113,14 @@ class WarmStartSampler(BaseSampler):
         store = MetaStore(past) if isinstance(past, (str, Path)) else past if isinstance(past, MetaStore) else None
         name = space if isinstance(space, str) else None
         metric = metric or getattr(task, "metric", None)
-        _refuse(recommender, n_initial, name, store, metric)
+        refuse_arguments(recommender, n_initial, name, store, metric)
 
         usual = OPTIONS.guided_initial if guided else OPTIONS.unguided_initial
         self.n_initial = usual if n_initial is None else n_initial
         self.guided, self.seconds, self.jobs, self.limit, self.folds = guided, seconds, jobs, limit, folds
         self.notes: tuple[str, ...] = ()  # what was done to past configurations to fit them into the space
-        self.space = space if isinstance(space, SearchSpace) else None
+        self.space = space.plain() if isinstance(space, SearchSpace) else None
+        self._asked = {p.name: p.distribution for p in space} if isinstance(space, SearchSpace) else {}
         self._store, self._name, self._chosen = store, name, recommender
         self._task, self._metafeatures = described(task)
         self._cold = cold_sampler(seed) if cold is None else cold
@@ -197,7 +200,8 @@ class WarmStartSampler(BaseSampler):
         return self._cold.sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """Tells the cold sampler."""
+        """Notes what ran, where that is something else than was given, and tells the cold sampler."""
+        note_what_ran(study, trial, state)
         self._cold.after_trial(study, trial, state, values)
 
     def recommend(self, study: Study, m: int = 1) -> list[Recommendation]:
@@ -215,7 +219,8 @@ class WarmStartSampler(BaseSampler):
         """
         with self._lock:
             self._follow(study, study.get_trials(deepcopy=False))
-        return self._recommend(study, study.get_trials(deepcopy=False), m)
+        found = self._recommend(study, study.get_trials(deepcopy=False), m)
+        return [replace(one, config=self._as_asked(one.config)) for one in found]
 
     def learn(self, *, seconds: float = 60.0, seed: int = 0) -> Learned:
         """Learns a surrogate from the remembered studies of the named space, here and now; the search then uses it.
@@ -264,7 +269,7 @@ class WarmStartSampler(BaseSampler):
         if past is None or not past.configs:
             return
         if self.space is not None:
-            self._fit(past)
+            self._fit(replace(past, configs=tuple(map(storable, past.configs))))
             return
         fingerprint = None if self._task is None else self._task.fingerprint
         self._followed = FollowedPast(past, renamed=renamed, space_name=self._name or "", fingerprint=fingerprint)
@@ -275,7 +280,7 @@ class WarmStartSampler(BaseSampler):
         for said in adapted.notes:
             if said not in self.notes:
                 _log.info(said)
-        self.space, self.notes = adapted.space, adapted.notes
+        self.space, self.notes, self._asked = adapted.space, adapted.notes, dict(adapted.asked)
         self._fit(adapted.past)
 
     def _fit(self, past: PastTasks) -> None:
@@ -286,6 +291,11 @@ class WarmStartSampler(BaseSampler):
         if self.n_initial > 0:
             chosen = RECOMMENDERS[self._chosen]() if isinstance(self._chosen, str) else self._chosen
             self._recommender = chosen.fit(past, self.space)
+
+    def _as_asked(self, config: Config) -> Config:
+        """A configuration with its categories as the studies have them."""
+        fitted = {name: fit_value(value, self._asked[name]) for name, value in config.items() if name in self._asked}
+        return config | {name: value for name, (fits, value) in fitted.items() if fits}
 
     def _follow(self, study: Study, trials: Iterable[FrozenTrial]) -> None:
         """Adapts the past to what the study's trials show of its space, once they show something new."""
@@ -309,8 +319,7 @@ class WarmStartSampler(BaseSampler):
                     return
                 given = {} if config is None else {CONFIG: config}
                 note(study, trial, {**given, ORIGIN: origin, REASON: reason})
-                taken = (config_of(other) for other in other_trials(study, trial))
-                if config is None or config_key(config) not in {config_key(c) for c in taken if c is not None}:
+                if config is None or not any(config_key(config) in keys_of(t) for t in other_trials(study, trial)):
                     return
 
     def _next(self, study: Study, others: Sequence[FrozenTrial], number: int) -> tuple[Config | None, str, str]:
@@ -327,7 +336,7 @@ class WarmStartSampler(BaseSampler):
     def _recommend(self, study: Study, trials: Sequence[FrozenTrial], m: int) -> list[Recommendation]:
         """The next recommendations, none once `n_initial` were given or a search has begun."""
         given = [(trial, origin) for trial in trials if (origin := given_origin(trial)) is not None]
-        recommended = (config_of(trial) for trial, origin in given if origin.recommended)
+        recommended = (given_to(trial) for trial, origin in given if origin.recommended)
         count = len({config_key(c) for c in recommended if c is not None})  # a retried trial counts once
         searching = any(origin.searched for _, origin in given)
         if self._recommender is None or count >= self.n_initial or searching:
@@ -335,7 +344,9 @@ class WarmStartSampler(BaseSampler):
         found = self._recommender.recommend(
             self._metafeatures,
             self.n_initial - count,
-            observed=[seen.result for seen in Observation.of_trials(trials, self._reading(study))],
+            observed=[
+                result for seen in Observation.of_trials(trials, self._reading(study)) for result in seen.results
+            ],
             seconds=self._clock()[0],
             limit=self.limit,
         )
@@ -375,22 +386,3 @@ class WarmStartSampler(BaseSampler):
             return None, None
         spent = min(time.monotonic() - self._started, self.seconds)
         return (self.seconds - spent) * self.jobs, spent * self.jobs
-
-
-def _refuse(
-    recommender: str | Recommender, n_initial: int | None, name: str | None, store: MetaStore | None, metric: str | None
-) -> None:
-    """Raises InputError with everything that is wrong with the arguments of a sampler."""
-    problems = []
-    if isinstance(recommender, str) and recommender not in RECOMMENDERS:
-        known = f"{did_you_mean(recommender, list(RECOMMENDERS))} Known: {', '.join(RECOMMENDERS)}.".strip()
-        problems.append(Problem("recommender", f"{recommender!r} is not known", known))
-    if n_initial is not None and n_initial < 0:
-        problems.append(Problem("n_initial", f"{n_initial} is negative", "Take 0 for no warm start."))
-    if name is not None and store is None:
-        problems.append(Problem("space", f"the name {name!r} needs a store", "Pass the store that remembers it."))
-    if store is not None and name is None and metric is None:
-        fix = "Pass metric=, a Task as task=, or the name of a space of your own as space=."
-        problems.append(Problem("metric", "a store is given but no metric", fix))
-    if problems:
-        raise InputError(problems)

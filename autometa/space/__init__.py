@@ -16,7 +16,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -32,40 +32,24 @@ from optuna.distributions import (
 )
 
 from autometa.errors import did_you_mean
-from autometa.space.values import from_unit, is_within, nearest, range_text, to_unit
+from autometa.space.parameters import FAMILY, Condition, Config, Interval, Parameter
+from autometa.space.values import from_unit, is_within, nearest, plain, plain_distribution, range_text, to_unit
 
-Config = dict[str, Any]
-
-FAMILY = "family"  # the top-level choice of a CASH space
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """The condition of a parameter that is active only while `name` is active and takes one of `values`."""
-
-    name: str
-    values: tuple[Any, ...]
-
-    def holds(self, config: Mapping[str, Any]) -> bool:
-        """Whether `config` satisfies this condition."""
-        return self.name in config and config[self.name] in self.values
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter: its Optuna distribution, its default, and the condition under which it is active."""
-
-    name: str
-    distribution: BaseDistribution
-    default: Any
-    when: Condition | None = None
-
-    @property
-    def width(self) -> int:
-        """How many encoded dimensions it takes: one per category, otherwise one."""
-        if isinstance(self.distribution, CategoricalDistribution):
-            return len(self.distribution.choices)
-        return 1
+__all__ = [
+    "FAMILY",
+    "Condition",
+    "Config",
+    "Encoded",
+    "Interval",
+    "Parameter",
+    "SearchSpace",
+    "choice",
+    "config_key",
+    "family_in",
+    "integer",
+    "real",
+    "split_family",
+]
 
 
 class Encoded(NamedTuple):
@@ -184,6 +168,14 @@ class SearchSpace:
             start += p.width
         return out
 
+    @cached_property
+    def families(self) -> tuple[str, ...]:
+        """The model families of a CASH space: the names that its parameter ``family`` chooses from; else none."""
+        distribution = self[FAMILY].distribution if FAMILY in self and self[FAMILY].when is None else None
+        choices = distribution.choices if isinstance(distribution, CategoricalDistribution) else ()
+        names = [choice for choice in choices if isinstance(choice, str)]
+        return tuple(names) if len(names) == len(choices) else ()
+
     @property
     def default(self) -> Config:
         """Every parameter at its default, as far as it is active."""
@@ -200,11 +192,7 @@ class SearchSpace:
 
     def defaults(self) -> list[Config]:
         """The default of every choice of the top-level ``family``, or the one default of a flat space."""
-        if FAMILY not in self:
-            return [self.default]
-        choices = self[FAMILY].distribution
-        assert isinstance(choices, CategoricalDistribution)
-        return [self.complete({FAMILY: family}) for family in choices.choices]
+        return [self.complete({FAMILY: family}) for family in self.families] or [self.default]
 
     def problems(self, config: Mapping[str, Any]) -> list[str]:
         """Why `config` is not a configuration of this space; empty when it is.
@@ -289,23 +277,25 @@ class SearchSpace:
         """
         from scipy.stats import qmc
 
-        if FAMILY not in self:
+        if not self.families:
             points = qmc.Sobol(max(self.d, 1), seed=seed).random_base2(max(1, math.ceil(math.log2(max(m, 2)))))
             return [self.decode(point) for point in points[:m]]
-        choices = self[FAMILY].distribution
-        assert isinstance(choices, CategoricalDistribution)
-        per_family = -(-m // len(choices.choices))
-        columns = []
-        for k, family in enumerate(choices.choices):
-            own = SearchSpace(
-                [
-                    Parameter(p.name, p.distribution, p.default, p.when if p.when and p.when.name != FAMILY else None)
-                    for p in self.parameters
-                    if p.name.startswith(f"{family}.")
-                ]
-            )
-            columns.append([{FAMILY: family, **config} for config in own.fill(per_family, seed + k)])
+        each = -(-m // len(self.families))
+        columns = [
+            [{FAMILY: family, **config} for config in self._within(family).fill(each, seed + k)]
+            for k, family in enumerate(self.families)
+        ]
         return [config for row in zip(*columns, strict=True) for config in row][:m]
+
+    def _within(self, family: str) -> SearchSpace:
+        """The parameters that one choice of ``family`` leaves active."""
+        own: dict[str, Parameter] = {}
+        for p in self.parameters:
+            if p.when is not None and p.when.name == FAMILY and family in p.when.values:
+                own[p.name] = replace(p, when=None)
+            elif p.name != FAMILY and (p.when is None or p.when.name in own):
+                own[p.name] = p
+        return SearchSpace(list(own.values()))
 
     def suggest(self, trial: Any) -> Config:
         """The configuration that an Optuna trial suggests, asked for parameter by parameter in this space's order."""
@@ -317,6 +307,15 @@ class SearchSpace:
         head = Parameter(FAMILY, CategoricalDistribution(tuple(families)), families[0])
         return SearchSpace([head, *keep])
 
+    def plain(self) -> SearchSpace:
+        """This space with its categories as `values.plain` has them: the same one where all are texts and numbers."""
+        parameters = []
+        for p in self.parameters:
+            distribution = plain_distribution(p.distribution)
+            parameters.append(Parameter(p.name, distribution, plain(p.default), p.when and p.when.plain()))
+        found = SearchSpace(parameters)
+        return self if found == self else found
+
     def to_json(self) -> str:
         """A JSON text that `from_json` reads back equal."""
         return json.dumps(
@@ -325,7 +324,7 @@ class SearchSpace:
                     "name": p.name,
                     "distribution": json.loads(distribution_to_json(p.distribution)),
                     "default": p.default,
-                    "when": None if p.when is None else {"name": p.when.name, "values": list(p.when.values)},
+                    "when": p.when and p.when.to_json(),
                 }
                 for p in self.parameters
             ]
@@ -340,7 +339,7 @@ class SearchSpace:
                     p["name"],
                     json_to_distribution(json.dumps(p["distribution"])),
                     p["default"],
-                    None if p["when"] is None else Condition(p["when"]["name"], tuple(p["when"]["values"])),
+                    p["when"] and Condition.from_json(p["when"]),
                 )
                 for p in json.loads(text)
             ]
@@ -358,6 +357,17 @@ class SearchSpace:
             if p.when is None or p.when.holds(config):
                 config[p.name] = value(p)
         return config
+
+
+def family_in(config: Mapping[str, Any]) -> str:
+    """The model family that a configuration names; "" where there is none, also if its ``family`` is no name.
+
+    Example:
+        >>> family_in({"family": "knn"}), family_in({"family": 3})
+        ('knn', '')
+    """
+    family = config.get(FAMILY)
+    return family if isinstance(family, str) else ""
 
 
 def split_family(config: Mapping[str, Any]) -> tuple[str, Config]:

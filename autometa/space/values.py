@@ -1,11 +1,17 @@
 """What the distribution of one parameter can take: membership, the nearest value, and the way to [0, 1] and back.
 
-Law: ``from_unit(d, to_unit(d, v)) == v`` (floats to rounding) for every `v` that `is_within` says `d` can take.
+Somebody's own space may have categories of any type: lists, tuples, functions, NaN. Inside AutoMeta a category is
+`plain`: what it is where JSON and a set can hold that, else its text, by which the choice itself is found again.
+
+Laws: ``from_unit(d, to_unit(d, v)) == v`` (floats to rounding) for every `v` that `is_within` says `d` can take;
+``plain(plain(v)) == plain(v)``; the choices of a `plain_distribution` all differ.
 """
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -101,3 +107,94 @@ def from_unit(distribution: BaseDistribution, x: NDArray[np.float64]) -> Any:  #
     if distribution.log:
         return on_grid(distribution, math.exp(math.log(low) + u * (math.log(high) - math.log(low))))
     return on_grid(distribution, low + u * (high - low))
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON and a set can hold it: a category of another type, and one that is not finite, as its text.
+
+    A tuple reads like the list that a storage makes of it, the keys of a mapping like texts and in order, a function by
+    its name.
+
+    Example:
+        >>> plain(np.float64(0.5)), plain((16, "a")), plain({"b": 1, "a": None}), plain(float("nan")), plain(len)
+        (0.5, "[16, 'a']", "{'a': None, 'b': 1}", 'nan', 'builtins.len')
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)  # of an enumeration, too
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
+    return _text(value)
+
+
+def plain_distribution(distribution: BaseDistribution) -> BaseDistribution:
+    """The distribution with plain choices, of which none is twice; numbers stay as they are.
+
+    Example:
+        >>> plain_distribution(CategoricalDistribution(["[1]", None, float("inf")])).choices
+        ('[1]', None, 'inf')
+    """
+    if not isinstance(distribution, CategoricalDistribution):
+        return distribution
+    choices = {(type(choice), choice): choice for choice in plain_choices(distribution)}
+    same = len(choices) == len(distribution.choices) and all(map(_is, choices.values(), distribution.choices))
+    return distribution if same else CategoricalDistribution(list(choices.values()))
+
+
+def plain_choices(distribution: CategoricalDistribution) -> list[Any]:
+    """Each choice as `plain` has it, in their order; those of which the text is not enough are numbered."""
+    found: dict[tuple[type, Any], list[Any]] = {}  # the different choices of a text
+    out = []
+    for choice in distribution.choices:
+        text = plain(choice)
+        alike = found.setdefault((type(text), text), [])
+        which = next((k for k, other in enumerate(alike) if other is choice or _is(other, choice)), len(alike))
+        if which == len(alike):
+            alike.append(choice)
+        out.append(text if which == 0 or _is(text, choice) else f"{text} ({which + 1})")
+    return out
+
+
+def plain_params(params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> dict[str, Any]:
+    """The values of a trial, each as the choices of its distribution are plain."""
+    out = {}
+    for name, value in params.items():
+        distribution = distributions.get(name)
+        if type(value) in _PLAIN or (type(value) is float and math.isfinite(value)):  # nearly always
+            out[name] = value
+        elif isinstance(distribution, CategoricalDistribution) and (which := index_of(distribution, value)) is not None:
+            out[name] = plain_choices(distribution)[which]
+        else:
+            out[name] = plain(value)
+    return out
+
+
+_PLAIN = frozenset({int, str, bool, type(None)})
+
+
+def _is(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and bool(one == other)
+
+
+def _text(value: Any) -> str:
+    """What Python would print of a value, the same in every process and after a storage has turned it into JSON."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, (set, frozenset)):
+        return f"{{{', '.join(sorted(map(_text, value)))}}}"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(sorted(f'{str(key)!r}: {_text(held)}' for key, held in value.items()))}}}"
+    if value is None or isinstance(value, (bool, int, str, np.generic)):
+        return repr(plain(value))
+    if isinstance(value, float):
+        return repr(float(value))
+    if hasattr(value, "__qualname__"):
+        return f"{getattr(value, '__module__', None)}.{value.__qualname__}"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))

@@ -2,6 +2,7 @@
 
     remembering     every finished trial enters a store, under the name that the person gave to the space
     adapting        what a store holds under that name, put into the space as it is now
+    conditions      when a parameter is active, learned from trials
     distributions   values, and the distributions that can take them
     options         the tuned numbers
 
@@ -17,8 +18,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autometa.moved import former
+from autometa.space.values import plain
 from autometa.studies.adapting import AdaptedPast, FollowedPast, adapt, without_own
-from autometa.studies.distributions import fit_value, plain, spanned
+from autometa.studies.distributions import fit_value, spanned
 from autometa.studies.remembering import (
     ENDED,
     VALUE,

@@ -17,13 +17,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution, CategoricalDistribution, json_to_distribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from autometa.space import Condition, Config, Parameter, SearchSpace, config_key
+from autometa.space.values import plain, plain_distribution, plain_params
 from autometa.store import PastTasks, TaskRecord
-from autometa.studies.distributions import Distributions, fit_value, in_words, middle, plain, spanned, typed
+from autometa.studies.conditions import Conditions
+from autometa.studies.distributions import Distributions, fit_value, in_words, middle, read_distribution, spanned
 from autometa.studies.options import OPTIONS
 from autometa.studies.remembering import ENDED, own_fingerprint
 
@@ -33,7 +35,8 @@ class AdaptedPast:
     """Past studies in the space as it is now."""
 
     past: PastTasks  # configurations hold what the space knows of them; a parameter they never had is missing
-    space: SearchSpace | None  # None when nothing is known yet
+    space: SearchSpace | None  # None when nothing is known yet; its categories are `plain`
+    asked: Distributions  # as studies ask for its parameters: categories of any type
     notes: tuple[str, ...]  # what was done to past configurations, for people
 
 
@@ -61,22 +64,24 @@ def adapt(
         >>> adapted.past.configs, adapted.notes
         (({'x': 0.1}, {'x': 0.5}), ("'x' is now from 0.0 to 0.5, before from 0.1 to 0.9.",))
     """
-    renamed = renamed or {}
-    old = [{renamed.get(name, name): value for name, value in config.items()} for config in past.configs]
+    renamed, tried = renamed or {}, list(configs)
     known = _known(past.records, renamed)
-    before: dict[str, BaseDistribution] = {}
-    for found in known:
-        before.update(found)
+    asked: dict[str, BaseDistribution] = {}
+    for _, found in known:
+        asked.update(found)
+    before = {name: plain_distribution(distribution) for name, distribution in asked.items()}
+    old = [_renamed(config, renamed, before) for config in past.configs]
     # Imported without their distributions; in the order in which they are met, or a seed would not repeat a search.
     for name in dict.fromkeys(name for config in old for name in config if name not in before):
-        before[name] = spanned([config[name] for config in old if name in config])
-    now = before | dict(distributions or {})
+        asked[name] = before[name] = spanned([config[name] for config in old if name in config])
+    asked |= dict(distributions or {})
+    now = before | {name: plain_distribution(distribution) for name, distribution in (distributions or {}).items()}
     if not now:
-        return AdaptedPast(past, None, ())
+        return AdaptedPast(past, None, {}, ())
 
-    tried = list(configs)
-    conditions = {name: _condition(name, now, [c for c in [*old, *tried] if c], known, tried) for name in now}
-    dropped = {name for name in now if name not in (distributions or {}) and _is_dropped(conditions[name], name, tried)}
+    conditions = Conditions(now, old, _who_knew(past, known, now), tried)
+    active = {name: conditions.of(name) for name in now}
+    dropped = {name for name in now if name not in (distributions or {}) and active[name].dropped}
     names = [name for name in now if name not in dropped]
     notes = _changes(before, now, dropped, old)
     kept, columns, lost = [], [], 0
@@ -91,9 +96,9 @@ def adapt(
         notes.append(f"{lost} past configurations cannot be had in the space of today and are left out.")
     scores = past.scores[:, columns]
     best = _best(kept, scores)
-    space = _space(names, now, conditions, best)
+    space = _space(names, now, {name: active[name].when for name in names}, best)
     table = replace(past, configs=tuple(kept), scores=scores, seconds=past.seconds[:, columns])
-    return AdaptedPast(table, space, tuple(notes))
+    return AdaptedPast(table, space, {name: asked[name] for name in names}, tuple(notes))
 
 
 class FollowedPast:
@@ -137,59 +142,52 @@ class FollowedPast:
         if shown == self._shown:
             return None
         self._shown = shown
-        configs = [trial.params for trial in ended]
+        configs = [plain_params(trial.params, trial.distributions) for trial in ended]
         return adapt(
             without_own(self._past, self._fingerprint or own_fingerprint(study, self._space_name), configs),
             renamed=self._renamed,
             distributions={name: d for trial in ended for name, d in trial.distributions.items()},
-            configs=configs,
+            # One that failed may have failed before it asked for everything.
+            configs=[c for c, trial in zip(configs, ended, strict=True) if trial.state != TrialState.FAIL],
         )
 
 
-def _known(records: Iterable[TaskRecord], renamed: Mapping[str, str]) -> list[dict[str, BaseDistribution]]:
-    """The distributions that each past study had, the oldest first."""
+def _known(records: Sequence[TaskRecord], renamed: Mapping[str, str]) -> list[tuple[int, dict[str, BaseDistribution]]]:
+    """Which past studies kept their distributions, and those, the oldest first."""
     out = []
-    for record in sorted(records, key=lambda record: record.created):
-        if record.distributions:
-            texts = json.loads(record.distributions)
-            out.append({renamed.get(name, name): json_to_distribution(text) for name, text in texts.items()})
+    for row in sorted(range(len(records)), key=lambda row: records[row].created):
+        if text := records[row].distributions:
+            kept = json.loads(text)
+            out.append((row, {renamed.get(name, name): read_distribution(one) for name, one in kept.items()}))
     return out
 
 
-def _condition(
-    name: str,
-    distributions: Distributions,
-    configs: Sequence[Config],
-    known: Sequence[Distributions],
-    tried: Sequence[Config],
-) -> Condition | None:
-    """When a parameter is active, as far as trials tell: always (None), or with some choices of another one.
-
-    Only configurations of studies that knew the parameter can tell; an older study simply did not have it.
-    """
-    partners = {other for found in known if name in found for other in found}
-    telling = [config for config in configs if name in config or not partners or config.keys() <= partners]
-    if tried and any(name in config for config in tried):
-        telling = list(tried)
-    present = [config for config in telling if name in config]
-    absent = [config for config in telling if name not in config]
-    if not present or not absent:
-        return None
-    for parent, distribution in distributions.items():
-        if parent == name or not isinstance(distribution, CategoricalDistribution):
-            continue
-        if all(parent in config for config in present):
-            inside = {typed(config[parent]) for config in present}
-            if inside.isdisjoint({typed(config[parent]) for config in absent if parent in config}):
-                return Condition(
-                    parent, tuple(choice for choice in distribution.choices if typed(plain(choice)) in inside)
-                )
-    return None
+def _renamed(config: Config, renamed: Mapping[str, str], known: Distributions) -> Config:
+    """A past configuration in the names of today, its categories as they are written today."""
+    out = {}
+    for name, value in config.items():
+        name = renamed.get(name, name)
+        fits, choice = fit_value(value, known[name]) if _is_choice(known.get(name)) else (False, None)
+        out[name] = choice if fits else plain(value)
+    return out
 
 
-def _is_dropped(condition: Condition | None, name: str, tried: Sequence[Config]) -> bool:
-    """Whether the study at hand had occasion to use a parameter and never did."""
-    return any(name not in config and (condition is None or condition.holds(config)) for config in tried)
+def _is_choice(distribution: BaseDistribution | None) -> bool:
+    return isinstance(distribution, CategoricalDistribution)
+
+
+def _who_knew(
+    past: PastTasks, known: Sequence[tuple[int, Distributions]], names: Iterable[str]
+) -> dict[str, NDArray[np.bool_]]:
+    """Of each parameter which past configurations, (m,), are of studies that had it in their space."""
+    tried = np.isfinite(past.scores)  # (t, m) what failed may have failed before it asked for everything
+    kept = {row for row, _ in known}
+    unknown = [row for row in range(len(past.records)) if row not in kept]  # of these studies nobody knows
+    by_name: dict[str, list[int]] = {name: list(unknown) for name in names}
+    for row, found in known:
+        for name in found:
+            by_name[name].append(row)
+    return {name: np.asarray(tried[rows].any(axis=0)) for name, rows in by_name.items()}
 
 
 def _changes(before: Distributions, now: Distributions, dropped: set[str], configs: Sequence[Config]) -> list[str]:

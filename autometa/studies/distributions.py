@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import ast
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    json_to_distribution,
+)
 
 from autometa.space import Parameter, SearchSpace
+from autometa.space.values import index_of, plain, plain_choices
 from autometa.studies.options import OPTIONS
 
 Distributions = Mapping[str, BaseDistribution]
-
-
-def plain(value: Any) -> Any:
-    """A value that JSON can hold; a category of another type is kept as its text.
-
-    Example:
-        >>> plain(np.float64(0.5)), plain(("a", 1))
-        (0.5, "('a', 1)")
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
+_NONE = object()
 
 
 def typed(value: Any) -> tuple[str, Any]:
     """A value with the name of its type, so that 1, True and 1.0 differ."""
     return type(value).__name__, value
+
+
+def read_distribution(text: str) -> BaseDistribution:
+    """The distribution in a text of Optuna's, without its warning that categories are of unusual types."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return json_to_distribution(text)
 
 
 def spanned(values: Sequence[Any]) -> BaseDistribution:
@@ -39,8 +44,11 @@ def spanned(values: Sequence[Any]) -> BaseDistribution:
         >>> spanned([0.001, 1.0]), spanned(["b", "a"]).choices
         (FloatDistribution(high=1.0, log=True, low=0.001, step=None), ('a', 'b'))
     """
-    if any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in values):
-        return CategoricalDistribution(sorted(set(values), key=lambda value: (str(type(value)), str(value))))
+    numbers = [value for value in values if value not in ("nan", "inf", "-inf")] or values  # those are missing
+    if any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in numbers):
+        distinct = dict(sorted((str(typed(value)), value) for value in values))
+        return CategoricalDistribution(list(distinct.values()))
+    values = numbers
     low, high = min(values), max(values)
     log = low > 0 and high > OPTIONS.log_ratio * low
     if all(isinstance(value, int) for value in values):
@@ -49,21 +57,38 @@ def spanned(values: Sequence[Any]) -> BaseDistribution:
 
 
 def fit_value(value: Any, distribution: BaseDistribution) -> tuple[bool, Any]:
-    """Whether a distribution can take a value, numbers after clipping; and the value as it takes it.
+    """Whether a distribution can take a plain value, numbers after clipping; and the value as it takes it.
+
+    A category is found by what `plain` makes of the choices, also where an older version wrote a tuple as such.
 
     Example:
         >>> fit_value(7, FloatDistribution(0.0, 5.0)), fit_value("c", CategoricalDistribution(["a", "b"]))
         ((True, 5.0), (False, None))
+        >>> fit_value("[16]", CategoricalDistribution([None, (16,)]))
+        (True, (16,))
     """
     if isinstance(distribution, CategoricalDistribution):
-        same = [choice for choice in distribution.choices if typed(plain(choice)) == typed(value)]
-        return (True, same[0]) if same else (False, None)
+        if (which := index_of(distribution, value)) is not None:
+            return True, distribution.choices[which]
+        choices = [typed(choice) for choice in plain_choices(distribution)]
+        found = next((one for one in (plain(value), rewritten(value)) if typed(one) in choices), _NONE)
+        return (False, None) if found is _NONE else (True, distribution.choices[choices.index(typed(found))])
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return False, None
     assert isinstance(distribution, (IntDistribution, FloatDistribution))
     alone = SearchSpace([Parameter("value", distribution, distribution.low)])
     clipped = alone.clip({"value": value})[0]["value"]
     return True, int(clipped) if isinstance(distribution, IntDistribution) else float(clipped)
+
+
+def rewritten(value: Any) -> Any:
+    """A plain value as it is written today: older versions kept the text of a tuple, and a mapping in its own order."""
+    if not isinstance(value, str) or value[:1] not in "([{":
+        return value
+    try:
+        return plain(ast.literal_eval(value))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return value
 
 
 def middle(distribution: BaseDistribution) -> Any:

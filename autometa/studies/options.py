@@ -17,5 +17,9 @@ class StudiesOptions:
     # for the best of all. Judgement, not measured.
     average_results: int = 2
 
+    # What happens by chance less often than this is believed: that a number decides when another parameter is active,
+    # that a parameter which was active now and then is not asked for any more. The usual level of a test.
+    chance: float = 0.05
+
 
 OPTIONS = StudiesOptions()

@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.distributions import distribution_to_json
+from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from autometa.errors import InputError, Problem, StoreError, did_you_mean
 from autometa.evaluation import Evaluation
+from autometa.space.values import plain_distribution, plain_params
 from autometa.store import MetaStore, TaskRecord
-from autometa.studies.distributions import plain
+from autometa.studies.distributions import read_distribution
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
@@ -195,7 +196,7 @@ def _keep(
     new = [trial for trial in trials if trial.number not in kept and trial.params]
     if not new:
         return 0
-    texts = {name: distribution_to_json(d) for trial in trials for name, d in trial.distributions.items()}
+    texts = {name: _written(d) for trial in trials for name, d in trial.distributions.items()}
     if task is None:
         fingerprint = own_fingerprint(study, space)
         record = TaskRecord(fingerprint, study.study_name, "study", VALUE, 0, 0, 0, metafeatures=metafeatures)
@@ -205,6 +206,18 @@ def _keep(
     count = store.add(record, [_evaluation(trial, sign, record.n_rows) for trial in new])
     kept.update(trial.number for trial in new)
     return count
+
+
+def _written(distribution: BaseDistribution) -> str:
+    """A distribution as JSON, its choices as texts where they would not come back from it the same."""
+    plain = plain_distribution(distribution)
+    if plain is distribution:
+        return distribution_to_json(distribution)
+    try:
+        text = distribution_to_json(distribution)
+        return text if plain_distribution(read_distribution(text)) == plain else distribution_to_json(plain)
+    except (TypeError, ValueError):
+        return distribution_to_json(plain)
 
 
 def _evaluation(trial: FrozenTrial, sign: float, rows: int) -> Evaluation:
@@ -219,7 +232,7 @@ def _evaluation(trial: FrozenTrial, sign: float, rows: int) -> Evaluation:
     elif value is None or not math.isfinite(value):
         state, reason, value = "failed", f"the value was {value}", None
     return Evaluation(
-        config={name: plain(choice) for name, choice in trial.params.items()},
+        config=plain_params(trial.params, trial.distributions),
         state=state,  # type: ignore[arg-type]
         reason=reason,
         scores={} if value is None or not math.isfinite(value) else {VALUE: sign * value},

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.origins import Origin
-from autometa.space import FAMILY, Config, SearchSpace, config_key
+from autometa.space import Config, SearchSpace, config_key, family_in
 from autometa.transfer.greedy import Greedy, Step, TaskMixture
 from autometa.transfer.options import OPTIONS, TransferOptions
 from autometa.transfer.past import PastTable
@@ -91,7 +91,7 @@ class Defaults(_Timeless):
         return [self._explain(*entry) for entry in left[: max(m, 0)]]
 
     def _explain(self, config: Config, column: int | None, rank: float | None) -> Recommendation:
-        name = f"The default of {config[FAMILY]}" if FAMILY in config else "The default of every parameter"
+        name = f"The default of {family}" if (family := family_in(config)) else "The default of every parameter"
         if column is None or rank is None:
             return Recommendation(dict(config), Origin.DEFAULT, None, f"{name}; no past task knows it.")
         where = counted(self._table.t, "past task")

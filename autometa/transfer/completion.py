@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.space import FAMILY, Config, Encoded, SearchSpace
+from autometa.space import Config, Encoded, SearchSpace, family_in
 from autometa.transfer.options import OPTIONS, TransferOptions
 
 
@@ -46,7 +46,7 @@ def alike(a: Encoded, b: Encoded, reach: float = OPTIONS.reach) -> NDArray[np.fl
 
 def families(configs: Sequence[Config]) -> NDArray[np.str_]:
     """The family of each configuration, (m,); "" in a space without."""
-    return np.array([str(config.get(FAMILY, "")) for config in configs], dtype=np.str_)
+    return np.array([family_in(config) for config in configs], dtype=np.str_)
 
 
 def complete(table: NDArray[np.float64]) -> NDArray[np.float64]:  # (t, m) -> (t, m)

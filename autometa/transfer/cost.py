@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.space import FAMILY, Config
+from autometa.space import Config, family_in
 from autometa.transfer.options import OPTIONS, Spreads, TransferOptions
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Cost:
     ) -> Self:
         """What past tasks tell about their configurations."""
         sizes = np.array([(r.n_rows, r.n_columns, r.n_classes) for r in records], dtype=float).reshape(-1, 3)
-        return cls(seconds, sizes, np.array([str(config.get(FAMILY, "")) for config in configs]), options)
+        return cls(seconds, sizes, np.array([family_in(config) for config in configs]), options)
 
     def of(self, metafeatures: MetaFeatures | None, took: Mapping[int, float] | None = None) -> NDArray[np.float64]:
         """Expected seconds, (m,), on a task of that size (of the typical size if it is not known).

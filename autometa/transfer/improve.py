@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.space import FAMILY, Config, Encoded, SearchSpace
+from autometa.space import Config, Encoded, SearchSpace
 from autometa.transfer.belief import Belief
 from autometa.transfer.experts import Expert
 from autometa.transfer.gaussian import Mixture
@@ -195,10 +195,7 @@ class Guard:
 
     def _families(self, where: Encoded) -> NDArray[np.str_]:  # (q,)
         """The family of each configuration; empty names in a flat space."""
-        if FAMILY not in self.space:
-            return np.full(len(where.x), "")
-        names = np.array(self.space[FAMILY].distribution.choices)  # type: ignore[attr-defined]
-        return names[self.belief.layout.family(where.x)]
+        return np.array(self.space.families or ("",))[self.belief.layout.family(where.x)]
 
     # ------------------------------------------------------------------ candidates
 

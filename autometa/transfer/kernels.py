@@ -26,7 +26,7 @@ class Layout:
     def __init__(self, space: SearchSpace) -> None:
         """Reads which dimensions belong to which parameter, and on what they depend."""
         self.space = space
-        self.choice = space.slices[FAMILY] if FAMILY in space else slice(0, 0)
+        self.choice = space.slices[FAMILY] if space.families else slice(0, 0)
         # Two categories differ in two of their one-hot dimensions; this gives them the distance of two ends of a range.
         self.weight = np.ones(space.d)  # (d,)
         self._parts: list[tuple[slice, bool, tuple[int, ...], slice | None]] = []

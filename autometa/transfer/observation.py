@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
-from autometa.origins import CONFIG
-from autometa.space import FAMILY, Config, SearchSpace
+from autometa.origins import CONFIG, GIVEN
+from autometa.space import Config, SearchSpace, config_key, family_in
+from autometa.space.values import plain, plain_params
 from autometa.transfer.cost import TrialLimit
 
 Point = tuple[NDArray[np.float64], NDArray[np.bool_]]  # (d,), (d,) as of `SearchSpace.encode`
@@ -50,7 +51,7 @@ class Observation:
 
     number: int
     given: Config  # what it was told to try
-    tried: Config  # the values that the objective took; what was given while it runs
+    tried: Config  # what ran; what was given while that is not known
     score: float  # larger is better, any unit; NaN = not known yet, -inf = failed
     seconds: float  # that a whole trial of it takes; NaN = unknown
     fidelity: float  # in [0, 1], 1 = of a whole trial
@@ -73,9 +74,14 @@ class Observation:
         return [_observed(trial, config, last, reading) for trial in trials if (config := config_of(trial)) is not None]
 
     @property
-    def result(self) -> tuple[Config, float, float]:
-        """As recommenders are told it: configuration, score (NaN while it runs) and seconds."""
-        return self.given, math.nan if self.running else self.score, self.seconds
+    def results(self) -> list[tuple[Config, float, float]]:
+        """As recommenders are told it: configuration, score (NaN while it runs) and seconds.
+
+        Where something else ran than was given, that has the score, and of what was given nothing is known.
+        """
+        ran = self.tried, math.nan if self.running else self.score, self.seconds
+        same = self.tried == self.given or config_key(self.tried) == config_key(self.given)
+        return [ran] if same else [ran, (self.given, math.nan, math.nan)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,10 +183,25 @@ def thinned(history: History, most: int) -> History:
 
 
 def config_of(trial: FrozenTrial) -> Config | None:
-    """The configuration that a trial was given, or is known to have or to get; None while it is being sampled."""
-    if CONFIG in trial.user_attrs:
-        return trial.user_attrs[CONFIG]
-    return trial.params if trial.state.is_finished() else trial.system_attrs.get("fixed_params")
+    """The configuration that ran, once that is known; before, what the trial was given; None while it is sampled.
+
+    Of a trial that failed before it asked for all of its parameters, the rest is what it was given.
+    """
+    given = trial.user_attrs.get(CONFIG)
+    if not trial.state.is_finished():
+        return given if given is not None else _plain(trial.system_attrs.get("fixed_params"))
+    ran = plain_params(trial.params, trial.distributions)
+    return {**(given or {}), **ran} if trial.state == TrialState.FAIL or not ran else ran
+
+
+def given_to(trial: FrozenTrial) -> Config | None:
+    """The configuration that a trial was given, whatever ran; else the one that it has."""
+    given = trial.user_attrs.get(GIVEN, trial.user_attrs.get(CONFIG))
+    return config_of(trial) if given is None else given
+
+
+def _plain(config: Config | None) -> Config | None:
+    return None if config is None else {name: plain(value) for name, value in config.items()}
 
 
 def _observed(trial: FrozenTrial, config: Config, last: int | None, reading: TrialReading) -> Observation:
@@ -191,8 +212,8 @@ def _observed(trial: FrozenTrial, config: Config, last: int | None, reading: Tri
         fidelity = 1.0 - missing * (1.0 if reading.folds is None else reading.fold_difference)
         reported = trial.intermediate_values[step]
         score = reading.sign * reported if math.isfinite(reported) else math.nan
-    tried = trial.params if ended and trial.params else config
-    return Observation(trial.number, config, tried, score, _takes(trial, last, reading), fidelity, not ended)
+    given = given_to(trial) or config
+    return Observation(trial.number, given, config, score, _takes(trial, last, reading), fidelity, not ended)
 
 
 def _score(trial: FrozenTrial, reading: TrialReading) -> float:
@@ -227,5 +248,5 @@ def _takes(trial: FrozenTrial, last: int | None, reading: TrialReading) -> float
         took *= (reading.folds or 1) if took >= limit else math.nan
     elif trial.state != TrialState.COMPLETE:
         return math.nan
-    stops_early = reading.limit is not None and trial.params.get(FAMILY) in reading.limit.growing
+    stops_early = reading.limit is not None and family_in(trial.params) in reading.limit.growing
     return math.nan if stops_early and took > reading.cut_short * limit else took

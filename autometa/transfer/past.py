@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.space import FAMILY, Config, SearchSpace, config_key
+from autometa.space import Config, SearchSpace, config_key, family_in
 from autometa.transfer.completion import impute, kinship
 from autometa.transfer.options import OPTIONS, TransferOptions
 from autometa.transfer.scale import normalised
@@ -112,7 +112,7 @@ def _admissible(
     repaired: list[tuple[int, Config, tuple[str, ...]]] = []
     for i in among:
         config = configs[i]
-        if FAMILY in space and not _has_family(config, space):
+        if space.families and family_in(config) not in space.families:
             continue
         problems = space.problems(config)
         if not problems:
@@ -132,10 +132,6 @@ def _admissible(
             repairs.append(changes)
         column_of.setdefault(config_key(configs[i]), column_of[key])
     return columns, tuple(kept), tuple(repairs), column_of
-
-
-def _has_family(config: Config, space: SearchSpace) -> bool:
-    return config.get(FAMILY) in getattr(space[FAMILY].distribution, "choices", ())
 
 
 def _repair(config: Config, space: SearchSpace) -> tuple[Config, tuple[str, ...]] | None:
