@@ -26,6 +26,7 @@ from autometa.errors import RunError
 from autometa.fitting import fit_file, fit_table
 from autometa.search import Model, Progress, Result, Run, Settings, TrialRow, leaderboard, load_model
 from autometa.search.signature import read_signed, write_signed
+from autometa.task import label_array
 
 __all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "fit_file", "load_model"]
 
@@ -238,7 +239,7 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
             time_order: (n,) moments; folds never train on the future.
         """
         self._fit(X, y, "classification", groups, time_order)
-        self.classes_ = np.asarray(self.model_.classes)
+        self.classes_ = label_array(self.model_.classes)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:  # (n, c)

@@ -191,7 +191,6 @@ NAMES: dict[str, str] = {
     "autometa.task.schema.numbers": "autometa.task.cells.numbers",
     "autometa.task.schema.spelled_numbers": "autometa.task.cells.spelled_numbers",
     "autometa.task.schema.unique_names": "autometa.task.names.unique_names",
-    "autometa.task.schema.without_unit": "autometa.task.cells.without_unit",
     "autometa.task.task.DEFAULT_METRICS": "autometa.task.target.DEFAULT_METRICS",
     "autometa.task.task.make_task": "autometa.task.make.make_task",
     "autometa.task.task.read_task": "autometa.task.make.read_task",

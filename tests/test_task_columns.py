@@ -186,3 +186,72 @@ def test_numbers_are_read_as_they_were_spelled(style: str, values: list[int], un
     assert number_style(bare) == style
     assert common_unit(texts) == unit
     assert spelled_numbers(texts, style, unit).tolist() == values
+
+
+# --- columns are not thrown away lightly ------------------------------------------------------------------------------
+
+
+def test_a_count_of_the_rows_is_kept_where_it_foretells_the_target() -> None:
+    t = np.arange(200)
+    noise = np.random.default_rng(0).normal(size=200)
+    trend = make_task(pd.DataFrame({"t": t, "noise": noise}), y=100 + 3 * t + 20 * noise)
+    assert "t" in trend.X
+    assert any("foretells the target" in note for note in trend.notes)
+    drift = make_task(pd.DataFrame({"t": t, "noise": noise}), y=np.where(t + 60 * noise > 100, "late", "early"))
+    assert "t" in drift.X
+    assert "t" in make_task(pd.DataFrame({"t": t[:80], "noise": noise[:80]}), y=100 + 3 * t[:80]).X
+
+
+def test_a_count_of_rows_that_are_sorted_by_class_is_dropped_and_said() -> None:
+    frame = pd.DataFrame({"t": np.arange(200), "noise": np.random.default_rng(0).normal(size=200)})
+    task = make_task(frame, y=np.repeat(["a", "b"], 100))
+    assert list(task.X) == ["noise"]
+    assert "sorted by the target" in task.schema.dropped["t"]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [f"这家餐厅的第{i}道菜味道{'非常好吃我很喜欢' if i % 2 else '太差了不会再来'}" for i in range(60)],
+        [f"この店の{i}番目の料理は{'とても美味しい' if i % 2 else 'ひどかった'}" for i in range(60)],
+        [f"อาหารจานที่{i}{'อร่อยมาก' if i % 2 else 'แย่มาก'}" for i in range(60)],
+        [f"{'xyzuvwab'[i % 8]}{'mnopqrst'[i // 8]}ström" for i in range(60)],
+        [f"{'anna' if i % 2 else 'ben'}.{'abcdefgh'[i % 8]}{'klmnopqr'[i // 8]}@mail.org" for i in range(60)],
+    ],
+)
+def test_text_without_blanks_and_words_of_their_own_are_text(texts: list[str]) -> None:
+    assert one(texts, 60)[0].columns.text == ("it",)
+
+
+@pytest.mark.parametrize(
+    "texts", [[f"INV-{i:05d}" for i in range(60)], [f"{i * 2654435761 % 2**32:08x}" for i in range(60)]]
+)
+def test_codes_of_their_own_for_every_row_are_dropped(texts: list[str]) -> None:
+    assert one(texts, 60)[0].schema.dropped["it"].startswith("an identifier")
+
+
+def test_what_is_asked_of_columns_overrules_what_is_found() -> None:
+    n = 60
+    data = "zip,id,code,when,v,y\n" + "".join(
+        f"{'0' if i % 2 else '1'}{1000 + i % 7},{i},INV{i:04d},{i % 28 + 1}/3/24x,{i}.5,{i % 2}\n" for i in range(n)
+    )
+    task = read_task(data.encode(), keep=["id", "code"], drop=["v"], types={"zip": "category", "when": "text"})
+    assert task.columns.numeric == ("id",)
+    assert task.X["zip"].cat.categories.tolist() == sorted({f"{'0' if i % 2 else '1'}{1000 + i % 7}" for i in range(n)})
+    assert task.columns.text == ("code", "when")
+    assert task.schema.dropped["v"] == "as asked"
+    numbers = read_task(data.encode(), types={"code": "number", "v": "category"}, drop=["when"])
+    assert numbers.columns.categorical == ("v",)
+    assert any("taken as missing (60 cells)" in note for note in numbers.notes)
+    dates = read_task(data.replace("x,", ",").encode(), types={"when": "date"}, drop=["id"])
+    assert dates.X["when.day"].tolist() == [i % 28 + 1 for i in range(n)]
+
+
+def test_what_cannot_be_asked_is_refused_all_at_once() -> None:
+    frame = pd.DataFrame({"age": [1.5, 2.5] * 10, "y": [0, 1] * 10})
+    with pytest.raises(InputError) as caught:
+        make_task(frame, keep=["agge"], drop=["age"], types={"age": "nummer"})
+    message = str(caught.value)
+    assert "no column 'agge'. Did you mean 'age'?" in message
+    assert "'age': is to be dropped, and to be kept" in message
+    assert "unknown type 'nummer'. Did you mean 'number'?" in message

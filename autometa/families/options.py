@@ -29,6 +29,7 @@ class PreprocessingOptions:
     most_target_classes: int = 10  # columns of one target encoding, a class each, the rarest share one; judgement
     words: int = 2000  # of a text column that are weighed; judgement
     text_components: int = 30  # of a text column; judgement
+    words_for_parts: float = 1.5  # on average, below which a text column is read by parts of its words; judgement
 
 
 @dataclass(frozen=True, slots=True)

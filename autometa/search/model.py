@@ -23,7 +23,7 @@ from autometa.evaluation import fit_model, predict_aligned, tempered
 from autometa.files import replace
 from autometa.search.signature import read_signed, write_signed
 from autometa.space import Config
-from autometa.task import Schema, Task
+from autometa.task import Schema, Task, label_array
 
 
 @dataclass(eq=False)
@@ -93,7 +93,7 @@ class Model:
         values = self._average(frame)
         if self.kind == "regression":
             return values
-        return np.asarray(self.classes)[values.argmax(axis=1)]
+        return label_array(self.classes)[values.argmax(axis=1)]
 
     def predict_proba(self, frame: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
         """Probability of each class, in the order of `classes`.

@@ -7,9 +7,10 @@ one `InputError`.
     read/         bytes -> a raw table: compression, encoding, dialect, formats
     cells         one cell: missing, text, number, unit
     moments       dates and times
-    columns       what a raw column holds, and how it is encoded ever after
+    columns       how a raw column is encoded, ever after
+    detect        what it holds, found once; distinct and identifiers are its eyes
     schema        a raw table -> typed features
-    target        what is to be predicted: classes or numbers
+    target, kinds what is to be predicted: classes or numbers, labels as they were written
     make, task    a raw table -> a Task; what a Task can do
     fingerprint   the same data is recognised however it arrives
 
@@ -18,10 +19,22 @@ Law: a Task's fingerprint depends on the content alone, never on the order of ro
 Letters:  n rows · p columns · c classes.
 """
 
+from autometa.task.kinds import label_array
 from autometa.task.make import make_task, read_task
 from autometa.task.read import read_table
 from autometa.task.schema import Columns, Schema
 from autometa.task.target import DEFAULT_METRICS, MIN_ROWS, Kind
 from autometa.task.task import Task
 
-__all__ = ["DEFAULT_METRICS", "MIN_ROWS", "Columns", "Kind", "Schema", "Task", "make_task", "read_table", "read_task"]
+__all__ = [
+    "DEFAULT_METRICS",
+    "MIN_ROWS",
+    "Columns",
+    "Kind",
+    "Schema",
+    "Task",
+    "label_array",
+    "make_task",
+    "read_table",
+    "read_task",
+]

@@ -5,17 +5,20 @@ same text whatever the file format; what is missing, what is a number and which 
 those texts alone.
 
 Law: a cell means the same in every file format and beside any other cells of its column.
-To have another word for missing, add it to `MISSING_TEXTS`. Another way to spell numbers is a name in `Style`, a
-pattern in `_SPELLINGS` and the way back in `_as_float`; another sign of currency goes to `_CURRENCY`.
+To have another word for missing, add it to `MISSING_TEXTS`, or to `UNKNOWN_TEXTS` if it is one among numbers only.
+Another way to spell numbers is a name in `Style`, a pattern in `_SPELLINGS` and the way back in `_as_float`; another
+sign of currency goes to `_CURRENCY`, another word for a thousand to `_TIMES`.
 
-Letters:  n rows.
+Letters:  n rows · d distinct texts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from typing import Any, Literal
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -31,16 +34,78 @@ MISSING_TEXTS = frozenset(  # how files say that a cell is empty, surrounding bl
         *("nan", "NaN", "NAN", "-nan", "NaT"),
     )
 )
+UNKNOWN_TEXTS = frozenset(  # words that, among numbers or dates, say the same; among words they are words
+    (
+        *(
+            "-",
+            "--",
+            "---",
+            "–",
+            "—",
+            ".",
+            "..",
+            "...",
+            "…",
+            "*",
+            "**",
+            "/",
+            "x",
+            "\\n",
+            "none",
+            "nil",
+            "void",
+            "(null)",
+            "na",
+        ),
+        *(
+            "n.a.",
+            "n.a",
+            "n. a.",
+            "n.d.",
+            "nd",
+            "n.v.",
+            "#value!",
+            "#div/0!",
+            "#ref!",
+            "#num!",
+            "#name?",
+            "not available",
+        ),
+        *(
+            "unknown",
+            "unk",
+            "missing",
+            "not applicable",
+            "tbd",
+            "tba",
+            "k.a.",
+            "k. a.",
+            "k.a",
+            "keine angabe",
+            "unbekannt",
+        ),
+        *("entfällt", "s/o", "s.o.", "inconnu", "nc", "n.c.", "sin dato", "s/d", "desconocido", "нет", "нет данных"),
+        *("н/д", "无", "暂无", "未知", "不明", "なし", "없음"),
+    )
+)
 
 _SPELLINGS: dict[Style, re.Pattern[str]] = {  # in the order in which they are tried
     "point": re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?", re.IGNORECASE),
     "thousands": re.compile(r"[+-]?([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)(\.[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE),
     "comma": re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE),
 }
+_SHOWS = {  # spellings in which the decimal sign cannot be a mark of thousands
+    ".": re.compile(r"[+-]?([0-9]*\.([0-9]{1,2}|[0-9]{4,})|[1-9][0-9]{0,2}(,[0-9]{3})+\.[0-9]+|0\.[0-9]+)"),
+    ",": re.compile(r"[+-]?([0-9]*,([0-9]{1,2}|[0-9]{4,})|[1-9][0-9]{0,2}(\.[0-9]{3})+,[0-9]+|0,[0-9]+)"),
+}
 _CURRENCY = r"[$€£¥₹₽₩₺₫₴₦₱₪]|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD"  # may stand before a number too
+_BLANK = "[ \u00a0\u2007\u2009\u202f'’]"  # between thousands
+_TIMES = {"k": "e3", "K": "e3", "M": "e6", "Mio": "e6", "mn": "e6", "B": "e9", "bn": "e9", "Mrd": "e9"}
 _QUANTITY = re.compile(
-    rf"(?P<sign>[+-]?)\s?(?P<before>({_CURRENCY})?)\s?(?P<number>[+-]?[0-9.][0-9.,]*(e[+-]?[0-9]+)?)"
-    rf"\s?(?P<after>(%|‰|°[CF]?|{_CURRENCY}|[^\W\d_]{{1,12}})?)",
+    rf"(?P<open>\(?)(?P<sign>[+\-−–]?)\s?(?P<before>({_CURRENCY})?)\s?(?P<inner>[+\-−–]?)"
+    rf"(?P<number>[1-9][0-9]{{0,2}}({_BLANK}[0-9]{{3}})+([.,][0-9]*)?|[0-9.][0-9.,]*(e[+-]?[0-9]+)?|,[0-9]+)"
+    rf"(?-i:\s?(?P<times>{'|'.join(_TIMES)})(?![^\W\d_])\.?)?"
+    rf"\s?(?P<after>(%|‰|°[CF]?|{_CURRENCY}|[^\W\d_]{{1,12}})?)(?P<behind>[-−]?)(?P<close>\)?)",
     re.IGNORECASE,
 )
 
@@ -94,67 +159,135 @@ def label(value: Any) -> str:
     return str(value).strip()
 
 
-def number_style(texts: Sequence[str]) -> Style | None:
+def number_style(texts: Sequence[str], decimal: str = ".") -> Style | None:
     """How these texts spell numbers; None if one of them is no number.
+
+    Where ``1.234`` or ``1,234`` may mean two things, `decimal` is the decimal sign of the file.
 
     Example:
         >>> [number_style(texts) for texts in (["1.5", "-2e3"], ["1,5", "2"], ["1,234", "12.5"], ["1", "a"])]
         ['point', 'comma', 'thousands', None]
+        >>> number_style(["1.234", "999"]), number_style(["1.234", "999"], decimal=",")
+        ('point', 'comma')
     """
-    for style, pattern in _SPELLINGS.items():
-        if all(pattern.fullmatch(text) for text in texts):
+    order = ("comma", "point", "thousands") if decimal == "," else _SPELLINGS
+    for style in cast("Sequence[Style]", order):
+        if all(_SPELLINGS[style].fullmatch(text) for text in texts):
             return style
     return None
 
 
-def common_unit(texts: Sequence[str], most_odd: int = 0) -> str:
-    """The unit that all texts but at most `most_odd` carry beside a number; "" where there is none, or several.
+def decimal_shown(texts: Iterable[str]) -> frozenset[str]:
+    """The decimal signs that texts show beyond doubt: not those that may be marks of thousands.
 
-    A currency before or after the number, or a word or sign after it. Another word before it is none: ``c12`` is the
-    name of something.
+    Example:
+        >>> [sorted(decimal_shown(texts)) for texts in (["20,5", "1.070"], ["1.070", "a"], ["1,234.5"])]
+        [[','], [], ['.']]
+    """
+    texts = [text for text in texts if text[-1:].isdigit()]
+    return frozenset(sign for sign, shape in _SHOWS.items() if any(map(shape.fullmatch, texts)))
+
+
+class Quantity(NamedTuple):
+    """A number as a text has it, without what is written around it."""
+
+    number: str  # digits with their marks: what `number_style` knows
+    unit: str  # a sign of currency, %, kg; "" where there is none
+    in_parentheses: bool  # as accountants write what is negative
+
+
+def quantity(text: str) -> Quantity | None:
+    """The number in a text, whatever stands around it; None where there is none.
+
+    Blanks and apostrophes between thousands are left out, parentheses are a minus sign, k, M and B are multiplied out.
+    A word before a number is no unit, but a currency: ``c12`` is the name of something.
+
+    Example:
+        >>> [quantity(text) for text in ("- 1.200,50 €", "(1 234)", "$1.2M", "c12")]
+        ... # doctest: +NORMALIZE_WHITESPACE
+        [Quantity(number='-1.200,50', unit='€', in_parentheses=False),
+         Quantity(number='-1234', unit='', in_parentheses=True),
+         Quantity(number='1.2e6', unit='$', in_parentheses=False), None]
+    """
+    found = _QUANTITY.fullmatch(text)
+    if found is None or bool(found["open"]) != bool(found["close"]):
+        return None
+    signs = [sign for sign in (found["sign"], found["inner"], found["behind"]) if sign]
+    times = _TIMES[found["times"]] if found["times"] else ""
+    if len(signs) + bool(found["open"]) > 1 or (times and "e" in found["number"].lower()):
+        return None
+    minus = found["open"] or (signs and signs[0] != "+")
+    number = re.sub(_BLANK, "", found["number"]) + times
+    return Quantity(("-" if minus else "") + number, found["before"] + found["after"], bool(found["open"]))
+
+
+def common_unit(texts: Sequence[str]) -> str:
+    """The unit that all texts carry beside a number; "" where there is none, or several.
 
     Example:
         >>> [common_unit(texts) for texts in (["$5", "-$1,200"], ["3 kg", "2.5kg"], ["3 kg", "2 lb"], ["c1", "c2"])]
         ['$', 'kg', '', '']
     """
-    found, odd = "", 0
-    for text in texts:
-        quantity = _QUANTITY.fullmatch(text)
-        unit = "" if quantity is None else quantity["before"] + quantity["after"]
-        if not unit or (found and unit != found):
-            odd += 1
-            if odd > most_odd:
-                return ""
-        else:
-            found = unit
-    return found
+    units = {None if found is None else found.unit for found in map(quantity, texts)}
+    return (units.pop() or "") if len(units) == 1 else ""
 
 
-def without_unit(text: str, unit: str) -> str | None:
-    """The bare number of a text that carries this unit; None where it does not.
+@dataclass(frozen=True, slots=True, eq=False)
+class Spelling:
+    """How texts spell numbers, and which of them do not."""
+
+    style: Style
+    unit: str
+    values: NDArray[np.float64]  # (d,) NaN where a text is no number
+    odd: tuple[int, ...]  # the places of those texts
+
+
+def spelling(texts: Sequence[str], decimal: str = ".", most_odd: float = np.inf) -> Spelling | None:
+    """How most of these texts spell numbers; None where more than `most_odd` do not.
 
     Example:
-        >>> without_unit("- 1.200,50 €", "€"), without_unit("5 kg", "€"), without_unit("5", "€")
-        ('-1.200,50', None, None)
+        >>> found = spelling(["5 kg", "7", "many"])
+        >>> found.unit, found.values, found.odd
+        ('kg', array([ 5.,  7., nan]), (2,))
     """
-    quantity = _QUANTITY.fullmatch(text) if unit else None
-    if quantity is None or quantity["before"] + quantity["after"] != unit:
-        return None
-    return quantity["sign"] + quantity["number"]
+    style = number_style(texts, decimal)
+    if style is not None:
+        return Spelling(style, "", np.array([_as_float(text, style) for text in texts], dtype=np.float64), ())
+    found: list[Quantity | None] = []
+    odd = 0
+    for text in texts:
+        found.append(quantity(text))
+        odd += found[-1] is None
+        if odd > most_odd:
+            return None
+    numeric = [one for one in found if one is not None]
+    (unit, count), *_ = Counter(one.unit for one in numeric if one.unit).most_common(1) or [("", 0)]
+    unit = unit if 2 * count >= len(numeric) else ""
+    if numeric and all(one.in_parentheses for one in numeric):  # labels, not what an accountant owes
+        unit, numeric = "", []
+    bare = [one.number for one in numeric if one.unit in ("", unit) and number_style([one.number]) is not None]
+    style = number_style(bare, decimal) or "point"
+    values = spelled_numbers(texts, style, unit) if bare else np.full(len(texts), np.nan)
+    strange = tuple(np.flatnonzero(np.isnan(values)).tolist())
+    return None if len(strange) > most_odd else Spelling(style, unit, values, strange)
 
 
 def spelled_numbers(texts: Sequence[str], style: Style, unit: str = "") -> NDArray[np.float64]:  # (len(texts),)
     """The numbers that texts spell; NaN where a text is no number in this style nor, on its own, in another.
 
-    With a `unit`, it may stand beside them.
+    With a `unit`, it may stand beside them; another may not.
 
     Example:
-        >>> spelled_numbers(["1.234,5", "7", "12.5 kg", "many"], "comma", "kg")
-        array([1234.5,    7. ,   12.5,    nan])
+        >>> spelled_numbers(["1.234,5", "7", "12.5 kg", "3 lb", "many"], "comma", "kg")
+        array([1234.5,    7. ,   12.5,    nan,    nan])
     """
     out = np.full(len(texts), np.nan)
     for i, text in enumerate(texts):
-        text = without_unit(text, unit) or text
+        if not _SPELLINGS[style].fullmatch(text):
+            found = quantity(text)
+            if found is None or found.unit not in ("", unit):
+                continue
+            text = found.number
         own = style if _SPELLINGS[style].fullmatch(text) else number_style([text])
         if own is not None:
             out[i] = _as_float(text, own)
@@ -170,13 +303,16 @@ def _as_float(text: str, style: Style) -> float:
     return float(text)
 
 
-def numbers(column: pd.Series, style: Style = "point", unit: str = "") -> NDArray[np.float64]:  # (n,)
+def numbers(
+    column: pd.Series, style: Style = "point", unit: str = "", missing: Collection[str] = MISSING_TEXTS
+) -> NDArray[np.float64]:  # (n,)
     """A column as numbers, NaN where missing or not a number; durations in seconds.
 
     Args:
         column: (n,) of any dtype.
         style: How its texts spell numbers, if it holds text; one in another style is read in that.
         unit: What may stand beside the numbers in its texts.
+        missing: The texts that count as missing.
 
     Raises:
         InputError: If the column holds complex numbers.
@@ -191,8 +327,35 @@ def numbers(column: pd.Series, style: Style = "point", unit: str = "") -> NDArra
         return column.dt.total_seconds().to_numpy(np.float64)
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy(np.float64, na_value=np.nan)
-    codes, texts = labels(column)
+    codes, texts = labels(column, missing)
     return np.append(spelled_numbers(texts, style, unit), np.nan)[codes]
+
+
+def merges(column: pd.Series) -> bool:  # (n,)
+    """Whether whole numbers of a column are so large that float64 takes some for one another.
+
+    Example:
+        >>> merges(pd.Series([2**53, 2**53 + 1])), merges(pd.Series([2**53, 2**54]))
+        (True, False)
+    """
+    if not pd.api.types.is_integer_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+        return False
+    whole = column.dropna().to_numpy()
+    if not len(whole) or max(abs(int(whole.max())), abs(int(whole.min()))) <= 2**53:
+        return False
+    return len(np.unique(whole)) > len(np.unique(whole.astype(np.float64)))
+
+
+def are_long(texts: Iterable[str]) -> bool:
+    """Whether these are whole numbers, some of which float64 takes for another.
+
+    Example:
+        >>> are_long(["9007199254740993", "1"]), are_long(["9007199254740992", "1"]), are_long(["1e20"])
+        (True, False, False)
+    """
+    texts = list(texts)
+    digits = all(text.lstrip("+-").isdecimal() for text in texts)
+    return digits and any(len(text) > 15 and int(text) != int(float(text)) for text in texts)
 
 
 def holds_plain_numbers(dtype: Any) -> bool:

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autometa.task.cells import label, number_style
+from autometa.task.cells import are_long, label, number_style
 from autometa.task.options import OPTIONS
 
 Bits = NDArray[np.uint64]
@@ -101,7 +101,7 @@ def label_bits(texts: Sequence[str]) -> Bits:  # (len(texts),)
     texts = [truth.get(text.lower(), text) for text in texts]
     out = np.empty(len(texts), dtype=np.uint64)
     for i, text in enumerate(texts):
-        if number_style([text]) == "point":
+        if number_style([text]) == "point" and not are_long([text]):
             out[i] = number_bits(np.array([[float(text)]]))[0, 0]
         else:
             digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()

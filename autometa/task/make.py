@@ -8,8 +8,9 @@ Letters:  n rows · p columns.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, did_you_mean
-from autometa.task.cells import labels, number_style, numbers
+from autometa.task.cells import MISSING_TEXTS, labels, number_style, numbers
+from autometa.task.detect import TYPES, ColumnRequest
 from autometa.task.findings import InputFindings
 from autometa.task.moments import holds_dates, moment_pattern, moments
 from autometa.task.names import listed
@@ -35,6 +37,7 @@ def read_task(
     rename_duplicates: bool = False,
     encoding: str | None = None,
     header: bool | None = None,
+    na: Sequence[str] | None = None,
     **options: Any,
 ) -> Task:
     r"""The Task in a file, in ``"-"`` (standard input), in a DataFrame or an array: `read_table`, then `make_task`.
@@ -45,6 +48,7 @@ def read_task(
         rename_duplicates: As `read_table`.
         encoding: As `read_table`.
         header: As `read_table`.
+        na: As `read_table`.
         **options: As `make_task`.
 
     Raises:
@@ -55,8 +59,8 @@ def read_task(
         >>> task.n, task.columns.categorical, task.classes
         (12, ('town',), ('no', 'yes'))
     """
-    table = raw_table(path, ReadRequest(rename_duplicates, encoding, header))
-    return make_task(table, name=name or table.findings.name, **options)
+    table = raw_table(path, ReadRequest(rename_duplicates, encoding, header, None if na is None else tuple(na)))
+    return make_task(table, name=name or table.findings.name, na=na, **options)
 
 
 def make_task(
@@ -72,6 +76,10 @@ def make_task(
     drop_missing_target: bool = False,
     keep_lone_classes: bool = False,
     known_metrics: Mapping[str, Collection[str]] | None = None,
+    keep: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    types: Mapping[str, str] | None = None,
+    na: Sequence[str] | None = None,
     openml_id: int | None = None,
     family: str | None = None,
 ) -> Task:
@@ -88,6 +96,10 @@ def make_task(
         name: What messages call the table.
         drop_missing_target: Whether rows without a label are left out rather than refused.
         keep_lone_classes: Whether classes with one row are accepted; a fold that must predict one has never seen it.
+        keep: Columns that are features though they look like identifiers or counts of the rows.
+        drop: Columns that are no features.
+        types: What columns hold, by name: "number", "category", "text" or "date"; what is not named is found.
+        na: The words for missing cells, instead of the usual ones; an empty cell always is.
         known_metrics: Every metric name with the kinds it serves; without it names are not checked.
         openml_id: The dataset's number at OpenML, if it is known to come from there.
         family: The family of datasets that this one is a variant of.
@@ -103,20 +115,32 @@ def make_task(
     """
     table = frame if isinstance(frame, RawTable) else raw_table(frame)
     findings = InputFindings(name, list(table.findings.notes), list(table.findings.problems))
-    request = TargetRequest(kind, metric, known_metrics, drop_missing_target, keep_lone_classes)
+    words = None if na is None else frozenset(map(str, na)) | {""}
+    request = TargetRequest(
+        kind, metric, known_metrics, drop_missing_target, keep_lone_classes, words, table.decimal or "."
+    )
+    columns = ColumnRequest(
+        tuple(map(str, keep)),
+        tuple(map(str, drop)),
+        {str(column): holds for column, holds in (types or {}).items()},
+        MISSING_TEXTS if words is None else words,
+        table.decimal,
+    )
     request.check_metric(findings)
     if table.frame is None:  # nothing could be read
         raise InputError(findings.problems)
     group, time_order = (None if column is None else str(column) for column in (group, time_order))
-    column, target = _target_column(table.frame, y, target, findings)
+    column, target = _target_column(table, y, target, findings)
     if target in table.duplicated:
         what = f"the name of the target, {target!r}, belongs to several columns"
         findings.refuse(what, "Rename all but one.")
     groups, times = (_column(table.frame, one, findings) for one in (group, time_order))
+    _check_columns(columns, table.frame, findings)
     aside = {group, time_order} if y is not None else {target, group, time_order}
-    parts = _Parts(_without(table.frame, aside), column, groups, times)
-    found, parts = _read_target(parts, target, request, findings)
-    schema = _fit_schema(parts.features, findings)
+    parts = _Parts(_without(table.as_written(columns.as_written), aside), column, groups, times)
+    bare = partial(table.bare, target) if y is None and target in table.frame else lambda: None
+    found, parts = _read_target(parts, target, request, bare, findings)
+    schema = _fit_schema(parts.features, columns, found, findings)
     group_codes = None if parts.groups is None else _read_groups(parts.groups, group, findings)
     times_as_numbers = None if parts.times is None else _read_times(parts.times, time_order, findings)
     if findings.problems:
@@ -169,9 +193,11 @@ def _without(frame: pd.DataFrame, aside: set[str | None]) -> pd.DataFrame:
 
 
 def _target_column(
-    frame: pd.DataFrame, y: Any, target: str | None, findings: InputFindings
+    table: RawTable, y: Any, target: str | None, findings: InputFindings
 ) -> tuple[pd.Series | None, str]:
     """The target's column and its name; None, with a problem, where there is no such column."""
+    frame = table.frame
+    assert frame is not None
     if y is not None:
         column = _series(y, target or "target")
         if column is None or len(column) != len(frame):
@@ -187,7 +213,7 @@ def _target_column(
         _refuse_column(found, frame, findings)
         return None, found
     findings.note(f"Target: column {found!r}, {why}.")
-    return frame[found], found
+    return table.target_of(found), found
 
 
 def _series(y: Any, name: str) -> pd.Series | None:  # (n,)
@@ -213,6 +239,19 @@ def _column(frame: pd.DataFrame, column: str | None, findings: InputFindings) ->
     return frame[column]
 
 
+def _check_columns(request: ColumnRequest, frame: pd.DataFrame, findings: InputFindings) -> None:
+    """Refuses what is asked of columns that are not there, or cannot be asked."""
+    for column in dict.fromkeys([*request.keep, *request.drop, *request.types]):
+        if column not in frame.columns:
+            _refuse_column(column, frame, findings)
+    for column in sorted({*request.drop} & {*request.keep, *request.types}):
+        findings.at(f"column {column!r}").refuse("is to be dropped, and to be kept or read as a type")
+    for column, holds in request.types.items():
+        if holds not in TYPES:
+            fix = f"{did_you_mean(holds, TYPES)} Known: {', '.join(TYPES)}.".strip()
+            findings.at(f"column {column!r}").refuse(f"unknown type {holds!r}", fix)
+
+
 def _refuse_column(column: str, frame: pd.DataFrame, findings: InputFindings) -> None:
     """Says that there is no such column, and which there are."""
     names, most = list(frame.columns), OPTIONS.columns_listed
@@ -221,7 +260,11 @@ def _refuse_column(column: str, frame: pd.DataFrame, findings: InputFindings) ->
 
 
 def _read_target(
-    parts: _Parts, target: str, request: TargetRequest, findings: InputFindings
+    parts: _Parts,
+    target: str,
+    request: TargetRequest,
+    bare: Callable[[], pd.Series | None],
+    findings: InputFindings,
 ) -> tuple[Target | None, _Parts]:
     """The target as codes or numbers, and the parts without the rows that have no label.
 
@@ -234,19 +277,22 @@ def _read_target(
             findings.refuse("0 rows (0 samples)", "Rows are needed.")
         return None, parts
     of_target = findings.at(f"{findings.name}, target {target!r}")
-    column, keep = labelled(parts.target, request, of_target)
+    column, keep = labelled(parts.target, request, of_target, bare)
     found = read_target(column, request, of_target) if len(column) else None
     return found, parts.rows(keep)
 
 
-def _fit_schema(features: pd.DataFrame, findings: InputFindings) -> Schema | None:  # (n, p)
+def _fit_schema(
+    features: pd.DataFrame, request: ColumnRequest, target: Target | None, findings: InputFindings
+) -> Schema | None:  # features: (n, p)
     """What the features hold; None, with a problem, where there are none."""
     if features.shape[1] == 0:
         findings.refuse("no feature columns (0 features)", "At least one column besides the target is needed.")
     if features.size == 0:
         return None
     try:
-        schema = Schema.fit(features)
+        y, classes = (None, True) if target is None else (target.y, bool(target.classes))
+        schema = Schema.fit(features, request, y, classes=classes)
     except InputError as error:
         findings.problems.extend(error.problems)
         return None

@@ -51,6 +51,11 @@ class TaskOptions:
     blanks_number_share: float = 0.5
 
     # --- columns ---
+    # Texts by which the patterns of dates are tried. Judgement, not measured: a cheap look before the exact one.
+    dates_looked_at: int = 50
+    # Share of the cells that may be impossible dates (31.02.) or one odd word that repeats. Judgement, not measured.
+    impossible_share: float = 0.2
+    repeated_share: float = 0.9
     # Distinct words, and the share of the cells they fill, that a column of numbers may hold besides; they count as
     # missing. Judgement, not measured.
     odd_words: int = 5
@@ -62,6 +67,18 @@ class TaskOptions:
     text_distinct: int = 20
     text_three_words_share: float = 0.2
     text_two_words_share: float = 0.9
+    # Distinct dates that odd words among them must not outnumber. Judgement, not measured.
+    dates_beside: int = 3
+    # Texts of a column by which its decimal sign is told. Judgement, not measured.
+    decimals_looked_at: int = 1000
+    # Words of their own for every row are codes where, digits aside, they have so few shapes, or so many are hashes.
+    # Judgement, not measured.
+    code_shapes: float = 0.05
+    code_hashes: float = 0.8
+    # Share of the target's variance that the order of the rows must explain for a count of them to be kept, and the
+    # rows from which that is looked at. Judgement, not measured.
+    foretold_share: float = 0.1
+    foretold_rows: int = 20
     # Rows from which a column of words without a repetition is an identifier. Judgement, not measured.
     identifier_rows: int = 10
     # Categories of a column beyond which a note says so. Judgement, not measured.
@@ -71,11 +88,13 @@ class TaskOptions:
     # Whole numbers from 0 or 1 upwards are class codes up to so many classes (beyond, only if all are about equally
     # frequent: the rarest has `code_balance` of the rows of the most frequent), with so many rows for each on average,
     # and if few codes are left out: their span is at most `code_gaps` times their number. Together they agree with the
-    # catalogue on 362 of 367 real targets out of CSV files, which `tests/test_task_target.py` counts.
+    # catalogue on 363 of 367 real targets out of CSV files, which `tests/test_task_target.py` counts.
     code_classes: int = 30
     code_rows: int = 10
     code_gaps: float = 1.3
     code_balance: float = 0.8
+    # Whole numbers around 0 without a gap (-1, 0, 1) are codes up to so many. Judgement, with the same count.
+    signed_classes: int = 11
     # Distinct whole numbers up to which a note says how to have a regression target as classes. Judgement.
     either_classes: int = 100
     # Share of the rows of a text target that must spell numbers for it to be meant as numbers. Judgement.

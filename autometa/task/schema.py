@@ -1,6 +1,6 @@
 """How a raw table becomes typed features: fitted once on the training table, applied to any later one.
 
-`Schema.fit` keeps one `ColumnEncoder` for each useful column (`autometa.task.columns` finds what it holds), and
+`Schema.fit` keeps one `ColumnEncoder` for each useful column (`autometa.task.detect` finds what it holds), and
 `Schema.apply` has them encode the columns of another table, found by their names.
 
 Laws: ``apply`` of a row does not depend on the other rows; columns in another order, and columns more than needed,
@@ -12,7 +12,7 @@ Letters:  n rows · p columns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from autometa.errors import InputError, Problem, did_you_mean
 from autometa.moved import former
 from autometa.task.cells import holds_plain_numbers
-from autometa.task.columns import ColumnEncoder, find_columns
+from autometa.task.columns import ColumnEncoder, missing_numbers
+from autometa.task.detect import NOTHING_ASKED, ColumnRequest, find_columns
 from autometa.task.names import named
 from autometa.task.options import OPTIONS
 
@@ -71,6 +72,12 @@ class Schema:
     encoders: tuple[ColumnEncoder, ...]  # one for each raw column of use, in order
     dropped_columns: tuple[tuple[str, str], ...]  # the others: name, why
     notes: tuple[str, ...]  # sentences for the user
+    decimal: str = "."  # the decimal sign of the file
+
+    def __setstate__(self, state: list[Any]) -> None:
+        """Takes the fields in their order; what an older version did not know has its default."""
+        for i, one in enumerate(fields(self)):
+            object.__setattr__(self, one.name, state[i] if i < len(state) else one.default)
 
     @property
     def raw(self) -> tuple[str, ...]:
@@ -83,18 +90,31 @@ class Schema:
         return MappingProxyType(dict(self.dropped_columns))
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame) -> Schema:  # frame: (n, raw p)
+    def fit(
+        cls,
+        frame: pd.DataFrame,  # (n, raw p)
+        request: ColumnRequest = NOTHING_ASKED,
+        y: NDArray[Any] | None = None,  # (n,)
+        *,
+        classes: bool = True,
+    ) -> Schema:
         """Finds what every column of `frame` holds. Duplicated column names are made unique as `unique_names` does.
+
+        Args:
+            frame: (n, raw p) the training table.
+            request: What is asked of some columns.
+            y: (n,) the target as codes or numbers: whether a count of the rows foretells it.
+            classes: Whether `y` is codes.
 
         Raises:
             InputError: If a column holds complex numbers.
         """
         frame = named(frame)
-        found = find_columns(frame)
+        found = find_columns(frame, request, y, classes=classes)
         names = {kind: tuple(e.name for e in found.encoders if e.holds == kind) for kind in ("category", "text")}
         plain = tuple(e.name for e in found.encoders if e.is_plain)
         columns = Columns((*plain, *_part_names(found.encoders)), names["category"], names["text"])
-        return cls(columns, tuple(frame.columns), found.encoders, found.dropped, found.notes)
+        return cls(columns, tuple(frame.columns), found.encoders, found.dropped, found.notes, found.decimal)
 
     def apply(self, frame: pd.DataFrame | NDArray[Any]) -> pd.DataFrame:  # (n, raw p) -> (n, p)
         """The typed features of a raw table.
@@ -122,6 +142,8 @@ class Schema:
         block = np.empty((len(self.columns.numeric), len(frame)))  # (numeric p, n): each column contiguous
         plain = [i for i, encoder in enumerate(self.encoders) if encoder.is_plain]
         direct = np.array([holds_plain_numbers(dtype) for dtype in frame.dtypes], dtype=bool)[plain]
+        if plain and len(missing_numbers(self.encoders[plain[0]].missing)):  # -999, where somebody says so
+            direct[:] = False
         block[: len(plain)][direct] = frame.iloc[:, np.array(plain, dtype=int)[direct]].to_numpy(np.float64).T
         for k in np.flatnonzero(~direct).tolist():
             block[k] = self.encoders[plain[k]].numbers(frame.iloc[:, plain[k]])

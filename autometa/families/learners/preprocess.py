@@ -12,6 +12,7 @@ Letters:  n rows · p columns · k categories of a column.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -33,6 +34,7 @@ from sklearn.preprocessing import (
 from sklearn.utils.extmath import randomized_svd
 
 from autometa.families.options import OPTIONS
+from autometa.task.identifiers import UNSPACED
 
 if TYPE_CHECKING:
     from autometa.task import Columns, Kind
@@ -304,14 +306,35 @@ class TextComponents(TransformerMixin, BaseEstimator):
         return np.hstack(out)
 
     def _part(self, column: pd.Series) -> tuple[TfidfVectorizer, NDArray[np.float64]] | None:
-        vectorizer = TfidfVectorizer(max_features=self.words, sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
         texts = _texts(column)
+        # Names and other single words tell by their parts: words that never come again tell nothing.
+        counts = [len(text.split()) for text in texts if text]
+        single = sum(counts) < OPTIONS.preprocessing.words_for_parts * len(counts)
+        parts = single and not any(map(UNSPACED.search, texts))
+        how = {"analyzer": "char_wb", "ngram_range": (2, 3)} if parts else {"analyzer": text_words}
+        vectorizer = TfidfVectorizer(max_features=self.words, sublinear_tf=True, **how)
         if not any(map(vectorizer.build_analyzer(), texts)):
             return None
         weights = vectorizer.fit_transform(texts)  # (n, words)
         rank = min(self.components, *weights.shape)
         _, _, directions = randomized_svd(weights, rank, random_state=self.seed)
         return vectorizer, directions.T  # (words, components)
+
+
+def text_words(text: str) -> list[str]:
+    """The words of a text in small letters; where a language sets no blanks between words, its pairs of letters.
+
+    Example:
+        >>> text_words("Very good, 非常好吃")
+        ['very', 'good', '非常', '常好', '好吃']
+    """
+    out: list[str] = []
+    for word in re.findall(r"\b\w+\b", text.lower()):
+        if UNSPACED.search(word) and len(word) > 2:
+            out.extend(word[i : i + 2] for i in range(len(word) - 1))
+        else:
+            out.append(word)
+    return out
 
 
 def _texts(column: pd.Series) -> list[str]:

@@ -33,7 +33,7 @@ from autometa.task.read.arrow import read_feather, read_parquet
 from autometa.task.read.decode import decompress, read_bytes, utf8
 from autometa.task.read.delimited import read_delimited
 from autometa.task.read.json import read_json
-from autometa.task.read.raw import Parsed, RawTable, ReadRequest
+from autometa.task.read.raw import AS_IT_IS, Parsed, RawTable, ReadRequest
 
 if not TYPE_CHECKING:
     __getattr__ = former(__name__)
@@ -86,7 +86,7 @@ def read_table(
     return table.frame, table.findings.notes
 
 
-def raw_table(source: Any, request: ReadRequest = ReadRequest()) -> RawTable:  # noqa: B008 - it is immutable
+def raw_table(source: Any, request: ReadRequest = AS_IT_IS) -> RawTable:
     """As `read_table`, with the problems in the table rather than raised."""
     if isinstance(source, pd.DataFrame):
         return _of_frame(source)
@@ -127,7 +127,7 @@ def _uniquely_named(parsed: Parsed, findings: InputFindings, rename: bool) -> Ra
         findings.refuse(f"duplicate column names: {listed(twice)}", fix)
     unique = unique_names(names) if twice else names
     places, by_place = {name: i for i, name in enumerate(unique)}, parsed.written
-    written = None if by_place is None else lambda name: by_place(places[name])
+    written = None if by_place is None else lambda name, words: by_place(places[name], words)
     frame = renamed(frame, unique) if twice else frame
     return RawTable(findings, frame, frozenset(twice), parsed.decimal, written)
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from autometa.task.cells import decimal_shown
 from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
@@ -59,9 +60,15 @@ def read_delimited(data: bytes, findings: InputFindings, request: ReadRequest) -
     first_line = above + head.lines + 1
     end, below = footer(body, dialect.delimiter, dialect.quote, len(head.names))
     note_footer(below, first_line + body[:end].count(b"\n"), findings)
-    parsed = read_rows(Body(body[:end], head.names, dialect, first_line), findings, sorted(request.missing - {"None"}))
+    missing = sorted(request.missing - {"None"})
+    rows = Body(body[:end], head.names, dialect, first_line)
+    parsed = read_rows(rows, findings, missing)
     if parsed is None:
         return None
+    if dialect.decimal == "." and _is_comma(parsed, rows):
+        dialect = replace(dialect, decimal=",")
+        findings.note("Decimal sign: comma.")
+        parsed = read_rows(replace(rows, dialect=dialect), InputFindings(), missing) or parsed
     if len(parsed.frame):
         note_total([cell for cell in parsed.frame.iloc[-1].tolist() if isinstance(cell, str)], findings)
     return replace(parsed, decimal=dialect.decimal if dialect.decimal == "," else None)
@@ -118,6 +125,31 @@ def _told(dialect: Dialect, sample: str, data: bytes, request: ReadRequest) -> D
         point = re.search(rf"(?m){edge}[+-]?\d+\.(\d\d?|\d{{4,}}){edge}", sample)
         dialect = dialect if point else replace(dialect, decimal=",")
     return dialect
+
+
+def _is_comma(parsed: Parsed, rows: Body) -> bool:
+    """Whether the comma is the decimal sign after all: a text shows it, and no number the point beyond doubt."""
+    frame = parsed.frame
+    kinds = [
+        (i, pd.api.types.is_float_dtype(dtype), not pd.api.types.is_numeric_dtype(dtype))
+        for i, dtype in enumerate(frame.dtypes)
+    ]
+    shown = frozenset[str]()
+    for i, _, is_text in kinds:
+        if is_text:
+            cells = frame.iloc[: OPTIONS.decimals_looked_at, i].unique().tolist()
+            shown |= decimal_shown(cell for cell in cells if isinstance(cell, str))
+    if not shown:  # it may show itself further down
+        some = (
+            re.search(rb'(^|[";\t|\n])[0-9]+,[0-9]{1,2}["; \t|\r\n]', rows.data)
+            if rows.dialect.delimiter != ","
+            else None
+        )
+        shown = frozenset(",") if some else shown
+    if shown != {","}:
+        return False
+    written = rows.written([i for i, is_float, _ in kinds if is_float])
+    return not any("." in decimal_shown(column.dropna().unique().tolist()) for column in written)
 
 
 def _whole_lines(data: bytes) -> str:

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from autometa.task.cells import number_style
+from autometa.task.cells import decimal_shown, number_style
 from autometa.task.options import OPTIONS
 
 Row = tuple[int, list[str]]  # the line where it begins, from 1, and its cells
@@ -67,13 +67,12 @@ def sniff(sample: str, delimiter: str | None = None) -> Dialect:
             return Dialect(" ", quote, extra="" if fit.as_header else "first")
     above = rows_above(rows)
     body = [cell.strip() for _, row in rows[above + 1 :] for cell in row]
-    comma = any(re.fullmatch(r"[+-]?\d+,\d+([eE][+-]?\d+)?", cell) for cell in body)
-    point = any(re.fullmatch(r"[+-]?\d+\.(\d{1,2}|\d{4,})([eE][+-]?\d+)?", cell) for cell in body)
+    shown = decimal_shown(body)
+    comma = shown == {","} or (not shown and chosen == ";" and any(re.fullmatch(r"[+-]?\d+,\d+", one) for one in body))
     extra: Literal["", "first", "last"] = ""
     if _fit(rows).one_more:
         extra = "first" if any(row[-1] for _, row in rows[above + 1 :]) else "last"
-    decimal = "," if chosen != "," and comma and not point else "."
-    return Dialect(chosen, quote, decimal, escape, extra, above)
+    return Dialect(chosen, quote, "," if comma else ".", escape, extra, above)
 
 
 def cells(text: str, delimiter: str, quote: str, escape: str | None) -> list[Row]:

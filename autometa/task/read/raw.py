@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from autometa.task.cells import MISSING_TEXTS
 from autometa.task.findings import InputFindings
+from autometa.task.kinds import as_stored
+from autometa.task.options import OPTIONS
+
+# A column of a text, (n,), as it was written, by its name: None in cells that are one of these words and have no
+# quotes; by default the words that the file was read with.
+Written = Callable[[str, Sequence[str] | None], pd.Series]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,9 @@ class ReadRequest:
         return MISSING_TEXTS if self.na is None else frozenset(self.na) | {""}
 
 
+AS_IT_IS = ReadRequest()  # nothing is known
+
+
 @dataclass(slots=True)
 class RawTable:
     """What could be read, with what was noticed and what was wrong."""
@@ -40,7 +50,33 @@ class RawTable:
     frame: pd.DataFrame | None = None  # (n, p); None, with a problem, if nothing could be read
     duplicated: frozenset[str] = field(default_factory=frozenset)  # names that several columns had
     decimal: str | None = None  # the decimal sign of a text, where it shows one
-    written: Callable[[str], pd.Series] | None = None  # a column of a text, (n,), as it was written; None where missing
+    written: Written | None = None  # by the name of a column
+
+    def target_of(self, name: str) -> pd.Series:  # (n,)
+        """A column whose cells may be labels: numbers as such only where they would be written so."""
+        assert self.frame is not None
+        column = self.frame[name]
+        if self.written is None or not _may_be_labels(column):
+            return column
+        return as_stored(self.written(name, None))
+
+    def as_written(self, names: Sequence[str]) -> pd.DataFrame:  # (n, p)
+        """The frame, these columns of it as the file has them."""
+        assert self.frame is not None
+        if self.written is None:
+            return self.frame
+        return self.frame.assign(**{name: self.written(name, None) for name in names if name in self.frame})
+
+    def bare(self, name: str) -> pd.Series | None:  # (n,)
+        """A column of a text as it is there, words for missing too; None where the file is no text."""
+        return None if self.written is None else self.written(name, ("",))
+
+
+def _may_be_labels(column: pd.Series) -> bool:
+    """Whether what a column is read as may not be what is written: not so of dates, and of too many fractions."""
+    if isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return False
+    return column.dtype != np.float64 or column.nunique() <= OPTIONS.either_classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +85,4 @@ class Parsed:
 
     frame: pd.DataFrame
     decimal: str | None = None
-    written: Callable[[int], pd.Series] | None = None  # by the place of a column
+    written: Callable[[int, Sequence[str] | None], pd.Series] | None = None  # by the place of a column

@@ -137,7 +137,10 @@ def read_rows(body: Body, findings: InputFindings, missing: Sequence[str]) -> Pa
         columns = {i: frame.iloc[:, i] for i in range(frame.shape[1])}
         columns |= dict(zip(places, body.written(places, missing), strict=True))
         frame = pd.concat([columns[i] for i in range(len(columns))], axis=1)
-    return Parsed(renamed(frame, body.names), written=lambda place: body.written([place], missing)[0])
+    return Parsed(
+        renamed(frame, body.names),
+        written=lambda place, words: body.written([place], missing if words is None else words)[0],
+    )
 
 
 def _check_lines(body: Body, rows: int, findings: InputFindings) -> None:
