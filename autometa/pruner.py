@@ -21,6 +21,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from autometa.studies import sign_of
+from autometa.transfer.observation import is_feasible
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,14 @@ class ImprobableWinPruner(BasePruner):
         if math.isnan(report):
             return True
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        ends = [sign * t.value for t in finished if t.value is not None and math.isfinite(t.value)]
+        feasible = [t for t in finished if is_feasible(t)]  # no other is to be beaten
+        ends = [sign * t.value for t in feasible if t.value is not None and math.isfinite(t.value)]
         pairs = [
             (sign * at, sign * t.value)
             for t in finished
             if (at := _at(t, step)) is not None and t.value is not None and math.isfinite(t.value)
         ]
-        if len(pairs) < self.least:
+        if len(pairs) < self.least or not ends:
             return False
         usual = 1 / (len(finished) + 1)  # of a trial that nothing is known of
         return chance(sign * report, pairs, best=max(ends)) < min(self.threshold, OPTIONS.telling * usual)

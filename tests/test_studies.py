@@ -132,11 +132,15 @@ def test_studies_on_one_table_are_one_task_and_no_row_is_kept(store: MetaStore) 
     assert b"1234.5" not in Path(store.url).read_bytes()
 
 
-def test_a_study_of_several_objectives_is_refused(store: MetaStore) -> None:
+def test_a_study_of_several_objectives_is_kept_apart_from_those_of_one(store: MetaStore) -> None:
     study = optuna.create_study(directions=["minimize", "maximize"])
-    study.optimize(lambda trial: (trial.suggest_float("x", 0, 1), 1.0), n_trials=1)
-    with pytest.raises(ValueError, match="several objectives"):
-        remember_study(study, store, "mine")
+    study.optimize(lambda trial: (trial.suggest_float("x", 0, 1), 1.0), n_trials=2, callbacks=[remember(store, "mine")])
+    assert remember_study(study, store, "mine") == 0
+    [task] = store.tasks(space="mine")
+    assert [e.scores for e in store.evaluations(task.fingerprint, "mine")] == [
+        {"objective 0": -trial.values[0], "objective 1": 1.0} for trial in study.trials
+    ]
+    assert len(store.past(space="mine", kind=None, metric=VALUE)) == 0
 
 
 # --------------------------------------------------------------------------------------------------- a space that moves
@@ -280,7 +284,7 @@ def test_the_studies_in_a_storage_of_optuna_are_imported_once(
     command = ["store", "import", "study", address, "--space", "mine", "--store", store.url, "--json"]
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out)["new_evaluations"] == 6
-    assert {task.name for task in store.tasks(space="mine")} == {"one", "two"}
+    assert {task.name for task in store.tasks(space="mine")} == {"one", "two"}  # the third has no trial
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out)["new_evaluations"] == 0
 

@@ -16,7 +16,7 @@ def study(
     ],
     space: Annotated[str, typer.Option("--space", metavar="NAME", help="The name under which they are remembered.")],
     studies: Annotated[
-        str | None, typer.Option("--study", metavar="A,B", help="Only these studies; default: all with one objective.")
+        str | None, typer.Option("--study", metavar="A,B", help="Only these studies; default: all.")
     ] = None,
     store: Store = None,
     as_json: AsJson = False,

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from optuna.samplers import BaseSampler
+
 from autometa.errors import InputError, Problem, did_you_mean
 from autometa.store import MetaStore
 from autometa.transfer import RECOMMENDERS, Recommender
 
 
 def refuse_arguments(
-    recommender: str | Recommender, n_initial: int | None, name: str | None, store: MetaStore | None, metric: str | None
+    recommender: str | Recommender,
+    n_initial: int | None,
+    name: str | None,
+    store: MetaStore | None,
+    metric: str | None,
+    cold: BaseSampler | None,
+    constraints_func: Callable[..., Any] | None,
 ) -> None:
     """Raises InputError with everything that is wrong with the arguments of a sampler."""
     problems = []
@@ -22,5 +33,8 @@ def refuse_arguments(
     if store is not None and name is None and metric is None:
         fix = "Pass metric=, a Task as task=, or the name of a space of your own as space=."
         problems.append(Problem("metric", "a store is given but no metric", fix))
+    if cold is not None and constraints_func is not None:
+        fix = "Give it to that sampler, or say Trial.set_constraint in the objective."
+        problems.append(Problem("constraints_func", "the sampler that is given as cold would not know of it", fix))
     if problems:
         raise InputError(problems)

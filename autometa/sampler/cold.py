@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 
 import optuna
+from optuna.trial import FrozenTrial
 
 
-def cold_sampler(seed: int | None = None) -> optuna.samplers.TPESampler:
+def cold_sampler(
+    seed: int | None = None, constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None
+) -> optuna.samplers.TPESampler:
     """Optuna's TPE as it does best on a conditional space: each family's parameters are modelled jointly.
 
     The default TPE's joint space is only what all trials share, in a CASH space the choice of family.
@@ -20,4 +24,7 @@ def cold_sampler(seed: int | None = None) -> optuna.samplers.TPESampler:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+        warnings.simplefilter("ignore", FutureWarning)  # there is a newer way to tell constraints than a function
+        return optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, group=True, constant_liar=True, constraints_func=constraints_func
+        )

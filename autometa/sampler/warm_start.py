@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,9 @@ from autometa.sampler.past import same_encoding, task_weights
 from autometa.sampler.trials import given_origin, keys_of, note, note_what_ran, other_trials, storable
 from autometa.space import Config, SearchSpace, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks
-from autometa.studies import VALUE, AdaptedPast, FollowedPast, described, fit_value, sign_of
+from autometa.store.told import ToldTask
+from autometa.studies import VALUE, About, AdaptedPast, FollowedPast, fit_value, sign_of, told_constraints
+from autometa.studies.keeping import CONSTRAINED
 from autometa.transfer import RECOMMENDERS, History, Recommendation, Recommender
 from autometa.transfer.cost import TrialLimit
 from autometa.transfer.observation import Observation, Point, TrialReading, given_to
@@ -55,6 +57,8 @@ class WarmStartSampler(BaseSampler):
             learned for the named space, if there is one. None searches with past tasks and a cold process alone.
         guided: Whether the guarded mixture searches after the initial design; otherwise the cold sampler does.
         cold: The sampler for what the past does not help with; TPE by default.
+        constraints_func: As Optuna's TPE takes it, where the objective does not say `Trial.set_constraint` itself: what
+            it returns of a trial is feasible up to 0. Not beside `cold`, which takes its own.
         seed: Of the search; the recommendations are deterministic.
         seconds: Time that the whole study may take: expected costs are then weighed.
         jobs: Trials that run at once, in all processes: a second of the study is so many seconds of trials.
@@ -98,6 +102,7 @@ class WarmStartSampler(BaseSampler):
         surrogate: Surrogate | str | None = "store",
         guided: bool = True,
         cold: BaseSampler | None = None,
+        constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
         seed: int | None = None,
         seconds: float | None = None,
         jobs: int = 1,
@@ -113,7 +118,7 @@ class WarmStartSampler(BaseSampler):
         store = MetaStore(past) if isinstance(past, (str, Path)) else past if isinstance(past, MetaStore) else None
         name = space if isinstance(space, str) else None
         metric = metric or getattr(task, "metric", None)
-        refuse_arguments(recommender, n_initial, name, store, metric)
+        refuse_arguments(recommender, n_initial, name, store, metric, cold, constraints_func)
 
         usual = OPTIONS.guided_initial if guided else OPTIONS.unguided_initial
         self.n_initial = usual if n_initial is None else n_initial
@@ -122,8 +127,9 @@ class WarmStartSampler(BaseSampler):
         self.space = space.plain() if isinstance(space, SearchSpace) else None
         self._asked = {p.name: p.distribution for p in space} if isinstance(space, SearchSpace) else {}
         self._store, self._name, self._chosen = store, name, recommender
-        self._task, self._metafeatures = described(task)
-        self._cold = cold_sampler(seed) if cold is None else cold
+        self._about, self._renamed = About.of(task), dict(renamed or {})
+        self._told: list[ToldTask] = []  # past studies with constraints
+        self._cold = cold_sampler(seed, constraints_func) if cold is None else cold
         self._seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
         self._surrogate = None if isinstance(surrogate, str) else surrogate
 
@@ -134,11 +140,12 @@ class WarmStartSampler(BaseSampler):
                 table = store.past(kind=kind or getattr(task, "kind", None), metric=str(metric), exclude=exclude)
             else:
                 table = store.past(space=name, kind=None, metric=VALUE, exclude=exclude)
+                self._told = store.told(space=name, kind=CONSTRAINED, exclude=exclude)
                 if learn:
                     learn_if_due(store, name, len(table))
                 if surrogate == "store":
                     self._surrogate = kept_surrogate(store, name)
-        self._begin(table, dict(renamed or {}))
+        self._begin(table)
         self._started = time.monotonic()
         self._lock = threading.Lock()
 
@@ -149,7 +156,7 @@ class WarmStartSampler(BaseSampler):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """With a lock of its own; the time starts again."""
-        self.__dict__.update(state)
+        self.__dict__.update({"_about": About(), "_asked": {}, "_told": [], "_renamed": {}} | state)
         self._store = None
         self._forget()
         self._lock = threading.Lock()
@@ -259,7 +266,7 @@ class WarmStartSampler(BaseSampler):
         """What was calculated in the space as it was."""
         self._guard, self._encoded = None, {}
 
-    def _begin(self, past: PastTasks | None, renamed: Mapping[str, str]) -> None:
+    def _begin(self, past: PastTasks | None) -> None:
         """Fits the recommender to past tasks, in the given space or in the one that they span."""
         self._forget()
         self._past: PastTasks | None = None
@@ -271,8 +278,7 @@ class WarmStartSampler(BaseSampler):
         if self.space is not None:
             self._fit(replace(past, configs=tuple(map(storable, past.configs))))
             return
-        fingerprint = None if self._task is None else self._task.fingerprint
-        self._followed = FollowedPast(past, renamed=renamed, space_name=self._name or "", fingerprint=fingerprint)
+        self._followed = FollowedPast(past, renamed=self._renamed, space_name=self._name or "", about=self._about)
         self._settle(self._followed.first())
 
     def _settle(self, adapted: AdaptedPast) -> None:
@@ -287,7 +293,7 @@ class WarmStartSampler(BaseSampler):
         """Fits the recommender; what was calculated in another space is forgotten."""
         assert self.space is not None
         self._forget()
-        self._past, self._similarity = past, task_weights(past, self._metafeatures)
+        self._past, self._similarity = past, task_weights(past, self._about.metafeatures)
         if self.n_initial > 0:
             chosen = RECOMMENDERS[self._chosen]() if isinstance(self._chosen, str) else self._chosen
             self._recommender = chosen.fit(past, self.space)
@@ -342,7 +348,7 @@ class WarmStartSampler(BaseSampler):
         if self._recommender is None or count >= self.n_initial or searching:
             return []
         found = self._recommender.recommend(
-            self._metafeatures,
+            self._about.metafeatures,
             self.n_initial - count,
             observed=[
                 result for seen in Observation.of_trials(trials, self._reading(study)) for result in seen.results
@@ -365,7 +371,10 @@ class WarmStartSampler(BaseSampler):
         if self._guard is None:
             fits = self._surrogate is not None and same_encoding(self._surrogate.space, self.space)
             surrogate = self._surrogate if fits else None
-            self._guard = Guard(self.space, self._past, surrogate, metafeatures=self._metafeatures)
+            constraints = told_constraints(self._told, self.space, self._renamed)
+            self._guard = Guard(
+                self.space, self._past, surrogate, metafeatures=self._about.metafeatures, constraints=constraints
+            )
         left, spent = self._clock()
         return self._guard.suggest(
             History.of_trials(self.space, trials, self._reading(study), self._encoded),

@@ -18,6 +18,7 @@ failure quotes is masked before it is kept.
     metastore   MetaStore: reading, writing, merging, the file to ship
     reading     one store, or several layers, read as one
     exchange    export and import: a folder of Parquet files
+    told        every metric of some tasks, whatever became of their evaluations
     inspection  every invariant, checked
     options     every tuned number, with the origin of its value
 

@@ -23,6 +23,7 @@ from autometa.store.reading import Entry, evaluations_in, find_in, info_in, past
 from autometa.store.records import NOTHING, Exclusion, PastTasks, TaskRecord
 from autometa.store.schema import SCHEMA, weights
 from autometa.store.statements import append, forget, join, select, shipped
+from autometa.store.told import ToldTask, told_in
 
 if TYPE_CHECKING:
     from autometa.evaluation import Evaluation
@@ -174,6 +175,15 @@ class MetaStore:
         """
         held = self._database.options.held_bytes
         return past_in(self.layers, space=space, kind=kind, metric=metric, exclude=exclude, most=most, held=held)
+
+    def told(self, *, space: str, kind: str, exclude: Exclusion = NOTHING) -> list[ToldTask]:
+        """The tasks of a space and kind with every metric that their evaluations told, whatever became of them.
+
+        Example:
+            >>> MetaStore("no_such_folder/store.db").told(space="churn", kind="several")
+            []
+        """
+        return told_in(self.layers, space=space, kind=kind, exclude=exclude)
 
     def info(self) -> dict[str, Any]:
         """`url`, `tasks`, `evaluations`, `families` (evaluations per model family), `bytes` and `schema`.

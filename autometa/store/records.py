@@ -5,6 +5,7 @@ Letters:  t tasks · m configurations · f meta-features.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,12 @@ class TaskRecord:
         """This record with what it lacks from `newer`, the earlier time and the later meta-features and space."""
         filled = {f.name: getattr(newer, f.name) for f in fields(self) if getattr(self, f.name) in (None, "")}
         filled["created"] = min(self.created, newer.created)
-        filled["distributions"] = newer.distributions or self.distributions
+        if self.distributions and newer.distributions:  # a worker may have met other parameters than the next one
+            filled["distributions"] = json.dumps(
+                json.loads(self.distributions) | json.loads(newer.distributions), sort_keys=True
+            )
+        else:
+            filled["distributions"] = newer.distributions or self.distributions
         mine, theirs = self.metafeatures, newer.metafeatures
         if mine is not None and theirs is not None and _order(theirs.version) > _order(mine.version):
             filled["metafeatures"] = theirs

@@ -1,8 +1,10 @@
 """Somebody's own studies as past tasks: what is kept of them, and the space that they share.
 
     remembering     every finished trial enters a store, under the name that the person gave to the space
+    keeping         a trial as the store keeps it, and which past task it belongs to
     adapting        what a store holds under that name, put into the space as it is now
     conditions      when a parameter is active, learned from trials
+    constraints     what past studies said of constraints
     distributions   values, and the distributions that can take them
     options         the tuned numbers
 
@@ -20,21 +22,15 @@ from typing import TYPE_CHECKING
 from autometa.moved import former
 from autometa.space.values import plain
 from autometa.studies.adapting import AdaptedPast, FollowedPast, adapt, without_own
+from autometa.studies.constraints import told_constraints
 from autometa.studies.distributions import fit_value, spanned
-from autometa.studies.remembering import (
-    ENDED,
-    VALUE,
-    described,
-    own_fingerprint,
-    remember,
-    remember_studies,
-    remember_study,
-    sign_of,
-)
+from autometa.studies.keeping import ENDED, VALUE, About, described, own_fingerprint, sign_of
+from autometa.studies.remembering import remember, remember_studies, remember_study
 
 __all__ = [
     "ENDED",
     "VALUE",
+    "About",
     "AdaptedPast",
     "FollowedPast",
     "adapt",
@@ -47,6 +43,7 @@ __all__ = [
     "remember_study",
     "sign_of",
     "spanned",
+    "told_constraints",
     "without_own",
 ]
 

@@ -12,7 +12,7 @@ Letters:  t past studies · m configurations.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,8 +26,8 @@ from autometa.space.values import plain, plain_distribution, plain_params
 from autometa.store import PastTasks, TaskRecord
 from autometa.studies.conditions import Conditions
 from autometa.studies.distributions import Distributions, fit_value, in_words, middle, read_distribution, spanned
+from autometa.studies.keeping import ENDED, About, former_fingerprint, own_fingerprint
 from autometa.studies.options import OPTIONS
-from autometa.studies.remembering import ENDED, own_fingerprint
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +110,7 @@ class FollowedPast:
         past: As the store holds them, in the metric `VALUE`.
         renamed: Old name of a parameter -> its new one.
         space_name: The name under which the store keeps the studies.
-        fingerprint: Of the table that the study is about; None for a study about no known table.
+        about: What the study is about.
     """
 
     def __init__(
@@ -119,11 +119,11 @@ class FollowedPast:
         *,
         renamed: Mapping[str, str] | None = None,
         space_name: str = "",
-        fingerprint: str | None = None,
+        about: About | None = None,
     ) -> None:
         """Nothing is adapted yet."""
         self._past, self._renamed = past, dict(renamed or {})
-        self._space_name, self._fingerprint = space_name, fingerprint
+        self._space_name, self._about = space_name, about
         self._ended = 0  # trials when it was looked last
         self._shown: object = None  # and what they showed: distributions, and which parameters occur together
 
@@ -143,8 +143,9 @@ class FollowedPast:
             return None
         self._shown = shown
         configs = [plain_params(trial.params, trial.distributions) for trial in ended]
+        own = {tell(study, self._space_name, self._about) for tell in (own_fingerprint, former_fingerprint)}
         return adapt(
-            without_own(self._past, self._fingerprint or own_fingerprint(study, self._space_name), configs),
+            without_own(self._past, own, configs),
             renamed=self._renamed,
             distributions={name: d for trial in ended for name, d in trial.distributions.items()},
             # One that failed may have failed before it asked for everything.
@@ -170,6 +171,21 @@ def _renamed(config: Config, renamed: Mapping[str, str], known: Distributions) -
         fits, choice = fit_value(value, known[name]) if _is_choice(known.get(name)) else (False, None)
         out[name] = choice if fits else plain(value)
     return out
+
+
+def today(config: Config, space: SearchSpace, renamed: Mapping[str, str]) -> Config | None:
+    """A past configuration as one of a space, its numbers clipped and what it lacks at its default; None if it cannot.
+
+    Example:
+        >>> from autometa.space import choice, real
+        >>> space = SearchSpace.of(kind=choice("a", "b"), x=real(0.0, 1.0, 0.5))
+        >>> today({"kind": "a", "z": 3.0}, space, {"z": "x"}), today({"kind": "c"}, space, {})
+        ({'kind': 'a', 'x': 1.0}, None)
+    """
+    known = {p.name: p.distribution for p in space}
+    own = {name: value for name, value in _renamed(config, renamed, known).items() if name in known}
+    fitted = _fitted(own, known)
+    return None if fitted is None else space.clip(fitted)[0]
 
 
 def _is_choice(distribution: BaseDistribution | None) -> bool:
@@ -249,10 +265,10 @@ def _space(
     return SearchSpace(list(placed.values()))
 
 
-def without_own(past: PastTasks, fingerprint: str, configs: Iterable[Config]) -> PastTasks:
+def without_own(past: PastTasks, fingerprints: Collection[str], configs: Iterable[Config]) -> PastTasks:
     """`past` without what the study at hand has put there itself: a result must not count twice."""
     own = {config_key(config) for config in configs}
-    rows = [row for row, record in enumerate(past.records) if record.fingerprint == fingerprint]
+    rows = [row for row, record in enumerate(past.records) if record.fingerprint in fingerprints]
     columns = [column for column, config in enumerate(past.configs) if config_key(config) in own]
     if not rows or not columns:
         return past

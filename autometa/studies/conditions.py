@@ -47,8 +47,8 @@ class Conditions:
     Example:
         >>> from optuna.distributions import FloatDistribution, IntDistribution
         >>> known = {"layers": IntDistribution(1, 3), "second": FloatDistribution(0, 1)}
-        >>> past = [{"layers": 1 + i % 3, **({"second": 0.5} if i % 3 else {})} for i in range(9)]
-        >>> Conditions(known, past, {"second": np.ones(9, dtype=bool)}, []).of("second").when
+        >>> past = [{"layers": 1 + i % 3, **({"second": 0.5} if i % 3 else {})} for i in range(12)]
+        >>> Conditions(known, past, {"second": np.ones(12, dtype=bool)}, []).of("second").when
         Condition(name='layers', values=Interval(low=2, high=inf))
     """
 

@@ -1,56 +1,55 @@
-"""What is kept of somebody's own studies: every finished trial, at once, under the name of its space.
+"""Somebody's own studies are kept: every finished trial, at once, under the name of its space.
 
 `remember` is a callback for `Study.optimize`; `remember_study` and `remember_studies` take studies that exist already.
 
 Laws: remembering twice changes nothing; a store that cannot be written for a while loses nothing that the study still
-holds; values are kept so that larger is better, whatever the study's direction.
+holds; what the callback costs does not grow with the study.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.storages.journal import JournalFileBackend
-from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.study import Study
+from optuna.trial import FrozenTrial
 
 from autometa.errors import InputError, Problem, StoreError, did_you_mean
 from autometa.evaluation import Evaluation
-from autometa.space.values import plain_distribution, plain_params
-from autometa.store import MetaStore, TaskRecord
+from autometa.space.values import plain_distribution
+from autometa.store import MetaStore
 from autometa.studies.distributions import read_distribution
+from autometa.studies.keeping import (
+    ENDED,
+    About,
+    content_of,
+    evaluation_of,
+    former_fingerprint,
+    own_fingerprint,
+    record_of_study,
+    signs_of,
+)
 
-if TYPE_CHECKING:
-    from autometa.metafeatures import MetaFeatures
-    from autometa.task import Task
-
-VALUE = "value"  # the metric under which objective values are stored
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)  # trials that are kept
 _log = optuna.logging.get_logger("optuna.autometa")  # says things where and how Optuna does
 
 
-def remember(store: MetaStore | str | Path, space: str, task: Any = None) -> Callable[[Study, FrozenTrial], None]:
+def remember(store: MetaStore | str | Path, space: str, task: Any = None) -> Remembering:
     """A callback for `Study.optimize` that keeps every finished trial in a store.
 
-    It is called after each trial and keeps all trials that are not kept yet, so what was there before it, and what a
-    locked store refused, follows with the next. What goes wrong with the store is logged and never ends the study.
+    It is called after each trial and keeps that, and all that are not kept yet: what was there before it, and what a
+    locked store refused, follows with the next. What goes wrong with the store is logged and never ends the study. It
+    can be pickled, for workers in other processes.
 
     Args:
         store: A store, or its URL.
         space: The name under which studies of this search space are kept together.
         task: What the study is about, if that is a table: ``(X, y)``, a `Task`, or its meta-features. Studies on the
-            same table are one past task. Only meta-features are kept of it.
-
-    Raises:
-        ValueError: When called for a study of several objectives.
+            same table, in one metric and direction, are one past task. Only meta-features are kept of it.
 
     Example:
         >>> import tempfile
@@ -65,31 +64,20 @@ def remember(store: MetaStore | str | Path, space: str, task: Any = None) -> Cal
         (['first'], 1)
         >>> folder.cleanup()
     """
-    target = store if isinstance(store, MetaStore) else MetaStore(store)
-    about, metafeatures = described(task)
-    kept: set[int] = set()
-
-    def callback(study: Study, trial: FrozenTrial) -> None:
-        try:
-            _keep(target, study, space, about, metafeatures, kept)
-        except StoreError as error:
-            _log.warning(f"{error} Trial {trial.number} is kept with a later one, once the store can be written.")
-
-    return callback
+    return Remembering(store if isinstance(store, MetaStore) else MetaStore(store), space, About.of(task))
 
 
 def remember_study(study: Study, store: MetaStore | str | Path, space: str, task: Any = None) -> int:
     """Keeps all finished trials of a study; returns how many were new.
 
     Args:
-        study: A study with one objective, finished or not.
+        study: A study of one objective or of several, finished or not.
         store: A store, or its URL.
         space: The name under which studies of this search space are kept together.
         task: As in `remember`.
 
     Raises:
         StoreError: If the store cannot be used.
-        ValueError: If the study has several objectives.
 
     Example:
         >>> import tempfile
@@ -102,7 +90,7 @@ def remember_study(study: Study, store: MetaStore | str | Path, space: str, task
         >>> folder.cleanup()
     """
     target = store if isinstance(store, MetaStore) else MetaStore(store)
-    return _keep(target, study, space, *described(task), set())
+    return StudyKeeper(target, space, About.of(task)).keep_all(study)
 
 
 def remember_studies(
@@ -114,10 +102,10 @@ def remember_studies(
         storage: The URL of a database, or the file of a journal. It is only read.
         store: A store, or its URL.
         space: The name under which the studies are kept together.
-        only: Names of studies; None for all that have one objective.
+        only: Names of studies; None for all.
 
     Raises:
-        InputError: If there is no such storage, it cannot be read, lacks a study, or has one of several objectives.
+        InputError: If there is no such storage, it cannot be read, or lacks a study.
         StoreError: If the store cannot be used.
     """
     opened = _storage(storage)
@@ -128,15 +116,9 @@ def remember_studies(
         if name not in found:
             known = f"{did_you_mean(name, list(found))} There are: {', '.join(list(found)[:10]) or 'none'}.".strip()
             problems.append(Problem(storage, f"no study {name!r}", known))
-        elif only is not None and len(found[name].directions) > 1:
-            problems.append(Problem(storage, f"{name!r} has several objectives", "Leave it out."))
     if problems:
         raise InputError(problems)
-    return {
-        name: remember_study(optuna.load_study(study_name=name, storage=opened), store, space)
-        for name in wanted
-        if len(found[name].directions) == 1
-    }
+    return {name: remember_study(optuna.load_study(study_name=name, storage=opened), store, space) for name in wanted}
 
 
 def _storage(address: str) -> optuna.storages.BaseStorage:
@@ -156,59 +138,107 @@ def _storage(address: str) -> optuna.storages.BaseStorage:
         raise InputError(Problem(address, f"Optuna cannot open it ({told})", "Name the storage of a study.")) from error
 
 
-def described(task: Any) -> tuple[Task | None, MetaFeatures | None]:
-    """The task and the meta-features in what a person hands over: ``(X, y)``, a `Task`, meta-features, or None."""
-    if task is None:
-        return None, None
-    if hasattr(task, "values") and hasattr(task, "version"):
-        return None, task
-    from autometa.metafeatures import describe
-    from autometa.task import make_task
+class Remembering:
+    """The callback that `remember` returns; it goes to other processes with the address of its store.
 
-    if isinstance(task, tuple):
-        task = make_task(task[0], y=task[1])
-    return task, describe(task)
+    Example: see `remember`.
+    """
 
+    def __init__(self, store: MetaStore, space: str, about: About) -> None:
+        """Of one store and space; any number of studies may call it."""
+        self._store, self._space, self._about = store, space, about
+        self._kept: dict[tuple[int, int], StudyKeeper] = {}
 
-def own_fingerprint(study: Study, space: str) -> str:
-    """What tells a study about no known table from others: its name, within its space."""
-    return hashlib.sha256(json.dumps(["study", space, study.study_name]).encode()).hexdigest()
+    def __call__(self, study: Study, trial: FrozenTrial) -> None:
+        """Keeps a trial that ended; what goes wrong with the store is logged."""
+        key = id(study._storage), study._study_id
+        keeper = self._kept.get(key) or self._kept.setdefault(key, StudyKeeper(self._store, self._space, self._about))
+        try:
+            keeper.keep(study, trial)
+        except StoreError as error:
+            _log.warning(f"{error} Trial {trial.number} is kept with a later one, once the store can be written.")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The store by its address (with the password, which it needs there), and nothing that can be read again."""
+        return {"store": self._store.address, "space": self._space, "about": self._about}
 
-def sign_of(study: Study) -> float:
-    """What turns a value of the study into a score, larger is better. ValueError for several objectives."""
-    if len(study.directions) > 1:
-        raise ValueError("a study of several objectives cannot be compared with past ones; use one objective")
-    return -1.0 if study.direction == StudyDirection.MINIMIZE else 1.0
-
-
-def _keep(
-    store: MetaStore,
-    study: Study,
-    space: str,
-    task: Task | None,
-    metafeatures: MetaFeatures | None,
-    kept: set[int],
-) -> int:
-    """Adds the trials that ended and are not in `kept`, and puts their numbers there; how many the store had not."""
-    sign = sign_of(study)
-    trials = study.get_trials(deepcopy=False, states=ENDED)
-    new = [trial for trial in trials if trial.number not in kept and trial.params]
-    if not new:
-        return 0
-    texts = {name: _written(d) for trial in trials for name, d in trial.distributions.items()}
-    if task is None:
-        fingerprint = own_fingerprint(study, space)
-        record = TaskRecord(fingerprint, study.study_name, "study", VALUE, 0, 0, 0, metafeatures=metafeatures)
-    else:
-        record = replace(TaskRecord.of(task, metafeatures), name=study.study_name, metric=VALUE)
-    record = replace(record, space=space, source="study", distributions=json.dumps(texts, sort_keys=True))
-    count = store.add(record, [_evaluation(trial, sign, record.n_rows) for trial in new])
-    kept.update(trial.number for trial in new)
-    return count
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Opens nothing yet."""
+        self.__init__(MetaStore(state["store"]), state["space"], state["about"])  # type: ignore[misc]
 
 
-def _written(distribution: BaseDistribution) -> str:
+class StudyKeeper:
+    """Keeps one study, each trial once; what a call costs does not grow with the study.
+
+    All trials are looked through at the first call, and after twice as many calls each time: others may have added
+    some, and the trials of a worker that died tell nobody that they ended.
+    """
+
+    def __init__(self, store: MetaStore, space: str, about: About) -> None:
+        """Reads nothing yet."""
+        self._store, self._space, self._about = store, space, about
+        self._fingerprint: str | None = None
+        self._known: dict[str, BaseDistribution] = {}  # that were met, and how they are written
+        self._texts: dict[str, str] = {}
+        self._kept: set[int] = set()  # numbers of trials
+        self._waiting: dict[int, FrozenTrial] = {}  # that the store has not taken yet
+        self._calls, self._next_look = 0, 1
+
+    def keep(self, study: Study, trial: FrozenTrial) -> int:
+        """Keeps a trial that ended, and what was left over from before; how many the store had not."""
+        self._calls += 1
+        if self._calls >= self._next_look:
+            self._next_look = 2 * self._calls
+            return self.keep_all(study)
+        return self._keep(study, [trial])
+
+    def keep_all(self, study: Study) -> int:
+        """Keeps all trials that ended; how many the store had not."""
+        return self._keep(study, study.get_trials(deepcopy=False, states=ENDED))
+
+    def _keep(self, study: Study, trials: Sequence[FrozenTrial]) -> int:
+        self._waiting |= {
+            trial.number: trial
+            for trial in trials
+            if trial.number not in self._kept and trial.state in ENDED and trial.params
+        }
+        new = list(self._waiting.values())
+        if not new:
+            return 0
+        for trial in new:
+            for name, distribution in trial.distributions.items():
+                if self._known.get(name) != distribution:
+                    self._known[name], self._texts[name] = distribution, written(distribution)
+        signs, rows = signs_of(study), 0 if self._about.table is None else self._about.table.n_rows
+        evaluations = {trial.number: evaluation_of(trial, signs, rows) for trial in new}
+        if self._fingerprint is None:
+            self._fingerprint = self._find(study, evaluations)
+        texts = json.dumps(self._texts, sort_keys=True)
+        constrained = any(trial.constraints for trial in new)
+        record = record_of_study(study, self._space, self._about, texts, self._fingerprint, constrained=constrained)
+        count = self._store.add(record, list(evaluations.values())) if evaluations else 0
+        self._kept.update(trial.number for trial in new)
+        for trial in new:
+            self._waiting.pop(trial.number, None)
+        return count
+
+    def _find(self, study: Study, evaluations: dict[int, Evaluation]) -> str:
+        """The fingerprint under which the study is kept; what is there already leaves `evaluations`.
+
+        That of an older version only if what it kept there is this study: it told studies by their name alone.
+        """
+        own, former = (tell(study, self._space, self._about) for tell in (own_fingerprint, former_fingerprint))
+        for fingerprint in (own, former):
+            held = {content_of(known) for known in self._store.evaluations(fingerprint, self._space)}
+            there = [number for number, evaluation in evaluations.items() if content_of(evaluation) in held]
+            if there:
+                for number in there:
+                    del evaluations[number]
+                return fingerprint
+        return own
+
+
+def written(distribution: BaseDistribution) -> str:
     """A distribution as JSON, its choices as texts where they would not come back from it the same."""
     plain = plain_distribution(distribution)
     if plain is distribution:
@@ -218,29 +248,3 @@ def _written(distribution: BaseDistribution) -> str:
         return text if plain_distribution(read_distribution(text)) == plain else distribution_to_json(plain)
     except (TypeError, ValueError):
         return distribution_to_json(plain)
-
-
-def _evaluation(trial: FrozenTrial, sign: float, rows: int) -> Evaluation:
-    """A trial that ended, as the store keeps it."""
-    state, reason, value = "complete", None, trial.value
-    if trial.state == TrialState.PRUNED:
-        step = trial.last_step
-        value = None if step is None else trial.intermediate_values[step]
-        state, reason = "stopped", "pruned" if step is None else f"pruned at step {step}"
-    elif trial.state == TrialState.FAIL:
-        state, reason, value = "failed", str(trial.system_attrs.get("fail_reason", "the objective failed")), None
-    elif value is None or not math.isfinite(value):
-        state, reason, value = "failed", f"the value was {value}", None
-    return Evaluation(
-        config=plain_params(trial.params, trial.distributions),
-        state=state,  # type: ignore[arg-type]
-        reason=reason,
-        scores={} if value is None or not math.isfinite(value) else {VALUE: sign * value},
-        folds={},
-        fit_seconds=0.0 if trial.duration is None else trial.duration.total_seconds(),
-        predict_seconds=0.0,
-        peak_ram=0,
-        seed=trial.number,
-        rows=rows,
-        versions={"optuna": optuna.__version__},
-    )

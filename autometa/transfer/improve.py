@@ -8,7 +8,7 @@ Letters:  m evaluations · q candidates · d encoded dimensions · t past tasks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from autometa.space import Config, Encoded, SearchSpace
 from autometa.transfer.belief import Belief
 from autometa.transfer.experts import Expert
+from autometa.transfer.feasibility import Feasibility, ToldConstraint
 from autometa.transfer.gaussian import Mixture
 from autometa.transfer.observation import History
 from autometa.transfer.options import OPTIONS, TransferOptions
@@ -76,6 +77,7 @@ class Guard:
         surrogate: Surrogate | None = None,
         *,
         metafeatures: MetaFeatures | None = None,
+        constraints: Mapping[str, ToldConstraint] | None = None,
         options: TransferOptions = OPTIONS,
     ) -> None:
         """Reads the past once.
@@ -85,10 +87,12 @@ class Guard:
             past: Past tasks, if any; what `space` does not contain is left out.
             surrogate: Meta-learned for `space`, if there is one.
             metafeatures: They say how large the task is, on which what trials take depends.
+            constraints: What past tasks said of them, by name.
             options: The tuned numbers; the product uses `OPTIONS`.
         """
         self.space, self.options = space, options
         self.belief = Belief(space, past, surrogate, metafeatures=metafeatures, options=options)
+        self.feasibility = Feasibility(self.belief.layout, constraints, options)
         self._good = self._good_regions()
         self._grid = self.belief.layout.grid()
         slices = space.slices.values()
@@ -153,7 +157,7 @@ class Guard:
             spent = 0.0 if history.seconds is None else float(np.nansum(history.seconds))
 
         def value(where: Encoded) -> NDArray[np.float64]:
-            succeeds = np.log1p(-np.minimum(self.belief.failure(history, where), 0.999))
+            succeeds = self._log_success(history, where)
             log = log_expected_improvement(updated.mixture(where), best) + succeeds
             return log - self._price(history, where, seconds_left, spent, limit)
 
@@ -173,6 +177,15 @@ class Guard:
             where = Encoded(np.concatenate([where.x, more.x]), np.concatenate([where.mask, more.mask]))
         config, best_value = self._first_new(history, where, values)
         return Suggestion(config, reason, updated.weights, handed_over, best_value)
+
+    def _log_success(self, history: History, where: Encoded) -> NDArray[np.float64]:  # (q,)
+        """Log of the probability that trials do not fail, and keep the constraints."""
+        constrained = bool(history.constraints or self.feasibility.past)
+        failing = history.at(np.flatnonzero(~history.infeasible)) if constrained else history
+        log = np.log1p(-np.minimum(self.belief.failure(failing, where), 0.999))
+        if not constrained:
+            return log
+        return log + np.log(np.maximum(self.feasibility.chance(history, where), self.options.least_feasible))
 
     def _price(
         self, history: History, where: Encoded, left: float | None, spent: float, limit: TrialLimit | None

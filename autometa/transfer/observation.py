@@ -3,8 +3,8 @@
 A recommender is told `Observation`s, the guard a `History` of points in one space; both come from the trials of an
 Optuna study by `of_trials`, read as `TrialReading` says.
 
-Laws: a trial that failed, or was stopped before it reported anything, counts as the worst there is; a trial that was
-stopped counts by what it reported last; nothing is known of a trial that runs until it reports.
+Laws: a trial that failed, broke a constraint, or was stopped before it reported anything, counts as the worst there is;
+a trial that was stopped counts by what it reported last; nothing is known of a trial that runs until it reports.
 
 Letters:  m evaluations · d encoded dimensions.
 """
@@ -12,8 +12,8 @@ Letters:  m evaluations · d encoded dimensions.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,7 @@ class Observation:
     seconds: float  # that a whole trial of it takes; NaN = unknown
     fidelity: float  # in [0, 1], 1 = of a whole trial
     running: bool  # or waiting
+    constraints: Mapping[str, float] = field(default_factory=dict)  # feasible up to 0
 
     @classmethod
     def of_trials(cls, trials: Iterable[FrozenTrial], reading: TrialReading) -> list[Observation]:
@@ -93,6 +94,7 @@ class History:
     scores: NDArray[np.float64]  # (m,) larger is better, any unit; NaN = running, -inf = failed
     seconds: NDArray[np.float64] | None = None  # (m,) that a whole evaluation takes; NaN = unknown
     fidelity: NDArray[np.float64] | None = None  # (m,) in (0, 1], 1 = full
+    constraints: Mapping[str, NDArray[np.float64]] | None = None  # (m,) each, feasible up to 0; NaN = not told
 
     @classmethod
     def of(
@@ -143,12 +145,15 @@ class History:
         for trial in seen:
             if trial.running or trial.number not in points:
                 points[trial.number] = space.encode(space.clip(trial.tried)[0])
+        names = dict.fromkeys(name for trial in seen for name in trial.constraints)
+        told = {name: np.array([t.constraints.get(name, math.nan) for t in seen], dtype=float) for name in names}
         return cls(
             np.array([points[trial.number][0] for trial in seen], dtype=float).reshape(len(seen), space.d),
             np.array([points[trial.number][1] for trial in seen], dtype=bool).reshape(len(seen), space.d),
             np.array([trial.score for trial in seen], dtype=float),
             np.array([trial.seconds for trial in seen], dtype=float) if seen else None,
             np.array([trial.fidelity for trial in seen], dtype=float) if seen else None,
+            told or None,
         )
 
     def __len__(self) -> int:
@@ -163,7 +168,18 @@ class History:
             self.scores[rows],
             None if self.seconds is None else self.seconds[rows],
             None if self.fidelity is None else self.fidelity[rows],
+            None if self.constraints is None else {name: told[rows] for name, told in self.constraints.items()},
         )
+
+    def with_constraints(self, constraints: Mapping[str, NDArray[np.float64]]) -> History:
+        """With what the evaluations said of constraints, (m,) each."""
+        return replace(self, constraints=dict(constraints))
+
+    @property
+    def infeasible(self) -> NDArray[np.bool_]:  # (m,)
+        """Which evaluations broke a constraint."""
+        told = list((self.constraints or {}).values())
+        return np.any(np.array(told) > 0, axis=0) if told else np.zeros(len(self), dtype=bool)
 
 
 def thinned(history: History, most: int) -> History:
@@ -180,6 +196,11 @@ def thinned(history: History, most: int) -> History:
     rest = order[first:]
     keep = rest[np.linspace(0, len(rest) - 1, max(min(most - first, len(rest)), 0)).astype(int)]
     return history.at(np.concatenate([order[:first], keep, running]))
+
+
+def is_feasible(trial: FrozenTrial) -> bool:
+    """Whether a trial kept its constraints, as far as it said so (Optuna's `set_constraint`, or `constraints_func`)."""
+    return all(value <= 0.0 for value in trial.constraints.values())
 
 
 def config_of(trial: FrozenTrial) -> Config | None:
@@ -212,12 +233,14 @@ def _observed(trial: FrozenTrial, config: Config, last: int | None, reading: Tri
         fidelity = 1.0 - missing * (1.0 if reading.folds is None else reading.fold_difference)
         reported = trial.intermediate_values[step]
         score = reading.sign * reported if math.isfinite(reported) else math.nan
-    given = given_to(trial) or config
-    return Observation(trial.number, given, config, score, _takes(trial, last, reading), fidelity, not ended)
+    given, told = given_to(trial) or config, trial.constraints
+    return Observation(trial.number, given, config, score, _takes(trial, last, reading), fidelity, not ended, told)
 
 
 def _score(trial: FrozenTrial, reading: TrialReading) -> float:
-    """What a trial ended with; NaN if that is not known (yet), -inf if it failed or was pruned before any report."""
+    """What it ended with; NaN if not known (yet), -inf if it failed, is infeasible, or was pruned unreported."""
+    if not is_feasible(trial):
+        return -math.inf
     if trial.state == TrialState.FAIL or (trial.state == TrialState.PRUNED and trial.last_step is None):
         return -math.inf
     if trial.state != TrialState.COMPLETE or trial.value is None:

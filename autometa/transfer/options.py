@@ -145,6 +145,16 @@ class TransferOptions:
     failure_prior: float = 0.02
     failure_length: float = 0.25
 
+    # Of a constraint: over which lengths, as `cold_lengths`, and which shares that are each task's own the likelihood
+    # chooses; its noise; and how many results count, of past tasks and of this one. Judgement: in the tests' example
+    # (the best configuration on the boundary) as many trials are feasible as with TPE, or more.
+    constraint_lengths: tuple[float, ...] = (0.2, 0.5, 1.2)
+    constraint_shares: tuple[float, ...] = (0.1, 0.5)
+    constraint_noises: tuple[float, ...] = (1e-6, 1e-2)
+    constraint_past: int = 200
+    constraint_results: int = 200
+    least_feasible: float = 1e-6  # of the chance that all are kept: where none is likely, improvement still decides
+
     # ------------------------------------------------------------------------------------------ past tasks as experts
     # Configurations of the past that are used, those that most tasks evaluated, and how many of them one task's
     # interpolation uses. Judgement: what fits into the time of an answer.
