@@ -176,6 +176,8 @@ def report(lines: list[dict[str, Any]], half: str) -> str:
         "* differs from `warm` (Wilcoxon over tasks, Holm, p < .05). A method that played fewer tasks says how many.",
         "",
     ]
+    tables: list[str] = []
+    verdicts: dict[tuple[str, int], list[tuple[str, Runs, list[int]]]] = defaultdict(list)
     for (past, count, space), methods in sorted(found.items()):
         shortest = min(len(r) for runs in methods.values() for rs in runs.values() for r in rs)
         at = [t for t in AT if t <= shortest]
@@ -184,8 +186,34 @@ def report(lines: list[dict[str, Any]], half: str) -> str:
             for m, own in methods.items()
         }
         if len(runs.get("tpe", {})) >= 2:
-            out += [f"## {space}, {past} past, {count} studies: {len(runs['tpe'])} tasks", "", *_table(runs, at), ""]
-    return "\n".join(out).rstrip()
+            title = f"## {space}, {past} past, {count} studies: {len(runs['tpe'])} tasks"
+            tables += [title, "", *_table(runs, at), ""]
+            if {"warm", "tpe", "enqueue"} <= set(runs):
+                verdicts[past, count].append((space, runs, at))
+    for (past, count), spaces in verdicts.items():
+        out += [f"The goal, {past} past, {count} studies:", "", *goal(spaces), ""]
+    return "\n".join([*out, *tables]).rstrip()
+
+
+def goal(spaces: list[tuple[str, Runs, list[int]]]) -> list[str]:
+    """Where `warm` is beside what has been set as its goal: by space, "all spaces" among them."""
+    above: dict[str, list[str]] = {"enqueue": [], "tpe": []}
+    for other, most in (("enqueue", 0.0), ("tpe", HARM)):
+        for space, runs, at in spaces:
+            mine, theirs = (values.mean(axis=0) for values in paired(runs, "warm", other))
+            where = [str(t) for t, a, b in zip(at, mine, theirs, strict=True) if a > b + most]
+            above[other] += [f"{space} after {', '.join(where)}"] if where else []
+    runs, at = next((runs, at) for space, runs, at in spaces if space == "all spaces")
+    mine, theirs = paired(runs, "warm", "enqueue")
+    ratios = [f"{mine[:, k].mean() / theirs[:, k].mean():.2f} after {t}" for k, t in enumerate(at) if t in (5, 10)]
+    mine, theirs = paired(runs, "warm", "tpe")
+    worse = 100 * (mine[:, -1] > theirs[:, -1] + HARM).mean()
+    return [
+        f"- above enqueue in the mean: {'; '.join(above['enqueue']) or 'nowhere'}",
+        f"- of enqueue's regret over all, .75 at most: {', '.join(ratios)}",
+        f"- above cold TPE by more than {HARM} in the mean: {'; '.join(above['tpe']) or 'nowhere'}",
+        f"- worse than cold TPE by more than {HARM} after {at[-1]}, 3 % of tasks at most: {worse:.0f} %",
+    ]
 
 
 def _table(runs: Runs, at: list[int]) -> list[str]:
@@ -205,6 +233,8 @@ def _table(runs: Runs, at: list[int]) -> list[str]:
         cells = [f"{v.mean():.3f}{'*' * ((method, k) in apart)} {interval(v)}" for k, v in enumerate(values.T)]
         few = f" ({len(values)})" if len(values) != len(runs["tpe"]) else ""
         out.append(f"| {method}{few} | " + " | ".join(cells) + " |")
+        if few and "warm" in runs and len(mine := paired(runs, "warm", method)[0]):
+            out.append("| … warm on these | " + " | ".join(f"{v:.3f}" for v in mine.mean(axis=0)) + " |")
     if "warm" in runs:
         for other in [m for m in ("enqueue", "best first", "tpe") if m in runs]:
             mine, theirs = paired(runs, "warm", other)

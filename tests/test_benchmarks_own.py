@@ -170,9 +170,14 @@ def test_a_report_averages_seeds_marks_who_played_fewer_and_takes_the_last_of_a_
     text = programs.own_studies.report(lines, "report")
     assert "| tpe | 0.420* [0.420, 0.420] |" in text or "| tpe | 0.420 [0.420, 0.420] |" in text
     assert "| rgpe (3) | 0.120" in text
+    assert "| … warm on these | 0.220 |" in text
     assert "| warm / enqueue | 0.69 | 0.69 | 0.69 | 0.69 |" in text
     assert "| warm worse than tpe by > 0.02 | 0 % | 0 % | 0 % | 0 % |" in text
     assert "9.0" not in text
+    assert "- above enqueue in the mean: nowhere" in text
+    assert "- of enqueue's regret over all, .75 at most: 0.69 after 5, 0.69 after 10" in text
+    assert "- above cold TPE by more than 0.02 in the mean: nowhere" in text
+    assert "after 10, 3 % of tasks at most: 0 %" in text
 
 
 @pytest.mark.shared("hpo")
