@@ -21,7 +21,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from autometa.studies import sign_of
-from autometa.transfer.observation import is_feasible
+from autometa.transfer.observation import bounded, is_feasible
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,14 @@ class ImprobableWinPruner(BasePruner):
         step = trial.last_step
         if step is None or step < self.warm_up:
             return False
-        sign, report = sign_of(study), trial.intermediate_values[step]
-        if math.isnan(report):
+        sign, report = sign_of(study), bounded(trial.intermediate_values[step])
+        if math.isnan(trial.intermediate_values[step]):
             return True
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         feasible = [t for t in finished if is_feasible(t)]  # no other is to be beaten
-        ends = [sign * t.value for t in feasible if t.value is not None and math.isfinite(t.value)]
+        ends = [sign * bounded(t.value) for t in feasible if t.value is not None and math.isfinite(t.value)]
         pairs = [
-            (sign * at, sign * t.value)
+            (sign * bounded(at), sign * bounded(t.value))
             for t in finished
             if (at := _at(t, step)) is not None and t.value is not None and math.isfinite(t.value)
         ]

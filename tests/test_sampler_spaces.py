@@ -6,6 +6,7 @@ import enum
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from optuna.trial import Trial, TrialState
 from autometa import MetaStore, WarmStartSampler, remember_study
 from autometa.evaluation import Evaluation
 from autometa.origins import CONFIG, GIVEN, ORIGIN, REASON, Origin, State
-from autometa.space import Condition, SearchSpace, choice, real
+from autometa.space import Condition, Interval, SearchSpace, choice, real
 from autometa.store import PastTasks, TaskRecord
 from autometa.studies import VALUE, adapt
+from autometa.transfer.kernels import Layout
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -241,3 +243,126 @@ def test_a_trial_that_failed_half_way_counts_with_what_it_was_given(store: MetaS
     assert all(trial.state == TrialState.FAIL for trial in study.trials)
     assert len({repr(trial.user_attrs[CONFIG]) for trial in study.trials}) == 3
     assert all(trial.user_attrs[CONFIG].keys() == {"x", "y"} for trial in study.trials)
+
+
+# ---------------------------------------------------------------------------------------- conditions on numbers
+
+
+def network(trial: Trial) -> float:
+    n = trial.suggest_int("n_layers", 1, 4)
+    units = [trial.suggest_int(f"units_{k}", 4, 128, log=True) for k in range(n)]
+    return trial.suggest_float("rate", 1e-4, 1, log=True) + sum(units) / 128 + (n - 2) ** 2
+
+
+def test_layers_that_a_number_switches_on_are_learned_and_kept(store: MetaStore) -> None:
+    past_studies(store, network, 15)
+    sampler = WarmStartSampler(store, space="mine", seed=0)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(network, 8)
+    assert sampler.notes == ()
+    assert sampler.space is not None
+    assert {p.name: p.when for p in sampler.space if p.when} == {
+        f"units_{k}": Condition("n_layers", Interval(low=k + 1)) for k in (1, 2, 3)
+    }
+    assert not any(GIVEN in trial.user_attrs for trial in study.trials)  # each was given exactly what it asked for
+
+
+@pytest.mark.parametrize("trials", [1, 2, 4])
+def test_a_past_too_short_to_tell_when_a_layer_is_active_loses_no_layer(store: MetaStore, trials: int) -> None:
+    study = optuna.create_study(sampler=RandomSampler(seed=1))
+    study.optimize(network, trials)
+    remember_study(study, store, "mine")
+    sampler = WarmStartSampler(store, space="mine", seed=0)
+    new = optuna.create_study(sampler=sampler)
+    new.optimize(network, 10)
+    assert not any("not searched any more" in note for note in sampler.notes)
+
+
+CONDITIONS: dict[str, Any] = {
+    "above a number": (lambda t: t.suggest_float("at", 0, 1) > 0.5, lambda c: c["at"] > 0.5),
+    "below a number": (lambda t: t.suggest_float("at", 1e-5, 1, log=True) < 0.01, lambda c: c["at"] < 0.01),
+    "between": (lambda t: 4 <= t.suggest_int("at", 1, 10) <= 6, lambda c: 4 <= c["at"] <= 6),
+    "for a choice": (lambda t: t.suggest_categorical("at", [1, 2, 4]) > 1, lambda c: c["at"] > 1),
+}
+
+
+@pytest.mark.parametrize(("asks", "holds"), CONDITIONS.values(), ids=CONDITIONS)
+def test_conditions_of_any_kind_are_learned(store: MetaStore, asks: Any, holds: Any) -> None:
+    def objective(trial: Trial) -> float:
+        return trial.suggest_float("child", 0, 1) if asks(trial) else trial.suggest_float("other", 0, 1)
+
+    past_studies(store, objective, 16)
+    space = WarmStartSampler(store, space="mine", seed=0).space
+    assert space is not None
+    for config in (space.sample(np.random.default_rng(k)) for k in range(200)):
+        assert not ("child" in config and not holds(config))  # between what trials show it may have neither
+        assert not ("other" in config and holds(config))
+    layout, x = Layout(space), np.random.default_rng(0).random((300, space.d))
+    found, slow = layout.complete(x), space.encode_all([space.decode(row) for row in x])
+    np.testing.assert_array_equal(found.mask, slow.mask)
+
+
+def test_a_layer_that_is_searched_no_more_is_still_noticed(store: MetaStore) -> None:
+    past_studies(store, network, 15)
+
+    def fixed(trial: Trial) -> float:
+        n = trial.suggest_int("n_layers", 1, 4)
+        return n + trial.suggest_int("units_0", 4, 128, log=True) + trial.suggest_float("rate", 1e-4, 1, log=True)
+
+    sampler = WarmStartSampler(store, space="mine", seed=0)
+    study = optuna.create_study(sampler=sampler)
+    for n in (4, 3, 2):
+        study.enqueue_trial({"n_layers": n})
+    study.optimize(fixed, 5)
+    assert {note.split("'")[1] for note in sampler.notes if "not searched any more" in note} == {
+        "units_1",
+        "units_2",
+        "units_3",
+    }
+
+
+# ------------------------------------------------------------------------------------------------------- any results
+
+BIG = 1.7e308
+RESULTS: dict[str, Callable[[Trial], float]] = {
+    "huge": lambda trial: BIG * trial.suggest_float("x", -1, 1),
+    "huge of either sign": lambda trial: math.copysign(BIG, trial.suggest_float("x", -1, 1)),
+    "too large for a number": lambda trial: 1.8e308 if trial.suggest_float("x", -1, 1) > 0.5 else trial.params["x"],
+    "huge now and then": lambda trial: -BIG if trial.suggest_float("x", -1, 1) > 0.5 else trial.params["x"],
+    "tiny": lambda trial: 5e-324 * round(100 * trial.suggest_float("x", -1, 1)),
+    "all equal": lambda trial: 0 * trial.suggest_float("x", -1, 1) + 3,
+    "all equal and huge": lambda trial: 0 * trial.suggest_float("x", -1, 1) + BIG,
+    "not a number now and then": lambda trial: math.nan if trial.suggest_float("x", -1, 1) > 0 else 1.0,
+    "all infinite": lambda trial: math.inf + trial.suggest_float("x", -1, 1),
+    "none": lambda trial: 1 / (0 * trial.suggest_float("x", -1, 1)),
+    "on steps": lambda trial: trial.suggest_int("a", 1, 33, step=4) + trial.suggest_float("b", 0, 1, step=0.25),
+    "of parameters that cannot vary": lambda trial: trial.suggest_int("a", 3, 3) + trial.suggest_float("b", 2, 2),
+    "without parameters": lambda trial: 1.0,
+}
+
+
+def stopped(trial: Trial, *, reports: bool) -> float:
+    x = trial.suggest_float("x", -1, 1)
+    if reports:
+        trial.report(BIG * x, 0)
+    raise optuna.TrialPruned
+
+
+RESULTS["all stopped"] = partial(stopped, reports=True)
+RESULTS["all stopped before they reported"] = partial(stopped, reports=False)
+
+
+@pytest.mark.parametrize("objective", RESULTS.values(), ids=RESULTS)
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("trials", [1, 7])
+def test_any_results_are_kept_and_searched(store: MetaStore, objective: Any, direction: str, trials: int) -> None:
+    for i in range(2):
+        study = optuna.create_study(sampler=RandomSampler(seed=i), direction=direction)
+        study.optimize(objective, trials, catch=(ArithmeticError,))
+        remember_study(study, store, "mine")
+    assert store.verify() == []
+    sampler = WarmStartSampler(store, space="mine", seed=0)
+    study = optuna.create_study(sampler=sampler, direction=direction)
+    study.optimize(objective, 6, catch=(ArithmeticError,))
+    assert len(study.trials) == 6
+    assert sampler.notes == ()

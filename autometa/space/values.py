@@ -92,6 +92,25 @@ def to_unit(distribution: BaseDistribution, value: Any) -> NDArray[np.float64] |
     return 0.5 if low == high else (value - low) / (high - low)
 
 
+def numbers_from_unit(
+    distribution: IntDistribution | FloatDistribution, x: NDArray[np.float64]
+) -> NDArray[np.float64]:  # (q,)
+    """The numbers that `from_unit` gives at q points, on their steps up to rounding.
+
+    Example:
+        >>> numbers_from_unit(IntDistribution(1, 9), np.array([0.0, 0.52, 1.0]))
+        array([1., 5., 9.])
+    """
+    low, high, u = float(distribution.low), float(distribution.high), np.clip(x, 0.0, 1.0)
+    if distribution.log:
+        value = np.asarray(np.exp(math.log(low) + u * (math.log(high) - math.log(low))), dtype=np.float64)
+        return np.rint(value) if isinstance(distribution, IntDistribution) else value
+    value = low + u * (high - low)
+    if distribution.step is None:
+        return value
+    return np.minimum(low + np.round((value - low) / distribution.step) * distribution.step, high)
+
+
 def from_unit(distribution: BaseDistribution, x: NDArray[np.float64]) -> Any:  # (1,), or (choices,)
     """The value at a point of [0, 1], into which it is clipped first; of a category the largest of its one-hot.
 

@@ -76,9 +76,13 @@ class Conditions:
         knew = self._knew.get(name, np.ones(self._past, dtype=bool))
         before = np.concatenate([knew | has[: self._past], np.zeros(here.sum(), dtype=bool)])
         then = self._learned(name, has, before)
-        if not here.any() or (before.any() and self._agrees(then, has, here)):
+        if not here.any():
             return then
         together = self._learned(name, has, before | here)
+        if then.absent and together.when is not None:
+            return together
+        if before.any() and self._agrees(then, has, here):
+            return then
         refined = together.when is not None and (then.when is None or together.when.name == then.when.name)
         if not has[here].any():
             if then.absent:  # sometimes absent before, nobody knows when: how unlikely is it never to be asked for?
@@ -113,12 +117,11 @@ class Conditions:
             values = len(np.unique(np.concatenate([inside, outside])))
             if condition is None:
                 continue
-            if isinstance(distribution, CategoricalDistribution):
-                found.append((2.0**values, condition))
-            else:  # so many intervals are there, of so many ways in which presence may fall
-                ways, falls = values * (values + 1) / 2, math.comb(len(inside) + len(outside), len(inside))
-                if ways <= self._options.chance * falls:
-                    found.append((ways, condition))
+            # So many conditions there are, and so many ways in which presence may fall.
+            ways = values * (values + 1) / 2 if isinstance(condition.values, Interval) else 2.0**values
+            falls = math.comb(len(inside) + len(outside), len(inside))
+            if isinstance(distribution, CategoricalDistribution) or ways <= self._options.chance * falls:
+                found.append((ways, condition))
         if not found:
             return Activity(None, len(absent) / (len(present) + len(absent)))
         return Activity(min(found, key=lambda entry: entry[0])[1])
@@ -152,8 +155,9 @@ def _separation(
             return None
         return Condition(parent, tuple(choice for k, choice in enumerate(distribution.choices) if k in wanted))
     low, high = float(inside.min()), float(inside.max())
-    if np.any((low <= outside) & (outside <= high)):
-        return None
     number = int if isinstance(distribution, IntDistribution) else float
+    if np.any((low <= outside) & (outside <= high)):  # no interval, but of whole numbers perhaps some
+        apart = number is int and set(inside.tolist()).isdisjoint(outside.tolist())
+        return Condition(parent, tuple(sorted(set(inside.astype(int).tolist())))) if apart else None
     below, above = np.any(outside < low), np.any(outside > high)  # open where nothing speaks against it
     return Condition(parent, Interval(number(low) if below else -math.inf, number(high) if above else math.inf))

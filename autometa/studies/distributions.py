@@ -64,8 +64,8 @@ def fit_value(value: Any, distribution: BaseDistribution) -> tuple[bool, Any]:
     Example:
         >>> fit_value(7, FloatDistribution(0.0, 5.0)), fit_value("c", CategoricalDistribution(["a", "b"]))
         ((True, 5.0), (False, None))
-        >>> fit_value("[16]", CategoricalDistribution([None, (16,)]))
-        (True, (16,))
+        >>> fit_value("inf", CategoricalDistribution([None, float("inf")]))
+        (True, inf)
     """
     if isinstance(distribution, CategoricalDistribution):
         if (which := index_of(distribution, value)) is not None:

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from autometa.space import FAMILY, Encoded, SearchSpace
+from autometa.space import FAMILY, Encoded, Interval, Parameter, SearchSpace
+from autometa.space.values import numbers_from_unit
 
 
 class Layout:
@@ -29,21 +30,20 @@ class Layout:
         self.choice = space.slices[FAMILY] if space.families else slice(0, 0)
         # Two categories differ in two of their one-hot dimensions; this gives them the distance of two ends of a range.
         self.weight = np.ones(space.d)  # (d,)
-        self._parts: list[tuple[slice, bool, tuple[int, ...], slice | None]] = []
-        self._awkward = False  # a condition on a number: rare, and not worth a fast path
+        self._parts: list[tuple[slice, bool, tuple[int, ...] | Parameter, slice | None]] = []
         for p in space:
             where, categorical = space.slices[p.name], isinstance(p.distribution, CategoricalDistribution)
             if categorical:
                 self.weight[where] = np.sqrt(0.5)
             parent: slice | None = None
-            wanted: tuple[int, ...] = ()
+            wanted: tuple[int, ...] | Parameter = ()  # choices of the parent, or the parent that is a number
             if p.when is not None:
                 distribution = space[p.when.name].distribution
                 parent = space.slices[p.when.name]
                 if isinstance(distribution, CategoricalDistribution):
                     wanted = tuple(k for k, c in enumerate(distribution.choices) if c in p.when.values)
                 else:
-                    self._awkward = True
+                    wanted = p
             self._parts.append((where, categorical, wanted, parent))
         nested = np.zeros(space.d, dtype=bool)
         for p in space:
@@ -75,15 +75,16 @@ class Layout:
 
     def complete(self, x: NDArray[np.float64]) -> Encoded:  # (q, d) anywhere in the cube
         """The configurations at these points: categories one-hot, inactive dimensions zero, and the mask."""
-        if self._awkward:
-            return self.space.encode_all([self.space.decode(row) for row in x])
         out, mask = np.clip(x, 0.0, 1.0), np.ones(x.shape, dtype=bool)
         for where, categorical, wanted, parent in self._parts:
             if parent is None and not categorical:
                 continue
             active = np.ones(len(x), dtype=bool)
             if parent is not None:
-                active = np.asarray((out[:, parent][:, wanted] > 0).any(axis=1))
+                if isinstance(wanted, Parameter):
+                    active = mask[:, parent.start] & self._holds(wanted, out[:, parent.start])
+                else:
+                    active = np.asarray((out[:, parent][:, wanted] > 0).any(axis=1))
                 mask[:, where] = active[:, None]
                 out[~active, where] = 0.0
             if categorical:
@@ -91,6 +92,16 @@ class Layout:
                 out[:, where] = 0.0
                 out[np.flatnonzero(active), where.start + hot[active]] = 1.0
         return Encoded(out, mask)
+
+    def _holds(self, p: Parameter, x: NDArray[np.float64]) -> NDArray[np.bool_]:  # (q,) -> (q,)
+        """Whether a parameter is active where its parent, a number, is encoded as `x`."""
+        assert p.when is not None
+        distribution, wanted = self.space[p.when.name].distribution, p.when.values
+        assert isinstance(distribution, (IntDistribution, FloatDistribution))
+        values = numbers_from_unit(distribution, x)
+        if isinstance(wanted, Interval):
+            return (wanted.low - 1e-9 <= values) & (values <= wanted.high + 1e-9)
+        return np.isclose(values[:, None], np.array(wanted, dtype=float), rtol=1e-9, atol=0.0).any(axis=1)
 
     def grid(self) -> NDArray[np.float64]:  # (d,)
         """The smallest step of every dimension: that of an integer parameter without logarithm, else 0."""

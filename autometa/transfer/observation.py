@@ -23,6 +23,7 @@ from autometa.origins import CONFIG, GIVEN
 from autometa.space import Config, SearchSpace, config_key, family_in
 from autometa.space.values import plain, plain_params
 from autometa.transfer.cost import TrialLimit
+from autometa.transfer.scale import MOST
 
 Point = tuple[NDArray[np.float64], NDArray[np.bool_]]  # (d,), (d,) as of `SearchSpace.encode`
 
@@ -198,6 +199,11 @@ def thinned(history: History, most: int) -> History:
     return history.at(np.concatenate([order[:first], keep, running]))
 
 
+def bounded(value: float) -> float:
+    """A value no further from 0 than `scale.MOST`, so that differences and squares of values stay finite."""
+    return min(max(value, -MOST), MOST)
+
+
 def is_feasible(trial: FrozenTrial) -> bool:
     """Whether a trial kept its constraints, as far as it said so (Optuna's `set_constraint`, or `constraints_func`)."""
     return all(value <= 0.0 for value in trial.constraints.values())
@@ -232,7 +238,7 @@ def _observed(trial: FrozenTrial, config: Config, last: int | None, reading: Tri
         missing = 0.0 if last is None else 1.0 - _share_done(step, last)
         fidelity = 1.0 - missing * (1.0 if reading.folds is None else reading.fold_difference)
         reported = trial.intermediate_values[step]
-        score = reading.sign * reported if math.isfinite(reported) else math.nan
+        score = reading.sign * bounded(reported) if math.isfinite(reported) else math.nan
     given, told = given_to(trial) or config, trial.constraints
     return Observation(trial.number, given, config, score, _takes(trial, last, reading), fidelity, not ended, told)
 
@@ -245,7 +251,7 @@ def _score(trial: FrozenTrial, reading: TrialReading) -> float:
         return -math.inf
     if trial.state != TrialState.COMPLETE or trial.value is None:
         return math.nan
-    return reading.sign * trial.value if math.isfinite(trial.value) else -math.inf
+    return reading.sign * bounded(trial.value) if math.isfinite(trial.value) else -math.inf
 
 
 def _last_step(trials: Iterable[FrozenTrial], reading: TrialReading) -> int | None:

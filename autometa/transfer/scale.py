@@ -10,7 +10,8 @@ tells nothing of where the best is. Three scales forget it, each in its way:
                  history by those that it has seen; the offset and scale that remain are integrated out (`gaussian`).
     ranked       Gaussian quantiles of the ranks. The labels of meta-training by default: they generalise best.
 
-Law: none of them depends on the unit of the scores, and each keeps their order, as far as it does not clip.
+Law: none of them depends on the unit of the scores, and each keeps their order, as far as it does not clip: what lies
+beyond 1e100, where differences and squares would overflow, counts as that.
 
 Letters:  m evaluations · t tasks.
 """
@@ -39,7 +40,7 @@ def normalised(
     """
     if scores.size == 0:
         return scores.astype(float)
-    finite = np.isfinite(scores)
+    scores, finite = _within(scores), np.isfinite(scores)
     some = finite.any(axis=1, keepdims=True)
     ordered = np.sort(np.where(finite, scores, np.inf), axis=1)
     lowest = np.floor(floor_quantile * np.maximum(finite.sum(axis=1) - 1, 0)).astype(int)
@@ -48,6 +49,14 @@ def normalised(
     span = np.where(high > low, high - low, 1.0)
     scaled = np.clip((np.where(finite, scores, low) - low) / span, 0.0, 1.0)
     return np.where(np.isnan(scores), np.nan, scaled)
+
+
+MOST, _FAR = 1e100, 1e100  # of a score, and of its distance from the best in units
+
+
+def _within(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Finite scores no further from 0 than `MOST`; what is not finite stays."""
+    return np.where(np.isfinite(scores), np.clip(scores, -MOST, MOST), scores)
 
 
 class Warp(NamedTuple):
@@ -61,7 +70,7 @@ class Warp(NamedTuple):
         """By the finite scores along the last axis."""
         if scores.shape[-1] == 0:
             return cls(np.zeros((*scores.shape[:-1], 1)), np.ones((*scores.shape[:-1], 1)))
-        finite = np.isfinite(scores)
+        scores, finite = _within(scores), np.isfinite(scores)
         some = finite.any(axis=-1, keepdims=True)
         best = np.where(some, np.max(np.where(finite, scores, -np.inf), axis=-1, keepdims=True), 0.0)
         lowest = np.where(some, np.min(np.where(finite, scores, np.inf), axis=-1, keepdims=True), 0.0)
@@ -74,8 +83,9 @@ class Warp(NamedTuple):
 
     def __call__(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:  # (..., m) -> (..., m)
         """Warped scores: 1 at the best, straight on above it; NaN where a score is not finite."""
-        finite = np.isfinite(scores)
-        gap = (self.best - np.where(finite, scores, self.best)) / self.unit
+        scores, finite = _within(scores), np.isfinite(scores)
+        with np.errstate(over="ignore"):
+            gap = np.clip((self.best - np.where(finite, scores, self.best)) / self.unit, -_FAR, _FAR)
         return np.where(finite, 1.0 - np.where(gap > 0, np.log2(1.0 + np.maximum(gap, 0.0)), gap / np.log(2.0)), np.nan)
 
 
