@@ -10,7 +10,8 @@ One tree; a caller that catches `AutoMetaError` catches all of it. Each class al
     ├── OpenMLError (ConnectionError) 3  OpenML cannot be reached, fails, or sends what is not whole
     └── NoModelError (RuntimeError)  4   the budget ended without a model
 
-A failed *evaluation* is data (`evaluation.Evaluation`), never an error.
+A failed *evaluation* is data (`evaluation.Evaluation`), never an error. What can be used and should be looked at is a
+`TableWarning`.
 """
 
 from __future__ import annotations
@@ -61,6 +62,10 @@ class InputError(AutoMetaError, ValueError):
     def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
         """Pickled by its problems, so that it crosses a process boundary whole."""
         return type(self), (self.problems,)
+
+
+class TableWarning(UserWarning):
+    """A table that can be used, though not as it should: what is wrong with it, and what it counts as."""
 
 
 class StoreError(AutoMetaError, RuntimeError):

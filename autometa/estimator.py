@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -41,7 +41,11 @@ class _AutoMeta(BaseEstimator):
         time: float | None = None,
         trials: int | None = None,
         jobs: int | None = None,
-        families: Sequence[str] | None = None,
+        families: Sequence[str] | str | None = None,
+        keep: Sequence[str] | None = None,
+        drop: Sequence[str] | None = None,
+        types: Mapping[str, str] | None = None,
+        na: Sequence[str] | None = None,
         run: str | Path | None = None,
         store: str | None = None,
         cold: bool = False,
@@ -57,6 +61,10 @@ class _AutoMeta(BaseEstimator):
         self.trials = trials
         self.jobs = jobs
         self.families = families
+        self.keep = keep
+        self.drop = drop
+        self.types = types
+        self.na = na
         self.run = run
         self.store = store
         self.cold = cold
@@ -68,8 +76,13 @@ class _AutoMeta(BaseEstimator):
         self.progress = progress
 
     def __sklearn_tags__(self) -> Tags:
-        """Categories, text and missing values are welcome."""
+        """Categories, text and missing values are welcome.
+
+        Columns are found by their names, in any order and among others. scikit-learn's only word for what does not
+        insist on the order of names is `no_validation`; everything else is validated all the same.
+        """
         tags = super().__sklearn_tags__()
+        tags.no_validation = True
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         tags.input_tags.string = True
@@ -85,7 +98,7 @@ class _AutoMeta(BaseEstimator):
             seconds=self.time,
             trials=self.trials,
             jobs=self.jobs,
-            families=None if self.families is None else tuple(self.families),
+            families=_names(self.families),
             store=self.store,
             cold=self.cold,
             remember=self.remember,
@@ -107,6 +120,10 @@ class _AutoMeta(BaseEstimator):
                 metric=self.metric,
                 groups=groups,
                 time_order=time_order,
+                keep=_names(self.keep) or (),
+                drop=_names(self.drop) or (),
+                types=self.types,
+                na=self.na,
                 settings=settings,
                 run=folder,
                 progress=self.progress,
@@ -151,20 +168,34 @@ class _AutoMeta(BaseEstimator):
         self.metric_ = result.task.metric
 
     def _frame(self, X: Any) -> pd.DataFrame | NDArray[Any]:
+        """A table to answer: a frame by the names of its columns, an array by their places."""
         check_is_fitted(self, "model_")
+        if isinstance(X, pd.DataFrame) and hasattr(self, "feature_names_in_"):
+            return X
+        checked = {"reset": False, "dtype": None, "ensure_all_finite": False, "ensure_min_samples": 0}
         if isinstance(X, pd.DataFrame):
             validate_data(self, X, reset=False, skip_check_array=True)
             return X
-        return np.asarray(validate_data(self, X, reset=False, dtype=None, ensure_all_finite=False))
+        return np.asarray(validate_data(self, X, **checked))
 
-    def predict(self, X: Any) -> NDArray[Any]:  # (n,)
-        """Answers for a table with the columns that `fit` saw.
+    def predict(self, X: Any, *, allow_missing: bool = False) -> NDArray[Any]:  # (n,)
+        """Answers for a table with the columns that `fit` saw, in any order and among others.
+
+        What of a column cannot be read as it was learned counts as missing, and a `TableWarning` says so.
 
         Args:
             X: (n, p) DataFrame or array.
+            allow_missing: Answer where a column is lacking, or no cell of it can be read: it counts as missing.
+
+        Raises:
+            InputError: Columns that are needed are lacking, or cannot be read; all are listed.
         """
         frame = self._frame(X)
-        return self.model_.predict(frame)
+        return self.model_.predict(frame, allow_missing=allow_missing)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """What an older version did not know has its default."""
+        super().__setstate__({"keep": None, "drop": None, "types": None, "na": None} | state)
 
     def save(self, path: str | Path) -> None:
         """Writes this estimator to a file that `load` reads; it is signed with a key only you have."""
@@ -201,6 +232,10 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
             `random_state` and the same store, two fits end in the same model.
         jobs: Trials at once; None for one per CPU under a time budget and one otherwise.
         families: Names of model families; None for all that suit the table.
+        keep: Columns that are features though they look like identifiers or counts of the rows.
+        drop: Columns that are no features.
+        types: What columns hold, by name: ``number``, ``category``, ``text`` or ``date``; what is not named is found.
+        na: The words for missing cells, instead of the usual ones.
         run: Folder to keep the run in; None for none.
         store: URL or path of the metadata store; None for your own.
         cold: Search without memory.
@@ -242,14 +277,15 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         self.classes_ = label_array(self.model_.classes)
         return self
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # (n, c)
+    def predict_proba(self, X: Any, *, allow_missing: bool = False) -> NDArray[np.float64]:  # (n, c)
         """Probability of each class, in the order of `classes_`.
 
         Args:
             X: (n, p) table.
+            allow_missing: As `predict`.
         """
         frame = self._frame(X)
-        return self.model_.predict_proba(frame)
+        return self.model_.predict_proba(frame, allow_missing=allow_missing)
 
 
 class AutoMetaRegressor(RegressorMixin, _AutoMeta):
@@ -303,6 +339,11 @@ def leaderboard_frame(trials: Sequence[TrialRow], metric: str) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:
+    """Names as a tuple; one may be given plainly."""
+    return None if given is None else (given,) if isinstance(given, str) else tuple(given)
 
 
 def _seed(random_state: Any) -> int:

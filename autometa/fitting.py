@@ -7,6 +7,7 @@ read, settle the metric, and search.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ def fit_file(
     family: str | None = None,
     openml_id: int | None = None,
     offline: bool = False,
+    reading: Mapping[str, Any] | None = None,
     settings: Settings,
     run: Path | None = None,
     progress: Progress | None = None,
@@ -53,6 +55,8 @@ def fit_file(
         family: The family of tables that this one is a variant of, for whoever leaves it out later.
         openml_id: Its number at OpenML.
         offline: Take what is at OpenML from its cache alone.
+        reading: Further keywords of `autometa.task.read_task`: ``kind``, ``keep``, ``drop``, ``types``, ``na``,
+            ``encoding``, ``header``.
         settings: Everything else.
         run: Folder to make; None for one under ``autometa_runs``.
         progress: Told what happens.
@@ -90,6 +94,7 @@ def fit_file(
             openml_id=openml_id,
             offline=offline,
             tell=progress.note,
+            **(reading or {}),
         )
     except InputError as error:
         raise InputError([*problems, *error.problems]) from error.__cause__
@@ -109,6 +114,10 @@ def fit_table(
     metric: str | None = None,
     groups: ArrayLike | None = None,
     time_order: ArrayLike | None = None,
+    keep: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    types: Mapping[str, str] | None = None,
+    na: Sequence[str] | None = None,
     settings: Settings,
     run: Path,
     progress: Progress | None = None,
@@ -123,6 +132,10 @@ def fit_table(
         metric: A scikit-learn scorer name; None for the usual one of the kind of task.
         groups: (n,) rows of one group stay together in a fold.
         time_order: (n,) moments; folds never train on the future.
+        keep: As `autometa.task.make_task`.
+        drop: As there.
+        types: As there.
+        na: As there.
         settings: Everything else.
         run: Folder to make.
         progress: Told what happens.
@@ -142,6 +155,10 @@ def fit_table(
         known_metrics=METRIC_KINDS,
         group=group,
         time_order=order,
+        keep=keep,
+        drop=drop,
+        types=types,
+        na=na,
         keep_lone_classes=True,
     )
     return search(_with_known_metric(task), settings, run, progress=progress, started=started)

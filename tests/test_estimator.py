@@ -12,10 +12,11 @@ from sklearn.datasets import load_diabetes, load_wine
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from autometa import AutoMetaClassifier, AutoMetaRegressor
-from autometa.errors import InputError, RunError
+from autometa.errors import InputError, RunError, TableWarning
 
 QUICK = {"trials": 1, "families": ("linear",), "cold": True, "remember": False}
 
@@ -23,6 +24,34 @@ QUICK = {"trials": 1, "families": ("linear",), "cold": True, "remember": False}
 @parametrize_with_checks([AutoMetaClassifier(**QUICK), AutoMetaRegressor(**QUICK)])
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("estimator", [AutoMetaClassifier(**QUICK), AutoMetaRegressor(**QUICK)])
+@pytest.mark.parametrize(
+    "check",
+    [
+        estimator_checks.check_complex_data,
+        estimator_checks.check_dtype_object,
+        estimator_checks.check_estimators_empty_data_messages,
+        estimator_checks.check_supervised_y_no_nan,
+        estimator_checks.check_supervised_y_2d,
+        estimator_checks.check_n_features_in,
+        estimator_checks.check_fit1d,
+        estimator_checks.check_fit2d_predict1d,
+        estimator_checks.check_requires_y_none,
+        estimator_checks.check_n_features_in_after_fitting,
+    ],
+)
+def test_what_they_leave_out_where_the_order_of_columns_is_free(estimator, check):
+    """`no_validation` takes these with the one check that is meant: `check_dataframe_column_names_consistency`."""
+    validating = type("Validating", (type(estimator),), {"__sklearn_tags__": _validating_tags})
+    check(type(estimator).__name__, validating(**QUICK))
+
+
+def _validating_tags(self):
+    tags = super(type(self), self).__sklearn_tags__()
+    tags.no_validation = False
+    return tags
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +83,50 @@ class TestTables:
     def test_a_town_that_was_never_seen_is_predicted_for(self, people):
         X, y = people
         model = AutoMetaClassifier(**QUICK).fit(X, y)
-        assert len(model.predict(X.assign(town="Atlantis"))) == 240
+        with pytest.warns(TableWarning, match="Atlantis"):
+            assert len(model.predict(X.assign(town="Atlantis"))) == 240
 
-    def test_columns_in_another_order_are_refused_by_the_estimator_and_put_in_order_by_its_model(self, people):
+    def test_columns_are_found_by_their_names_in_any_order_and_among_others(self, people):
+        X, y = people
+        X = X.assign(constant=1)
+        learner = AutoMetaClassifier(**QUICK).fit(X, y)
+        expected = learner.predict_proba(X)
+        for other in (X[X.columns[::-1]], X.assign(id=1, answer=y), X.drop(columns="constant")):
+            np.testing.assert_array_equal(learner.predict_proba(other), expected)
+        assert learner.predict(X[:0]).shape == (0,)
+        assert learner.predict_proba(X[:0]).shape == (0, 2)
+
+    def test_what_cannot_be_read_is_warned_of_or_refused(self, people):
         X, y = people
         learner = AutoMetaClassifier(**QUICK).fit(X, y)
-        turned = X[X.columns[::-1]]
-        with pytest.raises(ValueError, match="same order"):
-            learner.predict(turned)
-        np.testing.assert_array_equal(learner.model_.predict_proba(turned), learner.predict_proba(X))
+        pounds = X.assign(age=[f"{age} lb" for age in X["age"]])
+        with pytest.raises(InputError, match=r"'age': 2\d\d of 240 cells"):
+            learner.predict(pounds)
+        with pytest.warns(TableWarning, match="'age'"):
+            assert len(learner.predict(pounds, allow_missing=True)) == 240
+        with pytest.warns(TableWarning, match=r"'town': .* categories that training never saw"):
+            learner.predict(X.assign(town="Atlantis"))
+        with pytest.raises(InputError, match="no column 'age'"):
+            learner.predict(X.drop(columns="age"))
+        assert len(learner.predict(X.drop(columns="age"), allow_missing=True)) == 240
+
+    def test_columns_can_be_kept_dropped_and_typed(self, people):
+        X, y = people
+        learner = AutoMetaClassifier(**QUICK, keep="number", drop=["since"], types={"age": "category"}, na=["Ulm"]).fit(
+            X.assign(number=np.arange(240)), y
+        )
+        assert learner.model_.schema.columns.numeric == ("<b>'\"{}", "number")
+        assert learner.model_.schema.columns.categorical == ("age", "town")
+        assert "Ulm" not in learner.model_.schema.encoders[1].categories
+
+    @pytest.mark.parametrize("labels", [("a ", "b "), ("01", "1"), (2**53, 2**53 + 1), (-1.0, 1.0)])
+    def test_labels_come_back_as_they_went_in(self, labels):
+        X = np.random.default_rng(0).normal(size=(80, 3))
+        y = np.where(X[:, 0] > 0, *labels)
+        learner = AutoMetaClassifier(**{**QUICK, "families": "linear"}).fit(X, y)
+        assert set(learner.classes_.tolist()) == set(y.tolist())
+        assert {type(one) for one in learner.predict(X).tolist()} == {type(one) for one in y.tolist()}
+        assert learner.score(X, y) > 0.8
 
     def test_missing_columns_are_all_named(self, people):
         X, y = people

@@ -26,6 +26,7 @@ from autometa.cli.app import (
     limits_of,
     task_of,
 )
+from autometa.cli.reading import Drop, Encoding, Header, Keep, Kind, Na, Types, reading_of
 from autometa.cli.usage import Command
 from autometa.errors import Problem
 
@@ -42,6 +43,13 @@ def recommend(
     drop_missing_target: DropMissing = False,
     rename_duplicates: Rename = False,
     offline: Offline = False,
+    kind: Kind = None,
+    keep: Keep = None,
+    drop: Drop = None,
+    types: Types = None,
+    na: Na = None,
+    encoding: Encoding = None,
+    header: Header = None,
     families: Families = None,
     store: Store = None,
     as_json: AsJson = False,
@@ -65,6 +73,7 @@ def recommend(
         "rename_duplicates": rename_duplicates,
         "offline": offline,
     }
+    table |= reading_of(gathered, kind=kind, keep=keep, drop=drop, types=types, na=na, encoding=encoding, header=header)
     task = task_of(gathered, data, metric, table)
     gathered.refuse()
     assert m is not None

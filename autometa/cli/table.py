@@ -1,6 +1,5 @@
 """A table in, a model out: ``autometa fit``, ``resume``, ``predict`` and ``report``."""
 
-import sys
 import time as clock
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,13 +35,12 @@ from autometa.cli.app import (
     task_of,
 )
 from autometa.cli.options import OPTIONS
+from autometa.cli.reading import Drop, Encoding, Header, Keep, Kind, Na, Types, reading_of
 from autometa.cli.usage import INTERRUPTED, Command
 from autometa.errors import Problem
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from autometa.search import Model, Result
+    from autometa.search import Result
 
 
 @app.command(cls=Command)
@@ -55,6 +53,13 @@ def fit(
     drop_missing_target: DropMissing = False,
     rename_duplicates: Rename = False,
     offline: Offline = False,
+    kind: Kind = None,
+    keep: Keep = None,
+    drop: Drop = None,
+    types: Types = None,
+    na: Na = None,
+    encoding: Encoding = None,
+    header: Header = None,
     time: Annotated[
         str | None,
         typer.Option(
@@ -96,6 +101,9 @@ def fit(
     limits = limits_of(gathered, jobs, seed, max_ram, trial_time)
     gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
     chosen = families_of(gathered, families)
+    reading = reading_of(
+        gathered, kind=kind, keep=keep, drop=drop, types=types, na=na, encoding=encoding, header=header
+    )
     table: dict[str, Any] = {
         "target": target,
         "group": group,
@@ -108,7 +116,7 @@ def fit(
         from autometa.search import Run
 
         gathered.problems += Run.check_free(run) if run is not None else []
-        task_of(gathered, data, metric, table)
+        task_of(gathered, data, metric, {**table, **reading})
     gathered.refuse()
 
     from autometa.cli.live import live
@@ -120,7 +128,14 @@ def fit(
     )
     with live() as progress:
         result = fit_file(
-            data, metric=metric, **table, settings=settings, run=run, progress=progress, started=PROGRAM_STARTED
+            data,
+            metric=metric,
+            **table,
+            reading=reading,
+            settings=settings,
+            run=run,
+            progress=progress,
+            started=PROGRAM_STARTED,
         )
     return conclude(result, as_json=as_json)
 
@@ -159,6 +174,18 @@ def predict(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the CSV here instead of standard output.")
     ] = None,
+    carry: Annotated[
+        str | None, typer.Option("--id", metavar="COL,...", help="Columns of the table to write beside the answers.")
+    ] = None,
+    keep_columns: Annotated[bool, typer.Option("--keep-columns", help="All of them.")] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Answer though a column is lacking or cannot be read at all.")
+    ] = False,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Say how the table differs from the training table; no answers.")
+    ] = False,
+    encoding: Encoding = None,
+    header: Header = None,
     offline: Offline = False,
     trust: Trust = False,
     as_json: AsJson = False,
@@ -167,14 +194,17 @@ def predict(
 
     The answers are in the column `prediction`, in the target's own labels.
     """
-    from autometa.cli.show import emit
+    from autometa.cli.answers import Answering, answer, show_drift
+    from autometa.cli.reading import listed_names
     from autometa.cli.values import Gathered
     from autometa.openml import read_table
     from autometa.search import load_model
 
     gathered = Gathered()
     model = load_model(run, trusted=trust)
-    read = gathered.take(read_table, data, offline=offline)
+    read = gathered.take(
+        read_table, data, offline=offline, encoding=encoding, header=header, allow_empty=True, **model.schema.reading
+    )
     if proba and model.kind == "regression":
         gathered.problems.append(
             Problem("--proba", f"{model.target!r} is a number, and has no probabilities", "Leave it out.")
@@ -185,16 +215,11 @@ def predict(
         )
     gathered.refuse()
     assert read is not None
-    answers = answers_of(model, read[0], proba=proba)
-    if out is not None:
-        answers.to_csv(out, index=False)
-    if as_json:
-        values = {"run": str(run), "rows": len(answers), "out": None if out is None else str(out)}
-        emit(values if out is not None else {**values, "predictions": answers.to_dict(orient="records")})
-    elif out is None:
-        answers.to_csv(sys.stdout, index=False)
-    else:
-        print(f"{len(answers)} predictions are in {out}", file=sys.stderr)
+    if drift:
+        show_drift(model, read[0], allow_missing=allow_missing, as_json=as_json)
+        return
+    beside = tuple(read[0].columns) if keep_columns else listed_names(carry or "")
+    answer(model, read[0], Answering(run, proba, out, beside, allow_missing, as_json))
 
 
 @app.command(cls=Command)
@@ -242,15 +267,3 @@ def write_report(result: "Result", out: Path | None, *, seconds: float, trusted:
     if seconds < OPTIONS.least_importance_seconds:
         return write(result, path, importance="There was no time left to measure it.")
     return write(result, path, importance=measure(result, seconds=seconds, trusted=trusted))
-
-
-def answers_of(model: "Model", frame: "pd.DataFrame", *, proba: bool) -> "pd.DataFrame":
-    """Predictions as a table with a column ``prediction`` and, if asked for, ``proba_LABEL`` for each class."""
-    import pandas as pd
-
-    if not proba:
-        return pd.DataFrame({"prediction": model.predict(frame)})
-    probabilities = model.predict_proba(frame)  # (n, c)
-    labels = [model.classes[k] for k in probabilities.argmax(axis=1)]
-    columns = {f"proba_{label}": probabilities[:, k] for k, label in enumerate(model.classes)}
-    return pd.DataFrame({"prediction": labels, **columns})

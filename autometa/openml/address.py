@@ -57,12 +57,14 @@ def address(data: str | Path) -> tuple[str, int]:
     )
 
 
-def read_table(data: Any, *, offline: bool = False, tell: Tell | None = None) -> tuple[pd.DataFrame, list[str]]:
+def read_table(
+    data: Any, *, offline: bool = False, tell: Tell | None = None, **options: Any
+) -> tuple[pd.DataFrame, list[str]]:
     """`autometa.task.read_table`, for which a dataset or a task's table at OpenML is a table as well."""
     from autometa.task import read_table as read_file
 
     if not is_address(data):
-        return read_file(data)
+        return read_file(data, **options)
     noun, number = address(data)
     openml = OpenML(offline=offline, tell=tell)
     return (openml.table(number) if noun == "data" else openml.task(number).table).frame, []
@@ -105,7 +107,8 @@ def as_task(found: OpenMLTask | OpenMLTable, **options: Any) -> Task:
     """
     from autometa.task import make_task
 
-    options.pop("rename_duplicates", None)  # its names are unique
+    for of_files in ("rename_duplicates", "encoding", "header"):
+        options.pop(of_files, None)
     table, known = (found, {}) if isinstance(found, OpenMLTable) else (found.table, _asked_by(found, options))
     known = {"name": table.name, "openml_id": table.data_id, "target": table.target, **known}
     return make_task(table.frame, **options | {k: v for k, v in known.items() if v and not options.get(k)})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autometa.errors import InputError, RunError
+from autometa.errors import InputError, Problem, RunError, TableWarning
 from autometa.evaluation import fit_model, predict_aligned, tempered
 from autometa.files import replace
 from autometa.search.signature import read_signed, write_signed
 from autometa.space import Config
-from autometa.task import Schema, Task, label_array
+from autometa.task import ColumnDrift, Schema, Task, drift, label_array
 
 
 @dataclass(eq=False)
@@ -84,41 +85,73 @@ class Model:
     members: tuple[Member, ...]
     temperature: float = 1.0
 
-    def predict(self, frame: pd.DataFrame | NDArray[Any]) -> NDArray[Any]:  # (n,)
+    def predict(self, frame: pd.DataFrame | NDArray[Any], *, allow_missing: bool = False) -> NDArray[Any]:  # (n,)
         """Labels as they were in the training table, or numbers.
 
+        Columns are found by their names, in any order and among others. What of one cannot be read as it was learned
+        counts as missing, and a `TableWarning` says so.
+
+        Args:
+            frame: (n, p) raw table; an array has the columns of the training table, in order.
+            allow_missing: Answer where a column is lacking, or no cell of it can be read: it counts as missing.
+
         Raises:
-            InputError: Columns that the model needs are missing; all are listed.
+            InputError: Columns that the model needs are lacking or cannot be read; all are listed.
         """
-        values = self._average(frame)
+        values = self._average(frame, allow_missing)
         if self.kind == "regression":
             return values
         return label_array(self.classes)[values.argmax(axis=1)]
 
-    def predict_proba(self, frame: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
-        """Probability of each class, in the order of `classes`.
+    def predict_proba(
+        self, frame: pd.DataFrame | NDArray[Any], *, allow_missing: bool = False
+    ) -> NDArray[np.float64]:  # (n, c)
+        """Probability of each class, in the order of `classes`; as `predict` besides.
 
         Raises:
-            InputError: The target is a number and has no probabilities.
+            InputError: The target is a number and has no probabilities; or as `predict`.
         """
         if self.kind == "regression":
             raise InputError(f"{self.target!r} is a number; a regression has no probabilities. Leave out --proba.")
-        return self._average(frame)
+        return self._average(frame, allow_missing)
 
-    def _average(self, frame: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
-        return self.answer(self.schema.apply(frame))
+    def _average(self, frame: pd.DataFrame | NDArray[Any], allow_missing: bool) -> NDArray[np.float64]:
+        X, later = self.schema.apply_later(frame, allow_missing=allow_missing)
+        for column in later:
+            warnings.warn(str(column), TableWarning, stacklevel=3)
+        return self.answer(X)
+
+    def drift(self, frame: pd.DataFrame | NDArray[Any], *, allow_missing: bool = False) -> list[ColumnDrift]:
+        """How the columns of a table differ from those of the training table, the furthest first.
+
+        Args:
+            frame: (n, p) raw table, n at least 1.
+            allow_missing: As `predict`.
+
+        Raises:
+            InputError: As `predict`; the table has no rows, or the model was made by a version that kept no picture of
+                its training table.
+        """
+        if not len(frame):
+            raise InputError(Problem("table", "no rows to compare"))
+        if not self.schema.picture:
+            raise InputError(Problem("model", "keeps no picture of its training table", "Fit it again to have one."))
+        X, later = self.schema.apply_later(frame, allow_missing=allow_missing)
+        for column in later:
+            warnings.warn(str(column), TableWarning, stacklevel=2)
+        return drift(self.schema.picture, X)
 
     def answer(self, X: pd.DataFrame) -> NDArray[np.float64]:  # (n,) or (n, c)
         """Values or probabilities for a table that the schema was applied to."""
         c = len(self.classes)
+        if not len(X):
+            return np.empty(0 if self.kind == "regression" else (0, c))
         mean = sum(member.weight * member.predict(X, self.kind, c) for member in self.members)
         return tempered(np.asarray(mean), self.temperature)
 
 
 def refit(task_folder: Path, config: Config, path: Path, *, seed: int, threads: int, device: str) -> None:
     """Fits one configuration on the whole task and leaves the model at `path`. Runs in a process of its own."""
-    import warnings
-
     from threadpoolctl import threadpool_limits
 
     task = Task.load(task_folder)

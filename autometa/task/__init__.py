@@ -11,6 +11,7 @@ one `InputError`.
     detect        what it holds, found once; distinct and identifiers are its eyes
     schema        a raw table -> typed features
     target, kinds what is to be predicted: classes or numbers, labels as they were written
+    later         a later table beside the training table
     make, task    a raw table -> a Task; what a Task can do
     fingerprint   the same data is recognised however it arrives
 
@@ -20,6 +21,7 @@ Letters:  n rows · p columns · c classes.
 """
 
 from autometa.task.kinds import label_array
+from autometa.task.later import ColumnDrift, drift
 from autometa.task.make import make_task, read_task
 from autometa.task.read import read_table
 from autometa.task.schema import Columns, Schema
@@ -29,10 +31,12 @@ from autometa.task.task import Task
 __all__ = [
     "DEFAULT_METRICS",
     "MIN_ROWS",
+    "ColumnDrift",
     "Columns",
     "Kind",
     "Schema",
     "Task",
+    "drift",
     "label_array",
     "make_task",
     "read_table",

@@ -54,6 +54,7 @@ class ColumnEncoder:
     missing: frozenset[str] = MISSING_TEXTS  # the words for missing
     odd: tuple[str, ...] = ()  # words of the training table that were taken as missing besides
     written: bool = False  # whether its cells are taken as a file has them: 01 is not 1
+    had_missing: bool = True  # whether more than a few cells of the training table were missing
 
     def __setstate__(self, state: list[Any]) -> None:
         """Takes the fields in their order; what an older version did not know is as it was then."""

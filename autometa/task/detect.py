@@ -14,7 +14,7 @@ Letters:  n rows · p columns · d distinct texts of a column.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -112,7 +112,12 @@ def find_columns(
             else one
             for one in found
         ]
-    encoders = tuple(one for one in found if isinstance(one, ColumnEncoder))
+    rare = OPTIONS.rarely_missing * max(len(frame), 1)
+    encoders = tuple(
+        replace(one, had_missing=remarks.missing.get(one.name, 0) > rare)
+        for one in found
+        if isinstance(one, ColumnEncoder)
+    )
     dropped = {one.name: one.why for one in found if isinstance(one, UselessColumn)}
     return FoundColumns(encoders, tuple(dropped.items()), tuple(remarks.sentences(dropped, frame.size)), decimal)
 

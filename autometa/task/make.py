@@ -21,6 +21,7 @@ from autometa.errors import InputError, did_you_mean
 from autometa.task.cells import MISSING_TEXTS, labels, number_style, numbers
 from autometa.task.detect import TYPES, ColumnRequest
 from autometa.task.findings import InputFindings
+from autometa.task.later import profile
 from autometa.task.moments import holds_dates, moment_pattern, moments
 from autometa.task.names import listed
 from autometa.task.options import OPTIONS
@@ -150,15 +151,16 @@ def make_task(
     if metric is None:
         metric = DEFAULT_METRICS[found.kind]
         findings.note(f"Metric: {metric}, the usual one for {found.kind} tasks.")
+    X = schema.apply(parts.features)
     return Task(
         name=name,
-        X=schema.apply(parts.features),
+        X=X,
         y=found.y,
         kind=found.kind,
         metric=metric,
         classes=found.classes,
         target=target,
-        schema=schema,
+        schema=replace(schema, picture=profile(X)),
         groups=group_codes,
         time_order=times_as_numbers,
         notes=(*findings.notes, *schema.notes),

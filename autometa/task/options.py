@@ -84,6 +84,15 @@ class TaskOptions:
     # Categories of a column beyond which a note says so. Judgement, not measured.
     many_categories: int = 100
 
+    # --- later tables ---
+    # Share of missing cells in training up to which a column that is wholly missing later is told. Judgement.
+    rarely_missing: float = 0.2
+    # Share of new ones among the categories of a column of a later table from which that is said. Judgement.
+    new_categories_share: float = 0.5
+    # Cells or categories that a sentence shows, and categories in the picture of a column. Judgement, not measured.
+    unread_shown: int = 3
+    pictured_categories: int = 100
+
     # --- the target ---
     # Whole numbers from 0 or 1 upwards are class codes up to so many classes (beyond, only if all are about equally
     # frequent: the rarest has `code_balance` of the rows of the most frequent), with so many rows for each on average,

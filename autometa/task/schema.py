@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem, did_you_mean
 from autometa.moved import former
-from autometa.task.cells import holds_plain_numbers
+from autometa.task.cells import MISSING_TEXTS, holds_plain_numbers
 from autometa.task.columns import ColumnEncoder, missing_numbers
 from autometa.task.detect import NOTHING_ASKED, ColumnRequest, find_columns
+from autometa.task.later import ColumnProfile, LaterColumn, unread
 from autometa.task.names import named
 from autometa.task.options import OPTIONS
 
@@ -73,6 +74,7 @@ class Schema:
     dropped_columns: tuple[tuple[str, str], ...]  # the others: name, why
     notes: tuple[str, ...]  # sentences for the user
     decimal: str = "."  # the decimal sign of the file
+    picture: tuple[ColumnProfile, ...] = ()  # of the training table
 
     def __setstate__(self, state: list[Any]) -> None:
         """Takes the fields in their order; what an older version did not know has its default."""
@@ -136,6 +138,49 @@ class Schema:
             return numeric
         rest = pd.DataFrame({name: others[name] for name in (*self.columns.categorical, *self.columns.text)})
         return pd.concat([numeric, rest], axis=1) if self.columns.numeric else rest
+
+    def apply_later(
+        self, frame: pd.DataFrame | NDArray[Any], *, allow_missing: bool = False
+    ) -> tuple[pd.DataFrame, list[LaterColumn]]:  # (n, raw p) -> (n, p)
+        """As `apply`, and the columns that cannot be read as they were learned.
+
+        Args:
+            frame: As `apply`.
+            allow_missing: Take a column that is lacking as missing, and one of which no cell can be read.
+
+        Raises:
+            InputError: As `apply`; and if of a column no cell that is there can be read, unless `allow_missing`.
+        """
+        if allow_missing and isinstance(frame, pd.DataFrame):
+            frame = named(frame)
+            lacking = {name: np.nan for name in self.raw if name not in frame.columns}
+            frame = frame.assign(**lacking) if lacking else frame
+        later = self.unread(frame)
+        lost = [column for column in later if column.is_lost]
+        if lost and not allow_missing:
+            fix = "Is it the right column? --allow-missing (allow_missing=True) takes it as missing."
+            raise InputError([Problem("table", str(column).rstrip("."), fix) for column in lost])
+        return self.apply(frame), later
+
+    def unread(self, frame: pd.DataFrame | NDArray[Any]) -> list[LaterColumn]:
+        """The columns of a later table, as `apply` takes it, that cannot be read as they were learned.
+
+        Raises:
+            InputError: As `apply`.
+        """
+        return unread(self.encoders, self._aligned(frame))
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How `read_table` reads a later file as the training table was read: three of its keywords.
+
+        Example:
+            >>> Schema.fit(pd.DataFrame({"x": [1, 2, 4]})).reading
+            {'na': None, 'decimal': '.', 'text': ()}
+        """
+        words = self.encoders[0].missing if self.encoders else MISSING_TEXTS
+        text = tuple(encoder.name for encoder in self.encoders if encoder.written)
+        return {"na": None if words == MISSING_TEXTS else tuple(sorted(words)), "decimal": self.decimal, "text": text}
 
     def _numeric(self, frame: pd.DataFrame) -> pd.DataFrame:  # (n, raw p) aligned -> (n, numeric p)
         """Numbers and truth values, then the parts of moments; infinite values are missing."""

@@ -33,7 +33,7 @@ from autometa.task.read.arrow import read_feather, read_parquet
 from autometa.task.read.decode import decompress, read_bytes, utf8
 from autometa.task.read.delimited import read_delimited
 from autometa.task.read.json import read_json
-from autometa.task.read.raw import AS_IT_IS, Parsed, RawTable, ReadRequest
+from autometa.task.read.raw import AS_IT_IS, NO_ROWS, Parsed, RawTable, ReadRequest
 
 if not TYPE_CHECKING:
     __getattr__ = former(__name__)
@@ -53,6 +53,8 @@ def read_table(
     header: bool | None = None,
     na: Sequence[str] | None = None,
     decimal: str | None = None,
+    text: Sequence[str] = (),
+    allow_empty: bool = False,
 ) -> tuple[pd.DataFrame, list[str]]:
     r"""The raw table in a file, and notes on how it was read.
 
@@ -66,6 +68,8 @@ def read_table(
         header: Whether the first line of a delimited text names its columns; by default found, and said where it does
             not.
         na: The words for missing cells, instead of the usual ones; an empty cell always is.
+        text: Columns of a delimited text whose cells are taken as they are written: 01 is not 1.
+        allow_empty: Whether a table without rows is one.
         decimal: ``","`` where a delimited text without a decimal sign is one with commas.
 
     Returns:
@@ -79,11 +83,12 @@ def read_table(
         >>> frame["price"].tolist(), notes
         ([1.5, 2.5], ['Delimiter: semicolon.', 'Decimal sign: comma.'])
     """
-    request = ReadRequest(rename_duplicates, encoding, header, None if na is None else tuple(na), decimal)
-    table = raw_table(source, request)
-    if table.findings.problems or table.frame is None:
-        raise InputError(table.findings.problems)
-    return table.frame, table.findings.notes
+    words = None if na is None else tuple(na)
+    table = raw_table(source, ReadRequest(rename_duplicates, encoding, header, words, decimal))
+    problems = [one for one in table.findings.problems if one.what != NO_ROWS or not allow_empty]
+    if problems or table.frame is None:
+        raise InputError(problems)
+    return table.as_written(text), table.findings.notes
 
 
 def raw_table(source: Any, request: ReadRequest = AS_IT_IS) -> RawTable:

@@ -12,7 +12,7 @@ from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
 from autometa.task.read.dialect import Dialect
-from autometa.task.read.raw import Parsed, ReadRequest
+from autometa.task.read.raw import NO_ROWS, Parsed, ReadRequest
 from autometa.task.read.records import Body, read_rows
 
 _DATE = re.compile(r"""(?im)^(\s*@attribute\s+(?:'[^']*'|"[^"]*"|\S+)\s+)date\b.*$""")
@@ -54,7 +54,7 @@ def read_arff(data: bytes, findings: InputFindings, request: ReadRequest) -> Par
         findings.refuse(f"broken ARFF: {error}")
         return None
     if frame is None or not len(frame):
-        findings.refuse("a header without rows")
+        findings.refuse(NO_ROWS)
         return None
     columns = [
         _categories(frame.iloc[:, i]) if isinstance(kind, list) else frame.iloc[:, i]

@@ -9,7 +9,7 @@ import pandas as pd
 from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
-from autometa.task.read.raw import Parsed, ReadRequest
+from autometa.task.read.raw import NO_ROWS, Parsed, ReadRequest
 
 
 def read_parquet(data: bytes, findings: InputFindings, request: ReadRequest) -> Parsed | None:
@@ -43,7 +43,7 @@ def checked_frame(arrow: Any, findings: InputFindings) -> Parsed | None:
         return None
     frame = as_frame(arrow)
     if not len(frame):
-        findings.refuse("a header without rows")
+        findings.refuse(NO_ROWS)
     return Parsed(frame)
 
 

@@ -23,7 +23,7 @@ from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
 from autometa.task.read.dialect import Dialect, cells, sniff
 from autometa.task.read.header import footer, is_header, note_above, note_footer, note_total
-from autometa.task.read.raw import Parsed, ReadRequest
+from autometa.task.read.raw import NO_ROWS, Parsed, ReadRequest
 from autometa.task.read.records import Body, read_rows
 
 _SPELLED = {"\t": "tab", ";": "semicolon", "|": "bar", " ": "blanks"}  # delimiters, as a note calls them
@@ -53,7 +53,7 @@ def read_delimited(data: bytes, findings: InputFindings, request: ReadRequest) -
         offset = data.find(b"\n", offset) + 1 or len(data)
     body = data[offset:]
     if not re.compile(rb"\S").search(body):
-        findings.refuse("a header without rows", "Rows are needed below the header.")
+        findings.refuse(NO_ROWS, "Rows are needed below the header.")
         empty = pd.DataFrame({i: pd.Series(dtype=object) for i in range(len(head.names))})
         return Parsed(renamed(empty, head.names))
     _note_dialect(dialect, head, request, findings)

@@ -39,6 +39,9 @@ class ReadRequest:
         return MISSING_TEXTS if self.na is None else frozenset(self.na) | {""}
 
 
+NO_ROWS = "a header without rows"  # the one problem that is none where rows are to be answered
+
+
 AS_IT_IS = ReadRequest()  # nothing is known
 
 

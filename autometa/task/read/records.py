@@ -25,7 +25,7 @@ from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
 from autometa.task.read.arrow import as_frame, is_unsafe
 from autometa.task.read.dialect import Dialect
-from autometa.task.read.raw import Parsed
+from autometa.task.read.raw import NO_ROWS, Parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def read_rows(body: Body, findings: InputFindings, missing: Sequence[str]) -> Pa
     if ragged:
         _refuse_ragged(body, len(ragged), findings)
     elif not table.num_rows:
-        findings.refuse("a header without rows")
+        findings.refuse(NO_ROWS)
     else:
         _check_lines(body, table.num_rows, findings)
     places = [i for i in range(len(body.names)) if is_unsafe(table.column(i))]

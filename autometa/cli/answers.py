@@ -1,0 +1,109 @@
+"""What ``autometa predict`` writes: answers as CSV, columns carried beside them, and how a table differs."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from rich.table import Table
+from rich.text import Text
+
+from autometa.cli.show import emit, page
+from autometa.cli.values import printable
+from autometa.errors import InputError, Problem, TableWarning, did_you_mean
+
+if TYPE_CHECKING:
+    from autometa.search import Model
+    from autometa.task import ColumnDrift
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What was asked of ``predict``."""
+
+    run: Path
+    proba: bool
+    out: Path | None
+    beside: Sequence[str]  # columns of the table to write beside the answers
+    allow_missing: bool
+    as_json: bool
+
+
+def answer(model: Model, frame: pd.DataFrame, asked: Answering) -> None:
+    """Writes the answers for a raw table, and says what of it cannot be read as it was learned."""
+    carried = _carried(frame, asked.beside)
+    later = model.schema.apply_later(frame, allow_missing=asked.allow_missing)[1]
+    for column in later:
+        print(f"autometa: {printable(column)}", file=sys.stderr)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TableWarning)  # said above
+        answers = answers_of(model, frame, proba=asked.proba, allow_missing=asked.allow_missing)
+    answers = pd.concat([carried, answers], axis=1)
+    if asked.out is not None:
+        answers.to_csv(asked.out, index=False)
+    if asked.as_json:
+        said = [{"column": one.name, "share": one.share, "says": str(one)} for one in later]
+        values = {"run": str(asked.run), "rows": len(answers), "out": str(asked.out) if asked.out else None}
+        values = {**values, "columns": said}
+        emit(values if asked.out is not None else {**values, "predictions": answers.to_dict(orient="records")})
+    elif asked.out is None:
+        answers.to_csv(sys.stdout, index=False)
+    else:
+        print(f"{len(answers)} predictions are in {asked.out}", file=sys.stderr)
+
+
+def answers_of(model: Model, frame: pd.DataFrame, *, proba: bool, allow_missing: bool = False) -> pd.DataFrame:
+    """Predictions as a table with a column ``prediction`` and, if asked for, ``proba_LABEL`` for each class."""
+    from autometa.task import label_array
+
+    if not proba:
+        return pd.DataFrame({"prediction": model.predict(frame, allow_missing=allow_missing)})
+    probabilities = model.predict_proba(frame, allow_missing=allow_missing)  # (n, c)
+    labels = label_array(model.classes)[probabilities.argmax(axis=1)]
+    columns = {f"proba_{label}": probabilities[:, k] for k, label in enumerate(model.classes)}
+    return pd.DataFrame({"prediction": labels, **columns})
+
+
+def _carried(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Columns of the table as they are, those that have the name of an answer under another."""
+    lacking = [name for name in names if name not in frame.columns]
+    if lacking:
+        columns = list(frame.columns)
+        raise InputError([Problem(f"--id {one}", "no such column", did_you_mean(one, columns)) for one in lacking])
+    return frame[list(names)].rename(columns={"prediction": "prediction_before"}).reset_index(drop=True)
+
+
+def show_drift(model: Model, frame: pd.DataFrame, *, allow_missing: bool, as_json: bool) -> None:
+    """Prints how the columns of a table differ from those of the training table, the furthest first."""
+    for column in model.schema.apply_later(frame, allow_missing=allow_missing)[1]:
+        print(f"autometa: {printable(column)}", file=sys.stderr)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TableWarning)  # said above
+        found = model.drift(frame, allow_missing=allow_missing)
+    if as_json:
+        emit({"rows": len(frame), "columns": [_plain(one) for one in found]})
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("column", "distance", "missing", "in training", "here"):
+        table.add_column(title, justify="right" if title in ("distance", "missing") else "left")
+    for one in found:
+        missing = f"{one.before.missing:.0%} -> {one.now.missing:.0%}" if one.before.missing or one.now.missing else ""
+        cells = (one.name, f"{one.distance:.2f}", missing, one.before.typical, one.now.typical)
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    page().print(table)
+
+
+def _plain(one: ColumnDrift) -> dict[str, object]:
+    return {
+        "column": one.name,
+        "distance": round(float(one.distance), 4) if np.isfinite(one.distance) else None,
+        "missing": [one.before.missing, one.now.missing],
+        "before": one.before.typical,
+        "now": one.now.typical,
+    }

@@ -1,0 +1,122 @@
+"""How a table is to be read, as options of the commands that read one, and what they say as keywords of `read_task`."""
+
+# Annotations are evaluated once, here: typer would compile them from text at every start, which costs 10 ms.
+import csv
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from autometa.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from autometa.cli.values import Gathered
+
+READING_PANEL = "How the table is read"
+KINDS = ("classification", "binary", "multiclass", "regression")
+
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        "--kind",
+        metavar="KIND",
+        help="classification or regression; default: by the target, and said.",
+        rich_help_panel=READING_PANEL,
+    ),
+]
+Keep = Annotated[
+    str | None,
+    typer.Option(
+        "--keep",
+        metavar="COL,...",
+        help="Features, though they look like identifiers.",
+        rich_help_panel=READING_PANEL,
+    ),
+]
+Drop = Annotated[
+    str | None,
+    typer.Option("--drop", metavar="COL,...", help="Columns that are no features.", rich_help_panel=READING_PANEL),
+]
+Types = Annotated[
+    str | None,
+    typer.Option(
+        "--types",
+        metavar="COL=TYPE,...",
+        help="What columns hold: number, category, text or date.",
+        rich_help_panel=READING_PANEL,
+    ),
+]
+Na = Annotated[
+    str | None,
+    typer.Option(
+        "--na",
+        metavar="WORD,...",
+        help="The words for missing, instead of the usual ones; '' for none but empty cells.",
+        rich_help_panel=READING_PANEL,
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        metavar="NAME",
+        help="Of a text: utf-8, gbk, cp1252 ...; default: found, and said where it is a guess.",
+        rich_help_panel=READING_PANEL,
+    ),
+]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header",
+        help="Whether the first line names the columns; default: found.",
+        rich_help_panel=READING_PANEL,
+        show_default=False,
+    ),
+]
+
+
+def reading_of(
+    gathered: "Gathered",
+    *,
+    kind: str | None,
+    keep: str | None,
+    drop: str | None,
+    types: str | None,
+    na: str | None,
+    encoding: str | None,
+    header: bool | None,
+) -> dict[str, Any]:
+    """What these options say, as keywords of `autometa.task.read_task`; those that were not given are left out."""
+    from autometa.cli.values import one_of
+
+    said: dict[str, Any] = {
+        "kind": gathered.option(one_of, "--kind", kind, KINDS),
+        "keep": None if keep is None else listed_names(keep),
+        "drop": None if drop is None else listed_names(drop),
+        "types": gathered.option(_types, "--types", types),
+        "na": None if na is None else listed_names(na),
+        "encoding": encoding,
+        "header": header,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def listed_names(text: str) -> tuple[str, ...]:
+    """A list with commas; a name that holds one stands in quotes.
+
+    Example:
+        >>> listed_names('age, "town, street"'), listed_names("")
+        (('age', 'town, street'), ())
+    """
+    rows = csv.reader([text], skipinitialspace=True)
+    return tuple(dict.fromkeys(name.strip() for row in rows for name in row if name.strip()))
+
+
+def _types(option: str, text: str) -> dict[str, str]:
+    """``zip=category,when=date`` as a mapping."""
+    found = {}
+    for one in listed_names(text):
+        column, sign, holds = one.rpartition("=")
+        if not sign or not column:
+            raise InputError(Problem(f"{option} {text}", f"{one!r} is no COL=TYPE", f"Such as {option} zip=category."))
+        found[column.strip()] = holds.strip()
+    return found
