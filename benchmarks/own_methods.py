@@ -46,11 +46,12 @@ class RGPE(PaperSampler):
 
     Weights: how often a model's mean has the smallest ranking loss over bootstrap samples of the trials, the target's
     being its leave-one-out mean; ties share. Against dilution a past model is dropped with one minus the share of
-    samples in which it beats the target, times what is left of 100 trials. With fewer than three trials, where the
-    authors try random ones, all past models weigh the same. Expected improvement over the ensemble's best.
+    samples in which it beats the target, times what is left of 100 trials. Expected improvement over the ensemble's
+    best. It begins with three of the past's best (`Known.best_first`), where the authors try random ones: with equal
+    weights instead, the first three were next to each other, for past models learn nothing from a trial.
     """
 
-    SAMPLES, HORIZON = 1_000, 100
+    SAMPLES, HORIZON, START = 1_000, 100, 3
 
     def __init__(self, known: Known, seed: int) -> None:
         super().__init__(known, seed)
@@ -59,8 +60,6 @@ class RGPE(PaperSampler):
     def weights(self, seen: Tried) -> NDArray[np.float64]:
         """Of the past models and of the target's, (t + 1,)."""
         t, n = len(self.known.studies), len(seen.y)
-        if n < 3 or not t:
-            return np.append(np.full(t, 1 / max(t, 1)), float(not t))
         truth = seen.y[:, None] < seen.y[None, :]
         past = self.known.base_at(seen.points)[0]
         wrong = (past[:, :, None] < past[:, None, :]) != truth
@@ -76,8 +75,9 @@ class RGPE(PaperSampler):
 
     def propose(self, seen: Tried) -> Config:
         """As `PaperSampler`."""
-        if len(seen.y):
-            self.target.fit(seen.points, seen.y)
+        if len(seen.y) < min(self.START, len(self.known.best_first)):
+            return self.known.best_first[len(seen.y)]
+        self.target.fit(seen.points, seen.y)
         weights = self.weights(seen)
         used = np.flatnonzero(weights[:-1] > 0)
 
@@ -89,15 +89,11 @@ class RGPE(PaperSampler):
                 size = len(points[0])
                 means, stds = (np.array([f[k] for f in found]).reshape(len(used), size) for k in (0, 1))
             mean, variance = weights[used] @ means, weights[used] ** 2 @ stds**2
-            if weights[-1] and len(seen.y):
+            if weights[-1]:
                 own, std = self.target.predict(self.known.points if points is None else points)
                 mean, variance = mean + weights[-1] * own, variance + weights[-1] ** 2 * std**2
-            elif weights[-1]:
-                variance = variance + 1.0
             return mean, np.sqrt(np.maximum(variance, 1e-10))
 
-        if not len(seen.y):
-            return self.most(lambda points: ensemble(points)[0], seen)
         best = float(ensemble(seen.points)[0].max())
         return self.most(lambda points: log_improvement(*ensemble(points), best), seen)
 
@@ -106,10 +102,11 @@ class TST(PaperSampler):
     """The two-stage transfer surrogate, ranking version (Wistuba, Schilling and Schmidt-Thieme, 2016); bandwidth .9.
 
     The mean of all processes, each by an Epanechnikov kernel of the share of pairs that it ranks otherwise than the
-    trials so far, and the target's with the kernel's largest value; the uncertainty is the target's.
+    trials so far, and the target's with the kernel's largest value; the uncertainty is the target's. It begins with
+    three of the past's best, as `RGPE`.
     """
 
-    BANDWIDTH = 0.9
+    BANDWIDTH, START = 0.9, 3
 
     def __init__(self, known: Known, seed: int) -> None:
         super().__init__(known, seed)
@@ -117,24 +114,20 @@ class TST(PaperSampler):
 
     def propose(self, seen: Tried) -> Config:
         """As `PaperSampler`."""
-        similar = np.full(len(self.known.studies), 0.75)
-        if n := len(seen.y):
-            self.target.fit(seen.points, seen.y)
-        if n >= 2:
-            left, right = np.triu_indices(n, 1)
-            past = self.known.base_at(seen.points)[0]
-            discord = ((past[:, left] < past[:, right]) != (seen.y[left] < seen.y[right])).mean(axis=1)
-            similar = np.where(discord < self.BANDWIDTH, 0.75 * (1 - (discord / self.BANDWIDTH) ** 2), 0.0)
-        own = 0.75 if n else 0.0
+        n = len(seen.y)
+        if n < min(self.START, len(self.known.best_first)):
+            return self.known.best_first[n]
+        self.target.fit(seen.points, seen.y)
+        left, right = np.triu_indices(n, 1)
+        past = self.known.base_at(seen.points)[0]
+        discord = ((past[:, left] < past[:, right]) != (seen.y[left] < seen.y[right])).mean(axis=1)
+        similar = np.where(discord < self.BANDWIDTH, 0.75 * (1 - (discord / self.BANDWIDTH) ** 2), 0.0)
 
         def both(points: Points | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             means = self.known.base[0] if points is None else self.known.base_at(points)[0]
-            at = self.known.points if points is None else points
-            mean, std = self.target.predict(at) if n else (np.zeros(len(at[0])), np.ones(len(at[0])))
-            return (own * mean + similar @ means) / max(own + similar.sum(), 1e-12), std
+            mean, std = self.target.predict(self.known.points if points is None else points)
+            return (0.75 * mean + similar @ means) / (0.75 + similar.sum()), std
 
-        if not n:
-            return self.most(lambda points: both(points)[0], seen)
         best = float(both(seen.points)[0].max())
         return self.most(lambda points: log_improvement(*both(points), best), seen)
 
