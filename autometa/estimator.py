@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import pickle
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -24,8 +23,9 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from autometa.errors import RunError
 from autometa.fitting import fit_file, fit_table
+from autometa.passwords import masked, without_password
 from autometa.search import Model, Progress, Result, Run, Settings, TrialRow, leaderboard, load_model
-from autometa.search.signature import read_signed, write_signed
+from autometa.search.signature import pickled, read_signed, write_signed
 from autometa.task import label_array
 
 __all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "fit_file", "load_model"]
@@ -74,6 +74,22 @@ class _AutoMeta(BaseEstimator):
         self.trial_time = trial_time
         self.device = device
         self.progress = progress
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the password of the store, which is kept nowhere."""
+        state = dict(super().__getstate__())
+        if isinstance(state.get("store"), str):
+            state["store"] = without_password(state["store"])
+        return state
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        return masked(super().__repr__(N_CHAR_MAX))
+
+    def _repr_html_inner(self) -> str:
+        return masked(super()._repr_html_inner())
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        return {kind: masked(text) for kind, text in super()._repr_mimebundle_(**kwargs).items()}
 
     def __sklearn_tags__(self) -> Tags:
         """Categories, text and missing values are welcome.
@@ -200,7 +216,7 @@ class _AutoMeta(BaseEstimator):
     def save(self, path: str | Path) -> None:
         """Writes this estimator to a file that `load` reads; it is signed with a key only you have."""
         check_is_fitted(self, "model_")
-        write_signed(Path(path), pickle.dumps(self, protocol=5))
+        write_signed(Path(path), pickled(self))
 
     @classmethod
     def load(cls, path: str | Path, *, trusted: bool = False) -> Self:

@@ -1,21 +1,30 @@
-"""Files that are whole or not there: written beside their place, then moved into it.
+"""Files that are whole or not there, and private: written beside their place, then moved into it.
 
 Law: whoever reads the path sees the old content or the new one, never a part of either, whatever dies in between; two
-writers, threads or processes, never share a temporary file; a writer that fails leaves nothing behind.
+writers, threads or processes, never share a temporary file; a writer that fails leaves nothing behind; nobody else can
+read what is written, whatever the umask, unless the file that is replaced was open to them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
+DIGEST_BYTES = 16
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, with its suffix, that takes its place once the block ends well.
+    """A temporary file beside `path`, with its suffix, that takes its place once the block ends well.
+
+    It is there and empty when the block begins, and only its owner can read it; a file that is replaced hands its
+    permissions on.
 
     Raises:
         OSError: The folder does not exist, or cannot be written to.
@@ -29,15 +38,18 @@ def whole(path: Path) -> Iterator[Path]:
         ['notes.txt']
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.{secrets.token_hex(4)}{path.suffix}")
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
     try:
         yield temporary
+        if path.exists():
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def replace(path: Path, content: bytes | str) -> None:
-    """Writes a whole file: bytes as they are, text as UTF-8.
+    """Writes a whole file: bytes as they are, text as UTF-8; it is on the disk before it takes its place.
 
     Raises:
         OSError: The folder does not exist, or cannot be written to.
@@ -49,5 +61,43 @@ def replace(path: Path, content: bytes | str) -> None:
         ...     (Path(folder) / "notes.txt").read_bytes()
         b'done'
     """
-    with whole(path) as temporary:
-        temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+    with whole(path) as temporary, temporary.open("wb") as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def private_folder(path: Path) -> None:
+    """Makes a folder, and those above it that are missing, for its owner alone; one that is there stays as it is.
+
+    Raises:
+        OSError: It cannot be made, or is a file.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     private_folder(Path(folder) / "a" / "b")
+        ...     oct(stat.S_IMODE((Path(folder) / "a").stat().st_mode))
+        '0o700'
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    if not path.is_dir():
+        raise NotADirectoryError(f"{path} is not a folder")
+
+
+def digest(content: Path | bytes) -> str:
+    """What tells a changed file, or changed bytes, from the same: 32 hexadecimal digits (BLAKE2b).
+
+    Raises:
+        OSError: The file is not there, or cannot be read.
+
+    Example:
+        >>> digest(b"done") == digest(b"done"), digest(b"done") == digest(b"gone"), len(digest(b""))
+        (True, False, 32)
+    """
+    if isinstance(content, bytes):
+        return hashlib.blake2b(content, digest_size=DIGEST_BYTES).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()

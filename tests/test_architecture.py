@@ -19,7 +19,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "autometa"
 GUIDE = PACKAGE.parent / "CONTRIBUTING.md"
 FLOORS = (
-    {"errors", "files", "origins", "moved"},
+    {"errors", "files", "origins", "moved", "passwords", "pickled"},
     {"task", "space", "families"},
     {"evaluation", "metafeatures", "openml"},
     {"store"},

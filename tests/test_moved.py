@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 import autometa
+from autometa.errors import RunError
 from autometa.moved import MODULES, NAMES
 
 BEFORE = Path(__file__).parent / "fixtures" / "before"
@@ -57,10 +58,14 @@ def test_a_run_is_reported_and_goes_on(run, tmp_path):
     from autometa.report import write
     from autometa.search import open_run, resume
 
-    result = open_run(run)
+    with pytest.raises(RunError, match="older AutoMeta as a pickle"):
+        open_run(run)
+    result = open_run(run, trusted=True)
     assert len(result.trials) == 6
     assert write(result, tmp_path / "report.html").exists()
     assert len(resume(run, trials=2, trusted=True).trials) == 8
+    assert not (run / "task" / "task.pickle").exists()
+    assert len(open_run(run).trials) == 8  # it is this version's now, and this user's
 
 
 def test_a_pickled_estimator_is_one_still():

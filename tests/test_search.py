@@ -390,7 +390,7 @@ class TestBadFolders:
     def test_a_run_of_a_newer_program_is_refused(self, wine, tmp_path):
         search(wine, quick(tmp_path, trials=2), tmp_path / "run")
         head = tmp_path / "run" / "run.json"
-        head.write_text(head.read_text().replace('"format": 1', '"format": 99'))
+        head.write_text(head.read_text().replace('"format": 2', '"format": 99'))
         with pytest.raises(RunError, match="newer"):
             open_run(tmp_path / "run")
 
@@ -403,8 +403,10 @@ class TestInterruption:
         (tmp_path / "run" / "result.json").unlink()
         with journal.open("ab") as file:
             file.write(b'{"op_code": 9, "trial_id"')
-        result = resume(tmp_path / "run", trials=2)
+        recorder = Recorder()
+        result = resume(tmp_path / "run", trials=2, progress=recorder)
         assert len(result.trials) == 8
+        assert any("24 bytes" in note and "journal.log" in note for note in recorder.notes)
 
     def test_what_is_added_to_the_budget_stays_added(self, wine, tmp_path):
         search(wine, quick(tmp_path, trials=1), tmp_path / "run")

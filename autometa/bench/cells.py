@@ -29,6 +29,7 @@ from autometa.bench.results import Record
 from autometa.bench.suite import BenchTask
 from autometa.evaluation import Cancelled, Isolation, Killed, score_all
 from autometa.moved import former
+from autometa.passwords import without_password
 from autometa.store import Exclusion
 
 if TYPE_CHECKING:
@@ -163,7 +164,8 @@ def _order(
 ) -> None:
     values = {
         "data": str(data), "method": setting.method, "kind": task.kind, "target": task.target, "metric": task.metric,
-        "seconds": setting.budget, "cores": setting.cores, "seed": setting.seed, "store": setting.store,
+        "seconds": setting.budget, "cores": setting.cores, "seed": setting.seed,
+        "store": None if setting.store is None else without_password(setting.store),
         "cpus": list(cpus),
         "exclude": {
             "fingerprints": sorted(exclude.fingerprints),
@@ -198,6 +200,8 @@ def environment_of(setting: Setting) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     if METHODS[setting.method].environment == "own":
         kept["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
+    if setting.store is not None and "://" in setting.store:
+        kept["AUTOMETA_STORE"] = setting.store  # where its password is found: in a file it would be kept
     return {**kept, **threads, "PYTHONHASHSEED": "0", "PYTHONNOUSERSITE": "1"}
 
 

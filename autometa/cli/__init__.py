@@ -4,6 +4,9 @@
     predict    answers of a saved model                             estimator.load_model
     resume     continues a run that was stopped or killed           search.resume
     report     what happened, as one HTML file                      report.write
+    remember   a finished run joins the memory                      search.remember_run
+    verify     what of a run or a store is damaged, and repairs     search.verify_run
+    key        takes one's key to another machine                   search.keys
     recommend  what to try first, without trying it                 recommend
     collect    fills a store with evaluations on many tables        collect.collect
     learn      trains the surrogate of a space of one's own         learn.learn
@@ -20,6 +23,7 @@ or usage, 3 for a store or run that cannot be used, 4 when the budget ended with
     usage    help pages and refusals, in one style                  memory    recommend, collect
     values   what people type, as values                            store     store, with imports and studies
     show     one JSON value, or a page                              live      progress
+    trust    verify, key, remember
     result_page · memory_page · bench_page   what a person reads    options   widths, numbers of lines, waits
 
 Start-up is a feature: this room imports typer, and nothing heavier before a command runs; a command's file is read when

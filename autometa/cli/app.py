@@ -18,6 +18,7 @@ from typer.main import get_command
 
 from autometa.cli.usage import Program, refuse, usage_problem
 from autometa.errors import AutoMetaError, InputError, Problem, StoreError
+from autometa.passwords import wipe_command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,9 @@ class AutoMeta(Program):
         "resume": (("table",), "Go on with a run that was stopped or killed."),
         "predict": (("table",), "Predict the rows of a table, as CSV."),
         "report": (("table",), "Write what happened in a run as one HTML file."),
+        "remember": (("trust",), "Add a finished run to the memory."),
+        "verify": (("trust",), "Read everything in a run or a store and say what is damaged."),
+        "key": (("trust",), "The key that your models are signed with."),
         "recommend": (("memory",), "Say what to try first on a table, and why."),
         "collect": (("memory",), "Fill a store: the same configurations on many tables."),
         "doctor": (("doctor",), "Check that everything here works."),
@@ -305,7 +309,9 @@ def _autometa(
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; gives its exit code."""
     atexit.register(gc.freeze)  # spares the half second that collecting everything costs a process that ends anyway
-    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:
+        arguments = sys.argv[1:]
+        wipe_command_line()
     as_json = "--json" in arguments
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

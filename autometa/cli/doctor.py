@@ -19,6 +19,7 @@ from autometa.cli.app import AsJson, Store, app
 from autometa.cli.options import OPTIONS
 from autometa.cli.usage import Command
 from autometa.errors import StoreError
+from autometa.passwords import masked
 
 REQUIRED = (
     "numpy",
@@ -113,12 +114,10 @@ def show_findings(findings: dict[str, Any]) -> None:
     gpu = findings["gpu"]
     row(True if gpu["name"] else None, "GPU", gpu["name"] or gpu["why"])
     store = findings["store"]
-    size = (
-        "not there yet: the first fit makes it"
-        if store["new"]
-        else f"{counted(store['tasks'], 'task')}, {counted(store['evaluations'], 'evaluation')}"
-    )
-    row(store["usable"], "store", f"{store['url']}  {size if store['usable'] else store['why']}")
+    told = store["why"] or "not there yet: the first fit makes it"
+    if store["usable"] and not store["new"]:
+        told = f"{counted(store['tasks'], 'task')}, {counted(store['evaluations'], 'evaluation')}"
+    row(store["usable"], "store", f"{store['url']}  {told}")
     shipped = findings["shipped"]
     size = f"{counted(shipped['tasks'], 'task')}, {counted(shipped['evaluations'], 'evaluation')} came with the package"
     row(bool(shipped["tasks"]) or None, "memory", shipped["why"] or size)
@@ -174,7 +173,7 @@ def _store(url: str | None) -> dict[str, Any]:
         location = str(info["url"])
         problems = [str(problem) for problem in opened.verify()]
     except (AutoMetaError, OSError) as error:
-        return {"url": url or "the default", "usable": False, "new": False, "why": str(error)}
+        return {"url": masked(url or "the default"), "usable": False, "new": False, "why": masked(str(error))}
     new = (
         not info["tasks"]
         and location.startswith("sqlite:///")

@@ -145,6 +145,12 @@ def resume(
     run: RunFolder,
     time: Annotated[str | None, typer.Option("--time", metavar="TIME", help="Time to add to what was left.")] = None,
     trials: Annotated[str | None, typer.Option("--trials", metavar="N", help="Trials to add to what was left.")] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store", metavar="URL", help="Its memory, where that is another now, or needs its password again."
+        ),
+    ] = None,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> int:
@@ -161,8 +167,9 @@ def resume(
     from autometa.cli.live import live
     from autometa.search import resume as go_on
 
+    say_what_runs(run, trust, everything=True)
     with live() as progress:
-        result = go_on(run, **budget, progress=progress, trusted=trust)
+        result = go_on(run, **budget, progress=progress, trusted=trust, store=store)
     return conclude(result, as_json=as_json, trusted=trust)
 
 
@@ -201,6 +208,7 @@ def predict(
     from autometa.search import load_model
 
     gathered = Gathered()
+    say_what_runs(run, trust)
     model = load_model(run, trusted=trust)
     read = gathered.take(
         read_table, data, offline=offline, encoding=encoding, header=header, allow_empty=True, **model.schema.reading
@@ -239,11 +247,25 @@ def report(
     from autometa.cli.show import emit
     from autometa.search import open_run
 
-    path = write_report(open_run(run), out, seconds=OPTIONS.importance_seconds, trusted=trust)
+    say_what_runs(run, trust)
+    path = write_report(open_run(run, trusted=trust), out, seconds=OPTIONS.importance_seconds, trusted=trust)
     if as_json:
         emit({"run": str(run), "report": str(path)})
     else:
         print(path)
+
+
+def say_what_runs(run: Path, trust: bool, *, everything: bool = False) -> None:
+    """Tells whoever trusts a run what reading it will run: its model and its table, or every model in it."""
+    if not trust:
+        return
+    from autometa.search import what_runs
+
+    paths = [run] if run.is_file() else [run / "model.pkl", run / "task" / "task.pickle"]
+    paths += sorted((run / "models").glob("*.pkl")) if everything else []
+    for path in paths:
+        if path.exists():
+            print(f"autometa: {what_runs(path)}", file=sys.stderr)
 
 
 def conclude(result: "Result", *, as_json: bool, trusted: bool = False) -> int:

@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from autometa.errors import AutoMetaError, InputError, Problem, did_you_mean
+from autometa.passwords import masked
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -121,7 +122,8 @@ def refuse(error: AutoMetaError, *, as_json: bool) -> int:
     """Tells all problems on standard error, and a program one JSON value on standard output; gives the exit code."""
     from autometa.cli.values import printable
 
-    problems = error.problems if isinstance(error, InputError) else (Problem("", str(error)),)
+    told = error.problems if isinstance(error, InputError) else (Problem("", str(error)),)
+    problems = [Problem(masked(p.where), masked(p.what), masked(p.fix)) for p in told]
     for problem in problems:
         line = f"autometa: {printable(problem)}"
         print(wrapped(line) if sys.stderr.isatty() else line, file=sys.stderr)

@@ -43,6 +43,7 @@ _MAXRSS_UNIT = 1024 if _LINUX else 1  # ru_maxrss is in KiB on Linux, in bytes o
 
 def main(control: int, parent: int, preload: Sequence[str]) -> None:
     """Serves requests from the socket `control` until the process `parent` closes it or dies."""
+    os.umask(0o077)  # what trials write is their owner's alone
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to answer
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     trials: dict[int, socket.socket] = {}  # process number -> its lifeline

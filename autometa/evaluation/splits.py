@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
 from autometa.evaluation.options import OPTIONS
+from autometa.files import whole
 
 if TYPE_CHECKING:
     from autometa.task import Task
@@ -61,12 +62,13 @@ class Splits:
 
     def save(self, path: Path) -> None:
         """Writes them to an ``.npz`` file."""
-        np.savez_compressed(path, train=self.train, test=self.test, description=np.array(self.description))
+        with whole(Path(path)) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, train=self.train, test=self.test, description=np.array(self.description))
 
     @classmethod
     def load(cls, path: Path) -> Splits:
         """What `save` wrote."""
-        with np.load(path) as file:
+        with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return cls(file["train"], file["test"], str(file["description"]))
 
     def __len__(self) -> int:

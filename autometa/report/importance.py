@@ -67,7 +67,7 @@ def of_run(run: Path, seed: int, trusted: bool) -> Iterator[list[Importance]]:
     """`permutation_importance` of the final model of a run."""
     from autometa.search import load_model, open_run
 
-    model, task = load_model(run, trusted=trusted), open_run(run).task
+    model, task = load_model(run, trusted=trusted), open_run(run, trusted=trusted).task
     yield from permutation_importance(task, model.answer, seed=seed)
 
 

@@ -82,11 +82,11 @@ def candidates_of(run: Run, leaders: Sequence[TrialRow], most: int) -> list[Cand
     Raises:
         RunError: There are none.
     """
-    found = []
-    for row in leaders[:most]:
-        if (oof := run.oof(row.number)) is not None:
-            path = run.models_path(row.number)
-            found.append(Candidate(row, oof, path if path.exists() else None))
+    found = [
+        Candidate(row, oof, run.fold_models(row.number))
+        for row in leaders[:most]
+        if (oof := run.oof(row.number)) is not None
+    ]
     if not found:
         raise RunError(f"{run.folder / 'oof'} lacks the predictions of every complete trial")
     return found
@@ -135,8 +135,10 @@ class Finish:
         fit: Fit,
         progress: Progress,
         interrupted: Callable[[], bool] = lambda: False,
+        read: Callable[[Path], bytes] = Path.read_bytes,
     ) -> None:
-        """`interrupted` is asked before each fit; after an interrupt kept fold models are used without a fit."""
+        """`interrupted` is asked before each fit; after an interrupt kept fold models, which `read` reads, are used."""
+        self.read = read
         self.task, self.plan, self.clock = task, plan, clock
         self.fit, self.progress, self.interrupted = fit, progress, interrupted
 
@@ -215,7 +217,7 @@ class Finish:
             if not content:
                 continue
             if anew and candidate.models and (size := candidate.models.stat().st_size) <= room:
-                content, room = content + candidate.models.read_bytes(), room - size
+                content, room = content + self.read(candidate.models), room - size
             members.append(Member(candidate.row.number, weight, content, candidate.temperature))
         if not members:
             raise NoModelError("No evaluated pipeline could be fitted on the whole table: raise --max-ram or --time")
@@ -229,14 +231,14 @@ class Finish:
         row, kept = candidate.row, candidate.models
         seconds, expected = self.clock.left_to_refit, self.clock.to_refit(row.evaluation)
         if kept and (self.interrupted() or expected > seconds):
-            return kept.read_bytes(), False
+            return self.read(kept), False
         try:
             return self.fit(row, seconds=max(seconds, 2 * expected + 1.0 if must else 0.1), threads=threads), True
         except Killed as killed:
             self.progress.note(f"trial {row.number} was not refitted on all rows: {killed.reason}")
         except Cancelled:  # by the person, who will not wait for it
             pass
-        return (kept.read_bytes() if kept else None), False
+        return (self.read(kept) if kept else None), False
 
     def _score(self, prediction: NDArray[np.float64], rows: NDArray[Any]) -> float:
         return score(self.task.metric, self.task.y[rows], prediction[rows], len(self.task.classes))

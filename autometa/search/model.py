@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from autometa.errors import InputError, Problem, RunError, TableWarning
 from autometa.evaluation import fit_model, predict_aligned, tempered
 from autometa.files import replace
-from autometa.search.signature import read_signed, write_signed
+from autometa.search.records import DamagedError
+from autometa.search.signature import pickled, read_signed, write_signed
 from autometa.space import Config
 from autometa.task import ColumnDrift, Schema, Task, drift, label_array
 
@@ -46,8 +47,14 @@ class Member:
         """The lists of fitted pipelines, read on first use."""
         if self._models is None:
             stream, found = io.BytesIO(self.content), []
-            while stream.tell() < len(self.content):
-                found.append(pickle.load(stream))
+            try:
+                while stream.tell() < len(self.content):
+                    found.append(pickle.load(stream))
+            except Exception as error:
+                what = f"{type(error).__name__}: {error}"
+                raise RunError(
+                    f"the fitted models of trial {self.number} in this model cannot be read ({what})"
+                ) from error
             self._models = tuple(found)
         return self._models
 
@@ -163,7 +170,7 @@ def refit(task_folder: Path, config: Config, path: Path, *, seed: int, threads: 
 
 def save_model(model: Model, path: Path) -> None:
     """Writes the model, and its signature beside it."""
-    write_signed(path, pickle.dumps(model, protocol=5))
+    write_signed(path, pickled(model))
 
 
 def load_model(path: str | Path, *, trusted: bool = False) -> Model:
@@ -181,6 +188,8 @@ def load_model(path: str | Path, *, trusted: bool = False) -> Model:
     path = Path(path)
     path = path / "model.pkl" if path.is_dir() else path
     if not path.exists():
+        if (path.parent / "result.json").exists():
+            raise DamagedError(path, "it is missing")
         if (path.parent / "run.json").exists():
             raise RunError(f"{path.parent} has no model yet. `autometa resume {path.parent}` finishes the run")
         raise RunError(f"{path} does not exist. Name the folder of a run")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autometa.errors import InputError
+from autometa.errors import InputError, StoreError
 from autometa.families import truncatable
 from autometa.search.clock import Clock
+from autometa.search.options import OPTIONS
 from autometa.search.plan import SearchPlan
+from autometa.search.result import Result, open_run
 from autometa.search.run import Run
 from autometa.search.settings import Progress, Settings, TrialRow
 from autometa.store import Exclusion
@@ -92,12 +95,42 @@ def first_recommendations(
     if run.settings.cold:
         return []
     if not finished and not run.recommendations():
-        run.save_recommendations(sampler.recommend(study, shown))
+        run.save_recommendations(study, sampler.recommend(study, shown))
     return list(run.recommendations())
 
 
-def remember(task: Task, settings: Settings, metafeatures: MetaFeatures | None, trials: Sequence[TrialRow]) -> None:
-    """Adds the task and its evaluations to the store.
+def remember_late(result: Result, metafeatures: MetaFeatures | None, progress: Progress) -> None:
+    """Adds a finished search to the store; where that fails, it is said, and the search is no less finished."""
+    try:
+        remember(result.task, result.settings, metafeatures, result.trials)
+    except (StoreError, OSError) as error:
+        progress.note(
+            f"The run is finished, but was not remembered: {error} `autometa remember {result.run}` does it later."
+        )
+
+
+def remember_run(run: Path, *, store: str | None = None, trusted: bool = False) -> int:
+    """Adds a finished run to the store that it was made with, or to another; how many evaluations were new.
+
+    Args:
+        run: Its folder.
+        store: URL or path of the store; None for that of the run.
+        trusted: Read a run of an older version though somebody else made it.
+
+    Raises:
+        RunError: It is not a run, not finished, or damaged.
+        StoreError: The metadata store cannot be used.
+    """
+    from autometa.metafeatures import describe
+
+    result = open_run(run, trusted=trusted)
+    settings = replace(result.settings, store=store or result.settings.store)
+    metafeatures = describe(result.task, seconds=OPTIONS.describe_seconds)
+    return remember(result.task, settings, metafeatures, result.trials)
+
+
+def remember(task: Task, settings: Settings, metafeatures: MetaFeatures | None, trials: Sequence[TrialRow]) -> int:
+    """Adds the task and its evaluations to the store; how many evaluations were new.
 
     Raises:
         StoreError: The metadata store cannot be used.
@@ -105,4 +138,4 @@ def remember(task: Task, settings: Settings, metafeatures: MetaFeatures | None, 
     from autometa.store import MetaStore, TaskRecord
 
     record = TaskRecord.of(task, metafeatures, source="fit")
-    MetaStore(settings.store).add(record, [row.evaluation for row in trials])
+    return MetaStore(settings.store).add(record, [row.evaluation for row in trials])

@@ -6,7 +6,6 @@ line, the report and the estimators say it in their own words.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.errors import RunError
+from autometa.files import digest, whole
 from autometa.origins import State
-from autometa.search.run import Run, write_json
+from autometa.search.model import save_model
+from autometa.search.records import DamagedError, read_record, reading, write_record
+from autometa.search.run import FORMAT, Run
 from autometa.search.settings import Settings, TrialRow
 from autometa.space import FAMILY
 from autometa.task import Task
 
 if TYPE_CHECKING:
+    from autometa.search.model import Model
     from autometa.transfer import Recommendation
 
 
@@ -142,12 +145,20 @@ class WarmStart:
         return cls(sum(t.proposed for t in trials), len(ours), next(iter(ours), None), next(iter(others), None))
 
 
-def save_result(result: Result) -> None:
-    """Writes what the final model is made of into the run's folder; `open_run` reads it back."""
-    np.save(result.run / "oof.npy", result.oof)
-    write_json(
-        result.run / "result.json",
+def save_result(result: Result, model: Model) -> None:
+    """Writes the final model, its predictions, and what it is made of; `open_run` reads it back.
+
+    Without ``result.json`` the run counts as unfinished, so that goes first and comes last.
+    """
+    path = result.run / "result.json"
+    path.unlink(missing_ok=True)
+    save_model(model, result.run / "model.pkl")
+    with whole(result.run / "oof.npy") as temporary, temporary.open("wb") as file:
+        np.save(file, result.oof, allow_pickle=False)
+    write_record(
+        path,
         {
+            "format": FORMAT,
             "members": result.members,
             "score": result.score,
             "score_std": result.score_std,
@@ -155,37 +166,55 @@ def save_result(result: Result) -> None:
             "interrupted": result.interrupted,
             "refitted": result.refitted,
             "summary": result.summary(),
+            "files": {name: digest(result.run / name) for name in ("model.pkl", "oof.npy")},
         },
     )
 
 
-def open_run(run: Path) -> Result:
-    """A finished run, read back from its folder.
+def open_run(run: Path, *, trusted: bool = False) -> Result:
+    """A finished run, read back from its folder; nothing is written, and none of its code runs.
+
+    Args:
+        run: Its folder.
+        trusted: Read a run of an older version though somebody else made it: its table is in a pickle.
 
     Raises:
-        RunError: It is not a run, or not finished.
+        RunError: It is not a run, not finished, or damaged.
     """
-    folder = Run.open(run)
-    path = run / "result.json"
+    folder = Run.open(run, trusted=trusted)
+    values = read_result(folder)
+    trials = folder.trials(folder.study())
+    with reading(run / "result.json"):
+        expected = int(values["summary"]["trials"])
+        if len(trials) != expected:
+            raise DamagedError(run / "journal.log", f"it has {len(trials)} finished trials, the result {expected}")
+        return Result(
+            run=run,
+            task=folder.task,
+            settings=folder.settings,
+            trials=trials,
+            recommendations=folder.recommendations(),
+            members=tuple((number, weight) for number, weight in values["members"]),
+            score=values["score"],
+            score_std=values["score_std"],
+            oof=folder.array(run / "oof.npy"),
+            seconds=values["seconds"],
+            interrupted=values["interrupted"],
+            model=run / "model.pkl",
+            refitted=values["refitted"],
+        )
+
+
+def read_result(folder: Run) -> dict[str, Any]:
+    """What ``result.json`` says; from here on the checksums of the files beside it are known.
+
+    Raises:
+        RunError: The run is not finished, or the file is damaged.
+    """
+    path = folder.folder / "result.json"
     if not path.exists():
-        raise RunError(f"{run} was not finished. `autometa resume {run}` goes on with it")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        oof = np.load(run / "oof.npy")
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error}); it was left as it is") from error
-    return Result(
-        run=run,
-        task=folder.task,
-        settings=folder.settings,
-        trials=folder.trials(folder.study()),
-        recommendations=folder.recommendations(),
-        members=tuple((number, weight) for number, weight in values["members"]),
-        score=values["score"],
-        score_std=values["score_std"],
-        oof=oof,
-        seconds=values["seconds"],
-        interrupted=values["interrupted"],
-        model=run / "model.pkl",
-        refitted=values["refitted"],
-    )
+        raise RunError(f"{folder.folder} was not finished. `autometa resume {folder.folder}` goes on with it")
+    with reading(path):
+        values: dict[str, Any] = read_record(path, newer=FORMAT if folder.format > 1 else None)
+        folder.checksums.add(values.get("files", {}))
+    return values

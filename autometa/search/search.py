@@ -13,19 +13,21 @@ the same model. So nothing depends on the time unless there is a time budget.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autometa.errors import NoModelError
 from autometa.evaluation import Isolation, available_cpus, shared_isolation
 from autometa.moved import former
+from autometa.search.adoption import adopt
 from autometa.search.budget import Budget
 from autometa.search.clock import Clock
 from autometa.search.finish import Finish, candidates_of, isolated_fit, why_no_model
-from autometa.search.model import save_model
+from autometa.search.keys import why_fleeting
 from autometa.search.plan import SearchPlan
-from autometa.search.recall import first_recommendations, recall, remember
-from autometa.search.result import Result, save_result
+from autometa.search.recall import first_recommendations, recall, remember_late
+from autometa.search.result import Result, leaderboard, save_result
 from autometa.search.run import Run
 from autometa.search.settings import Progress, Settings, Silent
 from autometa.search.signature import check_signature
@@ -87,6 +89,7 @@ def resume(
     trials: int | None = None,
     progress: Progress | None = None,
     trusted: bool = False,
+    store: str | None = None,
 ) -> Result:
     """Goes on with a run that was killed at any moment, with what was left of its budget.
 
@@ -96,19 +99,26 @@ def resume(
         trials: Extra trials, added to what was left.
         progress: Told what happens; None for silence.
         trusted: Go on even though somebody else began it: that runs code that is in the folder.
+        store: URL of the metadata store, where it is not that of the run any more, or needs a password that is
+            neither in the environment nor in ``~/.pgpass``.
 
     Raises:
         RunError: The folder is not a run, is in use, or is somebody else's.
         NoModelError: The budget ended before any configuration could be evaluated.
     """
     started = time.monotonic()
-    folder = Run.open(run)
+    folder = Run.open(run, trusted=trusted)
     if not trusted:
         check_signature(run / "run.json")
+    progress = progress or Silent()
     with folder.locked():
+        adopt(folder)
+        if store is not None:
+            folder.settings = replace(folder.settings, store=store)
         settings = folder.settings
-        study = folder.study(repair=True)
-        used = max((t.finished for t in folder.trials(study)), default=0.0)
+        study = folder.study(repair=True, tell=progress.note)
+        rows = folder.trials(study)
+        used = max((t.finished for t in rows), default=0.0)
         more_seconds, more_trials = folder.grant(study, seconds or 0.0, trials or 0)
         total = settings.seconds
         if total is not None:
@@ -117,7 +127,8 @@ def resume(
         wanted = settings.trials if settings.trials is None else settings.trials + more_trials
         budget = Budget(total, wanted, started - used)
         plan = SearchPlan.of(folder.task, settings, available_cpus(), splits=folder.splits)
-        return _conduct(folder, plan, budget, progress or Silent(), shared_isolation(), study)
+        folder.check_kept([row.number for row in leaderboard(rows, folder.task.metric)[: plan.options.candidates]])
+        return _conduct(folder, plan, budget, progress, shared_isolation(), study)
 
 
 def _conduct(
@@ -148,12 +159,8 @@ def _conduct(
         if not leaders:
             raise NoModelError(why_no_model(trials.finished))
         fit = isolated_fit(run, plan, isolation)
-        finish = Finish(task, plan, clock, fit, progress, lambda: trials.interrupted)
+        finish = Finish(task, plan, clock, fit, progress, lambda: trials.interrupted, run.read_models)
         finished = finish.conduct(candidates_of(run, leaders, plan.options.candidates))
-        save_model(finished.model, run.folder / "model.pkl")
-        if settings.remember:
-            progress.stage("remembering")
-            remember(task, settings, recalled.metafeatures, trials.finished)
         result = Result(
             run=run.folder,
             task=task,
@@ -169,7 +176,12 @@ def _conduct(
             model=run.folder / "model.pkl",
             refitted=finished.refitted,
         )
-        save_result(result)
+        save_result(result, finished.model)
+        if why := why_fleeting():
+            progress.note(why)
+        if settings.remember:
+            progress.stage("remembering")
+            remember_late(result, recalled.metafeatures, progress)
         return result
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from autometa.errors import InputError, Problem
 from autometa.origins import Origin
+from autometa.passwords import without_password
 from autometa.search.options import OPTIONS
 from autometa.store import Exclusion
 
@@ -30,7 +31,8 @@ class Settings:
         jobs: Trials at once. None takes one per CPU under a time budget, and one under a trial budget, which then
             repeats exactly under its seed.
         families: Names of model families to search; None for all that suit the table.
-        store: URL or path of the metadata store; None for the user's own.
+        store: URL or path of the metadata store; None for the user's own. Its password is kept nowhere: a resumed run
+            finds it in the environment or in ``~/.pgpass``.
         cold: Search without memory: no store is read, no recommendation made.
         remember: Add the finished task to the store.
         seed: Seeds splits, models and sampler.
@@ -53,7 +55,7 @@ class Settings:
     trials: int | None = None
     jobs: int | None = None
     families: tuple[str, ...] | None = None
-    store: str | None = None
+    store: str | None = field(default=None, repr=False)  # it may hold a password
     cold: bool = False
     remember: bool = True
     seed: int = 0
@@ -69,6 +71,11 @@ class Settings:
             raise InputError(problems)
         if self.seconds is None and self.trials is None:
             object.__setattr__(self, "seconds", OPTIONS.default_seconds)
+
+    @property
+    def shown_store(self) -> str | None:
+        """The store as it may be kept and shown: without a password."""
+        return None if self.store is None else without_password(self.store)
 
     def problems(self) -> list[Problem]:
         """What cannot be done, each with its fix."""
@@ -90,8 +97,8 @@ class Settings:
         return wrong
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-safe."""
-        out = asdict(self)
+        """JSON-safe, and without the password of the store."""
+        out = asdict(self) | {"store": self.shown_store}
         out["exclude"] = {k: sorted(v) for k, v in out["exclude"].items()}
         return out
 

@@ -18,7 +18,7 @@ from autometa.origins import Origin
 from autometa.search.clock import Clock
 from autometa.search.plan import SearchPlan
 from autometa.search.result import leaderboard
-from autometa.search.run import EVALUATION, FINISHED, STARTED, Run, origin_of, trial_row
+from autometa.search.run import EVALUATION, FILES, FINISHED, STARTED, Run, origin_of, trial_row
 from autometa.search.settings import Progress, TrialRow
 from autometa.space import FAMILY, Config
 
@@ -150,6 +150,7 @@ class Trials:
         )
         with self._lock:
             row = TrialRow(trial.number, evaluation, origin, reason, begun, self.clock.budget.elapsed)
+            trial.set_user_attr(FILES, self.run.keep_files(trial.number))
             trial.set_user_attr(STARTED, row.started)
             trial.set_user_attr(FINISHED, row.finished)
             trial.set_user_attr(EVALUATION, evaluation.to_dict())  # from here on the trial is finished
@@ -157,7 +158,7 @@ class Trials:
             self.finished.append(row)
             leaders = self.leaders
             for dropped in leaders[self.plan.options.candidates :]:
-                self.run.models_path(dropped.number).unlink(missing_ok=True)
+                self.run.drop_models(dropped.number)
             if not leaders and evaluation.state in (State.TIMEOUT, State.MEMORY):
                 self._fall_back()
             self.progress.trial_finished(row, leaders[0] if leaders else None, self.clock.budget.elapsed)

@@ -10,11 +10,11 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
@@ -22,7 +22,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from autometa.errors import StoreError
+from autometa.files import PRIVATE, private_folder
 from autometa.moved import former
+from autometa.passwords import masked
 from autometa.store.address import VARIABLE, shown_url
 from autometa.store.options import OPTIONS, StoreOptions
 from autometa.store.schema import block, bring_forward, state, task
@@ -187,7 +189,9 @@ class Database:
     def _create_file(self) -> None:
         file = self.file
         assert file is not None
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(file.parent)
+        with suppress(FileExistsError):
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
         connection = sqlite3.connect(str(file), timeout=self.options.busy_seconds, isolation_level=None)
         try:
             switch_to_wal(connection)
@@ -200,13 +204,21 @@ class Database:
         try:
             yield
         except (DBAPIError, sqlite3.Error, OSError) as error:
-            raise StoreError(f"{self.shown}: {self._meaning(error)}") from error
+            # A server's errors may quote what they were given, so a traceback does not show them either.
+            raise StoreError(f"{self.shown}: {self._meaning(error)}") from (error if self.file is not None else None)
+
+    def _without_password(self, text: str) -> str:
+        """What the driver says, whichever way it quotes the password."""
+        known = {self.address.password, self.address.query.get("password")}
+        for password in {str(word) for word in known if word}:
+            for written in (password, quote(password), quote(password, safe=""), unquote(password)):
+                text = text.replace(written, "***")
+        return masked(text)
 
     def _meaning(self, error: Exception) -> str:
         text = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         if self.file is None:
-            if self.address.password:
-                text = text.replace(str(self.address.password), "***")
+            text = self._without_password(text)
             return f"the server cannot be used ({text}). Check that it runs, and the URL's user, password and database."
         if any(sign in text for sign in ("not a database", "malformed", "no such column", "corrupt")):
             return (

@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial
 
 from autometa.errors import InputError, Problem, StoreError, did_you_mean
 from autometa.evaluation import Evaluation
+from autometa.passwords import masked
 from autometa.space.values import plain_distribution
 from autometa.store import MetaStore
 from autometa.studies.distributions import read_distribution
@@ -105,7 +106,7 @@ def remember_studies(
         InputError: If there is no such storage, it cannot be read, or lacks a study.
         StoreError: If the store cannot be used.
     """
-    opened = _storage(storage)
+    opened, storage = _storage(storage), masked(storage)
     found = {study.study_name: study for study in optuna.get_all_study_summaries(opened)}
     wanted = list(found) if only is None else list(only)
     problems = [] if found else [Problem(storage, "holds no study of Optuna", "Name the storage of a study.")]
@@ -122,7 +123,9 @@ def _storage(address: str) -> optuna.storages.BaseStorage:
     """Optuna's storage at a URL or in a journal's file, which must be there: Optuna would create it."""
     file = address.removeprefix("sqlite:///") if address.startswith("sqlite:///") else address
     if ("://" not in address or file != address) and not Path(file).is_file():
-        raise InputError(Problem(address, "there is no such storage", "Name a file, or a URL as Optuna takes it."))
+        raise InputError(
+            Problem(masked(address), "there is no such storage", "Name a file, or a URL as Optuna takes it.")
+        )
     try:
         if "://" in address:
             return optuna.storages.RDBStorage(address)
@@ -130,9 +133,10 @@ def _storage(address: str) -> optuna.storages.BaseStorage:
             if opened.read(6) == b"SQLite":
                 return optuna.storages.RDBStorage(f"sqlite:///{file}")
         return optuna.storages.JournalStorage(JournalFileBackend(file))
-    except Exception as error:  # whatever a database driver may raise
-        told = str(error).splitlines()[0]
-        raise InputError(Problem(address, f"Optuna cannot open it ({told})", "Name the storage of a study.")) from error
+    except Exception as error:  # noqa: BLE001 - whatever a database driver may raise
+        told = masked(str(error).splitlines()[0])
+        what = Problem(masked(address), f"Optuna cannot open it ({told})", "Name the storage of a study.")
+        raise InputError(what) from (None if "@" in address else error)  # a server's errors may quote the password
 
 
 class Remembering:

@@ -8,7 +8,6 @@ Letters:  n rows · p columns · c classes.
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,14 +17,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autometa.files import private_folder, whole
 from autometa.moved import former
 from autometa.task.fingerprint import fingerprint
+from autometa.task.saved import read_head, read_pickle, write_head
 from autometa.task.schema import Columns, Schema
 from autometa.task.target import Kind
 
 if not TYPE_CHECKING:
     __getattr__ = former(__name__)
 
+HEAD = "task.json"  # of a saved task: all but its arrays
 _ARRAYS = ("y", "groups", "time_order")
 _COMPUTED = ("fingerprint",)  # what a Task remembers once it was asked for
 
@@ -122,62 +124,59 @@ class Task:
         )
 
     def save(self, folder: Path) -> None:
-        """Writes files into `folder` (created if need be) that `load` maps into memory.
+        """Writes files into `folder` (created if need be) that `load` maps into memory: JSON, NumPy arrays, Arrow.
 
         Raises:
             OSError: If the folder cannot be written to.
+            TypeError: If it holds a label that JSON cannot, such as a moment in time.
         """
         from pyarrow import feather
 
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         columns = self.columns
-        np.save(folder / "numeric.npy", np.asfortranarray(self.X[list(columns.numeric)].to_numpy(np.float64)))
-        codes = np.empty((len(columns.categorical), self.n), dtype=np.int32)
+        arrays = {"numeric": np.asfortranarray(self.X[list(columns.numeric)].to_numpy(np.float64))}
+        arrays["codes"] = np.empty((len(columns.categorical), self.n), dtype=np.int32)
         for k, name in enumerate(columns.categorical):
-            codes[k] = self.X[name].cat.codes
-        np.save(folder / "codes.npy", codes)
+            arrays["codes"][k] = self.X[name].cat.codes
+        arrays |= {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
+        for name, values in arrays.items():
+            with whole(folder / f"{name}.npy") as temporary, temporary.open("wb") as file:
+                np.save(file, values, allow_pickle=False)
         if columns.text:
-            feather.write_feather(self.X[list(columns.text)], folder / "text.feather", compression="uncompressed")
-        for name in _ARRAYS:
-            if getattr(self, name) is not None:
-                np.save(folder / f"{name}.npy", getattr(self, name))
-        bare = replace(self, X=self.X.iloc[:0], y=self.y[:0], groups=None, time_order=None)
-        (folder / "task.pickle").write_bytes(pickle.dumps((bare, self._computed)))
+            with whole(folder / "text.feather") as temporary:
+                feather.write_feather(self.X[list(columns.text)], temporary, compression="uncompressed")
+        head = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in ("X", *_ARRAYS)}
+        categories = {name: tuple(self.X[name].cat.categories) for name in columns.categorical}
+        write_head(folder / HEAD, {**head, "arrays": tuple(arrays), "categories": categories, **self._computed})
 
     @staticmethod
-    def load(folder: Path) -> Task:
+    def load(folder: Path, *, trusted: bool = False) -> Task:
         """The Task that `save` wrote, its arrays mapped read-only; cheap enough for every trial process.
 
-        It unpickles: load only what you, or somebody you trust, saved.
+        Args:
+            folder: Where it was saved.
+            trusted: Read it though an older version saved it, as a pickle, which can hold code.
 
         Raises:
             OSError: If a file is missing or cannot be read.
+            ValueError: If a file is damaged.
+            RunError: If it is a pickle, and not `trusted`.
         """
-        from pyarrow import feather
-
         folder = Path(folder)
-        bare, computed = pickle.loads((folder / "task.pickle").read_bytes())
-        columns = bare.columns
-        numeric = np.asarray(np.load(folder / "numeric.npy", mmap_mode="r"))
-        X = pd.DataFrame(numeric, columns=pd.Index(columns.numeric, dtype="str"), copy=False)
-        parts = [X] if columns.numeric else []
-        if columns.categorical:
-            codes = np.asarray(np.load(folder / "codes.npy", mmap_mode="r"))
-            categories = {
-                name: pd.Categorical.from_codes(own, dtype=bare.X[name].dtype, validate=False)
-                for name, own in zip(columns.categorical, codes, strict=True)
-            }
-            parts.append(pd.DataFrame(categories))
-        if columns.text:
-            parts.append(feather.read_table(folder / "text.feather", memory_map=True).to_pandas())
-        arrays = {
-            name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r"))
-            if (folder / f"{name}.npy").exists()
-            else None
-            for name in _ARRAYS
-        }
-        task = replace(bare, X=pd.concat(parts, axis=1) if len(parts) > 1 else parts[0], **arrays)
+        if not (folder / HEAD).exists() and (folder / "task.pickle").exists():
+            bare, computed = read_pickle(folder / "task.pickle", trusted=trusted)
+            categories = {name: tuple(bare.X[name].cat.categories) for name in bare.columns.categorical}
+            head = {field.name: getattr(bare, field.name) for field in fields(bare) if field.name != "X"}
+            there = tuple(name for name in _ARRAYS if (folder / f"{name}.npy").exists())
+        else:
+            head = read_head(folder / HEAD)
+            categories, there = head.pop("categories"), head.pop("arrays")
+            computed = {name: head.pop(name) for name in _COMPUTED if name in head}
+        arrays = {name: _mapped(folder / f"{name}.npy") if name in there else None for name in _ARRAYS}
+        task = Task(**{**head, **arrays, "X": _features(folder, head["schema"].columns, categories)})
+        if len(task.X) != task.n:
+            raise ValueError(f"{folder} has {len(task.X)} rows of features and {task.n} of the target")
         task.__dict__.update(computed)
         return task
 
@@ -185,6 +184,40 @@ class Task:
     def _computed(self) -> dict[str, Any]:
         """What was computed so far."""
         return {name: value for name, value in vars(self).items() if name in _COMPUTED}
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    """An array on the disk, mapped read-only.
+
+    Raises:
+        OSError: It is missing, or cannot be read.
+        ValueError: It is no array, or one of objects.
+    """
+    try:
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except OSError:
+        raise
+    except Exception as error:  # NumPy parses the header as Python, and what that raises is any of a dozen things
+        raise ValueError(f"{path.name} is no array: {error}") from error
+
+
+def _features(folder: Path, columns: Columns, categories: dict[str, tuple[Any, ...]]) -> pd.DataFrame:  # (n, p)
+    """The typed table that was saved."""
+    from pyarrow import feather
+
+    numeric = _mapped(folder / "numeric.npy")
+    parts = [pd.DataFrame(numeric, columns=pd.Index(columns.numeric, dtype="str"), copy=False)]
+    if columns.categorical:
+        codes = _mapped(folder / "codes.npy")
+        cells = {}
+        for name, own in zip(columns.categorical, codes, strict=True):
+            index = pd.Index(categories[name], dtype=None if categories[name] else "str")
+            cells[name] = pd.Categorical.from_codes(own, dtype=pd.CategoricalDtype(index), validate=False)
+        parts.append(pd.DataFrame(cells))
+    if columns.text:
+        parts.append(feather.read_table(folder / "text.feather", memory_map=True).to_pandas())
+    parts = parts[0 if columns.numeric or len(parts) == 1 else 1 :]
+    return pd.concat(parts, axis=1) if len(parts) > 1 else parts[0]
 
 
 def _shares(counts: NDArray[np.int64], rows: int) -> NDArray[np.int64]:  # (c,) -> (c,)
