@@ -20,7 +20,8 @@ from autometa.errors import Problem
 from autometa.origins import State
 from autometa.store.blocks import Block, canonical, check, configs_in, decode, key, unpack
 from autometa.store.database import Database
-from autometa.store.schema import block, task
+from autometa.store.reading import Entry
+from autometa.store.schema import block, record_of, task
 
 if TYPE_CHECKING:
     from autometa.evaluation import Evaluation
@@ -46,6 +47,25 @@ def verify(database: Database) -> list[Problem]:
         except DBAPIError as error:  # broken pages; what could be read before them was looked at
             problems.append(Problem(database.shown, f"cannot be read to its end: {error.orig}", _REPLACE))
         return problems
+
+
+def whole_entries(database: Database) -> tuple[list[Entry], int]:
+    """The tasks with which nothing is wrong, as far as the database can be read, and how many others were met."""
+    found: list[Entry] = []
+    others = 0
+    with database.reading() as connection:
+        at = sa.and_(task.c.fingerprint == block.c.fingerprint, task.c.space == block.c.space)
+        both = sa.select(task, *(c.label(f"block_{c.name}") for c in block.c)).join_from(task, block, at, full=True)
+        try:
+            for row in () if connection is None else connection.execution_options(yield_per=16).execute(both):
+                if next(_wrong_with(row), None) is None:
+                    content = Block(row.block_scores, row.block_details, row.block_evaluations)
+                    found.append(Entry(record_of(row), content))
+                else:
+                    others += 1
+        except DBAPIError:  # broken pages: what could be read before them is what there is
+            others += 1
+    return found, others
 
 
 _REPLACE = "Restore a copy, or merge what can still be read into a new store."

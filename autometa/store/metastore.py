@@ -339,6 +339,7 @@ class MetaStore:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as temporary:
+            temporary.chmod(0o644)  # for whoever installs it
             copy = MetaStore(temporary)
             for batch in self.batches():
                 copy._absorb([Entry(record, sound(self, record, shipped, old, folds)) for record, old in batch])
@@ -354,6 +355,36 @@ class MetaStore:
         from autometa.store import inspection
 
         return inspection.verify(self._database)
+
+    def repair(self) -> list[str]:
+        """Saves what can be saved of a file, and says in a sentence each what was done; empty when nothing had to be.
+
+        The damaged file is set aside, as ``NAME.damaged``; the tasks with which nothing is wrong are in its place.
+
+        Raises:
+            StoreError: It is on a server, cannot be opened at all, or cannot be written.
+        """
+        from autometa.store import inspection
+
+        if not self.verify():
+            return []
+        path = self._database.file
+        if path is None:
+            raise StoreError(
+                f"{self.url}: a store on a server is not repaired. `autometa store rm TASK` forgets a task."
+            )
+        entries, others = inspection.whole_entries(self._database)
+        with whole(path.with_name(path.name + ".repaired")) as temporary:
+            temporary.unlink()
+            copy = MetaStore(temporary)
+            copy._absorb(entries)
+            copy._database.compact()
+        aside = path.with_name(path.name + ".damaged")
+        path.replace(aside)
+        for log in ("-wal", "-shm"):
+            path.with_name(path.name + log).unlink(missing_ok=True)
+        path.with_name(path.name + ".repaired").replace(path)
+        return [f"{path}: {len(entries)} tasks are kept, {others} were damaged; the old file is {aside.name}."]
 
     def batches(self) -> Iterator[list[Entry]]:
         """All entries of this store with their whole blocks, some tasks at a time."""

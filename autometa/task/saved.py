@@ -14,13 +14,18 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from autometa.errors import RunError
+from autometa.errors import InputError, Problem, RunError
+from autometa.files import replace
 from autometa.pickled import restricted, unusual_names
 
 TASK_FORMAT = 2  # of a saved task; 1 was a pickle
@@ -40,11 +45,24 @@ _PICKLED_NAMES = frozenset({
 })  # fmt: skip
 
 
+# Labels that JSON has no word for: their type, how they are written, and how they are read.
+_WRITTEN: dict[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {
+    "bytes": (bytes, bytes.hex, bytes.fromhex),
+    "timestamp": (pd.Timestamp, pd.Timestamp.isoformat, pd.Timestamp),
+    "timedelta": (pd.Timedelta, pd.Timedelta.isoformat, pd.Timedelta),
+    "datetime": (datetime, datetime.isoformat, datetime.fromisoformat),
+    "date": (date, date.isoformat, date.fromisoformat),
+    "time": (time, time.isoformat, time.fromisoformat),
+    "decimal": (Decimal, str, Decimal),
+    "fraction": (Fraction, str, Fraction),
+}
+
+
 def encoded(value: Any) -> Any:
     """What JSON can hold of plain values, tuples, mappings and records of this room.
 
     Raises:
-        TypeError: It holds anything else.
+        InputError: It holds anything else.
 
     Example:
         >>> encoded(("a", 1.5)), decoded(encoded(("a", 1.5)))
@@ -62,11 +80,15 @@ def encoded(value: Any) -> Any:
         return {"set": [encoded(part) for part in sorted(value)]}
     if isinstance(value, Mapping):
         return {"mapping": [[encoded(key), encoded(part)] for key, part in value.items()]}
+    for name, (kind, written, _) in _WRITTEN.items():
+        if isinstance(value, kind):
+            return {name: written(value)}
     kind = type(value)
     if dataclasses.is_dataclass(value) and _is_of_this_room(kind.__module__):
         fields = {field.name: encoded(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"record": f"{kind.__module__}.{kind.__qualname__}", "fields": fields}
-    raise TypeError(f"a saved Task cannot hold a {kind.__module__}.{kind.__qualname__}: {value!r}")
+    what = f"a saved task cannot hold a {kind.__module__}.{kind.__qualname__}, such as {str(value)[:40]!r}"
+    raise InputError(Problem("", what, "Make such labels texts or numbers."))
 
 
 def decoded(value: Any) -> Any:
@@ -84,6 +106,8 @@ def decoded(value: Any) -> Any:
             return {decoded(key): decoded(part) for key, part in pairs}
         case {"record": str(name), "fields": dict(fields)}:
             return _record(name, fields)
+        case dict() if len(value) == 1 and (found := _WRITTEN.get(next(iter(value)))):
+            return found[2](*value.values())
         case dict():
             raise ValueError(f"neither a record nor a plain value: {str(value)[:80]}")
         case list():
@@ -93,8 +117,6 @@ def decoded(value: Any) -> Any:
 
 def write_head(path: Path, values: Mapping[str, Any]) -> None:
     """Writes the parts of a Task that are no arrays."""
-    from autometa.files import replace
-
     replace(path, json.dumps({"format": TASK_FORMAT, **{name: encoded(value) for name, value in values.items()}}))
 
 

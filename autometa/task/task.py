@@ -128,7 +128,7 @@ class Task:
 
         Raises:
             OSError: If the folder cannot be written to.
-            TypeError: If it holds a label that JSON cannot, such as a moment in time.
+            InputError: If it holds a label that no file can, such as a function.
         """
         from pyarrow import feather
 

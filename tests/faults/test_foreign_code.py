@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import json
 import pickle
 import platform
 import tarfile
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from autometa.errors import InputError, RunError
@@ -130,8 +133,28 @@ def test_a_saved_task_names_records_of_tasks_and_nothing_else(run, task):
         with pytest.raises(ValueError, match="no record of a task"):
             Task.load(run / "task")
     assert encoded(decoded(encoded(task.schema))) == encoded(task.schema)
-    with pytest.raises(TypeError, match="cannot hold"):
+    with pytest.raises(InputError, match="cannot hold"):
         encoded(Path("a"))
+
+
+def test_labels_of_every_type_come_back_as_they_were():
+    when = datetime.datetime(2020, 2, 29, 12, tzinfo=datetime.UTC)
+    labels = (
+        b"\x00a",
+        when,
+        when.date(),
+        pd.Timestamp(when),
+        Decimal("0.10"),
+        2**70,
+        0.1,
+        True,
+        "\ud800",
+        (1, "a"),
+        None,
+    )
+    found = decoded(json.loads(json.dumps(encoded(labels))))
+    assert found == labels
+    assert [type(label) for label in found] == [type(label) for label in labels]
 
 
 def test_the_names_in_a_pickle_are_found_without_running_it():
