@@ -1,5 +1,6 @@
 """A table in, a model out: ``autometa fit``, ``resume``, ``predict`` and ``report``."""
 
+import sys
 import time as clock
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any

@@ -11,12 +11,13 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from autometa.errors import Problem
+from autometa.errors import Problem, StoreError
 from autometa.origins import State
 from autometa.store.blocks import Block, canonical, check, configs_in, decode, key, unpack
 from autometa.store.database import Database
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from autometa.evaluation import Evaluation
 
 KINDS = ("binary", "multiclass", "regression")
+# Every task with its block, and what has no counterpart.
+_SAME = sa.and_(task.c.fingerprint == block.c.fingerprint, task.c.space == block.c.space)
+_BOTH = sa.select(task, *(c.label(f"block_{c.name}") for c in block.c)).join_from(task, block, _SAME, full=True)
 _EXAMPLES = 3  # places named of one thing that is wrong many times
 
 
@@ -36,10 +40,8 @@ def verify(database: Database) -> list[Problem]:
         if connection is None:
             return []
         problems: list[Problem] = []
-        at = sa.and_(task.c.fingerprint == block.c.fingerprint, task.c.space == block.c.space)
-        both = sa.select(task, *(c.label(f"block_{c.name}") for c in block.c)).join_from(task, block, at, full=True)
         try:
-            for row in connection.execution_options(yield_per=16).execute(both):
+            for row in connection.execution_options(yield_per=16).execute(_BOTH):
                 problems += _wrong_with(row)
             if connection.dialect.name == "sqlite":
                 lines = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
@@ -49,15 +51,40 @@ def verify(database: Database) -> list[Problem]:
         return problems
 
 
-def whole_entries(database: Database) -> tuple[list[Entry], int]:
+def repair(database: Database, fill: Callable[[Path, Sequence[Entry]], None]) -> list[str]:
+    """Sets a damaged file aside, and has another filled with the tasks with which nothing is wrong.
+
+    Returns:
+        What was done, in a sentence each; empty when nothing had to be.
+
+    Raises:
+        StoreError: It is on a server, cannot be opened at all, or cannot be written.
+    """
+    if not verify(database):
+        return []
+    path = database.file
+    if path is None:
+        raise StoreError(
+            f"{database.shown}: a server's store is not repaired. `autometa store rm TASK` forgets a task."
+        )
+    entries, others = _whole_entries(database)
+    new, aside = path.with_name(path.name + ".repaired"), path.with_name(path.name + ".damaged")
+    new.unlink(missing_ok=True)  # of a try that was killed
+    fill(new, entries)
+    path.replace(aside)
+    for log in ("-wal", "-shm"):
+        path.with_name(path.name + log).unlink(missing_ok=True)
+    new.replace(path)
+    return [f"{path}: {len(entries)} tasks are kept, {others} were damaged; the old file is {aside.name}."]
+
+
+def _whole_entries(database: Database) -> tuple[list[Entry], int]:
     """The tasks with which nothing is wrong, as far as the database can be read, and how many others were met."""
     found: list[Entry] = []
     others = 0
     with database.reading() as connection:
-        at = sa.and_(task.c.fingerprint == block.c.fingerprint, task.c.space == block.c.space)
-        both = sa.select(task, *(c.label(f"block_{c.name}") for c in block.c)).join_from(task, block, at, full=True)
         try:
-            for row in () if connection is None else connection.execution_options(yield_per=16).execute(both):
+            for row in () if connection is None else connection.execution_options(yield_per=16).execute(_BOTH):
                 if next(_wrong_with(row), None) is None:
                     content = Block(row.block_scores, row.block_details, row.block_evaluations)
                     found.append(Entry(record_of(row), content))

@@ -366,25 +366,12 @@ class MetaStore:
         """
         from autometa.store import inspection
 
-        if not self.verify():
-            return []
-        path = self._database.file
-        if path is None:
-            raise StoreError(
-                f"{self.url}: a store on a server is not repaired. `autometa store rm TASK` forgets a task."
-            )
-        entries, others = inspection.whole_entries(self._database)
-        with whole(path.with_name(path.name + ".repaired")) as temporary:
-            temporary.unlink()
-            copy = MetaStore(temporary)
+        def fill(path: Path, entries: Sequence[Entry]) -> None:
+            copy = MetaStore(path)
             copy._absorb(entries)
             copy._database.compact()
-        aside = path.with_name(path.name + ".damaged")
-        path.replace(aside)
-        for log in ("-wal", "-shm"):
-            path.with_name(path.name + log).unlink(missing_ok=True)
-        path.with_name(path.name + ".repaired").replace(path)
-        return [f"{path}: {len(entries)} tasks are kept, {others} were damaged; the old file is {aside.name}."]
+
+        return inspection.repair(self._database, fill)
 
     def batches(self) -> Iterator[list[Entry]]:
         """All entries of this store with their whole blocks, some tasks at a time."""
