@@ -204,3 +204,32 @@ def test_the_refusal_of_a_metric_crosses_a_process_boundary():
     with pytest.raises(InputError) as refused:
         resolve_metric("nonsense", "binary")
     assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
+
+
+OTHERS = [
+    ("f1_micro", "binary multiclass"), ("jaccard", "binary"), ("jaccard_weighted", "binary multiclass"),
+    ("precision_weighted", "binary multiclass"), ("recall_weighted", "binary multiclass"),
+    ("roc_auc_ovo_weighted", "multiclass"), ("top_k_accuracy", "multiclass"),
+    ("d2_log_loss_score", "binary multiclass"),
+    ("d2_absolute_error_score", "regression"), ("neg_mean_poisson_deviance", "regression"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "kinds"), OTHERS)
+def test_any_scorer_of_scikit_learn_can_be_asked_for_and_is_computed_only_then(name, kinds):
+    assert METRIC_KINDS[name] >= set(kinds.split())
+    for kind in kinds.split():
+        assert resolve_metric(name, kind) == name
+        y, prediction, c = example(kind, 0)
+        if kind == "regression":
+            y, prediction = y + 1, prediction + 1
+        expected = get_scorer(name)(Oracle(kind, c), prediction, y)
+        assert score(name, y, prediction, c) == pytest.approx(expected)
+        assert score_all(kind, y, prediction, c, also=name)[name] == pytest.approx(expected)
+        assert name not in score_all(kind, y, prediction, c)
+
+
+def test_a_scorer_that_a_fold_leaves_undefined_is_nan():
+    assert math.isnan(score("roc_auc_ovo_weighted", [0, 1, 1], np.full((3, 3), 1 / 3), 3))
+    with pytest.raises(KeyError):
+        METRIC_KINDS["oracle"]

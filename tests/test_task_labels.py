@@ -139,3 +139,10 @@ def test_codes_lead_back_to_the_labels(labels: list[object]) -> None:
     codes, classes = coded(column)
     assert label_array(classes)[codes].tolist() == labels
     assert len(set(classes)) == len(classes)
+
+
+def test_a_metric_of_the_positive_class_says_which_that_is() -> None:
+    y = ["fraud" if i % 20 == 0 else "legit" for i in range(200)]
+    frame = pd.DataFrame({"a": np.arange(200) % 13, "y": y})
+    assert "f1 is that of the positive class, which is 'legit'." in make_task(frame, metric="f1").notes
+    assert not any("positive" in note for note in make_task(frame, metric="accuracy").notes)

@@ -17,10 +17,11 @@ options      the tuned numbers
 from __future__ import annotations
 
 from autometa.evaluation.calibration import JUDGE_SURENESS, fit_temperature, tempered
+from autometa.evaluation.comparison import Metric
 from autometa.evaluation.fitted import fit_model, predict_aligned
 from autometa.evaluation.isolation import Isolation, shared_isolation
 from autometa.evaluation.machine import available_cpus, available_ram
-from autometa.evaluation.metrics import METRIC_KINDS, METRICS, Metric, metric_for, resolve_metric, score, score_all
+from autometa.evaluation.metrics import METRIC_KINDS, METRICS, metric_for, resolve_metric, score, score_all
 from autometa.evaluation.record import Evaluation, Outcome
 from autometa.evaluation.splits import Splits, plan_splits
 from autometa.evaluation.trial import Attempt, evaluate, evaluate_isolated

@@ -8,100 +8,25 @@ only once: some twenty scikit-learn calls would cost more than many a fit.
 Law: a score equals that of `sklearn.metrics.get_scorer(name)` wherever that is defined. Where a fold lacks a class, the
 ranking metrics average over the classes that are there; what is undefined (one class only) is NaN, never a warning.
 To add a metric, write its formula and give it a line in `METRICS`: the tests find scikit-learn's scorer by its name.
+Any other scorer of scikit-learn can be asked for by its name (`scorers`), and is computed only then.
 
 Letters:  n rows · c classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autometa.errors import InputError, Problem, did_you_mean
+from autometa.evaluation.comparison import Comparison, Metric, Values
+from autometa.evaluation.scorers import scorer_metric
 
 if TYPE_CHECKING:
     from autometa.task import Kind
-
-Values = NDArray[np.float64]
-
-
-class Comparison:
-    """The truth beside a prediction, and what several metrics need of both, computed when first asked for."""
-
-    def __init__(self, y: ArrayLike, prediction: ArrayLike) -> None:
-        """Class codes (n,) with probabilities (n, c), or values (n,) with values (n,)."""
-        self.prediction: Values = np.asarray(prediction, dtype=np.float64)
-        self.y: NDArray[Any] = np.asarray(y) if self.prediction.ndim == 1 else np.asarray(y).astype(np.intp, copy=False)
-
-    @cached_property
-    def confusion(self) -> Values:  # (c, c)
-        """How many rows of each true class (down) were taken for each class (across)."""
-        c = self.prediction.shape[1]
-        counts = np.bincount(self.y * c + self.prediction.argmax(axis=1), minlength=c * c)
-        return counts.reshape(c, c).astype(np.float64)
-
-    @cached_property
-    def support(self) -> Values:  # (c,)
-        """How many rows each class has."""
-        return np.bincount(self.y, minlength=self.prediction.shape[1]).astype(np.float64)
-
-    @cached_property
-    def of_truth(self) -> Values:  # (n,)
-        """The probability that each row's own class was given."""
-        return self.prediction[np.arange(len(self.y)), self.y]
-
-    @cached_property
-    def separation(self) -> Values:  # (c, c)
-        """``[a, b]``: how often a row of class a is given more of class a than a row of class b is, ties counted half.
-
-        Off the diagonal this is the area under the ROC curve of a against b by the probability of a (Hand and Till,
-        2001); every AUC is an average of it. NaN where either class is absent.
-        """
-        c = self.prediction.shape[1]
-        out = np.full((c, c), np.nan)
-        present = self.support > 0
-        for a in np.flatnonzero(present):
-            p = self.prediction[:, a]
-            own = np.sort(p[self.y == a])
-            below = (np.searchsorted(own, p, "left") + np.searchsorted(own, p, "right")) / (2.0 * len(own))
-            lost = np.bincount(self.y, weights=below, minlength=c)
-            out[a, present] = 1.0 - lost[present] / self.support[present]
-        return out
-
-    @cached_property
-    def area(self) -> float:
-        """The area under the ROC curve of class 1 against class 0; NaN where one is absent."""
-        p = self.prediction[:, 1]
-        positive, negative = np.sort(p[self.y == 1]), np.sort(p[self.y == 0])
-        if not (len(positive) and len(negative)):
-            return float("nan")
-        lost = np.searchsorted(positive, negative, "left") + np.searchsorted(positive, negative, "right")
-        return float(1.0 - lost.sum() / (2.0 * len(positive) * len(negative)))
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One way to judge a prediction."""
-
-    name: str  # scikit-learn's scorer name
-    title: str  # what people call it, in its own unit
-    kinds: frozenset[str]
-    needs: Literal["label", "probability", "value"]
-    sign: Literal[1, -1]  # -1: smaller is better in the metric's own unit
-    formula: Callable[[Comparison], float]  # in the metric's own unit; NaN where undefined
-
-    def function(self, y: ArrayLike, prediction: ArrayLike) -> float:
-        """The value in the metric's own unit (an RMSE is positive); NaN where undefined."""
-        return float(self.formula(Comparison(y, prediction)))
-
-    def value(self, score: float) -> float:
-        """A score (larger is better) in the metric's own unit."""
-        return self.sign * score
 
 
 def _accuracy(seen: Comparison) -> float:
@@ -281,7 +206,18 @@ def _folded(name: str) -> str:
 
 def _meant(name: str) -> tuple[str, ...]:
     asked = _folded(name)
-    return (asked,) if asked in METRICS else _BY_STEM.get(_stem(asked), ())
+    meant = (asked,) if asked in METRICS else _BY_STEM.get(_stem(asked), ())
+    if meant or (found := scorer_metric(asked)) is None:
+        return meant
+    return (found.name,)
+
+
+def _known(name: str) -> Metric:
+    """A metric by its own name: one of ours, or what a scorer of scikit-learn says."""
+    metric = METRICS.get(name) or scorer_metric(name)
+    if metric is None:
+        raise KeyError(name)
+    return metric
 
 
 class _Kinds(Mapping[str, frozenset[str]]):
@@ -290,7 +226,7 @@ class _Kinds(Mapping[str, frozenset[str]]):
     def __getitem__(self, name: str) -> frozenset[str]:
         if not (meant := _meant(name)):
             raise KeyError(name)
-        return frozenset().union(*(METRICS[known].kinds for known in meant))
+        return frozenset().union(*(_known(known).kinds for known in meant))
 
     def __iter__(self) -> Iterator[str]:
         return iter((*METRICS, *_ALIASES))
@@ -327,7 +263,7 @@ def resolve_metric(name: str, kind: Kind) -> str:
     meant = _meant(name)
     fitting = [known for known, metric in METRICS.items() if kind in metric.kinds]
     for known in meant:
-        if known in fitting:
+        if kind in _known(known).kinds:
             return known
     listing = f"Known for a {kind} task: {', '.join(fitting)}."
     if not meant:
@@ -347,16 +283,21 @@ def score(metric: str, y: ArrayLike, prediction: ArrayLike, n_classes: int = 0) 
         >>> score("neg_root_mean_squared_error", [1.0, 2.0], [1.0, 4.0]).__round__(3)
         -1.414
     """
-    chosen = METRICS[metric]
+    chosen = _known(metric)
     return chosen.sign * chosen.function(y, prediction)
 
 
-def score_all(kind: Kind, y: ArrayLike, prediction: ArrayLike, n_classes: int = 0) -> dict[str, float]:
-    """Every score that a task of this kind allows, by name; larger is better, NaN where undefined.
+def score_all(
+    kind: Kind, y: ArrayLike, prediction: ArrayLike, n_classes: int = 0, *, also: str | None = None
+) -> dict[str, float]:
+    """Every score of `METRICS` that a task of this kind allows, and another asked for; larger is better, or NaN.
 
     Example:
         >>> score_all("regression", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])["r2"]
         1.0
     """
     seen = Comparison(y, prediction)
-    return {name: metric.sign * float(metric.formula(seen)) for name, metric in METRICS.items() if kind in metric.kinds}
+    metrics = {name: metric for name, metric in METRICS.items() if kind in metric.kinds}
+    if also is not None and also not in METRICS:
+        metrics[also] = _known(also)
+    return {name: metric.sign * float(metric.formula(seen)) for name, metric in metrics.items()}

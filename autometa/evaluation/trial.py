@@ -317,7 +317,9 @@ class _Folds:
         done, task = len(self.answers), self.task
         temperature = fit_temperature(*map(np.concatenate, zip(*self.answers, strict=True))) if self.calibrated else 1.0
         first = 0 if self.calibrated and done == len(self.attempt.splits) else done - 1
-        new = [score_all(task.kind, y, tempered(p, temperature), task.c) for p, y in self.answers[first:]]
+        new = [
+            score_all(task.kind, y, tempered(p, temperature), task.c, also=task.metric) for p, y in self.answers[first:]
+        ]
         self.scores = {m: (*self.scores.get(m, ())[:first], *(fold[m] for fold in new)) for m in new[0]}
 
 

@@ -27,7 +27,7 @@ from autometa.task.names import listed
 from autometa.task.options import OPTIONS
 from autometa.task.read import RawTable, ReadRequest, raw_table
 from autometa.task.schema import Schema
-from autometa.task.target import DEFAULT_METRICS, Target, TargetRequest, find_target, labelled, read_target
+from autometa.task.target import DEFAULT_METRICS, OF_POSITIVE, Target, TargetRequest, find_target, labelled, read_target
 from autometa.task.task import Task
 
 
@@ -151,6 +151,8 @@ def make_task(
     if metric is None:
         metric = DEFAULT_METRICS[found.kind]
         findings.note(f"Metric: {metric}, the usual one for {found.kind} tasks.")
+    if found.kind == "binary" and metric in OF_POSITIVE:
+        findings.note(f"{metric} is that of the positive class, which is {str(found.classes[1])!r}.")
     X = schema.apply(parts.features)
     return Task(
         name=name,

@@ -34,6 +34,9 @@ DEFAULT_METRICS: Mapping[Kind, str] = {  # the convention of the AutoML Benchmar
     "multiclass": "neg_log_loss",
     "regression": "neg_root_mean_squared_error",
 }
+OF_POSITIVE = frozenset(  # metrics that judge one of two classes, the last
+    ("f1", "precision", "recall", "average_precision", "jaccard", "ap", "pr_auc", "positive_likelihood_ratio")
+)
 MIN_ROWS = 5  # the fewest rows that can be cross-validated
 
 

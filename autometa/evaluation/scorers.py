@@ -1,0 +1,91 @@
+"""Any scorer of scikit-learn, by its name, as a metric: scikit-learn itself computes it, from answers that are there.
+
+Which kinds of task it serves is what it can judge: a small example of each kind is tried once.
+
+Letters:  n rows · c classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache, partial
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from autometa.evaluation.comparison import Comparison, Metric
+
+_EXAMPLES = {  # truth and prediction of each kind
+    "binary": (np.array([0, 1, 0, 1]), np.array([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6], [0.2, 0.8]])),
+    "multiclass": (
+        np.array([0, 1, 2, 2]),
+        np.array([[0.8, 0.1, 0.1], [0.2, 0.6, 0.2], [0.1, 0.2, 0.7], [0.5, 0.3, 0.2]]),
+    ),
+    "regression": (np.array([1.0, 2.0, 4.0, 3.5]), np.array([1.5, 2.0, 3.0, 3.0])),
+}
+
+
+class _Answers(BaseEstimator):
+    """What a scorer takes for a fitted estimator: it answers with what it is given."""
+
+    def __init__(self, c: int = 0) -> None:
+        self.c = c
+        self.classes_ = np.arange(c)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "classifier" if self.c else "regressor"
+        return tags
+
+    def fit(self, X: Any, y: Any) -> _Answers:
+        """Nothing is learned."""
+        return self
+
+    def predict(self, X: NDArray[Any]) -> NDArray[Any]:  # (n,)
+        """The most probable class, or the number."""
+        return X.argmax(axis=1) if self.c else X
+
+    def predict_proba(self, X: NDArray[Any]) -> NDArray[Any]:  # (n, c)
+        """The probabilities."""
+        return X
+
+
+@cache
+def scorer_metric(name: str) -> Metric | None:
+    """The metric that a scorer of scikit-learn computes; None where there is no such, or it judges none of our tasks.
+
+    Example:
+        >>> found = scorer_metric("jaccard_macro")
+        >>> sorted(found.kinds), found.function([0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+        (['binary', 'multiclass'], 0.5)
+        >>> scorer_metric("oracle") is None
+        True
+    """
+    from sklearn.metrics import get_scorer, get_scorer_names
+
+    known = {scorer.removesuffix("_score"): scorer for scorer in get_scorer_names()}
+    scorer = known.get(name.removesuffix("_score")) or known.get(f"neg_{name}")
+    if scorer is None:
+        return None
+    sign: Literal[1, -1] = -1 if scorer.startswith("neg_") else 1
+    formula = partial(_judged, scorer, sign)
+    of_numbers = "regression" in get_scorer(scorer)._score_func.__module__  # classes may be taken for numbers
+    tried = [kind for kind in _EXAMPLES if (kind == "regression") == of_numbers]
+    kinds = frozenset(kind for kind in tried if np.isfinite(formula(Comparison(*_EXAMPLES[kind]))))
+    title = scorer.removeprefix("neg_").removesuffix("_score").replace("_", " ")
+    return Metric(scorer, title, kinds, "value" if of_numbers else "label", sign, formula) if kinds else None
+
+
+def _judged(scorer: str, sign: int, seen: Comparison) -> float:
+    """A scorer's judgement in the metric's own unit; NaN where it has none, as where a fold lacks a class."""
+    from sklearn.metrics import get_scorer
+
+    c = seen.prediction.shape[1] if seen.prediction.ndim == 2 else 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return sign * float(get_scorer(scorer)(_Answers(c), seen.prediction, seen.y))
+        except (ValueError, TypeError, IndexError):
+            return float("nan")
