@@ -28,8 +28,9 @@ from autometa.sampler.trials import given_origin, keys_of, note, note_what_ran, 
 from autometa.space import Config, SearchSpace, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks
 from autometa.store.told import ToldTask
-from autometa.studies import VALUE, About, AdaptedPast, FollowedPast, fit_value, sign_of, told_constraints
+from autometa.studies import About, AdaptedPast, FollowedPast, fit_value, sign_of, told_constraints
 from autometa.studies.keeping import CONSTRAINED
+from autometa.studies.summary import past_of
 from autometa.transfer import RECOMMENDERS, History, Recommendation, Recommender
 from autometa.transfer.cost import TrialLimit
 from autometa.transfer.observation import Observation, Point, TrialReading, given_to
@@ -139,7 +140,7 @@ class WarmStartSampler(BaseSampler):
             if name is None:
                 table = store.past(kind=kind or getattr(task, "kind", None), metric=str(metric), exclude=exclude)
             else:
-                table = store.past(space=name, kind=None, metric=VALUE, exclude=exclude)
+                table = past_of(store, name, exclude=exclude, renamed=renamed)
                 self._told = store.told(space=name, kind=CONSTRAINED, exclude=exclude)
                 if learn:
                     learn_if_due(store, name, len(table))

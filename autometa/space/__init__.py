@@ -32,8 +32,17 @@ from optuna.distributions import (
 )
 
 from autometa.errors import did_you_mean
-from autometa.space.parameters import FAMILY, Condition, Config, Interval, Parameter
-from autometa.space.values import from_unit, is_within, nearest, plain, plain_distribution, range_text, to_unit
+from autometa.space.parameters import FAMILY, Condition, Config, Interval, Parameter, config_key
+from autometa.space.values import (
+    from_unit,
+    is_within,
+    nearest,
+    plain,
+    plain_distribution,
+    range_text,
+    to_unit,
+    to_units,
+)
 
 __all__ = [
     "FAMILY",
@@ -257,10 +266,13 @@ class SearchSpace:
 
     def encode_all(self, configs: Sequence[Mapping[str, Any]]) -> Encoded:
         """`encode` of each of m configurations, stacked: x and mask are (m, d)."""
-        rows = [self.encode(config) for config in configs]
-        if not rows:
-            return Encoded(np.zeros((0, self.d)), np.zeros((0, self.d), dtype=bool))
-        return Encoded(np.stack([r.x for r in rows]), np.stack([r.mask for r in rows]))
+        x, mask = np.zeros((len(configs), self.d)), np.zeros((len(configs), self.d), dtype=bool)
+        for p in self.parameters:
+            rows, where = [row for row, config in enumerate(configs) if p.name in config], self.slices[p.name]
+            if rows:
+                x[rows, where] = to_units(p.distribution, [configs[row][p.name] for row in rows])
+                mask[rows, where] = True
+        return Encoded(x, mask)
 
     def decode(self, x: NDArray[np.float64]) -> Config:  # x: (d,)
         """The configuration at a point; the point is clipped into [0, 1], a category is the largest of its one-hot."""
@@ -379,14 +391,3 @@ def split_family(config: Mapping[str, Any]) -> tuple[str, Config]:
     """
     family = config[FAMILY]
     return family, {k.removeprefix(f"{family}."): v for k, v in config.items() if k != FAMILY}
-
-
-def config_key(config: Mapping[str, Any]) -> str:
-    """One text per configuration, whatever the order of its keys: canonical JSON with floats to 10 digits.
-
-    Example:
-        >>> config_key({"b": 0.1 + 0.2, "a": 1})
-        '{"a":1,"b":0.3}'
-    """
-    rounded = {k: float(f"{v:.10g}") if isinstance(v, float) else v for k, v in config.items()}
-    return json.dumps(rounded, sort_keys=True, separators=(",", ":"), default=lambda v: v.item())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -84,3 +85,14 @@ class Parameter:
         if isinstance(self.distribution, CategoricalDistribution):
             return len(self.distribution.choices)
         return 1
+
+
+def config_key(config: Mapping[str, Any]) -> str:
+    """One text per configuration, whatever the order of its keys: canonical JSON with floats to 10 digits.
+
+    Example:
+        >>> config_key({"b": 0.1 + 0.2, "a": 1})
+        '{"a":1,"b":0.3}'
+    """
+    rounded = {k: float(f"{v:.10g}") if isinstance(v, float) else v for k, v in config.items()}
+    return json.dumps(rounded, sort_keys=True, separators=(",", ":"), default=lambda v: v.item())

@@ -34,12 +34,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from autometa.moved import former
-from autometa.store.records import Exclusion, PastTasks, TaskRecord
+from autometa.store.records import Exclusion, PastTasks, PastTrials, TaskRecord
 
 if TYPE_CHECKING:
     from autometa.store.metastore import MetaStore
 
-__all__ = ["Exclusion", "MetaStore", "PastTasks", "TaskRecord"]
+__all__ = ["Exclusion", "MetaStore", "PastTasks", "PastTrials", "TaskRecord"]
 
 if not TYPE_CHECKING:
 

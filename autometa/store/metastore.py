@@ -6,6 +6,7 @@ Adding a finished task is one transaction (`statements`), which holds the store'
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,10 @@ from autometa.store.address import locate, shipped_memory
 from autometa.store.blocks import masked
 from autometa.store.database import Database
 from autometa.store.options import OPTIONS, StoreOptions
-from autometa.store.reading import Entry, evaluations_in, find_in, info_in, past_in, records_in, sound
-from autometa.store.records import NOTHING, Exclusion, PastTasks, TaskRecord
+from autometa.store.reading import Entry, evaluations_in, find_in, info_in, past_in, records_in, sound, trials_in
+from autometa.store.records import NOTHING, Exclusion, PastTasks, PastTrials, TaskRecord
 from autometa.store.schema import SCHEMA, weights
-from autometa.store.statements import append, forget, join, select, shipped
+from autometa.store.statements import append, counts, forget, join, select, shipped
 from autometa.store.told import ToldTask, told_in
 
 if TYPE_CHECKING:
@@ -107,15 +108,19 @@ class MetaStore:
 
     # ---------------------------------------------------------------------------------------------------------- reading
 
-    def tasks(self, *, space: str | None = "fit", kind: str | None = None) -> list[TaskRecord]:
+    def tasks(
+        self, *, space: str | None = "fit", kind: str | None = None, fingerprints: Sequence[str] | None = None
+    ) -> list[TaskRecord]:
         """The records of the tasks of a search space (None: of every space) and kind, ordered by fingerprint.
+
+        With `fingerprints` only of those.
 
         Example:
             >>> tasks = MetaStore.with_shipped("no_such_folder/store.db").tasks(kind="regression")
             >>> {task.kind for task in tasks}, len(tasks) > 100
             ({'regression'}, True)
         """
-        return records_in(self.layers, space=space, kind=kind)
+        return records_in(self.layers, space=space, kind=kind, fingerprints=fingerprints)
 
     def find(self, text: str) -> TaskRecord:
         """The one task whose name is `text`, or whose fingerprint begins with it.
@@ -184,6 +189,27 @@ class MetaStore:
             []
         """
         return told_in(self.layers, space=space, kind=kind, exclude=exclude)
+
+    def trials(
+        self, *, space: str, metric: str, exclude: Exclusion = NOTHING, fingerprints: Sequence[str] | None = None
+    ) -> PastTrials:
+        """What each task of a space, or of those in `fingerprints`, tried: as `past` reads it, but nothing left out.
+
+        Example:
+            >>> read = MetaStore.with_shipped("no_such_folder/store.db").trials(space="fit", metric="roc_auc")
+            >>> [len(read) > 100, *map(len, read.tried[0])]
+            [True, 54, 54, 54]
+        """
+        held = self._database.options.held_bytes
+        return trials_in(self.layers, space=space, metric=metric, exclude=exclude, fingerprints=fingerprints, held=held)
+
+    def counts(self, space: str) -> dict[str, int]:
+        """How many evaluations there are of each task of a space, by fingerprint, added up over the layers."""
+        found: Counter[str] = Counter()
+        for layer in self.layers:
+            with layer._database.reading() as connection:
+                found.update({} if connection is None else counts(connection, space))
+        return dict(found)
 
     def info(self) -> dict[str, Any]:
         """`url`, `tasks`, `evaluations`, `families` (evaluations per model family), `bytes` and `schema`.

@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from autometa.errors import InputError, Problem, StoreError, did_you_mean
 from autometa.moved import former
 from autometa.store.blocks import Block, configs_in, decode, key, scores_in, unpack
-from autometa.store.records import Exclusion, PastTasks, TaskRecord
+from autometa.store.records import Exclusion, PastTasks, PastTrials, TaskRecord
 
 if TYPE_CHECKING:
     from autometa.evaluation import Evaluation
+    from autometa.space import Config
 
 
 if not TYPE_CHECKING:
@@ -60,9 +61,11 @@ class Layer(Protocol):
         """The tasks that match, by fingerprint and space, with the parts of their blocks that were asked for."""
 
 
-def records_in(layers: Sequence[Layer], *, space: str | None, kind: str | None) -> list[TaskRecord]:
+def records_in(
+    layers: Sequence[Layer], *, space: str | None, kind: str | None, fingerprints: Sequence[str] | None = None
+) -> list[TaskRecord]:
     """The record of every task, what one layer lacks filled in from the next."""
-    return [record for record, _ in _joined(layers, space=space, kind=kind)]
+    return [record for record, _ in _joined(layers, space=space, kind=kind, fingerprints=fingerprints)]
 
 
 def evaluations_in(layers: Sequence[Layer], fingerprint: str, space: str) -> list[Evaluation]:
@@ -86,30 +89,9 @@ def past_in(
     held: int,  # bytes of unpacked blocks to keep
 ) -> PastTasks:
     """The table of tasks and configurations in one metric, from one read of each layer."""
-    records: list[TaskRecord] = []
-    parts: list[_Columns] = []
-    owner: list[int] = []  # of each part, the position of its task in `records`
-    texts: list[_Texts] = []  # of each part
-    kept_bytes = 0
-    for record, blocks in _joined(layers, space=space, kind=kind, scores=True):
-        if exclude.excludes(record):
-            continue
-        for layer, block in blocks:
-            table = sound(layer, record, unpack, block.scores)
-            parts.append(sound(layer, record, _columns, table, metric))
-            kept_bytes += table.nbytes
-            texts.append(_Texts(block, table if kept_bytes < held else None))
-            owner.append(len(records))
-        records.append(record)
-    codes, first = _coded([part.config for part in parts])
-    own: list[list[tuple[NDArray[np.int64], _Columns]]] = [[] for _ in records]
-    for position, code, part in zip(owner, codes, parts, strict=True):
-        own[position].append((code, part))
-    # A task on which nothing has a score in this metric teaches nothing.
-    taught = [(r, c) for r, c in zip(records, map(_cells, own), strict=True) if np.isfinite(c.score).any()]
-    records, cells = [record for record, _ in taught], [found for _, found in taught]
-    kept = _foremost(cells, len(first), most)
-    column_of = np.full(len(first), -1)
+    records, cells, read = _sparse(layers, space, kind, metric, exclude, None, held)
+    kept = _foremost(cells, read.configs, most)
+    column_of = np.full(read.configs, -1)
     column_of[kept] = np.arange(len(kept))
     scores = np.full((len(cells), len(kept)), np.nan)
     seconds = np.full((len(cells), len(kept)), np.nan)
@@ -117,9 +99,23 @@ def past_in(
         column = column_of[found.config]
         scores[row, column[column >= 0]] = found.score[column >= 0]
         seconds[row, column[column >= 0]] = found.seconds[column >= 0]
-    # One parse of one long text takes half the time of one parse per configuration.
-    configs = json.loads("[" + ",".join(_configs(texts, [len(part.rows) for part in parts], first[kept])) + "]")
-    return PastTasks(tuple(records), tuple(configs), scores, seconds, *_metafeatures(records))
+    return PastTasks(tuple(records), read.texts(kept), scores, seconds, *_metafeatures(records))
+
+
+def trials_in(
+    layers: Sequence[Layer],
+    *,
+    space: str,
+    metric: str,
+    exclude: Exclusion,
+    fingerprints: Sequence[str] | None,
+    held: int,
+) -> PastTrials:
+    """What each task tried, in one metric, from one read of each layer; nothing is made for what it did not try."""
+    records, cells, read = _sparse(layers, space, None, metric, exclude, fingerprints, held)
+    kept = np.unique(np.concatenate([found.config for found in cells])) if cells else np.zeros(0, dtype=np.int64)
+    tried = tuple((np.searchsorted(kept, found.config), found.score, found.seconds) for found in cells)
+    return PastTrials(tuple(records), read.texts(kept), tried, *_metafeatures(records))
 
 
 def info_in(layers: Sequence[Layer]) -> dict[str, Any]:
@@ -158,12 +154,17 @@ def sound(layer: Layer, record: TaskRecord, read: Callable[..., T], *arguments: 
 
 
 def _joined(
-    layers: Sequence[Layer], *, space: str | None, kind: str | None, scores: bool = False
+    layers: Sequence[Layer],
+    *,
+    space: str | None,
+    kind: str | None,
+    fingerprints: Sequence[str] | None = None,
+    scores: bool = False,
 ) -> Iterator[tuple[TaskRecord, list[tuple[Layer, Block]]]]:
     """Each task once, with its blocks from every layer; ordered by content, so that equal stores read equally."""
     joined: dict[tuple[str, str], tuple[TaskRecord, list[tuple[Layer, Block]]]] = {}
     for layer in layers:
-        for record, block in layer.entries(space=space, kind=kind, scores=scores):
+        for record, block in layer.entries(space=space, kind=kind, fingerprints=fingerprints, scores=scores):
             identity = record.fingerprint, record.space
             if identity in joined:
                 known, blocks = joined[identity]
@@ -172,6 +173,58 @@ def _joined(
                 joined[identity] = record, [(layer, block)]
     for identity in sorted(joined):
         yield joined[identity]
+
+
+class _Read(NamedTuple):
+    """The parts that were read, for a second look at the configurations."""
+
+    sources: list[_Texts]
+    lengths: list[int]
+    first: NDArray[np.int64]  # of each configuration the position among all evaluations at which it stands first
+
+    @property
+    def configs(self) -> int:
+        """The number of distinct configurations."""
+        return len(self.first)
+
+    def texts(self, kept: NDArray[np.int64]) -> tuple[Config, ...]:
+        """Some of the configurations."""
+        # One parse of one long text takes half the time of one parse per configuration.
+        return tuple(json.loads("[" + ",".join(_configs(self.sources, self.lengths, self.first[kept])) + "]"))
+
+
+def _sparse(
+    layers: Sequence[Layer],
+    space: str,
+    kind: str | None,
+    metric: str,
+    exclude: Exclusion,
+    fingerprints: Sequence[str] | None,
+    held: int,
+) -> tuple[list[TaskRecord], list[_Cells], _Read]:
+    """The tasks on which something has a score in this metric, what each of them tried, and what was read."""
+    records: list[TaskRecord] = []
+    parts: list[_Columns] = []
+    owner: list[int] = []  # of each part, the position of its task in `records`
+    texts: list[_Texts] = []  # of each part
+    kept_bytes = 0
+    for record, blocks in _joined(layers, space=space, kind=kind, fingerprints=fingerprints, scores=True):
+        if exclude.excludes(record):
+            continue
+        for layer, block in blocks:
+            table = sound(layer, record, unpack, block.scores)
+            parts.append(sound(layer, record, _columns, table, metric))
+            kept_bytes += table.nbytes
+            texts.append(_Texts(block, table if kept_bytes < held else None))
+            owner.append(len(records))
+        records.append(record)
+    codes, first = _coded([part.config for part in parts])
+    own: list[list[tuple[NDArray[np.int64], _Columns]]] = [[] for _ in records]
+    for position, code, part in zip(owner, codes, parts, strict=True):
+        own[position].append((code, part))
+    taught = [(r, c) for r, c in zip(records, map(_cells, own), strict=True) if np.isfinite(c.score).any()]
+    read = _Read(texts, [len(part.rows) for part in parts], first)
+    return [record for record, _ in taught], [found for _, found in taught], read
 
 
 class _Columns(NamedTuple):

@@ -6,9 +6,10 @@ Letters:  t tasks · m configurations · f meta-features.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +118,28 @@ class PastTasks:
     configs: tuple[Config, ...]  # (m,) distinct configurations, the union over the tasks
     scores: NDArray[np.float64]  # (t, m) larger is better; NaN = not evaluated, -inf = failed
     seconds: NDArray[np.float64]  # (t, m) to fit and predict; NaN = unknown
+    metafeatures: NDArray[np.float64]  # (t, f) NaN = not known, or of another version
+    metafeature_names: tuple[str, ...]  # (f,)
+    metafeature_version: str = ""
+
+    def __len__(self) -> int:
+        """The number of tasks, t."""
+        return len(self.records)
+
+    def columns(self, kept: Sequence[int], configs: Sequence[Config]) -> Self:
+        """Some of the columns, in that order, under other configurations: as they are in another space, say."""
+        rows = list(kept)
+        return replace(self, configs=tuple(configs), scores=self.scores[:, rows], seconds=self.seconds[:, rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PastTrials:
+    """What each past task tried, in one metric: for tasks that each tried configurations of their own."""
+
+    records: tuple[TaskRecord, ...]  # (t,)
+    configs: tuple[Config, ...]  # (m,) distinct configurations, the union over the tasks
+    tried: tuple[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]], ...]  # (t,) each (n,), the same
+    # configuration, score (larger is better, -inf = failed), seconds (NaN = unknown)
     metafeatures: NDArray[np.float64]  # (t, f) NaN = not known, or of another version
     metafeature_names: tuple[str, ...]  # (f,)
     metafeature_version: str = ""

@@ -44,6 +44,12 @@ def select(
     ]
 
 
+def counts(connection: Connection, space: str) -> dict[str, int]:
+    """The number of evaluations of each task of a space, by fingerprint."""
+    found = sa.select(block.c.fingerprint, block.c.evaluations).where(block.c.space == space)
+    return {row.fingerprint: row.evaluations for row in connection.execute(found)}
+
+
 def join(connection: Connection, layer: Layer, entry: Entry) -> int:
     """Adds an entry; how many evaluations were new. A task that is not known yet takes over the block as it is.
 

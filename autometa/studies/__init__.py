@@ -6,6 +6,7 @@
     conditions      when a parameter is active, learned from trials
     constraints     what past studies said of constraints
     distributions   values, and the distributions that can take them
+    summary         past studies as a sampler needs them: a table, or functions that the store keeps
     options         the tuned numbers
 
 Laws: remembering twice changes nothing; a store that cannot be written for a while loses nothing that the study still

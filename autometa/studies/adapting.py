@@ -23,11 +23,20 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autometa.space import Condition, Config, Parameter, SearchSpace, config_key
 from autometa.space.values import plain, plain_distribution, plain_params
-from autometa.store import PastTasks, TaskRecord
+from autometa.store import PastTasks, PastTrials, TaskRecord
 from autometa.studies.conditions import Conditions
-from autometa.studies.distributions import Distributions, fit_value, in_words, middle, read_distribution, spanned
+from autometa.studies.distributions import (
+    Distributions,
+    fit_value,
+    in_words,
+    middle,
+    read_distribution,
+    spanned,
+    united,
+)
 from autometa.studies.keeping import ENDED, About, former_fingerprint, own_fingerprint
 from autometa.studies.options import OPTIONS
+from autometa.transfer.past_studies import PastStudies
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,8 +106,7 @@ def adapt(
     scores = past.scores[:, columns]
     best = _best(kept, scores)
     space = _space(names, now, {name: active[name].when for name in names}, best)
-    table = replace(past, configs=tuple(kept), scores=scores, seconds=past.seconds[:, columns])
-    return AdaptedPast(table, space, {name: asked[name] for name in names}, tuple(notes))
+    return AdaptedPast(past.columns(columns, kept), space, {name: asked[name] for name in names}, tuple(notes))
 
 
 class FollowedPast:
@@ -153,13 +161,50 @@ class FollowedPast:
         )
 
 
+def spanning(trials: PastTrials, renamed: Mapping[str, str], most: int) -> tuple[SearchSpace | None, list[Config]]:
+    """The space that holds what all past studies searched, and all their configurations in it.
+
+    Args:
+        trials: Of the past studies.
+        renamed: Old name of a parameter -> its new one.
+        most: Configurations from which conditions are learned.
+
+    Returns:
+        The space with the widest ranges and all categories, None where nothing is known of any; and each configuration
+        of `trials` in the names of today.
+    """
+    known = _known(trials.records, renamed)
+    joined: dict[str, BaseDistribution] = {}
+    for _, found in known:
+        for name, distribution in found.items():
+            plain_one = plain_distribution(distribution)
+            joined[name] = united(joined[name], plain_one) if name in joined else plain_one
+    configs = [_renamed(config, renamed, joined) for config in trials.configs]
+    for name in dict.fromkeys(name for config in configs for name in config if name not in joined):
+        joined[name] = spanned([config[name] for config in configs if name in config])
+    if not joined:
+        return None, configs
+    kept = {row for row, _ in known}
+    knew = {name: np.zeros(len(configs), dtype=bool) for name in joined}
+    for row, found in [*known, *((row, joined) for row in range(len(trials.records)) if row not in kept)]:
+        own, scores, _ = trials.tried[row]
+        for name in found:
+            knew[name][own[np.isfinite(scores)]] = True
+    some = np.linspace(0, len(configs) - 1, min(len(configs), most)).astype(int)
+    conditions = Conditions(joined, [configs[i] for i in some], {n: knew[n][some] for n in joined}, [])
+    return _space(list(joined), joined, {name: conditions.of(name).when for name in joined}, {}), configs
+
+
 def _known(records: Sequence[TaskRecord], renamed: Mapping[str, str]) -> list[tuple[int, dict[str, BaseDistribution]]]:
     """Which past studies kept their distributions, and those, the oldest first."""
-    out = []
+    out: list[tuple[int, dict[str, BaseDistribution]]] = []
+    read: dict[str, dict[str, BaseDistribution]] = {}  # most studies of a space have the same
     for row in sorted(range(len(records)), key=lambda row: records[row].created):
         if text := records[row].distributions:
-            kept = json.loads(text)
-            out.append((row, {renamed.get(name, name): read_distribution(one) for name, one in kept.items()}))
+            if text not in read:
+                kept = json.loads(text)
+                read[text] = {renamed.get(name, name): read_distribution(one) for name, one in kept.items()}
+            out.append((row, read[text]))
     return out
 
 
@@ -270,6 +315,8 @@ def without_own(past: PastTasks, fingerprints: Collection[str], configs: Iterabl
     own = {config_key(config) for config in configs}
     rows = [row for row, record in enumerate(past.records) if record.fingerprint in fingerprints]
     columns = [column for column, config in enumerate(past.configs) if config_key(config) in own]
+    if isinstance(past, PastStudies):
+        return past.without(rows)
     if not rows or not columns:
         return past
     scores = past.scores.copy()

@@ -56,6 +56,31 @@ def spanned(values: Sequence[Any]) -> BaseDistribution:
     return FloatDistribution(low, high, log=log)
 
 
+def united(one: BaseDistribution, other: BaseDistribution) -> BaseDistribution:
+    """The smallest distribution that holds what either can take; the other one where they are of different kinds.
+
+    A range is logarithmic only if both are, and keeps no step.
+
+    Example:
+        >>> united(FloatDistribution(0.1, 1.0, log=True), FloatDistribution(0.5, 4.0, log=True))
+        FloatDistribution(high=4.0, log=True, low=0.1, step=None)
+    """
+    if one == other:
+        return other
+    if isinstance(one, CategoricalDistribution) and isinstance(other, CategoricalDistribution):
+        known = [typed(plain(choice)) for choice in other.choices]
+        more = [choice for choice in one.choices if typed(plain(choice)) not in known]
+        return CategoricalDistribution([*other.choices, *more])
+    if isinstance(one, CategoricalDistribution) or isinstance(other, CategoricalDistribution):
+        return other
+    assert isinstance(one, (IntDistribution, FloatDistribution))
+    assert isinstance(other, (IntDistribution, FloatDistribution))
+    low, high, log = min(one.low, other.low), max(one.high, other.high), one.log and other.log
+    if isinstance(one, IntDistribution) and isinstance(other, IntDistribution):
+        return IntDistribution(int(low), int(high), log=log)
+    return FloatDistribution(float(low), float(high), log=log)
+
+
 def fit_value(value: Any, distribution: BaseDistribution) -> tuple[bool, Any]:
     """Whether a distribution can take a plain value, numbers after clipping; and the value as it takes it.
 

@@ -35,6 +35,7 @@ from autometa.studies.keeping import (
     record_of_study,
     signs_of,
 )
+from autometa.studies.summary import refresh
 
 _log = optuna.logging.get_logger("optuna.autometa")  # says things where and how Optuna does
 
@@ -88,7 +89,9 @@ def remember_study(study: Study, store: MetaStore | str | Path, space: str, task
         >>> folder.cleanup()
     """
     target = store if isinstance(store, MetaStore) else MetaStore(store)
-    return StudyKeeper(target, space, About.of(task)).keep_all(study)
+    new = StudyKeeper(target, space, About.of(task)).keep_all(study)
+    refresh(target, space)
+    return new
 
 
 def remember_studies(
@@ -116,7 +119,11 @@ def remember_studies(
             problems.append(Problem(storage, f"no study {name!r}", known))
     if problems:
         raise InputError(problems)
-    return {name: remember_study(optuna.load_study(study_name=name, storage=opened), store, space) for name in wanted}
+    target = store if isinstance(store, MetaStore) else MetaStore(store)
+    studies = {name: optuna.load_study(study_name=name, storage=opened) for name in wanted}
+    new = {name: StudyKeeper(target, space, About()).keep_all(study) for name, study in studies.items()}
+    refresh(target, space)
+    return new
 
 
 def _storage(address: str) -> optuna.storages.BaseStorage:
@@ -153,7 +160,9 @@ class Remembering:
     def __call__(self, study: Study, trial: FrozenTrial) -> None:
         """Keeps a trial that ended; what goes wrong with the store is logged."""
         key = id(study._storage), study._study_id
-        keeper = self._kept.get(key) or self._kept.setdefault(key, StudyKeeper(self._store, self._space, self._about))
+        if key not in self._kept:
+            refresh(self._store, self._space)  # when a study begins, those before it have ended
+        keeper = self._kept.setdefault(key, StudyKeeper(self._store, self._space, self._about))
         try:
             keeper.keep(study, trial)
         except StoreError as error:

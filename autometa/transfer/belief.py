@@ -30,6 +30,8 @@ from autometa.transfer.gaussian import Mixture
 from autometa.transfer.kernels import Layout
 from autometa.transfer.observation import History, thinned
 from autometa.transfer.options import OPTIONS, TransferOptions
+from autometa.transfer.past_studies import Functions, PastStudies
+from autometa.transfer.study_experts import study_processes
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
@@ -57,12 +59,15 @@ class Belief:
         if surrogate is not None and "transfer" in self.prior:
             self.experts["transfer"] = Expert("transfer", surrogate.members, options)
         self.past: PastForecasts | None = None
+        self.functions: Functions | None = None  # of past studies that each tried configurations of their own
         if past is not None and len(past.records):
-            read = PastForecasts(
-                past, self.layout, metafeatures=metafeatures, forecasting="past" in self.prior, options=options
-            )
+            self.functions = functions = past.functions if isinstance(past, PastStudies) else None
+            forecasting = "past" in self.prior and functions is None
+            read = PastForecasts(past, self.layout, metafeatures=metafeatures, forecasting=forecasting, options=options)
             self.past = read if read.t and read.m else None
-            if self.past is not None and "past" in self.prior:
+            if functions is not None and "past" in self.prior:
+                self.experts["past"] = Expert("past", study_processes(functions, space, options), options)
+            elif self.past is not None and "past" in self.prior:
                 processes = [PastProcess(read, residual) for residual in options.residual_variances]
                 self.experts["past"] = Expert("past", processes, options)
         if "cold" in self.prior or not self.experts:
@@ -76,7 +81,7 @@ class Belief:
         for name, expert in self.experts.items():
             log_prior = None
             if name == "past" and similarity is not None and self.past is not None:
-                own = similarity[self.past.rows]
+                own = similarity if self.functions is not None else similarity[self.past.rows]
                 log_prior = np.log(np.maximum(own, 1e-12) / own.sum())
             opinions[name] = expert.adapt(observed, log_prior)
         return Updated(opinions, self._weights(opinions), observed)

@@ -27,6 +27,7 @@ from autometa.transfer.cost import Cost
 from autometa.transfer.greedy import Greedy, Step, TaskMixture
 from autometa.transfer.options import OPTIONS, TransferOptions
 from autometa.transfer.past import PastTable
+from autometa.transfer.past_studies import PastStudies
 from autometa.transfer.posterior import condition, covariance
 from autometa.transfer.ranker import Ranker
 from autometa.transfer.reasons import (
@@ -39,6 +40,7 @@ from autometa.transfer.reasons import (
     listed,
     ordinal,
     preceded,
+    study_words,
     weighted_quantiles,
     with_repairs,
 )
@@ -80,6 +82,9 @@ class AdaptivePortfolio:
     def fit(self, past: PastTasks, space: SearchSpace) -> Self:
         """Reads the past, its meta-features and its costs."""
         self._table = table = PastTable.of(past, space, self.options)
+        if isinstance(past, PastStudies):  # their spread is in the table already
+            noise = self.options.study_forecast_noise
+            self.options = replace(self.options, optimism=0.0, forecast_noise=noise)
         self._similarity = similarity_of(past, table, self.options)
         self._cost = Cost.learned(table.records, table.configs, table.seconds, self.options)
         self._defaults = Defaults(options=self.options)._learn(table)
@@ -251,6 +256,8 @@ class AdaptivePortfolio:
         elif alike is not None:
             also = f"; also on {listed([e.task for e in evidence[1:]])}" if len(evidence) > 1 else ""
             reason = f"{ordinal(first)} on {first.task}, {likeness_words(first)}{also}."
+        elif table.tried is not None:
+            reason = study_words(table, column)
         else:
             good = int(np.sum(table.normalised[:, column] >= 0.9))
             where = listed([e.task for e in evidence])

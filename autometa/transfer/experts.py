@@ -97,7 +97,10 @@ class Expert:
         self.groups = tuple(next(k for k, one in enumerate(shared) if one is own) for own in shared)
 
     def adapt(self, observed: WarpedHistory, log_prior: NDArray[np.float64] | None = None) -> Opinion:
-        """The expert after the results so far; `log_prior` (e,) is the log weight of the prior means."""
+        """The expert after the results so far; `log_prior` (e,) is the log weight of the prior means.
+
+        Processes that have another number of means take them as equally likely.
+        """
         history, rows = observed.history, observed.finished
         here = _Features(history.x[rows], history.mask[rows])
         extra, scales = observed.extra_covariance(rows), self.options.scales
@@ -105,7 +108,8 @@ class Expert:
         for process, group in zip(self.processes, self.groups, strict=True):
             covariance = process.covariance(here.apart(process, group)) + process.noise * np.eye(len(rows)) + extra
             means = here.means(process, group)
-            parts.append(_Part(process, group, Adapted(observed.y, means, covariance, log_prior, scales=scales)))
+            prior = log_prior if log_prior is not None and len(log_prior) == means.shape[1] else None
+            parts.append(_Part(process, group, Adapted(observed.y, means, covariance, prior, scales=scales)))
         log = np.array([part.adapted.log_evidence for part in parts])
         share = np.exp(log - log.max())
         evidence = float(log.max() + np.log(share.mean()))

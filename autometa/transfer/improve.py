@@ -19,6 +19,7 @@ from autometa.space import Config, Encoded, SearchSpace
 from autometa.transfer.belief import Belief
 from autometa.transfer.experts import Expert
 from autometa.transfer.feasibility import Feasibility, ToldConstraint
+from autometa.transfer.forecasts import PastForecasts
 from autometa.transfer.gaussian import Mixture
 from autometa.transfer.observation import History
 from autometa.transfer.options import OPTIONS, TransferOptions
@@ -105,6 +106,11 @@ class Guard:
     def experts(self) -> dict[str, Expert]:
         """The experts that take part, by name."""
         return self.belief.experts
+
+    @property
+    def table(self) -> PastForecasts | None:
+        """The past configurations that candidates and costs come from; None without a past."""
+        return self.belief.past
 
     def weigh(self, history: History) -> dict[str, float]:
         """The weight of every expert after these results; they sum to one."""

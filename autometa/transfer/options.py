@@ -166,6 +166,58 @@ class TransferOptions:
     past_lengths: tuple[float, ...] = (0.3, 0.6, 1.2)
     past_noise: float = 0.02
 
+    # ------------------------------------------------------------------------------------------ past studies' functions
+    # Trials of one study that are used, the best third and an even selection of the others. Judgement: the time of a
+    # posterior grows with its square.
+    study_trials: int = 60
+    # Length scales that are tried, in roots of the number of active parameters, and the share of the variance that is
+    # common to a family. The evidence of the studies chooses among the lengths; the share is judgement.
+    population_lengths: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0)
+    population_level: float = 1 / 3
+    # Features, points among which the inducing ones are chosen, studies by which the length is chosen, and from which
+    # mean and covariance are learned, before the others have their part. Judgement: the time of learning.
+    population_features: int = 150
+    population_pool: int = 1500
+    population_panel: int = 24
+    population_studies: int = 300
+    # Rounds of expectation maximisation for each length on those, and then, at most; with many studies there are fewer,
+    # so that no more than so many posteriors are made. On nap_xgb the regret after 3 is .504 with 10 rounds, .544 with
+    # 4 (own_studies.py --half validation, 20 past studies).
+    panel_rounds: int = 3
+    population_rounds: int = 10
+    population_posteriors: int = 900
+    # Variances, in warped scores, of the noise to begin with, of a study's offset, and (as a share) of what the
+    # features cannot express. Judgement, not measured.
+    population_noise: float = 0.02
+    population_offset: float = 1.0
+    population_residual: float = 0.5
+    # The prior covariance, that of a Matérn process, counts as so many studies, the prior mean as so many.
+    covariance_studies: float = 5.0
+    mean_studies: float = 1.0
+    # Best trials of each study that stand in the table; studies and columns in it, and columns that are put in the
+    # order in which they cover the studies. Judgement: the time of an opening.
+    study_best: int = 5
+    table_studies: int = 300
+    table_columns: int = 500
+    covering_columns: int = 64
+    # Random configurations by whose median a study's usual score is told. Judgement.
+    usual_points: int = 500
+    # Standard deviations by which an expected score is lowered before it counts in the portfolio, and that of a
+    # normalised score as a forecast.
+    study_pessimism: float = 0.5
+    study_forecast_noise: float = 0.05
+    # The floor of a study's normalised score lies so far below its usual one, in distances of that from its best: a
+    # configuration that is far worse than usual on some studies is no first proposal. On nap_xgb the regret of the
+    # first is .80, with 0 it is 1.02; on lcbench both are alike (own_studies.py --half validation, 20 past studies).
+    study_floor: float = 1.0
+    # Shares of the population's covariance that are left between this task and the study that it is like, and variance
+    # and length scale of a residual that no study explains.
+    study_shares: tuple[float, ...] = (0.15, 0.5)
+    study_residual: float = 0.05
+    # Share of the studies' noise that is taken for structure of this task alone: it then counts to the residual.
+    study_structure: float = 0.8
+    study_residual_length: float = 0.5
+
     # ------------------------------------------------------------------------------------------ improve
     # Weights of the experts before any result; who is not named takes no part. Beside a surrogate the past tasks have
     # none: on validation tasks of Oboe, regret at 10 was .021 with them as equals, .014 without, and an answer took

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from autometa.space import Config, SearchSpace, config_key, family_in
 from autometa.transfer.completion import impute, kinship
 from autometa.transfer.options import OPTIONS, TransferOptions
+from autometa.transfer.past_studies import PastStudies
 from autometa.transfer.scale import normalised
 
 if TYPE_CHECKING:
@@ -39,10 +40,13 @@ class PastTable:
     metafeatures: NDArray[np.float64]  # (t, f)
     defaults: tuple[Config, ...]  # of the space, one per family
     column_of: dict[str, int]  # config_key -> column, also of the configurations before their repair
+    tried: NDArray[np.int64] | None = None  # (t,) trials of each study, where only its best are columns
 
     @classmethod
     def of(cls, past: PastTasks, space: SearchSpace, options: TransferOptions = OPTIONS) -> PastTable:
         """The tasks of `past` that tell configurations apart, and the configurations that fit into `space`."""
+        if isinstance(past, PastStudies):
+            return cls._of_studies(past, space, options)
         scores = np.asarray(past.scores, dtype=float).reshape(len(past.records), len(past.configs))
         seconds = np.asarray(past.seconds, dtype=float).reshape(scores.shape)
         columns, configs, repairs, column_of = _admissible(
@@ -69,6 +73,26 @@ class PastTable:
             column_of=column_of,
         )
 
+    @classmethod
+    def _of_studies(cls, past: PastStudies, space: SearchSpace, options: TransferOptions) -> PastTable:
+        """Past studies of own configurations: what their functions let expect, less a share of the uncertainty."""
+        columns, configs, repairs, column_of = _admissible(past.configs, range(len(past.configs)), space)
+        expected, spread = past.expected(space, configs), past.spread[:, columns]
+        return cls(
+            space=space,
+            records=past.records,
+            configs=configs,
+            repairs=repairs,
+            scores=past.scores[:, columns],
+            normalised=np.clip(expected - options.study_pessimism * spread, 0.0, 1.0),
+            spread=spread,
+            seconds=past.seconds[:, columns],
+            metafeatures=np.asarray(past.metafeatures, dtype=float).reshape(len(past.records), -1),
+            defaults=tuple(space.defaults()),
+            column_of=column_of,
+            tried=past.tried,
+        )
+
     @property
     def t(self) -> int:
         """The number of past tasks."""
@@ -85,8 +109,11 @@ class PastTable:
 
     def rank(self, task: int, column: int) -> tuple[int, int]:
         """Rank of a configuration among those evaluated on a past task, 1 the best, and how many there are."""
-        row = self.scores[task]
-        return int(np.sum(row > row[column])) + 1, int(np.sum(~np.isnan(row)))
+        return int(np.sum(self.scores[task] > self.scores[task, column])) + 1, self.evaluated(task)
+
+    def evaluated(self, task: int) -> int:
+        """The number of configurations that were evaluated on a past task."""
+        return int(np.sum(~np.isnan(self.scores[task])) if self.tried is None else self.tried[task])
 
 
 def _worth_keeping(scores: NDArray[np.float64], single_task_best: int) -> list[int]:

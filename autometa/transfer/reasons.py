@@ -88,7 +88,7 @@ def evidence_for(
     for i in order:
         score = float(table.scores[i, column])
         distance = float(seen.distances[i]) if seen is not None and np.isfinite(seen.distances[i]) else None
-        rank, of = table.rank(i, column) if not np.isnan(score) else (0, int(np.sum(~np.isnan(table.scores[i]))))
+        rank, of = table.rank(i, column) if not np.isnan(score) else (0, table.evaluated(i))
         likeness = float(seen.similarity[i]) if seen is not None else float(share[i]) / total
         agrees = seen.agrees(i) if seen is not None else ()
         out.append(
@@ -125,6 +125,18 @@ def ordinal(evidence: Evidence) -> str:
     if evidence.rank:
         return f"Number {evidence.rank} of {evidence.of} configurations"
     return f"Expected normalised score {evidence.standing:.2f}"
+
+
+def study_words(table: PastTable, column: int) -> str:
+    """How a trial of one past study is expected to do on the others, of which none has tried it."""
+    better = int(np.sum(table.normalised[:, column] >= 0.8))
+    owners = np.flatnonzero(np.isfinite(table.scores[:, column]))
+    told = f"expected to be close to the best on {better} of {table.t} past {'study' if table.t == 1 else 'studies'}"
+    if not len(owners):
+        return f"{told[:1].upper()}{told[1:]}."
+    rank, of = table.rank(int(owners[0]), column)
+    place = f"The best of {counted(of, 'trial')}" if rank == 1 else f"Number {rank} of {counted(of, 'trial')}"
+    return f"{place} of {table.records[owners[0]].name}, {told}."
 
 
 def likeness_words(evidence: Evidence) -> str:

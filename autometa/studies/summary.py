@@ -1,0 +1,152 @@
+"""What the store knows of past studies, as a sampler needs it.
+
+Where past studies share their configurations, they are a table, and are read as one (`MetaStore.past`). Where each went
+its own way a table has nothing but missing entries: then they are read as functions (`transfer.PastStudies`), which the
+store keeps beside the studies, so that opening a sampler does not read every trial again. They are learned when a study
+is remembered (`refresh`), once a tenth of the studies is new; before that, readers add the new ones.
+
+Laws: reading writes nothing; what is kept is never more than a copy: without it, the same is learned from the trials;
+what a reader must not see has no part in what it gets.
+
+Letters:  t past studies · m configurations · n trials of a study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import optuna
+from optuna.distributions import CategoricalDistribution
+
+from autometa.errors import StoreError
+from autometa.space import Config, Encoded, Parameter, SearchSpace
+from autometa.space.values import index_of
+from autometa.store import Exclusion, MetaStore, PastTasks, PastTrials
+from autometa.store.records import NOTHING
+from autometa.studies.adapting import spanning
+from autometa.studies.keeping import VALUE
+from autometa.studies.options import OPTIONS
+from autometa.transfer.packing import counts_of, packed, studies_of, unpacked
+from autometa.transfer.past_studies import OwnTrials, PastStudies, extended, summarised
+
+_log = optuna.logging.get_logger("optuna.autometa")
+
+
+def past_of(
+    store: MetaStore, space: str, *, exclude: Exclusion = NOTHING, renamed: Mapping[str, str] | None = None
+) -> PastTasks:
+    """What is known of the past studies of a named space.
+
+    Args:
+        store: Where `remember` keeps them.
+        space: The name of their space.
+        exclude: What must not be seen.
+        renamed: Old name of a parameter -> its new one.
+
+    Raises:
+        StoreError: If the store cannot be used.
+
+    Example:
+        >>> len(past_of(MetaStore("no_such_folder/store.db"), "churn"))
+        0
+    """
+    whole = exclude == NOTHING and not renamed
+    if whole and (known := _kept(store, space)) is not None:
+        return known
+    trials = store.trials(space=space, metric=VALUE, exclude=exclude)
+    if len(trials) < 2 or _shared(trials) >= OPTIONS.shared_share:
+        return store.past(space=space, kind=None, metric=VALUE, exclude=exclude)
+    if len(trials) >= OPTIONS.many_studies:
+        _log.info(f"Learning from the {len(trials)} past studies of {space!r}.")
+    found = as_functions(trials, dict(renamed or {}))
+    return store.past(space=space, kind=None, metric=VALUE, exclude=exclude) if found is None else found
+
+
+def refresh(store: MetaStore, space: str) -> None:
+    """Learns the functions of past studies and keeps them in the store, if a tenth of the studies is new.
+
+    It takes about a second for a hundred studies. A store that cannot be written keeps what it has; that is said.
+    """
+    try:
+        content, studies = store.weights(_key(space))
+        now = store.counts(space)
+        known = {} if content is None else counts_of(content) or {}
+        changed = sum(known.get(fingerprint) != count for fingerprint, count in now.items())
+        growth = changed if content else len(now) - studies
+        if len(now) < 2 or growth <= OPTIONS.added_share * (len(known) if content else studies):
+            return
+        trials = store.trials(space=space, metric=VALUE)
+        shared = len(trials) < 2 or _shared(trials) >= OPTIONS.shared_share
+        found = None if shared else as_functions(trials, {})
+        store.keep_weights(_key(space), b"" if found is None else packed(found, now), len(now))
+    except StoreError as error:
+        _log.warning(f"{error} What the past studies of {space!r} say is learned when it is asked for.")
+
+
+def _kept(store: MetaStore, space: str) -> PastStudies | None:
+    """What the store keeps of past studies, with those added that came since; None where it is of no more use."""
+    content, _ = store.weights(_key(space))
+    known = None if content is None else counts_of(content)
+    if content is None or known is None:
+        return None
+    now = store.counts(space)
+    changed = [fingerprint for fingerprint, count in now.items() if known.get(fingerprint) != count]
+    if known.keys() - now.keys() or len(changed) > OPTIONS.added_share * len(known):
+        return None
+    records = {record.fingerprint: record for record in store.tasks(space=space, fingerprints=studies_of(content))}
+    past = unpacked(content, [records[fingerprint] for fingerprint in studies_of(content)])
+    return past if not changed else _extended(past, store.trials(space=space, metric=VALUE, fingerprints=changed))
+
+
+def _extended(past: PastStudies, trials: PastTrials) -> PastStudies | None:
+    """With studies that came since; None where they searched what the space of the others does not hold."""
+    space, configs = spanning(trials, {}, OPTIONS.condition_configs)
+    if space is None or not all(p.name in past.functions.space and _holds(past.functions.space, p) for p in space):
+        return None
+    encoded = past.functions.space.encode_all(configs)
+    studies = _own(trials, configs, encoded)
+    metafeatures = np.full((len(studies), len(past.metafeature_names)), np.nan)
+    if trials.metafeature_version == past.metafeature_version:
+        position = {name: column for column, name in enumerate(past.metafeature_names)}
+        for column, name in enumerate(trials.metafeature_names):
+            if name in position:
+                metafeatures[:, position[name]] = trials.metafeatures[:, column]
+    return extended(past, studies, metafeatures)
+
+
+def _holds(space: SearchSpace, other: Parameter) -> bool:
+    """Whether a space can express every value of a parameter: all of its categories, or numbers for numbers."""
+    ours, theirs = space[other.name].distribution, other.distribution
+    if isinstance(theirs, CategoricalDistribution) and isinstance(ours, CategoricalDistribution):
+        return all(index_of(ours, choice) is not None for choice in theirs.choices)
+    return isinstance(theirs, CategoricalDistribution) == isinstance(ours, CategoricalDistribution)
+
+
+def as_functions(trials: PastTrials, renamed: Mapping[str, str]) -> PastStudies | None:
+    """Past studies as functions over the widest space that they span; None where they tell too little."""
+    space, configs = spanning(trials, renamed, OPTIONS.condition_configs)
+    if space is None:
+        return None
+    encoded = space.encode_all(configs)
+    studies = _own(trials, configs, encoded)
+    return summarised(studies, space, (trials.metafeatures, trials.metafeature_names, trials.metafeature_version))
+
+
+def _own(trials: PastTrials, configs: Sequence[Config], encoded: Encoded) -> list[OwnTrials]:
+    """Each study with its own part of all configurations."""
+    return [
+        OwnTrials(record, tuple(configs[i] for i in own), encoded.x[own], encoded.mask[own], scores, seconds)
+        for record, (own, scores, seconds) in zip(trials.records, trials.tried, strict=True)
+    ]
+
+
+def _shared(trials: PastTrials) -> float:
+    """The share of evaluations whose configuration another study tried as well."""
+    count = np.bincount(np.concatenate([own for own, *_ in trials.tried]), minlength=len(trials.configs))
+    return float(count[count > 1].sum() / max(count.sum(), 1))
+
+
+def _key(space: str) -> str:
+    """Where the store keeps the functions of a space: beside the weights of its surrogate, under a name of no space."""
+    return f"{space}\nfunctions"

@@ -1,0 +1,97 @@
+"""Past studies as functions in one archive, and back.
+
+Law: what is unpacked answers exactly as what was packed; nothing in it can run code. Numbers are kept in double
+precision, because a population that is read and one that was just learned must make the same suggestions.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autometa.space import SearchSpace
+from autometa.transfer.features import Features, Points
+from autometa.transfer.options import OPTIONS, TransferOptions
+from autometa.transfer.past_studies import Functions, PastStudies
+from autometa.transfer.population import Population
+
+if TYPE_CHECKING:
+    from autometa.store import TaskRecord
+
+ARCHIVE = 1  # of the archive, and of the mathematics that made what is in it
+
+
+def packed(past: PastStudies, counts: Mapping[str, int]) -> bytes:
+    """Everything but the records of the studies, which their store has; they are named by fingerprint.
+
+    `counts` says from how many evaluations of which studies it was learned, also of those that are not in the table.
+    """
+    functions, population = past.functions, past.functions.population
+    head = {
+        "version": ARCHIVE,
+        "space": functions.space.to_json(),
+        "studies": [record.fingerprint for record in past.records],
+        "counts": dict(counts),
+        "configs": list(past.configs),
+        "metafeature_names": list(past.metafeature_names),
+        "metafeature_version": past.metafeature_version,
+        "length": population.features.length,
+        "level": population.features.level,
+        "noise": population.noise,
+    }
+    row, column = np.nonzero(~np.isnan(past.scores))
+    content = BytesIO()
+    np.savez(
+        content,
+        head=np.frombuffer(json.dumps(head).encode(), dtype=np.uint8),
+        places=population.features.inducing.places, family=population.features.inducing.family,
+        mean=population.mean, covariance=population.covariance,
+        weights=functions.weights, usual=functions.usual, best=functions.best,
+        row=row, column=column, scores=past.scores[row, column], seconds=past.seconds[row, column],
+        spread=past.spread, tried=past.tried, metafeatures=past.metafeatures,
+    )  # fmt: skip
+    return content.getvalue()
+
+
+def counts_of(content: bytes) -> dict[str, int] | None:
+    """From how many evaluations of which studies it was learned; None for another version, or no archive at all."""
+    try:
+        head = _head(content)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+    return head["counts"] if head.get("version") == ARCHIVE else None
+
+
+def studies_of(content: bytes) -> list[str]:
+    """The fingerprints of the studies in its table."""
+    return _head(content)["studies"]
+
+
+def _head(content: bytes) -> dict[str, Any]:
+    with np.load(BytesIO(content), allow_pickle=False) as archive:
+        return json.loads(archive["head"].tobytes())
+
+
+def unpacked(content: bytes, records: Sequence[TaskRecord], options: TransferOptions = OPTIONS) -> PastStudies:
+    """What was packed; `records` are those of `studies_of`, in that order."""
+    with np.load(BytesIO(content), allow_pickle=False) as archive:
+        head = json.loads(archive["head"].tobytes())
+        kept = {name: archive[name] for name in archive.files if name != "head"}
+    inducing = Points(kept["places"], kept["family"])
+    features = Features.at(inducing, head["length"], head["level"])
+    population = Population(features, kept["mean"], kept["covariance"], head["noise"], options)
+    space = SearchSpace.from_json(head["space"])
+    functions = Functions(space, population, kept["weights"], kept["usual"], kept["best"])
+    scores = np.full(kept["spread"].shape, np.nan)
+    seconds = scores.copy()
+    scores[kept["row"], kept["column"]] = kept["scores"]
+    seconds[kept["row"], kept["column"]] = kept["seconds"]
+    return PastStudies(
+        tuple(records), tuple(head["configs"]), scores, seconds, kept["metafeatures"], tuple(head["metafeature_names"]),
+        head["metafeature_version"], functions=functions, spread=kept["spread"], tried=kept["tried"],
+    )  # fmt: skip

@@ -1,0 +1,170 @@
+"""Past studies as functions over configurations: draws of one Gaussian process, which is learned from all of them.
+
+A study that went its own way shares no configuration with another one, yet says something about all. Its scores are
+
+    y(x) = offset + phi(x)'w + residual + noise,      w ~ N(mean, covariance),
+
+with features `phi` that all studies share (`features`). Mean and covariance of the coefficients `w` are learned from
+the studies by expectation maximisation: where a study tried nothing it is expected to be as the others are, with the
+doubt that they leave. The offset of each study is its own, for a search that went well has tried mostly good
+configurations, so that its median says nothing.
+
+Laws: nothing depends on the order or the units of the studies; the doubt about a configuration grows with its distance
+from what a study tried; a study more costs one posterior, and mean and covariance have a fixed size however many there
+are.
+
+Source:
+    Schwaighofer, Tresp & Yu, "Learning Gaussian process kernels via hierarchical Bayes", NIPS 2004; Wang et al.,
+    "Pre-trained Gaussian processes for Bayesian optimization", JMLR 2024.
+
+Letters:  t past studies · n trials of a study · f features · q points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.transfer.features import Features, Points, joined_points
+from autometa.transfer.gaussian import cholesky, solve
+from autometa.transfer.options import OPTIONS, TransferOptions
+from autometa.transfer.scale import warped
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StudyTrials:
+    """What is known of one past study: the points that it tried, and its warped scores there."""
+
+    points: Points  # (n,)
+    y: NDArray[np.float64]  # (n,) finite
+
+    @classmethod
+    def of(cls, points: Points, scores: NDArray[np.float64], most: int) -> StudyTrials:
+        """From scores in any unit, larger is better; of more than `most` the best third and some of the others."""
+        known = np.flatnonzero(np.isfinite(scores))
+        y = warped(scores[known])
+        if len(known) > most:
+            order = np.argsort(-y, kind="stable")
+            rest = order[most // 3 :]
+            kept = np.concatenate(
+                [order[: most // 3], rest[np.linspace(0, len(rest) - 1, most - most // 3).astype(int)]]
+            )
+            known, y = known[kept], y[kept]
+        return cls(points.at(known), y)
+
+    @property
+    def tells(self) -> bool:
+        """Whether it tells configurations apart."""
+        return len(np.unique(self.y)) > 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StudyPosterior:
+    """The coefficients of one study after its trials."""
+
+    weights: NDArray[np.float64]  # (f,) their mean
+    reduction: NDArray[np.float64]  # (n, f) R: their covariance is the population's less R'R
+    log_evidence: float
+    squared_error: float  # expected, of the scores around the function, in all trials
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Population:
+    """The Gaussian process that past studies are draws of, and where each of them lies in it."""
+
+    features: Features
+    mean: NDArray[np.float64]  # (f,)
+    covariance: NDArray[np.float64]  # (f, f)
+    noise: float  # variance of a score around its study's function
+    options: TransferOptions = OPTIONS
+
+    @classmethod
+    def learned(cls, studies: Sequence[StudyTrials], options: TransferOptions = OPTIONS) -> Population:
+        """From the trials of past studies; the length scale is the one under which they are most likely.
+
+        With many studies that, and where the expectation maximisation begins, is learned from an even selection.
+        """
+        studies = [study for study in studies if study.tells]
+        chosen = [studies[i] for i in _evenly(len(studies), options.population_studies)]
+        pool = _pool([study.points for study in chosen], options.population_pool)
+        few = [chosen[i] for i in _evenly(len(chosen), options.population_panel)]
+        best: tuple[float, Population] | None = None
+        for length in options.population_lengths:
+            features = Features.chosen(pool, length, options.population_level, options.population_features)
+            f = len(features.inducing)
+            start = cls(features, np.zeros(f), np.eye(f), options.population_noise, options)
+            population, evidence = start._improved(few, options.panel_rounds)
+            if best is None or evidence > best[0]:
+                best = evidence, population
+        assert best is not None
+        rounds = int(np.clip(options.population_posteriors / len(chosen), 2, options.population_rounds))
+        population = best[1]._improved(chosen, rounds)[0]
+        return population if len(chosen) == len(studies) else population._improved(studies, 1)[0]
+
+    def posterior(self, study: StudyTrials) -> StudyPosterior:
+        """What the trials of one study say of its coefficients."""
+        phi = self.features.of(study.points)  # (n, f)
+        return self._posterior(study, phi)
+
+    def variance(self, points: Points, phi: NDArray[np.float64]) -> NDArray[np.float64]:  # (q,)
+        """Of the functions of studies at points, before any of their trials; `phi` (q, f) are the points' features."""
+        return np.einsum("qf,qf->q", phi @ self.covariance, phi) + self.residual(points, phi)
+
+    def residual(self, points: Points, phi: NDArray[np.float64]) -> NDArray[np.float64]:  # (q,)
+        """The variance at points that the features cannot express."""
+        return self.options.population_residual * np.maximum(1.0 - np.einsum("qf,qf->q", phi, phi), 0.0)
+
+    def _posterior(self, study: StudyTrials, phi: NDArray[np.float64]) -> StudyPosterior:
+        options = self.options
+        spread = phi @ self.covariance  # (n, f)
+        own = self.noise + self.residual(study.points, phi)
+        lower = cholesky(spread @ phi.T + options.population_offset + np.diag(own))
+        white = solve(lower, np.column_stack([study.y - phi @ self.mean, spread]))
+        first, reduction = white[:, 0], white[:, 1:]  # (n,), (n, f)
+        shift = reduction.T @ first
+        offset = options.population_offset * float(solve(lower, np.ones((len(study.y), 1)))[:, 0] @ first)
+        weights = self.mean + shift
+        missed = study.y - offset - phi @ weights
+        unsure = np.einsum("nf,nf->n", spread, phi) - ((reduction @ phi.T) ** 2).sum(axis=0)
+        return StudyPosterior(
+            weights,
+            reduction,
+            float(-0.5 * first @ first - np.log(np.diag(lower)).sum() - 0.5 * len(first) * np.log(2 * np.pi)),
+            float(missed @ missed + np.maximum(unsure, 0.0).sum()),
+        )
+
+    def _improved(self, studies: Sequence[StudyTrials], rounds: int) -> tuple[Population, float]:
+        """After some rounds of expectation maximisation on studies, and the evidence of these before the last one."""
+        now, options, seen = self, self.options, [self.features.of(study.points) for study in studies]
+        t, trials = len(studies), sum(len(study.y) for study in studies)
+        prior = np.eye(len(self.mean)) * options.covariance_studies
+        for _ in range(rounds):
+            found = [now._posterior(study, phi) for study, phi in zip(studies, seen, strict=True)]
+            weights = np.stack([posterior.weights for posterior in found])
+            mean = weights.sum(axis=0) / (t + options.mean_studies)
+            apart = weights - mean
+            total = prior + t * now.covariance + apart.T @ apart
+            for posterior in found:
+                total -= posterior.reduction.T @ posterior.reduction
+            error = sum(posterior.squared_error for posterior in found) / trials
+            now = replace(
+                now,
+                mean=mean,
+                covariance=total / (options.covariance_studies + t),
+                noise=float(np.clip(0.5 * (now.noise + error), 1e-3, 0.5)),
+            )
+        return now, sum(posterior.log_evidence for posterior in found)
+
+
+def _evenly(n: int, most: int) -> NDArray[np.int64]:
+    """Positions of at most `most` of n things, evenly over them."""
+    return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
+
+
+def _pool(points: Sequence[Points], most: int) -> Points:
+    """Points of all studies in one, an even selection if there are more than `most`."""
+    pool = joined_points(points)
+    return pool.at(_evenly(len(pool), most))
