@@ -188,7 +188,7 @@ class TransferOptions:
     population_posteriors: int = 900
     # Variances, in warped scores, of the noise to begin with, of a study's offset, and (as a share) of what the
     # features cannot express. Judgement, not measured.
-    population_noise: float = 0.02
+    population_noise: float = 0.1
     population_offset: float = 1.0
     population_residual: float = 0.5
     # The prior covariance, that of a Matérn process, counts as so many studies, the prior mean as so many.

@@ -62,7 +62,7 @@ def counts_of(content: bytes) -> dict[str, int] | None:
     """From how many evaluations of which studies it was learned; None for another version, or no archive at all."""
     try:
         head = _head(content)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile):
         return None
     return head["counts"] if head.get("version") == ARCHIVE else None
 

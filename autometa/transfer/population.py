@@ -68,7 +68,7 @@ class StudyPosterior:
     weights: NDArray[np.float64]  # (f,) their mean
     reduction: NDArray[np.float64]  # (n, f) R: their covariance is the population's less R'R
     log_evidence: float
-    squared_error: float  # expected, of the scores around the function, in all trials
+    squared_noise: float  # expected, added up over the trials
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,16 +124,13 @@ class Population:
         lower = cholesky(spread @ phi.T + options.population_offset + np.diag(own))
         white = solve(lower, np.column_stack([study.y - phi @ self.mean, spread]))
         first, reduction = white[:, 0], white[:, 1:]  # (n,), (n, f)
-        shift = reduction.T @ first
-        offset = options.population_offset * float(solve(lower, np.ones((len(study.y), 1)))[:, 0] @ first)
-        weights = self.mean + shift
-        missed = study.y - offset - phi @ weights
-        unsure = np.einsum("nf,nf->n", spread, phi) - ((reduction @ phi.T) ** 2).sum(axis=0)
+        inverse = solve(lower, np.eye(len(study.y)))  # (n, n) of the factor
+        surprise = (inverse.T @ first) ** 2 - (inverse**2).sum(axis=0)  # (n,) squared, less what was expected of it
         return StudyPosterior(
-            weights,
+            self.mean + reduction.T @ first,
             reduction,
             float(-0.5 * first @ first - np.log(np.diag(lower)).sum() - 0.5 * len(first) * np.log(2 * np.pi)),
-            float(missed @ missed + np.maximum(unsure, 0.0).sum()),
+            float(np.sum(self.noise + self.noise**2 * surprise)),
         )
 
     def _improved(self, studies: Sequence[StudyTrials], rounds: int) -> tuple[Population, float]:
@@ -149,12 +146,12 @@ class Population:
             total = prior + t * now.covariance + apart.T @ apart
             for posterior in found:
                 total -= posterior.reduction.T @ posterior.reduction
-            error = sum(posterior.squared_error for posterior in found) / trials
+            noise = sum(posterior.squared_noise for posterior in found) / trials
             now = replace(
                 now,
                 mean=mean,
                 covariance=total / (options.covariance_studies + t),
-                noise=float(np.clip(0.5 * (now.noise + error), 1e-3, 0.5)),
+                noise=float(np.clip(noise, 1e-3, 1.0)),
             )
         return now, sum(posterior.log_evidence for posterior in found)
 
