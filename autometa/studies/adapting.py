@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +89,13 @@ def adapt(
     if not now:
         return AdaptedPast(past, None, {}, ())
 
-    conditions = Conditions(now, old, _who_knew(past, known, now), tried)
+    shown = list(past.examples) if isinstance(past, PastStudies) else []
+    examples = [_renamed(config, renamed, before) for config, _ in shown]
+    knew = _who_knew(past, known, now)
+    for name, own in knew.items():
+        had = [name in {renamed.get(other, other) for other in names} for _, names in shown]
+        knew[name] = np.concatenate([own, np.array(had, dtype=bool)])
+    conditions = Conditions(now, [*old, *examples], knew, tried)
     active = {name: conditions.of(name) for name in now}
     dropped = {name for name in now if name not in (distributions or {}) and active[name].dropped}
     names = [name for name in now if name not in dropped]
@@ -161,17 +168,21 @@ class FollowedPast:
         )
 
 
-def spanning(trials: PastTrials, renamed: Mapping[str, str], most: int) -> tuple[SearchSpace | None, list[Config]]:
+class Spanned(NamedTuple):
+    """What past studies span."""
+
+    space: SearchSpace | None  # with the widest ranges and all categories; None where nothing is known of any
+    configs: list[Config]  # all of their configurations, in the names of today
+    examples: list[tuple[Config, tuple[str, ...]]]  # some of them, and the parameters that their study had
+
+
+def spanning(trials: PastTrials, renamed: Mapping[str, str], most: int) -> Spanned:
     """The space that holds what all past studies searched, and all their configurations in it.
 
     Args:
         trials: Of the past studies.
         renamed: Old name of a parameter -> its new one.
         most: Configurations from which conditions are learned.
-
-    Returns:
-        The space with the widest ranges and all categories, None where nothing is known of any; and each configuration
-        of `trials` in the names of today.
     """
     known = _known(trials.records, renamed)
     joined: dict[str, BaseDistribution] = {}
@@ -183,7 +194,7 @@ def spanning(trials: PastTrials, renamed: Mapping[str, str], most: int) -> tuple
     for name in dict.fromkeys(name for config in configs for name in config if name not in joined):
         joined[name] = spanned([config[name] for config in configs if name in config])
     if not joined:
-        return None, configs
+        return Spanned(None, configs, [])
     kept = {row for row, _ in known}
     knew = {name: np.zeros(len(configs), dtype=bool) for name in joined}
     for row, found in [*known, *((row, joined) for row in range(len(trials.records)) if row not in kept)]:
@@ -192,7 +203,8 @@ def spanning(trials: PastTrials, renamed: Mapping[str, str], most: int) -> tuple
             knew[name][own[np.isfinite(scores)]] = True
     some = np.linspace(0, len(configs) - 1, min(len(configs), most)).astype(int)
     conditions = Conditions(joined, [configs[i] for i in some], {n: knew[n][some] for n in joined}, [])
-    return _space(list(joined), joined, {name: conditions.of(name).when for name in joined}, {}), configs
+    space = _space(list(joined), joined, {name: conditions.of(name).when for name in joined}, {})
+    return Spanned(space, configs, [(configs[i], tuple(n for n in joined if knew[n][i])) for i in some])
 
 
 def _known(records: Sequence[TaskRecord], renamed: Mapping[str, str]) -> list[tuple[int, dict[str, BaseDistribution]]]:

@@ -24,8 +24,10 @@ class StudiesOptions:
     # Past studies are read as functions where less than this share of their trials has a configuration that another
     # one tried as well. Judgement: a table of which half is known is completed well (warm_start.py --holes).
     shared_share: float = 0.5
-    # Configurations from which the conditions of a space are learned. Judgement: the time of an opening.
-    condition_configs: int = 2000
+    # Configurations from which the conditions of a space are learned, and more of them from studies that came since.
+    # Judgement: the time of an opening.
+    condition_configs: int = 500
+    added_configs: int = 100
     # New or changed studies, as a share of those known, that are added to what is known before it is learned anew; and
     # studies from which on learning takes seconds, so that it is said. Judgement.
     added_share: float = 0.1

@@ -14,6 +14,7 @@ Letters:  t past studies · m configurations · n trials of a study.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import optuna
@@ -101,7 +102,7 @@ def _kept(store: MetaStore, space: str) -> PastStudies | None:
 
 def _extended(past: PastStudies, trials: PastTrials) -> PastStudies | None:
     """With studies that came since; None where they searched what the space of the others does not hold."""
-    space, configs = spanning(trials, {}, OPTIONS.condition_configs)
+    space, configs, examples = spanning(trials, {}, OPTIONS.added_configs)
     if space is None or not all(p.name in past.functions.space and _holds(past.functions.space, p) for p in space):
         return None
     encoded = past.functions.space.encode_all(configs)
@@ -112,7 +113,7 @@ def _extended(past: PastStudies, trials: PastTrials) -> PastStudies | None:
         for column, name in enumerate(trials.metafeature_names):
             if name in position:
                 metafeatures[:, position[name]] = trials.metafeatures[:, column]
-    return extended(past, studies, metafeatures)
+    return replace(extended(past, studies, metafeatures), examples=(*past.examples, *examples))
 
 
 def _holds(space: SearchSpace, other: Parameter) -> bool:
@@ -125,12 +126,14 @@ def _holds(space: SearchSpace, other: Parameter) -> bool:
 
 def as_functions(trials: PastTrials, renamed: Mapping[str, str]) -> PastStudies | None:
     """Past studies as functions over the widest space that they span; None where they tell too little."""
-    space, configs = spanning(trials, renamed, OPTIONS.condition_configs)
+    space, configs, examples = spanning(trials, renamed, OPTIONS.condition_configs)
     if space is None:
         return None
     encoded = space.encode_all(configs)
     studies = _own(trials, configs, encoded)
-    return summarised(studies, space, (trials.metafeatures, trials.metafeature_names, trials.metafeature_version))
+    metafeatures = trials.metafeatures, trials.metafeature_names, trials.metafeature_version
+    found = summarised(studies, space, metafeatures)
+    return None if found is None else replace(found, examples=tuple(examples))
 
 
 def _own(trials: PastTrials, configs: Sequence[Config], encoded: Encoded) -> list[OwnTrials]:

@@ -38,6 +38,7 @@ def packed(past: PastStudies, counts: Mapping[str, int]) -> bytes:
         "studies": [record.fingerprint for record in past.records],
         "counts": dict(counts),
         "configs": list(past.configs),
+        "examples": list(past.examples),
         "metafeature_names": list(past.metafeature_names),
         "metafeature_version": past.metafeature_version,
         "length": population.features.length,
@@ -94,4 +95,5 @@ def unpacked(content: bytes, records: Sequence[TaskRecord], options: TransferOpt
     return PastStudies(
         tuple(records), tuple(head["configs"]), scores, seconds, kept["metafeatures"], tuple(head["metafeature_names"]),
         head["metafeature_version"], functions=functions, spread=kept["spread"], tried=kept["tried"],
+        examples=tuple((config, tuple(names)) for config, names in head["examples"]),
     )  # fmt: skip

@@ -77,6 +77,9 @@ class PastStudies(PastTasks):
     functions: Functions
     spread: NDArray[np.float64]  # (t, m) standard deviation of the normalised scores
     tried: NDArray[np.int64]  # (t,) trials of each study
+    # Some configurations of all studies, not only their best ones, and the parameters that the study of each had: they
+    # tell when parameters are active.
+    examples: tuple[tuple[Config, tuple[str, ...]], ...] = ()
 
     def without(self, rows: Sequence[int]) -> PastStudies:
         """All studies but some, of which the table and the functions forget what they tried."""
