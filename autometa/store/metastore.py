@@ -2,6 +2,9 @@
 
 Adding a finished task is one transaction (`statements`), which holds the store's write lock (SQLite) or the task's row
 (PostgreSQL), so any number of processes may add at once, and a process that dies leaves the store as it was before.
+
+Longer than other files, because every question to a store is a method of one class with an example that runs; what the
+methods do stands in the files beside this one.
 """
 
 from __future__ import annotations
