@@ -1,18 +1,45 @@
-"""How far past tasks can be compared with the task at hand."""
+"""The past tasks that a store knows, and how far they can be compared with the task at hand."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autometa.learn import learn_if_due
 from autometa.space import SearchSpace
-from autometa.store import PastTasks
+from autometa.store import Exclusion, MetaStore, PastTasks
+from autometa.store.told import ToldTask
+from autometa.studies import About
+from autometa.studies.keeping import CONSTRAINED
+from autometa.studies.summary import past_of
 from autometa.transfer.similarity import Similarity, prior_weights, rows_of
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
+
+
+def read_past(
+    store: MetaStore,
+    name: str | None,
+    about: About,
+    kind: str | None,
+    metric: str | None,
+    exclude: Exclusion,
+    renamed: Mapping[str, str] | None,
+    *,
+    learn: bool,
+) -> tuple[PastTasks, Sequence[ToldTask]]:
+    """Past tasks of a kind in a metric; or somebody's own studies under a name, and what they told of constraints."""
+    if name is None:
+        kind = kind or getattr(about.table, "kind", None)
+        return store.past(kind=kind, metric=str(metric), exclude=exclude), ()
+    past = past_of(store, name, exclude=exclude, renamed=renamed)
+    if learn:
+        learn_if_due(store, name, len(past))
+    return past, store.told(space=name, kind=CONSTRAINED, exclude=exclude)
 
 
 def same_encoding(one: SearchSpace, other: SearchSpace) -> bool:

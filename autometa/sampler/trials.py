@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from autometa.libraries import LibraryPast
 from autometa.origins import CONFIG, GIVEN, ORIGIN, REASON, Origin
 from autometa.space import Config, config_key
 from autometa.space.values import plain, plain_params
+from autometa.studies import fit_value
 from autometa.transfer.observation import config_of, given_to
 
 
@@ -61,3 +64,12 @@ def note_what_ran(study: Study, trial: FrozenTrial, state: TrialState) -> None:
     if moved:
         reason = f"{reason} It ran with another value of {', '.join(map(repr, moved))}.".strip()
     note(study, trial, {CONFIG: ran, GIVEN: given, REASON: reason})
+
+
+def fitted(
+    config: Config, name: str, distribution: BaseDistribution, trial: FrozenTrial, words: LibraryPast | None
+) -> tuple[bool, Any]:
+    """Whether a distribution can take what a configuration has for a parameter, and the value as it takes it."""
+    if words is not None and words.is_foreign(config):
+        return words.handed(config, name, distribution, trial.params)
+    return fit_value(config[name], distribution) if name in config else (False, None)
