@@ -300,9 +300,9 @@ def test_what_cannot_be_said_without_the_table_is_missing_and_said():
     past = LibraryPast(LIBRARIES["svm"], own_past("svm", [{}], [[0.7]] * 2), NewTable("binary"))
     found = followed(past, {"gamma": FloatDistribution(1e-3, 1.0, log=True), "C": FloatDistribution(0.1, 10.0)})
     assert found.past.configs == ({"C": 1.0},)
-    assert "'gamma': not known without the table" in " ".join(found.notes)
+    assert "'gamma': not known without the table (pass task=(X, y))" in " ".join(found.notes)
     known = LibraryPast(LIBRARIES["svm"], own_past("svm", [{}], [[0.7]] * 2), TABLE)
-    assert followed(known, {"gamma": FloatDistribution(1e-3, 1.0, log=True)}).past.configs == (
+    assert followed(copy.copy(known), {"gamma": FloatDistribution(1e-3, 1.0, log=True)}).past.configs == (
         {"gamma": pytest.approx(1 / 9)},
     )
     assert followed(known, {"gamma": CategoricalDistribution(["auto", "scale"])}).past.configs == ({"gamma": "scale"},)
@@ -505,3 +505,14 @@ def test_the_shipped_memory_serves_a_space_of_the_catalogue_as_well():
 
     sampler = WarmStartSampler("shipped", space=cash_space("binary", ["lightgbm", "knn"]), task=table(), seed=0)
     assert sampler.recommend(optuna.create_study(sampler=sampler), 1)
+
+
+def test_a_space_that_a_store_knows_no_study_of_is_said_to_start_cold(tmp_path, monkeypatch):
+    store = MetaStore(tmp_path / "team.db")
+    store.add(TaskRecord("5eed" * 8, "march", "study", "value", 0, 0, 0, space="churn"), [])
+    said: list[str] = []
+    monkeypatch.setattr(optuna.logging.get_logger("optuna.autometa"), "info", said.append)
+    WarmStartSampler(store, space="chrun", seed=0)
+    WarmStartSampler(store, space="xgboost", seed=0)
+    assert "no study of the space 'chrun' yet. Did you mean 'churn'? Spaces there: churn." in said[0]
+    assert "pass 'shipped' as the store" in said[1]

@@ -118,7 +118,8 @@ class LibraryPast:
         mine = [i for i in mine if library.holds(split_family(past.configs[i])[1])]
         self.past = _columns(past, [past.configs[i] for i in mine], [[i] for i in mine])
         self._shown: dict[str, BaseDistribution] = {}
-        self._seen: object = None  # what the trials showed when they were looked at last
+        self._ended = 0  # trials when they were looked at last
+        self._seen: object = None  # and what they showed
         self._space: SearchSpace | None = None  # in the objective's words
 
     def __getstate__(self) -> dict[str, Any]:
@@ -145,9 +146,12 @@ class LibraryPast:
     def follow(self, study: Study, trials: Iterable[FrozenTrial]) -> AdaptedPast | None:
         """The past in the space that the study's trials show; None where they show nothing new."""
         ended = [trial for trial in trials if trial.state in ENDED and trial.params]
+        if len(ended) == self._ended:
+            return None
+        self._ended = len(ended)
         shown = {name: d for trial in ended for name, d in trial.distributions.items()}
         seen = {name: repr(d) for name, d in shown.items()}, {frozenset(trial.params) for trial in ended}
-        if not ended or seen == self._seen:
+        if seen == self._seen:
             return None
         self._seen, self._shown = seen, shown
         found = self._translate(self.past.configs, shown)
@@ -181,7 +185,8 @@ class LibraryPast:
         if found is None:
             return False, None
         if not found.exact:
-            _log.info(f"{name!r} is {in_words(distribution)}: {meant[0]} is taken as {found.value}.")
+            said = "no bound" if meant[0] == math.inf else meant[0]
+            _log.info(f"{name!r} is {in_words(distribution)}: {said} is taken as {found.value}.")
         return True, found.value
 
     def is_foreign(self, config: Config) -> bool:
@@ -209,10 +214,8 @@ class LibraryPast:
 
     def _reworded(self, trial: FrozenTrial) -> FrozenTrial:
         """A copy of a trial that was given a configuration in the catalogue's words, which is in the space of today."""
-        space, noted = (
-            self._space,
-            [name for name in (CONFIG, GIVEN) if self.is_foreign(trial.user_attrs.get(name, {}))],
-        )
+        space = self._space
+        noted = [name for name in (CONFIG, GIVEN) if self.is_foreign(trial.user_attrs.get(name, {}))]
         if space is None or not noted:
             return trial
         changed = copy.copy(trial)
@@ -307,7 +310,8 @@ class LibraryPast:
         if unknown:
             notes.append(f"{_listed(unknown)}: no word of {label} that the memory knows, left to the search.")
         if untold:
-            notes.append(f"{_listed(untold)}: not known without the table, left to the search; pass task=(X, y).")
+            why = "not known without the table (pass task=(X, y))" if self.table.columns is None else "nothing is known"
+            notes.append(f"{_listed(untold)}: {why}, left to the search.")
         for name, count in found.clipped.items():
             where = in_words(shown[name])
             notes.append(

@@ -27,7 +27,7 @@ class Library:
     # Rounds and learning rate of boosted trees, by their first names. Where one is taken at the edge of a range, the
     # other makes up for it: with small steps it is their product that matters (Friedman, 2001).
     shrinkage: tuple[str, ...] = ()
-    # Whether the library can be what a configuration of the family is.
+    # Whether the library can be what a configuration of one of the families is.
     holds: Callable[[Config], bool] = lambda config: True
     # What the words mean in the families much like it, by a word's first name; there, too, what its own family leaves
     # at the library's default is left there.
@@ -64,6 +64,7 @@ LIBRARIES: dict[str, Library] = {
             ("xgboost", "lightgbm"),
             boosted.XGBOOST,
             ("xgboost", "xgb"),
+            holds=lambda config: not config.get("extra_trees") and not config.get("class_weight"),
             alike=boosted.XGBOOST_LIKE_LIGHTGBM,
             shrinkage=("n_estimators", "learning_rate"),
         ),
@@ -81,6 +82,7 @@ LIBRARIES: dict[str, Library] = {
             ("hist_gradient_boosting", "lightgbm"),
             boosted.HIST_GRADIENT_BOOSTING,
             ("hist_gradient_boosting", "hgb", "hgbt"),
+            holds=lambda config: not config.get("extra_trees"),
             alike=boosted.HISTOGRAMS_LIKE_LIGHTGBM,
             shrinkage=("max_iter", "learning_rate"),
         ),
