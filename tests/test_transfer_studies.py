@@ -15,8 +15,9 @@ from autometa.transfer.kernels import Layout
 from autometa.transfer.options import OPTIONS
 from autometa.transfer.packing import counts_of, packed, studies_of, unpacked
 from autometa.transfer.past_studies import OwnTrials, PastStudies, extended, summarised
-from autometa.transfer.population import Population, StudyTrials
+from autometa.transfer.population import Population
 from autometa.transfer.relevance import relevance
+from autometa.transfer.study_trials import StudyTrials
 
 SPACE = SearchSpace.of(rate=real(1e-3, 1.0, 0.1, log=True), depth=integer(1, 9, 3), kernel=choice("a", "b"))
 SCALES = np.ones(SPACE.d)

@@ -25,7 +25,8 @@ from autometa.store.records import PastTasks
 from autometa.transfer.features import Points, joined_points
 from autometa.transfer.kernels import Layout
 from autometa.transfer.options import OPTIONS, TransferOptions
-from autometa.transfer.population import Population, StudyTrials
+from autometa.transfer.population import Population
+from autometa.transfer.study_trials import StudyTrials
 
 if TYPE_CHECKING:
     from autometa.store import TaskRecord

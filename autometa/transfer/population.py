@@ -32,34 +32,7 @@ from autometa.transfer.features import Features, Points, joined_points
 from autometa.transfer.gaussian import cholesky, solve
 from autometa.transfer.options import OPTIONS, TransferOptions
 from autometa.transfer.relevance import relevance
-from autometa.transfer.scale import warped
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StudyTrials:
-    """What is known of one past study: the points that it tried, and its warped scores there."""
-
-    points: Points  # (n,)
-    y: NDArray[np.float64]  # (n,) finite
-
-    @classmethod
-    def of(cls, points: Points, scores: NDArray[np.float64], most: int) -> StudyTrials:
-        """From scores in any unit, larger is better; of more than `most` the best third and some of the others."""
-        known = np.flatnonzero(np.isfinite(scores))
-        y = warped(scores[known])
-        if len(known) > most:
-            order = np.argsort(-y, kind="stable")
-            rest = order[most // 3 :]
-            kept = np.concatenate(
-                [order[: most // 3], rest[np.linspace(0, len(rest) - 1, most - most // 3).astype(int)]]
-            )
-            known, y = known[kept], y[kept]
-        return cls(points.at(known), y)
-
-    @property
-    def tells(self) -> bool:
-        """Whether it tells configurations apart."""
-        return len(np.unique(self.y)) > 2
+from autometa.transfer.study_trials import StudyTrials
 
 
 @dataclass(frozen=True, slots=True, eq=False)

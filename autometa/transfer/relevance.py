@@ -13,7 +13,6 @@ Letters:  n trials of a study · k dimensions of a place.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +20,7 @@ from numpy.typing import NDArray
 from autometa.transfer.gaussian import cholesky, solve
 from autometa.transfer.kernels import matern
 from autometa.transfer.options import TransferOptions
-
-if TYPE_CHECKING:
-    from autometa.transfer.population import StudyTrials
+from autometa.transfer.study_trials import StudyTrials
 
 
 def relevance(
@@ -36,7 +33,7 @@ def relevance(
         groups: Of each dimension the number of its parameter, (k,): dimensions of one parameter share their scale.
         options: The tuned numbers.
     """
-    fits = [_Fit(study, options) for study in studies]
+    fits = [_StudyFit(study, options) for study in studies]
     scales = np.ones(len(groups))
     for fit in fits:
         fit.move(scales)
@@ -56,7 +53,7 @@ def relevance(
     return scales
 
 
-class _Fit:
+class _StudyFit:
     """The process of one study."""
 
     def __init__(self, study: StudyTrials, options: TransferOptions) -> None:
