@@ -15,10 +15,12 @@ from autometa.transfer.kernels import Layout
 from autometa.transfer.options import OPTIONS
 from autometa.transfer.packing import counts_of, packed, studies_of, unpacked
 from autometa.transfer.past_studies import OwnTrials, PastStudies, extended, summarised
-from autometa.transfer.population import Population, StudyTrials
+from autometa.transfer.population import Population
+from autometa.transfer.relevance import relevance
+from autometa.transfer.study_trials import StudyTrials
 
 SPACE = SearchSpace.of(rate=real(1e-3, 1.0, 0.1, log=True), depth=integer(1, 9, 3), kernel=choice("a", "b"))
-NO_METAFEATURES = np.zeros((0, 0)), (), ""
+SCALES = np.ones(SPACE.d)
 
 
 def height(config, peak: float) -> float:
@@ -62,7 +64,7 @@ def random_points(number: int, seed: int = 0) -> Points:
 
 def test_features_give_back_the_covariance_at_their_inducing_points_and_never_more_than_it():
     points = random_points(40)
-    features = Features.chosen(points, 0.5, 0.3, 25)
+    features = Features.chosen(points, 0.5, 0.3, SCALES, 25)
     inducing = features.of(features.inducing)
     assert np.allclose(inducing @ inducing.T, features.kernel(features.inducing, features.inducing), atol=1e-5)
     anywhere = features.of(points)
@@ -71,23 +73,23 @@ def test_features_give_back_the_covariance_at_their_inducing_points_and_never_mo
 
 def test_fewer_features_are_taken_where_they_say_all():
     points = random_points(3)
-    assert (
-        len(
-            Features.chosen(
-                Points(np.repeat(points.places, 9, axis=0), np.repeat(points.family, 9)), 1.0, 0.3, 20
-            ).inducing
-        )
-        == 3
-    )
+    assert len(Features.chosen(points.at(np.repeat(np.arange(3), 9)), 1.0, 0.3, SCALES, 20).inducing) == 3
+
+
+def test_what_matters_gets_a_finer_scale_and_the_choices_of_a_parameter_share_theirs():
+    scales = relevance([trials_of(study(number)) for number in range(8)], Layout(SPACE).groups, OPTIONS)
+    rate, depth, *kernel = scales
+    assert rate > depth
+    assert len(set(kernel)) == 1
 
 
 # ---------------------------------------------------------------------------------------------------------- population
 
 
 def test_the_posterior_of_a_study_is_that_of_the_dense_gaussian():
-    population = Population.learned(
-        [StudyTrials(random_points(8, k), np.random.default_rng(k).random(8)) for k in range(4)]
-    )
+    rng = np.random.default_rng(5)
+    studies = [StudyTrials(random_points(8, k), rng.random(8)) for k in range(4)]
+    population = Population.learned(studies, Layout(SPACE).groups)
     seen = StudyTrials(random_points(9, 77), np.random.default_rng(5).standard_normal(9))
     phi = population.features.of(seen.points)
     noise = population.noise + population.residual(seen.points, phi)
@@ -103,7 +105,7 @@ def test_the_posterior_of_a_study_is_that_of_the_dense_gaussian():
 
 def test_expectation_maximisation_makes_the_studies_more_likely():
     seen = [trials_of(study(number)) for number in range(10)]
-    features = Features.chosen(random_points(200), 0.5, 1 / 3, 60)
+    features = Features.chosen(random_points(200), 0.5, 1 / 3, SCALES, 60)
     f = len(features.inducing)
     start = Population(features, np.zeros(f), np.eye(f), OPTIONS.population_noise)
     evidence = [start._improved(seen, rounds)[1] for rounds in (1, 3, 8)]
@@ -140,12 +142,13 @@ def test_where_a_study_tried_nothing_it_is_expected_to_be_as_the_others_are():
 
 def test_doubt_grows_with_the_distance_from_what_a_study_tried(past: PastStudies):
     population, seen = past.functions.population, trials_of(study(3))
-    reduction = population.posterior(seen).reduction
-    own, far = random_points(400, 9), []
-    for points in (seen.points, own):
-        phi = population.features.of(points)
-        far.append(population.variance(points, phi) - ((reduction @ phi.T) ** 2).sum(axis=0))
-    assert np.median(far[0]) < np.median(far[1])
+    usual = population.features.of(random_points(400)).mean(axis=0)
+    after = [population.posterior(seen)]
+    near, far = (
+        population.variance(points, population.features.of(points), usual, after)
+        for points in (seen.points, random_points(400, 9))
+    )
+    assert np.median(near) < np.median(far)
 
 
 def test_nothing_depends_on_the_unit_of_the_scores_and_next_to_nothing_on_the_order_of_the_studies():

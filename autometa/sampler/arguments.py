@@ -20,6 +20,8 @@ def refuse_arguments(
     metric: str | None,
     cold: BaseSampler | None,
     constraints_func: Callable[..., Any] | None,
+    *,
+    learn: bool,
 ) -> None:
     """Raises InputError with everything that is wrong with the arguments of a sampler."""
     problems = []
@@ -36,5 +38,8 @@ def refuse_arguments(
     if cold is not None and constraints_func is not None:
         fix = "Give it to that sampler, or say Trial.set_constraint in the objective."
         problems.append(Problem("constraints_func", "the sampler that is given as cold would not know of it", fix))
+    if learn:
+        fix = "Remember studies of your own under a name: a surrogate is learned from those."
+        problems.append(Problem("learn", "nothing is learned from the memory that ships with AutoMeta", fix))
     if problems:
         raise InputError(problems)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from autometa.libraries import LibraryPast
 from autometa.origins import CONFIG, GIVEN, ORIGIN, REASON, Origin
 from autometa.space import Config, config_key
 from autometa.space.values import plain, plain_params
-from autometa.studies.distributions import Distributions, fit_value
+from autometa.studies import fit_value
 from autometa.transfer.observation import config_of, given_to
 
 
@@ -41,12 +43,6 @@ def storable(config: Mapping[str, Any]) -> Config:
     return {name: plain(value) for name, value in config.items()}
 
 
-def as_asked(config: Config, asked: Distributions) -> Config:
-    """A configuration with its categories as the studies have them."""
-    fitted = {name: fit_value(value, asked[name]) for name, value in config.items() if name in asked}
-    return config | {name: value for name, (fits, value) in fitted.items() if fits}
-
-
 def keys_of(trial: FrozenTrial) -> set[str]:
     """What a trial was given and what it ran, mostly one and the same, as `config_key` has them."""
     return {config_key(config) for config in (given_to(trial), config_of(trial)) if config is not None}
@@ -68,3 +64,12 @@ def note_what_ran(study: Study, trial: FrozenTrial, state: TrialState) -> None:
     if moved:
         reason = f"{reason} It ran with another value of {', '.join(map(repr, moved))}.".strip()
     note(study, trial, {CONFIG: ran, GIVEN: given, REASON: reason})
+
+
+def fitted(
+    config: Config, name: str, distribution: BaseDistribution, trial: FrozenTrial, words: LibraryPast | None
+) -> tuple[bool, Any]:
+    """Whether a distribution can take what a configuration has for a parameter, and the value as it takes it."""
+    if words is not None and words.is_foreign(config):
+        return words.handed(config, name, distribution, trial.params)
+    return fit_value(config[name], distribution) if name in config else (False, None)

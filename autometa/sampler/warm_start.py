@@ -18,20 +18,18 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from autometa.errors import InputError, Problem
-from autometa.learn import Learned, kept_surrogate, learn_aloud, learn_if_due
+from autometa.learn import Learned, kept_surrogate, learn_aloud
+from autometa.libraries import SHIPPED, LibraryPast, read_library, shipped_store, target_of
 from autometa.origins import CONFIG, ORIGIN, REASON, Origin
 from autometa.sampler.arguments import refuse_arguments
-from autometa.sampler.cold import cold_sampler, several_cold_sampler
-from autometa.sampler.fronts import FrontRecommender
+from autometa.sampler.cold import cold_sampler
 from autometa.sampler.options import OPTIONS
-from autometa.sampler.past import same_encoding, task_weights
-from autometa.sampler.trials import as_asked, given_origin, keys_of, note, note_what_ran, other_trials, storable
+from autometa.sampler.past import read_past, same_encoding, task_weights
+from autometa.sampler.trials import fitted, given_origin, keys_of, note, note_what_ran, other_trials, storable
 from autometa.space import Config, SearchSpace, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks
 from autometa.store.told import ToldTask
 from autometa.studies import About, AdaptedPast, FollowedPast, fit_value, sign_of, told_constraints
-from autometa.studies.keeping import CONSTRAINED, SEVERAL
-from autometa.studies.summary import past_of
 from autometa.transfer import RECOMMENDERS, History, Recommendation, Recommender
 from autometa.transfer.cost import TrialLimit
 from autometa.transfer.observation import Observation, Point, TrialReading, given_to
@@ -46,11 +44,11 @@ class WarmStartSampler(BaseSampler):
     """First what the past recommends for this task, then a search that goes on learning from it.
 
     Args:
-        past: A store, its URL, or past tasks that were read from one; None for no memory: the study is the cold
-            sampler's own.
+        past: A store, its URL, or past tasks read from one; "shipped" for the memory that ships with AutoMeta (a file
+            of that name is ``"./shipped"``); None for no memory: the study is the cold sampler's own.
         space: The name under which `remember` keeps studies of this search space: the space is then learned from them.
             Or the `SearchSpace` where configurations come from; without either, the flat space that the past
-            configurations span.
+            configurations span. With "shipped", a library in `autometa.libraries.LIBRARIES`, in its own words.
         task: The new task: ``(X, y)``, a `Task`, or its meta-features; None if nothing is known of it.
         recommender: A name in `RECOMMENDERS`, or a recommender.
         n_initial: At most so many trials are recommended; fewer when the recommender expects nothing more of them. By
@@ -68,17 +66,18 @@ class WarmStartSampler(BaseSampler):
         folds: How many folds a trial has, if what it reports after each, at steps from 0 on, is its mean over those so
             far: then a trial that was stopped says nearly as much as a finished one. None where reports say how far
             training got.
-        renamed: Old name of a parameter -> its name today, for a named space.
+        renamed: Old name of a parameter, or the library's -> its name today, for a named space.
         learn: Whether a surrogate is learned for a named space here and now, in about a minute, if there are enough new
             studies of it; see `learn`.
-        kind: Kind of the past tasks to read from a store; the task's own by default.
+        kind: Kind of the past tasks to read from a store: binary, multiclass or regression; the task's by default.
         metric: Metric to read from a store; the task's own by default. Its scores are compared with the study's values,
             negated if the study minimises. Not for a named space, whose objective values are compared.
         exclude: What must not be read from a store.
 
     Raises:
-        InputError: If the recommender is not known, `n_initial` is negative, or a store is given but neither the name
-            of a space nor a metric.
+        InputError: If something is not known (recommender, library, kind, metric) or missing; everything is listed.
+        StoreError: If a store cannot be used, or no memory was shipped.
+        ValueError: When used in a study of several objectives, if there is a past.
 
     Example:
         >>> import optuna
@@ -116,10 +115,13 @@ class WarmStartSampler(BaseSampler):
         exclude: Exclusion | None = None,
     ) -> None:
         """Reads the past once and fits the recommender."""
+        shipped = isinstance(past, str) and past == SHIPPED
+        past = shipped_store() if shipped else past
         store = MetaStore(past) if isinstance(past, (str, Path)) else past if isinstance(past, MetaStore) else None
         name = space if isinstance(space, str) else None
-        metric = metric or getattr(task, "metric", None)
-        refuse_arguments(recommender, n_initial, name, store, metric, cold, constraints_func)
+        self._about, self._renamed = About.of(task), dict(renamed or {})
+        known = metric or getattr(self._about.table, "metric", None)
+        refuse_arguments(recommender, n_initial, name, store, known, cold, constraints_func, learn=learn and shipped)
 
         usual = OPTIONS.guided_initial if guided else OPTIONS.unguided_initial
         self.n_initial = usual if n_initial is None else n_initial
@@ -127,30 +129,24 @@ class WarmStartSampler(BaseSampler):
         self.notes: tuple[str, ...] = ()  # what was done to past configurations to fit them into the space
         self.space = space.plain() if isinstance(space, SearchSpace) else None
         self._asked = {p.name: p.distribution for p in space} if isinstance(space, SearchSpace) else {}
-        self._store, self._name, self._chosen = store, name, recommender
-        self._about, self._renamed = About.of(task), dict(renamed or {})
-        self._told, several = list[ToldTask](), list[ToldTask]()  # past studies with constraints, several objectives
+        self._store, self._name, self._chosen = (None if shipped else store), name, recommender
+        self._told: Sequence[ToldTask] = ()  # past studies with constraints
         self._cold = cold_sampler(seed, constraints_func) if cold is None else cold
-        self._cold_several = several_cold_sampler(seed, constraints_func) if cold is None else cold
         self._seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
         self._surrogate = None if isinstance(surrogate, str) else surrogate
 
-        table = past if isinstance(past, PastTasks) else None
-        if store is not None:
-            exclude = Exclusion() if exclude is None else exclude
-            if name is None:
-                table = store.past(kind=kind or getattr(task, "kind", None), metric=str(metric), exclude=exclude)
-            else:
-                table = past_of(store, name, exclude=exclude, renamed=renamed)
-                self._told = store.told(space=name, kind=CONSTRAINED, exclude=exclude)
-                several = store.told(space=name, kind=SEVERAL, exclude=exclude)
-                if learn:
-                    learn_if_due(store, name, len(table))
-                if surrogate == "store":
-                    self._surrogate = kept_surrogate(store, name)
-        self._fronts = FrontRecommender(several, n_initial, self._renamed, name or "", self._about)
-        self._begin(table)
-        self._lock, self._started = threading.Lock(), time.monotonic()
+        exclude, table, words = Exclusion() if exclude is None else exclude, None, None
+        if store is None:
+            table = past if isinstance(past, PastTasks) else None
+        elif shipped and name is not None:
+            words = read_library(store, name, self._about, target_of(task), kind, metric, exclude, self._renamed)
+        else:
+            table, self._told = read_past(store, name, self._about, kind, known, exclude, renamed, learn=learn)
+            if name is not None and surrogate == "store":
+                self._surrogate = kept_surrogate(store, name)
+        self._begin(table, words)
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the lock, the clock, the store (its URL may hold a password) and what can be calculated again."""
@@ -159,28 +155,29 @@ class WarmStartSampler(BaseSampler):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """With a lock of its own; the time starts again."""
-        self.__dict__.update({"_about": About(), "_asked": {}, "_told": [], "_renamed": {}} | state)
+        self.__dict__.update({"_about": About(), "_asked": {}, "_told": [], "_renamed": {}, "_words": None} | state)
         self._store = None
         self._forget()
-        self._lock, self._started = threading.Lock(), time.monotonic()
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
 
     def reseed_rng(self) -> None:
         """Reseeds the cold sampler; the rest draws from the seed and the number of the trial, so workers differ."""
         self._cold.reseed_rng()
-        self._cold_several.reseed_rng()
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Before anything is sampled: notes trials that somebody enqueued."""
         if "fixed_params" in trial.system_attrs and ORIGIN not in trial.user_attrs:
             note(study, trial, {ORIGIN: Origin.ENQUEUED.value, REASON: "Enqueued by the user."})
-        self._cold_for(study).before_trial(study, trial)
+        self._cold.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Decides where the trial comes from, once; the space of what it was given, else the cold sampler's."""
+        self._refuse_several_objectives(study)
         if ORIGIN not in trial.user_attrs:
             self._assign(study, trial)
         if CONFIG not in trial.user_attrs:
-            return self._cold_for(study).infer_relative_search_space(study, trial)
+            return self._cold.infer_relative_search_space(study, trial)
         # Given values are handed out by `sample_independent`, which is told what distribution the objective asks for. A
         # relative space of another kind would be an error there, a value out of range silently be replaced.
         return {}
@@ -189,27 +186,27 @@ class WarmStartSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """The given values of the active parameters in `search_space`, else the cold sampler's."""
+        self._refuse_several_objectives(study)
         config = trial.user_attrs.get(CONFIG)
         if config is None:
-            return self._cold_for(study).sample_relative(study, trial, search_space)
-        fitted = {name: fit_value(config[name], search_space[name]) for name in search_space if name in config}
-        return {name: value for name, (fits, value) in fitted.items() if fits}
+            return self._cold.sample_relative(study, trial, search_space)
+        taken = {name: fitted(config, name, d, trial, self._words) for name, d in search_space.items()}
+        return {name: value for name, (fits, value) in taken.items() if fits}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """The given value, fitted into the distribution that the objective asks for, else the cold sampler's."""
-        config = trial.user_attrs.get(CONFIG, {})
-        if param_name in config:
-            fits, value = fit_value(config[param_name], param_distribution)
-            if fits:
-                return value
-        return self._cold_for(study).sample_independent(study, trial, param_name, param_distribution)
+        self._refuse_several_objectives(study)
+        fits, value = fitted(trial.user_attrs.get(CONFIG, {}), param_name, param_distribution, trial, self._words)
+        if fits:
+            return value
+        return self._cold.sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Notes what ran, where that is something else than was given, and tells the cold sampler."""
         note_what_ran(study, trial, state)
-        self._cold_for(study).after_trial(study, trial, state, values)
+        self._cold.after_trial(study, trial, state, values)
 
     def recommend(self, study: Study, m: int = 1) -> list[Recommendation]:
         """The next `m` recommendations, for `enqueue_trial` or to look at; empty when it is the search's turn.
@@ -227,8 +224,7 @@ class WarmStartSampler(BaseSampler):
         with self._lock:
             self._follow(study, study.get_trials(deepcopy=False))
         found = self._recommend(study, study.get_trials(deepcopy=False), m)
-        asked = self._asked if len(study.directions) == 1 else self._fronts.as_asked(study)
-        return [replace(one, config=as_asked(one.config, asked)) for one in found]
+        return [replace(one, config=self._as_asked(one.config)) for one in found]
 
     def learn(self, *, seconds: float = 60.0, seed: int = 0) -> Learned:
         """Learns a surrogate from the remembered studies of the named space, here and now; the search then uses it.
@@ -267,13 +263,16 @@ class WarmStartSampler(BaseSampler):
         """What was calculated in the space as it was."""
         self._guard, self._encoded = None, {}
 
-    def _begin(self, past: PastTasks | None) -> None:
-        """Fits the recommender to past tasks, in the given space or in the one that they span."""
+    def _begin(self, past: PastTasks | None, words: LibraryPast | None) -> None:
+        """Fits the recommender to past tasks, in the given space, in the one they span, or in a library's words."""
         self._forget()
+        self._words = words
         self._past: PastTasks | None = None
         self._recommender: Recommender | None = None
         self._similarity: NDArray[np.float64] | None = None
-        self._followed: FollowedPast | None = None
+        self._followed: FollowedPast | LibraryPast | None = words
+        if words is not None:
+            self._settle(words.first())
         if past is None or not past.configs:
             return
         if self.space is not None:
@@ -299,15 +298,22 @@ class WarmStartSampler(BaseSampler):
             chosen = RECOMMENDERS[self._chosen]() if isinstance(self._chosen, str) else self._chosen
             self._recommender = chosen.fit(past, self.space)
 
+    def _as_asked(self, config: Config) -> Config:
+        """A configuration with its categories as the studies have them, or in the library's names."""
+        if self._words is not None and self._words.is_foreign(config):
+            return self._words.canonical(config)
+        fitted = {name: fit_value(value, self._asked[name]) for name, value in config.items() if name in self._asked}
+        return config | {name: value for name, (fits, value) in fitted.items() if fits}
+
     def _follow(self, study: Study, trials: Iterable[FrozenTrial]) -> None:
         """Adapts the past to what the study's trials show of its space, once they show something new."""
-        one = self._followed is not None and len(study.directions) == 1
-        if one and (adapted := self._followed.follow(study, trials)) is not None:  # type: ignore[union-attr]
+        if self._followed is not None and (adapted := self._followed.follow(study, trials)) is not None:
             self._settle(adapted)
 
-    def _cold_for(self, study: Study) -> BaseSampler:
-        """The cold sampler of a study: of several objectives Optuna's default."""
-        return self._cold if len(study.directions) == 1 else self._cold_several
+    def _refuse_several_objectives(self, study: Study) -> None:
+        """Past scores have one objective; without a past, the cold sampler may do as it can."""
+        if self._past is not None:
+            self._raise_error_if_multi_objective(study)
 
     # --------------------------------------------------------------------------------------------------- the next trial
 
@@ -326,20 +332,18 @@ class WarmStartSampler(BaseSampler):
 
     def _next(self, study: Study, others: Sequence[FrozenTrial], number: int) -> tuple[Config | None, str, str]:
         """What a trial is given, None to leave it to the cold sampler; where that comes from, and why."""
+        others = others if self._words is None else self._words.in_words(others)
         if found := self._recommend(study, others, 1):
             return storable(found[0].config), str(found[0].origin), found[0].reason
-        suggestion = self._search(study, others, number) if len(study.directions) == 1 else None
+        suggestion = self._search(study, others, number)
         if suggestion is None:
-            return None, Origin.SEARCH.value, f"Searched by {self._cold_for(study)}."
+            return None, Origin.SEARCH.value, f"Searched by {self._cold}."
         if suggestion.cold:
             return None, Origin.SEARCH.value, suggestion.reason
         return storable(suggestion.config), Origin.SURROGATE.value, suggestion.reason
 
     def _recommend(self, study: Study, trials: Sequence[FrozenTrial], m: int) -> list[Recommendation]:
         """The next recommendations, none once `n_initial` were given or a search has begun."""
-        if len(study.directions) > 1:
-            self._fronts.nothing_compares(study, len(self._past or ()))
-            return self._fronts.recommend(study, trials, m)
         given = [(trial, origin) for trial in trials if (origin := given_origin(trial)) is not None]
         recommended = (given_to(trial) for trial, origin in given if origin.recommended)
         count = len({config_key(c) for c in recommended if c is not None})  # a retried trial counts once
@@ -363,21 +367,17 @@ class WarmStartSampler(BaseSampler):
 
     def _search(self, study: Study, trials: Sequence[FrozenTrial], number: int) -> Suggestion | None:
         """What the guarded mixture would try next; None where there is nothing to guide it."""
-        if (
-            len(study.directions) > 1
-            or not self.guided
-            or self._past is None
-            or self.space is None
-            or self.space.d == 0
-        ):
+        if not self.guided or self._past is None or self.space is None or self.space.d == 0:
             return None
         from autometa.transfer import Guard
 
         if self._guard is None:
             fits = self._surrogate is not None and same_encoding(self._surrogate.space, self.space)
             surrogate = self._surrogate if fits else None
-            known: dict[str, Any] = {"constraints": told_constraints(self._told, self.space, self._renamed)}
-            self._guard = Guard(self.space, self._past, surrogate, metafeatures=self._about.metafeatures, **known)
+            constraints = told_constraints(self._told, self.space, self._renamed)
+            self._guard = Guard(
+                self.space, self._past, surrogate, metafeatures=self._about.metafeatures, constraints=constraints
+            )
         left, spent = self._clock()
         return self._guard.suggest(
             History.of_trials(self.space, trials, self._reading(study), self._encoded),

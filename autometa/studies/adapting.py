@@ -225,6 +225,9 @@ def _renamed(config: Config, renamed: Mapping[str, str], known: Distributions) -
     out = {}
     for name, value in config.items():
         name = renamed.get(name, name)
+        if type(value) in (float, int) and not _is_choice(known.get(name)):  # as nearly all are
+            out[name] = value
+            continue
         fits, choice = fit_value(value, known[name]) if _is_choice(known.get(name)) else (False, None)
         out[name] = choice if fits else plain(value)
     return out

@@ -30,10 +30,12 @@ from autometa.studies.keeping import VALUE
 from autometa.studies.options import OPTIONS
 from autometa.transfer.packing import counts_of, packed, studies_of, unpacked
 from autometa.transfer.past_studies import OwnTrials, PastStudies, extended, summarised
+from autometa.transfer.threads import one_thread
 
 _log = optuna.logging.get_logger("optuna.autometa")
 
 
+@one_thread()
 def past_of(
     store: MetaStore, space: str, *, exclude: Exclusion = NOTHING, renamed: Mapping[str, str] | None = None
 ) -> PastTasks:
@@ -64,6 +66,7 @@ def past_of(
     return store.past(space=space, kind=None, metric=VALUE, exclude=exclude) if found is None else found
 
 
+@one_thread()
 def refresh(store: MetaStore, space: str) -> None:
     """Learns the functions of past studies and keeps them in the store, if a tenth of the studies is new.
 

@@ -151,20 +151,31 @@ def profile(X: pd.DataFrame) -> tuple[ColumnProfile, ...]:  # (n, p) typed
         >>> x.missing, x.quantiles[0], x.quantiles[-1]
         (0.25, 1.0, 4.0)
     """
-    return tuple(one for one in (_pictured(X.iloc[:, i]) for i in range(X.shape[1])) if one is not None)
+    step = max(1, len(X) // OPTIONS.pictured_rows)
+    X = X.iloc[::step]
+    numeric = [i for i, dtype in enumerate(X.dtypes) if pd.api.types.is_numeric_dtype(dtype)]
+    deciles, gaps = _deciles(X.iloc[:, numeric].to_numpy(np.float64))
+    found = [ColumnProfile(str(X.columns[i]), gaps[k], tuple(deciles[k])) for k, i in enumerate(numeric)]
+    for name in X.columns[[isinstance(dtype, pd.CategoricalDtype) for dtype in X.dtypes]]:
+        shares = X[name].value_counts(normalize=True).head(OPTIONS.pictured_categories)
+        missing = float(X[name].isna().mean()) if len(X) else 0.0
+        found.append(ColumnProfile(name, missing, shares=tuple((str(k), float(v)) for k, v in shares.items() if v > 0)))
+    return tuple(found)
 
 
-def _pictured(column: pd.Series) -> ColumnProfile | None:
-    name, missing = str(column.name), float(column.isna().mean()) if len(column) else 0.0
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        shares = column.value_counts(normalize=True).head(OPTIONS.pictured_categories)
-        return ColumnProfile(name, missing, shares=tuple((str(k), float(v)) for k, v in shares.items() if v > 0))
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        known = column.to_numpy(np.float64)
-        known = known[~np.isnan(known)]
-        deciles = np.quantile(known, np.linspace(0, 1, 11)).tolist() if len(known) else []
-        return ColumnProfile(name, missing, tuple(deciles))
-    return None
+def _deciles(values: NDArray[np.float64]) -> tuple[list[list[float]], list[float]]:  # (n, p)
+    """The deciles of the known cells of each column, none where there are none, and the shares of missing ones."""
+    n, p = values.shape
+    if not n or not p:
+        return [[] for _ in range(p)], [0.0] * p
+    ordered = np.sort(values, axis=0)  # what is missing comes last
+    known = n - np.isnan(values).sum(axis=0)
+    at = np.linspace(0, 1, 11)[:, np.newaxis] * np.maximum(known - 1, 0)  # (11, p)
+    low = np.floor(at).astype(np.intp)
+    high, columns = np.minimum(low + 1, np.maximum(known - 1, 0)), np.arange(p)
+    found = ordered[low, columns] * (1 - (at - low)) + ordered[high, columns] * (at - low)
+    rows = [row if count else [] for row, count in zip(found.T.tolist(), known, strict=True)]
+    return rows, (1 - known / n).tolist()
 
 
 def drift(before: Sequence[ColumnProfile], X: pd.DataFrame) -> list[ColumnDrift]:  # X: (n, p) typed, with n > 0

@@ -21,6 +21,7 @@ from autometa.errors import InputError, did_you_mean
 from autometa.task.cells import MISSING_TEXTS, labels, number_style, numbers
 from autometa.task.detect import TYPES, ColumnRequest
 from autometa.task.findings import InputFindings
+from autometa.task.hazards import find_hazards
 from autometa.task.later import profile
 from autometa.task.moments import holds_dates, moment_pattern, moments
 from autometa.task.names import listed
@@ -154,6 +155,14 @@ def make_task(
     if found.kind == "binary" and metric in OF_POSITIVE:
         findings.note(f"{metric} is that of the positive class, which is {str(found.classes[1])!r}.")
     X = schema.apply(parts.features)
+    hazards = find_hazards(
+        X,
+        found.y,
+        schema.encoders,
+        classes=bool(found.classes),
+        grouped=group_codes is not None,
+        ordered=times_as_numbers is not None,
+    )
     return Task(
         name=name,
         X=X,
@@ -163,9 +172,9 @@ def make_task(
         classes=found.classes,
         target=target,
         schema=replace(schema, picture=profile(X)),
-        groups=group_codes,
+        groups=hazards.groups if group_codes is None else group_codes,
         time_order=times_as_numbers,
-        notes=(*findings.notes, *schema.notes),
+        notes=(*findings.notes, *schema.notes, *hazards.notes),
         openml_id=openml_id,
         family=family,
     )

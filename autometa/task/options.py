@@ -84,6 +84,19 @@ class TaskOptions:
     # Categories of a column beyond which a note says so. Judgement, not measured.
     many_categories: int = 100
 
+    # --- hazards ---
+    # Share of the rows that must be distinct values of some column for repeated rows to be copies rather than chance,
+    # and the rows up to which copies are kept together (dealing that many groups takes a second). Judgement.
+    rich_share: float = 0.3
+    most_rows_together: int = 50_000
+    # Columns that are compared with the target: a millisecond each. Judgement, not measured.
+    columns_looked_at: int = 1000
+    rows_looked_at: int = 2000
+    # Groups of rows that are worth a word. Judgement, not measured.
+    fewest_groups: int = 5
+    # Correlation with a target of numbers beyond which a column is that target. Judgement, not measured.
+    disguise_correlation: float = 0.9999
+
     # --- later tables ---
     # Share of missing cells in training up to which a column that is wholly missing later is told. Judgement.
     rarely_missing: float = 0.2
@@ -92,6 +105,8 @@ class TaskOptions:
     # Cells or categories that a sentence shows, and categories in the picture of a column. Judgement, not measured.
     unread_shown: int = 3
     pictured_categories: int = 100
+    # Rows of which the picture of a table is made, evenly taken. Judgement: deciles to a percent.
+    pictured_rows: int = 20_000
 
     # --- the target ---
     # Whole numbers from 0 or 1 upwards are class codes up to so many classes (beyond, only if all are about equally

@@ -45,6 +45,7 @@ from autometa.transfer.reasons import (
     with_repairs,
 )
 from autometa.transfer.similarity import Resemblance, prior_weights, rows_of
+from autometa.transfer.threads import one_thread
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
@@ -79,6 +80,7 @@ class AdaptivePortfolio:
         """`options` are the tuned numbers; the product uses `OPTIONS`."""
         self.options = options
 
+    @one_thread()
     def fit(self, past: PastTasks, space: SearchSpace) -> Self:
         """Reads the past, its meta-features and its costs."""
         self._table = table = PastTable.of(past, space, self.options)
@@ -97,6 +99,7 @@ class AdaptivePortfolio:
         self._ranker = ranker if ranker is not None and _helps(ranker, table) else None
         return self
 
+    @one_thread()
     def recommend(
         self,
         metafeatures: MetaFeatures | None,

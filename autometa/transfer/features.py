@@ -44,15 +44,14 @@ class Points:
         """Some of the points."""
         return Points(self.places[rows], self.family[rows])
 
+    def scaled(self, scales: NDArray[np.float64]) -> Points:
+        """With every dimension multiplied by its scale."""
+        return Points(self.places * scales, self.family)
+
 
 def joined_points(points: Sequence[Points]) -> Points:
     """Several sets of points as one."""
     return Points(np.concatenate([p.places for p in points]), np.concatenate([p.family for p in points]))
-
-
-def near(a: Points, b: Points, length: float) -> NDArray[np.float64]:  # (p, q)
-    """The Matérn correlation within each family, at a length scale in roots of the number of active parameters."""
-    return matern(squares(a.places, b.places) / length**2) * (a.family[:, None] == b.family[None, :])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,28 +61,30 @@ class Features:
     inducing: Points  # (f,)
     length: float
     level: float  # share of the variance that is common to a family
+    scales: NDArray[np.float64]  # (d + c,) of the dimensions, by how much they matter
     lower: NDArray[np.float64]  # (f, f) Cholesky factor of the covariance of the inducing points
 
     @classmethod
-    def at(cls, inducing: Points, length: float, level: float) -> Features:
+    def at(cls, inducing: Points, length: float, level: float, scales: NDArray[np.float64]) -> Features:
         """The features that belong to these inducing points."""
-        covariance = _kernel(inducing, inducing, length, level)
-        return cls(inducing, length, level, cholesky(covariance + 1e-6 * np.eye(len(inducing))))
+        moved = inducing.scaled(scales)
+        covariance = _kernel(moved, moved, length, level)
+        return cls(inducing, length, level, scales, cholesky(covariance + 1e-6 * np.eye(len(inducing))))
 
     @classmethod
-    def chosen(cls, among: Points, length: float, level: float, most: int) -> Features:
+    def chosen(cls, among: Points, length: float, level: float, scales: NDArray[np.float64], most: int) -> Features:
         """At most `most` inducing points: each the one of which those before say least; fewer where they say all."""
         unexplained, chosen = np.ones(len(among)), []
-        factor = np.zeros((len(among), most))
+        factor, moved = np.zeros((len(among), most)), among.scaled(scales)
         for j in range(min(most, len(among))):
             pivot = int(np.argmax(unexplained))
             if unexplained[pivot] < 1e-3:
                 break
-            row = _kernel(among.at(np.array([pivot])), among, length, level)[0]
+            row = _kernel(moved.at(np.array([pivot])), moved, length, level)[0]
             factor[:, j] = (row - factor[:, :j] @ factor[pivot, :j]) / np.sqrt(unexplained[pivot])
             unexplained = np.maximum(unexplained - factor[:, j] ** 2, 0.0)
             chosen.append(pivot)
-        return cls.at(among.at(np.array(chosen, dtype=np.int64)), length, level)
+        return cls.at(among.at(np.array(chosen, dtype=np.int64)), length, level, scales)
 
     def of(self, points: Points) -> NDArray[np.float64]:  # (q, f)
         """The features of points."""
@@ -91,7 +92,7 @@ class Features:
 
     def kernel(self, a: Points, b: Points) -> NDArray[np.float64]:  # (p, q)
         """The covariance of the process between two sets of points; one at distance zero."""
-        return _kernel(a, b, self.length, self.level)
+        return _kernel(a.scaled(self.scales), b.scaled(self.scales), self.length, self.level)
 
 
 def _kernel(a: Points, b: Points, length: float, level: float) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ from autometa.transfer.forecasts import PastForecasts
 from autometa.transfer.gaussian import Mixture
 from autometa.transfer.observation import History
 from autometa.transfer.options import OPTIONS, TransferOptions
+from autometa.transfer.threads import one_thread
 
 if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
@@ -71,6 +72,7 @@ class Guard:
         (True, "Largest expected improvement, by this task's own results 100%.")
     """
 
+    @one_thread()
     def __init__(
         self,
         space: SearchSpace,
@@ -112,10 +114,12 @@ class Guard:
         """The past configurations that candidates and costs come from; None without a past."""
         return self.belief.past
 
+    @one_thread()
     def weigh(self, history: History) -> dict[str, float]:
         """The weight of every expert after these results; they sum to one."""
         return self.belief.after(history).weights
 
+    @one_thread()
     def predict(
         self, history: History, configs: Sequence[Config] | Encoded, *, similarity: NDArray[np.float64] | None = None
     ) -> Prediction:
@@ -131,6 +135,7 @@ class Guard:
         seconds = None if log_seconds is None else np.exp(log_seconds)
         return Prediction(mean, std, better, seconds, self.belief.failure(history, where))
 
+    @one_thread()
     def suggest(
         self,
         history: History,

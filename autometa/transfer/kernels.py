@@ -69,6 +69,12 @@ class Layout:
         inside = np.where(mask, x - 0.5, 0.0) * self.weight
         return np.concatenate([inside, (0.5 * self.weight * mask)[:, self.conditional]], axis=1)
 
+    @property
+    def groups(self) -> NDArray[np.int64]:  # (d + c,)
+        """The number of the parameter that each dimension of a place belongs to."""
+        own = np.concatenate([np.full(where.stop - where.start, k) for k, (where, *_) in enumerate(self._parts)])
+        return np.concatenate([own, own[self.conditional]])
+
     def size(self, mask: NDArray[np.bool_]) -> NDArray[np.float64]:  # (q, d) -> (q,)
         """About how many active parameters a point has (at least one), its family not counted."""
         return np.maximum(mask @ self._per_parameter, 1.0)

@@ -51,6 +51,7 @@ def packed(past: PastStudies, counts: Mapping[str, int]) -> bytes:
         content,
         head=np.frombuffer(json.dumps(head).encode(), dtype=np.uint8),
         places=population.features.inducing.places, family=population.features.inducing.family,
+        scales=population.features.scales,
         mean=population.mean, covariance=population.covariance,
         weights=functions.weights, usual=functions.usual, best=functions.best,
         row=row, column=column, scores=past.scores[row, column], seconds=past.seconds[row, column],
@@ -84,7 +85,7 @@ def unpacked(content: bytes, records: Sequence[TaskRecord], options: TransferOpt
         head = json.loads(archive["head"].tobytes())
         kept = {name: archive[name] for name in archive.files if name != "head"}
     inducing = Points(kept["places"], kept["family"])
-    features = Features.at(inducing, head["length"], head["level"])
+    features = Features.at(inducing, head["length"], head["level"], kept["scales"])
     population = Population(features, kept["mean"], kept["covariance"], head["noise"], options)
     space = SearchSpace.from_json(head["space"])
     functions = Functions(space, population, kept["weights"], kept["usual"], kept["best"])

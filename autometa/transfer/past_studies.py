@@ -25,7 +25,8 @@ from autometa.store.records import PastTasks
 from autometa.transfer.features import Points, joined_points
 from autometa.transfer.kernels import Layout
 from autometa.transfer.options import OPTIONS, TransferOptions
-from autometa.transfer.population import Population, StudyTrials
+from autometa.transfer.population import Population
+from autometa.transfer.study_trials import StudyTrials
 
 if TYPE_CHECKING:
     from autometa.store import TaskRecord
@@ -147,7 +148,7 @@ def summarised(
     telling = [i for i, trials in enumerate(seen) if trials.tells]
     if len(telling) < 2:
         return None
-    population = Population.learned([seen[i] for i in telling], options)
+    population = Population.learned([seen[i] for i in telling], Layout(space).groups, options)
     chosen = np.array(telling)[_evenly_spaced(len(telling), options.table_studies)]
     rows = [studies[i] for i in chosen]
     best = _BestTrials.of(rows, space, options)
@@ -192,7 +193,7 @@ def extended(
     view = _View.of(population, seen, joined_points([before, best.points]), space)
     m, old = len(past.configs), past.functions
     phi = view.phi[m:]
-    doubt = np.sqrt(population.variance(best.points, phi)) / old.span[:, None]  # (t, new columns)
+    doubt = np.sqrt(population.variance(best.points, phi, view.usual)) / old.span[:, None]  # (t, new columns)
     functions = Functions(
         space,
         population,
@@ -242,6 +243,7 @@ class _View:
 
     functions: Functions
     phi: NDArray[np.float64]  # (m, f)
+    usual: NDArray[np.float64]  # (f,) mean features of random configurations
     spread: NDArray[np.float64]  # (t, m)
 
     @classmethod
@@ -251,12 +253,11 @@ class _View:
         usual = population.features.of(_random_points(space, population.options.usual_points))
         found = [population.posterior(trials) for trials in seen]
         weights = np.stack([posterior.weights for posterior in found])
-        before = population.variance(columns, phi)
-        variance = np.stack([before - ((posterior.reduction @ phi.T) ** 2).sum(axis=0) for posterior in found])
+        variance = population.variance(columns, phi, usual.mean(axis=0), found)
         functions = Functions(
             space, population, weights, np.median(weights @ usual.T, axis=1), (weights @ phi.T).max(axis=1)
         )
-        return cls(functions, phi, np.sqrt(np.maximum(variance, 0.0)) / functions.span[:, None])
+        return cls(functions, phi, usual.mean(axis=0), np.sqrt(variance) / functions.span[:, None])
 
 
 def _trials_of(study: OwnTrials, space: SearchSpace, options: TransferOptions) -> StudyTrials:

@@ -31,34 +31,8 @@ from numpy.typing import NDArray
 from autometa.transfer.features import Features, Points, joined_points
 from autometa.transfer.gaussian import cholesky, solve
 from autometa.transfer.options import OPTIONS, TransferOptions
-from autometa.transfer.scale import warped
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StudyTrials:
-    """What is known of one past study: the points that it tried, and its warped scores there."""
-
-    points: Points  # (n,)
-    y: NDArray[np.float64]  # (n,) finite
-
-    @classmethod
-    def of(cls, points: Points, scores: NDArray[np.float64], most: int) -> StudyTrials:
-        """From scores in any unit, larger is better; of more than `most` the best third and some of the others."""
-        known = np.flatnonzero(np.isfinite(scores))
-        y = warped(scores[known])
-        if len(known) > most:
-            order = np.argsort(-y, kind="stable")
-            rest = order[most // 3 :]
-            kept = np.concatenate(
-                [order[: most // 3], rest[np.linspace(0, len(rest) - 1, most - most // 3).astype(int)]]
-            )
-            known, y = known[kept], y[kept]
-        return cls(points.at(known), y)
-
-    @property
-    def tells(self) -> bool:
-        """Whether it tells configurations apart."""
-        return len(np.unique(self.y)) > 2
+from autometa.transfer.relevance import relevance
+from autometa.transfer.study_trials import StudyTrials
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,18 +56,22 @@ class Population:
     options: TransferOptions = OPTIONS
 
     @classmethod
-    def learned(cls, studies: Sequence[StudyTrials], options: TransferOptions = OPTIONS) -> Population:
-        """From the trials of past studies; the length scale is the one under which they are most likely.
+    def learned(
+        cls, studies: Sequence[StudyTrials], groups: NDArray[np.int64], options: TransferOptions = OPTIONS
+    ) -> Population:
+        """From the trials of past studies; length scales are those under which they are most likely.
 
+        `groups` are those of `relevance`: which dimensions of a place belong to one parameter.
         With many studies that, and where the expectation maximisation begins, is learned from an even selection.
         """
         studies = [study for study in studies if study.tells]
         chosen = [studies[i] for i in _evenly(len(studies), options.population_studies)]
         pool = _pool([study.points for study in chosen], options.population_pool)
         few = [chosen[i] for i in _evenly(len(chosen), options.population_panel)]
+        scales = relevance(few, groups, options)
         best: tuple[float, Population] | None = None
         for length in options.population_lengths:
-            features = Features.chosen(pool, length, options.population_level, options.population_features)
+            features = Features.chosen(pool, length, options.population_level, scales, options.population_features)
             f = len(features.inducing)
             start = cls(features, np.zeros(f), np.eye(f), options.population_noise, options)
             population, evidence = start._improved(few, options.panel_rounds)
@@ -109,9 +87,25 @@ class Population:
         phi = self.features.of(study.points)  # (n, f)
         return self._posterior(study, phi)
 
-    def variance(self, points: Points, phi: NDArray[np.float64]) -> NDArray[np.float64]:  # (q,)
-        """Of the functions of studies at points, before any of their trials; `phi` (q, f) are the points' features."""
-        return np.einsum("qf,qf->q", phi @ self.covariance, phi) + self.residual(points, phi)
+    def variance(
+        self, points: Points, phi: NDArray[np.float64], usual: NDArray[np.float64], after: Sequence[StudyPosterior] = ()
+    ) -> NDArray[np.float64]:  # (q,), or (t, q)
+        """How unsure it is by how much a study's function at points differs from what is usual.
+
+        Of its level, which is all but unknown beside the offset of its scores, nothing depends.
+
+        Args:
+            points: q of them.
+            phi: Their features, (q, f).
+            usual: The mean features of random configurations, (f,).
+            after: t studies after their trials; none for a study of which nothing is known.
+        """
+        apart = phi - usual
+        before = np.einsum("qf,qf->q", apart @ self.covariance, apart) + self.residual(points, phi)
+        if not after:
+            return before
+        known = np.stack([((posterior.reduction @ apart.T) ** 2).sum(axis=0) for posterior in after])
+        return np.maximum(before - known, 0.0)
 
     def residual(self, points: Points, phi: NDArray[np.float64]) -> NDArray[np.float64]:  # (q,)
         """The variance at points that the features cannot express."""

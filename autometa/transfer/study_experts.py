@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.space import SearchSpace
-from autometa.transfer.features import Points, near
+from autometa.transfer.features import Points
 from autometa.transfer.options import TransferOptions
 from autometa.transfer.past_studies import Functions
 
@@ -35,9 +35,7 @@ class StudySight:
         """`space` is the one whose encoded configurations are asked about."""
         self.functions, self.options = functions, options
         self.points_of = functions.points(space)
-        noise = functions.population.noise
-        self.residual = options.study_residual + options.study_structure * noise
-        self.noise = max((1.0 - options.study_structure) * noise, 0.01)
+        self.noise = max(functions.population.noise, options.study_noise)
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> SeenPoints:
         """Points, features, and these times the covariance."""
@@ -47,17 +45,16 @@ class StudySight:
         return SeenPoints(points, phi, phi @ population.covariance)
 
     def apart(self, a: SeenPoints, b: SeenPoints) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The population's covariance between points, and a short-range residual's, (p, q) each."""
-        features, options = self.functions.population.features, self.options
-        unexplained = features.kernel(a.points, b.points) - a.phi @ b.phi.T
-        common = a.spread @ b.phi.T + options.population_residual * unexplained
-        return common, self.residual * near(a.points, b.points, options.study_residual_length)
+        """The population's covariance between points, and that of what no study explains, (p, q) each."""
+        kernel, options = self.functions.population.features.kernel(a.points, b.points), self.options
+        common = a.spread @ b.phi.T + options.population_residual * (kernel - a.phi @ b.phi.T)
+        return common, options.study_residual * kernel
 
     def variances(self, seen: SeenPoints) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Both at distance zero, (q,) each."""
         common = np.einsum("qf,qf->q", seen.spread, seen.phi)
         common = common + self.functions.population.residual(seen.points, seen.phi)
-        return common, np.full(len(common), self.residual)
+        return common, np.full(len(common), self.options.study_residual)
 
 
 class StudyProcess:
