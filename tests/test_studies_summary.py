@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from autometa import WarmStartSampler, remember, remember_study
 from autometa.store import Exclusion, MetaStore
+from autometa.studies.options import OPTIONS
 from autometa.studies.summary import past_of, refresh
 from autometa.transfer.past_studies import PastStudies
 
@@ -183,6 +185,25 @@ def test_what_is_kept_by_another_version_is_learned_anew(store: MetaStore):
     assert isinstance(past_of(store, "mine"), PastStudies)
     refresh(store, "mine")
     assert store.weights("mine\nfunctions")[0] != b"not an archive"
+
+
+def test_of_many_studies_some_stand_in_the_table_and_all_have_their_part(
+    store: MetaStore, monkeypatch: pytest.MonkeyPatch
+):
+    whole = past_of(MetaStore(store.url, read_only=True), "mine", renamed={"z": "y"})  # learned now
+    monkeypatch.setattr("autometa.studies.summary.OPTIONS", replace(OPTIONS, table_studies=3))
+    some = past_of(store, "mine", renamed={"z": "y"})
+    assert isinstance(some, PastStudies)
+    assert isinstance(whole, PastStudies)
+    assert len(some) == 3
+    names = {record.fingerprint for record in some.records}
+    others = Exclusion(fingerprints=frozenset(r.fingerprint for r in whole.records if r.fingerprint not in names))
+    alone = past_of(store, "mine", exclude=others)
+    assert isinstance(alone, PastStudies)
+    assert {record.fingerprint for record in alone.records} == names
+    means = [found.functions.population.mean for found in (some, alone)]
+    assert not np.allclose(means[0][:5], means[1][:5])
+    assert values_of(WarmStartSampler(some, seed=0))[0] < 0.05
 
 
 def test_many_studies_kept_by_the_callback_alone_take_part_in_the_search(tmp_path: Path):

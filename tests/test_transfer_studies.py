@@ -181,18 +181,19 @@ def test_the_first_configuration_is_good_on_most_studies_and_the_next_ones_cover
     assert "The best of 25 trials of study" in first.reason or "of 25 trials of study" in first.reason
 
 
-def test_more_studies_never_mean_less_knowledge():
-    few, many = summary([study(k) for k in range(10)]), summary([study(k) for k in range(330)])
-    assert len(many.records) == OPTIONS.table_studies
-    assert len(many.configs) <= OPTIONS.table_columns
-    for found in (few, many):
-        guard = Guard(SPACE, found)
-        history = History.of(
-            SPACE, [{"rate": 0.01, "depth": 3, "kernel": "a"}, {"rate": 0.5, "depth": 8, "kernel": "b"}], [0.1, 0.2]
-        )
-        assert guard.weigh(history)["past"] > 0.5
-        best = guard.suggest(history, rng=np.random.default_rng(0)).config
-        assert height(best, 0.6) > -0.1
+def test_studies_beyond_those_in_the_table_have_their_part_in_mean_and_covariance():
+    def bowl(found: PastStudies) -> float:
+        """How much better a study of which nothing is known is expected to be at .6 than at .15."""
+        at = [{"rate": 10 ** (3 * peak - 3), "depth": 9, "kernel": "a"} for peak in (0.6, 0.15)]
+        phi = found.functions.population.features.of(found.functions.points(SPACE)(*SPACE.encode_all(at)))
+        return float(np.diff(phi @ found.functions.population.mean)[0] * -1)
+
+    few = [study(k, peak=0.15) for k in range(6)]
+    many = (study(k, peak=0.6) for k in range(10, 70))
+    alone, all_of_them = summary(few), summarised(few, SPACE, (np.zeros((6, 0)), (), ""), many)
+    assert all_of_them is not None
+    assert [record.name for record in all_of_them.records] == [record.name for record in alone.records]
+    assert bowl(alone) < 0 < bowl(all_of_them)
 
 
 def test_a_past_that_misleads_loses_its_weight_within_a_few_trials():

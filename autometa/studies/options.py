@@ -28,6 +28,9 @@ class StudiesOptions:
     # Judgement: the time of an opening.
     condition_configs: int = 500
     added_configs: int = 100
+    # Studies each of which has a function of its own among the experts, an even selection where there are more, and
+    # studies that are read at once. Judgement: the time of an answer.
+    table_studies: int = 300
     # New or changed studies, as a share of those known, that are added to what is known before it is learned anew; and
     # studies from which on learning takes seconds, so that it is said. Judgement.
     added_share: float = 0.1

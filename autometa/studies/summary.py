@@ -13,7 +13,7 @@ Letters:  t past studies · m configurations · n trials of a study.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +21,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 
 from autometa.errors import StoreError
-from autometa.space import Config, Encoded, Parameter, SearchSpace
+from autometa.space import Config, SearchSpace
 from autometa.space.values import index_of
 from autometa.store import Exclusion, MetaStore, PastTasks, PastTrials
 from autometa.store.records import NOTHING
@@ -57,12 +57,7 @@ def past_of(
     whole = exclude == NOTHING and not renamed
     if whole and (known := _kept(store, space)) is not None:
         return known
-    trials = store.trials(space=space, metric=VALUE, exclude=exclude)
-    if len(trials) < 2 or _shared(trials) >= OPTIONS.shared_share:
-        return store.past(space=space, kind=None, metric=VALUE, exclude=exclude)
-    if len(trials) >= OPTIONS.many_studies:
-        _log.info(f"Learning from the {len(trials)} past studies of {space!r}.")
-    found = as_functions(trials, dict(renamed or {}))
+    found = _learned(store, space, exclude, dict(renamed or {}))
     return store.past(space=space, kind=None, metric=VALUE, exclude=exclude) if found is None else found
 
 
@@ -80,9 +75,7 @@ def refresh(store: MetaStore, space: str) -> None:
         growth = changed if content else len(now) - studies
         if len(now) < 2 or growth <= OPTIONS.added_share * (len(known) if content else studies):
             return
-        trials = store.trials(space=space, metric=VALUE)
-        shared = len(trials) < 2 or _shared(trials) >= OPTIONS.shared_share
-        found = None if shared else as_functions(trials, {})
+        found = _learned(store, space, NOTHING, {})
         store.keep_weights(_key(space), b"" if found is None else packed(found, now), len(now))
     except StoreError as error:
         _log.warning(f"{error} What the past studies of {space!r} say is learned when it is asked for.")
@@ -106,10 +99,9 @@ def _kept(store: MetaStore, space: str) -> PastStudies | None:
 def _extended(past: PastStudies, trials: PastTrials) -> PastStudies | None:
     """With studies that came since; None where they searched what the space of the others does not hold."""
     space, configs, examples = spanning(trials, {}, OPTIONS.added_configs)
-    if space is None or not all(p.name in past.functions.space and _holds(past.functions.space, p) for p in space):
+    if space is None or not _fits(past.functions.space, space):
         return None
-    encoded = past.functions.space.encode_all(configs)
-    studies = _own(trials, configs, encoded)
+    studies = _own(trials, configs, past.functions.space)
     metafeatures = np.full((len(studies), len(past.metafeature_names)), np.nan)
     if trials.metafeature_version == past.metafeature_version:
         position = {name: column for column, name in enumerate(past.metafeature_names)}
@@ -119,30 +111,58 @@ def _extended(past: PastStudies, trials: PastTrials) -> PastStudies | None:
     return replace(extended(past, studies, metafeatures), examples=(*past.examples, *examples))
 
 
-def _holds(space: SearchSpace, other: Parameter) -> bool:
-    """Whether a space can express every value of a parameter: all of its categories, or numbers for numbers."""
-    ours, theirs = space[other.name].distribution, other.distribution
-    if isinstance(theirs, CategoricalDistribution) and isinstance(ours, CategoricalDistribution):
-        return all(index_of(ours, choice) is not None for choice in theirs.choices)
-    return isinstance(theirs, CategoricalDistribution) == isinstance(ours, CategoricalDistribution)
+def _fits(whole: SearchSpace, space: SearchSpace) -> bool:
+    """Whether a space can express every value of another one: all categories, and numbers for numbers."""
+    for p in space:
+        if p.name not in whole:
+            return False
+        ours, theirs = whole[p.name].distribution, p.distribution
+        if isinstance(ours, CategoricalDistribution) != isinstance(theirs, CategoricalDistribution):
+            return False
+        choices = theirs.choices if isinstance(theirs, CategoricalDistribution) else ()
+        if any(index_of(ours, choice) is None for choice in choices):  # type: ignore[arg-type]
+            return False
+    return True
 
 
-def as_functions(trials: PastTrials, renamed: Mapping[str, str]) -> PastStudies | None:
-    """Past studies as functions over the widest space that they span; None where they tell too little."""
-    space, configs, examples = spanning(trials, renamed, OPTIONS.condition_configs)
-    if space is None:
+def _learned(store: MetaStore, space: str, exclude: Exclusion, renamed: Mapping[str, str]) -> PastStudies | None:
+    """Past studies as functions; None where they share their configurations, or tell too little.
+
+    Of many, an even selection is read at once, the others some at a time.
+    """
+    every = sorted(store.counts(space))
+    if len(every) >= OPTIONS.many_studies:
+        _log.info(f"Learning from the {len(every)} past studies of {space!r}.")
+    positions = np.linspace(0, len(every) - 1, min(len(every), OPTIONS.table_studies)).astype(int)
+    chosen = [every[position] for position in positions]
+    trials = store.trials(space=space, metric=VALUE, exclude=exclude, fingerprints=chosen)
+    if len(trials) < 2 or _shared(trials) >= OPTIONS.shared_share:
         return None
-    encoded = space.encode_all(configs)
-    studies = _own(trials, configs, encoded)
+    whole, configs, examples = spanning(trials, renamed, OPTIONS.condition_configs)
+    if whole is None:
+        return None
+    rest = sorted(set(every) - set(chosen))
+
+    def others() -> Iterator[OwnTrials]:
+        for start in range(0, len(rest), OPTIONS.table_studies):
+            some = rest[start : start + OPTIONS.table_studies]
+            more = store.trials(space=space, metric=VALUE, exclude=exclude, fingerprints=some)
+            theirs = spanning(more, renamed, OPTIONS.added_configs)
+            if theirs.space is not None and _fits(whole, theirs.space):
+                yield from _own(more, theirs.configs, whole)
+            elif len(more):
+                _log.info(f"{len(more)} past studies of {space!r} searched what the others did not, and are left out.")
+
     metafeatures = trials.metafeatures, trials.metafeature_names, trials.metafeature_version
-    found = summarised(studies, space, metafeatures)
+    found = summarised(_own(trials, configs, whole), whole, metafeatures, others())
     return None if found is None else replace(found, examples=tuple(examples))
 
 
-def _own(trials: PastTrials, configs: Sequence[Config], encoded: Encoded) -> list[OwnTrials]:
-    """Each study with its own part of all configurations."""
+def _own(trials: PastTrials, configs: Sequence[Config], space: SearchSpace) -> list[OwnTrials]:
+    """Each study with its own part of all configurations, encoded in a space that holds them."""
+    x, mask = space.encode_all(configs)
     return [
-        OwnTrials(record, tuple(configs[i] for i in own), encoded.x[own], encoded.mask[own], scores, seconds)
+        OwnTrials(record, tuple(configs[i] for i in own), x[own], mask[own], scores, seconds)
         for record, (own, scores, seconds) in zip(trials.records, trials.tried, strict=True)
     ]
 

@@ -10,6 +10,10 @@ recommends the defaults; every recommendation carries its reason; predictions de
 evaluations nor on the unit of the score; nothing is imputed for inactive parameters; asking needs NumPy and SciPy only,
 and torch is imported for training, in `meta`, only.
 
+Past tasks that tried the same configurations are a table (`past`), whose missing entries are imputed. Past studies that
+each tried their own are functions (`past_studies`), draws of one Gaussian process that is learned from all of them
+(`population`, `features`, `relevance`). Both answer the same two questions through the same recommender and guard.
+
 To add a recommender, write a class with `fit` and `recommend` and give it a line in `cover.RECOMMENDERS`: the contract
 tests find it there. To add an expert to the guard, write an `experts.Process`.
 

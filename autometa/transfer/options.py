@@ -180,12 +180,11 @@ class TransferOptions:
     relevance_noises: tuple[float, ...] = (0.01, 0.05, 0.2)
     relevance_rounds: int = 2
     relevance_gain: float = 1.0
-    # Features, points among which the inducing ones are chosen, studies by which the length is chosen, and from which
-    # mean and covariance are learned, before the others have their part. Judgement: the time of learning.
+    # Features, points among which the inducing ones are chosen, and studies by which length scales are chosen.
+    # Judgement: the time of learning.
     population_features: int = 150
     population_pool: int = 1500
     population_panel: int = 24
-    population_studies: int = 300
     # Rounds of expectation maximisation for each length on those, and then, at most; with many studies there are fewer,
     # so that no more than so many posteriors are made. On nap_xgb the regret after 3 is .504 with 10 rounds, .544 with
     # 4 (own_studies.py --half validation, 20 past studies).
@@ -200,10 +199,9 @@ class TransferOptions:
     # The prior covariance, that of a Matérn process, counts as so many studies, the prior mean as so many.
     covariance_studies: float = 5.0
     mean_studies: float = 1.0
-    # Best trials of each study that stand in the table; studies and columns in it, and columns that are put in the
-    # order in which they cover the studies. Judgement: the time of an opening.
+    # Best trials of each study that stand in the table; columns in it, and columns that are put in the order in which
+    # they cover the studies. Judgement: the time of an opening.
     study_best: int = 5
-    table_studies: int = 300
     table_columns: int = 500
     covering_columns: int = 64
     # Random configurations by whose median a study's usual score is told. Judgement.

@@ -12,8 +12,9 @@ Letters:  t studies in the table · m columns · n trials of a study · f featur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -134,31 +135,38 @@ def summarised(
     studies: Sequence[OwnTrials],
     space: SearchSpace,
     metafeatures: tuple[NDArray[np.float64], tuple[str, ...], str],
+    others: Iterable[OwnTrials] = (),
     options: TransferOptions = OPTIONS,
 ) -> PastStudies | None:
     """What is known of past studies; None where fewer than two of them tell configurations apart.
 
     Args:
-        studies: In any order; nothing depends on it but the last digits.
+        studies: Those that stand in the table, in any order; nothing depends on it but the last digits.
         space: That holds the configurations of all of them.
         metafeatures: Of the studies, (t, f), their names and version, as in `PastTasks`.
+        others: More studies, which have their part in mean and covariance; each is looked at once.
         options: The tuned numbers.
     """
     seen = [_trials_of(study, space, options) for study in studies]
     telling = [i for i, trials in enumerate(seen) if trials.tells]
     if len(telling) < 2:
         return None
-    population = Population.learned([seen[i] for i in telling], Layout(space).groups, options)
-    chosen = np.array(telling)[_evenly_spaced(len(telling), options.table_studies)]
-    rows = [studies[i] for i in chosen]
+    seen = [seen[i] for i in telling]
+    population = Population.learned(seen, Layout(space).groups, options)
+    more = iter(others)
+    if (first := next(more, None)) is not None:
+        population = population.including(
+            chain(seen, (_trials_of(study, space, options) for study in chain([first], more)))
+        )
+    rows = [studies[i] for i in telling]
     best = _BestTrials.of(rows, space, options)
-    view = _View.of(population, [seen[i] for i in chosen], best.points, space)
+    view = _View.of(population, seen, best.points, space)
     expected = view.functions.normalised(view.phi) - options.study_pessimism * view.spread
     order = _covering(expected, options)
     values, names, version = metafeatures
     return PastStudies(
         tuple(study.record for study in rows), tuple(best.configs[k] for k in order),
-        best.scores[:, order], best.seconds[:, order], values[chosen], names, version,
+        best.scores[:, order], best.seconds[:, order], values[telling], names, version,
         functions=view.functions, spread=view.spread[:, order], tried=np.array([len(study.scores) for study in rows]),
     )  # fmt: skip
 
@@ -284,8 +292,3 @@ def _random_points(space: SearchSpace, number: int) -> Points:
     layout = Layout(space)
     found = layout.complete(np.random.default_rng(0).random((number, space.d)))
     return Points.of(layout, found.x, found.mask)
-
-
-def _evenly_spaced(n: int, most: int) -> NDArray[np.int64]:
-    """Positions of at most `most` of n things, evenly over them."""
-    return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)

@@ -22,7 +22,7 @@ Letters:  t past studies · n trials of a study · f features · q points.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,7 +47,21 @@ class StudyPosterior:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Population:
-    """The Gaussian process that past studies are draws of, and where each of them lies in it."""
+    """The Gaussian process that past studies are draws of.
+
+    Example:
+        >>> from autometa.space import SearchSpace, real
+        >>> from autometa.transfer.kernels import Layout
+        >>> layout = Layout(SearchSpace.of(x=real(0.0, 1.0, 0.5)))
+        >>> def study(seed):  # ten trials at places of its own; the best place is at .7 for all
+        ...     x = np.random.default_rng(seed).random((10, 1))
+        ...     return StudyTrials.of(Points.of(layout, x, x > -1), -((x[:, 0] - 0.7) ** 2), 60)
+        >>> population = Population.learned([study(seed) for seed in range(6)], layout.groups)
+        >>> grid = np.linspace(0.0, 1.0, 11)[:, None]
+        >>> mean = population.features.of(Points.of(layout, grid, grid > -1)) @ population.mean
+        >>> grid[np.argmax(mean), 0].round(1)
+        np.float64(0.7)
+    """
 
     features: Features
     mean: NDArray[np.float64]  # (f,)
@@ -62,12 +76,9 @@ class Population:
         """From the trials of past studies; length scales are those under which they are most likely.
 
         `groups` are those of `relevance`: which dimensions of a place belong to one parameter.
-        With many studies that, and where the expectation maximisation begins, is learned from an even selection.
         """
-        studies = [study for study in studies if study.tells]
-        chosen = [studies[i] for i in _evenly(len(studies), options.population_studies)]
-        pool = _pool([study.points for study in chosen], options.population_pool)
-        few = [chosen[i] for i in _evenly(len(chosen), options.population_panel)]
+        pool = _pool([study.points for study in studies], options.population_pool)
+        few = [studies[i] for i in _evenly(len(studies), options.population_panel)]
         scales = relevance(few, groups, options)
         best: tuple[float, Population] | None = None
         for length in options.population_lengths:
@@ -78,9 +89,16 @@ class Population:
             if best is None or evidence > best[0]:
                 best = evidence, population
         assert best is not None
-        rounds = int(np.clip(options.population_posteriors / len(chosen), 2, options.population_rounds))
-        population = best[1]._improved(chosen, rounds)[0]
-        return population if len(chosen) == len(studies) else population._improved(studies, 1)[0]
+        rounds = int(np.clip(options.population_posteriors / len(studies), 2, options.population_rounds))
+        return best[1]._improved(studies, rounds)[0]
+
+    def including(self, studies: Iterable[StudyTrials]) -> Population:
+        """After one round of expectation maximisation on all studies, however many there are; each is seen once."""
+        sums = _Sums(self)
+        for study in studies:
+            if study.tells:
+                sums.add(self.posterior(study), len(study.y))
+        return sums.population()
 
     def posterior(self, study: StudyTrials) -> StudyPosterior:
         """What the trials of one study say of its coefficients."""
@@ -129,25 +147,44 @@ class Population:
 
     def _improved(self, studies: Sequence[StudyTrials], rounds: int) -> tuple[Population, float]:
         """After some rounds of expectation maximisation on studies, and the evidence of these before the last one."""
-        now, options, seen = self, self.options, [self.features.of(study.points) for study in studies]
-        t, trials = len(studies), sum(len(study.y) for study in studies)
-        prior = np.eye(len(self.mean)) * options.covariance_studies
+        now, seen, evidence = self, [self.features.of(study.points) for study in studies], 0.0
         for _ in range(rounds):
-            found = [now._posterior(study, phi) for study, phi in zip(studies, seen, strict=True)]
-            weights = np.stack([posterior.weights for posterior in found])
-            mean = weights.sum(axis=0) / (t + options.mean_studies)
-            apart = weights - mean
-            total = prior + t * now.covariance + apart.T @ apart
-            for posterior in found:
-                total -= posterior.reduction.T @ posterior.reduction
-            noise = sum(posterior.squared_noise for posterior in found) / trials
-            now = replace(
-                now,
-                mean=mean,
-                covariance=total / (options.covariance_studies + t),
-                noise=float(np.clip(noise, 1e-3, 1.0)),
-            )
-        return now, sum(posterior.log_evidence for posterior in found)
+            sums = _Sums(now)
+            for study, phi in zip(studies, seen, strict=True):
+                sums.add(now._posterior(study, phi), len(study.y))
+            now, evidence = sums.population(), sums.evidence
+        return now, evidence
+
+
+class _Sums:
+    """What a round of expectation maximisation adds up over the studies."""
+
+    def __init__(self, population: Population) -> None:
+        f = len(population.mean)
+        self._before, self.evidence = population, 0.0
+        self._studies, self._trials, self._noise = 0, 0, 0.0
+        self._weights, self._squares, self._known = np.zeros(f), np.zeros((f, f)), np.zeros((f, f))
+
+    def add(self, posterior: StudyPosterior, trials: int) -> None:
+        """One study after its trials."""
+        self._studies += 1
+        self._trials += trials
+        self._noise += posterior.squared_noise
+        self.evidence += posterior.log_evidence
+        self._weights += posterior.weights
+        self._squares += np.outer(posterior.weights, posterior.weights)
+        self._known += posterior.reduction.T @ posterior.reduction
+
+    def population(self) -> Population:
+        """The most probable mean, covariance and noise."""
+        before, t, options = self._before, self._studies, self._before.options
+        mean = self._weights / (t + options.mean_studies)
+        cross = np.outer(self._weights, mean)
+        apart = self._squares - cross - cross.T + t * np.outer(mean, mean)
+        prior = np.eye(len(mean)) * options.covariance_studies
+        covariance = (prior + t * before.covariance - self._known + apart) / (options.covariance_studies + t)
+        noise = float(np.clip(self._noise / max(self._trials, 1), 1e-3, 1.0))
+        return replace(before, mean=mean, covariance=covariance, noise=noise)
 
 
 def _evenly(n: int, most: int) -> NDArray[np.int64]:
