@@ -35,6 +35,7 @@ from autometa.space import config_key
 from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord, blocks, database, metastore, schema
 from autometa.store.address import locate, meta_db
 from autometa.store.options import StoreOptions
+from autometa.store.reading import DamagedTaskWarning
 
 # ----------------------------------------------------------------------------------------------------------- the stage
 
@@ -760,7 +761,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9999"
-down_revision = "0002"
+down_revision = "0003"
 
 def upgrade():
     op.add_column("autometa_task", sa.Column("note", sa.Text))
@@ -967,12 +968,13 @@ def test_a_damaged_block_is_named_where_it_is_met(own):
     with sqlite3.connect(own.url) as connection:
         connection.execute("UPDATE autometa_block SET scores = x'00112233'")
     connection.close()
+    with pytest.warns(DamagedTaskWarning, match=r"'task 1'.*damaged.*verify"):
+        assert len(own.past(kind="binary", metric="accuracy")) == 0
     for use in (
-        lambda: own.past(kind="binary", metric="accuracy"),
         lambda: own.evaluations(record(1).fingerprint),
         lambda: own.add(record(1), [evaluation(2)]),
     ):
-        with pytest.raises(StoreError, match=r"'task 1'.*damaged.*store verify"):
+        with pytest.raises(StoreError, match=r"'task 1'.*damaged.*verify"):
             use()
 
 

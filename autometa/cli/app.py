@@ -9,6 +9,7 @@ import atexit
 import gc
 import sys
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -306,6 +307,13 @@ def _autometa(
         typer.echo(context.get_help())
 
 
+def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+    """What a person should know as one line; of other warnings, where they come from as well."""
+    ours = category.__module__.startswith("autometa.")
+    place = "" if ours else f"{filename}:{lineno}: {category.__name__}: "
+    print(f"autometa: {place}{message}", file=sys.stderr)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; gives its exit code."""
     atexit.register(gc.freeze)  # spares the half second that collecting everything costs a process that ends anyway
@@ -313,6 +321,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments = sys.argv[1:]
         wipe_command_line()
     as_json = "--json" in arguments
+    warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a label that the terminal cannot show is no reason to stop

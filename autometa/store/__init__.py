@@ -14,6 +14,7 @@ failure quotes is masked before it is kept.
     address     a URL, the user's own store, the shipped memory
     schema      tables, steps from one schema to the next, a task as a row
     database    connections, transactions, what the database's errors mean
+    turns       writers of one file, one after the other
     statements  what is said to the database in one transaction
     metastore   MetaStore: reading, writing, merging, the file to ship
     reading     one store, or several layers, read as one

@@ -7,11 +7,13 @@ run again. Every error of a driver leaves here as a `StoreError` that names the 
 from __future__ import annotations
 
 import os
+import random
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import cached_property
+from contextlib import contextmanager, nullcontext, suppress
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
@@ -28,6 +30,7 @@ from autometa.passwords import masked
 from autometa.store.address import VARIABLE, shown_url
 from autometa.store.options import OPTIONS, StoreOptions
 from autometa.store.schema import block, bring_forward, state, task
+from autometa.store.turns import turn
 
 if not TYPE_CHECKING:
     __getattr__ = former(__name__)
@@ -65,15 +68,23 @@ class Database:
         """Whether there is anything to read; a server always counts as there."""
         with self._translated():
             try:
-                return self.file is None or self.file.stat().st_size > 0
+                if self.file is not None and self.file.stat().st_size == 0:
+                    raise StoreError(
+                        f"{self.shown}: the file is empty, and no store ever is. Restore a copy, or remove the file to "
+                        "begin anew."
+                    )
+                return True
             except FileNotFoundError:
                 return False
 
     @contextmanager
-    def reading(self) -> Iterator[Connection | None]:
+    def reading(self, *, check: bool = True) -> Iterator[Connection | None]:
         """A transaction that reads; None where no store has been created yet.
 
         An older store is stepped forward first, unless it must not be written.
+
+        Args:
+            check: Refuse an SQLite file whose pages do not fit together, of which SQLite would leave out a part.
 
         Raises:
             StoreError: If it cannot be used: damaged, not a store, newer than this program, no permission, unreachable.
@@ -83,9 +94,11 @@ class Database:
             return
         with self._translated():
             with self._reader.connect() as connection:
+                if check:
+                    self._check_pages(connection)
                 found = state(connection, self.shown)
-                if found in ("current", "absent"):
-                    yield connection if found == "current" else None
+                if found in ("current", "absent") or (found == "readable" and self.read_only):
+                    yield None if found == "absent" else connection
                     return
             if self.read_only:
                 raise StoreError(
@@ -105,20 +118,29 @@ class Database:
         """
         if self.read_only:
             raise StoreError(f"{self.shown}: the store was opened for reading only.")
-        deadline, pause = time.monotonic() + 2 * self.options.busy_seconds, self.options.first_pause
         with self._translated():
             if not self.exists():
                 self._create_file()
-            while True:
-                try:
-                    with self._writer.begin() as connection:
-                        bring_forward(connection, self.shown)
-                        return work(connection)
-                except DBAPIError as error:
-                    if not _lost_a_race(error) or time.monotonic() > deadline:
-                        raise
-                time.sleep(pause)
-                pause = min(2 * pause, self.options.longest_pause)
+            with nullcontext() if self.file is None else turn(self.file, self.options.busy_seconds):
+                return self._write(work, time.monotonic() + self.options.busy_seconds)
+
+    def _write(self, work: Callable[[Connection], T], deadline: float) -> T:
+        """`write`, tried again until `deadline` while somebody else writes."""
+        while True:
+            known = self.file is not None and _SOUND.get(str(self.file)) == _state_of(self.file)
+            try:
+                with self._writer.begin() as connection:
+                    bring_forward(connection, self.shown)
+                    done = work(connection)
+            except DBAPIError as error:
+                if not _lost_a_race(error) or time.monotonic() > deadline:
+                    raise
+                # At random, and for all who wait alike: whoever has just written must not always be first again.
+                time.sleep(random.uniform(self.options.shortest_pause, self.options.longest_pause))
+                continue
+            if known and self.file is not None:  # what was sound is so after a transaction of ours
+                _SOUND[str(self.file)] = _state_of(self.file)
+            return done
 
     def bytes(self, connection: Connection) -> int:
         """The bytes that the store occupies, with its write-ahead log."""
@@ -150,7 +172,7 @@ class Database:
 
     def _engine(self, *, write: bool) -> Engine:
         if self.file is not None:
-            engine = sa.create_engine("sqlite://", creator=self._open_file, poolclass=NullPool)
+            engine = sa.create_engine("sqlite://", creator=partial(self._open_file, write=write), poolclass=NullPool)
             # The driver's own transactions begin late and deferred, and two that read first would deadlock on writing.
             begin = "BEGIN IMMEDIATE" if write else "BEGIN"
             sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
@@ -169,7 +191,7 @@ class Database:
                 f"{self.shown}: the driver is missing. Install it: pip install 'autometa[postgresql]'."
             ) from error
 
-    def _open_file(self) -> sqlite3.Connection:
+    def _open_file(self, *, write: bool = False) -> sqlite3.Connection:
         file = self.file
         assert file is not None
         mode = "mode=ro" if self.read_only else "mode=rw"
@@ -179,7 +201,7 @@ class Database:
         connection = sqlite3.connect(
             f"file:{quote(str(file))}?{mode}",
             uri=True,
-            timeout=self.options.busy_seconds,
+            timeout=0.0 if write else self.options.busy_seconds,  # `write` waits, in turn with the others
             isolation_level=None,
             check_same_thread=False,
         )
@@ -190,20 +212,41 @@ class Database:
         file = self.file
         assert file is not None
         private_folder(file.parent)
-        with suppress(FileExistsError):
-            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
-        connection = sqlite3.connect(str(file), timeout=self.options.busy_seconds, isolation_level=None)
+        temporary = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
         try:
-            switch_to_wal(connection)
+            connection = sqlite3.connect(str(temporary), isolation_level=None)
+            try:
+                switch_to_wal(connection)
+                connection.execute("PRAGMA user_version=1")  # so that there is a page
+            finally:
+                connection.close()
+            with suppress(FileExistsError):
+                os.link(temporary, file)  # whole or not at all, and the first of two processes wins
         finally:
-            connection.close()
+            temporary.unlink(missing_ok=True)
+
+    def _check_pages(self, connection: Connection) -> None:
+        """Refuses a file whose pages do not fit together; looked at once in each state that this process meets.
+
+        30 ms for the 5 MB of the shipped memory, which is not looked at, since nobody writes it.
+        """
+        if self.file is None or self.immutable:
+            return
+        now = _state_of(self.file)
+        if _SOUND.get(str(self.file)) == now:
+            return
+        found = connection.connection.cursor().execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if found != "ok":
+            raise StoreError(f"{self.shown}: {self._meaning(ValueError(f'malformed: {found}'))}")
+        _SOUND[str(self.file)] = now
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         """The database's own errors as `StoreError`, with what to do."""
         try:
             yield
-        except (DBAPIError, sqlite3.Error, OSError) as error:
+        except (DBAPIError, sqlite3.Error, OSError, UnicodeDecodeError) as error:
             # A server's errors may quote what they were given, so a traceback does not show them either.
             raise StoreError(f"{self.shown}: {self._meaning(error)}") from (error if self.file is not None else None)
 
@@ -220,14 +263,27 @@ class Database:
         if self.file is None:
             text = self._without_password(text)
             return f"the server cannot be used ({text}). Check that it runs, and the URL's user, password and database."
-        if any(sign in text for sign in ("not a database", "malformed", "no such column", "corrupt")):
+        if any(sign in text for sign in ("not a database", "malformed", "no such column", "corrupt", "decode")):
             return (
-                f"not a store, or a damaged one ({text}). It was left as it is: put a copy in its place, move it away, "
-                f"or name another store (--store, {VARIABLE})."
+                f"not a store, or a damaged one ({text}). It was left as it is: `autometa verify {self.file} --repair` "
+                f"saves what can be saved; or put a copy in its place, or name another store (--store, {VARIABLE})."
             )
         if _is_busy(text):
             return "another process keeps it locked. Try again later; on a network file system use PostgreSQL."
         return f"cannot be opened or written ({text}). Check the path, its permissions and the space on the disk."
+
+
+_SOUND: dict[str, tuple[int, ...]] = {}  # files whose pages fitted together when they were looked at, and were so
+
+
+def _state_of(file: Path) -> tuple[int, ...]:
+    """What changes when an SQLite file, or its write-ahead log, does."""
+    found: list[int] = []
+    for path in (file, file.with_name(file.name + "-wal")):
+        with suppress(FileNotFoundError):
+            said = path.stat()
+            found += [said.st_ino, said.st_size, said.st_mtime_ns]
+    return tuple(found)
 
 
 def _binary_cursor() -> type[Any]:

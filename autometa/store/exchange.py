@@ -71,9 +71,19 @@ def export(batches: Iterable[Sequence[Entry]], path: Path) -> dict[str, Any]:
 
 
 def batches(path: Path) -> Iterator[list[Entry]]:
-    """The entries of an exported folder, some tasks at a time. Raises InputError, before any, if it is not sound."""
+    """The entries of an exported folder, some tasks at a time. InputError where it is not sound."""
     if problems := _problems(path):
         raise InputError(problems)
+    try:
+        yield from _read(path)
+    except InputError:
+        raise
+    except Exception as error:  # Arrow, and whoever reads what it holds, raise anything
+        what = f"cannot be read ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"
+        raise InputError(Problem(str(path), what, "Export again.")) from error
+
+
+def _read(path: Path) -> Iterator[list[Entry]]:
     records = {
         (row["fingerprint"], row["space"]): record_of(SimpleNamespace(**_LATER | row))
         for row in pq.read_table(path / TASKS_FILE).to_pylist()
@@ -147,7 +157,7 @@ def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
 
 _EMPTY = encode([])
 _SCORES, _DETAILS = (_without_dictionaries(unpack(part).schema) for part in (_EMPTY.scores, _EMPTY.details))
-_LATER = {"distributions": None}  # columns that exports of older versions lack
+_LATER = {"distributions": None, "checksum": None}  # columns that exports of older versions lack
 _SCHEMA = pa.schema([("fingerprint", pa.string()), ("space", pa.string()), *_SCORES, *_DETAILS])
 _TASK_SCHEMA = pa.schema(
     [

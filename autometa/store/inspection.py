@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from autometa.errors import Problem, StoreError
@@ -22,7 +24,7 @@ from autometa.origins import State
 from autometa.store.blocks import Block, canonical, check, configs_in, decode, key, unpack
 from autometa.store.database import Database
 from autometa.store.reading import Entry
-from autometa.store.schema import block, record_of, task
+from autometa.store.schema import block, record_of, task, task_columns, values_of
 
 if TYPE_CHECKING:
     from autometa.evaluation import Evaluation
@@ -30,18 +32,24 @@ if TYPE_CHECKING:
 KINDS = ("binary", "multiclass", "regression")
 # Every task with its block, and what has no counterpart.
 _SAME = sa.and_(task.c.fingerprint == block.c.fingerprint, task.c.space == block.c.space)
-_BOTH = sa.select(task, *(c.label(f"block_{c.name}") for c in block.c)).join_from(task, block, _SAME, full=True)
+_BLOCK = [c.label(f"block_{c.name}") for c in block.c]
+
+
+def _both(connection: Connection) -> sa.Select[Any]:
+    return sa.select(*task_columns(connection), *_BLOCK).select_from(task.join(block, _SAME, full=True))
+
+
 _EXAMPLES = 3  # places named of one thing that is wrong many times
 
 
 def verify(database: Database) -> list[Problem]:
     """Everything that is wrong; empty when nothing is. Raises StoreError when it cannot be opened at all."""
-    with database.reading() as connection:
+    with database.reading(check=False) as connection:
         if connection is None:
             return []
         problems: list[Problem] = []
         try:
-            for row in connection.execution_options(yield_per=16).execute(_BOTH):
+            for row in connection.execution_options(yield_per=16).execute(_both(connection)):
                 problems += _wrong_with(row)
             if connection.dialect.name == "sqlite":
                 lines = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
@@ -49,6 +57,20 @@ def verify(database: Database) -> list[Problem]:
         except DBAPIError as error:  # broken pages; what could be read before them was looked at
             problems.append(Problem(database.shown, f"cannot be read to its end: {error.orig}", _REPLACE))
         return problems
+
+
+def wrong_with(entries: Iterable[Entry]) -> Iterator[Problem]:
+    """Everything that is wrong with tasks that are about to be added."""
+    for record, content in entries:
+        parts = {f"block_{name}": value for name, value in content._asdict().items()}
+        identity = {"block_fingerprint": record.fingerprint, "block_space": record.space}
+        yield from _wrong_with(SimpleNamespace(**values_of(record), **identity, **parts))
+
+
+def told(problems: Sequence[Problem]) -> str:
+    """The first problems in one text, and how many more there are."""
+    more = f" And {len(problems) - _EXAMPLES} more problems." if len(problems) > _EXAMPLES else ""
+    return " ".join(str(Problem(problem.where, problem.what)) for problem in problems[:_EXAMPLES]) + more
 
 
 def repair(database: Database, fill: Callable[[Path, Sequence[Entry]], None]) -> list[str]:
@@ -82,9 +104,11 @@ def _whole_entries(database: Database) -> tuple[list[Entry], int]:
     """The tasks with which nothing is wrong, as far as the database can be read, and how many others were met."""
     found: list[Entry] = []
     others = 0
-    with database.reading() as connection:
+    with database.reading(check=False) as connection:
         try:
-            for row in () if connection is None else connection.execution_options(yield_per=16).execute(_BOTH):
+            for row in (
+                () if connection is None else connection.execution_options(yield_per=16).execute(_both(connection))
+            ):
                 if next(_wrong_with(row), None) is None:
                     content = Block(row.block_scores, row.block_details, row.block_evaluations)
                     found.append(Entry(record_of(row), content))
@@ -107,6 +131,10 @@ def _wrong_with(row: Any) -> Iterator[Problem]:
     where = f"task {row.name!r} ({row.fingerprint[:12]}, {row.space})"
     for what in _record(row):
         yield Problem(where, what, _REMOVE)
+    try:
+        record_of(row)
+    except (ValueError, KeyError, TypeError) as error:
+        yield Problem(where, f"its record is damaged: {error}", _REMOVE)
     if row.block_fingerprint is None:
         yield Problem(where, "has no block of evaluations", _REMOVE)
         return
@@ -118,8 +146,10 @@ def _wrong_with(row: Any) -> Iterator[Problem]:
     except (ValueError, KeyError, TypeError, IndexError) as error:
         yield Problem(where, f"its evaluations are damaged: {error}", _REMOVE)
         return
-    for what in _configs(texts.to_pylist()):
-        yield Problem(where, what, _REMOVE)
+    wrong_configs = list(_configs(texts.to_pylist()))
+    yield from (Problem(where, what, _REMOVE) for what in wrong_configs)
+    if wrong_configs:
+        return
     for says, holds in CHECKS.items():
         wrong = [index for index, evaluation in enumerate(evaluations) if not holds(evaluation)]
         if wrong:
@@ -131,6 +161,9 @@ def _wrong_with(row: Any) -> Iterator[Problem]:
 
 
 def _record(row: Any) -> Iterator[str]:
+    if absent := [c.name for c in task.c if not c.nullable and getattr(row, c.name) is None]:
+        yield f"it has no {' and no '.join(absent)}"
+        return
     if not re.fullmatch("[0-9a-f]{16,128}", row.fingerprint):
         yield f"the fingerprint {row.fingerprint!r} is not 16 or more hexadecimal digits"
     if row.space == "fit" and row.kind not in KINDS:

@@ -9,21 +9,33 @@ methods do stands in the files beside this one.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from autometa.errors import Problem, StoreError
+from autometa.errors import InputError, Problem, StoreError
 from autometa.files import whole
 from autometa.store.address import locate, shipped_memory
-from autometa.store.blocks import masked
+from autometa.store.blocks import check, masked
 from autometa.store.database import Database
 from autometa.store.options import OPTIONS, StoreOptions
-from autometa.store.reading import Entry, evaluations_in, find_in, info_in, past_in, records_in, sound, trials_in
+from autometa.store.reading import (
+    DamagedTask,
+    DamagedTaskWarning,
+    Entry,
+    evaluations_in,
+    find_in,
+    info_in,
+    past_in,
+    records_in,
+    sound,
+    trials_in,
+)
 from autometa.store.records import NOTHING, Exclusion, PastTasks, PastTrials, TaskRecord
 from autometa.store.schema import SCHEMA, weights
 from autometa.store.statements import append, counts, forget, join, select, shipped
@@ -69,6 +81,7 @@ class MetaStore:
         """Opens nothing yet."""
         self._database = Database(locate(url), read_only=read_only, immutable=immutable, options=options)
         self.beneath = beneath
+        self._told: set[DamagedTask] = set()
 
     @classmethod
     def with_shipped(cls, url: str | Path | None = None) -> MetaStore:
@@ -234,10 +247,25 @@ class MetaStore:
         fingerprints: Sequence[str] | None = None,
         scores: bool = False,
         details: bool = False,
+        tell: Callable[[DamagedTask], None] | None = None,
     ) -> list[Entry]:
-        """The tasks of this store that match, by fingerprint and space, with the asked parts of their blocks."""
+        """The tasks of this store that match, by fingerprint and space, with the asked parts of their blocks.
+
+        A damaged one is left out and told; None: `set_aside` is.
+        """
+        tell = self.set_aside if tell is None else tell
         with self._database.reading() as connection:
-            return [] if connection is None else select(connection, space, kind, fingerprints, scores, details)
+            return [] if connection is None else select(connection, space, kind, fingerprints, scores, details, tell)
+
+    def set_aside(self, damaged: DamagedTask) -> None:
+        """Warns of a task that is damaged and left out, once."""
+        if damaged not in self._told:
+            self._told.add(damaged)
+            warnings.warn(damaged.sentence(self.url), DamagedTaskWarning, stacklevel=2)
+
+    def _refuse(self, damaged: DamagedTask) -> None:
+        """A copy of a store that lacks a task would be taken for the whole."""
+        raise StoreError(damaged.sentence(self.url))
 
     # ---------------------------------------------------------------------------------------------------------- writing
 
@@ -281,8 +309,13 @@ class MetaStore:
             ...     team.merge(mine), [task.name for task in team.tasks()]
             (0, ['bank'])
         """
+        from autometa.store import inspection
+
         if not any(layer.exists() for layer in other.layers):
             raise StoreError(f"{other.url}: there is no store to merge.")
+        wrong = [p for layer in other.layers for batch in layer.batches() for p in inspection.wrong_with(batch)]
+        if wrong:
+            raise StoreError(f"{other.url}: nothing was added. {inspection.told(wrong)}")
         return sum(self._absorb(batch) for layer in other.layers for batch in layer.batches())
 
     def remove(self, fingerprint: str, space: str | None = None) -> int:
@@ -305,9 +338,12 @@ class MetaStore:
 
         Example: see `export`.
         """
-        from autometa.store import exchange
+        from autometa.store import exchange, inspection
 
-        return sum(self._absorb(batch) for batch in exchange.batches(Path(path)))
+        path = Path(path)
+        if wrong := [problem for batch in exchange.batches(path) for problem in inspection.wrong_with(batch)]:
+            raise InputError(Problem(str(path), f"nothing was added. {inspection.told(wrong)}", "Export again."))
+        return sum(self._absorb(batch) for batch in exchange.batches(path))
 
     # --------------------------------------------------------------------------------------------------------- weights
 
@@ -368,11 +404,12 @@ class MetaStore:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as temporary:
-            temporary.chmod(0o644)  # for whoever installs it
+            temporary.unlink()  # an empty file is no store
             copy = MetaStore(temporary)
             for batch in self.batches():
                 copy._absorb([Entry(record, sound(self, record, shipped, old, folds)) for record, old in batch])
             copy._database.compact()
+            temporary.chmod(0o644)  # for whoever installs it
         return path.stat().st_size
 
     def verify(self) -> list[Problem]:
@@ -404,10 +441,14 @@ class MetaStore:
 
     def batches(self) -> Iterator[list[Entry]]:
         """All entries of this store with their whole blocks, some tasks at a time."""
-        fingerprints = sorted({record.fingerprint for record, _ in self.entries()})
+        fingerprints = sorted({record.fingerprint for record, _ in self.entries(tell=self._refuse)})
         size = self._database.options.batch
         for start in range(0, len(fingerprints), size):
-            yield self.entries(fingerprints=fingerprints[start : start + size], scores=True, details=True)
+            some = fingerprints[start : start + size]
+            found = self.entries(fingerprints=some, scores=True, details=True, tell=self._refuse)
+            for record, block in found:
+                sound(self, record, check, block)
+            yield found
 
     def _bytes(self) -> int:
         """The bytes that this store alone occupies."""

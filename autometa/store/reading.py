@@ -42,6 +42,25 @@ class Entry(NamedTuple):
     block: Block
 
 
+class DamagedTaskWarning(UserWarning):
+    """A task in a store is damaged, and left out of what is read."""
+
+
+class DamagedTask(NamedTuple):
+    """A task that cannot be read: its name and fingerprint, as far as they can, and why."""
+
+    name: str
+    fingerprint: str
+    why: str
+
+    def sentence(self, store: str) -> str:
+        """What a person is told."""
+        return (
+            f"{store}: the task {self.name!r} ({self.fingerprint[:12]}) is damaged: {self.why}. "
+            f"`autometa verify {store}` lists everything that is, and with --repair saves the rest."
+        )
+
+
 class Layer(Protocol):
     """A store as reading needs it: its name, and its tasks with their blocks."""
 
@@ -59,6 +78,9 @@ class Layer(Protocol):
         details: bool = False,
     ) -> list[Entry]:
         """The tasks that match, by fingerprint and space, with the parts of their blocks that were asked for."""
+
+    def set_aside(self, damaged: DamagedTask) -> None:
+        """Told of a task that is damaged and left out."""
 
 
 def records_in(
@@ -125,8 +147,11 @@ def info_in(layers: Sequence[Layer]) -> dict[str, Any]:
     for record, blocks in _joined(layers, space=None, kind=None, scores=True):
         tasks += 1
         for layer, block in blocks:
-            evaluations += block.evaluations
-            families.update(sound(layer, record, _families, block))
+            try:
+                families.update(_families(block))
+                evaluations += block.evaluations
+            except DAMAGE as error:
+                layer.set_aside(damaged_task(record, error))
     return {"tasks": tasks, "evaluations": evaluations, "families": dict(sorted(families.items()))}
 
 
@@ -146,11 +171,16 @@ def sound(layer: Layer, record: TaskRecord, read: Callable[..., T], *arguments: 
     """``read(*arguments)``; a block that is broken becomes a `StoreError` that names its task."""
     try:
         return read(*arguments)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise StoreError(
-            f"{layer.url}: the evaluations of task {record.name!r} ({record.fingerprint[:12]}) are damaged: {error}. "
-            "`autometa store verify` lists everything that is."
-        ) from error
+    except DAMAGE as error:
+        raise StoreError(damaged_task(record, error).sentence(layer.url)) from error
+
+
+DAMAGE = (ValueError, KeyError, TypeError, IndexError)  # what reading a damaged block raises
+
+
+def damaged_task(record: TaskRecord, error: Exception) -> DamagedTask:
+    """A task whose evaluations cannot be read."""
+    return DamagedTask(record.name, record.fingerprint, f"its evaluations cannot be read ({error})")
 
 
 def _joined(
@@ -212,12 +242,17 @@ def _sparse(
         if exclude.excludes(record):
             continue
         for layer, block in blocks:
-            table = sound(layer, record, unpack, block.scores)
-            parts.append(sound(layer, record, _columns, table, metric))
+            try:
+                table = unpack(block.scores)
+                parts.append(_columns(table, metric))
+            except DAMAGE as error:
+                layer.set_aside(damaged_task(record, error))
+                continue
             kept_bytes += table.nbytes
             texts.append(_Texts(block, table if kept_bytes < held else None))
             owner.append(len(records))
-        records.append(record)
+        if owner and owner[-1] == len(records):  # a part of it could be read
+            records.append(record)
     codes, first = _coded([part.config for part in parts])
     own: list[list[tuple[NDArray[np.int64], _Columns]]] = [[] for _ in records]
     for position, code, part in zip(owner, codes, parts, strict=True):

@@ -13,6 +13,7 @@ compares the two ways.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from autometa.errors import StoreError
+from autometa.files import digest
 from autometa.store.address import meta_db
 from autometa.store.records import TaskRecord
 
-SCHEMA = "0002"
+SCHEMA = "0003"
+READABLE = ("0002",)  # older ones that can be read as they are, where they must not be written
 
 metadata = sa.MetaData()
 
@@ -45,6 +48,7 @@ task = sa.Table(
     sa.Column("created", sa.String(40), nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("distributions", sa.Text),  # JSON, of the parameters of somebody's own space
+    sa.Column("checksum", sa.String(32)),  # of the other columns; none in rows of older versions
 )
 
 block = sa.Table(
@@ -98,17 +102,23 @@ def bring_forward(connection: Connection, where: str) -> None:
         case "absent":
             metadata.create_all(connection)
             connection.execute(version.insert().values(version_num=SCHEMA))
-        case "older":
+        case "older" | "readable":
             take_steps(connection)
 
 
 def state(connection: Connection, where: str) -> str:
-    """Whether the schema is "absent", "older" or "current"; a newer one is a StoreError that names `where` it is."""
+    """Whether the schema is "absent", "older", "readable" (older, but as good to read) or "current".
+
+    Raises:
+        StoreError: A newer AutoMeta wrote it; the message names `where` it is.
+    """
     if not sa.inspect(connection).has_table(version.name):
         return "absent"
     found = connection.scalar(sa.select(version.c.version_num))
     if found == SCHEMA:
         return "current"
+    if found in READABLE:
+        return "readable"
     if found in {path.name.split("_")[0] for path in steps().glob("versions/[0-9]*.py")}:
         return "older"
     raise StoreError(
@@ -135,9 +145,15 @@ def take_steps(connection: Connection, target: str = "head") -> None:
         context.run_migrations()
 
 
+def task_columns(connection: Connection) -> list[sa.ColumnElement[Any]]:
+    """The columns of `task` as they can be read here: a file that must not be written may have an older schema."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(task.name)}
+    return [column if column.name in there else sa.null().label(column.name) for column in task.c]
+
+
 def values_of(record: TaskRecord) -> dict[str, Any]:
-    """A task as a row of `task`: each column by its name, meta-features as JSON."""
-    values = {column.name: getattr(record, column.name) for column in task.c}
+    """A task as a row of `task`: each column by its name, meta-features as JSON, and the checksum of it all."""
+    values = {column.name: getattr(record, column.name) for column in task.c if column is not task.c.checksum}
     if (m := record.metafeatures) is not None:
         content = {
             "names": list(m.names),
@@ -146,12 +162,25 @@ def values_of(record: TaskRecord) -> dict[str, Any]:
             "seconds": {name: float(v) for name, v in m.seconds.items()},
         }
         values["metafeatures"] = json.dumps(content, separators=(",", ":"))
-    return values
+    return values | {"checksum": checksum_of(values)}
+
+
+def checksum_of(values: Mapping[str, Any]) -> str:
+    """The checksum of a row's other values."""
+    content = [values[column.name] for column in task.c if column is not task.c.checksum]
+    return digest(json.dumps(content, separators=(",", ":")).encode())
 
 
 def record_of(row: Any) -> TaskRecord:
-    """The task that `values_of` made a row of."""
+    """The task that `values_of` made a row of.
+
+    Raises:
+        ValueError: It is not as it was written.
+    """
     values = {column.name: getattr(row, column.name) for column in task.c}
+    said = values.pop("checksum")
+    if said is not None and said != checksum_of(values):
+        raise ValueError("the checksum of its record is wrong")
     if values["metafeatures"] is not None:
         from autometa.metafeatures import MetaFeatures
 

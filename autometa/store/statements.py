@@ -5,7 +5,7 @@ Adding reads the block of a task's evaluations, appends what is new, and writes 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -13,9 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from autometa.store.blocks import Block, check, decode, encode, extend
-from autometa.store.reading import Entry, Layer, sound
+from autometa.store.reading import DamagedTask, Entry, Layer, sound
 from autometa.store.records import TaskRecord
-from autometa.store.schema import block, record_of, task, values_of
+from autometa.store.schema import block, record_of, task, task_columns, values_of
 
 if TYPE_CHECKING:
     from autometa.evaluation import Evaluation
@@ -28,20 +28,28 @@ def select(
     fingerprints: Sequence[str] | None,
     scores: bool,
     details: bool,
+    tell: Callable[[DamagedTask], None],
 ) -> list[Entry]:
-    """The tasks that match, by fingerprint and space, with the asked parts of their blocks."""
+    """The tasks that match, by fingerprint and space, with the asked parts of their blocks; the damaged are told."""
     wanted = [block.c.evaluations, *[block.c.scores] * scores, *[block.c.details] * details]
-    query = sa.select(task, *wanted).join_from(task, block).order_by(task.c.fingerprint, task.c.space)
+    query = sa.select(*task_columns(connection), *wanted).select_from(task.outerjoin(block))
+    query = query.order_by(task.c.fingerprint, task.c.space)
     if space is not None:
         query = query.where(task.c.space == space)
     if kind is not None:
         query = query.where(task.c.kind == kind)
     if fingerprints is not None:
         query = query.where(task.c.fingerprint.in_(fingerprints))
-    return [
-        Entry(record_of(row), Block(row.scores if scores else b"", row.details if details else b"", row.evaluations))
-        for row in connection.execute(query).all()
-    ]
+    found = []
+    for row in connection.execute(query).all():
+        try:
+            if row.evaluations is None:
+                raise ValueError("its evaluations are missing")
+            content = Block(row.scores if scores else b"", row.details if details else b"", row.evaluations)
+            found.append(Entry(record_of(row), content))
+        except (ValueError, KeyError, TypeError) as error:
+            tell(DamagedTask(str(row.name), str(row.fingerprint), str(error) or type(error).__name__))
+    return found
 
 
 def counts(connection: Connection, space: str) -> dict[str, int]:
@@ -71,7 +79,7 @@ def append(connection: Connection, layer: Layer, record: TaskRecord, evaluations
     insert(connection, record, encode([]))
     found = sa.select(task, block).join_from(task, block).where(*_at(task, record)).with_for_update()
     row = connection.execute(found).one()
-    known = record_of(row)
+    known = sound(layer, record, record_of, row)
     values = values_of(known.merged(record))
     if values != values_of(known):
         connection.execute(sa.update(task).where(*_at(task, record)).values(values))

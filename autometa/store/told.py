@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from autometa.origins import State
 from autometa.space import Config
 from autometa.store.blocks import configs_in, unpack
-from autometa.store.reading import Layer, sound
+from autometa.store.reading import DAMAGE, Layer, damaged_task
 from autometa.store.records import Exclusion, TaskRecord
 
 
@@ -38,9 +38,12 @@ def told_in(layers: Sequence[Layer], *, space: str, kind: str, exclude: Exclusio
     found = []
     for layer in layers:
         for record, block in layer.entries(space=space, kind=kind, scores=True):
-            if not exclude.excludes(record):
-                table = sound(layer, record, unpack, block.scores)
-                found.append(sound(layer, record, _told, record, table))
+            if exclude.excludes(record):
+                continue
+            try:
+                found.append(_told(record, unpack(block.scores)))
+            except DAMAGE as error:
+                layer.set_aside(damaged_task(record, error))
     return found
 
 
