@@ -293,7 +293,7 @@ def _spelled(column: TextColumn, seen: Seen, remarks: Remarks) -> Found | None:
         )
     values = np.append(found.values, np.nan)[column.codes]
     numeric = _find_numbers(pd.DataFrame({name: values}), seen, remarks)[name]
-    if isinstance(numeric, UselessColumn):
+    if isinstance(numeric, UselessColumn) and not (numeric.spare and found.unit):  # what is weighed is no count
         return numeric
     odd = tuple(texts[i] for i in found.odd)
     return ColumnEncoder(name, "number", found.style, found.unit, missing=seen.request.missing, odd=odd)
