@@ -54,6 +54,7 @@ from surrogate import RESULTS, Table, stamp
 import autometa
 from autometa.bench.ranking import holm
 from autometa.bench.results import read_lines
+from autometa.bench.run import revision
 
 AT = (1, 3, 5, 10, 25, 50, 100)
 NEW = 20  # new studies on each space, at most
@@ -164,7 +165,9 @@ def report(lines: list[dict[str, Any]], half: str) -> str:
     found: dict[tuple[str, int, str], dict[str, dict[tuple[str, int], list[Any]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
-    for line in {line["cell"]: line for line in lines}.values():  # the last of a cell counts
+    last = {line["cell"]: line for line in lines}  # the last of a cell counts
+    commits = sorted({line.get("revision", "unknown") for line in last.values() if line["method"] == "warm"})
+    for line in last.values():
         group, task = (line["past"], line["count"], line["space"]), (line["space"], line["task"])
         for one in (group, (*group[:2], "all spaces")):
             found[one][line["method"]][task].append(line["regret"])
@@ -174,6 +177,7 @@ def report(lines: list[dict[str, Any]], half: str) -> str:
         "",
         f"By `{command}`. Mean regret of the incumbent [95 %], 0 the best, 1 the median random configuration;",
         "* differs from `warm` (Wilcoxon over tasks, Holm, p < .05). A method that played fewer tasks says how many.",
+        f"`warm` is that of {', '.join(commits) or 'no revision yet'}.",
         "",
     ]
     tables: list[str] = []
@@ -304,10 +308,11 @@ def main() -> None:
             methods = tuple(m for m in cell.methods if cell.key(m) not in known)
             if methods:
                 left.append(replace(cell, methods=methods))
+        commit = revision()
         with path.open("a", encoding="utf-8") as file, ProcessPoolExecutor(arguments.jobs) as pool:
             for number, found in enumerate(pool.map(measure, left), start=1):
                 for line in found:
-                    file.write(json.dumps({**line, **stamp()}) + "\n")
+                    file.write(json.dumps({**line, "revision": commit, **stamp()}) + "\n")
                 file.flush()
                 ends = ", ".join(f"{line['method']} {line['regret'][-1]:.3f}" for line in found)
                 print(f"{number}/{len(left)} {found[0]['space']} task {found[0]['task']}: {ends}", flush=True)

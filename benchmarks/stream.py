@@ -50,6 +50,7 @@ from warm_start import plot
 
 import autometa
 from autometa.bench.results import append, read_lines
+from autometa.bench.run import revision
 from autometa.evaluation import Evaluation, Splits, evaluate
 from autometa.families import available, cash_space
 from autometa.metafeatures import describe
@@ -210,11 +211,13 @@ def report(lines: list[dict[str, Any]], path: Path) -> str:
     """The table, as Markdown; draws the figure beside it."""
     found = regrets(lines)
     streams = sorted({stream for stream, _ in found})
+    commits = sorted({line.get("revision", "unknown") for line in lines if "own" in line["method"]})
     out = [
         "# A memory that grows",
         "",
         f"By `python benchmarks/stream.py`: {', '.join(streams)}; mean regret of the incumbent after t trials, by how "
-        "many searches the user had finished before.",
+        "many searches the user had finished before. The memory's methods are those of "
+        f"{', '.join(commits) or 'no revision yet'}.",
     ]
     curves: dict[str, list[tuple[float, float]]] = {}
     for k, t in enumerate(AT):
@@ -258,7 +261,7 @@ def main() -> None:
     for cell in [(s, m, k, options.tables, options.trials) for k in range(options.seeds)
                  for s in options.streams for m in options.methods]:  # fmt: skip
         if not options.report and (cell not in known or cell[1] in options.again):
-            known[cell] = {**chain(*cell), **stamp()}
+            known[cell] = {**chain(*cell), "revision": revision(), **stamp()}
             append(path, known[cell])
             last = known[cell]["scores"][-1]
             print(json.dumps({**dict(zip(keys, cell, strict=True)), "last": last}), flush=True)
