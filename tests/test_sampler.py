@@ -20,7 +20,6 @@ from optuna.testing.pytest_samplers import (
     BasicSamplerTestCase,
     MultiObjectiveSamplerTestCase,
     RelativeSamplerTestCase,
-    SingleOnlySamplerTestCase,
 )
 from optuna.trial import Trial, TrialState
 
@@ -108,13 +107,13 @@ class TestWithoutAPast(RelativeSamplerTestCase):
         return lambda: WarmStartSampler(cold=pickle.loads(pickle.dumps(JOINT)))
 
 
-class TestWithAPast(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+class TestWithAPast(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
     @pytest.fixture
     def sampler(self) -> Callable[[], BaseSampler]:
         return lambda: WarmStartSampler(FLAT, n_initial=6, cold=pickle.loads(pickle.dumps(JOINT)))
 
 
-class TestWithAPastThatHasNothingToDoWithIt(BasicSamplerTestCase, SingleOnlySamplerTestCase):
+class TestWithAPastThatHasNothingToDoWithIt(BasicSamplerTestCase, MultiObjectiveSamplerTestCase):
     @pytest.fixture
     def sampler(self) -> Callable[[], BaseSampler]:
         return lambda: WarmStartSampler(past(), SPACE, n_initial=4, seed=0)

@@ -9,6 +9,22 @@ import optuna
 from optuna.trial import FrozenTrial
 
 
+def several_cold_sampler(
+    seed: int | None = None, constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None
+) -> optuna.samplers.TPESampler:
+    """Optuna's default for several objectives, TPE without a joint model.
+
+    Example:
+        >>> study = optuna.create_study(directions=["minimize"] * 2, sampler=several_cold_sampler(seed=0))
+        >>> study.optimize(lambda trial: (trial.suggest_float("x", -1, 1), 0.0), n_trials=3)
+        >>> len(study.trials)
+        3
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return optuna.samplers.TPESampler(seed=seed, constraints_func=constraints_func)
+
+
 def cold_sampler(
     seed: int | None = None, constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None
 ) -> optuna.samplers.TPESampler:

@@ -17,6 +17,9 @@ class SamplerOptions:
     # And before the cold sampler, which knows nothing of the past. Judgement, not measured.
     unguided_initial: int = 20
 
+    # And in a study of several objectives, which wants a front: benchmarks/several_objectives.py.
+    several_initial: int = 10
+
     # Of the normalised score: where less than this is expected of a recommendation, the search takes over early; but
     # so many trials are recommended in any case. Judgement, not measured.
     least_gain: float = 0.001

@@ -42,7 +42,7 @@ def read_past(
         kind = kind or getattr(about.table, "kind", None)
         return store.past(kind=kind, metric=str(metric), exclude=exclude), ()
     past = past_of(store, name, exclude=exclude, renamed=renamed)
-    if not past.records and store.exists():
+    if not past.records and store.exists() and not store.tasks(space=name):
         _log.info(f"The study starts cold: {nothing_of(store, name)}")
     if learn:
         learn_if_due(store, name, len(past))

@@ -13,7 +13,7 @@ from autometa.libraries import LibraryPast
 from autometa.origins import CONFIG, GIVEN, ORIGIN, REASON, Origin
 from autometa.space import Config, config_key
 from autometa.space.values import plain, plain_params
-from autometa.studies import fit_value
+from autometa.studies.distributions import Distributions, fit_value
 from autometa.transfer.observation import config_of, given_to
 
 
@@ -41,6 +41,14 @@ def note(study: Study, trial: FrozenTrial, attributes: Mapping[str, Any]) -> Non
 def storable(config: Mapping[str, Any]) -> Config:
     """A configuration that a storage can keep."""
     return {name: plain(value) for name, value in config.items()}
+
+
+def as_asked(config: Config, asked: Distributions, words: LibraryPast | None) -> Config:
+    """A configuration with its categories as the studies have them, or in the library's names."""
+    if words is not None and words.is_foreign(config):
+        return words.canonical(config)
+    taken = {name: fit_value(value, asked[name]) for name, value in config.items() if name in asked}
+    return config | {name: value for name, (fits, value) in taken.items() if fits}
 
 
 def keys_of(trial: FrozenTrial) -> set[str]:

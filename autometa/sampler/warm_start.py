@@ -22,14 +22,16 @@ from autometa.learn import Learned, kept_surrogate, learn_aloud
 from autometa.libraries import SHIPPED, LibraryPast, read_library, shipped_store, target_of
 from autometa.origins import CONFIG, ORIGIN, REASON, Origin
 from autometa.sampler.arguments import refuse_arguments
-from autometa.sampler.cold import cold_sampler
+from autometa.sampler.cold import cold_sampler, several_cold_sampler
+from autometa.sampler.fronts import FrontRecommender
 from autometa.sampler.options import OPTIONS
 from autometa.sampler.past import read_past, same_encoding, task_weights
-from autometa.sampler.trials import fitted, given_origin, keys_of, note, note_what_ran, other_trials, storable
+from autometa.sampler.trials import as_asked, fitted, given_origin, keys_of, note, note_what_ran, other_trials, storable
 from autometa.space import Config, SearchSpace, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks
 from autometa.store.told import ToldTask
-from autometa.studies import About, AdaptedPast, FollowedPast, fit_value, sign_of, told_constraints
+from autometa.studies import About, AdaptedPast, FollowedPast, sign_of, told_constraints
+from autometa.studies.keeping import SEVERAL
 from autometa.transfer import RECOMMENDERS, History, Recommendation, Recommender
 from autometa.transfer.cost import TrialLimit
 from autometa.transfer.observation import Observation, Point, TrialReading, given_to
@@ -77,7 +79,6 @@ class WarmStartSampler(BaseSampler):
     Raises:
         InputError: If something is not known (recommender, library, kind, metric) or missing; everything is listed.
         StoreError: If a store cannot be used, or no memory was shipped.
-        ValueError: When used in a study of several objectives, if there is a past.
 
     Example:
         >>> import optuna
@@ -131,6 +132,7 @@ class WarmStartSampler(BaseSampler):
         self._asked = {p.name: p.distribution for p in space} if isinstance(space, SearchSpace) else {}
         self._store, self._name, self._chosen = (None if shipped else store), name, recommender
         self._told: Sequence[ToldTask] = ()  # past studies with constraints
+        self._cold_several = several_cold_sampler(seed, constraints_func) if cold is None else cold
         self._cold = cold_sampler(seed, constraints_func) if cold is None else cold
         self._seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
         self._surrogate = None if isinstance(surrogate, str) else surrogate
@@ -144,9 +146,12 @@ class WarmStartSampler(BaseSampler):
             table, self._told = read_past(store, name, self._about, kind, known, exclude, renamed, learn=learn)
             if name is not None and surrogate == "store":
                 self._surrogate = kept_surrogate(store, name)
+        fronts = (
+            () if store is None or name is None or shipped else store.told(space=name, kind=SEVERAL, exclude=exclude)
+        )
+        self._fronts = FrontRecommender(fronts, n_initial, self._renamed, name or "", self._about)
         self._begin(table, words)
-        self._started = time.monotonic()
-        self._lock = threading.Lock()
+        self._lock, self._started = threading.Lock(), time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the lock, the clock, the store (its URL may hold a password) and what can be calculated again."""
@@ -158,26 +163,25 @@ class WarmStartSampler(BaseSampler):
         self.__dict__.update({"_about": About(), "_asked": {}, "_told": [], "_renamed": {}, "_words": None} | state)
         self._store = None
         self._forget()
-        self._lock = threading.Lock()
-        self._started = time.monotonic()
+        self._lock, self._started = threading.Lock(), time.monotonic()
 
     def reseed_rng(self) -> None:
         """Reseeds the cold sampler; the rest draws from the seed and the number of the trial, so workers differ."""
         self._cold.reseed_rng()
+        self._cold_several.reseed_rng()
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Before anything is sampled: notes trials that somebody enqueued."""
         if "fixed_params" in trial.system_attrs and ORIGIN not in trial.user_attrs:
             note(study, trial, {ORIGIN: Origin.ENQUEUED.value, REASON: "Enqueued by the user."})
-        self._cold.before_trial(study, trial)
+        self._cold_for(study).before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Decides where the trial comes from, once; the space of what it was given, else the cold sampler's."""
-        self._refuse_several_objectives(study)
         if ORIGIN not in trial.user_attrs:
             self._assign(study, trial)
         if CONFIG not in trial.user_attrs:
-            return self._cold.infer_relative_search_space(study, trial)
+            return self._cold_for(study).infer_relative_search_space(study, trial)
         # Given values are handed out by `sample_independent`, which is told what distribution the objective asks for. A
         # relative space of another kind would be an error there, a value out of range silently be replaced.
         return {}
@@ -186,10 +190,9 @@ class WarmStartSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """The given values of the active parameters in `search_space`, else the cold sampler's."""
-        self._refuse_several_objectives(study)
         config = trial.user_attrs.get(CONFIG)
         if config is None:
-            return self._cold.sample_relative(study, trial, search_space)
+            return self._cold_for(study).sample_relative(study, trial, search_space)
         taken = {name: fitted(config, name, d, trial, self._words) for name, d in search_space.items()}
         return {name: value for name, (fits, value) in taken.items() if fits}
 
@@ -197,16 +200,15 @@ class WarmStartSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """The given value, fitted into the distribution that the objective asks for, else the cold sampler's."""
-        self._refuse_several_objectives(study)
         fits, value = fitted(trial.user_attrs.get(CONFIG, {}), param_name, param_distribution, trial, self._words)
         if fits:
             return value
-        return self._cold.sample_independent(study, trial, param_name, param_distribution)
+        return self._cold_for(study).sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Notes what ran, where that is something else than was given, and tells the cold sampler."""
         note_what_ran(study, trial, state)
-        self._cold.after_trial(study, trial, state, values)
+        self._cold_for(study).after_trial(study, trial, state, values)
 
     def recommend(self, study: Study, m: int = 1) -> list[Recommendation]:
         """The next `m` recommendations, for `enqueue_trial` or to look at; empty when it is the search's turn.
@@ -224,7 +226,9 @@ class WarmStartSampler(BaseSampler):
         with self._lock:
             self._follow(study, study.get_trials(deepcopy=False))
         found = self._recommend(study, study.get_trials(deepcopy=False), m)
-        return [replace(one, config=self._as_asked(one.config)) for one in found]
+        if len(study.directions) > 1:
+            return [replace(one, config=as_asked(one.config, self._fronts.asked_by(study), None)) for one in found]
+        return [replace(one, config=as_asked(one.config, self._asked, self._words)) for one in found]
 
     def learn(self, *, seconds: float = 60.0, seed: int = 0) -> Learned:
         """Learns a surrogate from the remembered studies of the named space, here and now; the search then uses it.
@@ -298,22 +302,16 @@ class WarmStartSampler(BaseSampler):
             chosen = RECOMMENDERS[self._chosen]() if isinstance(self._chosen, str) else self._chosen
             self._recommender = chosen.fit(past, self.space)
 
-    def _as_asked(self, config: Config) -> Config:
-        """A configuration with its categories as the studies have them, or in the library's names."""
-        if self._words is not None and self._words.is_foreign(config):
-            return self._words.canonical(config)
-        fitted = {name: fit_value(value, self._asked[name]) for name, value in config.items() if name in self._asked}
-        return config | {name: value for name, (fits, value) in fitted.items() if fits}
-
     def _follow(self, study: Study, trials: Iterable[FrozenTrial]) -> None:
         """Adapts the past to what the study's trials show of its space, once they show something new."""
-        if self._followed is not None and (adapted := self._followed.follow(study, trials)) is not None:
+        if self._followed is None or len(study.directions) > 1:
+            return
+        if (adapted := self._followed.follow(study, trials)) is not None:
             self._settle(adapted)
 
-    def _refuse_several_objectives(self, study: Study) -> None:
-        """Past scores have one objective; without a past, the cold sampler may do as it can."""
-        if self._past is not None:
-            self._raise_error_if_multi_objective(study)
+    def _cold_for(self, study: Study) -> BaseSampler:
+        """The cold sampler of a study: of several objectives Optuna's default."""
+        return self._cold if len(study.directions) == 1 else self._cold_several
 
     # --------------------------------------------------------------------------------------------------- the next trial
 
@@ -332,18 +330,21 @@ class WarmStartSampler(BaseSampler):
 
     def _next(self, study: Study, others: Sequence[FrozenTrial], number: int) -> tuple[Config | None, str, str]:
         """What a trial is given, None to leave it to the cold sampler; where that comes from, and why."""
-        others = others if self._words is None else self._words.in_words(others)
+        several = len(study.directions) > 1
+        others = others if self._words is None or several else self._words.in_words(others)
         if found := self._recommend(study, others, 1):
             return storable(found[0].config), str(found[0].origin), found[0].reason
-        suggestion = self._search(study, others, number)
+        suggestion = None if several else self._search(study, others, number)
         if suggestion is None:
-            return None, Origin.SEARCH.value, f"Searched by {self._cold}."
+            return None, Origin.SEARCH.value, f"Searched by {self._cold_for(study)}."
         if suggestion.cold:
             return None, Origin.SEARCH.value, suggestion.reason
         return storable(suggestion.config), Origin.SURROGATE.value, suggestion.reason
 
     def _recommend(self, study: Study, trials: Sequence[FrozenTrial], m: int) -> list[Recommendation]:
         """The next recommendations, none once `n_initial` were given or a search has begun."""
+        if len(study.directions) > 1:
+            return self._fronts.recommend(study, trials, m, len(self._past or ()))
         given = [(trial, origin) for trial in trials if (origin := given_origin(trial)) is not None]
         recommended = (given_to(trial) for trial, origin in given if origin.recommended)
         count = len({config_key(c) for c in recommended if c is not None})  # a retried trial counts once
@@ -353,9 +354,7 @@ class WarmStartSampler(BaseSampler):
         found = self._recommender.recommend(
             self._about.metafeatures,
             self.n_initial - count,
-            observed=[
-                result for seen in Observation.of_trials(trials, self._reading(study)) for result in seen.results
-            ],
+            observed=[one for seen in Observation.of_trials(trials, self._reading(study)) for one in seen.results],
             seconds=self._clock()[0],
             limit=self.limit,
         )
@@ -374,10 +373,8 @@ class WarmStartSampler(BaseSampler):
         if self._guard is None:
             fits = self._surrogate is not None and same_encoding(self._surrogate.space, self.space)
             surrogate = self._surrogate if fits else None
-            constraints = told_constraints(self._told, self.space, self._renamed)
-            self._guard = Guard(
-                self.space, self._past, surrogate, metafeatures=self._about.metafeatures, constraints=constraints
-            )
+            known: dict[str, Any] = {"constraints": told_constraints(self._told, self.space, self._renamed)}
+            self._guard = Guard(self.space, self._past, surrogate, metafeatures=self._about.metafeatures, **known)
         left, spent = self._clock()
         return self._guard.suggest(
             History.of_trials(self.space, trials, self._reading(study), self._encoded),

@@ -68,7 +68,9 @@ def extend(block: Block, evaluations: Iterable[Evaluation]) -> Block:
     if not fresh:
         return block
     more = _tables(fresh, ship=False, folds=True)
-    return _packed(_appended(scores, more[0]), _appended(details, more[1]), OPTIONS.level)
+    growing = block.evaluations >= OPTIONS.growing_from and len(fresh) < OPTIONS.growing_from
+    level = OPTIONS.growing_level if growing else OPTIONS.level
+    return _packed(_appended(scores, more[0]), _appended(details, more[1]), level)
 
 
 def _tables(evaluations: Sequence[Evaluation], *, ship: bool, folds: bool) -> tuple[pa.Table, pa.Table]:

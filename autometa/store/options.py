@@ -30,6 +30,10 @@ class StoreOptions:
 
     # Level of zstd. 9 takes 6 ms for 1,000 evaluations; 19 saves a tenth and takes 160 ms, which pays when shipping.
     level: int = 9
+    # Of a block that grows by few at a time and is long already: a study of 3,000 trials is packed in 2.5 ms instead of
+    # 25, into no more bytes where configurations are random numbers.
+    growing_level: int = 1
+    growing_from: int = 256  # evaluations
     ship_level: int = 19
 
     # --------------------------------------------------------------------------------------------------------- reading

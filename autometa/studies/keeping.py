@@ -90,6 +90,11 @@ def objectives_of(study: Study) -> list[list[str]]:
     return [[name, direction.name.lower()] for name, direction in zip(names, study.directions, strict=True)]
 
 
+def objectives_told(record: TaskRecord) -> list[list[str]]:
+    """`objectives_of` the study that was kept as a past task of several objectives."""
+    return [[str(name), str(direction)] for name, direction in json.loads(record.metric)]
+
+
 def own_fingerprint(study: Study, space: str, about: About | None = None) -> str:
     """What tells a study from others of its space; of studies on one table and metric it is one."""
     if about is not None and about.table is not None:

@@ -240,6 +240,20 @@ class TransferOptions:
     # Share of neighbours that change a category. Judgement, not measured.
     category_change: float = 1 / 6
 
+    # ------------------------------------------------------------------------------------- several objectives
+    # Past tasks that count, the last ones; results of each; members of each front that are candidates; points of the
+    # cube by which hypervolume is measured. Judgement: a first proposal takes some tens of milliseconds.
+    front_tasks: int = 60
+    front_results: int = 120
+    front_members: int = 8
+    front_points: int = 256
+    # The process over a past task's results: its length, as `cold_lengths`, and its noise; standard deviations that a
+    # past task expects less where it does not know; the weight of a past task that does not agree at all. Judgement.
+    front_length: float = 0.6
+    front_noise: float = 0.01
+    front_pessimism: float = 0.5
+    front_doubt: float = 0.1
+
     # ------------------------------------------------------------------------------------------ meta-training
     # Widths of the network, and the number of its features. Judgement, not measured.
     latent: int = 48
