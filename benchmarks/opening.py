@@ -11,7 +11,8 @@ each count, in a process of its own:
 
     open        CPU and wall seconds of `WarmStartSampler(url, "own")`, the first time and afterwards (median of three)
     suggest     CPU and wall milliseconds of `study.ask()` with 100 trials finished, median and nine in ten, of 20
-    remember    CPU milliseconds of `remember_study` of one more study, mean of the last 10
+    remember    CPU milliseconds of `remember_study` of one more study, median of the last 10
+    learn       CPU seconds of the one among them that learned from all studies anew
     reason      what the sampler says of its tenth trial: how much each expert counts there
     regret      of the incumbent after 10 trials of a new study, 1 for the median random one; mean of 3 studies
 
@@ -40,6 +41,8 @@ from autometa.bench.results import append, read_lines
 from autometa.bench.run import revision
 from autometa.origins import REASON
 from autometa.space import Config, SearchSpace, choice, integer, real
+from autometa.studies.keeping import About
+from autometa.studies.remembering import StudyKeeper
 
 TRIALS = 100
 STUDIES = (50, 300, 600, 1_000)
@@ -126,15 +129,21 @@ def asked_once(study: optuna.Study) -> optuna.Trial:
     return trial
 
 
-def grow(url: str, studies: int) -> float:
-    """Remembers until there are so many; mean CPU seconds of the last ten, which are always new ones."""
+def grow(url: str, studies: int) -> tuple[float, float]:
+    """Remembers until there are so many; CPU seconds of the last ten, which are always new ones: median, and the most.
+
+    All before those are kept without being learned from, so that one of the ten has to learn everything.
+    """
     store = autometa.MetaStore(url)
     have = len(store.tasks(space="own"))
     took = []
     for number in range(have, studies):
         study = Source(number).study()
-        took.append(clocked(lambda study=study: autometa.remember_study(study, store, "own"))[0])
-    return float(np.mean(took[-10:])) if took else float("nan")
+        if number < studies - 10:
+            StudyKeeper(store, "own", About()).keep_all(study)
+        else:
+            took.append(clocked(lambda study=study: autometa.remember_study(study, store, "own"))[0])
+    return (float(np.median(took)), max(took)) if took else (float("nan"), float("nan"))
 
 
 def report(lines: list[dict[str, Any]]) -> str:
@@ -147,15 +156,16 @@ def report(lines: list[dict[str, Any]]) -> str:
     for commit in dict.fromkeys(line["revision"] for line in lines):
         own = {line["studies"]: line for line in lines if line["revision"] == commit}
         heads = (
-            "past studies", "remember, ms", "open, s", "again, s", "first suggestion, ms", "suggestion p50, ms",
-            "p90, ms", "regret after 10", "store, MB",
+            "past studies", "remember, ms", "learn, s", "open, s", "again, s", "first suggestion, ms",
+            "suggestion p50, ms", "p90, ms", "regret after 10", "store, MB",
         )  # fmt: skip
         title = f"## {commit}, {next(iter(own.values()))['date']}"
         out += ["", title, "", f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
         for studies, line in sorted(own.items()):
             remember = "" if line["remember_cpu_ms"] is None else f"{line['remember_cpu_ms']:.0f}"
             out.append(
-                f"| {studies:,} | {remember} | {line['open_cpu_s']:.2f} ({line['open_wall_s']:.2f}) "
+                f"| {studies:,} | {remember} | {line.get('learn_cpu_s') or ''} "
+                f"| {line['open_cpu_s']:.2f} ({line['open_wall_s']:.2f}) "
                 f"| {line['again_cpu_s']:.2f} | {line['first_suggest_cpu_ms']:.0f} "
                 f"| {line['suggest_cpu_ms_p50']:.0f} ({line['suggest_wall_ms_p50']:.0f}) "
                 f"| {line['suggest_cpu_ms_p90']:.0f} ({line['suggest_wall_ms_p90']:.0f}) "
@@ -180,7 +190,7 @@ def main() -> None:
     store = ROOT / "build" / "opening" / f"{commit}{'-quick' if options.quick else ''}.db"
     store.parent.mkdir(parents=True, exist_ok=True)
     for studies in sorted([5, 20] if options.quick else options.studies) if not options.report else []:
-        remember = grow(str(store), studies)
+        remember, learn = grow(str(store), studies)
         have = len(autometa.MetaStore(str(store)).tasks(space="own"))
         if have != studies:
             raise SystemExit(f"{store} holds {have} studies, more than {studies}: remove it, or ask for larger counts")
@@ -190,6 +200,7 @@ def main() -> None:
         line = {
             "revision": commit, "date": time.strftime("%Y-%m-%d"), "studies": studies,
             "remember_cpu_ms": None if np.isnan(remember) else round(1e3 * remember, 1),
+            "learn_cpu_s": None if np.isnan(learn) else round(learn, 2),
             **shown, "megabytes": round(store.stat().st_size / 1e6, 2), "load": round(os.getloadavg()[0], 1), **stamp(),
         }  # fmt: skip
         append(path, line)

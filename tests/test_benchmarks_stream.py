@@ -57,8 +57,8 @@ def test_regret_of_a_stream_is_0_for_the_best_of_all_methods_and_1_for_the_media
 
 def test_studies_of_the_opening_benchmark_are_kept_and_none_is_counted_twice(programs, tmp_path):
     store = str(tmp_path / "own.db")
-    assert programs.opening.grow(store, 2) > 0
-    assert np.isnan(programs.opening.grow(store, 2))
+    assert min(programs.opening.grow(store, 2)) > 0
+    assert np.isnan(programs.opening.grow(store, 2)).all()
     past = autometa.MetaStore(store).tasks(space="own")
     assert sorted(record.name for record in past) == ["opening-0", "opening-1"]
     source = programs.opening.Source(5)

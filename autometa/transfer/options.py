@@ -190,7 +190,7 @@ class TransferOptions:
     # 4 (own_studies.py --half validation, 20 past studies).
     panel_rounds: int = 3
     population_rounds: int = 10
-    population_posteriors: int = 900
+    population_posteriors: int = 600
     # Variances, in warped scores, of the noise to begin with, of a study's offset, and (as a share) of what the
     # features cannot express. Judgement, not measured.
     population_noise: float = 0.1
