@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autometa.origins import Origin
 from autometa.sampler.options import OPTIONS
-from autometa.sampler.trials import given_origin, keys_of
+from autometa.sampler.trials import given_origin, taken_keys
 from autometa.space import Config, SearchSpace, config_key
 from autometa.store import PastTasks
 from autometa.store.told import ToldTask
@@ -59,7 +59,7 @@ class FrontRecommender:
         past = self._past(study)
         if past.follow(study, trials):
             self._say(past.adapted.notes)
-        taken = {key for trial in trials for key in keys_of(trial)}
+        taken = taken_keys(trials, {})
         found = past.propose(study, trials, taken, min(most, self.n_initial - count))
         return [Recommendation(config, Origin.PORTFOLIO, None, reason, ()) for config, reason in found]
 

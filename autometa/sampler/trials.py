@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -51,9 +51,21 @@ def as_asked(config: Config, asked: Distributions, words: LibraryPast | None) ->
     return config | {name: value for name, (fits, value) in taken.items() if fits}
 
 
-def keys_of(trial: FrozenTrial) -> set[str]:
-    """What a trial was given and what it ran, mostly one and the same, as `config_key` has them."""
-    return {config_key(config) for config in (given_to(trial), config_of(trial)) if config is not None}
+def taken_keys(trials: Iterable[FrozenTrial], known: dict[int, set[str]]) -> set[str]:
+    """What trials were given and what they ran, mostly one and the same, as `config_key` has them.
+
+    `known` are those of trials that ended, by their number; it is added to.
+    """
+    taken: set[str] = set()
+    for trial in trials:
+        if trial.number not in known:
+            own = {config_key(config) for config in (given_to(trial), config_of(trial)) if config is not None}
+            if not trial.state.is_finished():
+                taken |= own
+                continue
+            known[trial.number] = own
+        taken |= known[trial.number]
+    return taken
 
 
 def note_what_ran(study: Study, trial: FrozenTrial, state: TrialState) -> None:

@@ -1,4 +1,7 @@
-"""`WarmStartSampler`: Optuna's side of the warm start. See the room for what a trial is given and how that is noted."""
+"""`WarmStartSampler`: Optuna's side of the warm start. See the room for what a trial is given and how that is noted.
+
+Longer than other files, because a sampler is one class with many arguments, each of which is explained.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,16 @@ from autometa.sampler.cold import cold_sampler, several_cold_sampler
 from autometa.sampler.fronts import FrontRecommender
 from autometa.sampler.options import OPTIONS
 from autometa.sampler.past import read_past, same_encoding, task_weights
-from autometa.sampler.trials import as_asked, fitted, given_origin, keys_of, note, note_what_ran, other_trials, storable
+from autometa.sampler.trials import (
+    as_asked,
+    fitted,
+    given_origin,
+    note,
+    note_what_ran,
+    other_trials,
+    storable,
+    taken_keys,
+)
 from autometa.space import Config, SearchSpace, config_key
 from autometa.store import Exclusion, MetaStore, PastTasks
 from autometa.store.told import ToldTask
@@ -90,7 +102,9 @@ class WarmStartSampler(BaseSampler):
     """
 
     _guard: Guard | None  # made when it is first asked
-    _encoded: dict[int, Point]  # number of a trial that ended -> its point
+    _encoded: dict[int, Point]  # by the number of a trial that ended, so that each is looked at once; so are the next
+    _configs: dict[int, Config]
+    _keys: dict[int, set[str]]
 
     def __init__(
         self,
@@ -155,7 +169,7 @@ class WarmStartSampler(BaseSampler):
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the lock, the clock, the store (its URL may hold a password) and what can be calculated again."""
-        gone = ("_lock", "_started", "_guard", "_encoded", "_store")
+        gone = ("_lock", "_started", "_guard", "_encoded", "_configs", "_keys", "_store")
         return {k: v for k, v in self.__dict__.items() if k not in gone}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -265,7 +279,7 @@ class WarmStartSampler(BaseSampler):
 
     def _forget(self) -> None:
         """What was calculated in the space as it was."""
-        self._guard, self._encoded = None, {}
+        self._guard, self._encoded, self._configs, self._keys = None, {}, {}, {}
 
     def _begin(self, past: PastTasks | None, words: LibraryPast | None) -> None:
         """Fits the recommender to past tasks, in the given space, in the one they span, or in a library's words."""
@@ -325,7 +339,7 @@ class WarmStartSampler(BaseSampler):
                     return
                 given = {} if config is None else {CONFIG: config}
                 note(study, trial, {**given, ORIGIN: origin, REASON: reason})
-                if config is None or not any(config_key(config) in keys_of(t) for t in other_trials(study, trial)):
+                if config is None or config_key(config) not in taken_keys(other_trials(study, trial), self._keys):
                     return
 
     def _next(self, study: Study, others: Sequence[FrozenTrial], number: int) -> tuple[Config | None, str, str]:
@@ -377,7 +391,7 @@ class WarmStartSampler(BaseSampler):
             self._guard = Guard(self.space, self._past, surrogate, metafeatures=self._about.metafeatures, **known)
         left, spent = self._clock()
         return self._guard.suggest(
-            History.of_trials(self.space, trials, self._reading(study), self._encoded),
+            History.of_trials(self.space, trials, self._reading(study), self._encoded, self._configs),
             rng=np.random.default_rng([self._seed, number]),
             seconds_left=left,
             seconds_spent=spent,

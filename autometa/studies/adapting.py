@@ -92,9 +92,9 @@ def adapt(
     shown = list(past.examples) if isinstance(past, PastStudies) else []
     examples = [_renamed(config, renamed, before) for config, _ in shown]
     knew = _who_knew(past, known, now)
+    had = [{renamed.get(other, other) for other in names} for _, names in shown]
     for name, own in knew.items():
-        had = [name in {renamed.get(other, other) for other in names} for _, names in shown]
-        knew[name] = np.concatenate([own, np.array(had, dtype=bool)])
+        knew[name] = np.concatenate([own, np.array([name in names for names in had], dtype=bool)])
     conditions = Conditions(now, [*old, *examples], knew, tried)
     active = {name: conditions.of(name) for name in now}
     dropped = {name for name in now if name not in (distributions or {}) and active[name].dropped}
@@ -139,8 +139,8 @@ class FollowedPast:
         """Nothing is adapted yet."""
         self._past, self._renamed = past, dict(renamed or {})
         self._space_name, self._about = space_name, about
-        self._ended = 0  # trials when it was looked last
-        self._shown: object = None  # and what they showed: distributions, and which parameters occur together
+        self._looked: set[int] = set()  # numbers of the trials that ended, as far as they were looked at
+        self._shown: set[object] = set()  # by them: distributions, and which parameters occur together
 
     def first(self) -> AdaptedPast:
         """The past before the study has shown anything."""
@@ -149,14 +149,13 @@ class FollowedPast:
     def follow(self, study: Study, trials: Iterable[FrozenTrial]) -> AdaptedPast | None:
         """The past in the space that the study's trials show; None where they show nothing new."""
         ended = [trial for trial in trials if trial.state in ENDED and trial.params]
-        if len(ended) == self._ended:
+        new = [trial for trial in ended if trial.number not in self._looked]
+        self._looked.update(trial.number for trial in new)
+        shown: set[object] = {(name, repr(d)) for trial in new for name, d in trial.distributions.items()}
+        shown |= {frozenset(trial.params) for trial in new}
+        if shown <= self._shown:
             return None
-        self._ended = len(ended)
-        seen = {(name, repr(d)) for trial in ended for name, d in trial.distributions.items()}
-        shown = seen, {frozenset(trial.params) for trial in ended}
-        if shown == self._shown:
-            return None
-        self._shown = shown
+        self._shown |= shown
         configs = [plain_params(trial.params, trial.distributions) for trial in ended]
         own = {tell(study, self._space_name, self._about) for tell in (own_fingerprint, former_fingerprint)}
         return adapt(

@@ -60,8 +60,12 @@ class Observation:
     constraints: Mapping[str, float] = field(default_factory=dict)  # feasible up to 0
 
     @classmethod
-    def of_trials(cls, trials: Iterable[FrozenTrial], reading: TrialReading) -> list[Observation]:
+    def of_trials(
+        cls, trials: Iterable[FrozenTrial], reading: TrialReading, configs: dict[int, Config] | None = None
+    ) -> list[Observation]:
         """The trials whose configuration is known, in their order.
+
+        `configs` are those of trials that ended, by their number; it is added to, so that each is read once.
 
         Example:
             >>> import optuna
@@ -72,8 +76,12 @@ class Observation:
             ({'x': 2.0}, -2.0, 1.0)
         """
         trials = list(trials)
-        last = _last_step(trials, reading)
-        return [_observed(trial, config, last, reading) for trial in trials if (config := config_of(trial)) is not None]
+        last, known = _last_step(trials, reading), {} if configs is None else configs
+        for trial in trials:
+            if trial.state.is_finished() and trial.number not in known and (config := config_of(trial)) is not None:
+                known[trial.number] = config
+        found = ((t, known[t.number] if t.number in known else config_of(t)) for t in trials)
+        return [_observed(trial, config, last, reading) for trial, config in found if config is not None]
 
     @property
     def results(self) -> list[tuple[Config, float, float]]:
@@ -123,6 +131,7 @@ class History:
         trials: Iterable[FrozenTrial],
         reading: TrialReading,
         encoded: dict[int, Point] | None = None,
+        configs: dict[int, Config] | None = None,
     ) -> History:
         """The trials of a study, pruned and running ones by what they reported last, at a lower fidelity.
 
@@ -131,6 +140,7 @@ class History:
             trials: Of one study.
             reading: How they are read.
             encoded: Number of a trial -> its point, for trials that ended; is added to, so that each is encoded once.
+            configs: As `Observation.of_trials` takes them.
 
         Example:
             >>> import optuna
@@ -142,7 +152,7 @@ class History:
             (array([[0.5]]), array([-2.]))
         """
         points = {} if encoded is None else encoded
-        seen = Observation.of_trials(trials, reading)
+        seen = Observation.of_trials(trials, reading, configs)
         for trial in seen:
             if trial.running or trial.number not in points:
                 points[trial.number] = space.encode(space.clip(trial.tried)[0])
