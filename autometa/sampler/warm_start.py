@@ -66,7 +66,7 @@ class WarmStartSampler(BaseSampler):
         task: The new task: ``(X, y)``, a `Task`, or its meta-features; None if nothing is known of it.
         recommender: A name in `RECOMMENDERS`, or a recommender.
         n_initial: At most so many trials are recommended; fewer when the recommender expects nothing more of them. By
-            default 3 before a guided search, 20 before the cold sampler.
+            default 3 before a guided search, 20 before the cold sampler, 10 in a study of several objectives.
         surrogate: The meta-trained surrogate that takes part in the search after that, or "store" for the one that was
             learned for the named space, if there is one. None searches with past tasks and a cold process alone.
         guided: Whether the guarded mixture searches after the initial design; otherwise the cold sampler does.
