@@ -54,6 +54,12 @@ def test_an_encoding_can_be_said(encoding: str) -> None:
     assert not any("ncoding" in note for note in notes)
 
 
+def test_blanks_between_thousands_do_not_hide_the_letters() -> None:
+    text = "town;price\n" + "".join(f"{['Orléans', 'Sète'][i % 2]};{i + 1}\u00a0{100 + i},50\n" for i in range(60))
+    frame, _ = read_table(text.encode("latin-1"))
+    assert frame["town"][0] == "Orléans"
+
+
 def test_two_encodings_that_are_as_likely_are_both_named() -> None:
     _, notes = read_table("都市,結果\n東京,1\n大阪,0\n".encode("euc_jp"))
     assert any("nearly as likely" in note for note in notes)

@@ -25,7 +25,7 @@ from autometa.task.options import OPTIONS
 
 _WORD = re.compile(rb"[^\x00-\x40\[\]{}|`^;]*[\x80-\xff][^\x00-\x2c;|]*")  # a word, or words, with a byte beyond ASCII
 _BEYOND = re.compile(rb"[\x80-\xff]")
-_BESIDE = "°µ–—‘’“”„…•«»¡¿ªº™®©"  # signs that stand beside letters of any alphabet
+_BESIDE = "\u00a0\u2009\u202f°µ–—‘’“”„…•«»¡¿ªº™®©"  # signs that stand beside letters of any alphabet
 _APART = "€£¥§±²³·½¼¾×"  # and signs that do not
 
 
