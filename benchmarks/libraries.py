@@ -60,6 +60,7 @@ EACH = {"binary": 7, "multiclass": 7, "regression": 6}  # tables
 METHODS = ("warm", "defaults", "tpe", "flaml", "tuner")
 SEED = 5  # of the tables, their samples and their folds
 RANDOM = 10  # first trials of TPE
+TOGETHER = "all libraries together"
 # On these it was chosen that boosted trees learn from LightGBM's evaluations and random forests from extra trees', and
 # that configurations of one table alone count too.
 CHOSEN_ON = (
@@ -396,8 +397,11 @@ def regrets(lines: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, NDArra
             continue
         best, usual = max(map(np.max, methods.values())), np.median(methods["tpe"][:RANDOM])
         for method, values in methods.items():
-            out[library][method][table] = (best - np.maximum.accumulate(values)) / max(best - usual, 1e-12)
-    return out
+            regret = (best - np.maximum.accumulate(values)) / max(best - usual, 1e-12)
+            out[library][method][table] = regret
+            if method in ("warm", "tpe"):
+                out[TOGETHER][method][f"{library} on {table}"] = regret
+    return dict(sorted(out.items(), key=lambda one: one[0] == TOGETHER))
 
 
 def report(lines: list[dict[str, Any]]) -> str:
@@ -420,15 +424,17 @@ def report(lines: list[dict[str, Any]]) -> str:
         pairs = [(m, k) for m in found if m != "warm" for k in range(len(at))] if "warm" in found else []
         p = [float(wilcoxon(found["warm"][:, k], found[m][:, k], zero_method="zsplit").pvalue) for m, k in pairs]
         apart = {pair for pair, value in zip(pairs, holm(p) if p else [], strict=True) if value < 0.05}
-        out += [f"## {library}: {len(tables)} tables", "", "| after trials | " + " | ".join(map(str, at)) + " |"]
+        of = "pairs of a library and a table" if library == TOGETHER else f"of {sum(EACH.values())} tables"
+        out += [f"## {library}: {len(tables)} {of}", "", "| after trials | " + " | ".join(map(str, at)) + " |"]
         out.append("|---|" + "---|" * len(at))
         for method in [m for m in METHODS if m in found]:
             columns = found[method].T
             row = [f"{c.mean():.2f}{'*' * ((method, k) in apart)} {interval(c)}" for k, c in enumerate(columns)]
             out.append(f"| {method} | " + " | ".join(row) + " |")
         if {"warm", "tpe"} <= set(found):
-            better = (found["warm"] < found["tpe"] - 1e-9).mean(axis=0)
-            out.append("| tables where warm is ahead of tpe | " + " | ".join(f"{b:.0%}" for b in better) + " |")
+            for says, sign in (("ahead of", 1.0), ("behind", -1.0)):
+                better = (sign * (found["tpe"] - found["warm"]) > 1e-9).mean(axis=0)
+                out.append(f"| warm {says} tpe | " + " | ".join(f"{b:.0%}" for b in better) + " |")
         out.append("")
     return "\n".join(out)
 
