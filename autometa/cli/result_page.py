@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from autometa.search import Result
 
 
-def show_result(result: Result, report: Path) -> None:
+def show_result(result: Result, report: Path | None) -> None:
     """What came of a search: data, leaderboard, model, what the memory was worth, where everything is, what next."""
     console = page()
     console.print()
@@ -47,7 +47,8 @@ def show_result(result: Result, report: Path) -> None:
     grid.add_row("model", _model_words(result))
     grid.add_row("memory", Text(warm_start_words(result)))
     grid.add_row("saved", Text(str(result.model)))
-    grid.add_row("report", Text(str(report)))
+    if report is not None:
+        grid.add_row("report", Text(str(report)))
     grid.add_row("next", Text(f"autometa predict {shlex.quote(str(result.run))} new.csv", style="bold"))
     console.print(grid)
 

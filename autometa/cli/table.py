@@ -38,7 +38,7 @@ from autometa.cli.app import (
 from autometa.cli.options import OPTIONS
 from autometa.cli.reading import Drop, Encoding, Header, Keep, Kind, Na, Types, reading_of
 from autometa.cli.usage import INTERRUPTED, Command
-from autometa.errors import Problem
+from autometa.errors import AutoMetaError, Problem
 
 if TYPE_CHECKING:
     from autometa.search import Result
@@ -277,7 +277,11 @@ def conclude(result: "Result", *, as_json: bool, trusted: bool = False) -> int:
     left = OPTIONS.importance_seconds
     if result.settings.seconds is not None:
         left = min(left, result.settings.seconds - (clock.monotonic() - PROGRAM_STARTED))
-    path = write_report(result, None, seconds=0.0 if result.interrupted else left, trusted=trusted)
+    path: Path | None = None
+    try:
+        path = write_report(result, None, seconds=0.0 if result.interrupted else left, trusted=trusted)
+    except (AutoMetaError, OSError) as error:  # the model is there, and whoever asked for it has it
+        print(f"autometa: the report was not written: {error}. `autometa report {result.run}` does.", file=sys.stderr)
     emit(result.summary()) if as_json else show_result(result, path)
     return INTERRUPTED if result.interrupted else 0
 

@@ -15,6 +15,7 @@ import atexit
 import json
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from functools import cache
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from autometa.evaluation.forkserver import kill
+from autometa.evaluation.machine import is_stopped
 from autometa.evaluation.watch import Returned, Watch, cut, last_words
 from autometa.moved import former
 
@@ -152,6 +154,12 @@ class Isolation:
         """Whether a call was ended by `cancel_all`."""
         with self._lock:
             return lifeline in self._cancelled
+
+    def wake(self) -> None:
+        """Lets the forkserver go on, if somebody has stopped it: else no trial would begin, or be seen to end."""
+        with self._lock:
+            if self._server is not None and self._owner == os.getpid() and is_stopped(self._server.pid):
+                os.kill(self._server.pid, signal.SIGCONT)
 
     def is_largest(self, lifeline: socket.socket, size: int) -> bool:
         """Notes the resident bytes of a call's process tree; whether no other call's are more."""

@@ -81,6 +81,14 @@ def resident(tree: Sequence[int]) -> int:
     return total
 
 
+def is_stopped(process: int) -> bool:
+    """Whether a process is stopped (SIGSTOP, a debugger), and so neither works nor ends."""
+    try:
+        return bool(psutil.Process(process).status() == psutil.STATUS_STOPPED)
+    except psutil.Error:
+        return False
+
+
 def is_dead(process: int) -> bool:
     """Whether a process is not there, never was, or only waits to be reaped."""
     try:

@@ -58,6 +58,9 @@ class Calls(Protocol):
     def is_largest(self, lifeline: socket.socket, size: int) -> bool:
         """Notes the resident bytes of a call's process tree; whether no other call's are more."""
 
+    def wake(self) -> None:
+        """Lets the forkserver go on, if somebody has stopped it."""
+
     def complaint(self) -> str:
         """What the forkserver printed last."""
 
@@ -123,6 +126,8 @@ class Watch:
 
     def _must_end(self, now: float) -> bool:
         """Whether a limit is passed or the call was cancelled; keeps the former for the verdict."""
+        if self.process == 0:
+            self.calls.wake()
         if now >= self.deadline:
             self.passed = State.TIMEOUT, f"killed at its deadline of {self.seconds:.3g} s"
         elif self.process > 0:

@@ -1,7 +1,7 @@
 """The trials of one search: asked for, tried in isolation, journalled at once, told.
 
 Law: the evaluation of a trial is on disk before the next one of its thread begins. Ctrl-C once ends the trials that run
-and begins no other; Ctrl-C again raises.
+and begins no other; Ctrl-C again raises. SIGTERM and SIGHUP are as Ctrl-C once.
 """
 
 from __future__ import annotations
@@ -83,23 +83,31 @@ class Trials:
 
     @contextlib.contextmanager
     def interrupts(self) -> Iterator[None]:
-        """First Ctrl-C: no more trials, finish with the best so far. Second: stop at once."""
+        """First Ctrl-C: no more trials, finish with the best so far. Second: stop at once.
+
+        What ends a session (SIGTERM of a scheduler, SIGHUP of a terminal) counts as the first, however often it comes.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def heard(signum: int, frame: Any) -> None:
-            again, self.interrupted = self.interrupted, True
+            again, self.interrupted = self.interrupted and signum == signal.SIGINT, True
             self._stop.set()
             self.isolation.cancel_all()
             if again:
                 raise KeyboardInterrupt
 
-        before = signal.signal(signal.SIGINT, heard)
+        names = ("SIGINT", "SIGTERM", "SIGHUP")
+        before = {number: signal.getsignal(number) for name in names if (number := getattr(signal, name, None))}
+        # What whoever started this had ignored (nohup) stays so.
+        for number in [number for number, handler in before.items() if handler is not signal.SIG_IGN]:
+            signal.signal(number, heard)
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     # ---------------------------------------------------------------------------------------------------- one by one
 
