@@ -18,8 +18,8 @@ class StoreOptions:
     # -------------------------------------------------------------------------------------------------------- waiting
 
     # Seconds that a writer waits for others before it gives up, and a reader for whoever changes the file as a whole.
-    # Of 96 writes of 8 processes at once the longest took 5.4 s, on 2 cores with a load of 10; without turns, of 48 of 4,
-    # 22 s (the writer of `tests/faults/test_damaged_stores.py`). That 60 s are enough for more is judgement.
+    # Of 96 writes of 8 processes at once the longest took 5.4 s, on 2 cores with a load of 10; without turns it took
+    # 22 s with 48 writes of 4 (the writer of `tests/faults/test_damaged_stores.py`). More room than that is judgement.
     busy_seconds: float = 60.0
     # Seconds between two attempts of a writer, drawn between these. Judgement: a transaction takes a few milliseconds.
     shortest_pause: float = 0.001
