@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import warnings
 from functools import cache, partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 
 from autometa.evaluation.comparison import Comparison, Metric
 
@@ -25,31 +23,6 @@ _EXAMPLES = {  # truth and prediction of each kind
     ),
     "regression": (np.array([1.0, 2.0, 4.0, 3.5]), np.array([1.5, 2.0, 3.0, 3.0])),
 }
-
-
-class _Answers(BaseEstimator):
-    """What a scorer takes for a fitted estimator: it answers with what it is given."""
-
-    def __init__(self, c: int = 0) -> None:
-        self.c = c
-        self.classes_ = np.arange(c)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.estimator_type = "classifier" if self.c else "regressor"
-        return tags
-
-    def fit(self, X: Any, y: Any) -> _Answers:
-        """Nothing is learned."""
-        return self
-
-    def predict(self, X: NDArray[Any]) -> NDArray[Any]:  # (n,)
-        """The most probable class, or the number."""
-        return X.argmax(axis=1) if self.c else X
-
-    def predict_proba(self, X: NDArray[Any]) -> NDArray[Any]:  # (n, c)
-        """The probabilities."""
-        return X
 
 
 @cache
@@ -82,10 +55,12 @@ def _judged(scorer: str, sign: int, seen: Comparison) -> float:
     """A scorer's judgement in the metric's own unit; NaN where it has none, as where a fold lacks a class."""
     from sklearn.metrics import get_scorer
 
+    from autometa.evaluation.answers import Answers
+
     c = seen.prediction.shape[1] if seen.prediction.ndim == 2 else 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return sign * float(get_scorer(scorer)(_Answers(c), seen.prediction, seen.y))
+            return sign * float(get_scorer(scorer)(Answers(c), seen.prediction, seen.y))
         except (ValueError, TypeError, IndexError):
             return float("nan")
