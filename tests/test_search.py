@@ -406,7 +406,7 @@ class TestInterruption:
         recorder = Recorder()
         result = resume(tmp_path / "run", trials=2, progress=recorder)
         assert len(result.trials) == 8
-        assert any("24 bytes" in note and "journal.log" in note for note in recorder.notes)
+        assert any("25 bytes" in note and "journal.log" in note for note in recorder.notes)
 
     def test_what_is_added_to_the_budget_stays_added(self, wine, tmp_path):
         search(wine, quick(tmp_path, trials=1), tmp_path / "run")

@@ -280,6 +280,8 @@ class Run:
         Raises:
             RunError: It is damaged or missing.
         """
+        if self.format > 1 and not self.checksums.known(path):
+            self.trials(self.study())  # whose entries have the checksums
         with reading(path):
             self.checksums.check(path)
             return np.load(path, allow_pickle=False)
