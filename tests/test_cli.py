@@ -348,7 +348,8 @@ def test_a_folder_that_is_not_a_run_is_refused(command, tmp_path, capsys):
 
 def test_a_number_has_no_probabilities(tmp_path, table, capsys, monkeypatch):
     monkeypatch.setattr(
-        "autometa.search.load_model", lambda run, trusted: SimpleNamespace(kind="regression", target="t")
+        "autometa.search.load_model",
+        lambda run, trusted: SimpleNamespace(kind="regression", target="t", schema=SimpleNamespace(reading={})),
     )
     code, lines = refused(capsys, "predict", "run", str(table), "--proba", "--out", str(tmp_path / "no" / "p.csv"))
     assert code == 2
@@ -385,7 +386,7 @@ def test_an_interrupted_search_shows_its_best_and_says_so_by_its_exit_code(run, 
 
 
 def test_a_defect_is_not_dressed_up_as_bad_input(monkeypatch):
-    monkeypatch.setattr("autometa.search.open_run", lambda run: 1 / 0)
+    monkeypatch.setattr("autometa.search.open_run", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["report", "run"])
 
