@@ -174,7 +174,7 @@ class TestFace:
         content = bytearray((tmp_path / "wine.model").read_bytes())
         content[-10] ^= 1
         (tmp_path / "wine.model").write_bytes(content)
-        with pytest.raises(RunError, match="trust"):
+        with pytest.raises(RunError, match="damaged"):
             AutoMetaClassifier.load(tmp_path / "wine.model")
 
     def test_a_run_folder_is_kept_when_asked_for(self, tmp_path):
