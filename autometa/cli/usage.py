@@ -8,9 +8,12 @@ under the panel they name (``rich_help_panel``). Whatever goes wrong, a person r
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import signal
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import typer
@@ -28,6 +31,22 @@ class Interrupted(AutoMetaError):
     exit_code = INTERRUPTED
 
 
+@contextlib.contextmanager
+def _ends_as_interrupts() -> Iterator[None]:
+    """SIGTERM and SIGHUP are as Ctrl-C where a command has nothing better to do with them, as a search has."""
+    numbers = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    numbers = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]  # nohup's choice stays
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
 class Command(TyperCommand):
     """A command whose help groups its options by panel."""
 
@@ -36,9 +55,10 @@ class Command(TyperCommand):
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs the command; Ctrl-C is an error like others here."""
+        """Runs the command; Ctrl-C is an error like others here, and what ends a session is as Ctrl-C."""
         try:
-            return super().invoke(ctx)
+            with _ends_as_interrupts():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Interrupted("stopped") from None
 

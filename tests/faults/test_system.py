@@ -117,9 +117,6 @@ def test_a_forkserver_that_was_stopped_goes_on():
         assert isolation.call(os.getpid, seconds=120) > 0
 
 
-@pytest.mark.xfail(
-    strict=False, reason="beside other work the command once ended by -15 after its model: not understood"
-)
 def test_the_end_of_a_session_ends_the_search_with_the_best_so_far(labelled, tmp_path):
     words = ["fit", labelled, "--trials", "100000", "--families", "linear,naive_bayes", "--cold", "--no-remember"]
     command = [sys.executable, "-c", "import sys; from autometa.cli import main; sys.exit(main())", *map(str, words)]
@@ -135,4 +132,21 @@ def test_the_end_of_a_session_ends_the_search_with_the_best_so_far(labelled, tmp
     said = process.communicate(timeout=600)
     assert process.returncode == 130, said
     assert open_run(tmp_path / "run").interrupted
+    assert load_model(tmp_path / "run").members
+
+
+def test_the_end_of_a_session_while_the_report_is_written_is_as_ctrl_c(labelled, tmp_path):
+    waits = (
+        "import sys, time, autometa.report; from autometa.cli import main\n"
+        "autometa.report.write = lambda *_, **__: print('writing', flush=True) or time.sleep(3600)\n"
+        "sys.exit(main())"
+    )
+    words = ["fit", labelled, "--trials", "1", "--families", "linear", "--cold", "--no-remember"]
+    command = [sys.executable, "-c", waits, *map(str, words), "--run", str(tmp_path / "run")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=600)
+    assert process.returncode == 130
     assert load_model(tmp_path / "run").members
