@@ -30,6 +30,7 @@ from autometa.transfer.kernels import Layout
 from autometa.transfer.observation import bounded, config_of, given_to, is_feasible
 from autometa.transfer.options import OPTIONS as TRANSFER
 from autometa.transfer.reasons import Recommendation, counted
+from autometa.transfer.selection import evenly
 from autometa.transfer.several import FrontCover, TaskFront, is_front
 
 _log = optuna.logging.get_logger("optuna.autometa")
@@ -142,8 +143,7 @@ class PastFronts:
             past.append(TaskFront(task.record.name, space.encode_all(configs), scores[rows]))
             front = np.flatnonzero(is_front(scores[rows]))
             order = front[np.argsort(-scores[rows][front, 0], kind="stable")]
-            most = min(TRANSFER.front_members, len(order))
-            for row in order[np.linspace(0, len(order) - 1, most).astype(int)]:
+            for row in order[evenly(len(order), TRANSFER.front_members)]:
                 key = config_key(configs[row])
                 candidates.setdefault(key, configs[row])
                 said.setdefault(key, (task.record.name, scores[rows][row]))

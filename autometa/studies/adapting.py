@@ -38,6 +38,7 @@ from autometa.studies.distributions import (
 from autometa.studies.keeping import ENDED, About, former_fingerprint, own_fingerprint
 from autometa.studies.options import OPTIONS
 from autometa.transfer.past_studies import PastStudies
+from autometa.transfer.selection import evenly
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,7 +201,7 @@ def spanning(trials: PastTrials, renamed: Mapping[str, str], most: int) -> Spann
         own, scores, _ = trials.tried[row]
         for name in found:
             knew[name][own[np.isfinite(scores)]] = True
-    some = np.linspace(0, len(configs) - 1, min(len(configs), most)).astype(int)
+    some = evenly(len(configs), most)
     conditions = Conditions(joined, [configs[i] for i in some], {n: knew[n][some] for n in joined}, [])
     space = _space(list(joined), joined, {name: conditions.of(name).when for name in joined}, {})
     return Spanned(space, configs, [(configs[i], tuple(n for n in joined if knew[n][i])) for i in some])

@@ -30,6 +30,7 @@ from autometa.studies.keeping import VALUE
 from autometa.studies.options import OPTIONS
 from autometa.transfer.packing import counts_of, packed, studies_of, unpacked
 from autometa.transfer.past_studies import OwnTrials, PastStudies, extended, summarised
+from autometa.transfer.selection import evenly
 from autometa.transfer.threads import one_thread
 
 _log = optuna.logging.get_logger("optuna.autometa")
@@ -133,8 +134,7 @@ def _learned(store: MetaStore, space: str, exclude: Exclusion, renamed: Mapping[
     every = sorted(store.counts(space))
     if len(every) >= OPTIONS.many_studies:
         _log.info(f"Learning from the {len(every)} past studies of {space!r}.")
-    positions = np.linspace(0, len(every) - 1, min(len(every), OPTIONS.table_studies)).astype(int)
-    chosen = [every[position] for position in positions]
+    chosen = [every[position] for position in evenly(len(every), OPTIONS.table_studies)]
     trials = store.trials(space=space, metric=VALUE, exclude=exclude, fingerprints=chosen)
     if len(trials) < 2 or _shared(trials) >= OPTIONS.shared_share:
         return None

@@ -26,6 +26,7 @@ from autometa.transfer.experts import ColdProcess
 from autometa.transfer.kernels import Layout, matern
 from autometa.transfer.observation import History
 from autometa.transfer.options import OPTIONS, TransferOptions
+from autometa.transfer.selection import evenly
 
 
 class ToldConstraint(NamedTuple):
@@ -120,7 +121,7 @@ def pooled(parts: Sequence[tuple[Encoded, NDArray[np.float64]]], most: int) -> T
     xs, masks, values, tasks = [], [], [], []
     for task, (where, said) in enumerate(parts):
         order = np.argsort(said, kind="stable")
-        rows = order[np.linspace(0, len(order) - 1, min(each, len(order))).astype(int)]
+        rows = order[evenly(len(order), each)]
         xs.append(where.x[rows])
         masks.append(where.mask[rows])
         values.append(said[rows])

@@ -24,6 +24,7 @@ from autometa.space import Config, SearchSpace, config_key, family_in
 from autometa.space.values import plain, plain_params
 from autometa.transfer.cost import TrialLimit
 from autometa.transfer.scale import MOST
+from autometa.transfer.selection import foremost
 
 Point = tuple[NDArray[np.float64], NDArray[np.bool_]]  # (d,), (d,) as of `SearchSpace.encode`
 
@@ -203,10 +204,7 @@ def thinned(history: History, most: int) -> History:
     running = np.flatnonzero(np.isnan(history.scores))
     others = np.flatnonzero(~np.isnan(history.scores))
     order = others[np.lexsort((*history.x[others].T, -history.scores[others]))]
-    first = max(most // 3, 1)
-    rest = order[first:]
-    keep = rest[np.linspace(0, len(rest) - 1, max(min(most - first, len(rest)), 0)).astype(int)]
-    return history.at(np.concatenate([order[:first], keep, running]))
+    return history.at(np.concatenate([foremost(order, most), running]))
 
 
 def bounded(value: float) -> float:

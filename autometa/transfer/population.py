@@ -32,6 +32,7 @@ from autometa.transfer.features import Features, Points, joined_points
 from autometa.transfer.gaussian import cholesky, solve
 from autometa.transfer.options import OPTIONS, TransferOptions
 from autometa.transfer.relevance import relevance
+from autometa.transfer.selection import evenly
 from autometa.transfer.study_trials import StudyTrials
 
 
@@ -78,7 +79,7 @@ class Population:
         `groups` are those of `relevance`: which dimensions of a place belong to one parameter.
         """
         pool = _pool([study.points for study in studies], options.population_pool)
-        few = [studies[i] for i in _evenly(len(studies), options.population_panel)]
+        few = [studies[i] for i in evenly(len(studies), options.population_panel)]
         scales = relevance(few, groups, options)
         best: tuple[float, Population] | None = None
         for length in options.population_lengths:
@@ -187,12 +188,7 @@ class _Sums:
         return replace(before, mean=mean, covariance=covariance, noise=noise)
 
 
-def _evenly(n: int, most: int) -> NDArray[np.int64]:
-    """Positions of at most `most` of n things, evenly over them."""
-    return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
-
-
 def _pool(points: Sequence[Points], most: int) -> Points:
     """Points of all studies in one, an even selection if there are more than `most`."""
     pool = joined_points(points)
-    return pool.at(_evenly(len(pool), most))
+    return pool.at(evenly(len(pool), most))

@@ -24,6 +24,7 @@ from autometa.transfer.experts import ColdProcess
 from autometa.transfer.kernels import Layout
 from autometa.transfer.options import OPTIONS, TransferOptions
 from autometa.transfer.scale import normalised, ranked
+from autometa.transfer.selection import evenly
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +77,7 @@ class FrontCover:
         front = np.flatnonzero(is_front(task.scores))
         rest = np.setdiff1d(np.arange(len(task.scores)), front)
         room = max(self.options.front_results - len(front), 0)
-        rows = np.concatenate([front, rest[np.linspace(0, len(rest) - 1, min(room, len(rest))).astype(int)]])
+        rows = np.concatenate([front, rest[evenly(len(rest), room)]])
         rows = rows[: self.options.front_results]
         y = normalised(task.scores.T)[:, rows].T  # (m, k)
         seen = self._process.see(task.where.x[rows], task.where.mask[rows])

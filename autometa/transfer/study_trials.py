@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from autometa.transfer.features import Points
 from autometa.transfer.scale import warped
+from autometa.transfer.selection import foremost
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,11 +28,7 @@ class StudyTrials:
         known = np.flatnonzero(np.isfinite(scores))
         y = warped(scores[known])
         if len(known) > most:
-            order = np.argsort(-y, kind="stable")
-            rest = order[most // 3 :]
-            kept = np.concatenate(
-                [order[: most // 3], rest[np.linspace(0, len(rest) - 1, most - most // 3).astype(int)]]
-            )
+            kept = foremost(np.argsort(-y, kind="stable"), most)
             known, y = known[kept], y[kept]
         return cls(points.at(known), y)
 
