@@ -13,7 +13,7 @@ from autometa.transfer import AdaptivePortfolio, Guard, History
 from autometa.transfer.features import Features, Points
 from autometa.transfer.kernels import Layout
 from autometa.transfer.options import OPTIONS
-from autometa.transfer.packing import counts_of, packed, studies_of, unpacked
+from autometa.transfer.packing import Archive, packed
 from autometa.transfer.past_studies import OwnTrials, PastStudies, extended, summarised
 from autometa.transfer.population import Population
 from autometa.transfer.relevance import relevance
@@ -233,9 +233,11 @@ def test_a_study_that_came_since_is_added_as_if_it_had_been_there(past: PastStud
 
 def test_what_is_unpacked_answers_exactly_as_what_was_packed(past: PastStudies):
     content = packed(past, {record.fingerprint: 25 for record in past.records})
-    assert studies_of(content) == [record.fingerprint for record in past.records]
-    assert counts_of(content) == dict.fromkeys(studies_of(content), 25)
-    again = unpacked(content, past.records)
+    archive = Archive.read(content)
+    assert archive is not None
+    assert archive.studies == [record.fingerprint for record in past.records]
+    assert archive.counts == dict.fromkeys(archive.studies, 25)
+    again = archive.past(past.records)
     asked = [SPACE.sample(np.random.default_rng(k)) for k in range(20)]
     assert np.array_equal(again.expected(SPACE, asked), past.expected(SPACE, asked))
     assert np.array_equal(again.scores, past.scores, equal_nan=True)
@@ -247,7 +249,7 @@ def test_what_is_unpacked_answers_exactly_as_what_was_packed(past: PastStudies):
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"\x00" * 100])
 def test_what_is_no_archive_is_told_apart(content: bytes):
-    assert counts_of(content) is None
+    assert Archive.read(content) is None
 
 
 # -------------------------------------------------------------------------------------------------------------- bridge

@@ -28,7 +28,7 @@ from autometa.store.records import NOTHING
 from autometa.studies.adapting import spanning
 from autometa.studies.keeping import VALUE
 from autometa.studies.options import OPTIONS
-from autometa.transfer.packing import counts_of, packed, studies_of, unpacked
+from autometa.transfer.packing import Archive, packed
 from autometa.transfer.past_studies import OwnTrials, PastStudies, extended, summarised
 from autometa.transfer.selection import evenly
 from autometa.transfer.threads import one_thread
@@ -71,7 +71,8 @@ def refresh(store: MetaStore, space: str) -> None:
     try:
         content, studies = store.weights(_key(space))
         now = store.counts(space)
-        known = {} if content is None else counts_of(content) or {}
+        archive = Archive.read(content)
+        known = {} if archive is None else archive.counts
         changed = sum(known.get(fingerprint) != count for fingerprint, count in now.items())
         growth = changed if content else len(now) - studies
         if len(now) < 2 or growth <= OPTIONS.added_share * (len(known) if content else studies):
@@ -84,16 +85,15 @@ def refresh(store: MetaStore, space: str) -> None:
 
 def _kept(store: MetaStore, space: str) -> PastStudies | None:
     """What the store keeps of past studies, with those added that came since; None where it is of no more use."""
-    content, _ = store.weights(_key(space))
-    known = None if content is None else counts_of(content)
-    if content is None or known is None:
+    archive = Archive.read(store.weights(_key(space))[0])
+    if archive is None:
         return None
-    now = store.counts(space)
+    known, now = archive.counts, store.counts(space)
     changed = [fingerprint for fingerprint, count in now.items() if known.get(fingerprint) != count]
     if known.keys() - now.keys() or len(changed) > OPTIONS.added_share * len(known):
         return None
-    records = {record.fingerprint: record for record in store.tasks(space=space, fingerprints=studies_of(content))}
-    past = unpacked(content, [records[fingerprint] for fingerprint in studies_of(content)])
+    records = {record.fingerprint: record for record in store.tasks(space=space, fingerprints=archive.studies)}
+    past = archive.past([records[fingerprint] for fingerprint in archive.studies])
     return past if not changed else _extended(past, store.trials(space=space, metric=VALUE, fingerprints=changed))
 
 

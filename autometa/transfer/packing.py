@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autometa.space import SearchSpace
 from autometa.transfer.features import Features, Points
@@ -60,41 +61,48 @@ def packed(past: PastStudies, counts: Mapping[str, int]) -> bytes:
     return content.getvalue()
 
 
-def counts_of(content: bytes) -> dict[str, int] | None:
-    """From how many evaluations of which studies it was learned; None for another version, or no archive at all."""
-    try:
-        head = _head(content)
-    except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile):
-        return None
-    return head["counts"] if head.get("version") == ARCHIVE else None
+class Archive:
+    """What `packed` wrote."""
 
+    def __init__(self, head: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        """As `read` finds them."""
+        self._head, self._kept = head, arrays
 
-def studies_of(content: bytes) -> list[str]:
-    """The fingerprints of the studies in its table."""
-    return _head(content)["studies"]
+    @classmethod
+    def read(cls, content: bytes | None) -> Archive | None:
+        """All of it; None where there is none, and for another version or anything else."""
+        try:
+            with np.load(BytesIO(content or b""), allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            head = json.loads(arrays.pop("head").tobytes())
+        except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile):
+            return None
+        return cls(head, arrays) if head.get("version") == ARCHIVE else None
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """From how many evaluations of which studies it was learned."""
+        return self._head["counts"]
 
-def _head(content: bytes) -> dict[str, Any]:
-    with np.load(BytesIO(content), allow_pickle=False) as archive:
-        return json.loads(archive["head"].tobytes())
+    @property
+    def studies(self) -> list[str]:
+        """The fingerprints of the studies in its table."""
+        return self._head["studies"]
 
-
-def unpacked(content: bytes, records: Sequence[TaskRecord], options: TransferOptions = OPTIONS) -> PastStudies:
-    """What was packed; `records` are those of `studies_of`, in that order."""
-    with np.load(BytesIO(content), allow_pickle=False) as archive:
-        head = json.loads(archive["head"].tobytes())
-        kept = {name: archive[name] for name in archive.files if name != "head"}
-    inducing = Points(kept["places"], kept["family"])
-    features = Features.at(inducing, head["length"], head["level"], kept["scales"])
-    population = Population(features, kept["mean"], kept["covariance"], head["noise"], options)
-    space = SearchSpace.from_json(head["space"])
-    functions = Functions(space, population, kept["weights"], kept["usual"], kept["best"])
-    scores = np.full(kept["spread"].shape, np.nan)
-    seconds = scores.copy()
-    scores[kept["row"], kept["column"]] = kept["scores"]
-    seconds[kept["row"], kept["column"]] = kept["seconds"]
-    return PastStudies(
-        tuple(records), tuple(head["configs"]), scores, seconds, kept["metafeatures"], tuple(head["metafeature_names"]),
-        head["metafeature_version"], functions=functions, spread=kept["spread"], tried=kept["tried"],
-        examples=tuple((config, tuple(names)) for config, names in head["examples"]),
-    )  # fmt: skip
+    def past(self, records: Sequence[TaskRecord], options: TransferOptions = OPTIONS) -> PastStudies:
+        """What was packed; `records` are those of `studies`, in that order."""
+        head, kept = self._head, self._kept
+        inducing = Points(kept["places"], kept["family"])
+        features = Features.at(inducing, head["length"], head["level"], kept["scales"])
+        population = Population(features, kept["mean"], kept["covariance"], head["noise"], options)
+        space = SearchSpace.from_json(head["space"])
+        functions = Functions(space, population, kept["weights"], kept["usual"], kept["best"])
+        scores = np.full(kept["spread"].shape, np.nan)
+        seconds = scores.copy()
+        scores[kept["row"], kept["column"]] = kept["scores"]
+        seconds[kept["row"], kept["column"]] = kept["seconds"]
+        return PastStudies(
+            tuple(records), tuple(head["configs"]), scores, seconds, kept["metafeatures"],
+            tuple(head["metafeature_names"]), head["metafeature_version"], functions=functions, spread=kept["spread"],
+            tried=kept["tried"], examples=tuple((config, tuple(names)) for config, names in head["examples"]),
+        )  # fmt: skip
