@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,8 @@ class Process(Protocol[Seen, Apart]):
     """A Gaussian process with one or several prior means, of which one is right."""
 
     noise: float
-    shares: Any  # processes that share one object see the same of points, and have the same means
+    shares: Any  # processes that share one object see the same of points
+    priors: Any  # and those that share this one have the same means
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> Seen:
         """What it needs of some points, (q, d) each, computed once."""
@@ -92,9 +93,8 @@ class Expert:
     def __init__(self, name: str, processes: Sequence[Process[Any, Any]], options: TransferOptions = OPTIONS) -> None:
         """`name` is how the expert is called in weights and reasons."""
         self.name, self.processes, self.options = name, tuple(processes), options
-        shared = [process.shares for process in self.processes]
-        # The number of the first process that sees the same.
-        self.groups = tuple(next(k for k, one in enumerate(shared) if one is own) for own in shared)
+        sights, priors = _firsts([p.shares for p in self.processes]), _firsts([p.priors for p in self.processes])
+        self.groups = tuple(map(_Group, sights, priors))
 
     def adapt(self, observed: WarpedHistory, log_prior: NDArray[np.float64] | None = None) -> Opinion:
         """The expert after the results so far; `log_prior` (e,) is the log weight of the prior means.
@@ -139,6 +139,18 @@ class Expert:
         return _Part(process, part.group, adapted)
 
 
+class _Group(NamedTuple):
+    """With whom a process shares its work: the number of the first one each that sees, and that expects, the same."""
+
+    sight: int
+    priors: int
+
+
+def _firsts(shared: Sequence[object]) -> list[int]:
+    """Of each object where it stands first."""
+    return [next(k for k, one in enumerate(shared) if one is own) for own in shared]
+
+
 class _Features:
     """Points as the processes of one expert see them, beside those with results; a group shares the work."""
 
@@ -150,26 +162,26 @@ class _Features:
         self._means: dict[tuple[int, bytes], NDArray[np.float64]] = {}
         self._apart: dict[int, Any] = {}
 
-    def by(self, process: Process[Any, Any], group: int) -> Any:
+    def by(self, process: Process[Any, Any], group: _Group) -> Any:
         """What the process sees of the points."""
-        if group not in self._seen:
-            self._seen[group] = process.see(self.x, self.mask)
-        return self._seen[group]
+        if group.sight not in self._seen:
+            self._seen[group.sight] = process.see(self.x, self.mask)
+        return self._seen[group.sight]
 
     def means(
-        self, process: Process[Any, Any], group: int, kept: NDArray[np.int64] | None = None
+        self, process: Process[Any, Any], group: _Group, kept: NDArray[np.int64] | None = None
     ) -> NDArray[np.float64]:
         """Its prior means at the points, (q, e)."""
-        key = group, b"" if kept is None else kept.tobytes()
+        key = group.priors, b"" if kept is None else kept.tobytes()
         if key not in self._means:
             self._means[key] = process.means(self.by(process, group), kept)
         return self._means[key]
 
-    def apart(self, process: Process[Any, Any], group: int) -> Any:
+    def apart(self, process: Process[Any, Any], group: _Group) -> Any:
         """What its covariance between the points and those with results is made of."""
-        if group not in self._apart:
-            self._apart[group] = process.apart(self.by(process, group), self._results.by(process, group))
-        return self._apart[group]
+        if group.sight not in self._apart:
+            self._apart[group.sight] = process.apart(self.by(process, group), self._results.by(process, group))
+        return self._apart[group.sight]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +189,7 @@ class _Part:
     """One process, adapted to the results."""
 
     process: Process[Any, Any]
-    group: int
+    group: _Group
     adapted: Adapted
 
     def predict(self, there: _Features, *, noisy: bool = False) -> Mixture:
@@ -220,7 +232,8 @@ class ColdProcess:
 
     def __init__(self, layout: Layout, length: float, noise: float) -> None:
         """`length` is in roots of the number of active parameters."""
-        self.layout, self.length, self.noise, self.shares = layout, length, noise, layout
+        self.layout, self.length, self.noise = layout, length, noise
+        self.shares = self.priors = layout
         self.families = layout.choice.stop > layout.choice.start
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:

@@ -148,7 +148,8 @@ class PastProcess:
 
     def __init__(self, past: PastForecasts, residual: float, noise: float = 0.01) -> None:
         """`residual` is the variance of what a past task does not explain."""
-        self.past, self.residual, self.noise, self.shares = past, residual, noise, past
+        self.past, self.residual, self.noise = past, residual, noise
+        self.shares = self.priors = past
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> tuple[NDArray, tuple[NDArray, NDArray]]:
         """The covariance with the configurations of the past, (q, m), places, (q, d + c), and families, (q,)."""

@@ -63,9 +63,8 @@ class StudyProcess:
     def __init__(self, sight: StudySight, share: float) -> None:
         """`share` of the population's covariance is left between this task and the study."""
         self.sight, self.share = sight, share
-        self.shares: object = sight
+        self.shares, self.priors = sight, sight.functions.weights  # (t, f) coefficients of the means
         self.noise = sight.noise
-        self._means = sight.functions.weights  # (t, f)
 
     def see(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> SeenPoints:
         """Of points, (q, d) each."""
@@ -73,7 +72,7 @@ class StudyProcess:
 
     def means(self, seen: SeenPoints, kept: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
         """What every study, or those in `kept`, lets expect, (q, t)."""
-        return seen.phi @ (self._means if kept is None else self._means[kept]).T
+        return seen.phi @ (self.priors if kept is None else self.priors[kept]).T
 
     def apart(self, a: SeenPoints, b: SeenPoints) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """As the processes share it."""
@@ -95,8 +94,7 @@ class PopulationProcess(StudyProcess):
     def __init__(self, sight: StudySight) -> None:
         """The mean is the population's, and all of its covariance is left."""
         super().__init__(sight, 1.0)
-        self.shares = sight.functions.population  # other means than those of the studies
-        self._means = sight.functions.population.mean[None, :]  # (1, f)
+        self.priors = sight.functions.population.mean[None, :]  # (1, f)
 
 
 def study_processes(functions: Functions, space: SearchSpace, options: TransferOptions) -> list[StudyProcess]:

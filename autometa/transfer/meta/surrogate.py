@@ -45,7 +45,7 @@ class TrainedNetwork:
         """`label` says on which scale of the past scores it was trained."""
         self.layout, self.weights, self.label = layout, weights, label
         self.noise = float(np.exp(weights["log_noise"]))
-        self.shares = self
+        self.shares = self.priors = self
         self._lengths = lengths(weights, layout.conditional)
 
     def heads(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> Heads:
