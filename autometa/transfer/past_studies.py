@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,19 +88,9 @@ class PastStudies(PastTasks):
         kept = np.setdiff1d(np.arange(len(self.records)), np.asarray(rows, dtype=int))
         if len(kept) == len(self.records):
             return self
-        own, functions = (
-            {name: getattr(self, name)[kept] for name in ("scores", "seconds", "spread", "tried")},
-            self.functions,
-        )
-        return replace(
-            self,
-            records=tuple(self.records[row] for row in kept),
-            metafeatures=np.asarray(self.metafeatures).reshape(len(self.records), -1)[kept],
-            functions=replace(
-                functions, weights=functions.weights[kept], usual=functions.usual[kept], best=functions.best[kept]
-            ),
-            **own,
-        )
+        functions = replace(self.functions, **_rows_of(self.functions, ("weights", "usual", "best"), kept))
+        own = _rows_of(self, ("scores", "seconds", "metafeatures", "spread", "tried"), kept)
+        return replace(self, records=tuple(self.records[row] for row in kept), functions=functions, **own)
 
     def expected(self, space: SearchSpace, configs: Sequence[Config]) -> NDArray[np.float64]:
         """The normalised score that each study lets expect of q configurations of a space, (t, q)."""
@@ -109,14 +99,7 @@ class PastStudies(PastTasks):
 
     def columns(self, kept: Sequence[int], configs: Sequence[Config]) -> PastStudies:
         """Some of the columns, under configurations as they are in another space."""
-        rows = list(kept)
-        return replace(
-            self,
-            configs=tuple(configs),
-            scores=self.scores[:, rows],
-            seconds=self.seconds[:, rows],
-            spread=self.spread[:, rows],
-        )
+        return replace(PastTasks.columns(self, kept, configs), spread=self.spread[:, list(kept)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,26 +124,27 @@ def summarised(
     """What is known of past studies; None where fewer than two of them tell configurations apart.
 
     Args:
-        studies: Those that stand in the table, in any order; nothing depends on it but the last digits.
+        studies: Those that stand in the table, in any order; next to nothing depends on it.
         space: That holds the configurations of all of them.
         metafeatures: Of the studies, (t, f), their names and version, as in `PastTasks`.
         others: More studies, which have their part in mean and covariance; each is looked at once.
         options: The tuned numbers.
     """
-    seen = [_trials_of(study, space, options) for study in studies]
+    layout = Layout(space)
+    seen = [_trials_of(study, layout, options) for study in studies]
     telling = [i for i, trials in enumerate(seen) if trials.tells]
     if len(telling) < 2:
         return None
     seen = [seen[i] for i in telling]
-    population = Population.learned(seen, Layout(space).groups, options)
+    population = Population.learned(seen, layout.groups, options)
     more = iter(others)
     if (first := next(more, None)) is not None:
         population = population.including(
-            chain(seen, (_trials_of(study, space, options) for study in chain([first], more)))
+            chain(seen, (_trials_of(study, layout, options) for study in chain([first], more)))
         )
     rows = [studies[i] for i in telling]
-    best = _BestTrials.of(rows, space, options)
-    view = _View.of(population, seen, best.points, space)
+    best = _BestTrials.of(rows, layout, options)
+    view = _View.of(population, seen, best.points, layout)
     expected = view.functions.normalised(view.phi) - options.study_pessimism * view.spread
     order = _covering(expected, options)
     values, names, version = metafeatures
@@ -190,15 +174,15 @@ def extended(
     new = {study.record.fingerprint for study in studies}
     past = past.without([row for row, record in enumerate(past.records) if record.fingerprint in new])
     space, population = past.functions.space, past.functions.population
-    seen = [_trials_of(study, space, options) for study in studies]
-    studies = [study for study, trials in zip(studies, seen, strict=True) if trials.tells]
-    metafeatures = metafeatures[[trials.tells for trials in seen]]
-    seen = [trials for trials in seen if trials.tells]
-    if not studies:
+    layout = Layout(space)
+    seen = [_trials_of(study, layout, options) for study in studies]
+    telling = [i for i, trials in enumerate(seen) if trials.tells]
+    if not telling:
         return past
-    best = _BestTrials.of(studies, space, options)
-    before = Points.of(Layout(space), *space.encode_all(past.configs))
-    view = _View.of(population, seen, joined_points([before, best.points]), space)
+    studies, seen, metafeatures = [studies[i] for i in telling], [seen[i] for i in telling], metafeatures[telling]
+    best = _BestTrials.of(studies, layout, options)
+    before = Points.of(layout, *space.encode_all(past.configs))
+    view = _View.of(population, seen, joined_points([before, best.points]), layout)
     m, old = len(past.configs), past.functions
     phi = view.phi[m:]
     doubt = np.sqrt(population.variance(best.points, phi, view.usual)) / old.span[:, None]  # (t, new columns)
@@ -230,7 +214,7 @@ class _BestTrials:
     seconds: NDArray[np.float64]  # (t, m)
 
     @classmethod
-    def of(cls, studies: Sequence[OwnTrials], space: SearchSpace, options: TransferOptions) -> _BestTrials:
+    def of(cls, studies: Sequence[OwnTrials], layout: Layout, options: TransferOptions) -> _BestTrials:
         """The best of each."""
         top = [np.argsort(-study.scores, kind="stable")[: options.study_best] for study in studies]
         top = [own[np.isfinite(study.scores[own])] for own, study in zip(top, studies, strict=True)]
@@ -242,7 +226,7 @@ class _BestTrials:
         x = np.concatenate([study.x[own] for study, own in pairs])
         mask = np.concatenate([study.mask[own] for study, own in pairs])
         configs = [study.configs[k] for study, own in pairs for k in own]
-        return cls(configs, Points.of(Layout(space), x, mask), scores, seconds)
+        return cls(configs, Points.of(layout, x, mask), scores, seconds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -255,21 +239,26 @@ class _View:
     spread: NDArray[np.float64]  # (t, m)
 
     @classmethod
-    def of(cls, population: Population, seen: Sequence[StudyTrials], columns: Points, space: SearchSpace) -> _View:
+    def of(cls, population: Population, seen: Sequence[StudyTrials], columns: Points, layout: Layout) -> _View:
         """After the trials of each study."""
         phi = population.features.of(columns)
-        usual = population.features.of(_random_points(space, population.options.usual_points))
+        usual = population.features.of(_random_points(layout, population.options.usual_points))
         found = [population.posterior(trials) for trials in seen]
         weights = np.stack([posterior.weights for posterior in found])
         variance = population.variance(columns, phi, usual.mean(axis=0), found)
         functions = Functions(
-            space, population, weights, np.median(weights @ usual.T, axis=1), (weights @ phi.T).max(axis=1)
+            layout.space, population, weights, np.median(weights @ usual.T, axis=1), (weights @ phi.T).max(axis=1)
         )
         return cls(functions, phi, usual.mean(axis=0), np.sqrt(variance) / functions.span[:, None])
 
 
-def _trials_of(study: OwnTrials, space: SearchSpace, options: TransferOptions) -> StudyTrials:
-    return StudyTrials.of(Points.of(Layout(space), study.x, study.mask), study.scores, options.study_trials)
+def _rows_of(of: object, names: Sequence[str], kept: NDArray[np.int64]) -> dict[str, Any]:
+    """Some rows of some of its arrays, by their names."""
+    return {name: getattr(of, name)[kept] for name in names}
+
+
+def _trials_of(study: OwnTrials, layout: Layout, options: TransferOptions) -> StudyTrials:
+    return StudyTrials.of(Points.of(layout, study.x, study.mask), study.scores, options.study_trials)
 
 
 def _covering(expected: NDArray[np.float64], options: TransferOptions) -> NDArray[np.int64]:  # (t, m) -> (m',)
@@ -287,8 +276,7 @@ def _covering(expected: NDArray[np.float64], options: TransferOptions) -> NDArra
     return np.concatenate([np.array(order, dtype=np.int64), rest])[: options.table_columns]
 
 
-def _random_points(space: SearchSpace, number: int) -> Points:
+def _random_points(layout: Layout, number: int) -> Points:
     """Random configurations, always the same."""
-    layout = Layout(space)
-    found = layout.complete(np.random.default_rng(0).random((number, space.d)))
+    found = layout.complete(np.random.default_rng(0).random((number, layout.space.d)))
     return Points.of(layout, found.x, found.mask)

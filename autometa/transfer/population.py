@@ -9,9 +9,9 @@ the studies by expectation maximisation: where a study tried nothing it is expec
 doubt that they leave. The offset of each study is its own, for a search that went well has tried mostly good
 configurations, so that its median says nothing.
 
-Laws: nothing depends on the order or the units of the studies; the doubt about a configuration grows with its distance
-from what a study tried; a study more costs one posterior, and mean and covariance have a fixed size however many there
-are.
+Laws: nothing depends on the units of the studies, and next to nothing on their order; the doubt about a configuration
+grows with its distance from what a study tried; a study more costs one posterior, and mean and covariance have a fixed
+size however many there are.
 
 Source:
     Schwaighofer, Tresp & Yu, "Learning Gaussian process kernels via hierarchical Bayes", NIPS 2004; Wang et al.,
