@@ -12,7 +12,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
@@ -37,13 +37,42 @@ def whole(path: Path) -> Iterator[Path]:
         ...     [file.name for file in Path(folder).iterdir()]
         ['notes.txt']
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.{secrets.token_hex(4)}{path.suffix}")
-    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
-    try:
+    with _beside(path) as temporary:
         yield temporary
         if path.exists():
             temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         temporary.replace(path)
+
+
+@contextmanager
+def first(path: Path) -> Iterator[Path]:
+    """As `whole`, but a file that is at `path` by then stays: of several writers the first one wins.
+
+    Raises:
+        OSError: The folder does not exist, or cannot be written to.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for word in ("one", "two"):
+        ...         with first(Path(folder) / "notes.txt") as temporary:
+        ...             _ = temporary.write_text(word, encoding="utf-8")
+        ...     (Path(folder) / "notes.txt").read_text(encoding="utf-8"), len(list(Path(folder).iterdir()))
+        ('one', 1)
+    """
+    with _beside(path) as temporary:
+        yield temporary
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """An empty file of its own beside `path`, that only its owner can read; gone when the block ends."""
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.{secrets.token_hex(4)}{path.suffix}")
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
+    try:
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -10,7 +10,6 @@ Law: looking makes no key; a damaged key is named and never used, since an empty
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import stat
@@ -18,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from autometa.errors import InputError, Problem, RunError
-from autometa.files import PRIVATE, digest, private_folder, replace
+from autometa.files import PRIVATE, digest, first, private_folder, replace
 
 KEY_BYTES = 32
 _EXPORTED = re.compile(r"autometa-key 1 ([0-9a-f]{64}) ([0-9a-f]{8})\s*")
@@ -140,15 +139,8 @@ def _make(path: Path) -> None:
     if not path.is_absolute():  # without a home "~" stays as it is, and would be a folder here
         raise OSError(f"{path} is no place for a key: there is no home")
     private_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-        os.link(temporary, path)  # whole or not at all, and the first of two processes wins
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink(missing_ok=True)
+    with first(path) as temporary:
+        temporary.write_bytes(secrets.token_bytes(KEY_BYTES))
 
 
 @cache

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from autometa.errors import StoreError
-from autometa.files import PRIVATE, private_folder
+from autometa.files import first, private_folder
 from autometa.moved import former
 from autometa.passwords import masked
 from autometa.store.address import VARIABLE, shown_url
@@ -212,19 +211,13 @@ class Database:
         file = self.file
         assert file is not None
         private_folder(file.parent)
-        temporary = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
-        try:
+        with first(file) as temporary:
             connection = sqlite3.connect(str(temporary), isolation_level=None)
             try:
                 switch_to_wal(connection)
                 connection.execute("PRAGMA user_version=1")  # so that there is a page
             finally:
                 connection.close()
-            with suppress(FileExistsError):
-                os.link(temporary, file)  # whole or not at all, and the first of two processes wins
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def _check_pages(self, connection: Connection) -> None:
         """Refuses a file whose pages do not fit together; looked at once in each state that this process meets.
