@@ -7,12 +7,13 @@ DEMO := autometa_runs/demo
 # Tests use processes of their own; one numerical thread each keeps them from fighting over the cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo test lint types unit wheel format clean
+.PHONY: help install demo test lint types unit wheel docs format clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    fit, predict and report on a real dataset (about a minute after the installation)"
 	@echo "make test    everything that must pass: lint, format, types, tests, the built wheel"
+	@echo "make docs    the documentation as a site, in docs/_build/html"
 	@echo "make install the environment $(VENV) alone"
 	@echo "make lint | types | unit | wheel   one part of make test"
 	@echo "make format  let ruff reformat and mend"
@@ -56,9 +57,16 @@ wheel: install
 	$(BIN)/python -m build --no-isolation --outdir "$$folder/dist" . >"$$folder/log" 2>&1 || { cat "$$folder/log"; exit 1; }; \
 	$(BIN)/python tests/wheel.py "$$folder/dist"
 
+# From nothing: pages of before are not taken for those of today. A reference that leads nowhere fails, and nothing is fetched.
+docs: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	rm -rf docs/_build docs/files docs/reference/python docs/gallery/built
+	$(BIN)/sphinx-build -n -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) docs/_build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -77,7 +77,7 @@ def fit_model(
     device: str = "cpu",
     seconds: float | None = None,
 ) -> Any:
-    """Builds and fits a configuration on some rows of a task: a model with predict, predict_proba and classes_.
+    """Builds and fits a configuration on some rows: a model with ``predict``, ``predict_proba`` and ``classes_``.
 
     Where the rows hold some classes of the task only, the learner gets codes without gaps; where they hold one class,
     it is predicted.

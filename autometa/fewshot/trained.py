@@ -69,9 +69,9 @@ class Trained:
         """Probabilities (q, c) of the classes in the order of ``np.unique(support_y)``, or values (q, o).
 
         Args:
-            support_x: (s, *shape) numbers as in training; images as uint8, or numbers in 0..1; a row may be flat.
+            support_x: ``(s, *shape)`` numbers as in training; images as uint8, or numbers in 0..1; a row may be flat.
             support_y: (s,) labels of any type, or (s, o) values.
-            query_x: (q, *shape).
+            query_x: ``(q, *shape)``.
 
         Raises:
             InputError: With everything that is wrong.

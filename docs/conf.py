@@ -1,0 +1,88 @@
+"""How the site is built: `make docs`, or `sphinx-build -n -W docs docs/_build/html`.
+
+Nothing is fetched: what the pages cite of other projects stands in `docs/inventories.txt`.
+"""
+
+from __future__ import annotations
+
+import os
+import pydoc
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import inventories  # noqa: E402
+
+import autometa  # noqa: E402
+
+project = "AutoMeta"
+author = "The AutoMeta developers"
+copyright = author  # noqa: A001
+version = release = autometa.__version__
+language = "en"
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.intersphinx",
+    "sphinx_copybutton",
+    "figures",
+    "generated",
+]
+exclude_patterns = ["_build", "gallery/*.rst", "gallery/*.py"]
+myst_enable_extensions = ["deflist"]
+myst_heading_anchors = 4
+suppress_warnings = ["myst.header"]  # what is included begins where its page is, not at a first heading
+nitpicky = True
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 88
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+default_role = "py:obj"  # `Model` in a docstring is a link where Model is documented, and code where it is not
+
+intersphinx_mapping = inventories.mapping(HERE / "_build" / "inventories")
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+html_theme = "furo"
+html_title = f"AutoMeta {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {"navigation_with_keys": True}
+pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
+
+
+def as_code(app: Any, env: Any, node: Any, shown: Any) -> Any:
+    """What a docstring or an annotation names and no page describes is code without a link, not a broken reference.
+
+    A name that begins with ``autometa.`` has to exist, and is found under its shorter address, too.
+    """
+    target = node.get("reftarget", "")
+    if node.get("refdomain") != "py":
+        return None
+    if target.startswith("autometa."):
+        front = f"autometa.{target.rpartition('.')[2]}"
+        domain = env.domains["py"]
+        if front != target and front in domain.objects:
+            return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", front, node, shown)
+        if pydoc.locate(target) is None:
+            return None
+    return shown.deepcopy()
+
+
+def setup(app: Any) -> None:
+    """What intersphinx does not know either is code."""
+    app.connect("missing-reference", as_code, priority=900)
