@@ -15,6 +15,7 @@ are other tasks of the table, none of the same data set, each tried for 20 to 10
     enqueue      TPE, after `enqueue_trial` of the best configuration of every past study, in a random order
     best first   the same in the order of what each adds by what the other past studies' interpolations say of it
     tpe          Optuna's TPE, cold
+    tpe again    the same from another seed: what chance alone makes of a comparison
     gp           Optuna's GPSampler, cold
     random       random search
     rgpe tst fsbo cts gcp metalearntpe   after papers: `own_methods.py`
@@ -59,7 +60,7 @@ from autometa.bench.run import revision
 AT = (1, 3, 5, 10, 25, 50, 100)
 NEW = 20  # new studies on each space, at most
 HARM = 0.02
-METHODS = ("random", "tpe", "gp", *OWN_METHODS, "enqueue", "best first", "warm")
+METHODS = ("random", "tpe", "tpe again", "gp", *OWN_METHODS, "enqueue", "best first", "warm")
 
 
 def halves(table: Table) -> dict[str, NDArray[np.int64]]:
@@ -115,8 +116,8 @@ def prepared(
         return optuna.samplers.RandomSampler(seed=seed), []
     if method == "gp":
         return optuna.samplers.GPSampler(seed=seed), []
-    cold = optuna.samplers.TPESampler(seed=seed)
-    if method == "tpe":
+    cold = optuna.samplers.TPESampler(seed=seed + (method == "tpe again"))
+    if method in ("tpe", "tpe again"):
         return cold, []
     if method == "enqueue":
         return cold, [found.best for found in past]
@@ -211,12 +212,15 @@ def goal(spaces: list[tuple[str, Runs, list[int]]]) -> list[str]:
     mine, theirs = paired(runs, "warm", "enqueue")
     ratios = [f"{mine[:, k].mean() / theirs[:, k].mean():.2f} after {t}" for k, t in enumerate(at) if t in (5, 10)]
     mine, theirs = paired(runs, "warm", "tpe")
-    worse = 100 * (mine[:, -1] > theirs[:, -1] + HARM).mean()
+    worse = f"{100 * (mine[:, -1] > theirs[:, -1] + HARM).mean():.0f} %"
+    if "tpe again" in runs:
+        again, theirs = paired(runs, "tpe again", "tpe")
+        worse += f" (TPE from another seed: {100 * (again[:, -1] > theirs[:, -1] + HARM).mean():.0f} %)"
     return [
         f"- above enqueue in the mean: {'; '.join(above['enqueue']) or 'nowhere'}",
         f"- of enqueue's regret over all, .75 at most: {', '.join(ratios)}",
         f"- above cold TPE by more than {HARM} in the mean: {'; '.join(above['tpe']) or 'nowhere'}",
-        f"- worse than cold TPE by more than {HARM} after {at[-1]}, 3 % of tasks at most: {worse:.0f} %",
+        f"- worse than cold TPE by more than {HARM} after {at[-1]}, 3 % of tasks at most: {worse}",
     ]
 
 
@@ -245,9 +249,10 @@ def _table(runs: Runs, at: list[int]) -> list[str]:
             if len(mine):
                 ratios = mine.mean(axis=0) / np.maximum(theirs.mean(axis=0), 1e-12)
                 out.append(f"| warm / {other} | " + " | ".join(f"{r:.2f}" for r in ratios) + " |")
-        mine, theirs = paired(runs, "warm", "tpe")
-        worse = (mine > theirs + HARM).mean(axis=0) if len(mine) else []
-        out.append(f"| warm worse than tpe by > {HARM} | " + " | ".join(f"{100 * w:.0f} %" for w in worse) + " |")
+        for one in [m for m in ("warm", "tpe again", "enqueue") if m in runs]:
+            mine, theirs = paired(runs, one, "tpe")
+            worse = (mine > theirs + HARM).mean(axis=0) if len(mine) else []
+            out.append(f"| {one} worse than tpe by > {HARM} | " + " | ".join(f"{100 * w:.0f} %" for w in worse) + " |")
     return out
 
 

@@ -157,7 +157,7 @@ def test_where_the_past_misleads_it_loses_its_say() -> None:
     assert study.trials[3].user_attrs[ORIGIN] == "surrogate"
     said = [re.search(r"this task's own results (\d+)%", trial.user_attrs[REASON]) for trial in study.trials[3:]]
     shares = [int(found.group(1)) if found else 0 for found in said]
-    assert min(shares[8:]) >= 80
+    assert min(shares[9:]) >= 80
 
 
 def test_after_hundreds_of_trials_the_cold_sampler_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import arrays
 
 from autometa.errors import InputError
 from autometa.metafeatures import MetaFeatures
-from autometa.space import FAMILY, Condition, Config, Parameter, SearchSpace, choice, config_key, real
+from autometa.space import FAMILY, Condition, Config, Parameter, SearchSpace, choice, config_key, integer, real
 from autometa.store import PastTasks, TaskRecord
 from autometa.transfer import OPTIONS, Guard, History, Surrogate, judged, train
 from autometa.transfer.cost import TrialLimit
@@ -400,6 +400,25 @@ def test_a_result_of_low_fidelity_tells_less() -> None:
         opinion = Guard(FLAT).experts["cold"].adapt(WarpedHistory(low))
         stds.append(float(opinion.predict(x, mask).moments()[1][0] / np.std(WarpedHistory(low).y)))
     assert stds[0] < stds[1] < stds[2]
+
+
+def test_a_family_without_parameters_is_tried_once_and_small_steps_come_last() -> None:
+    space = SearchSpace.cash({"plain": SearchSpace([]), "tree": SearchSpace([Parameter("rate", *real(0.0, 1.0, 0.5))])})
+    tried: list[Config] = []
+    for trial in range(12):
+        scores = [1.0 if config[FAMILY] == "plain" else float(config["tree.rate"]) / 2 for config in tried]
+        tried.append(Guard(space).suggest(History.of(space, tried, scores), rng=np.random.default_rng(trial)).config)
+    assert [config[FAMILY] for config in tried].count("plain") == 1
+    rates = np.sort([float(config["tree.rate"]) for config in tried if config[FAMILY] == "tree"])
+    assert np.diff(rates).min() > 0.01
+
+
+def test_of_whole_numbers_the_last_ones_are_tried_before_any_again() -> None:
+    space = SearchSpace.of(n=integer(1, 150, 1))
+    tried: list[Config] = [{"n": n} for n in range(1, 151) if n % 10]
+    history = History.of(space, tried, [-abs(config["n"] - 91.0) for config in tried])
+    for seed in range(5):
+        assert Guard(space).suggest(history, rng=np.random.default_rng(seed)).config["n"] % 10 == 0
 
 
 @pytest.mark.parametrize("make", guards()[1:])
