@@ -14,7 +14,7 @@ from autometa.search import Settings, search
 from autometa.task import Task, make_task
 
 
-def _table() -> pd.DataFrame:
+def a_table() -> pd.DataFrame:
     """60 rows with numbers, a gap, a category, a text and a target of two classes."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 3)).round(3)
@@ -30,22 +30,35 @@ def _table() -> pd.DataFrame:
 @pytest.fixture
 def task() -> Task:
     """The task of the run."""
-    return make_task(_table(), target="y", name="small")
+    return make_task(a_table(), target="y", name="small")
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     """Its table without the target, as a CSV file."""
-    _table().drop(columns="y").to_csv(tmp_path / "table.csv", index=False)
+    a_table().drop(columns="y").to_csv(tmp_path / "table.csv", index=False)
     return tmp_path / "table.csv"
+
+
+@pytest.fixture
+def labelled(table: Path, task) -> Path:
+    """The table with its target."""
+    lines = table.read_text().splitlines()
+    labels = [task.classes[code] for code in task.y]
+    table.write_text("\n".join([lines[0] + ",y", *(f"{a},{b}" for a, b in zip(lines[1:], labels, strict=True))]) + "\n")
+    return table
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ``run``, a finished one of four trials, and ``store.db``, which remembers it; not to be changed."""
-    folder = tmp_path_factory.mktemp("made")
+    return make(tmp_path_factory.mktemp("made"))
+
+
+def make(folder: Path) -> Path:
+    """Fills a folder with them."""
     settings = Settings(trials=4, families=("linear", "naive_bayes", "knn"), store=str(folder / "store.db"))
-    search(make_task(_table(), target="y", name="small"), settings, folder / "run")
+    search(make_task(a_table(), target="y", name="small"), settings, folder / "run")
     return folder
 
 

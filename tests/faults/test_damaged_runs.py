@@ -7,7 +7,6 @@ import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,39 +17,11 @@ from autometa.report import write
 from autometa.search import Run, load_model, open_run, repair_run, resume, verify_run
 from autometa.search.journal import Journal, scan
 
+from .judging import NAMED, files_of, judge_run, state_of_run, survived
 from .mutations import MUTATIONS
 
 CORRUPT = "cases/faults/corrupt"
 SHARED = Path(__file__).resolve().parents[3] / "shared"
-
-
-def state_of(run: Path, table: pd.DataFrame) -> tuple[Any, ...]:
-    """Everything that a run says."""
-    result = open_run(run)
-    answers = load_model(run).predict_proba(table)
-    kept = Run.open(run)
-    rows = kept.trials(kept.study())
-    oofs = [kept.oof(row.number) for row in rows]
-    kept.check_kept([row.number for row in rows])
-    return (
-        result.summary() | {"run": None},
-        result.trials,
-        result.recommendations,
-        result.settings,
-        result.oof.tobytes(),
-        result.task.X.to_csv(),
-        result.task.y.tobytes(),
-        result.task.schema.notes,
-        [(train.tobytes(), test.tobytes()) for train, test in kept.splits],
-        answers.tobytes(),
-        [oof is not None and oof.tobytes() for oof in oofs],
-    )
-
-
-def files_of(run: Path) -> list[str]:
-    """Every file that says something; locks are empty, and a report is only looked at."""
-    silent = ("lock", "report.html")
-    return sorted(p.relative_to(run).as_posix() for p in run.rglob("*") if p.is_file() and p.name not in silent)
 
 
 def struck(run: Path, kinds: dict[str, Callable[..., bytes | None]]) -> Iterator[tuple[str, Path]]:
@@ -72,35 +43,17 @@ def struck(run: Path, kinds: dict[str, Callable[..., bytes | None]]) -> Iterator
 
 def test_every_file_struck_by_every_kind_of_damage_is_named_or_does_no_harm(run, table):
     frame = pd.read_csv(table)
-    expected = state_of(run, frame)
-    wrong, named, harmless = [], 0, 0
-    for what, path in struck(run, MUTATIONS):
-        try:
-            found = state_of(run, frame)
-        except RunError as error:
-            known = path.name.removesuffix(".seal").replace("journal.head", "journal.log")
-            finished = path.name != "result.json" or path.exists()
-            if known not in str(error) and finished:
-                wrong.append((what, f"does not name it: {error}"))
-            if "`autometa" not in str(error) and "--trust" not in str(error) and path.name != "run.json":
-                wrong.append((what, f"no remedy: {error}"))
-            named += 1
-            continue
-        except Exception as error:  # noqa: BLE001
-            wrong.append((what, f"foreign: {type(error).__name__}: {error}"))
-            continue
-        harmless += 1
-        if found != expected:
-            wrong.append((what, "silently other values"))
-    assert wrong == []
-    assert named > 30
-    assert state_of(run, frame) == expected
+    expected = state_of_run(run, frame)
+    verdicts = {what: judge_run(run, frame, expected, path) for what, path in struck(run, MUTATIONS)}
+    assert {what: verdict for what, verdict in verdicts.items() if not survived(verdict)} == {}
+    assert list(verdicts.values()).count(NAMED) > 30
+    assert state_of_run(run, frame) == expected
 
 
 def test_verify_finds_what_reading_finds_and_changes_nothing(run, table, said):
     assert said("verify", run) == (0, "Everything in it is whole.\n")
     frame = pd.read_csv(table)
-    expected = state_of(run, frame)
+    expected = state_of_run(run, frame)
     missed = []
     for what, path in struck(run, {name: MUTATIONS[name] for name in ("cut", "flip", "gone")}):
         if path.name == "result.json" and not path.exists():
@@ -111,7 +64,7 @@ def test_verify_finds_what_reading_finds_and_changes_nothing(run, table, said):
         except RunError as error:  # without its head it is no run
             assert path.name.startswith("run.json"), what
             found = [error]
-        if not found and path.name != "run.json.seal" and (not path.exists() or state_of(run, frame) != expected):
+        if not found and path.name != "run.json.seal" and (not path.exists() or state_of_run(run, frame) != expected):
             missed.append(what)
         assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
     assert missed == []

@@ -41,15 +41,6 @@ def fit(table: Path, run: Path, *more: object, env: dict[str, str] | None = None
     return subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, **how)
 
 
-@pytest.fixture
-def labelled(table: Path, task) -> Path:
-    """The table with its target."""
-    lines = table.read_text().splitlines()
-    labels = [task.classes[code] for code in task.y]
-    table.write_text("\n".join([lines[0] + ",y", *(f"{a},{b}" for a, b in zip(lines[1:], labels, strict=True))]) + "\n")
-    return table
-
-
 def test_a_memory_that_cannot_be_written_costs_no_model(task, tmp_path):
     """A locked store, one that is no store, and one in a folder that is a file: each a note, and remembered later."""
     (tmp_path / "no.db").write_bytes(b"no store at all" * 500)
