@@ -351,8 +351,6 @@ class WarmStartSampler(BaseSampler):
         suggestion = None if several else self._search(study, others, number)
         if suggestion is None:
             return None, Origin.SEARCH.value, f"Searched by {self._cold_for(study)}."
-        if suggestion.cold:
-            return None, Origin.SEARCH.value, suggestion.reason
         return storable(suggestion.config), Origin.SURROGATE.value, suggestion.reason
 
     def _recommend(self, study: Study, trials: Sequence[FrozenTrial], m: int) -> list[Recommendation]:
@@ -379,7 +377,7 @@ class WarmStartSampler(BaseSampler):
         ]
 
     def _search(self, study: Study, trials: Sequence[FrozenTrial], number: int) -> Suggestion | None:
-        """What the guarded mixture would try next; None where there is nothing to guide it."""
+        """What the guarded mixture would try next; None where nothing guides it, or it hands a long search over."""
         if not self.guided or self._past is None or self.space is None or self.space.d == 0:
             return None
         from autometa.transfer import Guard
@@ -389,9 +387,12 @@ class WarmStartSampler(BaseSampler):
             surrogate = self._surrogate if fits else None
             known: dict[str, Any] = {"constraints": told_constraints(self._told, self.space, self._renamed)}
             self._guard = Guard(self.space, self._past, surrogate, metafeatures=self._about.metafeatures, **known)
+        history = History.of_trials(self.space, trials, self._reading(study), self._encoded, self._configs)
+        if self._guard.hands_over(history):
+            return None
         left, spent = self._clock()
         return self._guard.suggest(
-            History.of_trials(self.space, trials, self._reading(study), self._encoded, self._configs),
+            history,
             rng=np.random.default_rng([self._seed, number]),
             seconds_left=left,
             seconds_spent=spent,

@@ -43,6 +43,7 @@ class Trials:
         self._lock = threading.RLock()
         self._stop = threading.Event()  # no more trials
         self._faults: list[BaseException] = []
+        self._without_models: set[int] = set()  # trials whose fold models were dropped
 
     @property
     def leaders(self) -> list[TrialRow]:
@@ -165,11 +166,17 @@ class Trials:
             self._tell(trial, evaluation)
             self.finished.append(row)
             leaders = self.leaders
-            for dropped in leaders[self.plan.options.candidates :]:
-                self.run.drop_models(dropped.number)
+            self._keep_models_of_the_best(leaders)
             if not leaders and evaluation.state in (State.TIMEOUT, State.MEMORY):
                 self._fall_back()
             self.progress.trial_finished(row, leaders[0] if leaders else None, self.clock.budget.elapsed)
+
+    def _keep_models_of_the_best(self, leaders: list[TrialRow]) -> None:
+        """Whoever is not among the best any more loses its fold models, and never needs them again: once for each."""
+        for row in leaders[self.plan.options.candidates :]:
+            if row.number not in self._without_models:
+                self.run.drop_models(row.number)
+                self._without_models.add(row.number)
 
     def _attempt(self, number: int, config: Config, origin: str, seconds: float) -> Attempt:
         """How a configuration is tried: against the incumbent, its models kept if they may enter the ensemble."""

@@ -119,6 +119,10 @@ class Guard:
         """The weight of every expert after these results; they sum to one."""
         return self.belief.after(history).weights
 
+    def hands_over(self, history: History) -> bool:
+        """Whether so much is known that the cold sampler should go on: asked first, it spares an answer in vain."""
+        return int(np.isfinite(history.scores).sum()) >= self.options.longest_history
+
     @one_thread()
     def predict(
         self, history: History, configs: Sequence[Config] | Encoded, *, similarity: NDArray[np.float64] | None = None
@@ -159,10 +163,9 @@ class Guard:
             similarity: How much each past task resembles this one by its meta-features.
             among: Choose among these configurations only (a finite pool) instead of the whole space.
         """
-        done = int(np.isfinite(history.scores).sum())
+        handed_over = self.hands_over(history)
         updated = self.belief.after(history, similarity)
-        handed_over = done >= self.options.longest_history
-        best = updated.observed.best if done else 0.5  # before any result: better than the median
+        best = updated.observed.best if len(updated.observed.finished) else 0.5  # before any result: better than the median
         spent = seconds_spent
         if spent is None:
             spent = 0.0 if history.seconds is None else float(np.nansum(history.seconds))
