@@ -7,7 +7,7 @@ DEMO := autometa_runs/demo
 # Tests use processes of their own; one numerical thread each keeps them from fighting over the cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo test lint types unit wheel docs format clean
+.PHONY: help install demo test lint types unit wheel docs faults format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make docs    the documentation as a site, in docs/_build/html"
 	@echo "make install the environment $(VENV) alone"
 	@echo "make lint | types | unit | wheel   one part of make test"
+	@echo "make faults  an hour of faults, counted by kind (MINUTES=60); goes on where it stopped"
 	@echo "make format  let ruff reformat and mend"
 
 install: $(VENV)/installed
@@ -63,6 +64,12 @@ docs: install
 	rm -rf docs/_build docs/files docs/reference/python docs/gallery/built
 	$(BIN)/sphinx-build -n -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+# Appends to benchmarks/results/faults.jsonl, and writes the table of docs/trust.md from all that is there.
+MINUTES ?= 60
+faults: install
+	cd tests && $(abspath $(BIN))/python -m faults.campaign --minutes $(MINUTES)
+	cd tests && $(abspath $(BIN))/python -m faults.campaign --report
 
 format: install
 	$(BIN)/ruff check --fix .

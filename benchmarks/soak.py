@@ -2,7 +2,9 @@
 
     python benchmarks/soak.py                     2,000 trials, some ten minutes
     python benchmarks/soak.py --trials 200        fewer (the tests' size)
-    python benchmarks/soak.py --pretend           trials that are made up, so that the searching process is seen alone
+    python benchmarks/soak.py --pretend --family all --trials 400
+                                                  trials that are made up, so that the searching process is seen alone,
+                                                  in the space of all families, where a suggestion costs most
     python benchmarks/soak.py --profile           and where that spends its time, at the end
     python benchmarks/soak.py --report            results/soak.md
 
@@ -102,8 +104,8 @@ class Watch(Silent):
 
 def made_up(isolation: Any, folder: Path, attempt: Attempt, *, oof_path: Path, **limits: Any) -> Evaluation:
     """What a trial might have said: a score that is a smooth function of its numbers, and predictions beside it."""
-    numbers = [value for value in attempt.config.values() if isinstance(value, float)]
-    score = 0.7 + 0.2 * float(np.mean(np.sin(np.log(np.abs(numbers)))))
+    numbers = [value for value in attempt.config.values() if isinstance(value, float)] or [1.0]
+    score = 0.7 + 0.2 * float(np.mean(np.sin(np.log(np.abs(numbers) + 1e-12))))
     rng = np.random.default_rng(zlib.crc32(repr(sorted(attempt.config.items())).encode()))
     np.save(oof_path, rng.dirichlet([1, 1], 60))
     folds = tuple((score + 0.01 * rng.normal(size=len(attempt.splits))).tolist())
@@ -122,7 +124,7 @@ def soak(
     profiler = cProfile.Profile() if profile else None
     watch = Watch(about, results, window, profiler)
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(trials=trials, families=(family,), store=f"{folder}/store.db")
+        settings = Settings(trials=trials, families=None if family == "all" else (family,), store=f"{folder}/store.db")
         with mock.patch("autometa.search.trials.evaluate_isolated", made_up) if pretend else nullcontext():
             search(tiny(), settings, Path(folder) / "run", progress=watch)
         assert len(open_run(Path(folder) / "run").trials) == trials
@@ -169,7 +171,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=2000)
-    parser.add_argument("--family", default="naive_bayes")
+    parser.add_argument("--family", default="naive_bayes", help="or all: with --pretend, whose trials cost nothing")
     parser.add_argument("--pretend", action="store_true")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--results", type=Path, default=RESULTS)

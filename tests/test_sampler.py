@@ -29,7 +29,7 @@ from autometa.sampler import WarmStartSampler, cold_sampler
 from autometa.space import FAMILY, Config, SearchSpace, choice, config_key, integer, real
 from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord
 from autometa.studies import adapt, remember_study
-from autometa.transfer import OPTIONS, Guard
+from autometa.transfer import OPTIONS, Guard, History
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -161,13 +161,21 @@ def test_where_the_past_misleads_it_loses_its_say() -> None:
 
 
 def test_after_hundreds_of_trials_the_cold_sampler_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurried = partial(Guard, options=replace(OPTIONS, longest_history=8))
+    class Hurried(Guard):
+        def suggest(self, history: History, **how: Any) -> Any:
+            asked.append(len(history))
+            return super().suggest(history, **how)
+
+    asked: list[int] = []
+    hurried = partial(Hurried, options=replace(OPTIONS, longest_history=8))
     monkeypatch.setattr("autometa.transfer.improve.Guard", hurried)
     study = study_with(WarmStartSampler(past(), SPACE, n_initial=2, seed=0))
     study.optimize(objective, n_trials=10)
     origins = [trial.user_attrs[ORIGIN] for trial in study.trials]
     assert origins[2:8] == ["surrogate"] * 6
     assert origins[8:] == ["search"] * 2
+    assert asked == list(range(2, 8))  # no answer is made in vain
+    assert "TPE" in study.trials[8].user_attrs[REASON]
 
 
 def test_the_origin_can_be_read_while_the_trial_runs() -> None:

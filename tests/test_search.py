@@ -40,6 +40,7 @@ from autometa.search.clock import Clock
 from autometa.search.ensemble import greedy_ensemble
 from autometa.search.options import OPTIONS
 from autometa.search.plan import affordable_splits
+from autometa.search.result import leaderboard
 from autometa.task import make_task
 
 QUICK = ("linear", "naive_bayes", "knn")
@@ -174,6 +175,16 @@ class TestEverySearch:
             score("roc_auc", cancer.y, run.oof(t.number), 2) for t in result.trials if t.evaluation.state == "complete"
         ]
         assert score("roc_auc", cancer.y, result.oof, 2) >= max(singles) - 1e-12
+
+    def test_models_are_dropped_once_and_only_those_beyond_the_best(self, wine, tmp_path, monkeypatch):
+        dropped: list[int] = []
+        monkeypatch.setattr(Run, "drop_models", lambda self, number: dropped.append(number))
+        settings = quick(tmp_path, trials=6, families=("naive_bayes",), remember=False, cold=True)
+        plan = SearchPlan.of(wine, settings, available_cpus(), options=replace(OPTIONS, candidates=2))
+        result = search(wine, settings, tmp_path / "run", plan=plan)
+        best = [row.number for row in leaderboard(result.trials, wine.metric)]
+        assert len(best) > 3
+        assert sorted(dropped) == sorted(best[2:])
 
     def test_the_models_of_the_folds_have_half_a_members_say_while_they_are_small(self, cancer, tmp_path):
         settings = quick(tmp_path, trials=2, families=("naive_bayes",), remember=False)
