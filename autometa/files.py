@@ -1,14 +1,16 @@
 """Files that are whole or not there, and private: written beside their place, then moved into it.
 
 Law: whoever reads the path sees the old content or the new one, never a part of either, whatever dies in between; two
-writers, threads or processes, never share a temporary file; a writer that fails leaves nothing behind; nobody else can
-read what is written, whatever the umask, unless the file that is replaced was open to them.
+writers, threads or processes, never share a temporary file; a writer that fails leaves nothing behind, and what one
+leaves that is killed goes with the next `sweep`; nobody else can read what is written, whatever the umask, unless the
+file that is replaced was open to them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
+_TEMPORARY = re.compile(r"\..+\.([0-9]+)\.[0-9a-f]{8}(\.[^.]*)?")  # as `_beside` names them, with the writer's number
 DIGEST_BYTES = 16
 
 
@@ -75,6 +78,37 @@ def _beside(path: Path) -> Iterator[Path]:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what writers that were killed left in a folder and those in it; for whoever has it for itself.
+
+    What a process that lives is just writing stays.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in (f".notes.{2**22 + 1}.0a1b2c3d.txt", f".notes.{os.getpid()}.0a1b2c3d.txt", ".mine"):
+        ...         (Path(folder) / name).touch()
+        ...     sweep(Path(folder))
+        ...     sorted(file.name.split(".")[1] for file in Path(folder).iterdir())
+        ['mine', 'notes']
+    """
+    for path in folder.rglob(".*"):
+        if (named := _TEMPORARY.fullmatch(path.name)) and not _lives(int(named[1])):
+            path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    if os.name != "posix":  # where asking might end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # somebody else's; no number of a process
+        return True
+    return True
 
 
 def replace(path: Path, content: bytes | str) -> None:

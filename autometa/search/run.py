@@ -35,7 +35,7 @@ from filelock import FileLock, Timeout
 from autometa import __version__
 from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation import Evaluation, Splits
-from autometa.files import PRIVATE, digest, private_folder, replace
+from autometa.files import PRIVATE, digest, private_folder, replace, sweep
 from autometa.origins import Origin
 from autometa.search.records import Checksums, DamagedError, json_bytes, read_record, reading, with_checksum
 from autometa.search.settings import Settings, TrialRow
@@ -144,7 +144,7 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the folder for this process.
+        """Holds the folder for this process; what killed ones left half-written in it goes.
 
         Raises:
             RunError: Another process is working on it.
@@ -155,6 +155,7 @@ class Run:
         except Timeout:
             raise RunError(f"{self.folder} is in use by another process") from None
         try:
+            sweep(self.folder)
             yield
         finally:
             lock.release()
