@@ -105,6 +105,7 @@ class WarmStartSampler(BaseSampler):
     _encoded: dict[int, Point]  # by the number of a trial that ended, so that each is looked at once; so are the next
     _configs: dict[int, Config]
     _keys: dict[int, set[str]]
+    _handed_over: set[str]  # names of studies that are the cold sampler's by now
 
     def __init__(
         self,
@@ -169,7 +170,7 @@ class WarmStartSampler(BaseSampler):
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the lock, the clock, the store (its URL may hold a password) and what can be calculated again."""
-        gone = ("_lock", "_started", "_guard", "_encoded", "_configs", "_keys", "_store")
+        gone = ("_lock", "_started", "_guard", "_encoded", "_configs", "_keys", "_handed_over", "_store")
         return {k: v for k, v in self.__dict__.items() if k not in gone}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -279,7 +280,7 @@ class WarmStartSampler(BaseSampler):
 
     def _forget(self) -> None:
         """What was calculated in the space as it was."""
-        self._guard, self._encoded, self._configs, self._keys = None, {}, {}, {}
+        self._guard, self._encoded, self._configs, self._keys, self._handed_over = None, {}, {}, {}, set()
 
     def _begin(self, past: PastTasks | None, words: LibraryPast | None) -> None:
         """Fits the recommender to past tasks, in the given space, in the one they span, or in a library's words."""
@@ -387,8 +388,11 @@ class WarmStartSampler(BaseSampler):
             surrogate = self._surrogate if fits else None
             known: dict[str, Any] = {"constraints": told_constraints(self._told, self.space, self._renamed)}
             self._guard = Guard(self.space, self._past, surrogate, metafeatures=self._about.metafeatures, **known)
+        if study.study_name in self._handed_over:
+            return None
         history = History.of_trials(self.space, trials, self._reading(study), self._encoded, self._configs)
         if self._guard.hands_over(history):
+            self._handed_over.add(study.study_name)  # for good: what has ended only grows
             return None
         left, spent = self._clock()
         return self._guard.suggest(
