@@ -17,6 +17,7 @@ To add a kind, write a generator of `Case` in `kinds.py` and name it in `KINDS` 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import signal
 import subprocess
@@ -112,7 +113,7 @@ def work(arguments: argparse.Namespace) -> None:
     revised = revision()
     with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
         os.environ["XDG_DATA_HOME"] = str(Path(folder) / "home")
-        for name, case in turns(names, Path(folder), set(found), wanted):
+        for name, case in itertools.islice(turns(names, Path(folder), set(found), wanted), arguments.most):
             if time.time() > arguments.until:
                 return
             line = {"kind": name, "case": case.name, "revision": revised}
@@ -136,7 +137,9 @@ def supervise(arguments: argparse.Namespace) -> None:
             worker.wait()
             return
         lines = read_lines(arguments.results)
-        if code == 0 or not lines or lines[-1]["verdict"] != BEGUN or code in (-signal.SIGTERM, -signal.SIGINT):
+        if code == 0:
+            return
+        if not lines or lines[-1]["verdict"] != BEGUN or code in (-signal.SIGTERM, -signal.SIGINT):
             sys.exit(code)
         append(arguments.results, {**lines[-1], "verdict": f"the process died: {code}"})
         print(f"{lines[-1]['kind']} | {lines[-1]['case']} | the process died: {code}", flush=True)
@@ -180,6 +183,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--most", type=int, help="faults, whatever the time")
     parser.add_argument("--only", nargs="+", default=[], help="kinds, by their names in kinds.py")
     parser.add_argument("--again", action="store_true", help="those that were not survived")
     parser.add_argument("--results", type=Path, default=RESULTS)
