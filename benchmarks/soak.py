@@ -5,7 +5,7 @@
     python benchmarks/soak.py --pretend --family all --trials 400
                                                   trials that are made up, so that the searching process is seen alone,
                                                   in the space of all families, where a suggestion costs most
-    python benchmarks/soak.py --profile           and where that spends its time, at the end
+    python benchmarks/soak.py --profile           and where that spends its CPU time in the last third
     python benchmarks/soak.py --report            results/soak.md
 
 For every hundred trials, of the process that searches (trials run in others, forked by a forkserver):
@@ -71,8 +71,8 @@ class Watch(Silent):
         self.done, self.cpu, self.wall = 0, time.process_time(), time.monotonic()
 
     def trial_started(self, number: int, config: Any, origin: str, reason: str) -> None:
-        """Switches the profile on, in the thread that tries."""
-        if self.profile is not None and self.done == 0:
+        """Switches the profile on for the last third, in the thread that tries."""
+        if self.profile is not None and self.done == self.about["asked"] * 2 // 3:
             self.profile.enable()
 
     def trial_finished(self, trial: Any, incumbent: Any, elapsed: float) -> None:
@@ -121,7 +121,7 @@ def soak(
 ) -> Watch:
     """One search, watched to its end."""
     about = {"revision": revision(), "family": family, "asked": trials, "seed": 0, "pretend": pretend}
-    profiler = cProfile.Profile() if profile else None
+    profiler = cProfile.Profile(time.thread_time) if profile else None
     watch = Watch(about, results, window, profiler)
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(trials=trials, families=None if family == "all" else (family,), store=f"{folder}/store.db")

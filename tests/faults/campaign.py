@@ -110,11 +110,11 @@ def work(arguments: argparse.Namespace) -> None:
     if unknown := set(arguments.only) - set(KINDS):
         sys.exit(f"no such kind: {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}")
     names = [name for name in KINDS if not arguments.only or name in arguments.only]
-    revised = revision()
+    revised, supervisor = revision(), os.getppid()
     with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
         os.environ["XDG_DATA_HOME"] = str(Path(folder) / "home")
         for name, case in itertools.islice(turns(names, Path(folder), set(found), wanted), arguments.most):
-            if time.time() > arguments.until:
+            if time.time() > arguments.until or os.getppid() != supervisor:
                 return
             line = {"kind": name, "case": case.name, "revision": revised}
             append(arguments.results, {**line, "verdict": BEGUN})
