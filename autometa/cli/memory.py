@@ -26,7 +26,7 @@ from autometa.cli.app import (
     limits_of,
     task_of,
 )
-from autometa.cli.reading import Drop, Encoding, Header, Keep, Kind, Na, Types, reading_of
+from autometa.cli.reading import Drop, Encoding, Header, Keep, Kind, LimitsOption, Na, Types, reading_of
 from autometa.cli.usage import Command
 from autometa.errors import Problem
 
@@ -50,6 +50,7 @@ def recommend(
     na: Na = None,
     encoding: Encoding = None,
     header: Header = None,
+    limits: LimitsOption = None,
     families: Families = None,
     store: Store = None,
     as_json: AsJson = False,
@@ -73,7 +74,17 @@ def recommend(
         "rename_duplicates": rename_duplicates,
         "offline": offline,
     }
-    table |= reading_of(gathered, kind=kind, keep=keep, drop=drop, types=types, na=na, encoding=encoding, header=header)
+    table |= reading_of(
+        gathered,
+        kind=kind,
+        keep=keep,
+        drop=drop,
+        types=types,
+        na=na,
+        encoding=encoding,
+        header=header,
+        limits=limits,
+    )
     task = task_of(gathered, data, metric, table)
     gathered.refuse()
     assert m is not None

@@ -73,6 +73,16 @@ Header = Annotated[
     ),
 ]
 
+LimitsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--limits",
+        metavar="NAME=N,...",
+        help="What a file may hold at most: size, ratio, columns, cell, nesting (docs/tables.md).",
+        rich_help_panel=READING_PANEL,
+    ),
+]
+
 
 def reading_of(
     gathered: "Gathered",
@@ -84,6 +94,7 @@ def reading_of(
     na: str | None,
     encoding: str | None,
     header: bool | None,
+    limits: str | None = None,
 ) -> dict[str, Any]:
     """What these options say, as keywords of `autometa.task.read_task`; those that were not given are left out."""
     from autometa.cli.values import one_of
@@ -96,8 +107,29 @@ def reading_of(
         "na": None if na is None else listed_names(na),
         "encoding": encoding,
         "header": header,
+        "limits": gathered.option(limits_said, "--limits", limits),
     }
     return {name: value for name, value in said.items() if value is not None}
+
+
+def limits_said(option: str, text: str) -> dict[str, int]:
+    """``size=20GB,columns=1000000`` as a mapping.
+
+    Example:
+        >>> limits_said("--limits", "size=20GB,columns=1_000_000")
+        {'size': 20000000000, 'columns': 1000000}
+    """
+    from autometa.cli.values import size
+    from autometa.task.read.limits import Limits
+
+    found = {}
+    for one in listed_names(text):
+        name, sign, value = one.partition("=")
+        if not sign:
+            raise InputError(Problem(f"{option} {text}", f"{one!r} is no NAME=N", f"Such as {option} columns=1000000."))
+        found[name.strip()] = size(option, value.replace("_", ""))
+    Limits.of(found)
+    return found
 
 
 def listed_names(text: str) -> tuple[str, ...]:

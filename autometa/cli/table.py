@@ -36,7 +36,7 @@ from autometa.cli.app import (
     task_of,
 )
 from autometa.cli.options import OPTIONS
-from autometa.cli.reading import Drop, Encoding, Header, Keep, Kind, Na, Types, reading_of
+from autometa.cli.reading import Drop, Encoding, Header, Keep, Kind, LimitsOption, Na, Types, reading_of
 from autometa.cli.usage import INTERRUPTED, Command
 from autometa.errors import AutoMetaError, Problem
 
@@ -61,6 +61,7 @@ def fit(
     na: Na = None,
     encoding: Encoding = None,
     header: Header = None,
+    limits: LimitsOption = None,
     time: Annotated[
         str | None,
         typer.Option(
@@ -99,11 +100,19 @@ def fit(
 
     gathered = Gathered()
     budget = budget_of(gathered, time, trials)
-    limits = limits_of(gathered, jobs, seed, max_ram, trial_time)
+    of_trials = limits_of(gathered, jobs, seed, max_ram, trial_time)
     gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
     chosen = families_of(gathered, families)
     reading = reading_of(
-        gathered, kind=kind, keep=keep, drop=drop, types=types, na=na, encoding=encoding, header=header
+        gathered,
+        kind=kind,
+        keep=keep,
+        drop=drop,
+        types=types,
+        na=na,
+        encoding=encoding,
+        header=header,
+        limits=limits,
     )
     table: dict[str, Any] = {
         "target": target,
@@ -125,7 +134,7 @@ def fit(
     from autometa.search import Settings
 
     settings = Settings(
-        **budget, **limits, families=chosen, store=store, cold=cold, remember=not no_remember, device=device
+        **budget, **of_trials, families=chosen, store=store, cold=cold, remember=not no_remember, device=device
     )
     with live() as progress:
         result = fit_file(
@@ -194,6 +203,7 @@ def predict(
     ] = False,
     encoding: Encoding = None,
     header: Header = None,
+    limits: LimitsOption = None,
     offline: Offline = False,
     trust: Trust = False,
     as_json: AsJson = False,
@@ -203,7 +213,7 @@ def predict(
     The answers are in the column `prediction`, in the target's own labels.
     """
     from autometa.cli.answers import Answering, answer, show_drift
-    from autometa.cli.reading import listed_names
+    from autometa.cli.reading import limits_said, listed_names
     from autometa.cli.values import Gathered
     from autometa.openml import read_table
     from autometa.search import load_model
@@ -212,7 +222,14 @@ def predict(
     say_what_runs(run, trust)
     model = load_model(run, trusted=trust)
     read = gathered.take(
-        read_table, data, offline=offline, encoding=encoding, header=header, allow_empty=True, **model.schema.reading
+        read_table,
+        data,
+        offline=offline,
+        encoding=encoding,
+        header=header,
+        limits=gathered.option(limits_said, "--limits", limits),
+        allow_empty=True,
+        **model.schema.reading,
     )
     if proba and model.kind == "regression":
         gathered.problems.append(

@@ -107,7 +107,7 @@ def as_task(found: OpenMLTask | OpenMLTable, **options: Any) -> Task:
     """
     from autometa.task import make_task
 
-    for of_files in ("rename_duplicates", "encoding", "header"):
+    for of_files in ("rename_duplicates", "encoding", "header", "limits"):
         options.pop(of_files, None)
     table, known = (found, {}) if isinstance(found, OpenMLTable) else (found.table, _asked_by(found, options))
     known = {"name": table.name, "openml_id": table.data_id, "target": table.target, **known}

@@ -355,7 +355,7 @@ def are_long(texts: Iterable[str]) -> bool:
     """
     texts = list(texts)
     digits = all(text.lstrip("+-").isdecimal() for text in texts)
-    return digits and any(len(text) > 15 and int(text) != int(float(text)) for text in texts)
+    return digits and any(len(text) > 15 and (len(text) > 300 or int(text) != int(float(text))) for text in texts)
 
 
 def holds_plain_numbers(dtype: Any) -> bool:

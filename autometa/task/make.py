@@ -23,10 +23,11 @@ from autometa.task.detect import TYPES, ColumnRequest
 from autometa.task.findings import InputFindings
 from autometa.task.hazards import find_hazards
 from autometa.task.later import profile
-from autometa.task.moments import holds_dates, moment_pattern, moments
+from autometa.task.moments import holds_dates, moment_pattern, moments, seconds
 from autometa.task.names import listed
 from autometa.task.options import OPTIONS
 from autometa.task.read import RawTable, ReadRequest, raw_table
+from autometa.task.read.limits import Limits
 from autometa.task.schema import Schema
 from autometa.task.target import DEFAULT_METRICS, OF_POSITIVE, Target, TargetRequest, find_target, labelled, read_target
 from autometa.task.task import Task
@@ -40,6 +41,7 @@ def read_task(
     encoding: str | None = None,
     header: bool | None = None,
     na: Sequence[str] | None = None,
+    limits: Mapping[str, int] | None = None,
     **options: Any,
 ) -> Task:
     r"""The Task in a file, in ``"-"`` (standard input), in a DataFrame or an array: `read_table`, then `make_task`.
@@ -51,6 +53,7 @@ def read_task(
         encoding: As `read_table`.
         header: As `read_table`.
         na: As `read_table`.
+        limits: As `read_table`.
         **options: As `make_task`.
 
     Raises:
@@ -61,7 +64,8 @@ def read_task(
         >>> task.n, task.columns.categorical, task.classes
         (12, ('town',), ('no', 'yes'))
     """
-    table = raw_table(path, ReadRequest(rename_duplicates, encoding, header, None if na is None else tuple(na)))
+    words = None if na is None else tuple(na)
+    table = raw_table(path, ReadRequest(rename_duplicates, encoding, header, words, None, Limits.of(limits)))
     return make_task(table, name=name or table.findings.name, na=na, **options)
 
 
@@ -353,4 +357,4 @@ def _sortable(column: pd.Series) -> NDArray[np.float64]:  # (n,) -> (n,)
         if style is not None:
             return numbers(column.astype("str"), style)
         pattern = moment_pattern(texts) or pattern
-    return (moments(column, pattern) - pd.Timestamp(0)).dt.total_seconds().to_numpy(np.float64)
+    return seconds(moments(column, pattern))

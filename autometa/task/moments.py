@@ -144,9 +144,18 @@ def parts(when: pd.Series, origin: float) -> dict[str, NDArray[np.float64]]:  # 
     """
     attributes = {"weekday": "day_of_week"}
     found = {part: getattr(when.dt, attributes.get(part, part)).to_numpy(np.float64) for part in PARTS[:-1]}
-    microseconds = when.astype("datetime64[us]").to_numpy().astype(np.int64)  # which hold every year there is
-    elapsed = np.where(when.isna(), np.nan, microseconds / 1e6)
-    return found | {"elapsed": elapsed - origin}
+    return found | {"elapsed": seconds(when) - origin}
+
+
+def seconds(when: pd.Series) -> NDArray[np.float64]:  # (n,) -> (n,)
+    """Moments as seconds since 1970, NaN where there is none.
+
+    Example:
+        >>> seconds(moments(pd.Series(["2420-01-01", "?"])))
+        array([1.42006176e+10,            nan])
+    """
+    microseconds = when.astype("datetime64[us]").to_numpy().astype(np.int64)  # which hold every year that has 4 digits
+    return np.where(when.isna(), np.nan, microseconds / 1e6)
 
 
 @cache
@@ -169,4 +178,9 @@ def _naive(when: pd.Series, clock: Clock) -> pd.Series:  # (n,) datetime64[us]
     """Moments without a time zone: as the clock showed them where there was one, or in UTC."""
     if isinstance(when.dtype, pd.DatetimeTZDtype):
         when = (when.dt.tz_convert("UTC") if clock == "utc" else when).dt.tz_localize(None)
-    return when.astype("datetime64[us]")
+    try:
+        return when.astype("datetime64[us]")
+    except pd.errors.OutOfBoundsDatetime:  # of a file that counts seconds, beyond the year 290,000
+        most = np.iinfo(np.int64).max // 1_000_000 if when.dt.unit == "s" else np.iinfo(np.int64).max // 1_000
+        counted = when.to_numpy().astype(np.int64)
+        return when.where(abs(counted) < most).astype("datetime64[us]")

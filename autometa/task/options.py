@@ -21,6 +21,13 @@ class TaskOptions:
     # Bytes below which PyArrow reads in one thread: on a busy machine, waking threads costs more than they save.
     # Judgement, not measured in a benchmark that was kept.
     threads_from_bytes: int = 1 << 22
+    # Seconds that another process may take to read a file, and bytes that it has to read in one of them besides; memory
+    # that it has beyond the table. Judgement: many times what the slowest disks and machines take.
+    apart_seconds: int = 120
+    apart_bytes_a_second: int = 4_000_000
+    apart_bytes: int = 2 << 30
+    # Rows times keys up to which JSON lines are read in this process: a quarter of a second saved. Judgement.
+    cells_at_once: int = 10_000_000
     # Share of control characters in the sample beyond which a file is binary data. Judgement, not measured.
     control_share: float = 0.02
     # A text without a byte order mark is UTF-16 when one half of its bytes, the even or the odd ones, holds zeros in
@@ -33,6 +40,8 @@ class TaskOptions:
     encoding_bytes: int = 1 << 18
     encoding_letters: float = 0.75
     encoding_close: float = 0.1
+    # What stands for a letter that cannot be had. Unicode's own.
+    unknown_letter: str = "\ufffd"
     # Share of the bytes beyond ASCII that must be UTF-8 for the others to be strays in it. Judgement, not measured.
     utf8_share: float = 0.9
     # Rows above a header, and lines below a table, that may be left out as titles and footers. Judgement.
@@ -45,8 +54,9 @@ class TaskOptions:
     spans_checked: int = 20
     # Whole numbers that name columns as years. Judgement.
     years: tuple[int, int] = (1800, 2200)
-    # Letters of a line that a sentence shows. Judgement.
+    # Letters of a line that a sentence shows, and of another library's message. Judgement.
     letters_shown: int = 60
+    sentence_letters: int = 200
     # Share of numbers among the cells below which lines with blanks are text rather than a table. Judgement.
     blanks_number_share: float = 0.5
 

@@ -9,15 +9,15 @@ report them with its own.
 To add a format, write a function from its bytes to a frame, and add its first bytes to `_BINARY` or its look to
 `_reader_of_text`. Where things are decided: `decode` and `encoding` compression and encoding, `dialect` delimiter,
 quotes and decimal sign, `header` what is no row, `records` the rows, `json`, `arff` and `arrow` the formats of these
-names; what a cell means, and what a column holds, is decided later, in `autometa.task.cells` and
-`autometa.task.columns`.
+names, `limits` how much is read, `apart` what another process reads; what a cell means, and what a column holds, is
+decided later, in `autometa.task.cells` and `autometa.task.columns`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +33,8 @@ from autometa.task.read.arrow import read_feather, read_parquet
 from autometa.task.read.decode import decompress, read_bytes, utf8
 from autometa.task.read.delimited import read_delimited
 from autometa.task.read.json import read_json
-from autometa.task.read.raw import AS_IT_IS, NO_ROWS, Parsed, RawTable, ReadRequest
+from autometa.task.read.limits import Limits
+from autometa.task.read.raw import AS_IT_IS, NO_ROWS, UNFORESEEN, Parsed, RawTable, ReadRequest
 
 if not TYPE_CHECKING:
     __getattr__ = former(__name__)
@@ -55,6 +56,7 @@ def read_table(
     decimal: str | None = None,
     text: Sequence[str] = (),
     allow_empty: bool = False,
+    limits: Mapping[str, int] | None = None,
 ) -> tuple[pd.DataFrame, list[str]]:
     r"""The raw table in a file, and notes on how it was read.
 
@@ -71,6 +73,8 @@ def read_table(
         text: Columns of a delimited text whose cells are taken as they are written: 01 is not 1.
         allow_empty: Whether a table without rows is one.
         decimal: ``","`` where a delimited text without a decimal sign is one with commas.
+        limits: What a file may hold at most, where that is not the usual: ``size``, ``ratio``, ``columns``, ``cell``,
+            ``nesting`` (`limits.Limits`).
 
     Returns:
         The raw columns, (n, p), under unique text names, and sentences for the user.
@@ -84,7 +88,7 @@ def read_table(
         ([1.5, 2.5], ['Delimiter: semicolon.', 'Decimal sign: comma.'])
     """
     words = None if na is None else tuple(na)
-    table = raw_table(source, ReadRequest(rename_duplicates, encoding, header, words, decimal))
+    table = raw_table(source, ReadRequest(rename_duplicates, encoding, header, words, decimal, Limits.of(limits)))
     problems = [one for one in table.findings.problems if one.what != NO_ROWS or not allow_empty]
     if problems or table.frame is None:
         raise InputError(problems)
@@ -97,11 +101,23 @@ def raw_table(source: Any, request: ReadRequest = AS_IT_IS) -> RawTable:
         return _of_frame(source)
     if isinstance(source, np.ndarray):
         return _of_array(source)
-    data, findings = read_bytes(source)
+    data, findings = read_bytes(source, request.limits)
     if data is not None:
-        data = decompress(data, findings)
-    parsed = None if data is None else _parse(data, findings, request)
+        data = decompress(data, findings, request.limits)
+    parsed = None if data is None else _parsed(data, findings, request)
     return RawTable(findings) if parsed is None else _uniquely_named(parsed, findings, request.rename_duplicates)
+
+
+def _parsed(data: bytes, findings: InputFindings, request: ReadRequest) -> Parsed | None:
+    """As `_parse`, whatever is in the bytes; what no reader foresaw is a fault of ours, and still no traceback."""
+    try:
+        return _parse(data, findings, request)
+    except MemoryError:
+        findings.refuse("takes more memory than there is", "Take rows or columns out of it.")
+    except Exception as error:  # noqa: BLE001 - what is wrong with a stranger's file can be anything
+        what = f"{UNFORESEEN} ({type(error).__name__}: {' '.join(str(error).split())[: OPTIONS.sentence_letters]})"
+        findings.refuse(what, "Is it damaged? If not, this is a fault of AutoMeta: please report it.")
+    return None
 
 
 def _of_frame(frame: pd.DataFrame) -> RawTable:

@@ -16,6 +16,7 @@ from autometa.task.read.raw import NO_ROWS, Parsed, ReadRequest
 from autometa.task.read.records import Body, read_rows
 
 _DATE = re.compile(r"""(?im)^(\s*@attribute\s+(?:'[^']*'|"[^"]*"|\S+)\s+)date\b.*$""")
+_ATTRIBUTE = re.compile(r"(?im)^\s*@attribute\b")
 _START = re.compile(r"^\s*@data[^\n]*\n?", re.IGNORECASE | re.MULTILINE)
 _ABOVE = re.compile(rb"(%[^\n]*\n|\s)*@relation\b", re.IGNORECASE)
 
@@ -34,6 +35,8 @@ def read_arff(data: bytes, findings: InputFindings, request: ReadRequest) -> Par
     if start is None:
         findings.refuse("an ARFF file without @data")
         return None
+    if not request.limits.allow_columns(len(_ATTRIBUTE.findall(text, 0, start.end())), findings):
+        return None
     head, lines_above = text[: start.end()], text[: start.end()].count("\n")
     try:
         head = _DATE.sub(r"\1string", head)  # liac-arff knows no dates; `Schema` does
@@ -47,6 +50,8 @@ def read_arff(data: bytes, findings: InputFindings, request: ReadRequest) -> Par
             parsed = read_rows(rows, findings, sorted(request.missing - {"None"}))
             frame = None if parsed is None else parsed.frame
         elif body.strip():
+            if not request.limits.allow_table(body.count("\n") + 1, len(names), findings):
+                return None
             decoded = arff.loads(head + body, return_type=arff.LOD if sparse else arff.DENSE)["data"]
             dense = _dense(decoded, attributes) if sparse else list(decoded)
             frame = renamed(pd.DataFrame(dense, columns=range(len(names))), names)

@@ -1,4 +1,7 @@
-"""Parquet and feather, and how tables of PyArrow become frames: also those that it parsed from text."""
+"""Parquet and feather, and how tables of PyArrow become frames: also those that it parsed from text.
+
+What can crash whoever reads it is read in a process of its own (`apart`).
+"""
 
 from __future__ import annotations
 
@@ -9,61 +12,49 @@ import pandas as pd
 from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
+from autometa.task.read.apart import Format, read_apart
+from autometa.task.read.limits import Limits
 from autometa.task.read.raw import NO_ROWS, Parsed, ReadRequest
 
 
 def read_parquet(data: bytes, findings: InputFindings, request: ReadRequest) -> Parsed | None:
-    """The table in a parquet file; None, with a problem, where it is damaged or has no columns."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return checked_frame(pq.read_table(pa.BufferReader(data)), findings)
-    except (OSError, pa.ArrowException) as error:
-        findings.refuse(f"damaged parquet data: {error}", "Fetch or write the file again.")
-        return None
+    """The table in a parquet file; None, with a problem, where it is damaged, too large, or has no columns."""
+    return frame_apart(data, "parquet", findings, request.limits)
 
 
 def read_feather(data: bytes, findings: InputFindings, request: ReadRequest) -> Parsed | None:
-    """The table in a feather file; None, with a problem, where it is damaged or has no columns."""
+    """The table in a feather file; None, with a problem, where it is damaged, too large, or has no columns."""
+    return frame_apart(data, "feather", findings, request.limits)
+
+
+def frame_apart(data: bytes, format_: Format, findings: InputFindings, limits: Limits) -> Parsed | None:
+    """The table in a file that another process reads, a named index as a column; None, with a problem, if none."""
     import pyarrow as pa
-    from pyarrow import feather
 
-    try:
-        return checked_frame(feather.read_table(pa.BufferReader(data)), findings)
-    except (OSError, pa.ArrowException) as error:
-        findings.refuse(f"damaged feather data: {error}", "Fetch or write the file again.")
+    read = read_apart(data, format_, findings, limits)
+    if read is None:
         return None
-
-
-def checked_frame(arrow: Any, findings: InputFindings) -> Parsed | None:
-    """As `as_frame`, with a problem where there are no columns (then None) or no rows."""
-    if not arrow.num_columns:
+    if not read.names:
         findings.refuse("no columns")
         return None
-    frame = as_frame(arrow)
+    try:
+        frame = renamed(as_frame(read.table), read.names)
+    except (pa.ArrowException, ValueError, OverflowError) as error:  # moments beyond what pandas holds, and the like
+        findings.refuse(f"cannot be read as a table: {error}")
+        return None
     if not len(frame):
         findings.refuse(NO_ROWS)
-    return Parsed(frame)
+    inner = [name.startswith("__index_level_") for name in read.names]
+    return Parsed(frame.loc[:, [not hidden for hidden in inner]] if any(inner) else frame)
 
 
 def as_frame(arrow: Any) -> pd.DataFrame:
-    """A table of PyArrow as a frame: times of day as text, decimals as float64, a named index as a column."""
+    """A table of PyArrow, its columns named by their places, as a frame: times of day as text."""
     import pyarrow as pa
 
-    names = arrow.column_names
-    arrays = []
-    for column in arrow.columns:
-        if pa.types.is_time(column.type):
-            column = column.cast(pa.string())
-        elif pa.types.is_decimal(column.type):
-            column = column.cast(pa.float64())
-        arrays.append(column)
-    plain = pa.Table.from_arrays(arrays, names=[str(i) for i in range(len(names))])
-    frame = plain.to_pandas(date_as_object=False, use_threads=plain.nbytes > OPTIONS.threads_from_bytes)
-    index = [column for column in _index_columns(arrow) if column in names and not column.startswith("__index_level_")]
-    frame = renamed(frame, names)
-    return frame.loc[:, [n in index or not n.startswith("__index_level_") for n in names]]
+    arrays = [column.cast(pa.string()) if pa.types.is_time(column.type) else column for column in arrow.columns]
+    plain = pa.Table.from_arrays(arrays, names=arrow.column_names)
+    return plain.to_pandas(date_as_object=False, use_threads=plain.nbytes > OPTIONS.threads_from_bytes)
 
 
 def is_unsafe(column: Any) -> bool:
@@ -80,9 +71,3 @@ def is_unsafe(column: Any) -> bool:
         return False
     large = pc.abs(column)
     return bool(pc.any(pc.and_(pc.greater_equal(large, 2.0**53), pc.is_finite(large))).as_py())
-
-
-def _index_columns(arrow: Any) -> list[str]:
-    """The columns that were the index of a frame of pandas."""
-    metadata = (arrow.schema.pandas_metadata or {}).get("index_columns", [])
-    return [name for name in metadata if isinstance(name, str)]

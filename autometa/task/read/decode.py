@@ -15,32 +15,40 @@ from typing import Any
 from autometa.task.findings import InputFindings
 from autometa.task.options import OPTIONS
 from autometa.task.read.encoding import decoded, guessed
+from autometa.task.read.limits import USUAL, Limits, read_all, unpacked
 
 _COMPRESSIONS = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}  # PyArrow's name -> the first bytes
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # what text does not hold
 
 
-def read_bytes(source: Any) -> tuple[bytes | None, InputFindings]:
-    """The bytes of a path, of ``"-"`` (standard input), of bytes or a readable file; None, with a problem, if none."""
+def read_bytes(source: Any, limits: Limits = USUAL) -> tuple[bytes | None, InputFindings]:
+    """The bytes of a path, of ``"-"`` (standard input), of bytes or a readable file; None, with a problem, if none.
+
+    So is what is more than the limits.
+    """
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source), InputFindings("table")
     if hasattr(source, "read"):
         data = source.read()
         return data.encode() if isinstance(data, str) else data, InputFindings(str(getattr(source, "name", "table")))
     if str(source) == "-":
-        return sys.stdin.buffer.read(), InputFindings("standard input")
+        findings = InputFindings("standard input")
+        return read_all(sys.stdin.buffer, findings, limits), findings
     path = Path(source)
     findings = InputFindings(path.name)
     try:
         if path.is_dir():
             findings.refuse("a directory, not a file", "Name one file in it.")
-        elif path.exists():
-            return path.read_bytes(), findings
+        elif path.is_file():
+            return (path.read_bytes() if limits.allow_size(path.stat().st_size, findings) else None), findings
+        elif path.exists():  # a pipe, a device
+            with path.open("rb") as file:
+                return read_all(file, findings, limits), findings
         else:
             findings = InputFindings(str(path))
             findings.refuse("no such file", _similar_file(path))
-    except OSError as error:
-        findings.refuse(f"cannot be read: {error.strerror or error}")
+    except (OSError, ValueError) as error:  # the latter for a name that no file can have
+        findings.refuse(f"cannot be read: {getattr(error, 'strerror', None) or error}")
     return None, findings
 
 
@@ -51,14 +59,15 @@ def _similar_file(path: Path) -> str:
     return f"Did you mean {str(path.with_name(close[0]))!r}?" if close else ""
 
 
-def decompress(data: bytes, findings: InputFindings) -> bytes | None:
-    """The content of gzip or zstandard data, anything else as it is; None, with a problem, where it is damaged."""
+def decompress(data: bytes, findings: InputFindings, limits: Limits = USUAL) -> bytes | None:
+    """The content of gzip or zstandard data, anything else as it is; None, with a problem, if damaged or too much."""
     import pyarrow as pa
 
     for name, first in _COMPRESSIONS.items():
         if data.startswith(first):
             try:
-                return pa.CompressedInputStream(pa.BufferReader(data), name).read()
+                stream = pa.CompressedInputStream(pa.BufferReader(data), name)
+                return unpacked(lambda: stream.read(1 << 20), len(data), findings, limits)  # noqa: B023 - used here
             except (OSError, pa.ArrowException) as error:
                 findings.refuse(f"damaged {name} data: {error}", "Fetch or write the file again.")
                 return None
@@ -78,7 +87,7 @@ def utf8(data: bytes, findings: InputFindings, encoding: str | None = None) -> b
     """
     if encoding is not None:
         text = decoded(data, encoding, findings)
-        return None if text is None else text.removeprefix("\ufeff").encode("utf-8", "surrogatepass")
+        return None if text is None else text.removeprefix("\ufeff").encode("utf-8", "replace")
     wide, sample = None, data[: OPTIONS.sample_bytes]
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]

@@ -23,6 +23,7 @@ from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
 from autometa.task.read.dialect import Dialect, cells, sniff
 from autometa.task.read.header import footer, is_header, note_above, note_footer, note_total
+from autometa.task.read.limits import Limits
 from autometa.task.read.raw import NO_ROWS, Parsed, ReadRequest
 from autometa.task.read.records import Body, read_rows
 
@@ -36,6 +37,8 @@ def read_delimited(data: bytes, findings: InputFindings, request: ReadRequest) -
     above, data = data[: start.end()].count(b"\n"), data[start.end() :]
     if b"\r" in data and b"\n" not in data:  # lines of old Macintoshes
         data = data.replace(b"\r", b"\n")
+    if not _allow_width(data, request.limits, findings):
+        return None
     sample = _whole_lines(data)
     dialect = sniff(sample, start.group(2).decode("latin-1") if start.group(2) else None)
     if dialect.delimiter == " ":
@@ -46,6 +49,8 @@ def read_delimited(data: bytes, findings: InputFindings, request: ReadRequest) -
         head = _head(sample, dialect, request)
     except csv.Error as error:
         findings.refuse(f"cannot be parsed: {error} in the first line", "Is it a table at all?")
+        return None
+    if not request.limits.allow_columns(len(head.names), findings):
         return None
     note_above([(above + line, text) for line, text in head.above], findings)
     offset = 0
@@ -63,7 +68,7 @@ def read_delimited(data: bytes, findings: InputFindings, request: ReadRequest) -
     missing = sorted(request.missing - {"None"})
     rows = Body(body[:end], head.names, dialect, first_line)
     parsed = read_rows(rows, findings, missing)
-    if parsed is None:
+    if parsed is None or not _allow_cells(parsed, request.limits, findings):
         return None
     if dialect.decimal == "." and _is_comma(parsed, rows):
         dialect = replace(dialect, decimal=",")
@@ -150,6 +155,26 @@ def _is_comma(parsed: Parsed, rows: Body) -> bool:
         return False
     written = rows.written([i for i, is_float, _ in kinds if is_float])
     return not any("." in decimal_shown(column.dropna().unique().tolist()) for column in written)
+
+
+def _allow_width(data: bytes, limits: Limits, findings: InputFindings) -> bool:
+    """Whether the first line may be one of a table: a look at its delimiters, before anybody takes it apart."""
+    end = data.find(b"\n")
+    line = data[: end if end >= 0 else len(data)]
+    if len(line) <= limits.columns or b'"' in line or b"'" in line:
+        return True
+    return limits.allow_columns(max(map(line.count, (b",", b";", b"\t", b"|"))) + 1, findings)
+
+
+def _allow_cells(parsed: Parsed, limits: Limits, findings: InputFindings) -> bool:
+    """Whether no cell is longer than it may be."""
+    for name, column in parsed.frame.items():
+        if not pd.api.types.is_string_dtype(column.dtype) or not len(column):
+            continue
+        longest = int(column.str.len().max() or 0) if column.notna().any() else 0
+        if not limits.allow_cell(longest, findings, str(name)):
+            return False
+    return True
 
 
 def _whole_lines(data: bytes) -> str:

@@ -101,6 +101,8 @@ def decoded(data: bytes, encoding: str, findings: InputFindings) -> str | None:
         line = data.count(b"\n", 0, error.start) + 1
         what = f"is not in the encoding {encoding}: line {line} has the byte 0x{data[error.start]:02x}"
         findings.refuse(what, "Leave the encoding out, or name another.")
+    except ValueError as error:  # codecs for other things than tables: punycode, undefined
+        findings.refuse(f"cannot be read in the encoding {encoding!r}: {error}", "Leave it out, or name another.")
     return None
 
 

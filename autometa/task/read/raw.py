@@ -12,6 +12,7 @@ from autometa.task.cells import MISSING_TEXTS
 from autometa.task.findings import InputFindings
 from autometa.task.kinds import as_stored
 from autometa.task.options import OPTIONS
+from autometa.task.read.limits import USUAL, Limits
 
 # A column of a text, (n,), as it was written, by its name: None in cells that are one of these words and have no
 # quotes; by default the words that the file was read with.
@@ -32,6 +33,7 @@ class ReadRequest:
     header: bool | None = None  # whether the first line names the columns
     na: tuple[str, ...] | None = None  # the words for missing, instead of the usual ones
     decimal: str | None = None  # the decimal sign where the file does not show one: that of the training table
+    limits: Limits = USUAL
 
     @property
     def missing(self) -> frozenset[str]:
@@ -40,6 +42,9 @@ class ReadRequest:
 
 
 NO_ROWS = "a header without rows"  # the one problem that is none where rows are to be answered
+
+
+UNFORESEEN = "cannot be read"  # the beginning of a problem that no reader foresaw
 
 
 AS_IT_IS = ReadRequest()  # nothing is known

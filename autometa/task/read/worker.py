@@ -1,0 +1,140 @@
+"""The process that reads what can crash or exhaust whoever reads it: PyArrow alone, under a cap.
+
+`apart` starts this file as a program, without the package: PyArrow takes a tenth of a second to import, pandas ten. It
+checks every offset and letter of what was read, takes what need not be kept apart, and hands on a clean table.
+
+Law: whatever is in the file, there is one line of JSON at the end, in which ``damaged`` or ``beyond`` say why there is
+no table, or this process has died.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+
+def main(arguments: str) -> None:
+    """Reads the file behind one descriptor, and writes the table to another as a stream of Arrow."""
+    asked = json.loads(arguments)
+    sys.path[:] = asked["path"]
+    _limit(asked["memory"], asked["seconds"], asked["parent"])
+    try:
+        answer = _read(asked)
+    except MemoryError:
+        answer = {"beyond": "memory"}
+    except Exception as error:  # noqa: BLE001 - what is wrong with a stranger's file can be anything
+        answer = {"damaged": f"{type(error).__name__}: {error}"}
+    sys.stdout.write(json.dumps(answer))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _read(asked: dict[str, Any]) -> dict[str, Any]:
+    import pyarrow as pa
+
+    limits = asked["limits"]
+    table = _READERS[asked["format"]](pa.PythonFile(os.fdopen(asked["source"], "rb"), mode="r"), asked)
+    if isinstance(table, dict):
+        return table
+    for name, value in (("columns", table.num_columns), ("nesting", max(map(_depth, table.schema.types), default=0))):
+        if value > limits[name]:
+            return {"beyond": name, "value": value}
+    size = max(table.nbytes, 8 * table.num_rows * table.num_columns)
+    if size > limits["size"]:
+        return {"beyond": "size", "value": size}
+    table.validate(full=True)
+    names, columns = table.column_names, []
+    for name, column in zip(names, table.columns, strict=True):
+        longest = _longest(column)
+        if longest > limits["cell"]:
+            return {"beyond": "cell", "value": longest, "column": name}
+        columns.append(_plain(column))
+    clean = pa.Table.from_arrays(columns, names=[str(i) for i in range(len(names))])
+    with os.fdopen(asked["out"], "wb") as out, pa.ipc.new_stream(out, clean.schema) as writer:
+        writer.write_table(clean)
+    return {"names": names}
+
+
+def _read_parquet(source: Any, asked: dict[str, Any]) -> Any:
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(source)
+    columns, rows = file.metadata.num_columns, file.metadata.num_rows
+    if columns > asked["limits"]["columns"]:
+        return {"beyond": "columns", "value": columns}
+    if 8 * rows * columns > asked["limits"]["size"]:  # before it is made
+        return {"beyond": "size", "value": 8 * rows * columns}
+    return file.read(use_threads=asked["threads"])
+
+
+def _read_feather(source: Any, asked: dict[str, Any]) -> Any:
+    from pyarrow import feather
+
+    return feather.read_table(source, use_threads=asked["threads"])
+
+
+def _read_json(source: Any, asked: dict[str, Any]) -> Any:
+    import pyarrow.json
+
+    options = pyarrow.json.ReadOptions(block_size=min(max(source.size(), 1), 1 << 30), use_threads=asked["threads"])
+    return pyarrow.json.read_json(source, read_options=options)
+
+
+_READERS = {"parquet": _read_parquet, "feather": _read_feather, "json": _read_json}
+
+
+def _plain(column: Any) -> Any:
+    """A column as it is, times of day as text, decimals as float64."""
+    import pyarrow as pa
+
+    if pa.types.is_time(column.type):
+        return column.cast(pa.string())
+    return column.cast(pa.float64()) if pa.types.is_decimal(column.type) else column
+
+
+def _longest(column: Any) -> int:
+    """Bytes of the longest cell of text; 0 where there is none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)):
+        return 0
+    if pa.types.is_dictionary(column.type):
+        return max((_longest(chunk.dictionary) for chunk in column.chunks), default=0)
+    return pc.max(pc.binary_length(column)).as_py() or 0
+
+
+def _depth(kind: Any) -> int:
+    """How many types are within one another; a stack rather than calls, as a stranger chose the depth."""
+    deepest, left = 0, [(kind, 1)]
+    while left:
+        kind, level = left.pop()
+        deepest = max(deepest, level)
+        left += [(kind.field(i).type, level + 1) for i in range(kind.num_fields)]
+    return deepest
+
+
+def _limit(memory: int, seconds: int, parent: int) -> None:
+    """Ends this process with the one that asked, and where it takes too much."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG, SIGKILL
+        if os.getppid() != parent:
+            os._exit(1)
+        with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123 - pathlib is not loaded
+            file.write("1000")
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
