@@ -13,9 +13,11 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 _TEMPORARY = re.compile(r"\..+\.([0-9]+)\.[0-9a-f]{8}(\.[^.]*)?")  # as `_beside` names them, with the writer's number
@@ -109,6 +111,25 @@ def _lives(process: int) -> bool:
     except (PermissionError, OverflowError):  # somebody else's; no number of a process
         return True
     return True
+
+
+def nameless() -> IO[bytes]:
+    """A file without a name, to write and read, gone when it is closed: in memory where no folder takes one.
+
+    Raises:
+        OSError: There is neither a folder for temporary files that can be written, nor Linux's files in memory.
+
+    Example:
+        >>> with nameless() as file:
+        ...     file.write(b"done")
+        4
+    """
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        if not hasattr(os, "memfd_create"):
+            raise
+        return os.fdopen(os.memfd_create("autometa"), "w+b")
 
 
 def replace(path: Path, content: bytes | str) -> None:

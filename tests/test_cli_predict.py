@@ -121,3 +121,39 @@ def test_fit_refuses_what_cannot_be_with_everything_else(tmp_path, table, capsys
     said = capsys.readouterr().err
     assert "unknown type 'word'" in said
     assert "no column 'kee'" in said
+
+
+FORMULAS = ["=1+1", "@SUM(1)", "+1+cmd|' /C calc'!A0", "-2+3", "\t=1", "\r=1", " =1", "＝1", "=HYPERLINK(\"x\")"]
+
+
+@pytest.fixture(scope="module")
+def spread(table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose labels are formulas."""
+    folder = tmp_path_factory.mktemp("spread")
+    labels = np.where(table["x"] > 0, '=HYPERLINK("http://evil")', "@no")
+    table[["x"]].assign(town=table["town"], grade=labels).to_csv(folder / "table.csv", index=False)
+    arguments = ["fit", str(folder / "table.csv"), "--trials", "1", "--families", "naive_bayes", "--cold"]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        assert main([*arguments, "--no-remember", "--run", str(folder / "run"), "--json"]) == 0
+    return folder / "run"
+
+
+def test_no_cell_is_a_formula_where_that_is_asked_and_else_it_is_said(spread, table, tmp_path, capsys):
+    new = table[["x", "town"]].assign(**{"=name": [FORMULAS[i % len(FORMULAS)] for i in range(N)], "-3": ["-1.5"] * N})
+    new.to_csv(tmp_path / "new.csv", index=False)
+    words = ["predict", str(spread), str(tmp_path / "new.csv"), "--keep-columns", "--proba", "--out"]
+    assert main([*words, str(tmp_path / "bare.csv")]) == 0
+    assert f"{2 * N + 1} cells begin as a formula does" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "safe.csv"), "--escape-formulas"]) == 0
+    assert f"before {2 * N + 1} cells" in capsys.readouterr().err
+    bare, safe = (list(csv.reader((tmp_path / f"{name}.csv").open(newline=""))) for name in ("bare", "safe"))
+    assert [[cell.removeprefix("'") for cell in row] for row in safe] == bare
+    for cell in (cell for row in safe for cell in row if cell.lstrip()[:1] in tuple("=+-@＝")):
+        float(cell)  # a number, which no spreadsheet runs
+    assert main(["predict", str(spread), str(tmp_path / "new.csv"), "--escape-formulas"]) == 0
+    assert "'@no" in capsys.readouterr().out
+
+
+def test_nothing_is_said_of_formulas_where_there_are_none(run, table, tmp_path, capsys):
+    _, said = predicted(run, table.assign(key=["-1", "+2.5"] * (N // 2)), tmp_path, capsys, "--id", "key")
+    assert "formula" not in said

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from autometa.task import ColumnDrift
 
 
+_SIGNS = tuple("=+-@＝＋－＠")  # with their wide twins, which some spreadsheets take for them
+_FORMULA = (*_SIGNS, "\t", "\r", "\n")
+
+
 @dataclass(frozen=True, slots=True)
 class Answering:
     """What was asked of ``predict``."""
@@ -32,6 +36,7 @@ class Answering:
     out: Path | None
     beside: Sequence[str]  # columns of the table to write beside the answers
     allow_missing: bool
+    escape: bool  # put an apostrophe before what a spreadsheet would run
     as_json: bool
 
 
@@ -45,6 +50,18 @@ def answer(model: Model, frame: pd.DataFrame, asked: Answering) -> None:
         warnings.simplefilter("ignore", TableWarning)  # said above
         answers = answers_of(model, frame, proba=asked.proba, allow_missing=asked.allow_missing)
     answers = pd.concat([carried, answers], axis=1)
+    if asked.out is not None or not asked.as_json:
+        escaped, count = without_formulas(answers)
+        if count and not asked.escape:
+            cells = "1 cell begins" if count == 1 else f"{count} cells begin"
+            print(
+                f"autometa: {cells} as a formula does, which a spreadsheet would run: --escape-formulas.",
+                file=sys.stderr,
+            )
+        elif count:
+            cells = "1 cell" if count == 1 else f"{count} cells"
+            print(f"autometa: an apostrophe stands before {cells} that begin as a formula does.", file=sys.stderr)
+            answers = escaped
     if asked.out is not None:
         answers.to_csv(asked.out, index=False)
     if asked.as_json:
@@ -56,6 +73,38 @@ def answer(model: Model, frame: pd.DataFrame, asked: Answering) -> None:
         answers.to_csv(sys.stdout, index=False)
     else:
         print(f"{len(answers)} predictions are in {asked.out}", file=sys.stderr)
+
+
+def without_formulas(answers: pd.DataFrame) -> tuple[pd.DataFrame, int]:  # (n, p)
+    """A table with an apostrophe before each name and text that a spreadsheet takes for a formula, and how many.
+
+    These begin with ``=``, ``+``, ``-``, ``@``, a tab or a line end, whatever blanks are before it, and are no numbers.
+
+    Example:
+        >>> table, count = without_formulas(pd.DataFrame({"prediction": ["=1+1", "-1", "- on", "no"]}))
+        >>> table["prediction"].tolist(), count
+        (["'=1+1", '-1', "'- on", 'no'], 2)
+    """
+    count, columns = 0, []
+    for i, dtype in enumerate(answers.dtypes):
+        column = answers.iloc[:, i]
+        if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype)):
+            cells = column.astype(object)
+            formula = cells.map(lambda cell: isinstance(cell, str) and _is_formula(cell)).to_numpy(dtype=bool)
+            count += int(formula.sum())
+            column = cells.where(~formula, "'" + cells.astype("str").astype(object)) if formula.any() else column
+        columns.append(column)
+    names = [f"'{name}" if _is_formula(str(name)) else name for name in answers.columns]
+    count += sum(map(_is_formula, map(str, answers.columns)))
+    return pd.concat(columns, axis=1).set_axis(names, axis=1), count
+
+
+def _is_formula(text: str) -> bool:
+    """Whether a spreadsheet takes a text for a formula."""
+    from autometa.task.cells import number_style
+
+    begins = text[:1] in _FORMULA or text.lstrip()[:1] in _SIGNS
+    return begins and number_style([text.strip()]) is None
 
 
 def answers_of(model: Model, frame: pd.DataFrame, *, proba: bool, allow_missing: bool = False) -> pd.DataFrame:

@@ -7,17 +7,19 @@ its body, and give it a line in `AutoMeta.FILES`: its name, its file, and the fi
 # Annotations are evaluated once, here: typer would compile them from text at every start, which costs 10 ms.
 import atexit
 import gc
+import os
 import sys
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 from typer.main import get_command
 
-from autometa.cli.usage import Program, refuse, usage_problem
+from autometa.cli.usage import UNHEARD, Program, refuse, usage_problem
 from autometa.errors import AutoMetaError, InputError, Problem, StoreError
 from autometa.passwords import wipe_command_line
 
@@ -314,6 +316,29 @@ def _show_warning(message: Any, category: Any, filename: str, lineno: int, file:
     print(f"autometa: {place}{message}", file=sys.stderr)
 
 
+is_closed = False  # whether nobody can read what is printed
+
+
+def _open_what_is_closed() -> None:
+    """Standard streams that are closed (`>&-`) lead nowhere, rather than into the file that is opened next."""
+    global is_closed
+    is_closed = sys.stdout is None
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def _unheard() -> int:
+    """What could not be written is not tried again at the end; the exit code of a program that nobody reads."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return UNHEARD
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; gives its exit code."""
     atexit.register(gc.freeze)  # spares the half second that collecting everything costs a process that ends anyway
@@ -321,15 +346,21 @@ def main(arguments: list[str] | None = None) -> int:
         arguments = sys.argv[1:]
         wipe_command_line()
     as_json = "--json" in arguments
+    _open_what_is_closed()
     warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a label that the terminal cannot show is no reason to stop
     try:
-        return get_command(app).main(arguments, prog_name="autometa", standalone_mode=False) or 0
+        code = get_command(app).main(arguments, prog_name="autometa", standalone_mode=False) or 0
+        sys.stdout.flush()  # while somebody can still be told that it cannot be written
+        return code
+    except BrokenPipeError:  # `| head -1`: whoever read has enough
+        return _unheard()
     except AutoMetaError as error:
         return refuse(error, as_json=as_json)
     except typer.TyperException as error:
         return refuse(InputError(usage_problem(error)), as_json=as_json)
     except OSError as error:  # a full disk, a folder without permission
+        _unheard()
         return refuse(StoreError(str(error)), as_json=as_json)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autometa.cli import app as app_file
 from autometa.cli.app import (
     MEMORY_PANEL,
     PROGRAM_STARTED,
@@ -201,6 +202,9 @@ def predict(
     drift: Annotated[
         bool, typer.Option("--drift", help="Say how the table differs from the training table; no answers.")
     ] = False,
+    escape_formulas: Annotated[
+        bool, typer.Option("--escape-formulas", help="Put an apostrophe before cells that a spreadsheet would run.")
+    ] = False,
     encoding: Encoding = None,
     header: Header = None,
     limits: LimitsOption = None,
@@ -239,13 +243,15 @@ def predict(
         gathered.problems.append(
             Problem(f"--out {out}", "is a folder" if out.is_dir() else "its folder does not exist")
         )
+    if out is None and app_file.is_closed:
+        gathered.problems.append(Problem("standard output", "is closed", "Name a file with --out."))
     gathered.refuse()
     assert read is not None
     if drift:
         show_drift(model, read[0], allow_missing=allow_missing, as_json=as_json)
         return
     beside = tuple(read[0].columns) if keep_columns else listed_names(carry or "")
-    answer(model, read[0], Answering(run, proba, out, beside, allow_missing, as_json))
+    answer(model, read[0], Answering(run, proba, out, beside, allow_missing, escape_formulas, as_json))
 
 
 @app.command(cls=Command)

@@ -23,6 +23,7 @@ from autometa.errors import AutoMetaError, InputError, Problem, did_you_mean
 from autometa.passwords import masked
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+UNHEARD = 141  # 128 + SIGPIPE: whoever read what was printed went away
 
 
 class Interrupted(AutoMetaError):
@@ -55,12 +56,14 @@ class Command(TyperCommand):
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs the command; Ctrl-C is an error like others here, and what ends a session is as Ctrl-C."""
+        """Runs the command; Ctrl-C is an error like others here, and so is what ends a session; `| head -1` is none."""
         try:
             with _ends_as_interrupts():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Interrupted("stopped") from None
+        except BrokenPipeError:
+            raise typer.Exit(UNHEARD) from None
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments first, then each panel in the order of its first option."""

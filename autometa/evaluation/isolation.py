@@ -19,7 +19,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +28,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from autometa.evaluation.forkserver import kill
 from autometa.evaluation.machine import is_stopped
 from autometa.evaluation.watch import Returned, Watch, cut, last_words
+from autometa.files import nameless
 from autometa.moved import former
 
 # What trials need, first to last. torch comes last, when trials are running already: a trial of the network then takes
@@ -130,7 +130,7 @@ class Isolation:
     ) -> Returned:
         """As `call`, with the peak of its resident memory."""
         deadline = time.monotonic() + seconds
-        with tempfile.TemporaryFile() as payload, tempfile.TemporaryFile() as words:
+        with nameless() as payload, nameless() as words:
             pickle.dump((function, args, kwargs), payload, protocol=5)
             payload.flush()
             lifeline, their_lifeline = socket.socketpair()
@@ -184,7 +184,7 @@ class Isolation:
         if self._control is None:
             ours, theirs = socket.socketpair()
             arguments = json.dumps([list(map(str, sys.path)), theirs.fileno(), os.getpid(), self.preload])
-            self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
+            self._complaints = nameless()  # closed with the server
             with theirs:
                 self._server = subprocess.Popen(
                     [sys.executable, "-c", _PROGRAM, arguments],

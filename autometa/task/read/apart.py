@@ -16,13 +16,11 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from autometa.files import nameless
 from autometa.task.findings import InputFindings
 from autometa.task.options import OPTIONS
 from autometa.task.read.limits import Limits
@@ -42,12 +40,11 @@ class ReadApart:
 
 def read_apart(data: bytes, format_: Format, findings: InputFindings, limits: Limits) -> ReadApart | None:
     """The table in the bytes of a file; None, with a problem, where it is damaged or too much."""
-    with _memory() as source, _memory() as out:
-        with os.fdopen(os.dup(source), "wb") as file:
-            file.write(data)
-        os.lseek(source, 0, os.SEEK_SET)
+    with nameless() as source, nameless() as out:
+        source.write(data)
+        source.seek(0)
         try:
-            code, said = _run(format_, source, out, len(data), limits)
+            code, said = _run(format_, source.fileno(), out.fileno(), len(data), limits)
         except subprocess.TimeoutExpired as error:
             findings.refuse(f"reading it as {format_} takes longer than {error.timeout:.0f} s", _AGAIN)
             return None
@@ -56,7 +53,7 @@ def read_apart(data: bytes, format_: Format, findings: InputFindings, limits: Li
             return None
         answer: dict[str, Any] = json.loads(said) if code == 0 and said else {"died": code}
         if "names" in answer:
-            return ReadApart(_table(out), answer["names"])
+            return ReadApart(_table(out.fileno()), answer["names"])
         _refuse(answer, format_, findings, limits)
         return None
 
@@ -101,20 +98,6 @@ def _run(format_: Format, source: int, out: int, size: int, limits: Limits) -> t
 def _machine() -> int:
     """Bytes of memory that the machine has."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-@contextmanager
-def _memory() -> Iterator[int]:
-    """The descriptor of a file without a name: in memory where the system has such, so that no folder is needed."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("autometa")
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-    else:
-        with tempfile.TemporaryFile() as file:
-            yield file.fileno()
 
 
 def _table(out: int) -> Any:
