@@ -49,11 +49,10 @@ def main() -> None:
             again = loads(content, trusted=unknown).predict_proba(task.X)
             seconds = time.process_time() - start
             same = "same" if np.array_equal(expected, again) else "OTHER ANSWERS"
-            print(
-                f"{name:24s} {same}  {pickled:>9,} B pickled  {len(content):>9,} B  {seconds:.2f} s  {', '.join(unknown)}"
-            )
+            sizes = f"{pickled:>9,} B pickled, {len(content):>9,} B"
+            print(f"{name:24s} {same} {sizes} {seconds:.2f} s {', '.join(unknown)}")
         except Exception as error:
-            print(f"{name:24s} {type(error).__name__}: {' '.join(str(error).split())[:140]}")
+            print(f"{name:24s} {type(error).__name__}: {str(error)[:140]!r}")
         sys.stdout.flush()
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -63,16 +64,23 @@ def answer(model: Model, frame: pd.DataFrame, asked: Answering) -> None:
             print(f"autometa: an apostrophe stands before {cells} that begin as a formula does.", file=sys.stderr)
             answers = escaped
     if asked.out is not None:
-        answers.to_csv(asked.out, index=False)
+        _write(answers, asked.out)
     if asked.as_json:
         said = [{"column": one.name, "share": one.share, "says": str(one)} for one in later]
         values = {"run": str(asked.run), "rows": len(answers), "out": str(asked.out) if asked.out else None}
         values = {**values, "columns": said}
         emit(values if asked.out is not None else {**values, "predictions": answers.to_dict(orient="records")})
     elif asked.out is None:
-        answers.to_csv(sys.stdout, index=False)
+        _write(answers, sys.stdout)
     else:
         print(f"{len(answers)} predictions are in {asked.out}", file=sys.stderr)
+
+
+def _write(answers: pd.DataFrame, where: Path | IO[str]) -> None:
+    """Writes CSV; quotes stand around all texts where one has a carriage return, which pandas leaves bare."""
+    texts = answers.select_dtypes(exclude="number")
+    bare = any("\r" in cell for _, column in texts.items() for cell in column.array if isinstance(cell, str))
+    answers.to_csv(where, index=False, quoting=csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL)
 
 
 def without_formulas(answers: pd.DataFrame) -> tuple[pd.DataFrame, int]:  # (n, p)
