@@ -27,7 +27,8 @@ def read_bytes(source: Any, limits: Limits = USUAL) -> tuple[bytes | None, Input
     So is what is more than the limits.
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return bytes(source), InputFindings("table")
+        findings = InputFindings("table")
+        return (bytes(source) if limits.allow_size(len(source), findings) else None), findings
     if hasattr(source, "read"):
         data = source.read()
         return data.encode() if isinstance(data, str) else data, InputFindings(str(getattr(source, "name", "table")))
