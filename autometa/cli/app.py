@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import typer
 from typer.main import get_command
 
-from autometa.cli.usage import UNHEARD, Program, refuse, usage_problem
+from autometa.cli.usage import CLOSED, UNHEARD, Program, refuse, usage_problem
 from autometa.errors import AutoMetaError, InputError, Problem, StoreError
 from autometa.passwords import wipe_command_line
 
@@ -316,15 +316,11 @@ def _show_warning(message: Any, category: Any, filename: str, lineno: int, file:
     print(f"autometa: {place}{message}", file=sys.stderr)
 
 
-is_closed = False  # whether nobody can read what is printed
-
-
 def _open_what_is_closed() -> None:
     """Standard streams that are closed (`>&-`) lead nowhere, rather than into the file that is opened next."""
-    global is_closed
-    is_closed = sys.stdout is None
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
+            CLOSED.add(name)
             opened = os.open(os.devnull, os.O_RDWR)
             if opened != number:
                 os.dup2(opened, number)

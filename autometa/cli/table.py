@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autometa.cli import app as app_file
 from autometa.cli.app import (
     MEMORY_PANEL,
     PROGRAM_STARTED,
@@ -38,7 +37,7 @@ from autometa.cli.app import (
 )
 from autometa.cli.options import OPTIONS
 from autometa.cli.reading import Drop, Encoding, Header, Keep, Kind, LimitsOption, Na, Types, reading_of
-from autometa.cli.usage import INTERRUPTED, Command
+from autometa.cli.usage import CLOSED, INTERRUPTED, Command
 from autometa.errors import AutoMetaError, Problem
 
 if TYPE_CHECKING:
@@ -243,7 +242,7 @@ def predict(
         gathered.problems.append(
             Problem(f"--out {out}", "is a folder" if out.is_dir() else "its folder does not exist")
         )
-    if out is None and app_file.is_closed:
+    if out is None and "stdout" in CLOSED:
         gathered.problems.append(Problem("standard output", "is closed", "Name a file with --out."))
     gathered.refuse()
     assert read is not None

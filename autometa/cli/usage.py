@@ -24,6 +24,7 @@ from autometa.passwords import masked
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 UNHEARD = 141  # 128 + SIGPIPE: whoever read what was printed went away
+CLOSED: set[str] = set()  # standard streams of this process that were closed when it began
 
 
 class Interrupted(AutoMetaError):
