@@ -1,6 +1,6 @@
 """Files whose readers can crash or exhaust the process that reads them are read in one of its own.
 
-Parquet, feather and JSON lines are read by code in C++, which a damaged or hostile file can send beyond its memory: a
+Parquet and feather are read by code in C++, which a damaged or hostile file can send beyond its memory: a
 segmentation fault, or all the memory there is. `read_apart` has `worker` read them under a deadline and a cap, and
 takes a table whose every offset was checked. It costs 0.27 CPU seconds, nearly all of them PyArrow's import
 (`os.times` around `read_table`: 20 rows of parquet 0.27, 300,000 rows 0.33).
@@ -25,7 +25,7 @@ from autometa.task.findings import InputFindings
 from autometa.task.options import OPTIONS
 from autometa.task.read.limits import Limits
 
-Format = Literal["parquet", "feather", "json"]
+Format = Literal["parquet", "feather"]
 
 _AGAIN = "Fetch or write the file again."
 
@@ -79,19 +79,18 @@ def _run(format_: Format, source: int, out: int, size: int, limits: Limits) -> t
     }
     program = [sys.executable, "-I", "-S", str(Path(__file__).with_name("worker.py")), json.dumps(asked)]
     quiet = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1"}  # other pools reserve what they may need
-    process = subprocess.Popen(
+    with subprocess.Popen(
         program,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         pass_fds=[source, out],
         env=os.environ | quiet,
-    )
-    try:
-        said, _ = process.communicate(timeout=seconds)
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:
+        try:
+            said, _ = process.communicate(timeout=seconds)
+        finally:
+            process.kill()
     return process.returncode, said
 
 

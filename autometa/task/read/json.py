@@ -14,10 +14,12 @@ import pandas as pd
 from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
-from autometa.task.read.arrow import as_frame, frame_apart
+from autometa.task.read.arrow import as_frame
 from autometa.task.read.limits import Limits
 from autometa.task.read.raw import Parsed, ReadRequest
 
+# A string that is no key is passed over whole, so that no letter is looked at more than twice.
+_KEY = re.compile(rb'"((?:[^"\\]|\\.)*+)"\s*+:|"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _WITHIN_FLOAT = 300  # digits; a whole number of more is infinite, as in every other format
 
@@ -42,35 +44,34 @@ def read_json(data: bytes, findings: InputFindings, request: ReadRequest) -> Par
                 findings.refuse(f"entry {number} of the array is not a JSON object")
                 return None
         return _from_records(rows, data, findings, limits)
-    tried = InputFindings(findings.name)
-    parsed = _at_once(data, tried, limits)
-    if parsed is not None or any("--limits" in problem.fix for problem in tried.problems):
-        findings.problems.extend(tried.problems)
-        return parsed
-    return _read_lines(data, findings, limits)
+    rows, keys = data.count(b"\n") + 1, _keys(data)
+    if not limits.allow_table(rows, keys, findings):
+        return None
+    parsed = _at_once(data) if keys <= OPTIONS.keys_at_once else None
+    return _read_lines(data, findings, limits) if parsed is None else _checked(parsed, findings, limits)
 
 
-def _at_once(data: bytes, findings: InputFindings, limits: Limits) -> Parsed | None:
-    """JSON lines by PyArrow, in a process of its own where they may spell many more cells than they have bytes.
+def _keys(data: bytes) -> int:
+    """How many different keys a text has, those within values too: no fewer than columns."""
+    found: set[bytes] = set()
+    for start in range(0, len(data), 1 << 20):  # a key that is cut here is one more
+        found.update(_KEY.findall(data, start, start + (1 << 20)))
+    return len(found)
 
-    None, with a problem, where they cannot be read so.
-    """
+
+def _at_once(data: bytes) -> Parsed | None:
+    """JSON lines by PyArrow; None where it cannot read them."""
     import pyarrow as pa
     import pyarrow.json
 
-    if (data.count(b"\n") + 1) * data.count(b":") > OPTIONS.cells_at_once:  # a key of its own in every row
-        return frame_apart(data, "json", findings, limits)
     try:
         options = pa.json.ReadOptions(block_size=max(len(data), 1))
         table = pa.json.read_json(pa.BufferReader(data), read_options=options)
         names = table.column_names
-        if not limits.allow_columns(len(names), findings):
-            return None
         frame = as_frame(table.rename_columns([str(i) for i in range(len(names))]))
-    except (OSError, ValueError, pa.ArrowException) as error:
-        findings.refuse(f"damaged json data: {error}")
+    except (OSError, ValueError, pa.ArrowException):
         return None
-    return _checked(Parsed(renamed(frame, names)), findings, limits)
+    return Parsed(renamed(frame, names))
 
 
 def _checked(parsed: Parsed, findings: InputFindings, limits: Limits) -> Parsed | None:

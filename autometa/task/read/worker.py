@@ -76,14 +76,7 @@ def _read_feather(source: Any, asked: dict[str, Any]) -> Any:
     return feather.read_table(source, use_threads=asked["threads"])
 
 
-def _read_json(source: Any, asked: dict[str, Any]) -> Any:
-    import pyarrow.json
-
-    options = pyarrow.json.ReadOptions(block_size=min(max(source.size(), 1), 1 << 30), use_threads=asked["threads"])
-    return pyarrow.json.read_json(source, read_options=options)
-
-
-_READERS = {"parquet": _read_parquet, "feather": _read_feather, "json": _read_json}
+_READERS = {"parquet": _read_parquet, "feather": _read_feather}
 
 
 def _plain(column: Any) -> Any:
