@@ -146,7 +146,8 @@ def test_no_cell_is_a_formula_where_that_is_asked_and_else_it_is_said(spread, ta
     assert f"{2 * N + 1} cells begin as a formula does" in capsys.readouterr().err
     assert main([*words, str(tmp_path / "safe.csv"), "--escape-formulas"]) == 0
     assert f"before {2 * N + 1} cells" in capsys.readouterr().err
-    bare, safe = (list(csv.reader((tmp_path / f"{name}.csv").open(newline=""))) for name in ("bare", "safe"))
+    with (tmp_path / "bare.csv").open(newline="") as one, (tmp_path / "safe.csv").open(newline="") as other:
+        bare, safe = list(csv.reader(one)), list(csv.reader(other))
     assert [[cell.removeprefix("'") for cell in row] for row in safe] == bare
     for cell in (cell for row in safe for cell in row if cell.lstrip()[:1] in tuple("=+-@＝")):
         float(cell)  # a number, which no spreadsheet runs
