@@ -142,8 +142,8 @@ def test_an_archive_of_much_more_than_it_seems_is_refused_before_it_is_unpacked(
 
 def test_what_is_beyond_a_limit_is_refused_with_the_flag_that_reads_it():
     assert "2,000,001 columns, more than the 100,000 that are read" in refused(b"," * 2_000_000)
-    many = refused(b"a,b,target\n" + ROWS * 10, limits={"size": 3000})
-    assert "bytes, more than the 3,000 that are read. Is it meant? --limits size=" in many
+    many = refused(b"a,b,target\n" + ROWS * 10, limits={"size": 1000})
+    assert "bytes, more than the 1,000 that are read. Is it meant? --limits size=" in many
 
 
 def test_every_limit_has_a_flag_that_reads_it_all_the_same():
