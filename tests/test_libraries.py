@@ -48,6 +48,7 @@ def own_past(family: str, configs: list[dict[str, Any]], scores: list[list[float
 
 def followed(past: LibraryPast, distributions: dict[str, Any]) -> Any:
     """What the past becomes once a trial has shown these distributions."""
+    past.first()  # a study begins
     study = optuna.create_study()
     study.optimize(lambda trial: float(len([trial._suggest(n, d) for n, d in distributions.items()])), n_trials=1)
     return past.follow(study, study.trials)

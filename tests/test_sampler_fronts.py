@@ -242,3 +242,16 @@ def test_of_two_past_tasks_that_disagree_results_choose_the_one_that_fits() -> N
 def test_no_past_proposes_nothing() -> None:
     study = optuna.create_study(directions=WAYS)
     assert PastFronts([], study, {}, "mine", About()).propose(study, [], set(), 3) == []
+
+
+def test_a_sampler_that_served_one_study_serves_the_next_as_a_fresh_one(store: MetaStore) -> None:
+    past_studies(store)
+
+    def served(sampler: WarmStartSampler) -> list[dict[str, Any]]:
+        study = optuna.create_study(sampler=sampler, directions=WAYS)
+        study.optimize(two, 4)
+        return [trial.params for trial in study.trials if recommended_trial(trial)]
+
+    sampler = WarmStartSampler(store, "mine", seed=0)
+    optuna.create_study(sampler=sampler, directions=WAYS).optimize(lambda trial: two(trial, 0.7), 6)
+    assert served(sampler) == served(WarmStartSampler(store, "mine", seed=0))

@@ -366,3 +366,47 @@ def test_any_results_are_kept_and_searched(store: MetaStore, objective: Any, dir
     study.optimize(objective, 6, catch=(ArithmeticError,))
     assert len(study.trials) == 6
     assert sampler.notes == ()
+
+
+# ------------------------------------------------------------------------------------------- one study after another
+
+
+def wide(trial: Trial) -> float:
+    x, deep = trial.suggest_float("x", 0.0, 1.0), trial.suggest_categorical("deep", [True, False])
+    return (x - 0.3) ** 2 + (trial.suggest_float("y", 0.0, 1.0) ** 2 if deep else 0.2)
+
+
+def narrow(trial: Trial) -> float:
+    return 0.1 * (trial.suggest_float("x", 0.5, 0.9) - 0.6) ** 2
+
+
+@pytest.mark.parametrize("name", ["same", None])
+def test_a_sampler_that_served_one_study_serves_the_next_as_a_fresh_one(store: MetaStore, name: str | None) -> None:
+    past_studies(store, wide)
+
+    def served(sampler: WarmStartSampler) -> list[dict[str, Any]]:
+        study = optuna.create_study(study_name=name, sampler=sampler)
+        study.optimize(narrow, 8)
+        assert {trial.user_attrs[ORIGIN] for trial in study.trials} <= {"portfolio", "surrogate", "adapted"}
+        return [trial.params for trial in study.trials]
+
+    sampler = WarmStartSampler(store, "mine", n_initial=2, seed=0)
+    optuna.create_study(study_name=name, sampler=sampler, direction="maximize").optimize(wide, 10)
+    assert served(sampler) == served(WarmStartSampler(store, "mine", n_initial=2, seed=0))
+
+
+def test_a_sampler_of_a_library_serves_a_study_with_other_ranges(store: MetaStore) -> None:
+    def neighbours(low: int, high: int) -> Callable[[Trial], float]:
+        return lambda trial: trial.suggest_int("n_neighbors", low, high) / high
+
+    def served(sampler: WarmStartSampler) -> list[dict[str, Any]]:
+        study = optuna.create_study(sampler=sampler)
+        study.optimize(neighbours(10, 20), 4)
+        return [trial.params for trial in study.trials if trial.user_attrs[ORIGIN] != "search"]
+
+    def fresh() -> WarmStartSampler:
+        return WarmStartSampler("shipped", "knn", kind="regression", metric="rmse", seed=0)
+
+    sampler = fresh()
+    optuna.create_study(sampler=sampler).optimize(neighbours(1, 5), 4)
+    assert served(sampler) == served(fresh())

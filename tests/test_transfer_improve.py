@@ -402,15 +402,13 @@ def test_a_result_of_low_fidelity_tells_less() -> None:
     assert stds[0] < stds[1] < stds[2]
 
 
-def test_a_family_without_parameters_is_tried_once_and_small_steps_come_last() -> None:
+def test_a_family_without_parameters_is_tried_once_however_good_it_is() -> None:
     space = SearchSpace.cash({"plain": SearchSpace([]), "tree": SearchSpace([Parameter("rate", *real(0.0, 1.0, 0.5))])})
     tried: list[Config] = []
     for trial in range(12):
         scores = [1.0 if config[FAMILY] == "plain" else float(config["tree.rate"]) / 2 for config in tried]
         tried.append(Guard(space).suggest(History.of(space, tried, scores), rng=np.random.default_rng(trial)).config)
     assert [config[FAMILY] for config in tried].count("plain") == 1
-    rates = np.sort([float(config["tree.rate"]) for config in tried if config[FAMILY] == "tree"])
-    assert np.diff(rates).min() > 0.01
 
 
 def test_of_whole_numbers_the_last_ones_are_tried_before_any_again() -> None:

@@ -33,7 +33,7 @@ from autometa.origins import CONFIG, GIVEN
 from autometa.space import FAMILY, Config, SearchSpace, config_key, split_family
 from autometa.space.values import plain, plain_params
 from autometa.store import PastTasks
-from autometa.studies import ENDED, AdaptedPast, adapt
+from autometa.studies import AdaptedPast, ShownSpace, adapt
 from autometa.studies.distributions import in_words
 
 _log = optuna.logging.get_logger("optuna.autometa")
@@ -117,9 +117,7 @@ class LibraryPast:
         mine = [i for i, config in enumerate(past.configs) if config.get(FAMILY) in library.families]
         mine = [i for i in mine if library.holds(split_family(past.configs[i])[1])]
         self.past = _columns(past, [past.configs[i] for i in mine], [[i] for i in mine])
-        self._shown: dict[str, BaseDistribution] = {}
-        self._ended = 0  # trials when they were looked at last
-        self._seen: object = None  # and what they showed
+        self._shown, self._wanted = ShownSpace(), dict[str, BaseDistribution]()
         self._space: SearchSpace | None = None  # in the objective's words
 
     def __getstate__(self) -> dict[str, Any]:
@@ -136,7 +134,8 @@ class LibraryPast:
         return Glossary(self.library, self._renamed)
 
     def first(self) -> AdaptedPast:
-        """The past in the catalogue's words, of configurations whose rounds are known."""
+        """The past in the catalogue's words, of configurations whose rounds are known; a study begins."""
+        self._shown, self._wanted, self._space = ShownSpace(), {}, None
         known = [i for i, config in enumerate(self.past.configs) if split_family(config)[1].get(STOPS) is not True]
         past = _columns(self.past, [self.past.configs[i] for i in known], [[i] for i in known])
         families = [name for name in self.library.families if any(c[FAMILY] == name for c in past.configs)]
@@ -145,15 +144,10 @@ class LibraryPast:
 
     def follow(self, study: Study, trials: Iterable[FrozenTrial]) -> AdaptedPast | None:
         """The past in the space that the study's trials show; None where they show nothing new."""
-        ended = [trial for trial in trials if trial.state in ENDED and trial.params]
-        if len(ended) == self._ended:
+        ended = self._shown.ended(trials)
+        if ended is None:
             return None
-        self._ended = len(ended)
-        shown = {name: d for trial in ended for name, d in trial.distributions.items()}
-        seen = {name: repr(d) for name, d in shown.items()}, {frozenset(trial.params) for trial in ended}
-        if seen == self._seen:
-            return None
-        self._seen, self._shown = seen, shown
+        self._wanted = shown = {name: d for trial in ended for name, d in trial.distributions.items()}
         found = self._translate(self.past.configs, shown)
         past = _columns(self.past, found.configs, found.columns)
         tried = [plain_params(t.params, t.distributions) for t in ended if t.state != TrialState.FAIL]
@@ -219,7 +213,7 @@ class LibraryPast:
         if space is None or not noted:
             return trial
         changed = copy.copy(trial)
-        found = self._translate([trial.user_attrs[noted[0]]], self._shown).configs
+        found = self._translate([trial.user_attrs[noted[0]]], self._wanted).configs
         changed.user_attrs = trial.user_attrs | {noted[0]: space.clip(found[0] if found else {})[0]}
         return changed
 

@@ -48,6 +48,10 @@ class FrontRecommender:
         self._of: dict[str, PastFronts] = {}  # objectives -> past studies that compare
         self._said: set[str] = set()
 
+    def forget(self) -> None:
+        """What a study showed of its space: another one begins."""
+        self._of = {}
+
     def recommend(self, study: Study, trials: Sequence[FrozenTrial], most: int, others: int) -> list[Recommendation]:
         """The next ones, none once `n_initial` were given. `others` past tasks have one objective, which is said."""
         if others and not len(self._past(study)):

@@ -17,6 +17,7 @@ import optuna
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -105,7 +106,7 @@ class WarmStartSampler(BaseSampler):
     _encoded: dict[int, Point]  # by the number of a trial that ended, so that each is looked at once; so are the next
     _configs: dict[int, Config]
     _keys: dict[int, set[str]]
-    _handed_over: set[str]  # names of studies that are the cold sampler's by now
+    _handed_over: bool  # whether the study is the cold sampler's by now
 
     def __init__(
         self,
@@ -165,18 +166,23 @@ class WarmStartSampler(BaseSampler):
             () if store is None or name is None or shipped else store.told(space=name, kind=SEVERAL, exclude=exclude)
         )
         self._fronts = FrontRecommender(fronts, n_initial, self._renamed, name or "", self._about)
-        self._begin(table, words)
+        self._known = self.space, dict(self._asked), table, words  # before a study shows anything
+        self._study: tuple[BaseStorage, int] | None = None  # that is served
+        self._begin()
         self._lock, self._started = threading.Lock(), time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the lock, the clock, the store (its URL may hold a password) and what can be calculated again."""
-        gone = ("_lock", "_started", "_guard", "_encoded", "_configs", "_keys", "_handed_over", "_store")
+        gone = ("_lock", "_started", "_study", "_guard", "_encoded", "_configs", "_keys", "_handed_over", "_store")
         return {k: v for k, v in self.__dict__.items() if k not in gone}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """With a lock of its own; the time starts again."""
-        self.__dict__.update({"_about": About(), "_asked": {}, "_told": [], "_renamed": {}, "_words": None} | state)
-        self._store = None
+        older = {"_about": About(), "_asked": {}, "_told": [], "_renamed": {}, "_words": None}
+        self.__dict__.update(older | state)
+        if "_known" not in state:
+            self._known = self.space, self._asked, self._past, self._words
+        self._store = self._study = None
         self._forget()
         self._lock, self._started = threading.Lock(), time.monotonic()
 
@@ -239,6 +245,7 @@ class WarmStartSampler(BaseSampler):
             {'x': 0.9} portfolio
         """
         with self._lock:
+            self._turn_to(study)
             self._follow(study, study.get_trials(deepcopy=False))
         found = self._recommend(study, study.get_trials(deepcopy=False), m)
         if len(study.directions) > 1:
@@ -280,11 +287,20 @@ class WarmStartSampler(BaseSampler):
 
     def _forget(self) -> None:
         """What was calculated in the space as it was."""
-        self._guard, self._encoded, self._configs, self._keys, self._handed_over = None, {}, {}, {}, set()
+        self._guard, self._encoded, self._configs, self._keys, self._handed_over = None, {}, {}, {}, False
 
-    def _begin(self, past: PastTasks | None, words: LibraryPast | None) -> None:
+    def _turn_to(self, study: Study) -> None:
+        """Begins anew where it is another study: what one showed of its space, and its results, are not the other's."""
+        served, self._study = self._study, (study._storage, study._study_id)
+        if served is not None and (served[0] is not study._storage or served[1] != study._study_id):
+            self._started = time.monotonic()
+            self._fronts.forget()
+            self._begin()
+
+    def _begin(self) -> None:
         """Fits the recommender to past tasks, in the given space, in the one they span, or in a library's words."""
         self._forget()
+        self.space, self._asked, past, words = self._known
         self._words = words
         self._past: PastTasks | None = None
         self._recommender: Recommender | None = None
@@ -333,6 +349,7 @@ class WarmStartSampler(BaseSampler):
     def _assign(self, study: Study, trial: FrozenTrial) -> None:
         """Gives the trial a configuration, or leaves it to the cold sampler, and notes which and why."""
         with self._lock:
+            self._turn_to(study)
             self._follow(study, other_trials(study, trial))
             for choice in range(OPTIONS.choices):  # two processes may choose at once: who sees a double moves on
                 config, origin, reason = self._next(study, other_trials(study, trial), trial.number)
@@ -388,11 +405,11 @@ class WarmStartSampler(BaseSampler):
             surrogate = self._surrogate if fits else None
             known: dict[str, Any] = {"constraints": told_constraints(self._told, self.space, self._renamed)}
             self._guard = Guard(self.space, self._past, surrogate, metafeatures=self._about.metafeatures, **known)
-        if study.study_name in self._handed_over:
+        if self._handed_over:
             return None
         history = History.of_trials(self.space, trials, self._reading(study), self._encoded, self._configs)
         if self._guard.hands_over(history):
-            self._handed_over.add(study.study_name)  # for good: what has ended only grows
+            self._handed_over = True  # for good: what has ended only grows
             return None
         left, spent = self._clock()
         return self._guard.suggest(

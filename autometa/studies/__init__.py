@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from autometa.moved import former
 from autometa.space.values import plain
-from autometa.studies.adapting import AdaptedPast, FollowedPast, adapt, without_own
+from autometa.studies.adapting import AdaptedPast, FollowedPast, ShownSpace, adapt, without_own
 from autometa.studies.constraints import told_constraints
 from autometa.studies.distributions import fit_value, spanned
 from autometa.studies.keeping import ENDED, VALUE, About, described, own_fingerprint, sign_of
@@ -34,6 +34,7 @@ __all__ = [
     "About",
     "AdaptedPast",
     "FollowedPast",
+    "ShownSpace",
     "adapt",
     "described",
     "fit_value",

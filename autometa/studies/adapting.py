@@ -117,10 +117,31 @@ def adapt(
     return AdaptedPast(past.columns(columns, kept), space, {name: asked[name] for name in names}, tuple(notes))
 
 
+class ShownSpace:
+    """What the trials of one study show of its space: distributions, and which parameters occur together."""
+
+    def __init__(self) -> None:
+        """Nothing is shown yet."""
+        self._looked: set[int] = set()  # numbers of the trials that ended: each is looked at once
+        self._known: set[object] = set()
+
+    def ended(self, trials: Iterable[FrozenTrial]) -> list[FrozenTrial] | None:
+        """All trials that ended, where one of them shows what none before did; else None."""
+        ended = [trial for trial in trials if trial.state in ENDED and trial.params]
+        new = [trial for trial in ended if trial.number not in self._looked]
+        self._looked.update(trial.number for trial in new)
+        shown: set[object] = {(name, repr(d)) for trial in new for name, d in trial.distributions.items()}
+        shown |= {frozenset(trial.params) for trial in new}
+        if shown <= self._known:
+            return None
+        self._known |= shown
+        return ended
+
+
 class FollowedPast:
     """Past studies that are adapted again whenever the trials of the study at hand show something new of its space.
 
-    What that study has itself put into the store is left out of them: a result must not count twice.
+    It follows one study. What that has itself put into the store is left out: a result must not count twice.
 
     Args:
         past: As the store holds them, in the metric `VALUE`.
@@ -140,8 +161,7 @@ class FollowedPast:
         """Nothing is adapted yet."""
         self._past, self._renamed = past, dict(renamed or {})
         self._space_name, self._about = space_name, about
-        self._looked: set[int] = set()  # numbers of the trials that ended, as far as they were looked at
-        self._shown: set[object] = set()  # by them: distributions, and which parameters occur together
+        self._shown = ShownSpace()
 
     def first(self) -> AdaptedPast:
         """The past before the study has shown anything."""
@@ -149,14 +169,9 @@ class FollowedPast:
 
     def follow(self, study: Study, trials: Iterable[FrozenTrial]) -> AdaptedPast | None:
         """The past in the space that the study's trials show; None where they show nothing new."""
-        ended = [trial for trial in trials if trial.state in ENDED and trial.params]
-        new = [trial for trial in ended if trial.number not in self._looked]
-        self._looked.update(trial.number for trial in new)
-        shown: set[object] = {(name, repr(d)) for trial in new for name, d in trial.distributions.items()}
-        shown |= {frozenset(trial.params) for trial in new}
-        if shown <= self._shown:
+        ended = self._shown.ended(trials)
+        if ended is None:
             return None
-        self._shown |= shown
         configs = [plain_params(trial.params, trial.distributions) for trial in ended]
         own = {tell(study, self._space_name, self._about) for tell in (own_fingerprint, former_fingerprint)}
         return adapt(

@@ -266,22 +266,21 @@ class Guard:
         return np.where(active, many, rng.random(many.shape))
 
     def _first_new(self, history: History, where: Encoded, values: NDArray[np.float64]) -> tuple[Config, float]:
-        """The best candidate that was not tried before, as a configuration; steps too small to matter come last."""
+        """The best candidate that was not tried before, as a configuration."""
         order = np.argsort(-values, kind="stable")
-        apart = _differ(history, where, self.options.least_step)[order]
-        for row in (*order[apart], *order[~apart]):
+        for row in order[_new(history, where)[order]]:
             config = self.space.decode(where.x[row])
             x, mask = self.space.encode(config)  # whole numbers and steps are rounded
-            if _differ(history, Encoded(x[None, :], mask[None, :]), 1e-9)[0]:
+            if _new(history, Encoded(x[None, :], mask[None, :]))[0]:
                 return config, float(np.exp(values[row]))
         return self.space.decode(where.x[order[0]]), 0.0
 
 
-def _differ(history: History, where: Encoded, by: float) -> NDArray[np.bool_]:  # (q,)
-    """Whether points differ from all that was tried by more than `by` in some parameter, a share of its range."""
+def _new(history: History, where: Encoded) -> NDArray[np.bool_]:  # (q,)
+    """Whether points were not tried before."""
     out = np.ones(len(where.x), dtype=bool)
     for x, mask in zip(history.x, history.mask, strict=True):
-        out &= ~((np.abs(where.x - x) <= by).all(axis=1) & (where.mask == mask).all(axis=1))
+        out &= ~((np.abs(where.x - x) < 1e-9).all(axis=1) & (where.mask == mask).all(axis=1))
     return out
 
 

@@ -238,10 +238,6 @@ class TransferOptions:
     # Under a time budget a trial costs its share of the time that is left, and one of so many places. With 1, 5, 10,
     # 20, 40 and 100 of them the regret after 15 mean trials' time is .028, .019, .019, .018, .020, .023 (costs.py).
     places: int = 20
-    # Share of its range by which a candidate differs, in some parameter, from all that was tried; others come last.
-    # With .01, .03 and .08 regret is alike (own_studies.py --half validation); with none a family without parameters
-    # was tried again and again.
-    least_step: float = 0.01
     # Share of neighbours that change a category. Judgement, not measured.
     category_change: float = 1 / 6
 
