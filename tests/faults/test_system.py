@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -13,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from autometa.errors import RunError
+from autometa.errors import AutoMetaError, RunError
 from autometa.evaluation import Isolation
-from autometa.search import Settings, load_model, open_run, remember_run, resume, search
+from autometa.search import Run, Settings, load_model, open_run, remember_run, resume, search
 from autometa.store import MetaStore
 
 FAMILIES = ("linear", "naive_bayes")
@@ -218,3 +220,92 @@ def test_a_clock_that_jumps_changes_nothing(task, tmp_path, monkeypatch):
     assert not result.interrupted
     assert 0 <= result.summary()["seconds"] < 3000
     assert len(resume(tmp_path / "run", trials=1).trials) == 4
+
+
+# ----------------------------------------------------------------------------------------------------------- no space
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path):
+    """A file system in memory that is made as large as is asked; needs the rights to mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def sized(kilobytes: int) -> Path:
+        how = f"{'remount,' if os.path.ismount(folder) else ''}size={kilobytes}k"
+        made = subprocess.run(["mount", "-t", "tmpfs", "-o", how, "none", str(folder)], capture_output=True)
+        if made.returncode:
+            pytest.skip("needs the rights to mount a file system")
+        return folder
+
+    try:
+        if sys.platform != "linux" or shutil.which("mount") is None:
+            pytest.skip("needs mount")
+        yield sized
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], capture_output=True)
+
+
+def test_a_disk_that_is_full_at_any_page_costs_nothing_that_was_finished(task, small_disk):
+    """The last state that was kept goes on once there is space, and ends in a model."""
+    settings = Settings(trials=2, families=FAMILIES, cold=True, remember=False)
+    folder = small_disk(64_000)
+    search(task, settings, folder / "whole")
+    needed = sum(-(-path.stat().st_size // 4096) * 4 for path in (folder / "whole").rglob("*") if path.is_file())
+    shutil.rmtree(folder / "whole")
+    step = 4 if os.environ.get("AUTOMETA_FAULTS") else needed // 3
+    for k, kilobytes in enumerate(range(8, needed + 8, step)):
+        run = small_disk(kilobytes) / f"run{k}"
+        kept = 0
+        with contextlib.suppress(AutoMetaError, OSError):  # the command line makes a sentence of either
+            search(task, settings, run)
+        small_disk(64_000)
+        if (run / "run.json").exists():
+            opened = Run.open(run)
+            kept = len([row for row in opened.trials(opened.study()) if row.evaluation.state == "complete"])
+            result = resume(run)
+        else:  # nothing had begun
+            result = search(task, settings, run)
+        complete = [row for row in result.trials if row.evaluation.state == "complete"]
+        assert len(complete) >= max(kept, 1)
+        assert load_model(run).members
+        assert not [path for path in run.rglob(".*") if path.is_file()]
+        shutil.rmtree(run)
+
+
+# ------------------------------------------------------------------------------------------------------------ writers
+
+
+WRITER = """
+import sys
+from dataclasses import replace
+from autometa.store import MetaStore
+url, source, who = sys.argv[1:]
+store, given = MetaStore(url), MetaStore(source)
+task = given.tasks()[0]
+evaluation = given.evaluations(task.fingerprint)[0]
+print("ready", flush=True)
+sys.stdin.readline()
+for i in range(100):
+    store.add(task, [replace(evaluation, seed=100 * int(who) + i)])
+print("done", flush=True)
+"""
+
+
+@pytest.mark.long
+def test_of_800_writes_of_eight_processes_none_is_refused(store, tmp_path):
+    line = [sys.executable, "-c", WRITER, str(tmp_path / "many.db"), str(store)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    writers = [subprocess.Popen([*line, str(who)], **pipes) for who in range(8)]
+    for process in writers:
+        assert process.stdout.readline() == "ready\n", process.communicate()[1]
+    for process in writers:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in writers:
+        said, complained = process.communicate(timeout=900)
+        assert (process.returncode, said, complained) == (0, "done\n", "")
+    many = MetaStore(tmp_path / "many.db")
+    assert many.verify() == []
+    seeds = {evaluation.seed for evaluation in many.evaluations(many.tasks()[0].fingerprint)}
+    assert seeds == set(range(800))

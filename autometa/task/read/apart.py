@@ -40,22 +40,20 @@ class ReadApart:
 
 def read_apart(data: bytes, format_: Format, findings: InputFindings, limits: Limits) -> ReadApart | None:
     """The table in the bytes of a file; None, with a problem, where it is damaged or too much."""
-    with nameless() as source, nameless() as out:
-        source.write(data)
-        source.seek(0)
-        try:
+    try:
+        with nameless() as source, nameless() as out:
+            source.write(data)
+            source.seek(0)
             code, said = _run(format_, source.fileno(), out.fileno(), len(data), limits)
-        except subprocess.TimeoutExpired as error:
-            findings.refuse(f"reading it as {format_} takes longer than {error.timeout:.0f} s", _AGAIN)
-            return None
-        except OSError as error:
-            findings.refuse(f"cannot be read: no process for it could be started ({error.strerror or error})")
-            return None
-        answer: dict[str, Any] = json.loads(said) if code == 0 and said else {"died": code}
-        if "names" in answer:
-            return ReadApart(_table(out.fileno()), answer["names"])
-        _refuse(answer, format_, findings, limits)
-        return None
+            answer: dict[str, Any] = json.loads(said) if code == 0 and said else {"died": code}
+            if "names" in answer:
+                return ReadApart(_table(out.fileno()), answer["names"])
+            _refuse(answer, format_, findings, limits)
+    except subprocess.TimeoutExpired as error:
+        findings.refuse(f"reading it as {format_} takes longer than {error.timeout:.0f} s", _AGAIN)
+    except OSError as error:  # no space for a temporary file, no more processes
+        findings.refuse(f"cannot be read in a process of its own: {error.strerror or error}")
+    return None
 
 
 def _run(format_: Format, source: int, out: int, size: int, limits: Limits) -> tuple[int, bytes]:
