@@ -38,7 +38,7 @@ class TaskOptions:
     # Bytes of a text that is no UTF-8 by which its encoding is guessed; the share of its letters that must be usual in
     # an encoding (else charset-normalizer decides), and what another may lack of the best to be named as well.
     # Judgement: `tests/test_task_encoding.py` has twenty languages, of which all are told.
-    encoding_bytes: int = 1 << 18
+    encoding_bytes: int = 1 << 16
     encoding_letters: float = 0.75
     encoding_close: float = 0.1
     # What stands for a letter that cannot be had. Unicode's own.

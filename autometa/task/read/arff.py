@@ -15,9 +15,10 @@ from autometa.task.read.dialect import Dialect
 from autometa.task.read.raw import NO_ROWS, Parsed, ReadRequest
 from autometa.task.read.records import Body, read_rows
 
-_DATE = re.compile(r"""(?im)^(\s*@attribute\s+(?:'[^']*'|"[^"]*"|\S+)\s+)date\b.*$""")
-_ATTRIBUTE = re.compile(r"(?im)^\s*@attribute\b")
-_START = re.compile(r"^\s*@data[^\n]*\n?", re.IGNORECASE | re.MULTILINE)
+# Blanks of their own line only: from every line on to the next text would take the lines squared.
+_DATE = re.compile(r"""(?im)^([^\S\n]*@attribute\s+(?:'[^']*'|"[^"]*"|\S+)\s+)date\b.*$""")
+_ATTRIBUTE = re.compile(r"(?im)^[^\S\n]*@attribute\b")
+_START = re.compile(r"^[^\S\n]*@data[^\n]*\n?", re.IGNORECASE | re.MULTILINE)
 _ABOVE = re.compile(rb"(%[^\n]*\n|\s)*@relation\b", re.IGNORECASE)
 
 
@@ -41,7 +42,7 @@ def read_arff(data: bytes, findings: InputFindings, request: ReadRequest) -> Par
     try:
         head = _DATE.sub(r"\1string", head)  # liac-arff knows no dates; `Schema` does
         attributes = arff.loads(head)["attributes"]
-        body = re.sub(r"(?m)^\s*(%[^\n]*)?\n", "", text[start.end() :])
+        body = re.sub(r"(?m)^[^\S\n]*(%[^\n]*)?\n", "", text[start.end() :])
         names = [name for name, _ in attributes]
         sparse = body.lstrip().startswith("{")
         frame = None

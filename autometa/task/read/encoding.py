@@ -14,6 +14,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,13 @@ from autometa.errors import did_you_mean
 from autometa.task.findings import InputFindings
 from autometa.task.options import OPTIONS
 
-_WORD = re.compile(rb"[^\x00-\x40\[\]{}|`^;]*[\x80-\xff][^\x00-\x2c;|]*")  # a word, or words, with a byte beyond ASCII
+_WORD = (
+    re.compile(  # a word, or words, with a byte beyond ASCII; begun where it begins, so that none is looked at twice
+        rb"(?<![^\x00-\x40\[\]{}|`^;])[^\x00-\x40\[\]{}|`^;\x80-\xff]*+[\x80-\xff][^\x00-\x2c;|]*"
+    )
+)
 _BEYOND = re.compile(rb"[\x80-\xff]")
+_BEFORE = 100  # letters before the first of these that are looked at with it
 _BESIDE = "\u00a0\u2009\u202f°µ–—‘’“”„…•«»¡¿ªº™®©"  # signs that stand beside letters of any alphabet
 _APART = "€£¥§±²³·½¼¾×"  # and signs that do not
 
@@ -121,8 +127,7 @@ def guessed(data: bytes, findings: InputFindings) -> str:
     mixed = _nearly_utf8(data, findings)
     if mixed is not None:
         return mixed
-    sample = b"\n".join(dict.fromkeys(_WORD.findall(data[: OPTIONS.encoding_bytes] or data)))
-    sample = sample or b"\n".join(dict.fromkeys(_WORD.findall(data)))
+    sample = _sample(data)
     scores = {encoding: _score(sample, encoding) for encoding in _LETTERS}
     ranked = sorted(scores, key=lambda encoding: -scores[encoding])  # stable: the first among equals
     for encoding in [*ranked, "latin-1"]:
@@ -143,6 +148,15 @@ def guessed(data: bytes, findings: InputFindings) -> str:
         encoding = "latin-1"  # the same there
     findings.note(f"Encoding: {encoding}, a guess{doubt}; --encoding (encoding=...) names another.")
     return text
+
+
+def _sample(data: bytes) -> bytes:
+    """The different words with bytes beyond ASCII of some whole lines, a line each."""
+    beyond = _BEYOND.search(data)
+    start = 0 if beyond is None else max(data.rfind(b"\n", 0, beyond.start()) + 1, beyond.start() - _BEFORE)
+    part = data[start : start + OPTIONS.encoding_bytes]
+    whole = len(part) if start + len(part) == len(data) else part.rfind(b"\n") + 1 or len(part)
+    return b"\n".join(dict.fromkeys(_WORD.findall(part[:whole])))
 
 
 def _nearly_utf8(data: bytes, findings: InputFindings) -> str | None:
@@ -176,14 +190,15 @@ def _score(sample: bytes, encoding: str) -> float:
         return 0.0
     letters, beyond = _LETTERS[encoding], 0
     points = np.zeros(max(len(letters.usual), 1))
-    for before, character, after in zip(" " + text[:-1], text, text[1:] + " ", strict=True):
+    places = Counter(zip(" " + text[:-1], text, text[1:] + " ", strict=True))
+    for (before, character, after), count in places.items():
         if character >= "\x80":
-            beyond += 1
+            beyond += count
             known = letters.has(character)
             if known.any():
-                points += known * _in_place(before, character, after)
+                points += count * known * _in_place(before, character, after)
             elif character in _BESIDE or (character in _APART and not (before.isalpha() or after.isalpha())):
-                points += 0.9
+                points += count * 0.9
     if letters.vowels and sum(map(text.lower().count, letters.vowels)) < 0.25 * beyond:
         points *= 0.8
     if encoding == "big5" and not re.search(rb"[\xa1-\xfe][\x40-\x7e]", sample):  # as two fifths of its characters have
