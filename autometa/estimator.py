@@ -46,6 +46,8 @@ class _AutoMeta(BaseEstimator):
         drop: Sequence[str] | None = None,
         types: Mapping[str, str] | None = None,
         na: Sequence[str] | None = None,
+        positive: Any = None,
+        threshold: float | str = "auto",
         run: str | Path | None = None,
         store: str | None = None,
         cold: bool = False,
@@ -65,6 +67,8 @@ class _AutoMeta(BaseEstimator):
         self.drop = drop
         self.types = types
         self.na = na
+        self.positive = positive
+        self.threshold = threshold
         self.run = run
         self.store = store
         self.cold = cold
@@ -122,6 +126,7 @@ class _AutoMeta(BaseEstimator):
             max_ram=self.max_ram,
             trial_seconds=self.trial_time,
             device=self.device,
+            threshold=self.threshold,
         )
         with ExitStack() as stack:
             if self.run is not None:
@@ -140,6 +145,7 @@ class _AutoMeta(BaseEstimator):
                 drop=_names(self.drop) or (),
                 types=self.types,
                 na=self.na,
+                positive=self.positive,
                 settings=settings,
                 run=folder,
                 progress=self.progress,
@@ -194,7 +200,7 @@ class _AutoMeta(BaseEstimator):
             return X
         return np.asarray(validate_data(self, X, **checked))
 
-    def predict(self, X: Any, *, allow_missing: bool = False) -> NDArray[Any]:  # (n,)
+    def predict(self, X: Any, *, allow_missing: bool = False, threshold: float | None = None) -> NDArray[Any]:  # (n,)
         """Answers for a table with the columns that `fit` saw, in any order and among others.
 
         What of a column cannot be read as it was learned counts as missing, and a `TableWarning` says so.
@@ -202,16 +208,18 @@ class _AutoMeta(BaseEstimator):
         Args:
             X: (n, p) DataFrame or array.
             allow_missing: Answer where a column is lacking, or no cell of it can be read: it counts as missing.
+            threshold: Of two classes, the probability from which a row counts as positive; None for the model's own.
 
         Raises:
             InputError: Columns that are needed are lacking, or cannot be read; all are listed.
         """
         frame = self._frame(X)
-        return self.model_.predict(frame, allow_missing=allow_missing)
+        return self.model_.predict(frame, allow_missing=allow_missing, threshold=threshold)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What an older version did not know has its default."""
-        super().__setstate__({"keep": None, "drop": None, "types": None, "na": None} | state)
+        new = {"keep": None, "drop": None, "types": None, "na": None, "positive": None, "threshold": "auto"}
+        super().__setstate__(new | state)
 
     def save(self, path: str | Path) -> None:
         """Writes this estimator to a file that `load` reads; it is signed with a key only you have."""
@@ -252,6 +260,10 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         drop: Columns that are no features.
         types: What columns hold, by name: ``number``, ``category``, ``text`` or ``date``; what is not named is found.
         na: The words for missing cells, instead of the usual ones.
+        positive: The label of the positive class, of two, of which F1, precision, recall and average precision are;
+            None for the rarer one, of 0 and 1 the 1.
+        threshold: Of two classes, the probability from which a row counts as positive. ``auto`` is the most probable
+            class, and where the metric judges labels, such as F1, what suits it best out of fold.
         run: Folder to keep the run in; None for none.
         store: URL or path of the metadata store; None for your own.
         cold: Search without memory.
@@ -294,7 +306,7 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         return self
 
     def predict_proba(self, X: Any, *, allow_missing: bool = False) -> NDArray[np.float64]:  # (n, c)
-        """Probability of each class, in the order of `classes_`.
+        """Probability of each class, in the order of `classes_`; calibrated out of fold.
 
         Args:
             X: (n, p) table.

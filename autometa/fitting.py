@@ -56,7 +56,7 @@ def fit_file(
         openml_id: Its number at OpenML.
         offline: Take what is at OpenML from its cache alone.
         reading: Further keywords of `autometa.task.read_task`: ``kind``, ``keep``, ``drop``, ``types``, ``na``,
-            ``encoding``, ``header``.
+            ``encoding``, ``header``, ``positive``.
         settings: Everything else.
         run: Folder to make; None for one under ``autometa_runs``.
         progress: Told what happens.
@@ -118,6 +118,7 @@ def fit_table(
     drop: Sequence[str] = (),
     types: Mapping[str, str] | None = None,
     na: Sequence[str] | None = None,
+    positive: Any = None,
     settings: Settings,
     run: Path,
     progress: Progress | None = None,
@@ -136,6 +137,7 @@ def fit_table(
         drop: As there.
         types: As there.
         na: As there.
+        positive: As there.
         settings: Everything else.
         run: Folder to make.
         progress: Told what happens.
@@ -159,6 +161,7 @@ def fit_table(
         drop=drop,
         types=types,
         na=na,
+        positive=positive,
         keep_lone_classes=True,
     )
     return search(_with_known_metric(task), settings, run, progress=progress, started=started)

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyRegressor
 
-from autometa.errors import NoModelError
-from autometa.evaluation import Cancelled, Evaluation, Killed, State, plan_splits
+from autometa.errors import InputError, NoModelError
+from autometa.evaluation import Cancelled, Evaluation, Killed, State, plan_splits, score
 from autometa.search import SearchPlan, Settings, TrialRow
 from autometa.search.budget import Budget
 from autometa.search.clock import Clock
@@ -150,7 +150,7 @@ def test_with_no_time_left_the_best_alone_answers(task, tmp_path):
     assert [(member.number, member.weight) for member in finished.model.members] == [(0, 1.0)]
 
 
-def test_probabilities_are_calibrated_member_by_member_where_the_metric_judges_them(tmp_path):
+def test_probabilities_are_calibrated_member_by_member(tmp_path):
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 300)
     task = make_task(pd.DataFrame({"a": rng.normal(size=300)}), y=y, metric="neg_log_loss", name="three")
@@ -159,8 +159,74 @@ def test_probabilities_are_calibrated_member_by_member_where_the_metric_judges_t
     found = candidate(task, tmp_path, 0, 1.0)
     finished = a_finish(task, Fits()).conduct([Candidate(found.row, oof, found.models)])
     (member,) = finished.model.members
-    assert member.temperature < 0.5
+    shy = np.tile([0.4, 0.3, 0.3], (1, 1))
+    assert member.calibration.apply(shy)[0, 0] > 0.9
     assert finished.score > -0.1
+
+
+@pytest.fixture
+def rare(tmp_path):
+    """A task with 6 % of 'fraud', and two candidates that rank rows alike, one of them as if classes were balanced."""
+
+    def made(metric):
+        rng = np.random.default_rng(0)
+        logit = rng.normal(-3.6, 1.6, 3000)
+        p = 1 / (1 + np.exp(-logit))
+        y = np.where(rng.random(3000) < p, "fraud", "legit")
+        task = make_task(pd.DataFrame({"a": logit}), y=y, metric=metric, name="rare")
+        balanced = p / p.mean() / (p / p.mean() + (1 - p) / (1 - p.mean()))
+        row, models = candidate(task_of_numbers(), tmp_path, 0, 1.0).row, tmp_path / "0.pkl"
+        found = [Candidate(row, np.column_stack([q, 1 - q]), models) for q in (balanced, p)]
+        return task, p, found
+
+    return made
+
+
+def task_of_numbers():
+    return make_task(pd.DataFrame({"a": np.arange(40.0)}), y=np.arange(40.0), name="line")
+
+
+def test_the_shift_of_balanced_classes_is_undone_whatever_the_metric(rare):
+    task, p, found = rare("roc_auc")
+    finished = a_finish(task, Fits()).conduct(found[:1])
+    assert abs(finished.oof[:, 0].mean() - (task.y == 0).mean()) < 0.003
+    np.testing.assert_allclose(finished.oof[:, 0], p, atol=0.06)
+    assert finished.model.weights == ()
+    assert finished.model.labels(np.array([[0.4, 0.6], [0.6, 0.4]])).tolist() == ["legit", "fraud"]
+
+
+@pytest.mark.parametrize("metric", ["f1", "balanced_accuracy", "f1_macro", "matthews_corrcoef", "jaccard"])
+def test_labels_come_from_a_threshold_where_the_metric_judges_labels(rare, metric):
+    task, _, found = rare(metric)
+    finished = a_finish(task, Fits()).conduct(found)
+    assert task.positive_label == "fraud"
+    as_they_were = score(metric, task.y, found[0].oof, 2, positive=0)  # by the most probable class, balanced
+    plain = score(metric, task.y, found[1].oof, 2, positive=0)
+    assert finished.score > max(as_they_were, plain) - 0.02
+    assert finished.model.threshold < 0.4
+    labels = finished.model.labels(finished.oof)
+    assert set(labels) == {"fraud", "legit"}
+    assert (labels == "fraud").sum() == (finished.oof[:, 0] > finished.model.threshold).sum()
+
+
+def test_a_threshold_that_was_asked_for_is_the_one(rare):
+    task, _, found = rare("f1")
+    splits = plan_splits(task, seed=0, folds=5)
+    plan = SearchPlan.of(task, Settings(seconds=60.0, families=("linear",), threshold="0.07"), 2, splits=splits)
+    finish = a_finish(task, Fits())
+    finish.plan = plan
+    assert finish.conduct(found).model.threshold == pytest.approx(0.07)
+
+
+def test_a_threshold_is_refused_where_there_are_not_two_classes(task):
+    with pytest.raises(InputError, match="'target' is a number, and has no classes"):
+        SearchPlan.of(task, Settings(seconds=60.0, threshold=0.3), 2)
+    three = make_task(pd.DataFrame({"a": np.arange(60.0)}), y=np.arange(60) % 3, name="three")
+    with pytest.raises(InputError, match="is for two classes, and 'target' has 3"):
+        SearchPlan.of(three, Settings(seconds=60.0, threshold=0.3), 2)
+    SearchPlan.of(three, Settings(seconds=60.0, threshold=0.5), 2)
+    with pytest.raises(InputError, match="1.5 is not a number between 0 and 1"):
+        Settings(threshold=1.5)
 
 
 def test_why_there_is_no_model_names_what_went_wrong(task, tmp_path):

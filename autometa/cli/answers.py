@@ -39,6 +39,7 @@ class Answering:
     allow_missing: bool
     escape: bool  # put an apostrophe before what a spreadsheet would run
     as_json: bool
+    threshold: float | None = None
 
 
 def answer(model: Model, frame: pd.DataFrame, asked: Answering) -> None:
@@ -49,7 +50,9 @@ def answer(model: Model, frame: pd.DataFrame, asked: Answering) -> None:
         print(f"autometa: {printable(column)}", file=sys.stderr)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TableWarning)  # said above
-        answers = answers_of(model, frame, proba=asked.proba, allow_missing=asked.allow_missing)
+        answers = answers_of(
+            model, frame, proba=asked.proba, allow_missing=asked.allow_missing, threshold=asked.threshold
+        )
     answers = pd.concat([carried, answers], axis=1)
     if asked.out is not None or not asked.as_json:
         escaped, count = without_formulas(answers)
@@ -115,16 +118,20 @@ def _is_formula(text: str) -> bool:
     return begins and number_style([text.strip()]) is None
 
 
-def answers_of(model: Model, frame: pd.DataFrame, *, proba: bool, allow_missing: bool = False) -> pd.DataFrame:
+def answers_of(
+    model: Model,
+    frame: pd.DataFrame,
+    *,
+    proba: bool,
+    allow_missing: bool = False,
+    threshold: float | None = None,
+) -> pd.DataFrame:
     """Predictions as a table with a column ``prediction`` and, if asked for, ``proba_LABEL`` for each class."""
-    from autometa.task import label_array
-
     if not proba:
-        return pd.DataFrame({"prediction": model.predict(frame, allow_missing=allow_missing)})
+        return pd.DataFrame({"prediction": model.predict(frame, allow_missing=allow_missing, threshold=threshold)})
     probabilities = model.predict_proba(frame, allow_missing=allow_missing)  # (n, c)
-    labels = label_array(model.classes)[probabilities.argmax(axis=1)]
     columns = {f"proba_{label}": probabilities[:, k] for k, label in enumerate(model.classes)}
-    return pd.DataFrame({"prediction": labels, **columns})
+    return pd.DataFrame({"prediction": model.labels(probabilities, threshold), **columns})
 
 
 def _carried(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

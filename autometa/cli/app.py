@@ -92,6 +92,7 @@ Store = Annotated[
 Trust = Annotated[bool, typer.Option("--trust", help="Read a folder that somebody else made: that runs code in it.")]
 
 TABLE_PANEL = "The table"
+SEARCH_PANEL = "The search"
 Target = Annotated[
     str | None,
     typer.Option(
@@ -109,6 +110,24 @@ Metric = Annotated[
         metavar="NAME",
         help="scikit-learn scorer; default: roc_auc, neg_log_loss or neg_root_mean_squared_error.",
         rich_help_panel=TABLE_PANEL,
+    ),
+]
+Positive = Annotated[
+    str | None,
+    typer.Option(
+        "--positive",
+        metavar="LABEL",
+        help="The positive class, of which F1, precision and recall are; default: the rarer of two, 1 of 0 and 1.",
+        rich_help_panel=TABLE_PANEL,
+    ),
+]
+Threshold = Annotated[
+    str | None,
+    typer.Option(
+        "--threshold",
+        metavar="auto|0.5|VALUE",
+        help="Probability from which a row is positive; auto: chosen out of fold where the metric judges labels.",
+        rich_help_panel=SEARCH_PANEL,
     ),
 ]
 Group = Annotated[
@@ -144,7 +163,6 @@ Offline = Annotated[
     bool, typer.Option("--offline", help="From OpenML, only what its cache holds.", rich_help_panel=TABLE_PANEL)
 ]
 
-SEARCH_PANEL = "The search"
 Families = Annotated[
     str | None,
     typer.Option(
@@ -245,6 +263,20 @@ def families_of(gathered: "Gathered", text: str | None) -> tuple[str, ...] | Non
     for name in chosen:
         gathered.option(one_of, "--families", name, tuple(FAMILIES))
     return chosen
+
+
+def threshold_of(gathered: "Gathered", text: str | None) -> float | str:
+    """What --threshold says: ``auto``, or a probability."""
+    if text is None:
+        return "auto"
+    from autometa.errors import InputError
+    from autometa.evaluation import AUTO, read_threshold
+
+    try:
+        return read_threshold(text)
+    except InputError as error:
+        gathered.problems += [Problem(f"--threshold {text}", one.what, one.fix) for one in error.problems]
+        return AUTO
 
 
 def task_of(gathered: "Gathered", data: str, metric: str | None, table: dict[str, Any]) -> "Task | None":

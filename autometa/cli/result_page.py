@@ -13,6 +13,7 @@ from rich.text import Text
 
 from autometa.cli.options import OPTIONS
 from autometa.cli.show import facts_grid, origin_style, page, task_line
+from autometa.evaluation import threshold_of
 from autometa.origins import Origin
 from autometa.report.words import (
     counted,
@@ -45,6 +46,8 @@ def show_result(result: Result, report: Path | None) -> None:
 
     grid = facts_grid()
     grid.add_row("model", _model_words(result))
+    if result.weights:
+        grid.add_row("labels", Text(label_words(result)))
     grid.add_row("memory", Text(warm_start_words(result)))
     grid.add_row("saved", Text(str(result.model)))
     if report is not None:
@@ -73,13 +76,23 @@ def warm_start_words(result: Result) -> str:
     return f"{words}. The best trial, {result.best.number}, came from {phrase}."
 
 
+def label_words(result: Result) -> str:
+    """How labels come from probabilities, where it is not by the most probable class."""
+    task = result.task
+    if task.kind == "binary":
+        limit = threshold_of(result.weights, task.positive)
+        return f"{task.positive_label!r} from a probability of {limit:.3g}, --threshold asks for another"
+    weighted = [f"{one} ×{weight:.2g}" for one, weight in zip(task.classes, result.weights, strict=True)]
+    return f"the largest probability after weighing: {', '.join(weighted[: OPTIONS.reasons])}"
+
+
 def _leaderboard(result: Result) -> Table:
     metric = result.task.metric
     weights = dict(result.members)
     table = Table(box=box.SIMPLE_HEAD, header_style="dim", show_edge=False, pad_edge=False)
     table.add_column("#", justify="right", style="dim", no_wrap=True)
     table.add_column("family", no_wrap=True)
-    for title in (metric_heading(metric), "fit", "trial"):
+    for title in (metric_heading(metric, result.task.positive_label), "fit", "trial"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("from", no_wrap=True)
     table.add_column("weight", justify="right", no_wrap=True)
@@ -98,7 +111,8 @@ def _leaderboard(result: Result) -> Table:
 
 
 def _model_words(result: Result) -> Text:
-    score = spoken_score(result.task.metric, result.score, result.score_std)
+    task = result.task
+    score = spoken_score(task.metric, result.score, result.score_std, positive=task.positive_label)
     if len(result.members) > 1:
         return Text.assemble(f"an ensemble of {len(result.members)} pipelines, ", (score, "bold green"), " out of fold")
     family = family_label(result.best.evaluation.config["family"])

@@ -21,11 +21,13 @@ from autometa.cli.app import (
     MaxRam,
     Metric,
     Offline,
+    Positive,
     Rename,
     RunFolder,
     Seed,
     Store,
     Target,
+    Threshold,
     TimeOrder,
     TrialTime,
     Trust,
@@ -34,6 +36,7 @@ from autometa.cli.app import (
     families_of,
     limits_of,
     task_of,
+    threshold_of,
 )
 from autometa.cli.options import OPTIONS
 from autometa.cli.reading import Drop, Encoding, Header, Keep, Kind, LimitsOption, Na, Types, reading_of
@@ -49,6 +52,7 @@ def fit(
     data: Data,
     target: Target = None,
     metric: Metric = None,
+    positive: Positive = None,
     group: Group = None,
     time_order: TimeOrder = None,
     drop_missing_target: DropMissing = False,
@@ -76,6 +80,7 @@ def fit(
         typer.Option("--trials", metavar="N", help="How many configurations to try.", rich_help_panel=SEARCH_PANEL),
     ] = None,
     jobs: Jobs = None,
+    threshold: Threshold = None,
     families: Families = None,
     seed: Seed = "0",
     max_ram: MaxRam = None,
@@ -103,6 +108,7 @@ def fit(
     of_trials = limits_of(gathered, jobs, seed, max_ram, trial_time)
     gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
     chosen = families_of(gathered, families)
+    labelled = threshold_of(gathered, threshold)
     reading = reading_of(
         gathered,
         kind=kind,
@@ -116,6 +122,7 @@ def fit(
     )
     table: dict[str, Any] = {
         "target": target,
+        "positive": positive,
         "group": group,
         "time_order": time_order,
         "drop_missing_target": drop_missing_target,
@@ -134,7 +141,14 @@ def fit(
     from autometa.search import Settings
 
     settings = Settings(
-        **budget, **of_trials, families=chosen, store=store, cold=cold, remember=not no_remember, device=device
+        **budget,
+        **of_trials,
+        families=chosen,
+        store=store,
+        cold=cold,
+        remember=not no_remember,
+        device=device,
+        threshold=labelled,
     )
     with live() as progress:
         result = fit_file(
@@ -198,6 +212,10 @@ def predict(
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Answer though a column is lacking or cannot be read at all.")
     ] = False,
+    threshold: Annotated[
+        str | None,
+        typer.Option("--threshold", metavar="VALUE", help="Probability from which a row is positive, for this once."),
+    ] = None,
     drift: Annotated[
         bool, typer.Option("--drift", help="Say how the table differs from the training table; no answers.")
     ] = False,
@@ -238,6 +256,8 @@ def predict(
         gathered.problems.append(
             Problem("--proba", f"{model.target!r} is a number, and has no probabilities", "Leave it out.")
         )
+    limit = None if threshold is None else threshold_of(gathered, threshold)
+    gathered.take(model.check_threshold, limit)
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         gathered.problems.append(
             Problem(f"--out {out}", "is a folder" if out.is_dir() else "its folder does not exist")
@@ -250,7 +270,7 @@ def predict(
         show_drift(model, read[0], allow_missing=allow_missing, as_json=as_json)
         return
     beside = tuple(read[0].columns) if keep_columns else listed_names(carry or "")
-    answer(model, read[0], Answering(run, proba, out, beside, allow_missing, escape_formulas, as_json))
+    answer(model, read[0], Answering(run, proba, out, beside, allow_missing, escape_formulas, as_json, limit))
 
 
 @app.command(cls=Command)

@@ -6,7 +6,8 @@ under a deadline and a RAM cap, and `evaluate_isolated` does all of it and hands
 splits       which rows are learned from, and which predicted
 fitted       a configuration fitted on some rows, and what it predicts
 metrics      what a prediction is worth
-calibration  temperature scaling
+calibration  probabilities that mean what they say
+decision     labels from probabilities: a threshold, where the metric judges labels
 record       what became of it: `Evaluation`, `Outcome`
 trial        fit and judge, fold by fold, here or in a process of its own
 isolation    calls in processes of their own; `watch` follows one call, `forkserver` is the process that starts them
@@ -16,12 +17,21 @@ options      the tuned numbers
 
 from __future__ import annotations
 
-from autometa.evaluation.calibration import JUDGE_SURENESS, fit_temperature, tempered
-from autometa.evaluation.comparison import Metric
+from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Calibration, Freedom, fit_calibration
+from autometa.evaluation.comparison import Metric, labels_of
+from autometa.evaluation.decision import AUTO, Weights, fit_weights, read_threshold, threshold_of, weights_of
 from autometa.evaluation.fitted import fit_model, predict_aligned
 from autometa.evaluation.isolation import Isolation, shared_isolation
 from autometa.evaluation.machine import available_cpus, available_ram
-from autometa.evaluation.metrics import METRIC_KINDS, METRICS, metric_for, resolve_metric, score, score_all
+from autometa.evaluation.metrics import (
+    METRIC_KINDS,
+    METRICS,
+    judges_labels,
+    metric_for,
+    resolve_metric,
+    score,
+    score_all,
+)
 from autometa.evaluation.record import Evaluation, Outcome
 from autometa.evaluation.splits import Splits, plan_splits
 from autometa.evaluation.trial import Attempt, evaluate, evaluate_isolated
@@ -29,30 +39,40 @@ from autometa.evaluation.watch import Cancelled, Killed
 from autometa.origins import State
 
 __all__ = [
+    "AUTO",
+    "IDENTITY",
     "JUDGE_SURENESS",
     "METRICS",
     "METRIC_KINDS",
     "Attempt",
+    "Calibration",
     "Cancelled",
     "Evaluation",
+    "Freedom",
     "Isolation",
     "Killed",
     "Metric",
     "Outcome",
     "Splits",
     "State",
+    "Weights",
     "available_cpus",
     "available_ram",
     "evaluate",
     "evaluate_isolated",
+    "fit_calibration",
     "fit_model",
-    "fit_temperature",
+    "fit_weights",
+    "judges_labels",
+    "labels_of",
     "metric_for",
     "plan_splits",
     "predict_aligned",
+    "read_threshold",
     "resolve_metric",
     "score",
     "score_all",
     "shared_isolation",
-    "tempered",
+    "threshold_of",
+    "weights_of",
 ]

@@ -5,18 +5,26 @@ Letters:  n rows · c classes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from autometa.evaluation.comparison import labels_of
+
 
 class Answers(BaseEstimator):
-    """What a scorer takes for a fitted estimator: it answers with what it is given."""
+    """What a scorer takes for a fitted estimator: it answers with what it is given.
 
-    def __init__(self, c: int = 0) -> None:
+    Of two classes the positive one is 1 for a scorer: where it is 0 here, the classes change places.
+    """
+
+    def __init__(self, c: int = 0, positive: int = 1, weights: Sequence[float] = ()) -> None:
         self.c = c
+        self.positive = positive
+        self.weights = weights
         self.classes_ = np.arange(c)
 
     def __sklearn_tags__(self) -> Any:
@@ -29,9 +37,13 @@ class Answers(BaseEstimator):
         return self
 
     def predict(self, X: NDArray[Any]) -> NDArray[Any]:  # (n,)
-        """The most probable class, or the number."""
-        return X.argmax(axis=1) if self.c else X
+        """The label, or the number."""
+        return self.as_judged(labels_of(X, self.weights)) if self.c else X
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[Any]:  # (n, c)
         """The probabilities."""
-        return X
+        return X[:, ::-1] if self.c == 2 and self.positive == 0 else X
+
+    def as_judged(self, codes: NDArray[Any]) -> NDArray[Any]:  # (n,) -> (n,)
+        """Class codes as the scorer knows them."""
+        return 1 - codes if self.c == 2 and self.positive == 0 else codes

@@ -5,7 +5,7 @@ Letters:  n rows · c classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -16,11 +16,28 @@ from numpy.typing import ArrayLike, NDArray
 Values = NDArray[np.float64]
 
 
+def labels_of(probability: Values, weights: Sequence[float] = ()) -> NDArray[np.intp]:  # (n, c), (c,) -> (n,)
+    """The most probable class, or that with the largest weighted probability.
+
+    Example:
+        >>> labels_of(np.array([[0.8, 0.2], [0.6, 0.4]]), (0.3, 0.7))
+        array([0, 1])
+    """
+    return (probability * np.asarray(weights) if len(weights) else probability).argmax(axis=1)
+
+
 class Comparison:
     """The truth beside a prediction, and what several metrics need of both, computed when first asked for."""
 
-    def __init__(self, y: ArrayLike, prediction: ArrayLike) -> None:
-        """Class codes (n,) with probabilities (n, c), or values (n,) with values (n,)."""
+    def __init__(
+        self, y: ArrayLike, prediction: ArrayLike, *, positive: int = 1, weights: Sequence[float] = ()
+    ) -> None:
+        """Class codes (n,) with probabilities (n, c), or values (n,) with values (n,).
+
+        `positive` is the code of the positive class, of two; `weights` (c,) those of the classes before the largest
+        probability is the label, none for the most probable class.
+        """
+        self.positive, self.weights = positive, tuple(weights)
         self.prediction: Values = np.asarray(prediction, dtype=np.float64)
         self.y: NDArray[Any] = np.asarray(y) if self.prediction.ndim == 1 else np.asarray(y).astype(np.intp, copy=False)
 
@@ -28,7 +45,7 @@ class Comparison:
     def confusion(self) -> Values:  # (c, c)
         """How many rows of each true class (down) were taken for each class (across)."""
         c = self.prediction.shape[1]
-        counts = np.bincount(self.y * c + self.prediction.argmax(axis=1), minlength=c * c)
+        counts = np.bincount(self.y * c + labels_of(self.prediction, self.weights), minlength=c * c)
         return counts.reshape(c, c).astype(np.float64)
 
     @cached_property

@@ -1,7 +1,8 @@
 """What a prediction is worth, under scikit-learn's scorer names.
 
 A score is larger when it is better, always; a `Metric` knows its sign and its unit. Classification is
-judged by probabilities (n, c), whose most probable class is the label; regression by values (n,). Every metric that a
+judged by probabilities (n, c), whose most probable class is the label unless classes are weighed (`decision`);
+regression by values (n,). Every metric that a
 prediction allows is computed at once from one `Comparison`, which counts the confusion and ranks the probabilities
 only once: some twenty scikit-learn calls would cost more than many a fit.
 
@@ -15,7 +16,7 @@ Letters:  n rows · c classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,12 +81,12 @@ def _pairs(seen: Comparison) -> float:
 
 
 def _average_precision(seen: Comparison) -> float:
-    p, positives = seen.prediction[:, 1], seen.support[1]
+    p, positives = seen.prediction[:, seen.positive], seen.support[seen.positive]
     if positives == 0:
         return float("nan")
     order = np.argsort(-p, kind="stable")
     last = np.append(np.flatnonzero(np.diff(p[order])), len(p) - 1)  # the end of each run of ties
-    hits = np.cumsum(seen.y[order] == 1)[last]
+    hits = np.cumsum(seen.y[order] == seen.positive)[last]
     return float(np.diff(hits / positives, prepend=0.0) @ (hits / (last + 1)))
 
 
@@ -140,12 +141,12 @@ METRICS: dict[str, Metric] = {
     for metric in (
         Metric("accuracy", "accuracy", _BOTH, "label", 1, _accuracy),
         Metric("balanced_accuracy", "balanced accuracy", _BOTH, "label", 1, _balanced_accuracy),
-        Metric("f1", "F1", _TWO, "label", 1, lambda seen: _f1s(seen)[1]),
+        Metric("f1", "F1", _TWO, "label", 1, lambda seen: _f1s(seen)[seen.positive]),
         Metric("f1_macro", "macro F1", _BOTH, "label", 1, lambda seen: _f1s(seen)[_occurs(seen)].mean()),
         Metric("f1_weighted", "weighted F1", _BOTH, "label", 1, lambda s: float(_f1s(s) @ s.support) / len(s.y)),
-        Metric("precision", "precision", _TWO, "label", 1, lambda seen: _precisions(seen)[1]),
+        Metric("precision", "precision", _TWO, "label", 1, lambda seen: _precisions(seen)[seen.positive]),
         Metric("precision_macro", "macro precision", _BOTH, "label", 1, lambda s: _precisions(s)[_occurs(s)].mean()),
-        Metric("recall", "recall", _TWO, "label", 1, lambda seen: _recalls(seen)[1]),
+        Metric("recall", "recall", _TWO, "label", 1, lambda seen: _recalls(seen)[seen.positive]),
         Metric("recall_macro", "macro recall", _BOTH, "label", 1, lambda seen: _recalls(seen)[_occurs(seen)].mean()),
         Metric("matthews_corrcoef", "Matthews correlation", _BOTH, "label", 1, _matthews),
         Metric("roc_auc", "ROC AUC", _TWO, "probability", 1, lambda seen: seen.area),
@@ -274,21 +275,47 @@ def resolve_metric(name: str, kind: Kind) -> str:
     raise InputError(Problem("metric", f"{name!r} does not fit a {kind} task", f"{hint} {listing}".strip()))
 
 
-def score(metric: str, y: ArrayLike, prediction: ArrayLike, n_classes: int = 0) -> float:
+def judges_labels(metric: str) -> bool:
+    """Whether a metric judges labels, rather than probabilities or values.
+
+    Example:
+        >>> judges_labels("f1"), judges_labels("roc_auc"), judges_labels("jaccard_macro"), judges_labels("r2")
+        (True, False, True, False)
+    """
+    return _known(metric).needs == "label"
+
+
+def score(
+    metric: str,
+    y: ArrayLike,
+    prediction: ArrayLike,
+    n_classes: int = 0,
+    *,
+    positive: int = 1,
+    weights: Sequence[float] = (),
+) -> float:
     """One score, larger is better; NaN where undefined. Quick: a greedy ensemble asks thousands of times.
 
-    `prediction` is (n, c) probabilities, or (n,) values for regression, where `n_classes` is 0.
+    `prediction` is (n, c) probabilities, or (n,) values for regression, where `n_classes` is 0; `positive` and
+    `weights` as in `Comparison`.
 
     Example:
         >>> score("neg_root_mean_squared_error", [1.0, 2.0], [1.0, 4.0]).__round__(3)
         -1.414
     """
     chosen = _known(metric)
-    return chosen.sign * chosen.function(y, prediction)
+    return chosen.sign * float(chosen.formula(Comparison(y, prediction, positive=positive, weights=weights)))
 
 
 def score_all(
-    kind: Kind, y: ArrayLike, prediction: ArrayLike, n_classes: int = 0, *, also: str | None = None
+    kind: Kind,
+    y: ArrayLike,
+    prediction: ArrayLike,
+    n_classes: int = 0,
+    *,
+    also: str | None = None,
+    positive: int = 1,
+    weights: Sequence[float] = (),
 ) -> dict[str, float]:
     """Every score of `METRICS` that a task of this kind allows, and another asked for; larger is better, or NaN.
 
@@ -296,7 +323,7 @@ def score_all(
         >>> score_all("regression", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])["r2"]
         1.0
     """
-    seen = Comparison(y, prediction)
+    seen = Comparison(y, prediction, positive=positive, weights=weights)
     metrics = {name: metric for name, metric in METRICS.items() if kind in metric.kinds}
     if also is not None and also not in METRICS:
         metrics[also] = _known(also)

@@ -41,18 +41,44 @@ class EvaluationOptions:
 
     # --------------------------------------------------------------------------------------------------- calibration
 
-    # Rows to which a temperature is fitted, at most: more do not make one number better. Judgement, not measured.
-    temperature_rows: int = 5_000
+    # Rows to which a map of probabilities is fitted, at most, and cells of rows and classes, unless that were fewer
+    # than ten rows a class: more do not make a few numbers better. Judgement.
+    calibration_rows: int = 5_000
+    calibration_cells: int = 50_000
 
-    # Standard deviation of the normal prior of the logarithm of a temperature: on a few rows it stays near one. With
-    # it log loss is better on 20 and worse on 8 of 28 small tables of several classes, 9 and 2 of 11 of two classes
-    # (`benchmarks/answering.py`); other values were not compared.
-    temperature_spread: float = 0.5
+    # Parts of the rows, each foretold by maps fitted to the others, by which what a map may change is chosen; and of
+    # the standard error of a gain, what more freedom must gain. Without a margin eight classes of 60 rows lose .07
+    # where there is nothing to mend. Judgement.
+    calibration_parts: int = 3
+    calibration_margin: float = 1.0
 
-    # Bounds of a temperature, and what a probability of zero counts as. Judgement, not measured.
-    coldest: float = 0.1
-    hottest: float = 10.0
+    # Standard deviations of the normal priors: of the logarithm of the common slope, of the shift (of two classes in
+    # the logarithm of the odds, of several as a power of the classes' shares), of each class's offset, and of the
+    # logarithm of each class's slope.
+    spread_of_slope: float = 1.0
+    spread_of_shift: float = 3.0
+    spread_of_class: float = 1.0
+    spread_of_class_slope: float = 0.6
+
+    # Bounds of the common slope, and what a probability of zero counts as. A linear model under the strongest penalty
+    # gives all rows about the same: its slope is in the hundreds. Judgement.
+    least_slope: float = 1e-3
+    most_slope: float = 1e6
     least_probability: float = 1e-9
+
+    # ------------------------------------------------------------------------------------------------------ decision
+
+    # Rows by which a threshold is chosen, at most, and parts of them by which it is told whether it does better than
+    # the most probable class. Judgement.
+    decision_rows: int = 10_000
+    decision_parts: int = 4
+
+    # Thresholds that are compared, and powers of the classes' shares. Judgement.
+    thresholds: int = 60
+    class_powers: int = 11
+
+    # One part of the compared thresholds over which scores are averaged before the best is taken. Judgement.
+    smoothed_part: int = 12
 
     # -------------------------------------------------------------------------------------------------------- splits
     # One evaluation is worth about as many fits as it has folds. Where the lines are is judgement, from measured times.

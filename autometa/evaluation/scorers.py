@@ -48,7 +48,9 @@ def scorer_metric(name: str) -> Metric | None:
     tried = [kind for kind in _EXAMPLES if (kind == "regression") == of_numbers]
     kinds = frozenset(kind for kind in tried if np.isfinite(formula(Comparison(*_EXAMPLES[kind]))))
     title = scorer.removeprefix("neg_").removesuffix("_score").replace("_", " ")
-    return Metric(scorer, title, kinds, "value" if of_numbers else "label", sign, formula) if kinds else None
+    by_label = get_scorer(scorer)._response_method == "predict"
+    needs: Literal["label", "probability", "value"] = "value" if of_numbers else "label" if by_label else "probability"
+    return Metric(scorer, title, kinds, needs, sign, formula) if kinds else None
 
 
 def _judged(scorer: str, sign: int, seen: Comparison) -> float:
@@ -61,6 +63,8 @@ def _judged(scorer: str, sign: int, seen: Comparison) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return sign * float(get_scorer(scorer)(Answers(c), seen.prediction, seen.y))
+            answers = Answers(c, seen.positive, seen.weights)
+            y = answers.as_judged(seen.y) if c == 2 else seen.y
+            return sign * float(get_scorer(scorer)(answers, seen.prediction, y))
         except (ValueError, TypeError, IndexError):
             return float("nan")

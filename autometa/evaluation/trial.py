@@ -27,12 +27,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.evaluation.calibration import JUDGE_SURENESS, fit_temperature, tempered
+from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Freedom, fit_calibration
+from autometa.evaluation.decision import AUTO, fit_weights
 from autometa.evaluation.fitted import ClippedRegressor, RelabelledClassifier, fit_model, predict_aligned
 from autometa.evaluation.forkserver import describe_error
 from autometa.evaluation.isolation import Isolation
 from autometa.evaluation.machine import peak_ram
-from autometa.evaluation.metrics import score_all
+from autometa.evaluation.metrics import judges_labels, score_all
 from autometa.evaluation.options import OPTIONS
 from autometa.evaluation.record import Evaluation, Outcome
 from autometa.evaluation.splits import Splits
@@ -62,8 +63,10 @@ class Attempt:
         keep_models: File to pickle a list of the fitted models to, one per fold, when the evaluation is complete.
         keep_above: Keep them only if the score reaches this.
         keep_bytes: Keep them only if they are not larger.
-        calibrate: Where the task's metric judges how sure a prediction is, judge all folds at their best temperature:
-            for whoever tempers what the model says later on. Predictions are handed on as they were.
+        calibrate: Where the task's metric judges how sure a prediction is, or labels, judge all folds as calibrated,
+            and labels by the threshold that suits the metric: for whoever does so with what the model says later on.
+            Predictions are handed on as they were.
+        threshold: Of the labels, where folds are judged so (`fit_weights`).
         growth: Seconds of the whole evaluation that a model which grows by trees or epochs aims at: it ends with those
             that the first fold had time for, and then the evaluation is of the configuration with so many. None for no
             aim.
@@ -81,6 +84,7 @@ class Attempt:
     keep_above: float | None = None
     keep_bytes: int = OPTIONS.kept_bytes
     calibrate: bool = False
+    threshold: float | str = AUTO
     growth: float | None = None
     origin: str = Origin.SEARCH.value
 
@@ -228,7 +232,8 @@ class _Folds:
         self.answers: list[tuple[NDArray[np.float64], NDArray[Any]]] = []  # per fold: the prediction, and the truth
         self.total = np.zeros((task.n, task.c) if task.kind != "regression" else task.n)  # of predictions
         self.times_predicted = np.zeros(task.n, dtype=np.intp)
-        self.calibrated = attempt.calibrate and task.metric in JUDGE_SURENESS
+        judged_as_is = task.kind == "regression" or not (task.metric in JUDGE_SURENESS or judges_labels(task.metric))
+        self.calibrated = attempt.calibrate and not judged_as_is
 
     def why_to_stop(self) -> tuple[State, str] | None:
         """Why no other fold should begin: no hope, or no time; None when it should."""
@@ -309,17 +314,19 @@ class _Folds:
             self.predict_seconds += time.perf_counter() - began
 
     def _judge(self, prediction: NDArray[np.float64], truth: NDArray[Any]) -> None:
-        """Adds the scores of a fold; with the last one, where it matters, all are judged at one temperature.
-
-        It is the temperature that the model will have.
-        """
+        """Adds the scores of a fold; with the last one, where it matters, all are judged as the model will answer."""
         self.answers.append((prediction, truth))
         done, task = len(self.answers), self.task
-        temperature = fit_temperature(*map(np.concatenate, zip(*self.answers, strict=True))) if self.calibrated else 1.0
+        calibration, weights = IDENTITY, ()
+        if self.calibrated:
+            p, y = map(np.concatenate, zip(*self.answers, strict=True))
+            calibration = fit_calibration(p, y, Freedom.OFFSETS)
+            weights = fit_weights(
+                task.metric, y, calibration.apply(p), positive=task.positive, threshold=self.attempt.threshold
+            )
         first = 0 if self.calibrated and done == len(self.attempt.splits) else done - 1
-        new = [
-            score_all(task.kind, y, tempered(p, temperature), task.c, also=task.metric) for p, y in self.answers[first:]
-        ]
+        how = {"also": task.metric, "positive": task.positive, "weights": weights}
+        new = [score_all(task.kind, y, calibration.apply(p), task.c, **how) for p, y in self.answers[first:]]
         self.scores = {m: (*self.scores.get(m, ())[:first], *(fold[m] for fold in new)) for m in new[0]}
 
 

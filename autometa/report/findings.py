@@ -19,10 +19,9 @@ def judged(oof: Values) -> NDArray[np.bool_]:  # oof: (n,) or (n, c) -> (n,)
     return np.asarray(np.isfinite(oof.reshape(len(oof), -1)).all(axis=1))
 
 
-def confusion(y: NDArray[Any], probability: Values) -> NDArray[np.int64]:  # (n,), (n, c) -> (c, c)
+def confusion(y: NDArray[Any], labels: NDArray[Any], c: int) -> NDArray[np.int64]:  # (n,), (n,) -> (c, c)
     """How many rows of each true class (down) were taken for each class (across)."""
-    c = probability.shape[1]
-    return np.bincount(y * c + probability.argmax(axis=1), minlength=c * c).reshape(c, c)
+    return np.bincount(y * c + labels, minlength=c * c).reshape(c, c)
 
 
 def roc(positive: NDArray[np.bool_], score: Values) -> tuple[Values, Values, float]:  # (n,), (n,)

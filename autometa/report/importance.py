@@ -8,7 +8,7 @@ Letters:  n rows · c classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +68,7 @@ def of_run(run: Path, seed: int, trusted: bool) -> Iterator[list[Importance]]:
     from autometa.search import load_model, open_run
 
     model, task = load_model(run, trusted=trusted), open_run(run, trusted=trusted).task
-    yield from permutation_importance(task, model.answer, seed=seed)
+    yield from permutation_importance(task, model.answer, seed=seed, weights=model.weights)
 
 
 def permutation_importance(
@@ -76,6 +76,7 @@ def permutation_importance(
     predict: Callable[[pd.DataFrame], NDArray[np.float64]],  # typed X -> (n,) values or (n, c) probabilities
     *,
     seed: int,
+    weights: Sequence[float] = (),
 ) -> Iterator[list[Importance]]:
     """Importance of each column on a bounded sample, most important first, after each round of shuffles.
 
@@ -89,7 +90,7 @@ def permutation_importance(
     rng = np.random.default_rng(seed)
 
     def judge(X: pd.DataFrame) -> float:
-        return score(task.metric, sample.y, predict(X), len(task.classes))
+        return score(task.metric, sample.y, predict(X), task.c, positive=task.positive, weights=weights)
 
     whole = judge(sample.X)
     drops: dict[str, list[float]] = {str(name): [] for name in sample.X.columns}

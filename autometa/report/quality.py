@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autometa.evaluation import labels_of, threshold_of
 from autometa.report import charts
 from autometa.report.findings import calibration, confusion, judged, roc, thinned
 from autometa.report.html import Markup, join, tag
@@ -33,16 +34,23 @@ def quality(report: Report) -> Markup | None:
     lead = f"From predictions of {int(rows.sum()):,} rows by models that had not seen them."
     y, prediction = np.asarray(task.y)[rows], oof[rows]
     body = (
-        _regression_quality(task, y, prediction) if task.kind == "regression" else _class_quality(task, y, prediction)
+        _regression_quality(task, y, prediction)
+        if task.kind == "regression"
+        else _class_quality(task, y, prediction, report.result.weights)
     )
     return join([tag("p", lead, cls="lead"), body])
 
 
-def _class_quality(task: Task, y: NDArray[Any], probability: NDArray[np.float64]) -> Markup:
+def _class_quality(task: Task, y: NDArray[Any], probability: NDArray[np.float64], weights: Sequence[float]) -> Markup:
     names = [str(label) for label in task.classes]
-    counts = confusion(y, probability)
+    counts = confusion(y, labels_of(probability, weights), task.c)
+    by = "the most probable class"
+    if weights and task.kind == "binary":
+        by = f"a threshold: {task.positive_label} from {threshold_of(tuple(weights), task.positive):.3g}"
+    elif weights:
+        by = "the largest probability after the classes are weighed"
     figures = [
-        _confusion_figure(counts, names),
+        _confusion_figure(counts, names, by),
         _roc_figure(task, y, probability, names),
         _calibration_figure(task, y, probability),
     ]
@@ -57,10 +65,10 @@ def _class_quality(task: Task, y: NDArray[Any], probability: NDArray[np.float64]
     return tag("div", figures, cls="pair")
 
 
-def _confusion_figure(counts: NDArray[np.int64], names: Sequence[str]) -> Markup:
+def _confusion_figure(counts: NDArray[np.int64], names: Sequence[str], by: str) -> Markup:
     if len(names) <= OPTIONS.classes:
         chart = charts.matrix(counts.tolist(), names, "Confusion matrix")
-        return figure("Confusion", chart, "rows of each true class, by the most probable class")
+        return figure("Confusion", chart, f"rows of each true class, by {by}")
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
     pairs = []
@@ -76,7 +84,7 @@ def _roc_figure(task: Task, y: Any, probability: Any, names: Sequence[str]) -> M
     frame = charts.Frame((0.0, 1.0), (0.0, 1.0), "false positive rate", "true positive rate", width=440, height=360)
     frame.path([(0, 0), (1, 1)], "diagonal")
     if task.kind == "binary":
-        shown = [1]
+        shown = [task.positive]
     else:
         shown = [int(k) for k in np.argsort(-np.bincount(y, minlength=len(names)), kind="stable")[: charts.SERIES]]
     entries = []
@@ -84,16 +92,20 @@ def _roc_figure(task: Task, y: Any, probability: Any, names: Sequence[str]) -> M
         x, rate, area = roc(y == k, probability[:, k])
         frame.path(thinned(x, rate), f"series-{series}")
         entries.append(("line", f"series-{series}", f"{names[k]}: area {area:.4f}"))
-    words = f"for {names[1]} against {names[0]}" if task.kind == "binary" else "each class against all others"
+    words = (
+        f"for {names[task.positive]} against {names[1 - task.positive]}"
+        if task.kind == "binary"
+        else "each class against all others"
+    )
     return figure("ROC", tag("div", frame.svg("ROC curves"), charts.legend(entries)), words)
 
 
 def _calibration_figure(task: Task, y: Any, probability: Any) -> Markup:
     binary = task.kind == "binary"
-    p = probability[:, 1] if binary else probability.max(axis=1)
-    hit = (y == 1) if binary else (probability.argmax(axis=1) == y)
+    p = probability[:, task.positive] if binary else probability.max(axis=1)
+    hit = (y == task.positive) if binary else (probability.argmax(axis=1) == y)
     points = calibration(hit, p)
-    title = f"probability given to {task.classes[1]}" if binary else "probability of the predicted class"
+    title = f"probability given to {task.positive_label}" if binary else "probability of the predicted class"
     frame = charts.Frame((0.0, 1.0), (0.0, 1.0), title, "share that came true", width=440, height=360)
     frame.path([(0, 0), (1, 1)], "diagonal")
     frame.path([(x, share) for x, share, _ in points], "series-0")

@@ -50,7 +50,11 @@ def outcome(report: Report) -> Markup:
     several = len(result.members) > 1
     spread = f"± {number(result.score_std, 2)}"
     facts = [
-        (spoken_value(metric, result.score), f"{metric_title(metric)} of the model, out of fold", spread),
+        (
+            spoken_value(metric, result.score),
+            f"{metric_title(metric, report.task.positive_label)} of the model, out of fold",
+            spread,
+        ),
         (f"{len(result.members)} pipelines", "in the ensemble", "") if several else (family, "is the model", ""),
         (spoken_value(metric, report.score(best)), f"best single pipeline: {family}, trial {best.number}", ""),
         (f"{len(result.trials)}", "configurations tried", f"{failures_seen} failed" if failures_seen else ""),
@@ -202,7 +206,12 @@ def _proposals(report: Report) -> Markup:
             came = state_words(trial.evaluation.state)
         cells = [str(rank), family_label(proposal.config["family"]), origin(proposal.origin), came]
         rows.append([*cells, proposal.reason, parameters(proposal.config)])
-    titles = [("#", "n"), ("family", "keep"), ("from", ""), (f"{metric_title(report.metric)} here", "n")]
+    titles = [
+        ("#", "n"),
+        ("family", "keep"),
+        ("from", ""),
+        (f"{metric_title(report.metric, report.task.positive_label)} here", "n"),
+    ]
     listing = table([*titles, ("why", "why"), ("parameters", "")], rows)
     return join([tag("h3", "Proposals"), listing])
 

@@ -124,7 +124,12 @@ def _families(report: Report) -> Markup:
         rows.append(
             [family_label(family), score, f"{len(own)}", spent, "" if leader is None else origin(leader.origin)]
         )
-    titles = [("family", "keep"), (f"best {metric_title(metric)}", "n"), ("trials", "n"), ("time spent", "n")]
+    titles = [
+        ("family", "keep"),
+        (f"best {metric_title(metric, report.task.positive_label)}", "n"),
+        ("trials", "n"),
+        ("time spent", "n"),
+    ]
     return join([tag("h3", "By family"), table([*titles, ("its best came from", "")], rows)])
 
 
@@ -135,9 +140,16 @@ def board(report: Report) -> Markup | None:
         return None
     weights = dict(report.result.members)
     others = [m for m in leaders[0].evaluation.scores if m != metric]
-    titles = [("#", "n"), ("family", "keep"), ("from", ""), (metric_heading(metric), "n chosen"), ("weight", "n")]
+    positive = report.task.positive_label
+    titles = [
+        ("#", "n"),
+        ("family", "keep"),
+        ("from", ""),
+        (metric_heading(metric, positive), "n chosen"),
+        ("weight", "n"),
+    ]
     titles += [("trial", "n"), ("fit", "n"), ("predict", "n"), ("memory", "n"), ("parameters", "")]
-    titles += [(metric_heading(m), "n") for m in others]
+    titles += [(metric_heading(m, positive), "n") for m in others]
     rows = []
     for rank, trial in enumerate(leaders[: OPTIONS.leaders], start=1):
         e = trial.evaluation

@@ -41,11 +41,13 @@ def family_label(name: str) -> str:
     return FAMILIES[name].label if name in FAMILIES else name
 
 
-def metric_title(metric: str) -> str:
-    """What people call a metric: ``RMSE`` for ``neg_root_mean_squared_error``."""
+def metric_title(metric: str, positive: str | None = None) -> str:
+    """What people call a metric, with the positive class where it is of that: ``RMSE``, ``F1 of 'fraud'``."""
     from autometa.evaluation import METRICS
+    from autometa.task import OF_POSITIVE
 
-    return METRICS[metric].title if metric in METRICS else metric.removeprefix("neg_").replace("_", " ")
+    title = METRICS[metric].title if metric in METRICS else metric.removeprefix("neg_").replace("_", " ")
+    return f"{title} of {positive!r}" if positive is not None and metric in OF_POSITIVE else title
 
 
 def own_unit(metric: str, score: float) -> float:
@@ -55,9 +57,9 @@ def own_unit(metric: str, score: float) -> float:
     return METRICS[metric].value(score) if metric in METRICS else -score if metric.startswith("neg_") else score
 
 
-def spoken_score(metric: str, score: float, spread: float | None = None) -> str:
+def spoken_score(metric: str, score: float, spread: float | None = None, *, positive: str | None = None) -> str:
     """``ROC AUC 0.9931 ± 0.0042``, in the metric's own unit."""
-    return f"{metric_title(metric)} {spoken_value(metric, score, spread)}"
+    return f"{metric_title(metric, positive)} {spoken_value(metric, score, spread)}"
 
 
 def spoken_value(metric: str, score: float, spread: float | None = None) -> str:
@@ -82,9 +84,9 @@ def fold_spread(trial: TrialRow, metric: str) -> float | None:
     return math.sqrt(sum((f - mean) ** 2 for f in folds) / len(folds))
 
 
-def metric_heading(metric: str) -> str:
+def metric_heading(metric: str, positive: str | None = None) -> str:
     """A metric, and which way is better: ``RMSE ↓``."""
-    return f"{metric_title(metric)} {'↑' if own_unit(metric, 1.0) > 0 else '↓'}"
+    return f"{metric_title(metric, positive)} {'↑' if own_unit(metric, 1.0) > 0 else '↓'}"
 
 
 def number(value: Any, digits: int = 4) -> str:

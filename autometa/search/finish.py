@@ -1,4 +1,4 @@
-"""From evaluated trials to the model that answers: candidates, temperatures, ensemble, members.
+"""From evaluated trials to the model that answers: candidates, calibration, ensemble, members, labels.
 
 Nothing here starts a process: who fits a member on all rows is handed in (`Fit`), and so is the clock.
 
@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 
 from autometa.errors import NoModelError, RunError
 from autometa.evaluation import (
-    JUDGE_SURENESS,
+    IDENTITY,
+    Calibration,
     Cancelled,
+    Freedom,
     Isolation,
     Killed,
-    fit_temperature,
+    Weights,
+    fit_calibration,
+    fit_weights,
     score,
-    tempered,
 )
 from autometa.search.clock import Clock
 from autometa.search.ensemble import greedy_ensemble
@@ -53,9 +56,9 @@ class Candidate:
     """A trial that may answer in the final model."""
 
     row: TrialRow
-    oof: NDArray[np.float64]  # (n,) or (n, c) out-of-fold prediction at `temperature`; NaN where never held out
+    oof: NDArray[np.float64]  # (n,) or (n, c) out-of-fold prediction, calibrated; NaN where never held out
     models: Path | None  # pickled models of its folds; None where they were too large to be kept
-    temperature: float = 1.0
+    calibration: Calibration = IDENTITY
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,9 +155,11 @@ class Finish:
         candidates = self._ready(candidates)
         seen = np.asarray(np.isfinite(candidates[0].oof.reshape(self.task.n, -1)).all(axis=1))
         candidates = [self._calibrated(candidate, seen) for candidate in candidates]
+        # All candidates are on one scale now, so the threshold that suits the best of them suits the others.
+        labelled = self._labels(candidates[0].oof, seen)
         weights = greedy_ensemble(
             [candidate.oof for candidate in candidates],
-            lambda oof: self._score(oof, seen),
+            lambda oof: self._score(oof, seen, labelled),
             rounds=self.plan.options.ensemble_rounds,
             out_of_time=lambda: self.clock.too_late_to_choose,
         )
@@ -164,9 +169,13 @@ class Finish:
         members, refitted = self._members(chosen)
         oofs = {candidate.row.number: candidate.oof for candidate in candidates}
         oof = np.asarray(sum(member.weight * oofs[member.number] for member in members))
-        temperature = 1.0 if self.task.kind == "regression" else fit_temperature(oof[seen], self.task.y[seen])
-        oof = tempered(oof, temperature)
-        per_fold = np.array([self._score(oof, test) for _, test in self.plan.splits])
+        calibration = IDENTITY
+        if self.task.kind != "regression":
+            simple = Freedom.OFFSETS if self.clock.too_late_to_choose else None
+            calibration = fit_calibration(oof[seen], self.task.y[seen], simple)
+            oof = calibration.apply(oof)
+        labelled = self._labels(oof, seen)
+        per_fold = np.array([self._score(oof, test, labelled) for _, test in self.plan.splits])
         model = Model(
             self.task.name,
             self.task.target,
@@ -175,7 +184,9 @@ class Finish:
             self.task.classes,
             self.task.schema,
             tuple(members),
-            temperature,
+            calibration,
+            labelled,
+            self.task.positive,
         )
         return Finished(model, oof, float(np.nanmean(per_fold)), float(np.nanstd(per_fold)), refitted)
 
@@ -189,11 +200,18 @@ class Finish:
         return ready or [min(candidates, key=lambda c: self.clock.to_refit(c.row.evaluation))]
 
     def _calibrated(self, candidate: Candidate, seen: NDArray[np.bool_]) -> Candidate:
-        """At its best temperature, where the metric judges how sure it is."""
-        if self.task.kind == "regression" or self.task.metric not in JUDGE_SURENESS:
+        """Calibrated: candidates that were fitted under other weights of the classes come to the same scale."""
+        if self.task.kind == "regression":
             return candidate
-        temperature = fit_temperature(candidate.oof[seen], self.task.y[seen])
-        return replace(candidate, oof=tempered(candidate.oof, temperature), temperature=temperature)
+        calibration = fit_calibration(candidate.oof[seen], self.task.y[seen], Freedom.OFFSETS)
+        return replace(candidate, oof=calibration.apply(candidate.oof), calibration=calibration)
+
+    def _labels(self, oof: NDArray[np.float64], seen: NDArray[np.bool_]) -> Weights:
+        """With which weights of the classes the largest probability is the label."""
+        if self.task.kind == "regression":
+            return ()
+        task, threshold = self.task, self.plan.threshold
+        return fit_weights(task.metric, task.y[seen], oof[seen], positive=task.positive, threshold=threshold)
 
     def _members(self, chosen: Sequence[tuple[Candidate, float]]) -> tuple[list[Member], bool]:
         """Fits the chosen on all rows; one that cannot be in time answers by its fold models alone.
@@ -218,7 +236,7 @@ class Finish:
                 continue
             if anew and candidate.models and (size := candidate.models.stat().st_size) <= room:
                 content, room = content + self.read(candidate.models), room - size
-            members.append(Member(candidate.row.number, weight, content, candidate.temperature))
+            members.append(Member(candidate.row.number, weight, content, candidate.calibration))
         if not members:
             raise NoModelError("No evaluated pipeline could be fitted on the whole table: raise --max-ram or --time")
         total = sum(member.weight for member in members)
@@ -240,5 +258,6 @@ class Finish:
             pass
         return (self.read(kept) if kept else None), False
 
-    def _score(self, prediction: NDArray[np.float64], rows: NDArray[Any]) -> float:
-        return score(self.task.metric, self.task.y[rows], prediction[rows], len(self.task.classes))
+    def _score(self, prediction: NDArray[np.float64], rows: NDArray[Any], labelled: Weights) -> float:
+        task = self.task
+        return score(task.metric, task.y[rows], prediction[rows], task.c, positive=task.positive, weights=labelled)

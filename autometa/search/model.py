@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import pickle
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem, RunError, TableWarning
-from autometa.evaluation import fit_model, predict_aligned, tempered
+from autometa.evaluation import (
+    AUTO,
+    IDENTITY,
+    Calibration,
+    Weights,
+    fit_model,
+    labels_of,
+    predict_aligned,
+    read_threshold,
+    threshold_of,
+    weights_of,
+)
 from autometa.files import replace
 from autometa.search.records import DamagedError
 from autometa.search.signature import pickled, read_signed, write_signed
@@ -33,13 +44,13 @@ class Member:
     """One configuration in the final model: trial number, weight, and its models as pickled lists, end to end.
 
     One list holds a model for each fold, another the model that was fitted on all rows; either may be all there is.
-    Its predicted probabilities are brought to its temperature before they are weighted.
+    Its predicted probabilities are calibrated before they are weighted.
     """
 
     number: int
     weight: float
     content: bytes = field(repr=False)
-    temperature: float = 1.0
+    calibration: Calibration = IDENTITY
     _models: tuple[list[Any], ...] | None = field(default=None, init=False, repr=False)
 
     @property
@@ -61,11 +72,18 @@ class Member:
     def predict(self, X: pd.DataFrame, kind: str, c: int) -> NDArray[np.float64]:  # (n,) or (n, c)
         """Mean over the means of its lists; a class that a model never saw has probability 0 there."""
         means = [np.mean([predict_aligned(model, X, kind, c) for model in models], axis=0) for models in self.models]
-        return tempered(np.mean(means, axis=0), self.temperature)
+        mean = np.mean(means, axis=0)
+        return mean if kind == "regression" else self.calibration.apply(mean)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the unpickled models, which are in `content` as bytes."""
         return {**self.__dict__, "_models": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Takes what is pickled; an older version had a temperature."""
+        state = {"calibration": Calibration.of_temperature(state.get("temperature", 1.0))} | state
+        state.pop("temperature", None)
+        self.__dict__.update(state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +98,9 @@ class Model:
         classes: (c,) original labels, in the order of the probability columns; empty for regression.
         schema: How a raw table becomes features.
         members: What answers.
-        temperature: Of the probabilities that the members arrive at together.
+        calibration: Of the probabilities that the members arrive at together.
+        weights: (c,) of the classes, with which the largest probability is the label; () for the most probable class.
+        positive: The code of the positive class, of two.
     """
 
     name: str
@@ -90,9 +110,21 @@ class Model:
     classes: tuple[Any, ...]
     schema: Schema
     members: tuple[Member, ...]
-    temperature: float = 1.0
+    calibration: Calibration = IDENTITY
+    weights: Weights = ()
+    positive: int = 1
 
-    def predict(self, frame: pd.DataFrame | NDArray[Any], *, allow_missing: bool = False) -> NDArray[Any]:  # (n,)
+    def __setstate__(self, state: list[Any]) -> None:
+        """Takes the fields in their order; of an older version, the last one is a temperature."""
+        for i, one in enumerate(fields(self)):
+            value = state[i] if i < len(state) else one.default
+            if one.name == "calibration" and isinstance(value, float):
+                value = Calibration.of_temperature(value)
+            object.__setattr__(self, one.name, value)
+
+    def predict(
+        self, frame: pd.DataFrame | NDArray[Any], *, allow_missing: bool = False, threshold: float | None = None
+    ) -> NDArray[Any]:  # (n,)
         """Labels as they were in the training table, or numbers.
 
         Columns are found by their names, in any order and among others. What of one cannot be read as it was learned
@@ -101,14 +133,44 @@ class Model:
         Args:
             frame: (n, p) raw table; an array has the columns of the training table, in order.
             allow_missing: Answer where a column is lacking, or no cell of it can be read: it counts as missing.
+            threshold: Of two classes, the probability from which a row counts as positive; None for the model's own.
 
         Raises:
-            InputError: Columns that the model needs are lacking or cannot be read; all are listed.
+            InputError: Columns that the model needs are lacking or cannot be read; all are listed. Or a threshold is
+                given that is not between 0 and 1, or where there are not two classes.
         """
+        self.check_threshold(threshold)
         values = self._average(frame, allow_missing)
-        if self.kind == "regression":
-            return values
-        return label_array(self.classes)[values.argmax(axis=1)]
+        return values if self.kind == "regression" else self.labels(values, threshold)
+
+    def labels(self, probability: NDArray[np.float64], threshold: float | None = None) -> NDArray[Any]:
+        """The labels (n,) of probabilities (n, c), as they were in the training table.
+
+        Args:
+            probability: As `predict_proba` gives them.
+            threshold: Of two classes, the probability from which a row counts as positive; None for the model's own.
+        """
+        weights = self.weights if threshold is None else weights_of(threshold, self.positive)
+        return label_array(self.classes)[labels_of(probability, weights)]
+
+    def check_threshold(self, threshold: float | None) -> None:
+        """Refuses a threshold that cannot be: there are not two classes, or it is not between 0 and 1.
+
+        Raises:
+            InputError: It cannot be.
+        """
+        if threshold is None:
+            return
+        if len(self.classes) != 2:
+            what = f"a threshold is for two classes, and {self.target!r} has {len(self.classes) or 'none'}"
+            raise InputError(Problem("threshold", what, "Leave it out."))
+        if read_threshold(threshold) == AUTO:
+            raise InputError(Problem("threshold", "auto is for fit, which chooses it", "Leave it out."))
+
+    @property
+    def threshold(self) -> float | None:
+        """The probability from which a row counts as positive; None unless there are two classes."""
+        return threshold_of(self.weights, self.positive) if len(self.classes) == 2 else None
 
     def predict_proba(
         self, frame: pd.DataFrame | NDArray[Any], *, allow_missing: bool = False
@@ -154,7 +216,8 @@ class Model:
         if not len(X):
             return np.empty(0 if self.kind == "regression" else (0, c))
         mean = sum(member.weight * member.predict(X, self.kind, c) for member in self.members)
-        return tempered(np.asarray(mean), self.temperature)
+        mean = np.asarray(mean)
+        return mean if self.kind == "regression" else self.calibration.apply(mean)
 
 
 def refit(task_folder: Path, config: Config, path: Path, *, seed: int, threads: int, device: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from autometa.errors import InputError, Problem
-from autometa.evaluation import Splits, available_cpus, available_ram, plan_splits
+from autometa.evaluation import AUTO, Splits, available_cpus, available_ram, plan_splits
 from autometa.families import available, cash_space, suited
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.settings import Settings
@@ -35,6 +35,7 @@ class SearchPlan:
     jobs: int
     max_ram: int | None = None
     options: SearchOptions = OPTIONS
+    threshold: float | str = AUTO
 
     @classmethod
     def of(
@@ -66,6 +67,7 @@ class SearchPlan:
             >>> plan.splits.n_folds, plan.jobs, plan.threads, plan.threads_for(2)
             (5, 4, 1, 2)
         """
+        _check_threshold(task, settings)
         space = search_space(task, settings)
         return cls(
             space=space,
@@ -74,6 +76,7 @@ class SearchPlan:
             jobs=settings.jobs or default_jobs(task, settings, cpus, options),
             max_ram=settings.max_ram,
             options=options,
+            threshold=settings.threshold,
         )
 
     @property
@@ -88,6 +91,21 @@ class SearchPlan:
     def trial_ram(self) -> int:
         """Bytes that one trial may hold: `max_ram`, or else a share of the memory that is free now."""
         return self.max_ram or int(self.options.ram_share * available_ram() / self.jobs)
+
+
+def _check_threshold(task: Task, settings: Settings) -> None:
+    """Refuses a threshold where there are not two classes."""
+    most_probable = 0.5
+    if settings.threshold == AUTO or task.kind == "binary":
+        return
+    if task.kind == "regression":
+        what, fix = f"{task.target!r} is a number, and has no classes", "Leave it out."
+    elif settings.threshold != most_probable:
+        what = f"{settings.threshold} is for two classes, and {task.target!r} has {task.c}"
+        fix = "Say auto, or 0.5 for the most probable class."
+    else:
+        return
+    raise InputError(Problem("threshold", what, fix))
 
 
 def search_space(task: Task, settings: Settings) -> SearchSpace:

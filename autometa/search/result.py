@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.errors import RunError
+from autometa.evaluation import Weights, threshold_of
 from autometa.files import digest, whole
 from autometa.origins import State
 from autometa.search.model import save_model
@@ -47,6 +48,7 @@ class Result:
         interrupted: Whether the person ended it.
         model: Where the model is.
         refitted: Whether the members were fitted anew on all rows; otherwise each is the average of its fold models.
+        weights: (c,) of the classes, with which the largest probability is the label; () for the most probable class.
     """
 
     run: Path
@@ -62,6 +64,7 @@ class Result:
     interrupted: bool
     model: Path
     refitted: bool
+    weights: Weights = ()
 
     @property
     def best(self) -> TrialRow:
@@ -72,6 +75,14 @@ class Result:
     def warm_start(self) -> WarmStart:
         """What starting from past tasks bought."""
         return WarmStart.of(self.trials, self.task.metric)
+
+    @property
+    def _of_two_classes(self) -> dict[str, Any]:
+        """The positive class, and from which probability on it is the label."""
+        task = self.task
+        if task.kind != "binary":
+            return {}
+        return {"positive": task.positive_label, "threshold": round(threshold_of(self.weights, task.positive), 6)}
 
     def summary(self) -> dict[str, Any]:
         """What ``autometa fit --json`` prints."""
@@ -86,6 +97,7 @@ class Result:
             "metric": self.task.metric,
             "score": self.score,
             "score_std": self.score_std,
+            **self._of_two_classes,
             "trials": len(self.trials),
             "failed": len(failed(self.trials)),
             "warm_trials": self.warm_start.proposed,
@@ -165,6 +177,7 @@ def save_result(result: Result, model: Model) -> None:
             "seconds": result.seconds,
             "interrupted": result.interrupted,
             "refitted": result.refitted,
+            "weights": result.weights,
             "summary": result.summary(),
             "files": {name: digest(result.run / name) for name in ("model.pkl", "oof.npy")},
         },
@@ -202,6 +215,7 @@ def open_run(run: Path, *, trusted: bool = False) -> Result:
             interrupted=values["interrupted"],
             model=run / "model.pkl",
             refitted=values["refitted"],
+            weights=tuple(values.get("weights", ())),
         )
 
 

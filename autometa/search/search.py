@@ -175,6 +175,7 @@ def _conduct(
             interrupted=trials.interrupted,
             model=run.folder / "model.pkl",
             refitted=finished.refitted,
+            weights=finished.model.weights,
         )
         save_result(result, finished.model)
         if why := why_fleeting():

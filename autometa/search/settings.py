@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autometa.errors import InputError, Problem
+from autometa.evaluation.decision import AUTO, read_threshold
 from autometa.origins import Origin
 from autometa.passwords import without_password
 from autometa.search.options import OPTIONS
@@ -40,6 +41,8 @@ class Settings:
         trial_seconds: Longest that one trial may take, in seconds.
         device: ``auto``, ``cpu`` or ``cuda``.
         exclude: Past tasks that must not be learned from.
+        threshold: Of two classes, the probability from which a row counts as positive; ``auto`` chooses it out of fold
+            where the metric judges labels.
 
     Raises:
         InputError: Every impossible value, in one error.
@@ -63,12 +66,14 @@ class Settings:
     trial_seconds: float | None = None
     device: str = "auto"
     exclude: Exclusion = field(default_factory=Exclusion)
+    threshold: float | str = AUTO
 
     def __post_init__(self) -> None:
         """Reports every impossible value in one error; without any budget the time is 60 seconds."""
         problems = self.problems()
         if problems:
             raise InputError(problems)
+        object.__setattr__(self, "threshold", read_threshold(self.threshold))
         if self.seconds is None and self.trials is None:
             object.__setattr__(self, "seconds", OPTIONS.default_seconds)
 
@@ -92,6 +97,10 @@ class Settings:
         if self.max_ram is not None and 0 < self.max_ram < LEAST_RAM:
             what = f"{self.max_ram / 1e6:.0f} MB is less than the libraries of a trial take"
             wrong.append(Problem("max-ram", what, f"Allow {LEAST_RAM / 1e6:.0f} MB or more."))
+        try:
+            read_threshold(self.threshold)
+        except InputError as error:
+            wrong += error.problems
         if self.device not in ("auto", "cpu", "cuda"):
             wrong.append(Problem("device", f"{self.device!r} is not known", "Choose auto, cpu or cuda."))
         return wrong

@@ -191,6 +191,7 @@ class Trials:
             keep_models=self.run.models_path(number),
             keep_above=leaders[most - 1].evaluation.scores[self.metric] if len(leaders) >= most else None,
             calibrate=True,
+            threshold=self.plan.threshold,
             growth=self.clock.to_grow(seconds),
             origin=origin,
         )

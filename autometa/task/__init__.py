@@ -25,12 +25,13 @@ from autometa.task.later import ColumnDrift, drift
 from autometa.task.make import make_task, read_task
 from autometa.task.read import read_table
 from autometa.task.schema import Columns, Schema
-from autometa.task.target import DEFAULT_METRICS, MIN_ROWS, Kind
+from autometa.task.target import DEFAULT_METRICS, MIN_ROWS, OF_POSITIVE, Kind
 from autometa.task.task import Task
 
 __all__ = [
     "DEFAULT_METRICS",
     "MIN_ROWS",
+    "OF_POSITIVE",
     "ColumnDrift",
     "Columns",
     "Kind",

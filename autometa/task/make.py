@@ -29,7 +29,7 @@ from autometa.task.options import OPTIONS
 from autometa.task.read import RawTable, ReadRequest, raw_table
 from autometa.task.read.limits import Limits
 from autometa.task.schema import Schema
-from autometa.task.target import DEFAULT_METRICS, OF_POSITIVE, Target, TargetRequest, find_target, labelled, read_target
+from autometa.task.target import DEFAULT_METRICS, Target, TargetRequest, find_target, labelled, read_target
 from autometa.task.task import Task
 
 
@@ -86,6 +86,7 @@ def make_task(
     drop: Sequence[str] = (),
     types: Mapping[str, str] | None = None,
     na: Sequence[str] | None = None,
+    positive: Any = None,
     openml_id: int | None = None,
     family: str | None = None,
 ) -> Task:
@@ -106,6 +107,7 @@ def make_task(
         drop: Columns that are no features.
         types: What columns hold, by name: "number", "category", "text" or "date"; what is not named is found.
         na: The words for missing cells, instead of the usual ones; an empty cell always is.
+        positive: The label of the positive class, of two; by default the rarer one, of 0 and 1 the 1.
         known_metrics: Every metric name with the kinds it serves; without it names are not checked.
         openml_id: The dataset's number at OpenML, if it is known to come from there.
         family: The family of datasets that this one is a variant of.
@@ -123,7 +125,7 @@ def make_task(
     findings = InputFindings(name, list(table.findings.notes), list(table.findings.problems))
     words = None if na is None else frozenset(map(str, na)) | {""}
     request = TargetRequest(
-        kind, metric, known_metrics, drop_missing_target, keep_lone_classes, words, table.decimal or "."
+        kind, metric, known_metrics, drop_missing_target, keep_lone_classes, words, table.decimal or ".", positive
     )
     columns = ColumnRequest(
         tuple(map(str, keep)),
@@ -156,8 +158,6 @@ def make_task(
     if metric is None:
         metric = DEFAULT_METRICS[found.kind]
         findings.note(f"Metric: {metric}, the usual one for {found.kind} tasks.")
-    if found.kind == "binary" and metric in OF_POSITIVE:
-        findings.note(f"{metric} is that of the positive class, which is {str(found.classes[1])!r}.")
     X = schema.apply(parts.features)
     hazards = find_hazards(
         X,
@@ -181,6 +181,7 @@ def make_task(
         notes=(*findings.notes, *schema.notes, *hazards.notes),
         openml_id=openml_id,
         family=family,
+        positive=found.positive,
     )
 
 

@@ -9,7 +9,7 @@ Letters:  n rows · c classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -34,7 +34,7 @@ DEFAULT_METRICS: Mapping[Kind, str] = {  # the convention of the AutoML Benchmar
     "multiclass": "neg_log_loss",
     "regression": "neg_root_mean_squared_error",
 }
-OF_POSITIVE = frozenset(  # metrics that judge one of two classes, the last
+OF_POSITIVE = frozenset(  # metrics that judge one of two classes, the positive one
     ("f1", "precision", "recall", "average_precision", "jaccard", "ap", "pr_auc", "positive_likelihood_ratio")
 )
 MIN_ROWS = 5  # the fewest rows that can be cross-validated
@@ -47,6 +47,7 @@ class Target:
     y: NDArray[Any]  # (n,) int64 codes into classes | float64
     classes: tuple[Any, ...]  # (c,) original labels; () for regression
     kind: Kind
+    positive: int = 1  # the code of the positive class, of two
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class TargetRequest:
     keep_lone_classes: bool = False  # accept classes with one row
     na: frozenset[str] | None = None  # the words for missing; None for the usual ones
     decimal: str = "."  # the decimal sign of the file
+    positive: Any = None  # the label of the positive class; None for the rarer one
 
     @property
     def serves(self) -> frozenset[str]:
@@ -169,6 +171,8 @@ def read_target(column: pd.Series, request: TargetRequest, findings: InputFindin
         found = _read_classes(column, why, request.keep_lone_classes, findings)
     if kind == "binary" and len(found.classes) > 2:
         findings.refuse(f"{len(found.classes)} classes for a binary task: {listed(found.classes)}")
+    if len(found.classes) == 2 or request.positive is not None:
+        found = _with_positive(found, request, findings)
     if len(findings.problems) == before:
         request.check_metric(findings, found.kind)
     return found
@@ -220,6 +224,37 @@ def _read_classes(column: pd.Series, why: str, keep_lone: bool, findings: InputF
     else:
         _note_rare_classes(classes, counts, findings)
     return Target(codes, classes, kind)
+
+
+def _with_positive(found: Target, request: TargetRequest, findings: InputFindings) -> Target:
+    """Which of two classes is the positive one: that which was asked for, else the rarer, or 1 of 0 and 1."""
+    of_positive = findings.at("positive")
+    if len(found.classes) != 2:
+        what = f"{found.kind} tasks have no positive class, and this is one"
+        of_positive.refuse(what, "Leave --positive (positive=...) out.")
+        return found
+    if request.positive is not None:
+        asked = request.positive
+        same = [k for k, one in enumerate(found.classes) if type(one) is type(asked) and one == asked]
+        alike = same or [k for k, one in enumerate(found.classes) if label(one) == label(asked)]
+        if len(alike) != 1:
+            of_positive.refuse(f"{asked!r} is none of the classes", f"Choose {_either(found.classes)}.")
+            return found
+        findings.note(f"Positive class: {str(found.classes[alike[0]])!r}, as asked.")
+        return replace(found, positive=alike[0])
+    counts = np.bincount(found.y, minlength=2)
+    conventional = [label(one) for one in found.classes] in (["0", "1"], ["-1", "1"], ["False", "True"])
+    positive = 1 if conventional or counts[1] <= counts[0] else 0
+    if request.metric in OF_POSITIVE:
+        why = "" if conventional else ", the rarer one"
+        name = str(found.classes[positive])
+        said = f"{request.metric} is that of the positive class, which is {name!r}{why}"
+        findings.note(f"{said}; --positive LABEL (positive=...) names another.")
+    return replace(found, positive=positive)
+
+
+def _either(classes: tuple[Any, ...]) -> str:
+    return " or ".join(repr(str(one)) for one in classes)
 
 
 def _note_rare_classes(

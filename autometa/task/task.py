@@ -57,6 +57,7 @@ class Task:
     notes: tuple[str, ...] = ()
     openml_id: int | None = None
     family: str | None = None  # datasets that are variants of one another share it
+    positive: int = 1  # the code of the positive class, where there are two
 
     @property
     def n(self) -> int:
@@ -72,6 +73,11 @@ class Task:
     def c(self) -> int:
         """Classes; 0 for regression."""
         return len(self.classes)
+
+    @property
+    def positive_label(self) -> str | None:
+        """The positive class as text; None unless there are two classes."""
+        return str(self.classes[self.positive]) if self.c == 2 else None
 
     @property
     def columns(self) -> Columns:
