@@ -225,7 +225,7 @@ def test_a_threshold_is_refused_where_there_are_not_two_classes(task):
     with pytest.raises(InputError, match="is for two classes, and 'target' has 3"):
         SearchPlan.of(three, Settings(seconds=60.0, threshold=0.3), 2)
     SearchPlan.of(three, Settings(seconds=60.0, threshold=0.5), 2)
-    with pytest.raises(InputError, match="1.5 is not a number between 0 and 1"):
+    with pytest.raises(InputError, match=r"1\.5 is not a number between 0 and 1"):
         Settings(threshold=1.5)
 
 

@@ -144,5 +144,47 @@ def test_codes_lead_back_to_the_labels(labels: list[object]) -> None:
 def test_a_metric_of_the_positive_class_says_which_that_is() -> None:
     y = ["fraud" if i % 20 == 0 else "legit" for i in range(200)]
     frame = pd.DataFrame({"a": np.arange(200) % 13, "y": y})
-    assert "f1 is that of the positive class, which is 'legit'." in make_task(frame, metric="f1").notes
+    task = make_task(frame, metric="f1")
+    (said,) = (note for note in task.notes if "positive" in note)
+    assert said.startswith("f1 is that of the positive class, which is 'fraud', the rarer one; --positive LABEL")
+    assert (task.positive, task.positive_label) == (0, "fraud")
     assert not any("positive" in note for note in make_task(frame, metric="accuracy").notes)
+
+
+@pytest.mark.parametrize(
+    ("labels", "shares", "positive"),
+    [
+        (("fraud", "legit"), (1, 3), "fraud"),
+        (("no", "yes"), (1, 3), "no"),
+        (("bad", "good"), (1, 1), "good"),
+        ((0, 1), (1, 3), "1"),
+        ((-1, 1), (1, 3), "1"),
+        ((False, True), (1, 3), "True"),
+        ((1, 2), (1, 3), "1"),
+    ],
+)
+def test_the_positive_class_is_the_rarer_or_what_one_says_of_zero_and_one(labels, shares, positive) -> None:
+    y = [labels[0]] * (20 * shares[0]) + [labels[1]] * (20 * shares[1])
+    task = make_task(pd.DataFrame({"a": np.arange(len(y)) % 7}), y=y, kind="classification")
+    assert task.positive_label == positive
+
+
+@pytest.mark.parametrize(("asked", "found"), [("2", 2), (2, 2), (1, 1), ("1", 1)])
+def test_the_positive_class_can_be_named_as_it_is_or_as_text(asked, found) -> None:
+    y = [1, 2] * 20
+    task = make_task(pd.DataFrame({"a": np.arange(40) % 7}), y=y, kind="classification", positive=asked)
+    assert task.classes[task.positive] == found
+    assert f"Positive class: '{found}', as asked." in task.notes
+
+
+def test_a_positive_class_that_cannot_be_is_refused(tmp_path) -> None:
+    X = pd.DataFrame({"a": np.arange(60) % 7})
+    with pytest.raises(InputError, match="'frod' is none of the classes. Choose 'fraud' or 'legit'"):
+        make_task(X, y=["fraud", "legit"] * 30, positive="frod")
+    with pytest.raises(InputError, match="multiclass tasks have no positive class"):
+        make_task(X, y=["a", "b", "c"] * 20, positive="a")
+    with pytest.raises(InputError, match="regression tasks have no positive class"):
+        make_task(X, y=np.arange(60.0) / 7, positive="a")
+    task = make_task(X, y=["fraud", "legit"] * 30, positive="fraud")
+    task.save(tmp_path)
+    assert type(task).load(tmp_path).positive == 0

@@ -267,16 +267,11 @@ def families_of(gathered: "Gathered", text: str | None) -> tuple[str, ...] | Non
 
 def threshold_of(gathered: "Gathered", text: str | None) -> float | str:
     """What --threshold says: ``auto``, or a probability."""
-    if text is None:
-        return "auto"
-    from autometa.errors import InputError
-    from autometa.evaluation import AUTO, read_threshold
+    from autometa.cli.values import probability
 
-    try:
-        return read_threshold(text)
-    except InputError as error:
-        gathered.problems += [Problem(f"--threshold {text}", one.what, one.fix) for one in error.problems]
-        return AUTO
+    given = None if text is None or text.strip().casefold() == "auto" else text
+    found = gathered.option(probability, "--threshold", given)
+    return "auto" if found is None else found
 
 
 def task_of(gathered: "Gathered", data: str, metric: str | None, table: dict[str, Any]) -> "Task | None":

@@ -235,7 +235,7 @@ def predict(
     """
     from autometa.cli.answers import Answering, answer, show_drift
     from autometa.cli.reading import limits_said, listed_names
-    from autometa.cli.values import Gathered
+    from autometa.cli.values import Gathered, probability
     from autometa.openml import read_table
     from autometa.search import load_model
 
@@ -256,7 +256,7 @@ def predict(
         gathered.problems.append(
             Problem("--proba", f"{model.target!r} is a number, and has no probabilities", "Leave it out.")
         )
-    limit = None if threshold is None else threshold_of(gathered, threshold)
+    limit = gathered.option(probability, "--threshold", threshold)
     gathered.take(model.check_threshold, limit)
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         gathered.problems.append(

@@ -68,6 +68,23 @@ class Gathered:
             raise InputError(self.problems)
 
 
+def probability(option: str, text: str) -> float:
+    """A number between 0 and 1, neither of them.
+
+    Example:
+        >>> probability("--threshold", "0.3")
+        0.3
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0.0 < number < 1.0:
+        fix = "Such as 0.3: the probability from which a row counts as positive."
+        raise InputError(Problem(f"{option} {text}", "is not a number between 0 and 1", fix))
+    return number
+
+
 def duration(option: str, text: str) -> float:
     """Seconds, above 0: ``60``, ``30s``, ``5m``, ``1.5h``, ``1h30m``."""
     compact = text.strip().lower().replace(" ", "")

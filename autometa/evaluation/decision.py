@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
 from autometa.evaluation.calibration import parts_of
-from autometa.evaluation.metrics import judges_labels, score
+from autometa.evaluation.metrics import METRICS, judges_labels, score
 from autometa.evaluation.options import OPTIONS
 
 AUTO = "auto"  # a threshold that is chosen where the metric judges labels
@@ -82,9 +82,11 @@ def fit_weights(
         return () if threshold == 0.5 else weights_of(float(threshold), positive)
     if not judges_labels(metric) or metric in _SETTLED or len(np.unique(y)) < 2:
         return ()
-    step = -(-len(y) // OPTIONS.decision_rows)
+    quick = metric in METRICS  # the other scorers cost a hundred times as much
+    step = -(-len(y) // (OPTIONS.decision_rows if quick else OPTIONS.decision_rows // 4))
     p, truth = probability[::step], np.asarray(y[::step], dtype=np.intp)
-    choices = _thresholds(p, truth, positive) if c == 2 else _powers(truth, c)
+    grid = OPTIONS.thresholds if quick else OPTIONS.thresholds // 3
+    choices = _thresholds(p, truth, positive, grid) if c == 2 else _powers(truth, c)
 
     def judged(rows: NDArray[np.bool_], some: list[Weights]) -> NDArray[np.float64]:  # (k,)
         scores = [score(metric, truth[rows], p[rows], c, positive=positive, weights=weights) for weights in some]
@@ -115,13 +117,13 @@ def threshold_of(weights: Weights, positive: int = 1) -> float:
     return weights[1 - positive] / sum(weights) if weights else 0.5
 
 
-def _thresholds(p: NDArray[np.float64], y: NDArray[np.intp], positive: int) -> list[Weights]:
+def _thresholds(p: NDArray[np.float64], y: NDArray[np.intp], positive: int, most: int) -> list[Weights]:
     """Thresholds between the probabilities that there are, spread evenly over the rows that may be positive."""
     own = p[:, positive]
     share = float((y == positive).mean())
     # Half of the grid among all rows, half among as many of the highest as twice the positives: that is where F1 looks.
-    upper = np.linspace(max(0.0, 1.0 - 2.0 * share), 1.0, OPTIONS.thresholds // 2 + 2)[1:-1]
-    places = np.concatenate([np.linspace(0.0, 1.0, OPTIONS.thresholds // 2 + 2)[1:-1], upper])
+    upper = np.linspace(max(0.0, 1.0 - 2.0 * share), 1.0, most // 2 + 2)[1:-1]
+    places = np.concatenate([np.linspace(0.0, 1.0, most // 2 + 2)[1:-1], upper])
     found = np.unique(np.clip(np.quantile(own, places), 1e-6, 1.0 - 1e-6))
     return [weights_of(float(t), positive) for t in np.unique([*found, 0.5])]
 

@@ -47,8 +47,8 @@ class EvaluationOptions:
     calibration_cells: int = 50_000
 
     # Parts of the rows, each foretold by maps fitted to the others, by which what a map may change is chosen; and of
-    # the standard error of a gain, what more freedom must gain. Without a margin eight classes of 60 rows lose .07
-    # where there is nothing to mend. Judgement.
+    # the standard error of a gain, what more freedom must gain. Without a margin eight classes
+    # of 60 rows lose .07 where there is nothing to mend. Judgement.
     calibration_parts: int = 3
     calibration_margin: float = 1.0
 

@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Freedom, fit_calibration
-from autometa.evaluation.decision import AUTO, fit_weights
+from autometa.evaluation.decision import AUTO, Weights, fit_weights
 from autometa.evaluation.fitted import ClippedRegressor, RelabelledClassifier, fit_model, predict_aligned
 from autometa.evaluation.forkserver import describe_error
 from autometa.evaluation.isolation import Isolation
@@ -317,7 +318,8 @@ class _Folds:
         """Adds the scores of a fold; with the last one, where it matters, all are judged as the model will answer."""
         self.answers.append((prediction, truth))
         done, task = len(self.answers), self.task
-        calibration, weights = IDENTITY, ()
+        calibration = IDENTITY
+        weights: Weights = ()
         if self.calibrated:
             p, y = map(np.concatenate, zip(*self.answers, strict=True))
             calibration = fit_calibration(p, y, Freedom.OFFSETS)
@@ -325,8 +327,8 @@ class _Folds:
                 task.metric, y, calibration.apply(p), positive=task.positive, threshold=self.attempt.threshold
             )
         first = 0 if self.calibrated and done == len(self.attempt.splits) else done - 1
-        how = {"also": task.metric, "positive": task.positive, "weights": weights}
-        new = [score_all(task.kind, y, calibration.apply(p), task.c, **how) for p, y in self.answers[first:]]
+        judge = partial(score_all, task.kind, also=task.metric, positive=task.positive, weights=weights)
+        new = [judge(y, calibration.apply(p), task.c) for p, y in self.answers[first:]]
         self.scores = {m: (*self.scores.get(m, ())[:first], *(fold[m] for fold in new)) for m in new[0]}
 
 
