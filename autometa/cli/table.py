@@ -120,9 +120,10 @@ def fit(
         header=header,
         limits=limits,
     )
+    if positive is not None:
+        reading["positive"] = positive
     table: dict[str, Any] = {
         "target": target,
-        "positive": positive,
         "group": group,
         "time_order": time_order,
         "drop_missing_target": drop_missing_target,

@@ -65,9 +65,8 @@ class Attempt:
         keep_above: Keep them only if the score reaches this.
         keep_bytes: Keep them only if they are not larger.
         calibrate: Where the task's metric judges how sure a prediction is, or labels, judge all folds as calibrated,
-            and labels by the threshold that suits the metric: for whoever does so with what the model says later on.
-            Predictions are handed on as they were.
-        threshold: Of the labels, where folds are judged so (`fit_weights`).
+            labels by `threshold` (`fit_weights`). Predictions are handed on as they were.
+        threshold: Of the labels.
         growth: Seconds of the whole evaluation that a model which grows by trees or epochs aims at: it ends with those
             that the first fold had time for, and then the evaluation is of the configuration with so many. None for no
             aim.
@@ -323,9 +322,8 @@ class _Folds:
         if self.calibrated:
             p, y = map(np.concatenate, zip(*self.answers, strict=True))
             calibration = fit_calibration(p, y, Freedom.OFFSETS)
-            weights = fit_weights(
-                task.metric, y, calibration.apply(p), positive=task.positive, threshold=self.attempt.threshold
-            )
+            threshold, p = self.attempt.threshold, calibration.apply(p)
+            weights = fit_weights(task.metric, y, p, positive=task.positive, threshold=threshold)
         first = 0 if self.calibrated and done == len(self.attempt.splits) else done - 1
         judge = partial(score_all, task.kind, also=task.metric, positive=task.positive, weights=weights)
         new = [judge(y, calibration.apply(p), task.c) for p, y in self.answers[first:]]

@@ -92,8 +92,8 @@ class Task:
     def __setstate__(self, state: dict[str, Any] | list[Any]) -> None:
         """Takes what is pickled: today `__dict__`; before, when a Task had slots, its fields and what was computed."""
         if isinstance(state, list):
-            names = [field.name for field in fields(self)]
-            state = dict(zip(names, state, strict=False)) | state[len(names)]
+            names = [field.name for field in fields(self)]  # more than there were then
+            state = dict(zip(names, state[:-1], strict=False)) | state[-1]
         self.__dict__.update(state)
 
     def sample(self, rows: int, seed: int) -> Task:
