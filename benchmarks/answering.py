@@ -33,15 +33,16 @@ from numpy.typing import NDArray
 
 from autometa.evaluation import (
     JUDGE_SURENESS,
+    Calibration,
+    Freedom,
     Isolation,
     Killed,
     available_cpus,
     evaluate,
+    fit_calibration,
     fit_model,
-    fit_temperature,
     plan_splits,
     predict_aligned,
-    tempered,
 )
 from autometa.evaluation.metrics import score
 from autometa.families import cash_space, presets, suited
@@ -251,14 +252,19 @@ def constant(judged: Judged, metric: str | None = None) -> float:
     return score(metric, judged.answers, np.tile(shares, (len(judged.answers), 1)), len(shares))
 
 
+def temperature(oof: NDArray[np.float64], y: NDArray[Any]) -> Calibration:
+    """One slope, about equal probabilities."""
+    return fit_calibration(oof, y, Freedom.SLOPE)
+
+
 def at_own_temperatures(judged: Judged) -> Judged:
     """With every candidate at its temperature, where `fit` does so."""
     if judged.metric not in JUDGE_SURENESS:
         return judged
-    temperatures = [fit_temperature(t.oof, judged.y) for t in judged.tried]
+    maps = [temperature(t.oof, judged.y) for t in judged.tried]
     tried = [
-        Tried(t.config, *(tempered(p, k) for p in (t.oof, t.refit, t.folds)))
-        for t, k in zip(judged.tried, temperatures, strict=True)
+        Tried(t.config, *(map_.apply(p) for p in (t.oof, t.refit, t.folds)))
+        for t, map_ in zip(judged.tried, maps, strict=True)
     ]
     return judged._replace(tried=tried)
 
@@ -269,10 +275,11 @@ def scores(judged: Judged) -> dict[tuple[str, str], float]:
     for choice, choose_weights in CHOICES.items():
         weights = choose_weights(judged)
         oof = np.asarray(sum(w * t.oof for w, t in zip(weights, judged.tried, strict=True)))
-        temperature = fit_temperature(oof, judged.y) if judged.c else 1.0
+        calibration = temperature(oof, judged.y) if judged.c else None
         for answer, of in ANSWERS.items():
             said = np.asarray(sum(w * of(t) for w, t in zip(weights, judged.tried, strict=True) if w > 0))
-            found[choice, answer] = score(judged.metric, judged.answers, tempered(said, temperature), judged.c)
+            said = calibration.apply(said) if calibration else said
+            found[choice, answer] = score(judged.metric, judged.answers, said, judged.c)
     return found
 
 
@@ -285,8 +292,8 @@ def losses(judged: Judged) -> dict[str, float]:
         oof = np.asarray(sum(w * t.oof for w, t in zip(weights, own.tried, strict=True)))
         said = np.asarray(sum(w * ANSWERS["half each"](t) for w, t in zip(weights, own.tried, strict=True)))
         for together in (False, True):
-            temperature = fit_temperature(oof, judged.y) if together else 1.0
-            found[TEMPERED[member, together]] = score("neg_log_loss", judged.answers, tempered(said, temperature))
+            after = temperature(oof, judged.y).apply(said) if together else said
+            found[TEMPERED[member, together]] = score("neg_log_loss", judged.answers, after)
     return found
 
 

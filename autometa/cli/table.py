@@ -258,7 +258,8 @@ def predict(
             Problem("--proba", f"{model.target!r} is a number, and has no probabilities", "Leave it out.")
         )
     limit = gathered.option(probability, "--threshold", threshold)
-    gathered.take(model.check_threshold, limit)
+    if limit is not None:
+        gathered.take(model.check_threshold, limit)
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         gathered.problems.append(
             Problem(f"--out {out}", "is a folder" if out.is_dir() else "its folder does not exist")

@@ -22,6 +22,7 @@ from autometa.evaluation.options import OPTIONS
 
 AUTO = "auto"  # a threshold that is chosen where the metric judges labels
 Weights = tuple[float, ...]  # (c,) of the classes; () for the most probable one
+MOST_PROBABLE: Weights = ()
 
 # Metrics of labels that are left at the most probable class. Of accuracy it is the best choice; the others are largest
 # where everything, or next to nothing, is taken for the positive class.

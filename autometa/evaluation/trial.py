@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Freedom, fit_calibration
-from autometa.evaluation.decision import AUTO, Weights, fit_weights
+from autometa.evaluation.decision import AUTO, MOST_PROBABLE, fit_weights
 from autometa.evaluation.fitted import ClippedRegressor, RelabelledClassifier, fit_model, predict_aligned
 from autometa.evaluation.forkserver import describe_error
 from autometa.evaluation.isolation import Isolation
@@ -65,8 +65,7 @@ class Attempt:
         keep_above: Keep them only if the score reaches this.
         keep_bytes: Keep them only if they are not larger.
         calibrate: Where the task's metric judges how sure a prediction is, or labels, judge all folds as calibrated,
-            labels by `threshold` (`fit_weights`). Predictions are handed on as they were.
-        threshold: Of the labels.
+            labels by `threshold` (as `fit_weights`). Predictions are handed on as they were.
         growth: Seconds of the whole evaluation that a model which grows by trees or epochs aims at: it ends with those
             that the first fold had time for, and then the evaluation is of the configuration with so many. None for no
             aim.
@@ -317,8 +316,7 @@ class _Folds:
         """Adds the scores of a fold; with the last one, where it matters, all are judged as the model will answer."""
         self.answers.append((prediction, truth))
         done, task = len(self.answers), self.task
-        calibration = IDENTITY
-        weights: Weights = ()
+        calibration, weights = IDENTITY, MOST_PROBABLE
         if self.calibrated:
             p, y = map(np.concatenate, zip(*self.answers, strict=True))
             calibration = fit_calibration(p, y, Freedom.OFFSETS)
