@@ -4,16 +4,18 @@
     python benchmarks/probabilities.py --quick              three tables at 5 s
     python benchmarks/probabilities.py --report             results/probabilities.md
 
-Half of the rows (3,000 at most) are learned from, the other half (10,000 at most) judge. `autometa` has `--time` seconds, one
-job, its default metric and no memory; beside it stand a logistic regression and LightGBM with their defaults, each calibrated
-by scikit-learn (`CalibratedClassifierCV`, isotonic from 1,000 rows on, Platt's below). The tables are real ones of families that
-are all different, drawn with a fixed seed and never by result, every second one with a class below a tenth of the rows.
+Half of the rows (3,000 at most) are learned from, the other half (10,000 at most) judge. `autometa` has `--time`
+seconds, one job, its default metric and no memory; beside it stand a logistic regression and LightGBM with their
+defaults, each calibrated by scikit-learn (`CalibratedClassifierCV`, isotonic from 1,000 rows on, Platt's below). The
+tables are real ones of families that are all different, drawn with a fixed seed and never by result, every second one
+with a class below a tenth of the rows.
 
 What an older version says is measured by the same program with that version in front: ``PYTHONPATH=../before python
 benchmarks/probabilities.py --label before``.
 
-Of the rarest class: *gap*, the mean probability less the share of the rows, and *ECE*, the expected calibration error in 15 bins
-of equally many rows (of several classes, the mean over the classes). *Loss* is log loss, *base* that of the shares alone.
+Of the rarest class: *gap*, the mean probability less the share of the rows, and *ECE*, the expected calibration error
+in 15 bins of equally many rows (of several classes, the mean over the classes). *Loss* is log loss, *base* that of
+the shares alone.
 
 Letters:  n rows · c classes.
 """
