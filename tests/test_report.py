@@ -272,7 +272,7 @@ def test_confusion_counts_every_row_once():
 
     rng = np.random.default_rng(0)
     y, p = rng.integers(0, 4, 200), rng.dirichlet(np.ones(4), 200)
-    np.testing.assert_array_equal(confusion(y, p), confusion_matrix(y, p.argmax(axis=1)))
+    np.testing.assert_array_equal(confusion(y, p.argmax(axis=1), p.shape[1]), confusion_matrix(y, p.argmax(axis=1)))
 
 
 def test_calibrated_probabilities_lie_on_the_diagonal():

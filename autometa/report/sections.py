@@ -11,6 +11,7 @@ import platform
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from autometa.evaluation import AUTO
 from autometa.origins import State
 from autometa.report import charts
 from autometa.report.data import data
@@ -35,6 +36,7 @@ from autometa.report.words import (
     state_words,
 )
 from autometa.search import failed
+from autometa.task import OF_POSITIVE
 
 if TYPE_CHECKING:
     from autometa.search import Settings
@@ -257,7 +259,10 @@ def again(report: Report) -> Markup:
 def command(task: Task, settings: Settings) -> str:
     """The command that searches again with the same settings; the data file is for the person to name."""
     words = ["autometa", "fit", "DATA", "--target", str(task.target), "--metric", str(task.metric)]
+    given = settings.threshold != AUTO
     flags = {
+        "--positive": task.positive_label if given or task.metric in OF_POSITIVE else None,
+        "--threshold": settings.threshold if given else None,
         "--time": None if settings.seconds is None else f"{settings.seconds:g}",
         "--trials": settings.trials,
         "--jobs": settings.jobs,
