@@ -13,6 +13,7 @@ from rich.text import Text
 
 from autometa.cli.options import OPTIONS
 from autometa.cli.show import facts_grid, origin_style, page, task_line
+from autometa.cli.values import printable
 from autometa.evaluation import threshold_of
 from autometa.origins import Origin
 from autometa.report.words import (
@@ -47,7 +48,7 @@ def show_result(result: Result, report: Path | None) -> None:
     grid = facts_grid()
     grid.add_row("model", _model_words(result))
     if result.weights:
-        grid.add_row("labels", Text(label_words(result)))
+        grid.add_row("labels", Text(printable(label_words(result))))
     grid.add_row("memory", Text(warm_start_words(result)))
     grid.add_row("saved", Text(str(result.model)))
     if report is not None:
@@ -93,7 +94,7 @@ def _leaderboard(result: Result) -> Table:
     table.add_column("#", justify="right", style="dim", no_wrap=True)
     table.add_column("family", no_wrap=True)
     for title in (metric_heading(metric, result.task.positive_label), "fit", "trial"):
-        table.add_column(title, justify="right", no_wrap=True)
+        table.add_column(Text(printable(title)), justify="right", no_wrap=True)
     table.add_column("from", no_wrap=True)
     table.add_column("weight", justify="right", no_wrap=True)
     for rank, trial in enumerate(leaderboard(result.trials, metric)[: OPTIONS.leaders], start=1):
@@ -112,7 +113,7 @@ def _leaderboard(result: Result) -> Table:
 
 def _model_words(result: Result) -> Text:
     task = result.task
-    score = spoken_score(task.metric, result.score, result.score_std, positive=task.positive_label)
+    score = printable(spoken_score(task.metric, result.score, result.score_std, positive=task.positive_label))
     if len(result.members) > 1:
         return Text.assemble(f"an ensemble of {len(result.members)} pipelines, ", (score, "bold green"), " out of fold")
     family = family_label(result.best.evaluation.config["family"])

@@ -58,7 +58,7 @@ def task_line(task: Task) -> Text:
     """``name  300 rows × 30 columns, predicting 'y': binary, judged by ROC AUC``, the name in bold."""
     kind = f"{task.kind}, {len(task.classes)} classes" if task.kind == "multiclass" else task.kind
     size = f"{counted(task.n, 'row')} × {counted(task.p, 'column')}"
-    judge = metric_title(task.metric, task.positive_label)
+    judge = printable(metric_title(task.metric, task.positive_label))
     facts = f"{size}, predicting {printable(task.target)!r}: {kind}, judged by {judge}"
     return Text.assemble((printable(task.name), "bold"), f"  {facts}")
 
