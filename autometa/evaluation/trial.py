@@ -133,8 +133,9 @@ def evaluate_isolated(
         attempt: What to try, and how; its deadline is `seconds`.
         seconds: Wall-clock seconds after which it is killed; what it had finished by then is kept.
         max_ram: Resident bytes of its process tree at which it is killed; None for no cap.
-        oof_path: ``.npy`` file for the out-of-fold predictions of a complete evaluation, written whole or not at all;
-            None for none.
+        oof_path: ``.npy`` file for the out-of-fold predictions of a complete evaluation, (n,) or (n, c), where rows are
+            predicted more than once (r, n) or (r, n, c), a layer for each repeat; written whole or not at all. None for
+            none.
 
     Raises:
         Cancelled: If `Isolation.cancel_all` was called meanwhile.
@@ -162,9 +163,10 @@ def _trial(task_folder: Path, attempt: Attempt, oof_path: Path | None) -> Iterat
     task = Task.load(task_folder)
     assert attempt.deadline is not None
     for outcome in _outcomes(task, replace(attempt, deadline=attempt.deadline - (time.monotonic() - began))):
-        if outcome.evaluation.state == State.COMPLETE and oof_path is not None and outcome.oof is not None:
+        predictions = outcome.predictions
+        if outcome.evaluation.state == State.COMPLETE and oof_path is not None and predictions is not None:
             with whole(oof_path) as temporary, temporary.open("wb") as file:
-                np.save(file, outcome.oof)
+                np.save(file, predictions if len(predictions) > 1 else predictions[0])
         yield outcome.evaluation
 
 
@@ -226,8 +228,6 @@ class _Folds:
         self.fit_seconds = self.predict_seconds = 0.0
         self.models: list[Any] = []
         self.answers: list[tuple[NDArray[np.float64], NDArray[Any]]] = []  # per fold: the prediction, and the truth
-        self.total = np.zeros((task.n, task.c) if task.kind != "regression" else task.n)  # of predictions
-        self.times_predicted = np.zeros(task.n, dtype=np.intp)
         self.calibrated = attempt.calibrate and task.metric in JUDGE_SURENESS
 
     def why_to_stop(self) -> tuple[State, str] | None:
@@ -255,8 +255,6 @@ class _Folds:
         if bad := int((~np.isfinite(prediction)).reshape(len(test), -1).any(axis=1).sum()):
             raise _NotFinite(f"predicted no finite number for {bad} of {len(test)} rows")
         self._judge(prediction, np.asarray(self.task.y)[test])
-        self.total[test] += prediction
-        self.times_predicted[test] += 1
         self.longest = max(self.longest, time.monotonic() - began)
         if self.attempt.keep_models is not None:
             self.models.append(model)
@@ -277,10 +275,9 @@ class _Folds:
             versions=_versions(self.config),
             origin=self.attempt.origin,
         )
-        if not self.times_predicted.any():
+        if not self.answers:
             return Outcome(evaluation, None)
-        times = np.where(self.times_predicted == 0, np.nan, self.times_predicted)
-        return Outcome(evaluation, self.total / (times[:, None] if self.total.ndim == 2 else times))
+        return Outcome(evaluation, self.attempt.splits.layered([prediction for prediction, _ in self.answers]))
 
     def _fit(self, train: NDArray[np.intp]) -> Any:
         from autometa.families import as_truncated

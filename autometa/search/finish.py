@@ -2,7 +2,7 @@
 
 Nothing here starts a process: who fits a member on all rows is handed in (`Fit`), and so is the clock.
 
-Letters:  n rows · c classes · m candidates.
+Letters:  n rows · c classes · m candidates · r repeats of the cross-validation.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from autometa.evaluation import (
     Isolation,
     Killed,
     fit_temperature,
+    mean_of_repeats,
     score,
     tempered,
 )
@@ -53,7 +54,7 @@ class Candidate:
     """A trial that may answer in the final model."""
 
     row: TrialRow
-    oof: NDArray[np.float64]  # (n,) or (n, c) out-of-fold prediction at `temperature`; NaN where never held out
+    oof: NDArray[np.float64]  # (r, n) or (r, n, c) out-of-fold prediction of each repeat at `temperature`, or NaN
     models: Path | None  # pickled models of its folds; None where they were too large to be kept
     temperature: float = 1.0
 
@@ -64,8 +65,9 @@ class Finished:
 
     Args:
         model: What answers.
-        oof: (n,) or (n, c) its out-of-fold prediction; NaN where a row was never held out.
-        score: The mean over folds, larger is better; `score_std` the standard deviation.
+        oof: (n,) or (n, c) its out-of-fold prediction, mean over repeats; NaN where a row was never held out.
+        score: The mean over all folds of all repeats, as that of a trial is; larger is better. `score_std` is the
+            standard deviation.
         refitted: Whether every member was fitted anew on all rows.
     """
 
@@ -82,8 +84,9 @@ def candidates_of(run: Run, leaders: Sequence[TrialRow], most: int) -> list[Cand
     Raises:
         RunError: There are none.
     """
+    layers = 2 if run.task.kind == "regression" else 3  # dimensions of an array that has a layer for each repeat
     found = [
-        Candidate(row, oof, run.fold_models(row.number))
+        Candidate(row, oof if oof.ndim == layers else oof[None], run.fold_models(row.number))
         for row in leaders[:most]
         if (oof := run.oof(row.number)) is not None
     ]
@@ -141,6 +144,7 @@ class Finish:
         self.read = read
         self.task, self.plan, self.clock = task, plan, clock
         self.fit, self.progress, self.interrupted = fit, progress, interrupted
+        self._truths = [np.asarray(task.y)[test] for _, test in plan.splits]  # of each fold
 
     def conduct(self, candidates: Sequence[Candidate]) -> Finished:
         """The greedy ensemble of the candidates (best first), fitted on all rows as far as the time allows.
@@ -150,11 +154,10 @@ class Finish:
         """
         self.progress.stage("ensembling")
         candidates = self._ready(candidates)
-        seen = np.asarray(np.isfinite(candidates[0].oof.reshape(self.task.n, -1)).all(axis=1))
-        candidates = [self._calibrated(candidate, seen) for candidate in candidates]
+        candidates = [self._calibrated(candidate) for candidate in candidates]
         weights = greedy_ensemble(
             [candidate.oof for candidate in candidates],
-            lambda oof: self._score(oof, seen),
+            lambda oof: float(np.nanmean(self._scores(oof))),
             rounds=self.plan.options.ensemble_rounds,
             out_of_time=lambda: self.clock.too_late_to_choose,
         )
@@ -164,9 +167,13 @@ class Finish:
         members, refitted = self._members(chosen)
         oofs = {candidate.row.number: candidate.oof for candidate in candidates}
         oof = np.asarray(sum(member.weight * oofs[member.number] for member in members))
-        temperature = 1.0 if self.task.kind == "regression" else fit_temperature(oof[seen], self.task.y[seen])
-        oof = tempered(oof, temperature)
-        per_fold = np.array([self._score(oof, test) for _, test in self.plan.splits])
+        judges_sureness = self.task.metric in JUDGE_SURENESS
+        if self.task.kind == "regression" or (judges_sureness and len(members) == 1):  # which has its own temperature
+            temperature = 1.0
+        else:
+            temperature = self._temperature(oof)
+        at_last = _tempered(oof, temperature)
+        per_fold = self._scores(at_last if judges_sureness else oof)  # as trials are judged
         model = Model(
             self.task.name,
             self.task.target,
@@ -177,6 +184,7 @@ class Finish:
             tuple(members),
             temperature,
         )
+        oof = mean_of_repeats(at_last)
         return Finished(model, oof, float(np.nanmean(per_fold)), float(np.nanstd(per_fold)), refitted)
 
     def _ready(self, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -188,12 +196,12 @@ class Finish:
         ready = [c for c in candidates if c.models or self.clock.to_refit(c.row.evaluation) <= left]
         return ready or [min(candidates, key=lambda c: self.clock.to_refit(c.row.evaluation))]
 
-    def _calibrated(self, candidate: Candidate, seen: NDArray[np.bool_]) -> Candidate:
+    def _calibrated(self, candidate: Candidate) -> Candidate:
         """At its best temperature, where the metric judges how sure it is."""
         if self.task.kind == "regression" or self.task.metric not in JUDGE_SURENESS:
             return candidate
-        temperature = fit_temperature(candidate.oof[seen], self.task.y[seen])
-        return replace(candidate, oof=tempered(candidate.oof, temperature), temperature=temperature)
+        temperature = self._temperature(candidate.oof)
+        return replace(candidate, oof=_tempered(candidate.oof, temperature), temperature=temperature)
 
     def _members(self, chosen: Sequence[tuple[Candidate, float]]) -> tuple[list[Member], bool]:
         """Fits the chosen on all rows; one that cannot be in time answers by its fold models alone.
@@ -240,5 +248,17 @@ class Finish:
             pass
         return (self.read(kept) if kept else None), False
 
-    def _score(self, prediction: NDArray[np.float64], rows: NDArray[Any]) -> float:
-        return score(self.task.metric, self.task.y[rows], prediction[rows], len(self.task.classes))
+    def _scores(self, oof: NDArray[np.float64]) -> NDArray[np.float64]:  # (folds,)
+        """The score of each fold of each repeat: averaged over repeats first, predictions would be judged too well."""
+        task = self.task
+        folds = zip(self._truths, self.plan.splits.by_fold(oof), strict=True)
+        return np.array([score(task.metric, y, prediction, task.c) for y, prediction in folds])
+
+    def _temperature(self, oof: NDArray[np.float64]) -> float:
+        """The best one of all folds of all repeats, as a trial is judged at."""
+        return fit_temperature(np.concatenate(self.plan.splits.by_fold(oof)), np.concatenate(self._truths))
+
+
+def _tempered(oof: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:  # (r, n, c), or (r, n) as they are
+    """Each repeat's probabilities at a temperature."""
+    return oof if temperature == 1.0 else tempered(oof.reshape(-1, oof.shape[-1]), temperature).reshape(oof.shape)

@@ -57,6 +57,10 @@ class SearchOptions:
     # Judgement; what the first trials are worth is measured by `benchmarks/warm_start.py`.
     warm_trials: int = 5
 
+    # Trials of a family one after another that ran out of time, after which it is not proposed again. That of ten such
+    # trials of one family in `make demo` none came to an end was measured; the number is judgement.
+    late_trials: int = 3
+
     # Recommendations that are kept for people to read. Judgement.
     shown: int = 10
 

@@ -10,10 +10,12 @@ import contextlib
 import math
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autometa.evaluation import Attempt, Cancelled, Evaluation, Isolation, State, evaluate_isolated
+from autometa.families import FAMILIES
 from autometa.origins import Origin
 from autometa.search.clock import Clock
 from autometa.search.plan import SearchPlan
@@ -21,9 +23,20 @@ from autometa.search.result import leaderboard
 from autometa.search.run import EVALUATION, FILES, FINISHED, STARTED, Run, origin_of, trial_row
 from autometa.search.settings import Progress, TrialRow
 from autometa.space import FAMILY, Config
+from autometa.transfer.cost import TrialLimit
 
 if TYPE_CHECKING:
     import optuna
+
+
+def late_families(trials: Sequence[TrialRow], times: int) -> frozenset[str]:
+    """The families whose last trials, so many `times`, all ran out of time."""
+    last: dict[str, int] = {}  # family -> how many of its trials have run out of time since one did not
+    for row in sorted(trials, key=lambda row: row.number):
+        family = row.evaluation.config[FAMILY]
+        last[family] = last.get(family, 0) + 1 if row.evaluation.state == State.TIMEOUT else 0
+    return frozenset(family for family, late in last.items() if late >= times)
+
 
 CHEAP = ("linear", "naive_bayes", "knn")  # families whose defaults end soon on any table
 
@@ -119,6 +132,7 @@ class Trials:
                     best = self._best()
                     if not self._may_begin(best):
                         return
+                    self._leave_out_the_late()
                     trial = self.study.ask()
                     config = self.plan.space.suggest(trial)
                     begun = self.clock.budget.elapsed
@@ -139,6 +153,19 @@ class Trials:
         if self.clock.budget.trials is not None:
             begun += len(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
         return self.clock.may_begin(best, begun=begun)
+
+    def _leave_out_the_late(self) -> None:
+        """Tells the sampler which families ran out of time again and again."""
+        families = self.plan.space.families
+        late = late_families(self.finished, self.plan.options.late_trials).intersection(families)
+        sampler: Any = self.study.sampler
+        limit = sampler.limit or TrialLimit(math.inf)
+        if late != limit.late and len(late) < len(families):
+            for family in sorted(late - limit.late):
+                self.progress.note(
+                    f"{FAMILIES[family].label} ran out of time again and again: it is left out from now on."
+                )
+            sampler.limit = replace(limit, late=late)
 
     def _best(self) -> Evaluation | None:
         return next((row.evaluation for row in self.leaders), None)
