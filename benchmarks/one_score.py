@@ -79,7 +79,8 @@ def measure(data: Path, name: str, seed: int) -> dict[str, Any]:
         mixed, answer = (sum(w * part[k] for w, k in zip(weights, order, strict=True)) for part in (said, later))
         line[way] = {
             "best": judge(said[order[0]]), "best_unseen": score(task.metric, rest, later[order[0]], task.c),
-            "ensemble": judge(np.asarray(mixed)), "ensemble_unseen": score(task.metric, rest, np.asarray(answer), task.c),
+            "ensemble": judge(np.asarray(mixed)),
+            "ensemble_unseen": score(task.metric, rest, np.asarray(answer), task.c),
         }  # fmt: skip
     line["versions"] = {package: version(package) for package in ("autometa", "scikit-learn", "numpy")}
     line["machine"] = {"processor": platform.processor() or platform.machine(), "load": os.getloadavg()[0]}
