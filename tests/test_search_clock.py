@@ -115,9 +115,12 @@ def test_choosing_ends_while_there_is_time_to_fit(seconds, elapsed, late):
     assert a_clock(seconds, elapsed).too_late_to_choose is late
 
 
-def test_the_last_resort_keeps_to_the_limit_of_a_trial():
-    assert a_clock(60.0, 70.0).last_resort == 10.0
-    assert a_clock(60.0, 70.0, trial_seconds=2.0).last_resort == 2.0
+@pytest.mark.parametrize(
+    ("seconds", "elapsed", "limit"),
+    [(None, 1e9, 600.0), (60.0, 0.0, 6.0), (10.0, 0.0, 2.0), (5.0, 3.0, 1.0), (5.0, 5.0, 0.5), (0.01, 9.0, 0.5)],
+)
+def test_the_first_model_takes_a_tenth_of_the_budget_or_two_seconds(seconds, elapsed, limit):
+    assert a_clock(seconds, elapsed).to_first_model == pytest.approx(limit)
 
 
 @pytest.fixture

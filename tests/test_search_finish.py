@@ -228,11 +228,11 @@ def test_predictions_of_an_older_run_are_their_mean_over_repeats_and_still_answe
     p = np.random.default_rng(3).uniform(size=task.n)
     old = np.stack([1 - p, p], axis=1)
     run = types.SimpleNamespace(
-        task=task, folder=tmp_path, oof=lambda number: old, fold_models=lambda number: tmp_path / "0.pkl"
+        task=task, splits=splits, folder=tmp_path, oof=lambda number: old, fold_models=lambda number: tmp_path / "0.pkl"
     )
     rows = [candidate(task, tmp_path, 0, 1.0).row]
     (found,) = candidates_of(run, rows, 25)
-    assert found.oof.shape == (1, task.n, 2)
+    assert found.oof.shape == (3, task.n, 2)
     for fold, said in enumerate(splits.by_fold(found.oof)):
         np.testing.assert_array_equal(said, old[splits[fold][1]])
 

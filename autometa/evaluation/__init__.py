@@ -24,7 +24,7 @@ from autometa.evaluation.machine import available_cpus, available_ram
 from autometa.evaluation.metrics import METRIC_KINDS, METRICS, metric_for, resolve_metric, score, score_all
 from autometa.evaluation.record import Evaluation, Outcome, mean_of_repeats
 from autometa.evaluation.splits import Splits, plan_splits
-from autometa.evaluation.trial import Attempt, evaluate, evaluate_isolated
+from autometa.evaluation.trial import Attempt, evaluate, evaluate_isolated, judged
 from autometa.evaluation.watch import Cancelled, Killed
 from autometa.origins import State
 
@@ -47,6 +47,7 @@ __all__ = [
     "evaluate_isolated",
     "fit_model",
     "fit_temperature",
+    "judged",
     "mean_of_repeats",
     "metric_for",
     "plan_splits",

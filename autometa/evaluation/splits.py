@@ -79,11 +79,8 @@ class Splits:
         return layers
 
     def by_fold(self, layers: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """What `layered` was given; a single layer, a mean over repeats such as older versions kept, stands for all."""
-        rows = [np.flatnonzero(test) for test in self.test]
-        if len(layers) == 1:
-            return [layers[0][tested] for tested in rows]
-        return [layers[self._layer(fold), tested] for fold, tested in enumerate(rows)]
+        """What `layered` was given, of all folds."""
+        return [layers[self._layer(fold), np.flatnonzero(test)] for fold, test in enumerate(self.test)]
 
     def _layer(self, fold: int) -> Rows:
         """How often each row of a fold's test side was predicted before."""

@@ -116,6 +116,26 @@ def evaluate(task: Task, config: Config, splits: Splits, *, seed: int, **how: An
     return outcome
 
 
+def judged(task: Task, attempt: Attempt, predictions: Sequence[NDArray[np.float64]]) -> Outcome:
+    """The complete evaluation of an attempt that somebody else fitted, by what was predicted of each fold's test rows.
+
+    Example:
+        >>> from sklearn.datasets import load_diabetes
+        >>> from autometa.evaluation import plan_splits
+        >>> from autometa.task import make_task
+        >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+        >>> task = make_task(X, y=y, name="diabetes")
+        >>> splits = plan_splits(task, seed=0, folds=2)
+        >>> constant = [np.full(len(test), y[train].mean()) for train, test in splits]
+        >>> round(judged(task, Attempt({"family": "constant"}, splits, 0), constant).evaluation.scores["r2"], 2)
+        -0.0
+    """
+    folds = _Folds(task, attempt)
+    for prediction, (_, test) in zip(predictions, attempt.splits, strict=True):
+        folds._judge(prediction, np.asarray(task.y)[test])
+    return folds.outcome(State.COMPLETE, None)
+
+
 def evaluate_isolated(
     isolation: Isolation,
     task_folder: Path,

@@ -88,9 +88,12 @@ class Clock:
         return None if math.isinf(self.longest) else min(deadline, self.longest)
 
     @property
-    def last_resort(self) -> float:
-        """Seconds for one cheap default where nothing was evaluated in time."""
-        return min(self.options.last_resort, self.trial_seconds or math.inf)
+    def to_first_model(self) -> float:
+        """Seconds for the model that is there before any trial."""
+        if self.seconds is None:
+            return self.options.unhurried
+        share = max(self.options.first_model_share * self.seconds, self.options.first_model_least)
+        return min(share, max(self.budget.left_to_search, self.options.first_model_late))
 
     def to_refit(self, evaluation: Evaluation) -> float:
         """Seconds that fitting an evaluated configuration on all rows is expected to take."""

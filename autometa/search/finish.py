@@ -29,6 +29,7 @@ from autometa.evaluation import (
 )
 from autometa.search.clock import Clock
 from autometa.search.ensemble import greedy_ensemble
+from autometa.search.first import CONFIG
 from autometa.search.model import Member, Model, refit
 from autometa.search.plan import SearchPlan
 from autometa.search.run import Run
@@ -84,12 +85,11 @@ def candidates_of(run: Run, leaders: Sequence[TrialRow], most: int) -> list[Cand
     Raises:
         RunError: There are none.
     """
-    layers = 2 if run.task.kind == "regression" else 3  # dimensions of an array that has a layer for each repeat
-    found = [
-        Candidate(row, oof if oof.ndim == layers else oof[None], run.fold_models(row.number))
-        for row in leaders[:most]
-        if (oof := run.oof(row.number)) is not None
-    ]
+    found = []
+    for row in leaders[:most]:
+        oof = run.oof(row.number)
+        if oof is not None:
+            found.append(Candidate(row, _layers(oof, run), run.fold_models(row.number)))
     if not found:
         raise RunError(f"{run.folder / 'oof'} lacks the predictions of every complete trial")
     return found
@@ -238,7 +238,7 @@ class Finish:
         """A member's pickled models, and whether they were fitted anew on all rows; None where there are none."""
         row, kept = candidate.row, candidate.models
         seconds, expected = self.clock.left_to_refit, self.clock.to_refit(row.evaluation)
-        if kept and (self.interrupted() or expected > seconds):
+        if kept and (self.interrupted() or expected > seconds or row.evaluation.config == CONFIG):
             return self.read(kept), False
         try:
             return self.fit(row, seconds=max(seconds, 2 * expected + 1.0 if must else 0.1), threads=threads), True
@@ -262,3 +262,10 @@ class Finish:
 def _tempered(oof: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:  # (r, n, c), or (r, n) as they are
     """Each repeat's probabilities at a temperature."""
     return oof if temperature == 1.0 else tempered(oof.reshape(-1, oof.shape[-1]), temperature).reshape(oof.shape)
+
+
+def _layers(oof: NDArray[np.float64], run: Run) -> NDArray[np.float64]:  # (r, n) or (r, n, c)
+    """The predictions of a trial, a layer for each repeat; of an older run, which kept their mean, that for each."""
+    if oof.ndim == (2 if run.task.kind == "regression" else 3):
+        return oof
+    return np.repeat(oof[None], int(run.splits.test.sum(axis=0).max()), axis=0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from autometa.errors import InputError, StoreError
 from autometa.families import truncatable
 from autometa.search.clock import Clock
+from autometa.search.first import CONFIG
 from autometa.search.options import OPTIONS
 from autometa.search.plan import SearchPlan
 from autometa.search.result import Result, open_run
@@ -138,4 +139,5 @@ def remember(task: Task, settings: Settings, metafeatures: MetaFeatures | None, 
     from autometa.store import MetaStore, TaskRecord
 
     record = TaskRecord.of(task, metafeatures, source="fit")
-    return MetaStore(settings.store).add(record, [row.evaluation for row in trials])
+    known = [row.evaluation for row in trials if row.evaluation.config != CONFIG]  # which is in no space
+    return MetaStore(settings.store).add(record, known)
