@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import socket
 import subprocess
 import sys
 import textwrap
@@ -20,6 +21,8 @@ import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from autometa.evaluation import Attempt, Evaluation, State, plan_splits, score, score_all
+from autometa.evaluation.forkserver import FRAME, YIELDED
+from autometa.evaluation.watch import Watch
 from autometa.families import QUICK, cash_space, suited_to
 from autometa.families.learners.quick import QuickLinear
 from autometa.sampler import WarmStartSampler
@@ -60,7 +63,15 @@ class Machine:
         monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
 
     def evaluate(
-        self, isolation: Any, folder: Path, attempt: Attempt, *, seconds: float, max_ram: int, oof_path: Path
+        self,
+        isolation: Any,
+        folder: Path,
+        attempt: Attempt,
+        *,
+        seconds: float,
+        max_ram: int,
+        oof_path: Path,
+        patience: float,
     ) -> Evaluation:
         """A prediction of the shares of the classes, a little better for a larger number of the configuration."""
         takes = self.seconds(attempt.config)
@@ -362,3 +373,33 @@ class TestLargeForTheTime:
         assert suited_to(knn, 1) == knn
         for config in (found, few, fewest):
             assert cash_space("binary", ["lightgbm"]).contains(config)
+
+
+@pytest.mark.parametrize(
+    ("own", "wall", "ready", "held_up"),
+    [
+        (2.0, 11.0, True, True),  # a fifth of a core: the machine is crowded
+        (10.5, 11.0, True, False),  # it had its time: slow
+        (0.1, 11.0, True, False),  # it sleeps
+        (2.0, 21.0, True, False),  # patience has its end
+        (0.0, 11.0, False, True),  # it loads libraries
+        (0.0, 21.0, False, False),
+    ],
+)
+def test_a_crowded_machine_is_not_taken_for_a_slow_configuration(own, wall, ready, held_up, monkeypatch):
+    """Ten seconds, and as many of patience, at various moments after its first word."""
+    used = [5.0]  # by then
+    monkeypatch.setattr("autometa.evaluation.watch.processor_seconds", lambda tree: used[0])
+    monkeypatch.setattr("autometa.evaluation.watch.time", types.SimpleNamespace(monotonic=lambda: 100.0))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)
+        watch = Watch(None, ours, theirs, 110.0, 10.0, None, 10.0)
+        assert not watch.ready
+        if ready:
+            ours.sendall(FRAME.pack(YIELDED, 1) + b"x")
+            watch._hear_trial()
+            assert (watch.ready, watch.deadline) == (True, 110.0)
+        used[0] += own
+        assert watch._is_held_up(100.0 + wall) is held_up
+    assert Watch(None, ours, theirs, 110.0, 10.0, None).ready  # without patience the deadline counts from the request

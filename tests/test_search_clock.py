@@ -78,6 +78,21 @@ def test_a_deadline_leaves_time_for_another_try(seconds, elapsed, trial_seconds,
 
 
 @pytest.mark.parametrize(
+    ("seconds", "elapsed", "best", "patience"),
+    [
+        (None, 5.0, None, 0.0),  # without a time budget nothing depends on the time
+        (60.0, 10.0, None, 22.0),  # the other half
+        (60.0, 10.0, complete(0.1), 21.5),
+        (60.0, 40.0, None, 7.0),
+        (60.0, 40.0, complete(0.1), 0.0),  # nothing would be left
+    ],
+)
+def test_on_a_crowded_machine_a_trial_may_be_as_late_again_as_there_is_time(seconds, elapsed, best, patience):
+    clock = a_clock(seconds, elapsed)
+    assert clock.patience(best, clock.deadline(best)) == pytest.approx(patience)
+
+
+@pytest.mark.parametrize(
     ("seconds", "elapsed", "trials", "begun", "may"),
     [
         (None, 1e9, 6, 5, True),

@@ -81,6 +81,21 @@ def resident(tree: Sequence[int]) -> int:
     return total
 
 
+def processor_seconds(tree: Sequence[int]) -> float:
+    """Seconds of processor time that some processes have used together.
+
+    Example:
+        >>> processor_seconds([os.getpid()]) > 0.0
+        True
+    """
+    total = 0.0
+    for number in tree:
+        with suppress(psutil.Error):
+            times = psutil.Process(number).cpu_times()
+            total += times.user + times.system
+    return total
+
+
 def is_stopped(process: int) -> bool:
     """Whether a process is stopped (SIGSTOP, a debugger), and so neither works nor ends."""
     try:

@@ -11,6 +11,7 @@ Letters:  n rows · c classes.
 
 from __future__ import annotations
 
+import importlib
 import io
 import math
 import os
@@ -40,6 +41,7 @@ from autometa.evaluation.watch import Killed
 from autometa.files import whole
 from autometa.moved import former
 from autometa.origins import Origin, State
+from autometa.space import FAMILY
 
 if TYPE_CHECKING:
     from autometa.space import Config
@@ -59,6 +61,8 @@ class Attempt:
         rival: Per-fold scores, in the task's metric, of the evaluation that must be in reach for this one to go on
             (the incumbent, or the last one that still matters); None lets it finish.
         deadline: Seconds from the start. A fold that would not finish by then is not begun; None for no deadline.
+        patience: Seconds of the wall by which the deadline may pass on a crowded machine, as long as processor time
+            does not reach it.
         keep_models: File to pickle a list of the fitted models to, one per fold, when the evaluation is complete.
         keep_above: Keep them only if the score reaches this.
         keep_bytes: Keep them only if they are not larger.
@@ -77,6 +81,7 @@ class Attempt:
     device: str = "cpu"
     rival: Sequence[float] | None = None
     deadline: float | None = None
+    patience: float = 0.0
     keep_models: Path | None = None
     keep_above: float | None = None
     keep_bytes: int = OPTIONS.kept_bytes
@@ -144,6 +149,7 @@ def evaluate_isolated(
     seconds: float,
     max_ram: int | None = None,
     oof_path: Path | None = None,
+    patience: float = 0.0,
 ) -> Evaluation:
     """`evaluate` in a process of its own, on a saved task; whatever happens to the process becomes a state.
 
@@ -156,15 +162,17 @@ def evaluate_isolated(
         oof_path: ``.npy`` file for the out-of-fold predictions of a complete evaluation, (n,) or (n, c), where rows are
             predicted more than once (r, n) or (r, n, c), a layer for each repeat; written whole or not at all. None for
             none.
+        patience: Seconds by which it may be late on a crowded machine (`Isolation.run`); loading libraries is then not
+            charged to it.
 
     Raises:
         Cancelled: If `Isolation.cancel_all` was called meanwhile.
     """
     models = None if attempt.keep_models is None else Path(attempt.keep_models).absolute()
-    attempt = replace(attempt, deadline=seconds, keep_models=models)
+    attempt = replace(attempt, deadline=seconds, keep_models=models, patience=patience)
     folder, oof = Path(task_folder).absolute(), None if oof_path is None else Path(oof_path).absolute()
     try:
-        returned = isolation.run(_trial, folder, attempt, oof, seconds=seconds, max_ram=max_ram)
+        returned = isolation.run(_trial, folder, attempt, oof, seconds=seconds, max_ram=max_ram, patience=patience)
         return replace(returned.value, peak_ram=returned.peak_ram)
     except Killed as end:
         partial: Evaluation = end.partial or _unstarted(attempt)
@@ -182,12 +190,27 @@ def _trial(task_folder: Path, attempt: Attempt, oof_path: Path | None) -> Iterat
     began = time.monotonic()
     task = Task.load(task_folder)
     assert attempt.deadline is not None
-    for outcome in _outcomes(task, replace(attempt, deadline=attempt.deadline - (time.monotonic() - began))):
+    if attempt.patience:  # what was loaded until now is not charged
+        _load_libraries(task, attempt.config)
+        yield _unstarted(attempt)
+    else:
+        attempt = replace(attempt, deadline=attempt.deadline - (time.monotonic() - began))
+    for outcome in _outcomes(task, attempt):
         predictions = outcome.predictions
         if outcome.evaluation.state == State.COMPLETE and oof_path is not None and predictions is not None:
             with whole(oof_path) as temporary, temporary.open("wb") as file:
                 np.save(file, predictions if len(predictions) > 1 else predictions[0])
         yield outcome.evaluation
+
+
+def _load_libraries(task: Task, config: Config) -> None:
+    """Imports what fitting a configuration needs; what is wrong with it is found out where it is recorded."""
+    from autometa.families import FAMILIES, build
+
+    with suppress(Exception):
+        build(config, task.columns, task.kind, n_rows=task.n, seed=0)
+        if (library := FAMILIES[config[FAMILY]].requires) is not None:
+            importlib.import_module(library)
 
 
 def _unstarted(attempt: Attempt) -> Evaluation:
@@ -241,7 +264,7 @@ class _Folds:
 
     def __init__(self, task: Task, attempt: Attempt) -> None:
         self.task, self.attempt = task, attempt
-        self.began = time.monotonic()
+        self.began, self.processor = time.monotonic(), time.process_time()
         self.longest = 0.0  # seconds of a fold
         self.config = attempt.config  # as it was grown
         self.scores: dict[str, tuple[float, ...]] = {}  # per metric, of each fold
@@ -255,10 +278,17 @@ class _Folds:
         rival, deadline = self.attempt.rival, self.attempt.deadline
         if rival is not None and (why := _hopeless(self.scores.get(self.task.metric, ()), rival)):
             return State.STOPPED, why
-        if deadline is not None and time.monotonic() - self.began + self.longest > deadline:
+        if deadline is not None and self._elapsed() + self.longest > deadline:
             why = f"another fold of {self.longest:.3g} s would have passed the deadline of {deadline:.3g} s"
             return State.TIMEOUT, why
         return None
+
+    def _elapsed(self) -> float:
+        """Seconds so far: of the wall, less the patience with a crowded machine, and of the processor at least."""
+        wall, patience = time.monotonic() - self.began, self.attempt.patience
+        if not patience:
+            return wall
+        return max(wall - patience, (time.process_time() - self.processor) / self.attempt.threads)
 
     def add(self, train: NDArray[np.intp], test: NDArray[np.intp]) -> None:
         """Fits on some rows, and judges what that predicts for others.
@@ -266,7 +296,7 @@ class _Folds:
         Raises:
             Exception: Whatever the configuration raises, with the seconds counted that it took.
         """
-        began = time.monotonic()
+        began = self._elapsed()
         # Its warnings (no convergence, a constant column) are judged by its score.
         with warnings.catch_warnings(), _limited_threads(self.attempt.threads):
             warnings.simplefilter("ignore")
@@ -275,7 +305,7 @@ class _Folds:
         if bad := int((~np.isfinite(prediction)).reshape(len(test), -1).any(axis=1).sum()):
             raise _NotFinite(f"predicted no finite number for {bad} of {len(test)} rows")
         self._judge(prediction, np.asarray(self.task.y)[test])
-        self.longest = max(self.longest, time.monotonic() - began)
+        self.longest = max(self.longest, self._elapsed() - began)
         if self.attempt.keep_models is not None:
             self.models.append(model)
 

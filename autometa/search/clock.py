@@ -83,6 +83,12 @@ class Clock:
             limits += [left, first if best is None else self.options.grace * self.longest]
         return max(min(limits), self.options.shortest)
 
+    def patience(self, best: Evaluation | None, deadline: float) -> float:
+        """Seconds by which a trial may pass its deadline on a crowded machine: as many again, while there are."""
+        if self.seconds is None:
+            return 0.0
+        return max(min(deadline, self.left_to_search(best) - deadline), 0.0)
+
     def to_grow(self, deadline: float) -> float | None:
         """Seconds that a learner which can end early should aim at under a deadline; None for no aim."""
         return None if math.isinf(self.longest) else min(deadline, self.longest)

@@ -168,7 +168,8 @@ class Trials:
                     config = self.plan.space.suggest(trial)
                     begun = self.clock.budget.elapsed
                     seconds = self.clock.deadline(best)
-                self._try(trial, config, begun, seconds)
+                    patience = self.clock.patience(best, seconds)
+                self._try(trial, config, begun, seconds, patience)
         except Cancelled:
             return  # by the person, which says nothing about the configuration
         except BaseException as error:  # noqa: BLE001 - carried to the main thread and raised there
@@ -201,7 +202,7 @@ class Trials:
     def _best(self) -> Evaluation | None:
         return next((row.evaluation for row in self.leaders), None)
 
-    def _try(self, trial: optuna.Trial, config: Config, begun: float, seconds: float) -> None:
+    def _try(self, trial: optuna.Trial, config: Config, begun: float, seconds: float, patience: float) -> None:
         """One configuration: evaluated, journalled and told."""
         origin, reason = origin_of(trial)
         with self._lock:
@@ -215,6 +216,7 @@ class Trials:
             seconds=seconds,
             max_ram=self.plan.trial_ram(),
             oof_path=self.run.oof_path(trial.number),
+            patience=patience,
         )
         with self._lock:
             row = TrialRow(trial.number, evaluation, origin, reason, begun, self.clock.budget.elapsed)

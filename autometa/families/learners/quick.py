@@ -108,7 +108,8 @@ class QuickLinear:
             y = y.astype(np.float64)
             self._base = np.array([y.mean()])
             self._low, self._high = float(y.min()), float(y.max())
-        self.rows_, self._coded, self._weights = len(y), {}, np.zeros((0, len(self._base)))
+        self.rows_, self._weights = len(y), np.zeros((0, len(self._base)))
+        self._coded: dict[int, _Coded] = {}  # by the place of the column
         if not self.classification or len(self.classes_) > 1:
             self._learn(X, y, out_of_time)
         return self
@@ -140,7 +141,7 @@ class QuickLinear:
             done += len(part)
         centre, offset = sums / done, totals / done
         system = squares - done * np.outer(centre, centre) + options.penalty * np.eye(q)
-        weights = np.linalg.solve(system, products - done * np.outer(centre, offset))
+        weights: Values = np.linalg.solve(system, products - done * np.outer(centre, offset))
         if np.isfinite(weights).all():
             self._weights, self._offset, self.rows_ = weights, offset - centre @ weights, done
 
