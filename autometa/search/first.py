@@ -17,6 +17,7 @@ import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -100,15 +101,19 @@ def first_model(
     order = rng.permutation(task.n)
     models, predictions, most = [], [], 0
     for fold, (train, test) in enumerate(splits):
-        until = began + seconds * (fold + 1) / len(splits)
+        late = partial(_is_over, now, began + seconds * (fold + 1) / len(splits))
         learned = np.zeros(task.n, dtype=bool)
         learned[train] = True
         rows = order[learned[order]][: options.first_rows]
-        model, said = _better(task, rows, y, test, lambda until=until: now() >= until)
+        model, said = _better(task, rows, y, test, late)
         models.append(model)
         predictions.append(said)
         most = max(most, model.rows_)
     return FirstModel(tuple(models), tuple(predictions), most, now() - began, task.n)
+
+
+def _is_over(now: Callable[[], float], until: float) -> bool:
+    return now() >= until
 
 
 def _better(

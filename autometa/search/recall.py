@@ -140,4 +140,4 @@ def remember(task: Task, settings: Settings, metafeatures: MetaFeatures | None, 
 
     record = TaskRecord.of(task, metafeatures, source="fit")
     known = [row.evaluation for row in trials if row.evaluation.config != CONFIG]  # which is in no space
-    return MetaStore(settings.store).add(record, known)
+    return MetaStore(settings.store).add(record, known) if known else 0

@@ -38,6 +38,8 @@ from autometa.task import Task
 if TYPE_CHECKING:
     import optuna
 
+    from autometa.transfer import Recommendation
+
 
 def search(
     task: Task,
@@ -149,11 +151,15 @@ def _conduct(
         first = first_model(
             task, plan.splits, seed=settings.seed, seconds=clock.to_first_model, now=budget.now, options=plan.options
         )
-    recalled = recall(task, settings, plan, clock, progress)
+    # Where the budget is over by now nothing will be tried: no time is spent on what to try.
+    over = first is not None and clock.left_to_search(None) <= 0
+    recalled = recall(task, replace(settings, cold=True, remember=False) if over else settings, plan, clock, progress)
     study = study or run.study(repair=True)
     study.sampler = recalled.sampler
     trials = Trials(run, plan, clock, study, isolation, progress, first)
-    recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)
+    recommendations: list[Recommendation] = []
+    if not over:
+        recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)
     trials.settle()
     trials.begin_with_the_default()
     progress.started(task, settings, recommendations)
