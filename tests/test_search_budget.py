@@ -338,6 +338,24 @@ class TestTheFirstModel:
         assert ours > theirs - 0.01
 
 
+def test_proposals_are_priced_by_how_crowded_the_machine_is_until_a_trial_tells(task, tmp_path, monkeypatch):
+    machine, limits = Machine(task, lambda config: 1.0), []
+    machine.install(monkeypatch)
+    monkeypatch.setattr("autometa.search.recall.crowding", lambda: 10.0)
+    asked = WarmStartSampler.infer_relative_search_space
+
+    def spied(sampler, study, trial):
+        limits.append(sampler.limit.seconds)
+        return asked(sampler, study, trial)
+
+    monkeypatch.setattr(WarmStartSampler, "infer_relative_search_space", spied)
+    settings = Settings(
+        seconds=60.0, trials=3, jobs=1, families=("knn", "naive_bayes"), remember=False, store=str(tmp_path / "s.db")
+    )
+    search(task, settings, tmp_path / "run", isolation=machine.isolation)
+    assert limits == [1.5, 15.0, 15.0]
+
+
 class TestLargeForTheTime:
     def test_the_default_of_boosting_comes_first_and_the_proposals_after_it(self, task, tmp_path, monkeypatch):
         machine = Machine(task, lambda config: 5.0)

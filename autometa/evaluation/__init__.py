@@ -20,7 +20,7 @@ from autometa.evaluation.calibration import JUDGE_SURENESS, fit_temperature, tem
 from autometa.evaluation.comparison import Metric
 from autometa.evaluation.fitted import fit_model, predict_aligned
 from autometa.evaluation.isolation import Isolation, shared_isolation
-from autometa.evaluation.machine import available_cpus, available_ram
+from autometa.evaluation.machine import available_cpus, available_ram, crowding
 from autometa.evaluation.metrics import METRIC_KINDS, METRICS, metric_for, resolve_metric, score, score_all
 from autometa.evaluation.record import Evaluation, Outcome, mean_of_repeats
 from autometa.evaluation.splits import Splits, plan_splits
@@ -43,6 +43,7 @@ __all__ = [
     "State",
     "available_cpus",
     "available_ram",
+    "crowding",
     "evaluate",
     "evaluate_isolated",
     "fit_model",

@@ -35,6 +35,9 @@ class EvaluationOptions:
     # beside 40 busy processes on one core it would have as much. Judgement.
     idle_share: float = 0.02
 
+    # Processor seconds over which it is measured how crowded the machine is: several turns of the scheduler. Judgement.
+    crowding_seconds: float = 0.02
+
     # Seconds, the longest that a killed process may take to give back its memory. Judgement, not measured.
     end_seconds: float = 10.0
 

@@ -187,17 +187,18 @@ class Trials:
         return self.clock.may_begin(best, begun=begun)
 
     def _leave_out_the_late(self) -> None:
-        """Tells the sampler which families ran out of time again and again."""
+        """Tells the sampler which families ran out of time again and again, and what a trial may take here."""
         families = self.plan.space.families
         late = late_families(self.finished, self.plan.options.late_trials).intersection(families)
         sampler: Any = self.study.sampler
-        limit = sampler.limit or TrialLimit(math.inf)
-        if late != limit.late and len(late) < len(families):
-            for family in sorted(late - limit.late):
-                self.progress.note(
-                    f"{FAMILIES[family].label} ran out of time again and again: it is left out from now on."
-                )
-            sampler.limit = replace(limit, late=late)
+        before = sampler.limit or TrialLimit(math.inf)
+        limit = replace(before, late=late) if len(late) < len(families) else before
+        for family in sorted(limit.late - before.late):
+            self.progress.note(f"{FAMILIES[family].label} ran out of time again and again: it is left out from now on.")
+        if self.finished and sampler.limit is not None:  # by now trials tell how fast this machine is
+            limit = replace(limit, seconds=self.clock.longest)
+        if limit != before:
+            sampler.limit = limit
 
     def _best(self) -> Evaluation | None:
         return next((row.evaluation for row in self.leaders), None)
