@@ -146,8 +146,12 @@ def remember(task: Task, settings: Settings, metafeatures: MetaFeatures | None, 
     Raises:
         StoreError: The metadata store cannot be used.
     """
+    from autometa.metafeatures import describe
     from autometa.store import MetaStore, TaskRecord
 
-    record = TaskRecord.of(task, metafeatures, source="fit")
     known = [row.evaluation for row in trials if row.evaluation.config != CONFIG]  # which is in no space
-    return MetaStore(settings.store).add(record, known) if known else 0
+    if not known:
+        return 0
+    if metafeatures is None:  # there was no time for them before
+        metafeatures = describe(task, seconds=OPTIONS.describe_seconds)
+    return MetaStore(settings.store).add(TaskRecord.of(task, metafeatures, source="fit"), known)

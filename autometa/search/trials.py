@@ -83,7 +83,7 @@ class Trials:
         from autometa.sampler import ORIGIN, REASON
 
         settings, space = self.run.settings, self.plan.space
-        if self.finished or settings.seconds is None or settings.cold:
+        if self.finished or settings.seconds is None:
             return
         if cells_per_second(self.run.task, settings.seconds, self.plan.options) < self.plan.options.default_first_load:
             return
