@@ -505,7 +505,7 @@ def test_a_forest_pickled_with_whole_trees_can_be_read():
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_balanced_histogram_boosting_weighs_gradients_and_looks_for_no_edge_among_weighted_rows(n_classes, monkeypatch):
+def test_balanced_histogram_boosting_is_the_librarys_without_its_search_for_each_edge(n_classes, monkeypatch):
     """scikit-learn's search for weighted edges takes 9 to 60 times as long as the trees, and again for each piece."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.ensemble._hist_gradient_boosting import binning
@@ -532,7 +532,7 @@ def test_balanced_histogram_boosting_weighs_gradients_and_looks_for_no_edge_amon
     library = HistGradientBoostingClassifier(class_weight="balanced", max_iter=40, early_stopping=False, random_state=0)
     expected = library.fit(X.to_numpy(), y).predict_proba(X.to_numpy())
     assert asked  # the library, as it is
-    assert np.abs(balanced.predict_proba(X) - expected).mean() < 0.05  # other edges, the same weights
+    assert np.abs(balanced.predict_proba(X) - expected).mean() < 0.01  # nearly the same edges
     rare = y == n_classes - 1
     unweighted = fitted(config | {"hist_gradient_boosting.class_weight": None}).predict_proba(X)[rare, -1].mean()
     assert balanced.predict_proba(X)[rare, -1].mean() > unweighted

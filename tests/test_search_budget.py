@@ -295,7 +295,6 @@ class TestTheFirstModel:
             first_model(task, splits, seed=0, seconds=seconds, now=lambda: float(next(asked))).rows
             for seconds in (0.5, 8.0, 12.0, 1e9)
         ]
-        assert found == sorted(found)
         assert found[0] == len(splits[0][0])  # a constant knows all rows
         few, more, every = found[1], found[2], found[3]
         assert 2_000 <= few < more < every == len(splits[0][0])

@@ -56,7 +56,8 @@ class FirstModel:
     def reason(self) -> str:
         """What it was made from, in a sentence."""
         of = f"{self.rows:,} of {self.n:,} rows" if self.rows < self.n else f"{self.n:,} rows"
-        return f"A quick linear model of {of}, fitted at the start: nothing else was evaluated in time."
+        what = "A constant, the usual answer" if all(m.is_constant for m in self.models) else "A quick linear model"
+        return f"{what} of {of}, fitted at the start: nothing else was evaluated in time."
 
     def pickled(self) -> bytes:
         """As trials leave the models of their folds."""

@@ -114,6 +114,11 @@ class QuickLinear:
             self._learn(X, y, out_of_time)
         return self
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether it answers the same for every row."""
+        return not len(self._weights)
+
     def _learn(self, X: pd.DataFrame, y: NDArray[Any], out_of_time: Callable[[], bool]) -> None:
         options = OPTIONS.quick
         some = X.iloc[: options.piece]
