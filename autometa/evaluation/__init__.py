@@ -8,7 +8,7 @@ fitted       a configuration fitted on some rows, and what it predicts
 metrics      what a prediction is worth
 calibration  temperature scaling
 record       what became of it: `Evaluation`, `Outcome`
-trial        fit and judge, fold by fold, here or in a process of its own
+trial        fit and judge, fold by fold; `isolated` does it in a process of its own
 isolation    calls in processes of their own; `watch` follows one call, `forkserver` is the process that starts them
 machine      what this machine has
 options      the tuned numbers
@@ -19,12 +19,13 @@ from __future__ import annotations
 from autometa.evaluation.calibration import JUDGE_SURENESS, fit_temperature, tempered
 from autometa.evaluation.comparison import Metric
 from autometa.evaluation.fitted import fit_model, predict_aligned
+from autometa.evaluation.isolated import evaluate_isolated
 from autometa.evaluation.isolation import Isolation, shared_isolation
 from autometa.evaluation.machine import available_cpus, available_ram, crowding
 from autometa.evaluation.metrics import METRIC_KINDS, METRICS, metric_for, resolve_metric, score, score_all
 from autometa.evaluation.record import Evaluation, Outcome, mean_of_repeats
 from autometa.evaluation.splits import Splits, plan_splits
-from autometa.evaluation.trial import Attempt, evaluate, evaluate_isolated, judged
+from autometa.evaluation.trial import Attempt, evaluate, judged
 from autometa.evaluation.watch import Cancelled, Killed
 from autometa.origins import State
 

@@ -34,7 +34,7 @@ from autometa.moved import former
 # What trials need, first to last. torch comes last, when trials are running already: a trial of the network then takes
 # 3.6 s instead of 6.0 (vehicle, 2 members), for 120 MB more in every trial, shared with the forkserver.
 PRELOAD = (
-    "autometa.evaluation.trial",
+    "autometa.evaluation.isolated",
     "pandas",
     "sklearn.pipeline",
     "sklearn.compose",

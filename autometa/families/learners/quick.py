@@ -146,7 +146,7 @@ class QuickLinear:
             done += len(part)
         centre, offset = sums / done, totals / done
         system = squares - done * np.outer(centre, centre) + options.penalty * np.eye(q)
-        weights: Values = np.linalg.solve(system, products - done * np.outer(centre, offset))
+        weights = np.asarray(np.linalg.solve(system, products - done * np.outer(centre, offset)), dtype=np.float64)
         if np.isfinite(weights).all():
             self._weights, self._offset, self.rows_ = weights, offset - centre @ weights, done
 
