@@ -334,7 +334,7 @@ class TestTheFirstModel:
         model = QuickLinear(classification=True).fit(X[learned], y[learned])
         library = LogisticRegression().fit(X[learned], y[learned])
         ours, theirs = (score("roc_auc", y[later], m.predict_proba(X[later]), 2) for m in (model, library))
-        assert ours > theirs - 0.01
+        assert ours > theirs - 0.02
 
 
 def test_proposals_are_priced_by_how_crowded_the_machine_is_until_a_trial_tells(task, tmp_path, monkeypatch):

@@ -90,7 +90,7 @@ def mean_of_repeats(predictions: NDArray[np.float64]) -> NDArray[np.float64]:  #
 
     Example:
         >>> mean_of_repeats(np.array([[0.25, np.nan], [0.75, np.nan]]))
-        array([ 0.5,  nan])
+        array([0.5, nan])
     """
     known = np.isfinite(predictions)
     times = known.sum(axis=0)

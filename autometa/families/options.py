@@ -172,7 +172,8 @@ class QuickOptions:
     most_columns: int = 32  # those whose bins explain most: some 300 inputs; judgement
     piece: int = 2_000  # rows, the first of which choose the columns; a piece takes some 10 ms on an idle core
     reach: float = 3.0  # standard deviations from the centre beyond which a number counts as that; judgement
-    penalty: float = 5.0  # of the weights, in rows; judgement
+    penalty: float = 1.0  # of a number's weight, in rows; judgement
+    bin_penalty: float = 30.0  # of a bin's; judgement
     least_share: float = (
         0.05  # of a class's share of the rows: its least probability, before they sum to one; judgement
     )

@@ -57,8 +57,14 @@ class _Coded:
         edges = np.unique(inner[(inner > low) & (inner <= high)])
         if not len(edges) and len(known) == len(numbers):
             return None  # constant
-        spread = float(known.std())
-        return cls(edges, np.empty(0, dtype=np.intp), float(known.mean()), spread if np.isfinite(spread) else 0.0)
+        quarters = np.quantile(known, [0.25, 0.5, 0.75])  # which one mistyped cell does not move
+        return cls(edges, np.empty(0, dtype=np.intp), float(quarters[1]), float(quarters[2] - quarters[0]) / 1.349)
+
+    def is_number_itself(self) -> NDArray[np.bool_]:
+        """Which of the inputs is the number rather than a bin."""
+        if len(self.codes):
+            return np.zeros(len(self.codes), dtype=bool)
+        return np.arange(len(self.edges) + 2 + (self.scale > 0)) == len(self.edges) + 2
 
     def inputs(self, values: pd.Series) -> Values:  # (n,) -> (n, own inputs)
         """Zeros and ones, and the number itself, which is not further from the centre than `reach` deviations."""
@@ -72,7 +78,9 @@ class _Coded:
         parts = [(bins[:, None] == np.arange(len(self.edges) + 2)).astype(np.float64)]
         if self.scale > 0:
             reach = OPTIONS.quick.reach
-            distance = np.clip((np.where(known, numbers, self.centre) - self.centre) / self.scale, -reach, reach)
+            with np.errstate(over="ignore"):
+                far = (np.where(known, numbers, self.centre) - self.centre) / self.scale
+            distance = np.clip(far, -reach, reach)
             parts.append(distance[:, None])
         return np.concatenate(parts, axis=1)
 
@@ -145,7 +153,9 @@ class QuickLinear:
             totals += target.sum(axis=0)
             done += len(part)
         centre, offset = sums / done, totals / done
-        system = squares - done * np.outer(centre, centre) + options.penalty * np.eye(q)
+        numbers = np.concatenate([coded.is_number_itself() for coded in self._coded.values()])
+        penalties = np.where(numbers, options.penalty, options.bin_penalty)
+        system = squares - done * np.outer(centre, centre) + np.diag(penalties)
         weights = np.asarray(np.linalg.solve(system, products - done * np.outer(centre, offset)), dtype=np.float64)
         if np.isfinite(weights).all():
             self._weights, self._offset, self.rows_ = weights, offset - centre @ weights, done
