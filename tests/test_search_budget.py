@@ -231,8 +231,8 @@ class TestAlwaysAModel:
         machine.seconds = lambda config: 10.0
         result = resume(tmp_path / "run", seconds=60.0)
         complete = [row.evaluation.config[FAMILY] for row in result.trials if row.evaluation.state == State.COMPLETE]
-        assert complete[0] == QUICK
-        assert set(complete[1:]) & {"knn", "naive_bayes"}
+        assert QUICK in complete
+        assert {"knn", "naive_bayes"} & set(complete)
 
     def test_what_was_evaluated_in_time_answers_instead(self, task, tmp_path, monkeypatch):
         machine = Machine(task, lambda config: 10.0)
