@@ -1,10 +1,10 @@
-"""What does it cost, and change, to bin rows repeated by their weights under `class_weight="balanced"`?
+"""What does it cost, and change, to find all edges of a column's bins at once under `class_weight="balanced"`?
 
     python benchmarks/balanced_histograms.py            eight tables, 5 folds, 3 minutes of one core
     python benchmarks/balanced_histograms.py --report   the table of what was measured
 
 Histogram gradient boosting at its default, by scikit-learn as it is (edges of the bins among weighted rows), as the
-family `hist_gradient_boosting` fits it (edges among rows that are repeated by their weights), and with bins that do not
+family `hist_gradient_boosting` fits it (the same, all of a column at once), and with bins that do not
 know the weights. Five folds of each table, the same for all, one thread: the AUC or the log loss of each fold, and
 processor seconds of fitting, the smallest of `TIMES` runs. A difference is beyond noise from two standard errors of the
 paired folds on. Appends JSON lines to `results/balanced_histograms.jsonl`.
@@ -56,7 +56,7 @@ class UnweightedBins(HistGradientBoostingClassifier):
 
 LEARNERS = {
     "weighted": HistGradientBoostingClassifier,
-    "repeated": QuicklyBinnedClassifier,
+    "at once": QuicklyBinnedClassifier,
     "unweighted": UnweightedBins,
 }
 
