@@ -55,9 +55,6 @@ class BoostingOptions:
     patience: int = 50  # rounds without improvement; judgement: fewer end small learning rates too early
     held_out: float = 0.15  # share of the rows for early stopping; judgement
     fewest_rows: int = 20  # below it nothing is held out; judgement
-    repeated: int = (
-        200_000  # rows, by their weights, among which edges of bins are found: scikit-learn looks at as many
-    )
     largest_rate: float = 0.2  # to which the learning rate is raised where there is time for few rounds only; judgement
     refit_below: int = 10_000  # rows; on small tables the held-out rows are worth a second fit; judgement
     # Leaves whose trees stay in a processor's cache while LightGBM answers. Measured: a third of the time that all
