@@ -165,11 +165,6 @@ def test_a_forest_is_judged_as_calibrated_where_the_metric_judges_how_sure_it_is
     assert judged.evaluation.folds["neg_log_loss"] == pytest.approx(folds, abs=1e-3)  # one map for all folds
 
 
-def test_where_the_metric_judges_a_ranking_nothing_changes(crowd):
-    _, plain, judged = _with_and_without(crowd, "roc_auc_ovr", "naive_bayes")
-    assert plain.evaluation.scores == judged.evaluation.scores
-
-
 def _with_and_without(crowd, metric: str, family: str):
     """The task, and the family's default tried on it as it is and calibrated."""
     X, y = crowd

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autometa.families import FAMILIES, available, build, cash_space, learners
+from autometa.families import FAMILIES, available, build, cash_space, fit, learners
 from autometa.families.learners import gaussian_process
 from autometa.families.options import OPTIONS
 from autometa.task import Columns
@@ -502,3 +502,37 @@ def test_a_forest_pickled_with_whole_trees_can_be_read():
     back = TruncatableExtraTreesClassifier.__new__(TruncatableExtraTreesClassifier)
     back.__setstate__(dict(vars(model)))
     np.testing.assert_array_equal(back.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_balanced_histogram_boosting_is_the_librarys_without_its_search_for_each_edge(n_classes, monkeypatch):
+    """scikit-learn's search for weighted edges takes 9 to 60 times as long as the trees, and again for each piece."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.ensemble._hist_gradient_boosting import binning
+
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(900, 4)), columns=list("abcd"))
+    y = np.minimum(rng.geometric(0.6, 900) - 1, n_classes - 1)
+    X["a"] += y
+    kind = "binary" if n_classes == 2 else "multiclass"
+    own = {"class_weight": "balanced", "max_iter": 40, "early_stop": False}
+    config = cash_space(kind, ["hist_gradient_boosting"]).default
+    config |= {f"hist_gradient_boosting.{name}": value for name, value in own.items()}
+    asked, weighted_edge = [], binning._weighted_percentile
+    monkeypatch.setattr(
+        binning, "_weighted_percentile", lambda *args, **how: (asked.append(1), weighted_edge(*args, **how))[1]
+    )
+
+    def fitted(config, seconds=None):
+        return fit(build(config, Columns(numeric=tuple("abcd")), kind, n_rows=900, seed=0), X, y, seconds=seconds)
+
+    balanced, in_pieces = fitted(config), fitted(config, seconds=3600.0)
+    assert not asked
+    np.testing.assert_array_equal(balanced.predict_proba(X), in_pieces.predict_proba(X))
+    library = HistGradientBoostingClassifier(class_weight="balanced", max_iter=40, early_stopping=False, random_state=0)
+    expected = library.fit(X.to_numpy(), y).predict_proba(X.to_numpy())
+    assert asked  # the library, as it is
+    np.testing.assert_array_equal(balanced.predict_proba(X), expected)  # the same edges
+    rare = y == n_classes - 1
+    unweighted = fitted(config | {"hist_gradient_boosting.class_weight": None}).predict_proba(X)[rare, -1].mean()
+    assert balanced.predict_proba(X)[rare, -1].mean() > unweighted

@@ -20,7 +20,7 @@ import psutil
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
-from autometa.errors import InputError, NoModelError, RunError
+from autometa.errors import InputError, RunError
 from autometa.evaluation import Evaluation, State, available_cpus, evaluate_isolated
 from autometa.origins import Origin
 from autometa.report import write
@@ -36,7 +36,6 @@ from autometa.search import (
     resume,
     search,
 )
-from autometa.search.clock import Clock
 from autometa.search.ensemble import greedy_ensemble
 from autometa.search.options import OPTIONS
 from autometa.search.plan import affordable_splits
@@ -77,7 +76,7 @@ def seconds_of_a_search(task, folder: Path, isolation=None) -> float:
 
 def patient_search(task, settings: Settings, folder: Path, progress=None):
     """A search that ends no trial because the machine is slow."""
-    options = replace(OPTIONS, last_resort=PATIENCE, unhurried=86_400.0)
+    options = replace(OPTIONS, unhurried=86_400.0)
     plan = SearchPlan.of(task, settings, available_cpus(), options=options)
     return search(task, settings, folder, progress=progress, plan=plan)
 
@@ -167,14 +166,9 @@ class TestEverySearch:
         assert any(a[0] < b[0] < a[1] for a in spans for b in spans if a != b)
 
     def test_the_ensemble_is_never_worse_out_of_fold_than_its_best_member(self, cancer, tmp_path):
-        from autometa.evaluation import score
-
         result = search(cancer, quick(tmp_path, trials=8), tmp_path / "run")
-        run = Run.open(tmp_path / "run")
-        singles = [
-            score("roc_auc", cancer.y, run.oof(t.number), 2) for t in result.trials if t.evaluation.state == "complete"
-        ]
-        assert score("roc_auc", cancer.y, result.oof, 2) >= max(singles) - 1e-12
+        singles = [t.evaluation.scores["roc_auc"] for t in result.trials if t.evaluation.state == "complete"]
+        assert result.score >= max(singles) - 1e-12
 
     def test_models_are_dropped_once_and_only_those_beyond_the_best(self, wine, tmp_path, monkeypatch):
         dropped: list[int] = []
@@ -326,32 +320,17 @@ class TestBudget:
         with pytest.raises(RunError, match="is damaged"):
             resume(tmp_path / "run", trials=1)
 
-    def test_no_time_for_any_trial_leaves_one_cheap_default(self, cancer, tmp_path):
+    def test_no_time_for_any_trial_leaves_the_first_model_and_says_what_it_was_made_from(self, cancer, tmp_path):
         heard = Recorder()
-        result = patient_search(cancer, quick(tmp_path, trials=None, seconds=0.01), tmp_path / "run", heard)
+        result = search(cancer, quick(tmp_path, trials=None, seconds=0.01), tmp_path / "run", progress=heard)
         assert [trial.origin for trial in result.trials] == ["fallback"]
-        assert result.best.evaluation.config["family"] in ("linear", "naive_bayes", "knn")
-        assert any("in time" in note for note in heard.notes)
+        assert result.best.evaluation.config == {"family": "quick_linear"}
+        assert any("nothing else was evaluated in time" in note for note in heard.notes)
         assert load_model(tmp_path / "run").predict(cancer.X).shape == (cancer.n,)
-
-    def test_no_time_even_for_that_is_an_error_that_says_so(self, cancer, tmp_path):
-        settings = quick(tmp_path, trials=None, seconds=0.01)
-        plan = SearchPlan.of(cancer, settings, available_cpus(), options=replace(OPTIONS, last_resort=0.001))
-        with pytest.raises(NoModelError, match="timeout"):
-            search(cancer, settings, tmp_path / "run", plan=plan)
-
-    def test_cheap_defaults_that_were_all_too_slow_get_their_last_chance_again(self, cancer, tmp_path, monkeypatch):
-        def slow(*args, seconds, **options):
-            return evaluate_isolated(*args, seconds=seconds if seconds == PATIENCE else 0.001, **options)
-
-        monkeypatch.setattr("autometa.search.trials.evaluate_isolated", slow)
-        monkeypatch.setattr(Clock, "may_begin", lambda self, best, *, begun: begun < 3)
-        settings = quick(tmp_path, trials=None, seconds=600.0, jobs=1, families=("linear", "naive_bayes"))
-        result = patient_search(cancer, settings, tmp_path / "run")
-        assert {row.evaluation.config["family"] for row in result.trials[:-1]} == {"linear", "naive_bayes"}
-        assert {row.evaluation.state for row in result.trials[:-1]} == {"timeout"}
-        assert result.best.number == len(result.trials) - 1
-        assert result.best.origin == "fallback"
+        again = open_run(tmp_path / "run")
+        assert again.summary() == result.summary()
+        assert again.score == pytest.approx(again.best.evaluation.scores["roc_auc"])
+        assert write(again, tmp_path / "report.html").exists()
 
     def test_impossible_settings_are_all_named(self):
         with pytest.raises(InputError) as caught:

@@ -78,6 +78,21 @@ def test_a_deadline_leaves_time_for_another_try(seconds, elapsed, trial_seconds,
 
 
 @pytest.mark.parametrize(
+    ("seconds", "elapsed", "best", "patience"),
+    [
+        (None, 5.0, None, 0.0),  # without a time budget nothing depends on the time
+        (60.0, 10.0, None, 22.0),  # the other half
+        (60.0, 10.0, complete(0.1), 21.5),
+        (60.0, 40.0, None, 7.0),
+        (60.0, 40.0, complete(0.1), 0.0),  # nothing would be left
+    ],
+)
+def test_on_a_crowded_machine_a_trial_may_be_as_late_again_as_there_is_time(seconds, elapsed, best, patience):
+    clock = a_clock(seconds, elapsed)
+    assert clock.patience(best, clock.deadline(best)) == pytest.approx(patience)
+
+
+@pytest.mark.parametrize(
     ("seconds", "elapsed", "trials", "begun", "may"),
     [
         (None, 1e9, 6, 5, True),
@@ -115,9 +130,12 @@ def test_choosing_ends_while_there_is_time_to_fit(seconds, elapsed, late):
     assert a_clock(seconds, elapsed).too_late_to_choose is late
 
 
-def test_the_last_resort_keeps_to_the_limit_of_a_trial():
-    assert a_clock(60.0, 70.0).last_resort == 10.0
-    assert a_clock(60.0, 70.0, trial_seconds=2.0).last_resort == 2.0
+@pytest.mark.parametrize(
+    ("seconds", "elapsed", "limit"),
+    [(None, 1e9, 600.0), (60.0, 0.0, 6.0), (10.0, 0.0, 2.0), (5.0, 3.0, 1.0), (5.0, 5.0, 0.5), (0.01, 9.0, 0.5)],
+)
+def test_the_first_model_takes_a_tenth_of_the_budget_or_two_seconds(seconds, elapsed, limit):
+    assert a_clock(seconds, elapsed).to_first_model == pytest.approx(limit)
 
 
 @pytest.fixture

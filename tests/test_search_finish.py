@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import types
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +12,11 @@ import pytest
 from sklearn.dummy import DummyRegressor
 
 from autometa.errors import InputError, NoModelError
-from autometa.evaluation import Cancelled, Evaluation, Killed, State, plan_splits, score
+from autometa.evaluation import Cancelled, Evaluation, Killed, State, evaluate, plan_splits, score
 from autometa.search import SearchPlan, Settings, TrialRow
 from autometa.search.budget import Budget
 from autometa.search.clock import Clock
-from autometa.search.finish import Candidate, Finish, why_no_model
+from autometa.search.finish import Candidate, Finish, candidates_of, why_no_model
 from autometa.search.options import OPTIONS
 from autometa.search.settings import Silent
 from autometa.task import make_task
@@ -65,7 +66,7 @@ def candidate(task, folder, number: int, shift: float, *, kept: bool = True, fit
     path = folder / f"{number}.pkl"
     if kept:
         path.write_bytes(pickled(FOLDS))
-    return Candidate(TrialRow(number, evaluation, "search", "", 0.0, 1.0), oof, path if kept else None)
+    return Candidate(TrialRow(number, evaluation, "search", "", 0.0, 1.0), oof[None], path if kept else None)
 
 
 def a_finish(task, fit, *, elapsed: float = 10.0, progress=None, interrupted=False, **options) -> Finish:
@@ -157,11 +158,84 @@ def test_probabilities_are_calibrated_member_by_member(tmp_path):
     oof = np.full((300, 3), 0.3)
     oof[np.arange(300), y] = 0.4  # always right, and too shy to say so
     found = candidate(task, tmp_path, 0, 1.0)
-    finished = a_finish(task, Fits()).conduct([Candidate(found.row, oof, found.models)])
+    finished = a_finish(task, Fits()).conduct([Candidate(found.row, oof[None], found.models)])
     (member,) = finished.model.members
     shy = np.tile([0.4, 0.3, 0.3], (1, 1))
     assert member.calibration.apply(shy)[0, 0] > 0.9
-    assert finished.score > -0.1
+    assert finished.score > -0.12
+
+
+@pytest.fixture
+def noise():
+    """A task of a few rows that nothing can be learned of, and the splits of its three repeats."""
+    rng = np.random.default_rng(0)
+    task = make_task(pd.DataFrame({"a": rng.normal(size=60)}), y=rng.integers(0, 2, 60), name="noise")
+    return task, plan_splits(task, seed=0)
+
+
+def test_each_fold_of_each_repeat_is_scored_and_the_mean_is_the_score(noise, tmp_path):
+    """Averaged over repeats first, predictions would be those of three models, and pooled, of another ranking."""
+    task, splits = noise
+    assert splits.n_folds == 15
+    rng = np.random.default_rng(1)
+    p = rng.uniform(size=(3, task.n))
+    oof = np.stack([1 - p, p], axis=2)
+    each = [score(task.metric, task.y[test], oof[fold // 5, test], 2) for fold, (_, test) in enumerate(splits)]
+    found = Candidate(candidate(task, tmp_path, 0, 1.0).row, oof, tmp_path / "0.pkl")
+    settings = Settings(seconds=60.0, families=("linear",))
+    plan = SearchPlan.of(task, settings, 2, splits=splits)
+    clock = Clock(Budget(60.0, None, 0.0, lambda: 10.0), 60.0, None, splits.growth, plan.options)
+    finished = Finish(task, plan, clock, Fits(), Silent()).conduct([found])
+    assert (finished.score, finished.score_std) == pytest.approx((np.mean(each), np.std(each)))
+    assert finished.score != pytest.approx(score(task.metric, task.y, oof.mean(axis=0), 2))
+
+
+@pytest.mark.parametrize(
+    "metric", ["roc_auc", "neg_log_loss", "f1", "accuracy", "neg_brier_score", "average_precision"]
+)
+def test_one_pipeline_has_one_score_as_a_trial_and_as_the_model(metric, noise, tmp_path):
+    task = replace(noise[0], metric=metric)
+    plan = SearchPlan.of(task, Settings(seconds=600.0, families=("naive_bayes",)), 1)
+    assert plan.splits.n_folds == 15
+    config = plan.space.default
+    outcome = evaluate(task, config, plan.splits, seed=0, calibrate=True)
+    row = TrialRow(0, outcome.evaluation, "search", "", 0.0, 1.0)
+    (tmp_path / "0.pkl").write_bytes(pickled(WHOLE))
+    clock = Clock(Budget(600.0, None, 0.0, lambda: 10.0), 600.0, None, plan.splits.growth, plan.options)
+    found = Candidate(row, outcome.predictions, tmp_path / "0.pkl")
+    finished = Finish(task, plan, clock, Fits(), Silent()).conduct([found])
+    assert finished.score == pytest.approx(outcome.evaluation.scores[metric], rel=1e-12)
+    np.testing.assert_array_equal(np.isfinite(finished.oof), np.isfinite(outcome.oof))
+
+
+def test_an_ensemble_of_luck_is_not_taken_for_better_than_its_parts(noise, tmp_path):
+    """Of a single pipeline whose folds vary by the draw alone the mean over repeats looks better than each of them."""
+    task, splits = noise
+    rng = np.random.default_rng(2)
+    logit = (2.0 * task.y - 1.0) + rng.normal(scale=4.0, size=(3, task.n))  # each repeat errs on its own
+    p = 1 / (1 + np.exp(-logit))
+    oof = np.stack([1 - p, p], axis=2)
+    each = [score(task.metric, task.y[test], oof[fold // 5, test], 2) for fold, (_, test) in enumerate(splits)]
+    assert score(task.metric, task.y, oof.mean(axis=0), 2) > np.mean(each) + 0.05  # what was reported once
+    row = candidate(task, tmp_path, 0, 1.0).row
+    plan = SearchPlan.of(task, Settings(seconds=600.0, families=("linear",)), 1, splits=splits)
+    clock = Clock(Budget(600.0, None, 0.0, lambda: 10.0), 600.0, None, splits.growth, plan.options)
+    finished = Finish(task, plan, clock, Fits(), Silent()).conduct([Candidate(row, oof, tmp_path / "0.pkl")])
+    assert finished.score == pytest.approx(np.mean(each))
+
+
+def test_predictions_of_an_older_run_are_their_mean_over_repeats_and_still_answer(noise, tmp_path):
+    task, splits = noise
+    p = np.random.default_rng(3).uniform(size=task.n)
+    old = np.stack([1 - p, p], axis=1)
+    run = types.SimpleNamespace(
+        task=task, splits=splits, folder=tmp_path, oof=lambda number: old, fold_models=lambda number: tmp_path / "0.pkl"
+    )
+    rows = [candidate(task, tmp_path, 0, 1.0).row]
+    (found,) = candidates_of(run, rows, 25)
+    assert found.oof.shape == (3, task.n, 2)
+    for fold, said in enumerate(splits.by_fold(found.oof)):
+        np.testing.assert_array_equal(said, old[splits[fold][1]])
 
 
 @pytest.fixture
@@ -176,7 +250,7 @@ def rare(tmp_path):
         task = make_task(pd.DataFrame({"a": logit}), y=y, metric=metric, name="rare")
         balanced = p / p.mean() / (p / p.mean() + (1 - p) / (1 - p.mean()))
         row, models = candidate(task_of_numbers(), tmp_path, 0, 1.0).row, tmp_path / "0.pkl"
-        found = [Candidate(row, np.column_stack([q, 1 - q]), models) for q in (balanced, p)]
+        found = [Candidate(row, np.column_stack([q, 1 - q])[None], models) for q in (balanced, p)]
         return task, p, found
 
     return made
@@ -200,8 +274,8 @@ def test_labels_come_from_a_threshold_where_the_metric_judges_labels(rare, metri
     task, _, found = rare(metric)
     finished = a_finish(task, Fits()).conduct(found)
     assert task.positive_label == "fraud"
-    as_they_were = score(metric, task.y, found[0].oof, 2, positive=0)  # by the most probable class, balanced
-    plain = score(metric, task.y, found[1].oof, 2, positive=0)
+    as_they_were = score(metric, task.y, found[0].oof[0], 2, positive=0)  # by the most probable class, balanced
+    plain = score(metric, task.y, found[1].oof[0], 2, positive=0)
     assert finished.score > max(as_they_were, plain) - 0.02
     assert finished.model.threshold < 0.4
     labels = finished.model.labels(finished.oof)

@@ -39,3 +39,9 @@ def test_what_stops_early_costs_the_limit_at_most_and_the_rest_cannot_finish_in_
     limit = TrialLimit(10.0, frozenset({"catboost"}))
     costs = limit.costs(np.array([3.0, 30.0, 30.0]), np.array(["svm", "svm", "catboost"]))
     np.testing.assert_array_equal(costs, [3.0, np.inf, 10.0])
+
+
+def test_what_was_late_again_and_again_cannot_finish_in_time_however_little_is_expected() -> None:
+    limit = TrialLimit(10.0, frozenset({"catboost"}), late=frozenset({"catboost", "knn"}))
+    costs = limit.costs(np.array([3.0, 30.0, 0.1]), np.array(["svm", "catboost", "knn"]))
+    np.testing.assert_array_equal(costs, [3.0, np.inf, np.inf])

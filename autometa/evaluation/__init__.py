@@ -9,7 +9,7 @@ metrics      what a prediction is worth
 calibration  probabilities that mean what they say
 decision     labels from probabilities: a threshold, where the metric judges labels
 record       what became of it: `Evaluation`, `Outcome`
-trial        fit and judge, fold by fold, here or in a process of its own
+trial        fit and judge, fold by fold; `isolated` does it in a process of its own
 isolation    calls in processes of their own; `watch` follows one call, `forkserver` is the process that starts them
 machine      what this machine has
 options      the tuned numbers
@@ -21,8 +21,9 @@ from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Calibratio
 from autometa.evaluation.comparison import Metric, labels_of
 from autometa.evaluation.decision import AUTO, Weights, fit_weights, read_threshold, threshold_of, weights_of
 from autometa.evaluation.fitted import fit_model, predict_aligned
+from autometa.evaluation.isolated import evaluate_isolated
 from autometa.evaluation.isolation import Isolation, shared_isolation
-from autometa.evaluation.machine import available_cpus, available_ram
+from autometa.evaluation.machine import available_cpus, available_ram, crowding
 from autometa.evaluation.metrics import (
     METRIC_KINDS,
     METRICS,
@@ -32,9 +33,9 @@ from autometa.evaluation.metrics import (
     score,
     score_all,
 )
-from autometa.evaluation.record import Evaluation, Outcome
+from autometa.evaluation.record import Evaluation, Outcome, mean_of_repeats
 from autometa.evaluation.splits import Splits, plan_splits
-from autometa.evaluation.trial import Attempt, evaluate, evaluate_isolated
+from autometa.evaluation.trial import Attempt, evaluate, judged
 from autometa.evaluation.watch import Cancelled, Killed
 from autometa.origins import State
 
@@ -58,13 +59,16 @@ __all__ = [
     "Weights",
     "available_cpus",
     "available_ram",
+    "crowding",
     "evaluate",
     "evaluate_isolated",
     "fit_calibration",
     "fit_model",
     "fit_weights",
+    "judged",
     "judges_labels",
     "labels_of",
+    "mean_of_repeats",
     "metric_for",
     "plan_splits",
     "predict_aligned",

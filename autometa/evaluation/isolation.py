@@ -34,7 +34,7 @@ from autometa.moved import former
 # What trials need, first to last. torch comes last, when trials are running already: a trial of the network then takes
 # 3.6 s instead of 6.0 (vehicle, 2 members), for 120 MB more in every trial, shared with the forkserver.
 PRELOAD = (
-    "autometa.evaluation.trial",
+    "autometa.evaluation.isolated",
     "pandas",
     "sklearn.pipeline",
     "sklearn.compose",
@@ -126,9 +126,21 @@ class Isolation:
         return self.run(function, *args, seconds=seconds, max_ram=max_ram, **kwargs).value
 
     def run(
-        self, function: Callable[..., Any], /, *args: Any, seconds: float, max_ram: int | None = None, **kwargs: Any
+        self,
+        function: Callable[..., Any],
+        /,
+        *args: Any,
+        seconds: float,
+        max_ram: int | None = None,
+        patience: float = 0.0,
+        **kwargs: Any,
     ) -> Returned:
-        """As `call`, with the peak of its resident memory."""
+        """As `call`, with the peak of its resident memory.
+
+        With `patience`, seconds, the deadline of a generator counts from what it yields first, when it has loaded what
+        it needs; and it may pass by as much while it works and has had less processor time than `seconds`: the machine
+        is crowded then, not the function slow.
+        """
         deadline = time.monotonic() + seconds
         with nameless() as payload, nameless() as words:
             pickle.dump((function, args, kwargs), payload, protocol=5)
@@ -141,7 +153,7 @@ class Isolation:
                         self._request(
                             lifeline, [s.fileno() for s in (their_lifeline, their_conversation, payload, words)]
                         )
-                    watch = Watch(self, lifeline, conversation, deadline, seconds, max_ram)
+                    watch = Watch(self, lifeline, conversation, deadline, seconds, max_ram, patience)
                     watch.until_the_end()
                     return watch.verdict(words)
                 finally:

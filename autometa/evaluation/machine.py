@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -79,6 +80,34 @@ def resident(tree: Sequence[int]) -> int:
         with suppress(psutil.Error):
             total += psutil.Process(number).memory_info().rss
     return total
+
+
+def processor_seconds(tree: Sequence[int]) -> float:
+    """Seconds of processor time that some processes have used together.
+
+    Example:
+        >>> processor_seconds([os.getpid()]) > 0.0
+        True
+    """
+    total = 0.0
+    for number in tree:
+        with suppress(psutil.Error):
+            times = psutil.Process(number).cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def crowding() -> float:
+    """How many seconds of the wall a processor second takes here and now; 1 on an idle machine.
+
+    Example:
+        >>> crowding() >= 1.0
+        True
+    """
+    began, own = time.perf_counter(), time.process_time()
+    while (used := time.process_time() - own) < OPTIONS.crowding_seconds:
+        pass
+    return max((time.perf_counter() - began) / used, 1.0)
 
 
 def is_stopped(process: int) -> bool:

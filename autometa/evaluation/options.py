@@ -31,6 +31,13 @@ class EvaluationOptions:
     poll_seconds: float = 0.05
     urgent_poll_seconds: float = 0.01
 
+    # Of the wall's time, the processor's below which a trial that is late sleeps rather than is held up by others:
+    # beside 40 busy processes on one core it would have as much. Judgement.
+    idle_share: float = 0.02
+
+    # Processor seconds over which it is measured how crowded the machine is: several turns of the scheduler. Judgement.
+    crowding_seconds: float = 0.02
+
     # Seconds, the longest that a killed process may take to give back its memory. Judgement, not measured.
     end_seconds: float = 10.0
 

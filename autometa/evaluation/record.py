@@ -76,7 +76,25 @@ class Outcome:
     """An evaluation and its out-of-fold predictions."""
 
     evaluation: Evaluation
-    oof: NDArray[np.float64] | None  # (n,) or (n, c), mean over repeats, NaN where never predicted; None without a fold
+    # (r, n) or (r, n, c): of each row by each repeat, NaN where it was not predicted so often; None without a fold
+    predictions: NDArray[np.float64] | None
+
+    @property
+    def oof(self) -> NDArray[np.float64] | None:  # (n,) or (n, c)
+        """Mean over repeats, NaN where never predicted; None without a fold."""
+        return None if self.predictions is None else mean_of_repeats(self.predictions)
+
+
+def mean_of_repeats(predictions: NDArray[np.float64]) -> NDArray[np.float64]:  # (r, n[, c]) -> (n[, c])
+    """The mean of a row's predictions; NaN where there is none.
+
+    Example:
+        >>> mean_of_repeats(np.array([[0.25, np.nan], [0.75, np.nan]]))
+        array([0.5, nan])
+    """
+    known = np.isfinite(predictions)
+    times = known.sum(axis=0)
+    return np.where(known, predictions, 0.0).sum(axis=0) / np.where(times == 0, np.nan, times)
 
 
 def _jsonable(value: Any) -> Any:

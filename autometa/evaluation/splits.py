@@ -14,7 +14,7 @@ Letters:  n rows · p columns · k folds · g groups.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,32 @@ class Splits:
     def folds(self) -> tuple[tuple[Rows, Rows], ...]:
         """All pairs at once."""
         return tuple(self)
+
+    def layered(self, predictions: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:  # (r, n) or (r, n, c)
+        """Predictions of the first folds, each (rows of its test side,) or with c columns, as r layers of all rows.
+
+        A row's first prediction is in the first layer, that of the next repeat in the second, and so on; NaN where it
+        is not predicted so often.
+
+        Example:
+            >>> test = np.array([[True, False], [False, True], [True, False], [False, True]])
+            >>> twice = Splits(~test, test, "2-fold cross-validation, repeated twice")
+            >>> twice.layered([np.array([value]) for value in (0.1, 0.2, 0.3, 0.4)])
+            array([[0.1, 0.2],
+                   [0.3, 0.4]])
+        """
+        layers = np.full((int(self.test.sum(axis=0).max()), self.n, *predictions[0].shape[1:]), np.nan)
+        for fold, prediction in enumerate(predictions):
+            layers[self._layer(fold), np.flatnonzero(self.test[fold])] = prediction
+        return layers
+
+    def by_fold(self, layers: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """What `layered` was given, of all folds."""
+        return [layers[self._layer(fold), np.flatnonzero(test)] for fold, test in enumerate(self.test)]
+
+    def _layer(self, fold: int) -> Rows:
+        """How often each row of a fold's test side was predicted before."""
+        return self.test[:fold, self.test[fold]].sum(axis=0)
 
     def save(self, path: Path) -> None:
         """Writes them to an ``.npz`` file."""

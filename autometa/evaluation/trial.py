@@ -20,7 +20,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,13 +32,11 @@ from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Freedom, f
 from autometa.evaluation.decision import AUTO, MOST_PROBABLE, fit_weights
 from autometa.evaluation.fitted import ClippedRegressor, RelabelledClassifier, fit_model, predict_aligned
 from autometa.evaluation.forkserver import describe_error
-from autometa.evaluation.isolation import Isolation
 from autometa.evaluation.machine import peak_ram
 from autometa.evaluation.metrics import judges_labels, score_all
 from autometa.evaluation.options import OPTIONS
 from autometa.evaluation.record import Evaluation, Outcome
 from autometa.evaluation.splits import Splits
-from autometa.evaluation.watch import Killed
 from autometa.files import whole
 from autometa.moved import former
 from autometa.origins import Origin, State
@@ -61,6 +59,8 @@ class Attempt:
         rival: Per-fold scores, in the task's metric, of the evaluation that must be in reach for this one to go on
             (the incumbent, or the last one that still matters); None lets it finish.
         deadline: Seconds from the start. A fold that would not finish by then is not begun; None for no deadline.
+        patience: Seconds of the wall by which the deadline may pass on a crowded machine, as long as processor time
+            does not reach it.
         keep_models: File to pickle a list of the fitted models to, one per fold, when the evaluation is complete.
         keep_above: Keep them only if the score reaches this.
         keep_bytes: Keep them only if they are not larger.
@@ -79,6 +79,7 @@ class Attempt:
     device: str = "cpu"
     rival: Sequence[float] | None = None
     deadline: float | None = None
+    patience: float = 0.0
     keep_models: Path | None = None
     keep_above: float | None = None
     keep_bytes: int = OPTIONS.kept_bytes
@@ -113,72 +114,33 @@ def evaluate(task: Task, config: Config, splits: Splits, *, seed: int, **how: An
         ('complete', True, (178, 3))
     """
     outcome = None
-    for outcome in _outcomes(task, Attempt(config, splits, seed, **how)):  # noqa: B007 - the last one counts
+    for outcome in outcomes(task, Attempt(config, splits, seed, **how)):  # noqa: B007 - the last one counts
         pass
     assert outcome is not None
     return outcome
 
 
-def evaluate_isolated(
-    isolation: Isolation,
-    task_folder: Path,
-    attempt: Attempt,
-    *,
-    seconds: float,
-    max_ram: int | None = None,
-    oof_path: Path | None = None,
-) -> Evaluation:
-    """`evaluate` in a process of its own, on a saved task; whatever happens to the process becomes a state.
+def judged(task: Task, attempt: Attempt, predictions: Sequence[NDArray[np.float64]]) -> Outcome:
+    """The complete evaluation of an attempt that somebody else fitted, by what was predicted of each fold's test rows.
 
-    Args:
-        isolation: Where processes come from.
-        task_folder: Where `Task.save` wrote the task.
-        attempt: What to try, and how; its deadline is `seconds`.
-        seconds: Wall-clock seconds after which it is killed; what it had finished by then is kept.
-        max_ram: Resident bytes of its process tree at which it is killed; None for no cap.
-        oof_path: ``.npy`` file for the out-of-fold predictions of a complete evaluation, written whole or not at all;
-            None for none.
-
-    Raises:
-        Cancelled: If `Isolation.cancel_all` was called meanwhile.
+    Example:
+        >>> from sklearn.datasets import load_diabetes
+        >>> from autometa.evaluation import plan_splits
+        >>> from autometa.task import make_task
+        >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+        >>> task = make_task(X, y=y, name="diabetes")
+        >>> splits = plan_splits(task, seed=0, folds=2)
+        >>> constant = [np.full(len(test), y[train].mean()) for train, test in splits]
+        >>> round(judged(task, Attempt({"family": "constant"}, splits, 0), constant).evaluation.scores["r2"], 2)
+        -0.0
     """
-    models = None if attempt.keep_models is None else Path(attempt.keep_models).absolute()
-    attempt = replace(attempt, deadline=seconds, keep_models=models)
-    folder, oof = Path(task_folder).absolute(), None if oof_path is None else Path(oof_path).absolute()
-    try:
-        returned = isolation.run(_trial, folder, attempt, oof, seconds=seconds, max_ram=max_ram)
-        return replace(returned.value, peak_ram=returned.peak_ram)
-    except Killed as end:
-        partial: Evaluation = end.partial or _unstarted(attempt)
-        peak = max(end.peak_ram, partial.peak_ram)
-        if partial.state == State.COMPLETE:  # only its models were still being written
-            return replace(partial, peak_ram=peak)
-        where = f"in fold {partial.n_folds + 1} of {len(attempt.splits)}"
-        return replace(partial, state=end.state, reason=f"{end.reason}, {where}", peak_ram=peak)
+    folds = _Folds(task, attempt)
+    for prediction, (_, test) in zip(predictions, attempt.splits, strict=True):
+        folds._judge(prediction, np.asarray(task.y)[test])
+    return folds.outcome(State.COMPLETE, None)
 
 
-def _trial(task_folder: Path, attempt: Attempt, oof_path: Path | None) -> Iterator[Evaluation]:
-    """What the process of a trial runs: the evaluation so far, and the predictions in a file once it is complete."""
-    from autometa.task import Task
-
-    began = time.monotonic()
-    task = Task.load(task_folder)
-    assert attempt.deadline is not None
-    for outcome in _outcomes(task, replace(attempt, deadline=attempt.deadline - (time.monotonic() - began))):
-        if outcome.evaluation.state == State.COMPLETE and oof_path is not None and outcome.oof is not None:
-            with whole(oof_path) as temporary, temporary.open("wb") as file:
-                np.save(file, outcome.oof)
-        yield outcome.evaluation
-
-
-def _unstarted(attempt: Attempt) -> Evaluation:
-    """The record of an attempt whose process ended before it had yielded anything."""
-    return Evaluation(
-        attempt.config, State.CRASHED, None, {}, {}, 0.0, 0.0, 0, attempt.seed, attempt.splits.n, {}, attempt.origin
-    )
-
-
-def _outcomes(task: Task, attempt: Attempt) -> Iterator[Outcome]:
+def outcomes(task: Task, attempt: Attempt) -> Iterator[Outcome]:
     """The outcome so far, after every fold, so that one that is killed leaves what it had finished."""
     splits = attempt.splits
     if splits.n != task.n:
@@ -222,27 +184,32 @@ class _Folds:
 
     def __init__(self, task: Task, attempt: Attempt) -> None:
         self.task, self.attempt = task, attempt
-        self.began = time.monotonic()
+        self.began, self.processor = time.monotonic(), time.process_time()
         self.longest = 0.0  # seconds of a fold
         self.config = attempt.config  # as it was grown
         self.scores: dict[str, tuple[float, ...]] = {}  # per metric, of each fold
         self.fit_seconds = self.predict_seconds = 0.0
         self.models: list[Any] = []
         self.answers: list[tuple[NDArray[np.float64], NDArray[Any]]] = []  # per fold: the prediction, and the truth
-        self.total = np.zeros((task.n, task.c) if task.kind != "regression" else task.n)  # of predictions
-        self.times_predicted = np.zeros(task.n, dtype=np.intp)
-        judged_as_is = task.kind == "regression" or not (task.metric in JUDGE_SURENESS or judges_labels(task.metric))
-        self.calibrated = attempt.calibrate and not judged_as_is
+        judged_as_is = task.metric not in JUDGE_SURENESS and not judges_labels(task.metric) and task.c <= 2
+        self.calibrated = attempt.calibrate and task.kind != "regression" and not judged_as_is
 
     def why_to_stop(self) -> tuple[State, str] | None:
         """Why no other fold should begin: no hope, or no time; None when it should."""
         rival, deadline = self.attempt.rival, self.attempt.deadline
         if rival is not None and (why := _hopeless(self.scores.get(self.task.metric, ()), rival)):
             return State.STOPPED, why
-        if deadline is not None and time.monotonic() - self.began + self.longest > deadline:
+        if deadline is not None and self._elapsed() + self.longest > deadline:
             why = f"another fold of {self.longest:.3g} s would have passed the deadline of {deadline:.3g} s"
             return State.TIMEOUT, why
         return None
+
+    def _elapsed(self) -> float:
+        """Seconds so far: of the wall, less the patience with a crowded machine, and of the processor at least."""
+        wall, patience = time.monotonic() - self.began, self.attempt.patience
+        if not patience:
+            return wall
+        return max(wall - patience, (time.process_time() - self.processor) / self.attempt.threads)
 
     def add(self, train: NDArray[np.intp], test: NDArray[np.intp]) -> None:
         """Fits on some rows, and judges what that predicts for others.
@@ -250,7 +217,7 @@ class _Folds:
         Raises:
             Exception: Whatever the configuration raises, with the seconds counted that it took.
         """
-        began = time.monotonic()
+        began = self._elapsed()
         # Its warnings (no convergence, a constant column) are judged by its score.
         with warnings.catch_warnings(), _limited_threads(self.attempt.threads):
             warnings.simplefilter("ignore")
@@ -259,9 +226,7 @@ class _Folds:
         if bad := int((~np.isfinite(prediction)).reshape(len(test), -1).any(axis=1).sum()):
             raise _NotFinite(f"predicted no finite number for {bad} of {len(test)} rows")
         self._judge(prediction, np.asarray(self.task.y)[test])
-        self.total[test] += prediction
-        self.times_predicted[test] += 1
-        self.longest = max(self.longest, time.monotonic() - began)
+        self.longest = max(self.longest, self._elapsed() - began)
         if self.attempt.keep_models is not None:
             self.models.append(model)
 
@@ -281,10 +246,9 @@ class _Folds:
             versions=_versions(self.config),
             origin=self.attempt.origin,
         )
-        if not self.times_predicted.any():
+        if not self.answers:
             return Outcome(evaluation, None)
-        times = np.where(self.times_predicted == 0, np.nan, self.times_predicted)
-        return Outcome(evaluation, self.total / (times[:, None] if self.total.ndim == 2 else times))
+        return Outcome(evaluation, self.attempt.splits.layered([prediction for prediction, _ in self.answers]))
 
     def _fit(self, train: NDArray[np.intp]) -> Any:
         from autometa.families import as_truncated

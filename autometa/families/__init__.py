@@ -38,8 +38,9 @@ from autometa.families import (
     svm,
     xgboost,
 )
-from autometa.families.family import Family
+from autometa.families.family import QUICK, QUICK_LABEL, Family
 from autometa.families.learners.truncation import Truncatable
+from autometa.families.options import OPTIONS
 from autometa.families.presets import PRESETS
 from autometa.moved import former
 from autometa.space import FAMILY, Config, SearchSpace, split_family
@@ -56,6 +57,8 @@ else:
 
 __all__ = [
     "FAMILIES",
+    "QUICK",
+    "QUICK_LABEL",
     "Family",
     "as_truncated",
     "available",
@@ -63,7 +66,9 @@ __all__ = [
     "cash_space",
     "fit",
     "presets",
+    "rounds_of",
     "suited",
+    "suited_to",
     "truncatable",
 ]
 
@@ -255,6 +260,53 @@ def as_truncated(config: Config, model: Any) -> Config:
     if reached < fewest:
         raise TimeoutError(f"there was time for {counts}={reached} only, of {own[counts]} (at least {fewest})")
     return config | {f"{name}.{counts}": reached}
+
+
+def rounds_of(config: Config) -> int | None:
+    """How many rounds a boosting configuration has; None of any other family.
+
+    Example:
+        >>> rounds_of(cash_space("binary", ["lightgbm"]).default), rounds_of(cash_space("binary", ["knn"]).default)
+        (100, None)
+    """
+    name, own = split_family(config)
+    family = FAMILIES.get(name)
+    if family is None or family.grows_by not in ("n_estimators", "max_iter") or "learning_rate" not in own:
+        return None  # CatBoost with a rate of its own choice among them
+    return int(own[family.grows_by])
+
+
+def suited_to(config: Config, rounds: int) -> Config:
+    """A boosting configuration with at most so many rounds, and a learning rate that makes up for those it lacks.
+
+    The rate grows as the rounds become fewer, up to `BoostingOptions.largest_rate`: rate times rounds is what a model
+    has learned. Where even that does not make up for them, trees become as large as the library's default.
+
+    Example:
+        >>> slow = cash_space("binary", ["lightgbm"]).default
+        >>> slow |= {"lightgbm.n_estimators": 706, "lightgbm.learning_rate": 0.005, "lightgbm.num_leaves": 5}
+        >>> found = suited_to(slow, 100)
+        >>> [found[f"lightgbm.{name}"] for name in ("n_estimators", "learning_rate", "num_leaves")]
+        [100, 0.0353, 5]
+        >>> suited_to(slow, 1000) == slow
+        True
+    """
+    wanted = rounds_of(config)
+    if wanted is None or rounds >= wanted:
+        return config
+    name, own = split_family(config)
+    family = FAMILIES[name]
+    space = family.space("regression")
+    counts, rate = str(family.grows_by), float(own["learning_rate"])
+    left = max(rounds, int(space[counts].distribution.low))  # type: ignore[attr-defined]
+    needed = rate * wanted / left
+    raised = max(rate, min(needed, OPTIONS.boosting.largest_rate))
+    changed: dict[str, Any] = {counts: left, "learning_rate": float(f"{raised:.6g}")}
+    if needed > OPTIONS.boosting.largest_rate:
+        for size in ("num_leaves", "max_leaf_nodes", "max_depth", "depth"):
+            if size in own:
+                changed[size] = max(own[size], space.default[size])
+    return config | {f"{name}.{key}": value for key, value in changed.items()}
 
 
 def _last_step(model: Any) -> Any:

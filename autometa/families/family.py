@@ -23,6 +23,10 @@ def no_limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     return None
 
 
+# The name, as of a family, of the model that a search has at once (`learners.quick`), and its label: it is in no space.
+QUICK, QUICK_LABEL = "quick_linear", "Quick linear model"
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """One entry of the catalogue.

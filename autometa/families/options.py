@@ -55,6 +55,7 @@ class BoostingOptions:
     patience: int = 50  # rounds without improvement; judgement: fewer end small learning rates too early
     held_out: float = 0.15  # share of the rows for early stopping; judgement
     fewest_rows: int = 20  # below it nothing is held out; judgement
+    largest_rate: float = 0.2  # to which the learning rate is raised where there is time for few rounds only; judgement
     refit_below: int = 10_000  # rows; on small tables the held-out rows are worth a second fit; judgement
     # Leaves whose trees stay in a processor's cache while LightGBM answers. Measured: a third of the time that all
     # rounds at once take on large tables.
@@ -160,6 +161,22 @@ class SetKernelOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class QuickOptions:
+    """The first model of a search, which is there at once (`learners.quick`)."""
+
+    bins: int = 8  # of a number, at its quantiles, and one for what is missing; judgement
+    most_levels: int = 16  # of a category that have an input, the most frequent; judgement
+    most_columns: int = 32  # those whose bins explain most: some 300 inputs; judgement
+    piece: int = 2_000  # rows, the first of which choose the columns; a piece takes some 10 ms on an idle core
+    reach: float = 3.0  # standard deviations from the centre beyond which a number counts as that; judgement
+    penalty: float = 1.0  # of a number's weight, in rows; judgement
+    bin_penalty: float = 30.0  # of a bin's; judgement
+    least_share: float = (
+        0.05  # of a class's share of the rows: its least probability, before they sum to one; judgement
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class FamiliesOptions:
     """The tuned numbers of all families.
 
@@ -180,6 +197,7 @@ class FamiliesOptions:
     mlp: NetworkOptions = field(default_factory=NetworkOptions)
     gaussian_process: ProcessOptions = field(default_factory=ProcessOptions)
     set_kernel: SetKernelOptions = field(default_factory=SetKernelOptions)
+    quick: QuickOptions = field(default_factory=QuickOptions)
 
 
 OPTIONS = FamiliesOptions()

@@ -36,8 +36,10 @@ def state_words(state: str) -> str:
 
 def family_label(name: str) -> str:
     """The display name of a family; its own name when it is not in the catalogue."""
-    from autometa.families import FAMILIES
+    from autometa.families import FAMILIES, QUICK, QUICK_LABEL
 
+    if name == QUICK:
+        return QUICK_LABEL
     return FAMILIES[name].label if name in FAMILIES else name
 
 

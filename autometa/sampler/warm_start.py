@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.study import Study
@@ -40,7 +40,7 @@ from autometa.sampler.trials import (
     storable,
     taken_keys,
 )
-from autometa.space import Config, SearchSpace, config_key
+from autometa.space import FAMILY, Config, SearchSpace, config_key, family_in
 from autometa.store import Exclusion, MetaStore, PastTasks
 from autometa.store.told import ToldTask
 from autometa.studies import About, AdaptedPast, FollowedPast, sign_of, told_constraints
@@ -213,7 +213,8 @@ class WarmStartSampler(BaseSampler):
         """The given values of the active parameters in `search_space`, else the cold sampler's."""
         config = trial.user_attrs.get(CONFIG)
         if config is None:
-            return self._cold_for(study).sample_relative(study, trial, search_space)
+            found = self._cold_for(study).sample_relative(study, trial, search_space)
+            return {name: self._in_time(name, value, trial, search_space[name]) for name, value in found.items()}
         taken = {name: fitted(config, name, d, trial, self._words) for name, d in search_space.items()}
         return {name: value for name, (fits, value) in taken.items() if fits}
 
@@ -224,7 +225,16 @@ class WarmStartSampler(BaseSampler):
         fits, value = fitted(trial.user_attrs.get(CONFIG, {}), param_name, param_distribution, trial, self._words)
         if fits:
             return value
-        return self._cold_for(study).sample_independent(study, trial, param_name, param_distribution)
+        value = self._cold_for(study).sample_independent(study, trial, param_name, param_distribution)
+        return self._in_time(param_name, value, trial, param_distribution)
+
+    def _in_time(self, name: str, value: Any, trial: FrozenTrial, distribution: BaseDistribution) -> Any:
+        """What the cold sampler chose, but for a family that is late any other."""
+        late = frozenset() if self.limit is None else self.limit.late
+        if name != FAMILY or value not in late or not isinstance(distribution, CategoricalDistribution):
+            return value
+        others = [choice for choice in distribution.choices if choice not in late]
+        return others[np.random.default_rng([self._seed, trial.number]).integers(len(others))] if others else value
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Notes what ran, where that is something else than was given, and tells the cold sampler."""
@@ -388,6 +398,8 @@ class WarmStartSampler(BaseSampler):
             seconds=self._clock()[0],
             limit=self.limit,
         )
+        late = frozenset() if self.limit is None else self.limit.late
+        found = [one for one in found if family_in(one.config) not in late]
         return [
             recommendation
             for i, recommendation in enumerate(found[:m], start=count)

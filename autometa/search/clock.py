@@ -83,14 +83,23 @@ class Clock:
             limits += [left, first if best is None else self.options.grace * self.longest]
         return max(min(limits), self.options.shortest)
 
+    def patience(self, best: Evaluation | None, deadline: float) -> float:
+        """Seconds by which a trial may pass its deadline on a crowded machine: as many again, while there are."""
+        if self.seconds is None:
+            return 0.0
+        return max(min(deadline, self.left_to_search(best) - deadline), 0.0)
+
     def to_grow(self, deadline: float) -> float | None:
         """Seconds that a learner which can end early should aim at under a deadline; None for no aim."""
         return None if math.isinf(self.longest) else min(deadline, self.longest)
 
     @property
-    def last_resort(self) -> float:
-        """Seconds for one cheap default where nothing was evaluated in time."""
-        return min(self.options.last_resort, self.trial_seconds or math.inf)
+    def to_first_model(self) -> float:
+        """Seconds for the model that is there before any trial."""
+        if self.seconds is None:
+            return self.options.unhurried
+        share = max(self.options.first_model_share * self.seconds, self.options.first_model_least)
+        return min(share, max(self.budget.left_to_search, self.options.first_model_late))
 
     def to_refit(self, evaluation: Evaluation) -> float:
         """Seconds that fitting an evaluated configuration on all rows is expected to take."""

@@ -2,7 +2,7 @@
 
 Nothing here starts a process: who fits a member on all rows is handed in (`Fit`), and so is the clock.
 
-Letters:  n rows · c classes · m candidates.
+Letters:  n rows · c classes · m candidates · r repeats of the cross-validation.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,10 +28,12 @@ from autometa.evaluation import (
     Weights,
     fit_calibration,
     fit_weights,
+    mean_of_repeats,
     score,
 )
 from autometa.search.clock import Clock
 from autometa.search.ensemble import greedy_ensemble
+from autometa.search.first import CONFIG
 from autometa.search.model import Member, Model, refit
 from autometa.search.plan import SearchPlan
 from autometa.search.run import Run
@@ -56,7 +59,7 @@ class Candidate:
     """A trial that may answer in the final model."""
 
     row: TrialRow
-    oof: NDArray[np.float64]  # (n,) or (n, c) out-of-fold prediction, calibrated; NaN where never held out
+    oof: NDArray[np.float64]  # (r, n) or (r, n, c) out-of-fold prediction of each repeat, calibrated, or NaN
     models: Path | None  # pickled models of its folds; None where they were too large to be kept
     calibration: Calibration = IDENTITY
 
@@ -67,8 +70,9 @@ class Finished:
 
     Args:
         model: What answers.
-        oof: (n,) or (n, c) its out-of-fold prediction; NaN where a row was never held out.
-        score: The mean over folds, larger is better; `score_std` the standard deviation.
+        oof: (n,) or (n, c) its out-of-fold prediction, mean over repeats; NaN where a row was never held out.
+        score: The mean over all folds of all repeats, as that of a trial is; larger is better. `score_std` is the
+            standard deviation.
         refitted: Whether every member was fitted anew on all rows.
     """
 
@@ -85,11 +89,11 @@ def candidates_of(run: Run, leaders: Sequence[TrialRow], most: int) -> list[Cand
     Raises:
         RunError: There are none.
     """
-    found = [
-        Candidate(row, oof, run.fold_models(row.number))
-        for row in leaders[:most]
-        if (oof := run.oof(row.number)) is not None
-    ]
+    found = []
+    for row in leaders[:most]:
+        oof = run.oof(row.number)
+        if oof is not None:
+            found.append(Candidate(row, _layers(oof, run), run.fold_models(row.number)))
     if not found:
         raise RunError(f"{run.folder / 'oof'} lacks the predictions of every complete trial")
     return found
@@ -144,6 +148,7 @@ class Finish:
         self.read = read
         self.task, self.plan, self.clock = task, plan, clock
         self.fit, self.progress, self.interrupted = fit, progress, interrupted
+        self._truths = [np.asarray(task.y)[test] for _, test in plan.splits]  # of each fold
 
     def conduct(self, candidates: Sequence[Candidate]) -> Finished:
         """The greedy ensemble of the candidates (best first), fitted on all rows as far as the time allows.
@@ -153,13 +158,12 @@ class Finish:
         """
         self.progress.stage("ensembling")
         candidates = self._ready(candidates)
-        seen = np.asarray(np.isfinite(candidates[0].oof.reshape(self.task.n, -1)).all(axis=1))
-        candidates = [self._calibrated(candidate, seen) for candidate in candidates]
+        candidates = [self._calibrated(candidate) for candidate in candidates]
         # All candidates are on one scale now, so the threshold that suits the best of them suits the others.
-        labelled = self._labels(candidates[0].oof, seen)
+        labelled = self._labels(candidates[0].oof)
         weights = greedy_ensemble(
             [candidate.oof for candidate in candidates],
-            lambda oof: self._score(oof, seen, labelled),
+            lambda oof: float(np.nanmean(self._scores(oof, labelled))),
             rounds=self.plan.options.ensemble_rounds,
             out_of_time=lambda: self.clock.too_late_to_choose,
         )
@@ -170,12 +174,12 @@ class Finish:
         oofs = {candidate.row.number: candidate.oof for candidate in candidates}
         oof = np.asarray(sum(member.weight * oofs[member.number] for member in members))
         calibration = IDENTITY
-        if self.task.kind != "regression":
+        if self.task.kind != "regression" and len(members) > 1:  # one alone has its own
             simple = Freedom.OFFSETS if self.clock.too_late_to_choose else None
-            calibration = fit_calibration(oof[seen], self.task.y[seen], simple)
-            oof = calibration.apply(oof)
-        labelled = self._labels(oof, seen)
-        per_fold = np.array([self._score(oof, test, labelled) for _, test in self.plan.splits])
+            calibration = fit_calibration(self._pooled(oof), self._truth, simple)
+            oof = _mapped(oof, calibration)
+        labelled = self._labels(oof)
+        per_fold = self._scores(oof, labelled)
         model = Model(
             self.task.name,
             self.task.target,
@@ -188,6 +192,7 @@ class Finish:
             labelled,
             self.task.positive,
         )
+        oof = mean_of_repeats(oof)
         return Finished(model, oof, float(np.nanmean(per_fold)), float(np.nanstd(per_fold)), refitted)
 
     def _ready(self, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -199,19 +204,19 @@ class Finish:
         ready = [c for c in candidates if c.models or self.clock.to_refit(c.row.evaluation) <= left]
         return ready or [min(candidates, key=lambda c: self.clock.to_refit(c.row.evaluation))]
 
-    def _calibrated(self, candidate: Candidate, seen: NDArray[np.bool_]) -> Candidate:
+    def _calibrated(self, candidate: Candidate) -> Candidate:
         """Calibrated: candidates that were fitted under other weights of the classes come to the same scale."""
         if self.task.kind == "regression":
             return candidate
-        calibration = fit_calibration(candidate.oof[seen], self.task.y[seen], Freedom.OFFSETS)
-        return replace(candidate, oof=calibration.apply(candidate.oof), calibration=calibration)
+        calibration = fit_calibration(self._pooled(candidate.oof), self._truth, Freedom.OFFSETS)
+        return replace(candidate, oof=_mapped(candidate.oof, calibration), calibration=calibration)
 
-    def _labels(self, oof: NDArray[np.float64], seen: NDArray[np.bool_]) -> Weights:
+    def _labels(self, oof: NDArray[np.float64]) -> Weights:
         """With which weights of the classes the largest probability is the label."""
         if self.task.kind == "regression":
             return ()
         task, threshold = self.task, self.plan.threshold
-        return fit_weights(task.metric, task.y[seen], oof[seen], positive=task.positive, threshold=threshold)
+        return fit_weights(task.metric, self._truth, self._pooled(oof), positive=task.positive, threshold=threshold)
 
     def _members(self, chosen: Sequence[tuple[Candidate, float]]) -> tuple[list[Member], bool]:
         """Fits the chosen on all rows; one that cannot be in time answers by its fold models alone.
@@ -248,7 +253,7 @@ class Finish:
         """A member's pickled models, and whether they were fitted anew on all rows; None where there are none."""
         row, kept = candidate.row, candidate.models
         seconds, expected = self.clock.left_to_refit, self.clock.to_refit(row.evaluation)
-        if kept and (self.interrupted() or expected > seconds):
+        if kept and (self.interrupted() or expected > seconds or row.evaluation.config == CONFIG):
             return self.read(kept), False
         try:
             return self.fit(row, seconds=max(seconds, 2 * expected + 1.0 if must else 0.1), threads=threads), True
@@ -258,6 +263,30 @@ class Finish:
             pass
         return (self.read(kept) if kept else None), False
 
-    def _score(self, prediction: NDArray[np.float64], rows: NDArray[Any], labelled: Weights) -> float:
+    def _scores(self, oof: NDArray[np.float64], labelled: Weights) -> NDArray[np.float64]:  # (folds,)
+        """The score of each fold of each repeat: averaged over repeats first, predictions would be judged too well."""
         task = self.task
-        return score(task.metric, task.y[rows], prediction[rows], task.c, positive=task.positive, weights=labelled)
+        judge = partial(score, task.metric, positive=task.positive, weights=labelled)
+        folds = zip(self._truths, self.plan.splits.by_fold(oof), strict=True)
+        return np.array([judge(y, prediction, task.c) for y, prediction in folds])
+
+    def _pooled(self, oof: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The predictions of all folds of all repeats, end to end, as a trial is judged by them."""
+        return np.concatenate(self.plan.splits.by_fold(oof))
+
+    @property
+    def _truth(self) -> NDArray[Any]:
+        """What is true of the rows of `_pooled`."""
+        return np.concatenate(self._truths)
+
+
+def _mapped(oof: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:  # (r, n, c)
+    """Each repeat's probabilities calibrated."""
+    return calibration.apply(oof.reshape(-1, oof.shape[-1])).reshape(oof.shape)
+
+
+def _layers(oof: NDArray[np.float64], run: Run) -> NDArray[np.float64]:  # (r, n) or (r, n, c)
+    """The predictions of a trial, a layer for each repeat; of an older run, which kept their mean, that for each."""
+    if oof.ndim == (2 if run.task.kind == "regression" else 3):
+        return oof
+    return np.repeat(oof[None], int(run.splits.test.sum(axis=0).max()), axis=0)

@@ -57,11 +57,23 @@ class SearchOptions:
     # Judgement; what the first trials are worth is measured by `benchmarks/warm_start.py`.
     warm_trials: int = 5
 
+    # Trials of a family one after another that ran out of time, after which it is not proposed again. That of ten such
+    # trials of one family in `make demo` none came to an end was measured; the number is judgement.
+    late_trials: int = 3
+
     # Recommendations that are kept for people to read. Judgement.
     shown: int = 10
 
-    # Seconds, whatever the budget, for one cheap default where nothing else was evaluated in time. Judgement.
-    last_resort: float = 10.0
+    # The first model: the share of the budget and the least seconds that it may take, and its most rows. That of 50,000
+    # rows a quick linear model gains nothing by more is judgement; the share and the seconds are what is promised.
+    first_model_share: float = 0.1
+    first_model_least: float = 2.0
+    first_model_late: float = 0.5  # seconds that it has even where the budget is over
+    first_rows: int = 50_000
+
+    # Cells per second of the budget from which the library's default is tried first: past tasks know no such tables
+    # (15,000 rows at most), and propose what takes too long there (`benchmarks/scale.py`). Judgement.
+    default_first_load: float = 15_000
 
     # -------------------------------------------------------------------------------------------------------- splits
     # Cells of the table per second of the budget, above which a trial is judged by three folds, or by a hold-out.

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autometa.errors import InputError, StoreError
+from autometa.evaluation import crowding
 from autometa.families import truncatable
 from autometa.search.clock import Clock
+from autometa.search.first import CONFIG
 from autometa.search.options import OPTIONS
 from autometa.search.plan import SearchPlan
 from autometa.search.result import Result, open_run
@@ -64,10 +66,19 @@ def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, progr
         seed=settings.seed,
         seconds=None if settings.seconds is None else max(clock.budget.left_to_search, 0.0),
         jobs=plan.jobs,
-        limit=None if math.isinf(clock.longest) else TrialLimit(clock.longest, truncatable(plan.space)),
+        limit=None if math.isinf(clock.longest) else _first_limit(settings, plan, clock),
         folds=len(plan.splits),
     )
     return Recall(sampler, metafeatures)
+
+
+def _first_limit(settings: Settings, plan: SearchPlan, clock: Clock) -> TrialLimit:
+    """What a trial may take, in seconds of the machines where past tasks were timed.
+
+    On a crowded one a second is worth less, which the first result tells by itself (`Trials`).
+    """
+    slow = 1.0 if settings.seconds is None else crowding()
+    return TrialLimit(clock.longest / slow, truncatable(plan.space))
 
 
 def shipped_surrogate(kind: str, space: SearchSpace, exclude: Exclusion, progress: Progress) -> Surrogate | None:
@@ -135,7 +146,12 @@ def remember(task: Task, settings: Settings, metafeatures: MetaFeatures | None, 
     Raises:
         StoreError: The metadata store cannot be used.
     """
+    from autometa.metafeatures import describe
     from autometa.store import MetaStore, TaskRecord
 
-    record = TaskRecord.of(task, metafeatures, source="fit")
-    return MetaStore(settings.store).add(record, [row.evaluation for row in trials])
+    known = [row.evaluation for row in trials if row.evaluation.config != CONFIG]  # which is in no space
+    if not known:
+        return 0
+    if metafeatures is None:  # there was no time for them before
+        metafeatures = describe(task, seconds=OPTIONS.describe_seconds)
+    return MetaStore(settings.store).add(TaskRecord.of(task, metafeatures, source="fit"), known)

@@ -265,7 +265,7 @@ class Run:
         return self.folder / "models" / f"{number}.pkl"
 
     def oof(self, number: int) -> np.ndarray | None:
-        """Out-of-fold predictions of a trial; None when it left none.
+        """Out-of-fold predictions of a trial, with a layer for each repeat if there are several; None if it left none.
 
         Raises:
             RunError: They are damaged, or were there and are missing.

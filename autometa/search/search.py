@@ -24,6 +24,7 @@ from autometa.search.adoption import adopt
 from autometa.search.budget import Budget
 from autometa.search.clock import Clock
 from autometa.search.finish import Finish, candidates_of, isolated_fit, why_no_model
+from autometa.search.first import first_model
 from autometa.search.keys import why_fleeting
 from autometa.search.plan import SearchPlan
 from autometa.search.recall import first_recommendations, recall, remember_late
@@ -36,6 +37,8 @@ from autometa.task import Task
 
 if TYPE_CHECKING:
     import optuna
+
+    from autometa.transfer import Recommendation
 
 
 def search(
@@ -143,12 +146,22 @@ def _conduct(
     isolation.warm_up()
     task, settings = run.task, run.settings
     clock = Clock(budget, settings.seconds, settings.trial_seconds, plan.splits.growth, plan.options)
-    recalled = recall(task, settings, plan, clock, progress)
+    first = None
+    if settings.seconds is not None:  # before anything is loaded
+        first = first_model(
+            task, plan.splits, seed=settings.seed, seconds=clock.to_first_model, now=budget.now, options=plan.options
+        )
+    # Where the budget is over by now nothing will be tried: no time is spent on what to try.
+    over = first is not None and clock.left_to_search(None) <= 0
+    recalled = recall(task, replace(settings, cold=True, remember=False) if over else settings, plan, clock, progress)
     study = study or run.study(repair=True)
     study.sampler = recalled.sampler
-    trials = Trials(run, plan, clock, study, isolation, progress)
-    recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)
+    trials = Trials(run, plan, clock, study, isolation, progress, first)
+    recommendations: list[Recommendation] = []
+    if not over:
+        recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)
     trials.settle()
+    trials.begin_with_the_default()
     progress.started(task, settings, recommendations)
     with trials.interrupts():
         progress.stage("searching")

@@ -10,20 +10,37 @@ import contextlib
 import math
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from autometa.evaluation import Attempt, Cancelled, Evaluation, Isolation, State, evaluate_isolated
+import numpy as np
+
+from autometa.evaluation import Attempt, Cancelled, Evaluation, Isolation, State, evaluate_isolated, judged
+from autometa.families import FAMILIES, rounds_of, suited_to
+from autometa.files import whole
 from autometa.origins import Origin
 from autometa.search.clock import Clock
-from autometa.search.plan import SearchPlan
+from autometa.search.first import CONFIG, FirstModel, first_model
+from autometa.search.plan import SearchPlan, cells_per_second
 from autometa.search.result import leaderboard
 from autometa.search.run import EVALUATION, FILES, FINISHED, STARTED, Run, origin_of, trial_row
 from autometa.search.settings import Progress, TrialRow
 from autometa.space import FAMILY, Config
+from autometa.transfer.cost import TrialLimit
 
 if TYPE_CHECKING:
     import optuna
+
+
+def late_families(trials: Sequence[TrialRow], times: int) -> frozenset[str]:
+    """The families whose last trials, so many `times`, all ran out of time."""
+    last: dict[str, int] = {}  # family -> how many of its trials have run out of time since one did not
+    for row in sorted(trials, key=lambda row: row.number):
+        family = row.evaluation.config[FAMILY]
+        last[family] = last.get(family, 0) + 1 if row.evaluation.state == State.TIMEOUT else 0
+    return frozenset(family for family, late in last.items() if late >= times)
+
 
 CHEAP = ("linear", "naive_bayes", "knn")  # families whose defaults end soon on any table
 
@@ -32,13 +49,21 @@ class Trials:
     """Tries configurations in threads until the budget ends; the lock guards the study and the finished trials."""
 
     def __init__(
-        self, run: Run, plan: SearchPlan, clock: Clock, study: optuna.Study, isolation: Isolation, progress: Progress
+        self,
+        run: Run,
+        plan: SearchPlan,
+        clock: Clock,
+        study: optuna.Study,
+        isolation: Isolation,
+        progress: Progress,
+        first: FirstModel | None = None,
     ) -> None:
         """Reads the finished trials of the study; `settle` sees to those that were cut off."""
         self.run, self.plan, self.clock, self.study = run, plan, clock, study
         self.isolation, self.progress = isolation, progress
         self.metric = run.task.metric
         self.finished = list(run.trials(study))
+        self.first = first  # made at the start, where there is a time budget
         self.interrupted = False  # by the person
         self._lock = threading.RLock()
         self._stop = threading.Event()  # no more trials
@@ -49,6 +74,25 @@ class Trials:
     def leaders(self) -> list[TrialRow]:
         """The complete trials, best first."""
         return leaderboard(self.finished, self.metric)
+
+    def begin_with_the_default(self) -> None:
+        """Where the table is large for the time, the library's default of boosting comes first, whatever is proposed.
+
+        Past tasks are smaller, and what was best there often cannot end here.
+        """
+        from autometa.sampler import ORIGIN, REASON
+
+        settings, space = self.run.settings, self.plan.space
+        if self.finished or settings.seconds is None:
+            return
+        if cells_per_second(self.run.task, settings.seconds, self.plan.options) < self.plan.options.default_first_load:
+            return
+        for config in space.defaults():
+            if rounds_of(config) is not None:
+                reason = "The library's default first: the table is large for the time."
+                attributes = {ORIGIN: Origin.DEFAULT.value, REASON: reason}
+                self.study.enqueue_trial(config, user_attrs=attributes, skip_if_exists=True)
+                return
 
     def settle(self) -> None:
         """Trials that were running when the process died: finished if their evaluation is there, else tried again."""
@@ -63,7 +107,7 @@ class Trials:
                     self.study.enqueue_trial(trial.params, user_attrs=dict(trial.user_attrs))
 
     def conduct(self) -> None:
-        """Trials until the budget ends, or the person; where time left the search with nothing, one cheap default.
+        """Trials until the budget ends, or the person; where not one came to an end, the first model.
 
         Raises:
             BaseException: Whatever went wrong outside of a configuration.
@@ -79,8 +123,8 @@ class Trials:
                 self.progress.note("Ending with the best so far; Ctrl-C again stops at once.")
         if self._faults:
             raise self._faults[0]
-        if self._has_nothing_in_time():
-            self._resort_to_the_cheapest()
+        if not self.leaders and not self.interrupted:
+            self._take_the_first()
 
     @contextlib.contextmanager
     def interrupts(self) -> Iterator[None]:
@@ -119,11 +163,13 @@ class Trials:
                     best = self._best()
                     if not self._may_begin(best):
                         return
+                    self._leave_out_the_late()
                     trial = self.study.ask()
                     config = self.plan.space.suggest(trial)
                     begun = self.clock.budget.elapsed
                     seconds = self.clock.deadline(best)
-                self._try(trial, config, begun, seconds)
+                    patience = self.clock.patience(best, seconds)
+                self._try(trial, config, begun, seconds, patience)
         except Cancelled:
             return  # by the person, which says nothing about the configuration
         except BaseException as error:  # noqa: BLE001 - carried to the main thread and raised there
@@ -140,13 +186,28 @@ class Trials:
             begun += len(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
         return self.clock.may_begin(best, begun=begun)
 
+    def _leave_out_the_late(self) -> None:
+        """Tells the sampler which families ran out of time again and again, and what a trial may take here."""
+        families = self.plan.space.families
+        late = late_families(self.finished, self.plan.options.late_trials).intersection(families)
+        sampler: Any = self.study.sampler
+        before = sampler.limit or TrialLimit(math.inf)
+        limit = replace(before, late=late) if len(late) < len(families) else before
+        for family in sorted(limit.late - before.late):
+            self.progress.note(f"{FAMILIES[family].label} ran out of time again and again: it is left out from now on.")
+        if self.finished and sampler.limit is not None:  # by now trials tell how fast this machine is
+            limit = replace(limit, seconds=self.clock.longest)
+        if limit != before:
+            sampler.limit = limit
+
     def _best(self) -> Evaluation | None:
         return next((row.evaluation for row in self.leaders), None)
 
-    def _try(self, trial: optuna.Trial, config: Config, begun: float, seconds: float) -> None:
+    def _try(self, trial: optuna.Trial, config: Config, begun: float, seconds: float, patience: float) -> None:
         """One configuration: evaluated, journalled and told."""
         origin, reason = origin_of(trial)
         with self._lock:
+            config = self._affordable(config, seconds)
             self.progress.trial_started(trial.number, config, origin, reason)
             attempt = self._attempt(trial.number, config, origin, seconds)
         evaluation = evaluate_isolated(
@@ -156,6 +217,7 @@ class Trials:
             seconds=seconds,
             max_ram=self.plan.trial_ram(),
             oof_path=self.run.oof_path(trial.number),
+            patience=patience,
         )
         with self._lock:
             row = TrialRow(trial.number, evaluation, origin, reason, begun, self.clock.budget.elapsed)
@@ -177,6 +239,25 @@ class Trials:
             if row.number not in self._without_models:
                 self.run.drop_models(row.number)
                 self._without_models.add(row.number)
+
+    def _affordable(self, config: Config, seconds: float) -> Config:
+        """A boosting configuration with the rounds that there is time for, and a rate and a size that suit them.
+
+        Cut off at the rate that was meant for many rounds it would underfit. By what a round of this family took last.
+        """
+        aim = self.clock.to_grow(seconds)
+        if aim is None:
+            return config
+        family, folds = config[FAMILY], len(self.plan.splits)
+        rows = sorted(self.finished, key=lambda row: -row.number)
+        known = (row.evaluation for row in rows if row.evaluation.config[FAMILY] == family and row.evaluation.n_folds)
+        for last in known:
+            rounds = rounds_of(last.config)
+            if rounds is None:
+                return config
+            pace = last.fit_seconds / last.n_folds / rounds
+            return suited_to(config, int(aim / folds / max(pace, 1e-9)))
+        return config
 
     def _attempt(self, number: int, config: Config, origin: str, seconds: float) -> Attempt:
         """How a configuration is tried: against the incumbent, its models kept if they may enter the ensemble."""
@@ -214,28 +295,45 @@ class Trials:
 
     # ----------------------------------------------------------------------------------------------------- fall back
 
-    def _fall_back(self, *, again: bool = False) -> None:
-        """Puts the default of a cheap family not yet tried next in the queue; with `again`, else one that was."""
+    def _fall_back(self) -> None:
+        """Puts the default of a cheap family not yet tried next in the queue."""
         from autometa.sampler import ORIGIN, REASON
 
         tried = {row.evaluation.config[FAMILY] for row in self.finished}
         cheap = [config for family in CHEAP for config in self.plan.space.defaults() if config[FAMILY] == family]
-        for config in ([c for c in cheap if c[FAMILY] not in tried] or cheap * again)[:1]:
+        for config in [config for config in cheap if config[FAMILY] not in tried][:1]:
             reason = "A cheap default, because nothing that was tried so far came to an end."
             attributes = {ORIGIN: Origin.FALLBACK.value, REASON: reason}
-            self.study.enqueue_trial(config, user_attrs=attributes, skip_if_exists=not again)
+            self.study.enqueue_trial(config, user_attrs=attributes, skip_if_exists=True)
 
-    def _has_nothing_in_time(self) -> bool:
-        """Whether time alone, such as that of loading libraries from a slow disk, has left the search with nothing."""
-        late = all(row.evaluation.state == State.TIMEOUT for row in self.finished)
-        timed = self.run.settings.seconds is not None
-        return late and timed and not self.interrupted and self.clock.has_trials(len(self.finished))
+    def _take_the_first(self) -> None:
+        """The first model becomes a trial, and so what there is to answer with."""
+        from optuna.trial import TrialState, create_trial
 
-    def _resort_to_the_cheapest(self) -> None:
-        """One more trial: a model some seconds late is worth more than none."""
-        most = self.plan.options.last_resort
-        self.progress.note(f"Nothing could be evaluated in time: a cheap default has up to {most:g} s more.")
-        self._fall_back(again=True)
-        trial = self.study.ask()
-        config = self.plan.space.suggest(trial)
-        self._try(trial, config, self.clock.budget.elapsed, self.clock.last_resort)
+        from autometa.sampler import ORIGIN, REASON
+
+        run, plan = self.run, self.plan
+        elapsed = self.clock.budget.elapsed
+        first = self.first or first_model(
+            run.task, plan.splits, seed=run.settings.seed, seconds=self.clock.to_first_model, options=plan.options
+        )
+        number = len(self.study.get_trials(deepcopy=False))
+        attempt = replace(self._attempt(number, CONFIG, Origin.FALLBACK.value, math.inf), rival=None)
+        outcome = judged(run.task, attempt, first.predictions)
+        assert outcome.predictions is not None
+        evaluation = replace(outcome.evaluation, fit_seconds=first.fit_seconds, rows=first.rows)
+        value = evaluation.scores.get(self.metric, math.nan)
+        if not math.isfinite(value):
+            return  # the metric is not defined for this table, whoever answers
+        with whole(run.oof_path(number)) as temporary, temporary.open("wb") as file:
+            np.save(file, outcome.predictions if len(outcome.predictions) > 1 else outcome.predictions[0])
+        first.save(run.models_path(number))
+        row = TrialRow(number, evaluation, Origin.FALLBACK.value, first.reason, elapsed, self.clock.budget.elapsed)
+        attributes = {
+            FILES: run.keep_files(number), STARTED: row.started, FINISHED: row.finished, ORIGIN: row.origin,
+            REASON: row.reason, EVALUATION: evaluation.to_dict(),
+        }  # fmt: skip
+        self.study.add_trial(create_trial(state=TrialState.COMPLETE, value=value, user_attrs=attributes))
+        self.finished.append(row)
+        self.progress.note(first.reason)
+        self.progress.trial_finished(row, row, self.clock.budget.elapsed)

@@ -36,11 +36,16 @@ class TrialLimit:
 
     seconds: float
     growing: frozenset[str] = frozenset()  # families that stop early
+    late: frozenset[str] = frozenset()  # families that ran out of time again and again, and are not proposed any more
 
     def costs(self, expected: NDArray[np.float64], families: NDArray[np.str_]) -> NDArray[np.float64]:
         """Seconds of trials that are `expected` to need so many, (q,); infinite where they cannot finish in time."""
         beyond = np.where(np.isin(families, list(self.growing)), self.seconds, np.inf)
-        return np.where(expected <= self.seconds, expected, beyond)
+        return np.where(self.is_late(families), np.inf, np.where(expected <= self.seconds, expected, beyond))
+
+    def is_late(self, families: NDArray[np.str_]) -> NDArray[np.bool_]:  # (q,)
+        """Which configurations are of a family that is not proposed any more."""
+        return np.isin(families, list(self.late))
 
 
 def surprise(

@@ -213,7 +213,8 @@ class Guard:
         """
         log_seconds = None if left is None and limit is None else self.belief.log_seconds(history, where)
         if log_seconds is None:
-            return np.zeros(len(where.x))
+            late = np.zeros(len(where.x), bool) if limit is None else limit.is_late(self._families(where))
+            return np.where(late, 50.0, 0.0)
         seconds = np.exp(log_seconds)
         takes = seconds if limit is None else limit.costs(seconds, self._families(where))
         if left is None:

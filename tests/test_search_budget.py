@@ -1,0 +1,422 @@
+"""What a search does with its time: on machines that are made up, so that no outcome depends on this one's speed."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+import socket
+import subprocess
+import sys
+import textwrap
+import types
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyClassifier, DummyRegressor
+
+from autometa.evaluation import Attempt, Evaluation, State, plan_splits, score, score_all
+from autometa.evaluation.forkserver import FRAME, YIELDED
+from autometa.evaluation.watch import Watch
+from autometa.families import QUICK, cash_space, suited_to
+from autometa.families.learners.quick import QuickLinear
+from autometa.sampler import WarmStartSampler
+from autometa.search import Run, SearchPlan, Settings, TrialRow, load_model, open_run, resume, search
+from autometa.search.budget import Budget
+from autometa.search.first import first_model
+from autometa.search.options import OPTIONS
+from autometa.search.settings import Silent
+from autometa.search.trials import late_families
+from autometa.space import FAMILY
+from autometa.store import MetaStore
+from autometa.task import Task, make_task
+from autometa.transfer import Guard, History
+from autometa.transfer.cost import TrialLimit
+
+
+class Machine:
+    """Answers for `evaluate_isolated` and for the fits on all rows of one task.
+
+    Args:
+        task: What is searched.
+        seconds: Of a trial of a configuration, on this machine.
+    """
+
+    def __init__(self, task: Task, seconds: Callable[[dict[str, Any]], float]) -> None:
+        self.task, self.seconds = task, seconds
+        self.now = 1000.0
+        self.tried: list[tuple[dict[str, Any], float]] = []  # configuration, and the seconds that it was given
+        self.isolation: Any = types.SimpleNamespace(warm_up=lambda: None, cancel_all=lambda: None)
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Every search until the end of the test runs on this machine."""
+        monkeypatch.setattr("autometa.search.trials.evaluate_isolated", self.evaluate)
+        module = sys.modules["autometa.search.search"]
+        monkeypatch.setattr(module, "isolated_fit", lambda *_: self.fit)
+        monkeypatch.setattr(module, "Budget", lambda *given: Budget(*given, now=lambda: self.now))
+        monkeypatch.setattr(module, "shared_isolation", lambda: self.isolation)
+        monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
+
+    def evaluate(
+        self,
+        isolation: Any,
+        folder: Path,
+        attempt: Attempt,
+        *,
+        seconds: float,
+        max_ram: int,
+        oof_path: Path,
+        patience: float,
+    ) -> Evaluation:
+        """A prediction of the shares of the classes, a little better for a larger number of the configuration."""
+        takes = self.seconds(attempt.config)
+        self.tried.append((attempt.config, seconds))
+        self.now += min(takes, seconds)
+        head = attempt.config, State.TIMEOUT, "killed at its deadline", {}, {}, seconds, 0.0, 0, attempt.seed
+        if takes > seconds:
+            return Evaluation(*head, self.task.n, {}, attempt.origin)
+        task, said = self.task, self.says(attempt.config)
+        folds = [score_all(task.kind, task.y[test], said[test], task.c, also=task.metric) for _, test in attempt.splits]
+        scores = {name: tuple(fold[name] for fold in folds) for name in folds[0]}
+        np.save(oof_path, attempt.splits.layered([said[test] for _, test in attempt.splits])[0])
+        if attempt.keep_models is not None:
+            attempt.keep_models.write_bytes(self.fit(None, seconds=1.0, threads=1))
+        means = {name: float(np.mean(values)) for name, values in scores.items()}
+        return Evaluation(
+            attempt.config, State.COMPLETE, None, means, scores, takes, 0.0, 0, attempt.seed, task.n, {}, attempt.origin
+        )
+
+    def says(self, config: dict[str, Any]) -> np.ndarray:
+        """(n,) or (n, c) what a configuration predicts of every row: the better, the longer its name."""
+        noise = np.random.default_rng(len(str(config))).normal(size=self.task.n)
+        if self.task.kind == "regression":
+            return self.task.y + noise * self.task.y.std()
+        truth = np.eye(self.task.c)[self.task.y]
+        return (truth + 1.0 + np.abs(noise)[:, None]) / (truth + 1.0 + np.abs(noise)[:, None]).sum(
+            axis=1, keepdims=True
+        )
+
+    def fit(self, row: Any, *, seconds: float, threads: int) -> bytes:
+        """The constant prediction."""
+        model = DummyRegressor() if self.task.kind == "regression" else DummyClassifier()
+        return pickle.dumps([model.fit(self.task.X, self.task.y)])
+
+
+@pytest.fixture
+def task():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(300, 4)), columns=list("abcd"))
+    return make_task(X, y=(X["a"] + rng.normal(size=300) > 0).astype(int).to_numpy(), name="simulated")
+
+
+class Notes(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def ended(number: int, family: str, state: State) -> TrialRow:
+    evaluation = Evaluation({FAMILY: family}, state, None, {}, {}, 1.0, 0.0, 0, 0, 9, {})
+    return TrialRow(number, evaluation, "search", "", 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("states", "late"),
+    [
+        ("ttt", True),
+        ("tt", False),
+        ("ctttt", True),
+        ("tttc", False),  # one that came to an end: another may as well
+        ("ttctt", False),
+        ("tfttt", True),
+        ("ttftt", False),  # failed for another reason, in time
+    ],
+)
+def test_a_family_is_late_when_its_last_three_trials_ran_out_of_time(states, late):
+    of = {"t": State.TIMEOUT, "c": State.COMPLETE, "f": State.FAILED}
+    trials = [ended(2 * k, "svm", of[state]) for k, state in enumerate(states)]
+    others = [ended(2 * k + 1, "knn", State.COMPLETE) for k in range(len(states))]
+    found = late_families([*reversed(trials), *others], 3)  # whatever the order in which they ended
+    assert found == (frozenset({"svm"}) if late else frozenset())
+
+
+@pytest.mark.parametrize("cold", [False, True])
+def test_a_family_that_ran_out_of_time_three_times_is_not_proposed_again(cold, task, tmp_path, monkeypatch):
+    """The memory and the cold sampler alike would go on with it: in `make demo` ten times."""
+    slow, heard = "hist_gradient_boosting", Notes()
+    machine = Machine(task, lambda config: 1e6 if config[FAMILY] == slow else 1.0)
+    machine.install(monkeypatch)
+    settings = Settings(
+        trials=12, families=(slow, "knn", "naive_bayes"), trial_seconds=10.0, cold=cold, remember=False,
+        store=str(tmp_path / "store.db"),
+    )  # fmt: skip
+    result = search(task, settings, tmp_path / "run", isolation=machine.isolation, progress=heard)
+    tried = [row.evaluation.config[FAMILY] for row in result.trials]
+    assert len(tried) == 12
+    assert tried.count(slow) <= 3
+    if tried.count(slow) == 3:
+        assert sum("left out from now on" in note for note in heard.notes) == 1
+
+
+def test_where_every_family_is_late_the_search_goes_on(task, tmp_path, monkeypatch):
+    machine = Machine(task, lambda config: 1e6 if len(machine.tried) < 8 else 1.0)
+    machine.install(monkeypatch)
+    settings = Settings(trials=10, families=("knn", "naive_bayes"), trial_seconds=10.0, cold=True, remember=False)
+    result = search(task, settings, tmp_path / "run", isolation=machine.isolation)
+    assert [row.evaluation.state for row in result.trials].count(State.COMPLETE) == 2
+
+
+def test_the_guided_search_takes_another_family_for_one_that_is_late():
+    """Where nothing is known of costs, too."""
+    space = cash_space("binary", ["knn", "naive_bayes"])
+    history = History.of(space, [space.default | {"knn.n_neighbors": k} for k in (3, 9, 27)], [0.9, 0.8, 0.7])
+    guard = Guard(space)
+    free = guard.suggest(history, rng=np.random.default_rng(0)).config[FAMILY]
+    limit = TrialLimit(float("inf"), late=frozenset({free}))
+    assert guard.suggest(history, rng=np.random.default_rng(0), limit=limit).config[FAMILY] != free
+
+
+def test_the_cold_sampler_draws_another_family_for_one_that_is_late():
+    space = cash_space("binary", ["knn", "naive_bayes", "linear"])
+    sampler = WarmStartSampler(None, space, seed=0, limit=TrialLimit(1.0, late=frozenset({"knn", "linear"})))
+    study = optuna.create_study(sampler=sampler, direction="maximize")
+    for _ in range(20):
+        trial = study.ask()
+        assert space.suggest(trial)[FAMILY] == "naive_bayes"
+        study.tell(trial, 0.5)
+
+
+class TestAlwaysAModel:
+    @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+    @pytest.mark.parametrize("rows", [10, 300])
+    def test_on_a_machine_that_evaluates_nothing_the_first_model_answers(self, kind, rows, tmp_path, monkeypatch):
+        """Beside twenty busy processes seven tables of all sizes ended with exit code 4."""
+        rng = np.random.default_rng(0)
+        X = pd.DataFrame(rng.normal(size=(rows, 3)), columns=list("abc"))
+        X["k"] = rng.choice(["x", "y"], rows)
+        value = X["a"] - X["b"] + rng.normal(size=rows) / 4
+        y = value if kind == "regression" else pd.qcut(value, 2 + (kind == "multiclass"), labels=False)
+        task, heard = make_task(X, y=y.to_numpy(), kind=kind, name="crowded"), Notes()
+        machine = Machine(task, lambda config: 1e9)
+        machine.install(monkeypatch)
+        settings = Settings(seconds=60.0, cold=True, store=str(tmp_path / "store.db"))
+        began = machine.now
+        result = search(task, settings, tmp_path / "run", isolation=machine.isolation, progress=heard)
+        assert machine.now - began <= 60.0
+        assert result.best.evaluation.config == {FAMILY: QUICK}
+        assert result.best.origin == "fallback"
+        assert f"{rows} rows" in result.best.reason or " of " in result.best.reason
+        assert result.best.reason in heard.notes
+        assert result.score == pytest.approx(result.best.evaluation.scores[task.metric])
+        model = load_model(result.run)
+        assert model.predict(X).shape == (rows,)
+        if rows == 300:
+            constant = constant_score(task, result)
+            assert result.score > constant
+        remembered = MetaStore(tmp_path / "store.db").evaluations(task.fingerprint)
+        assert all(evaluation.config[FAMILY] != QUICK for evaluation in remembered)
+
+    def test_the_run_goes_on_from_it_where_there_is_more_time(self, task, tmp_path, monkeypatch):
+        machine = Machine(task, lambda config: 1e9)
+        machine.install(monkeypatch)
+        settings = Settings(seconds=60.0, families=("knn", "naive_bayes"), cold=True, remember=False)
+        search(task, settings, tmp_path / "run", isolation=machine.isolation)
+        machine.seconds = lambda config: 10.0
+        result = resume(tmp_path / "run", seconds=60.0)
+        complete = [row.evaluation.config[FAMILY] for row in result.trials if row.evaluation.state == State.COMPLETE]
+        assert QUICK in complete
+        assert {"knn", "naive_bayes"} & set(complete)
+
+    def test_what_was_evaluated_in_time_answers_instead(self, task, tmp_path, monkeypatch):
+        machine = Machine(task, lambda config: 10.0)
+        machine.install(monkeypatch)
+        settings = Settings(seconds=60.0, families=("knn", "naive_bayes"), cold=True, remember=False)
+        result = search(task, settings, tmp_path / "run", isolation=machine.isolation)
+        assert QUICK not in {row.evaluation.config[FAMILY] for row in result.trials}
+
+    def test_without_a_time_budget_too(self, task, tmp_path, monkeypatch):
+        machine = Machine(task, lambda config: 1e9)
+        machine.install(monkeypatch)
+        settings = Settings(trials=2, families=("knn",), cold=True, remember=False)
+        result = search(task, settings, tmp_path / "run", isolation=machine.isolation)
+        assert result.best.evaluation.config == {FAMILY: QUICK}
+
+
+def constant_score(task, result):
+    """The mean score of the folds' own constants."""
+    found = []
+    for train, test in Run.open(result.run).splits:
+        if task.kind == "regression":
+            said = np.full(len(test), task.y[train].mean())
+        else:
+            said = np.tile(np.bincount(task.y[train], minlength=task.c) / len(train), (len(test), 1))
+        found.append(score(task.metric, task.y[test], said, task.c))
+    return np.mean(found)
+
+
+class TestTheFirstModel:
+    def test_it_needs_no_library_that_is_not_there_yet(self, tmp_path):
+        """Beside twenty busy processes loading scikit-learn alone takes the budget."""
+        code = """
+            import sys
+            import numpy as np
+            import pandas as pd
+            from autometa.evaluation import plan_splits
+            from autometa.search.first import first_model
+            from autometa.task import make_task
+            X = pd.DataFrame({"a": np.arange(300.0), "k": ["x", "y", "z"] * 100})
+            task = make_task(X, y=np.arange(300) % 2, name="t")
+            splits = plan_splits(task, seed=0)
+            before = set(sys.modules)
+            first_model(task, splits, seed=0, seconds=1e9)
+            heavy = ("sklearn", "scipy", "lightgbm", "xgboost", "torch", "catboost")
+            print(sorted(name for name in set(sys.modules) - before if name.split(".")[0] in heavy))
+            print("sklearn" in sys.modules, "torch" in sys.modules, "lightgbm" in sys.modules)
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True, timeout=600
+        )
+        assert done.stdout.split("\n")[:2] == ["[]", "False False False"]
+
+    def test_it_learns_from_as_many_rows_as_time_allows(self):
+        rng = np.random.default_rng(0)
+        X = pd.DataFrame(rng.normal(size=(20_000, 3)), columns=list("abc"))
+        task = make_task(X, y=(X["a"] + rng.normal(size=20_000)).to_numpy(), name="long")
+        splits = plan_splits(task, seed=0, folds=1)
+        asked = itertools.count()
+        found = [
+            first_model(task, splits, seed=0, seconds=seconds, now=lambda: float(next(asked))).rows
+            for seconds in (0.5, 8.0, 12.0, 1e9)
+        ]
+        assert found[0] == len(splits[0][0])  # a constant knows all rows
+        few, more, every = found[1], found[2], found[3]
+        assert 2_000 <= few < more < every == len(splits[0][0])
+
+    @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+    def test_whatever_the_columns_hold_there_is_a_finite_answer(self, kind):
+        rng = np.random.default_rng(0)
+        n = 200
+        X = pd.DataFrame(
+            {
+                "constant": 1.0,
+                "huge": np.where(np.arange(n) == 3, 1e300, rng.normal(size=n)),
+                "missing": np.nan,
+                "holes": np.where(rng.random(n) < 0.5, np.nan, rng.normal(size=n)),
+                "many": [f"id{k}" for k in range(n)],
+                "some": rng.choice(["a", "b", None], n),
+                "text": ["the quick brown fox jumps"] * (n - 1) + ["over it"],
+                "flag": rng.random(n) < 0.5,
+            }
+        )
+        y = rng.normal(size=n) if kind == "regression" else np.arange(n) % (2 + (kind == "multiclass"))
+        model = QuickLinear(classification=kind != "regression").fit(X.astype({"some": "category"}), y)
+        later = X.astype({"some": "category"}).assign(huge=-1e308, flag=False, holes=np.nan)
+        said = model.predict(later) if kind == "regression" else model.predict_proba(later)
+        assert np.isfinite(said).all()
+        if kind != "regression":
+            np.testing.assert_allclose(said.sum(axis=1), 1.0)
+            assert set(model.predict(later)) <= set(model.classes_)
+
+    def test_it_is_about_as_good_as_the_library_on_what_is_linear(self):
+        from sklearn.linear_model import LogisticRegression
+
+        rng = np.random.default_rng(0)
+        X = pd.DataFrame(rng.normal(size=(2_000, 10))).add_prefix("c")
+        y = (X["c0"] - X["c1"] + X["c2"] / 2 + rng.normal(size=2_000) > 0).astype(int).to_numpy()
+        learned, later = slice(0, 1_000), slice(1_000, None)
+        model = QuickLinear(classification=True).fit(X[learned], y[learned])
+        library = LogisticRegression().fit(X[learned], y[learned])
+        ours, theirs = (score("roc_auc", y[later], m.predict_proba(X[later]), 2) for m in (model, library))
+        assert ours > theirs - 0.02
+
+
+def test_proposals_are_priced_by_how_crowded_the_machine_is_until_a_trial_tells(task, tmp_path, monkeypatch):
+    machine, limits = Machine(task, lambda config: 1.0), []
+    machine.install(monkeypatch)
+    monkeypatch.setattr("autometa.search.recall.crowding", lambda: 10.0)
+    asked = WarmStartSampler.infer_relative_search_space
+
+    def spied(sampler, study, trial):
+        limits.append(sampler.limit.seconds)
+        return asked(sampler, study, trial)
+
+    monkeypatch.setattr(WarmStartSampler, "infer_relative_search_space", spied)
+    settings = Settings(
+        seconds=60.0, trials=3, jobs=1, families=("knn", "naive_bayes"), remember=False, store=str(tmp_path / "s.db")
+    )
+    search(task, settings, tmp_path / "run", isolation=machine.isolation)
+    assert limits == [1.5, 15.0, 15.0]
+
+
+class TestLargeForTheTime:
+    def test_the_default_of_boosting_comes_first_and_the_proposals_after_it(self, task, tmp_path, monkeypatch):
+        machine = Machine(task, lambda config: 5.0)
+        machine.install(monkeypatch)
+        settings = Settings(
+            seconds=60.0, families=("knn", "hist_gradient_boosting"), remember=False, store=str(tmp_path / "store.db")
+        )
+        options = replace(OPTIONS, default_first_load=0.0)
+        plan = SearchPlan.of(task, settings, 1, options=options)
+        result = search(task, settings, tmp_path / "run", isolation=machine.isolation, plan=plan)
+        assert machine.tried[0][0] == cash_space("binary", ["hist_gradient_boosting"]).default
+        assert (result.trials[0].origin, "default first" in result.trials[0].reason) == ("default", True)
+        usual = SearchPlan.of(task, settings, 1)
+        search(task, settings, tmp_path / "usual", isolation=machine.isolation, plan=usual)
+        assert not any("default first" in row.reason for row in open_run(tmp_path / "usual").trials)
+
+    def test_boosting_gets_the_rounds_there_is_time_for_and_a_rate_that_suits_them(self, task, tmp_path, monkeypatch):
+        """A second a round in each fold: of a quarter of the budget, 15 s, three folds have five rounds each."""
+        default = cash_space("binary", ["lightgbm"]).default
+        slow = default | {"lightgbm.n_estimators": 706, "lightgbm.learning_rate": 0.005, "lightgbm.num_leaves": 5}
+        assert suited_to(slow, 800) == slow
+        found = suited_to(slow, 50)
+        assert found["lightgbm.n_estimators"] == 50
+        assert found["lightgbm.learning_rate"] == pytest.approx(0.0706)
+        few = suited_to(slow, 10)  # fewer than the space allows
+        assert few["lightgbm.n_estimators"] == 20
+        assert few["lightgbm.learning_rate"] == pytest.approx(0.1765)
+        fewest = suited_to(slow | {"lightgbm.learning_rate": 0.02}, 20)
+        assert (fewest["lightgbm.learning_rate"], fewest["lightgbm.num_leaves"]) == (0.2, 31)
+        fast = slow | {"lightgbm.learning_rate": 0.4}
+        assert suited_to(fast, 20)["lightgbm.learning_rate"] == 0.4  # never lowered
+        knn = cash_space("binary", ["knn"]).default
+        assert suited_to(knn, 1) == knn
+        for config in (found, few, fewest):
+            assert cash_space("binary", ["lightgbm"]).contains(config)
+
+
+@pytest.mark.parametrize(
+    ("own", "wall", "ready", "held_up"),
+    [
+        (2.0, 11.0, True, True),  # a fifth of a core: the machine is crowded
+        (10.5, 11.0, True, False),  # it had its time: slow
+        (0.1, 11.0, True, False),  # it sleeps
+        (2.0, 21.0, True, False),  # patience has its end
+        (0.0, 11.0, False, True),  # it loads libraries
+        (0.0, 21.0, False, False),
+    ],
+)
+def test_a_crowded_machine_is_not_taken_for_a_slow_configuration(own, wall, ready, held_up, monkeypatch):
+    """Ten seconds, and as many of patience, at various moments after its first word."""
+    used = [5.0]  # by then
+    monkeypatch.setattr("autometa.evaluation.watch.processor_seconds", lambda tree: used[0])
+    monkeypatch.setattr("autometa.evaluation.watch.time", types.SimpleNamespace(monotonic=lambda: 100.0))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)
+        watch = Watch(None, ours, theirs, 110.0, 10.0, None, 10.0)
+        assert not watch.ready
+        if ready:
+            ours.sendall(FRAME.pack(YIELDED, 1) + b"x")
+            watch._hear_trial()
+            assert (watch.ready, watch.deadline) == (True, 110.0)
+        used[0] += own
+        assert watch._is_held_up(100.0 + wall) is held_up
+    assert Watch(None, ours, theirs, 110.0, 10.0, None).ready  # without patience the deadline counts from the request
