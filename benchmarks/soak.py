@@ -161,8 +161,8 @@ def report(lines: list[dict[str, Any]]) -> str:
         "",
         "By `python benchmarks/soak.py`: a table of 60 rows, one job. Of the process that searches; the first row is",
         "what its first hundred trials took, the others are ratios to that, but for what is held. Wall seconds are",
-        "those of a machine that did much else. *Made up*: the trials' answers, so that nothing else is seen; *nothing*:",
-        "processes of trials that do nothing.",
+        "those of a machine that did much else. *Made up*: the trials' answers, so that nothing else is seen;",
+        "*nothing*: processes of trials that do nothing.",
     ]
     for (revised, what), found in runs.items():
         windows = [line for line in found if not line.get("end")]
