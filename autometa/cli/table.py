@@ -33,10 +33,25 @@ from autometa.cli.app import (
     budget_of,
     families_of,
     limits_of,
+    source_of,
     task_of,
 )
 from autometa.cli.options import OPTIONS
-from autometa.cli.reading import Drop, Encoding, Header, Keep, Kind, LimitsOption, Na, Types, reading_of
+from autometa.cli.reading import (
+    Download,
+    Drop,
+    Encoding,
+    Header,
+    Keep,
+    Kind,
+    LimitsOption,
+    Member,
+    Na,
+    Query,
+    Sheet,
+    Types,
+    reading_of,
+)
 from autometa.cli.usage import CLOSED, INTERRUPTED, Command
 from autometa.errors import AutoMetaError, Problem
 
@@ -62,6 +77,10 @@ def fit(
     encoding: Encoding = None,
     header: Header = None,
     limits: LimitsOption = None,
+    sheet: Sheet = None,
+    member: Member = None,
+    query: Query = None,
+    download: Download = False,
     time: Annotated[
         str | None,
         typer.Option(
@@ -113,6 +132,10 @@ def fit(
         encoding=encoding,
         header=header,
         limits=limits,
+        sheet=sheet,
+        member=member,
+        query=query,
+        download=download,
     )
     table: dict[str, Any] = {
         "target": target,
@@ -138,7 +161,7 @@ def fit(
     )
     with live() as progress:
         result = fit_file(
-            data,
+            source_of(data),
             metric=metric,
             **table,
             reading=reading,
@@ -207,6 +230,10 @@ def predict(
     encoding: Encoding = None,
     header: Header = None,
     limits: LimitsOption = None,
+    sheet: Sheet = None,
+    member: Member = None,
+    query: Query = None,
+    download: Download = False,
     offline: Offline = False,
     trust: Trust = False,
     as_json: AsJson = False,
@@ -224,16 +251,17 @@ def predict(
     gathered = Gathered()
     say_what_runs(run, trust)
     model = load_model(run, trusted=trust)
-    read = gathered.take(
-        read_table,
-        data,
-        offline=offline,
+    said = reading_of(
+        gathered,
         encoding=encoding,
         header=header,
-        limits=gathered.option(limits_said, "--limits", limits),
-        allow_empty=True,
-        **model.schema.reading,
+        limits=limits,
+        sheet=sheet,
+        member=member,
+        query=query,
+        download=download,
     )
+    read = gathered.take(read_table, source_of(data), offline=offline, allow_empty=True, **said, **model.schema.reading)
     if proba and model.kind == "regression":
         gathered.problems.append(
             Problem("--proba", f"{model.target!r} is a number, and has no probabilities", "Leave it out.")

@@ -25,7 +25,7 @@ from autometa.files import replace
 from autometa.search.records import DamagedError
 from autometa.search.signature import pickled, read_signed, write_signed
 from autometa.space import Config
-from autometa.task import ColumnDrift, Schema, Task, drift, label_array
+from autometa.task import ColumnDrift, Schema, Task, as_table, drift, label_array
 
 
 @dataclass(eq=False)
@@ -92,14 +92,15 @@ class Model:
     members: tuple[Member, ...]
     temperature: float = 1.0
 
-    def predict(self, frame: pd.DataFrame | NDArray[Any], *, allow_missing: bool = False) -> NDArray[Any]:  # (n,)
+    def predict(self, frame: Any, *, allow_missing: bool = False) -> NDArray[Any]:  # (n,)
         """Labels as they were in the training table, or numbers.
 
         Columns are found by their names, in any order and among others. What of one cannot be read as it was learned
         counts as missing, and a `TableWarning` says so.
 
         Args:
-            frame: (n, p) raw table; an array has the columns of the training table, in order.
+            frame: (n, p) raw table: a DataFrame, one of polars or PyArrow, an array or a sparse matrix, which has the
+                columns of the training table, in order.
             allow_missing: Answer where a column is lacking, or no cell of it can be read: it counts as missing.
 
         Raises:
@@ -110,9 +111,7 @@ class Model:
             return values
         return label_array(self.classes)[values.argmax(axis=1)]
 
-    def predict_proba(
-        self, frame: pd.DataFrame | NDArray[Any], *, allow_missing: bool = False
-    ) -> NDArray[np.float64]:  # (n, c)
+    def predict_proba(self, frame: Any, *, allow_missing: bool = False) -> NDArray[np.float64]:  # (n, c)
         """Probability of each class, in the order of `classes`; as `predict` besides.
 
         Raises:
@@ -122,13 +121,13 @@ class Model:
             raise InputError(f"{self.target!r} is a number; a regression has no probabilities. Leave out --proba.")
         return self._average(frame, allow_missing)
 
-    def _average(self, frame: pd.DataFrame | NDArray[Any], allow_missing: bool) -> NDArray[np.float64]:
+    def _average(self, frame: Any, allow_missing: bool) -> NDArray[np.float64]:
         X, later = self.schema.apply_later(frame, allow_missing=allow_missing)
         for column in later:
             warnings.warn(str(column), TableWarning, stacklevel=3)
         return self.answer(X)
 
-    def drift(self, frame: pd.DataFrame | NDArray[Any], *, allow_missing: bool = False) -> list[ColumnDrift]:
+    def drift(self, frame: Any, *, allow_missing: bool = False) -> list[ColumnDrift]:
         """How the columns of a table differ from those of the training table, the furthest first.
 
         Args:
@@ -139,6 +138,7 @@ class Model:
             InputError: As `predict`; the table has no rows, or the model was made by a version that kept no picture of
                 its training table.
         """
+        frame = as_table(frame)
         if not len(frame):
             raise InputError(Problem("table", "no rows to compare"))
         if not self.schema.picture:
