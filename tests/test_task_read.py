@@ -122,12 +122,13 @@ def test_a_bad_file_is_refused_with_where_and_why(name: str) -> None:
     assert all(": " in line for line in message.splitlines())
 
 
-def test_a_missing_file_suggests_its_sibling_and_a_directory_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_suggests_its_sibling_and_an_empty_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "adult.csv").write_bytes(PLAIN)
     assert f"Did you mean {str(tmp_path / 'adult.csv')!r}?" in problems(tmp_path / "adlt.csv")
-    assert "an empty folder" in problems(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "an empty folder" in problems(tmp_path / "empty")
     assert "no such file" in problems(tmp_path / "nowhere" / "x.csv")
-    assert [path.name for path in tmp_path.iterdir()] == ["adult.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["adult.csv", "empty"]
 
 
 def test_duplicated_names_are_accepted_on_request_and_from_a_frame() -> None:
