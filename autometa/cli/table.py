@@ -243,7 +243,7 @@ def predict(
     The answers are in the column `prediction`, in the target's own labels.
     """
     from autometa.cli.answers import Answering, answer, show_drift
-    from autometa.cli.reading import limits_said, listed_names
+    from autometa.cli.reading import listed_names
     from autometa.cli.values import Gathered
     from autometa.openml import read_table
     from autometa.search import load_model
