@@ -2,6 +2,7 @@
 
 `AutoMetaClassifier` and `AutoMetaRegressor` go wherever a scikit-learn estimator goes: pipelines, `cross_val_score`,
 `clone`, pickles. A table may hold numbers, categories, dates, text and missing values; nothing has to be encoded first.
+It may be pandas', polars' or PyArrow's, an array, or a sparse matrix, which is made dense up to a stated size.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from autometa.fitting import fit_file, fit_table
 from autometa.passwords import masked, without_password
 from autometa.search import Model, Progress, Result, Run, Settings, TrialRow, leaderboard, load_model
 from autometa.search.signature import pickled, read_signed, write_signed
-from autometa.task import label_array
+from autometa.task import as_table, label_array
 
 __all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "fit_file", "load_model"]
 
@@ -104,6 +105,7 @@ class _AutoMeta(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.no_validation = True
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         tags.target_tags.required = True
@@ -157,6 +159,7 @@ class _AutoMeta(BaseEstimator):
     def _validated(self, X: Any, y: Any) -> tuple[pd.DataFrame | NDArray[Any], NDArray[Any]]:
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        X = as_table(X, "X")
         if isinstance(X, pd.DataFrame):
             validate_data(self, X, skip_check_array=True)
             if len(X) == 0 or X.shape[1] == 0:
@@ -192,6 +195,7 @@ class _AutoMeta(BaseEstimator):
     def _frame(self, X: Any) -> pd.DataFrame | NDArray[Any]:
         """A table to answer: a frame by the names of its columns, an array by their places."""
         check_is_fitted(self, "model_")
+        X = as_table(X, "X")
         if isinstance(X, pd.DataFrame) and hasattr(self, "feature_names_in_"):
             return X
         checked = {"reset": False, "dtype": None, "ensure_all_finite": False, "ensure_min_samples": 0}
@@ -206,7 +210,7 @@ class _AutoMeta(BaseEstimator):
         What of a column cannot be read as it was learned counts as missing, and a `TableWarning` says so.
 
         Args:
-            X: (n, p) DataFrame or array.
+            X: (n, p) DataFrame, any table that speaks Arrow's protocol (polars, PyArrow), array or sparse matrix.
             allow_missing: Answer where a column is lacking, or no cell of it can be read: it counts as missing.
             threshold: Of two classes, the probability from which a row counts as positive; None for the model's own.
 

@@ -21,10 +21,11 @@ from autometa.evaluation import METRIC_KINDS, resolve_metric, shared_isolation
 from autometa.openml import read_task
 from autometa.search import Progress, Result, Run, Settings, Silent, default_folder, search
 from autometa.task import Task, make_task
+from autometa.task.read.sources import shown
 
 
 def fit_file(
-    data: str | Path,
+    data: str | Path | Sequence[str | Path],
     *,
     target: str | None = None,
     metric: str | None = None,
@@ -44,8 +45,8 @@ def fit_file(
     """Reads a table, searches, and leaves a run folder with the model in it.
 
     Args:
-        data: A file that `autometa.task.read_table` reads, ``-`` for standard input, ``openml:task/31`` or
-            ``openml:data/61``.
+        data: A file that `autometa.task.read_table` reads, several of the same columns, a folder, the URL of a
+            database, ``-`` for standard input, ``openml:task/31`` or ``openml:data/61``.
         target: Column to predict; None for one called target, class, label or y, else the last.
         metric: A scikit-learn scorer name; None for the usual one of the kind of task.
         group: Column whose rows must stay together in a fold.
@@ -56,7 +57,8 @@ def fit_file(
         openml_id: Its number at OpenML.
         offline: Take what is at OpenML from its cache alone.
         reading: Further keywords of `autometa.task.read_task`: ``kind``, ``keep``, ``drop``, ``types``, ``na``,
-            ``encoding``, ``header``, ``positive``.
+            ``encoding``, ``header``, ``sheet``, ``member``, ``query``, ``download``,
+            ``positive``.
         settings: Everything else.
         run: Folder to make; None for one under ``autometa_runs``.
         progress: Told what happens.
@@ -78,7 +80,7 @@ def fit_file(
     started = time.monotonic() if started is None else started
     progress = progress or Silent()
     shared_isolation().warm_up()  # while the table is read
-    progress.stage("reading", str(data))
+    progress.stage("reading", shown(data))
     problems = Run.check_free(run) if run is not None else []
     try:
         task = read_task(

@@ -4,10 +4,10 @@
     python benchmarks/balanced_histograms.py --report   the table of what was measured
 
 Histogram gradient boosting at its default, by scikit-learn as it is (edges of the bins among weighted rows), as the
-family `hist_gradient_boosting` fits it (the same, all of a column at once), and with bins that do not
-know the weights. Five folds of each table, the same for all, one thread: the AUC or the log loss of each fold, and
-processor seconds of fitting, the smallest of `TIMES` runs. A difference is beyond noise from two standard errors of the
-paired folds on. Appends JSON lines to `results/balanced_histograms.jsonl`.
+family `hist_gradient_boosting` fits it (the same, all of a column at once), and with bins that do not know the weights.
+Five folds of each table, the same for all, one thread: the AUC or the log loss of each fold, and processor seconds of
+fitting, the smallest of `TIMES` runs. A difference is beyond noise from two standard errors of the paired folds on.
+Appends JSON lines to `results/balanced_histograms.jsonl`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@
     python benchmarks/soak.py --pretend --family all --trials 400
                                                   trials that are made up, so that the searching process is seen alone,
                                                   in the space of all families, where a suggestion costs most
+    python benchmarks/soak.py --processes         the processes of trials alone: begun, answered, ended, 2,000 times
     python benchmarks/soak.py --profile           and where that spends its CPU time in the last third
     python benchmarks/soak.py --report            results/soak.md
 
@@ -26,6 +27,7 @@ import argparse
 import cProfile
 import io
 import json
+import os
 import pstats
 import tempfile
 import threading
@@ -42,7 +44,7 @@ import psutil
 
 from autometa.bench.results import append, read_lines
 from autometa.bench.run import revision
-from autometa.evaluation import Attempt, Evaluation, State
+from autometa.evaluation import Attempt, Evaluation, Isolation, State
 from autometa.search import Settings, Silent, open_run, search
 from autometa.task import Task, make_task
 
@@ -137,6 +139,17 @@ def soak(
     return watch
 
 
+def processes(times: int, results: Path | None, window: int = WINDOW) -> Watch:
+    """Calls that do nothing, each in a process of its own, as trials are."""
+    about = {"revision": revision(), "family": "nothing", "asked": times, "seed": 0, "pretend": False}
+    watch = Watch(about, results, window, None)
+    with Isolation(preload=()) as isolation:
+        for _ in range(times):
+            isolation.call(os.getpid, seconds=600.0)
+            watch.trial_finished(None, None, 0.0)
+    return watch
+
+
 def report(lines: list[dict[str, Any]]) -> str:
     """A table per revision and family: the first hundred trials, and how many times that later ones are."""
     runs: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -146,8 +159,10 @@ def report(lines: list[dict[str, Any]]) -> str:
     parts = [
         "# A long search, watched",
         "",
-        "By `python benchmarks/soak.py`: a cheap family on a table of 60 rows, one job. Of the process that searches;",
-        "the first row is what its first hundred trials took, the others are ratios to that, but for what is held.",
+        "By `python benchmarks/soak.py`: a table of 60 rows, one job. Of the process that searches; the first row is",
+        "what its first hundred trials took, the others are ratios to that, but for what is held. Wall seconds are",
+        "those of a machine that did much else. *Made up*: the trials' answers, so that nothing else is seen;",
+        "*nothing*: processes of trials that do nothing.",
     ]
     for (revised, what), found in runs.items():
         windows = [line for line in found if not line.get("end")]
@@ -173,12 +188,16 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--family", default="naive_bayes", help="or all: with --pretend, whose trials cost nothing")
     parser.add_argument("--pretend", action="store_true")
+    parser.add_argument("--processes", action="store_true")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--report", action="store_true")
     arguments = parser.parse_args()
     if arguments.report:
         arguments.results.with_suffix(".md").write_text(report(read_lines(arguments.results)), encoding="utf-8")
+        return
+    if arguments.processes:
+        processes(arguments.trials, arguments.results)
         return
     soak(arguments.trials, arguments.family, arguments.results, profile=arguments.profile, pretend=arguments.pretend)
 

@@ -11,6 +11,8 @@
 `budget`        whole processes of `autometa fit --time N`, from before the interpreter starts to after it ended, with
                 budgets of 5 to 30 s on tables of mixed size (goal: beyond N by at most the larger of 2 s and 3 %), and
                 the peak resident memory of the process tree
+`reading`       a table of 300,000 x 18 as CSV: seconds of the CPU, on one thread, of `read_table` and of `read_task`
+                beside those of PyArrow's reader alone, in turns
 `metafeatures`  calls benchmarks/metafeatures.py: the description of a table against pymfe's
 """
 
@@ -104,6 +106,36 @@ def budget(arguments: argparse.Namespace) -> Iterator[Record]:
                 yield record
 
 
+def reading(arguments: argparse.Namespace) -> Iterator[Record]:
+    """One table, read in three ways."""
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.csv
+
+    from autometa.task import read_table, read_task
+
+    rng, n = np.random.default_rng(0), 300_000
+    frame = pd.DataFrame({f"x{i}": rng.normal(size=n).round(4) for i in range(10)})
+    frame = frame.assign(**{f"k{i}": rng.integers(0, 1000, n) for i in range(4)})
+    frame = frame.assign(**{f"c{i}": rng.choice(list("abcdefgh"), n) for i in range(3)}, target=rng.integers(0, 2, n))
+    data = frame.to_csv(index=False).encode()
+    ways: dict[str, Callable[[], Any]] = {
+        "pyarrow": lambda: pa.csv.read_csv(pa.BufferReader(data)).to_pandas(),
+        "table": lambda: read_table(data),
+        "task": lambda: read_task(data),
+    }
+    pa.set_cpu_count(1)
+    took: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(3 if arguments.quick else 9):
+        for name, read in ways.items():
+            started = time.process_time()
+            read()
+            took[name].append(time.process_time() - started)
+    middle = {name: statistics.median(seconds) for name, seconds in took.items()}
+    yield {"measure": "reading", **middle, "ratio": middle["task"] / middle["pyarrow"]}
+
+
 def metafeatures(arguments: argparse.Namespace) -> Iterator[Record]:
     """What benchmarks/metafeatures.py prints."""
     program = [sys.executable, Path(__file__).with_name("metafeatures.py")]
@@ -115,6 +147,7 @@ MEASURES: dict[str, Callable[[argparse.Namespace], Iterator[Record]]] = {
     "startup": startup,
     "trials": trials,
     "budget": budget,
+    "reading": reading,
     "metafeatures": metafeatures,
 }
 
@@ -161,6 +194,10 @@ def table_of(records: list[Record]) -> str:
         lines += ["", f"{len(rows)} runs, {len(late)} beyond what is allowed; largest overrun {worst:+.2f} s, "
                   f"largest memory {max(r['peak_ram'] for r in rows) / 1e6:.0f} MB.", ""]  # fmt: skip
     for r in records:
+        if r["measure"] == "reading":
+            alone, ours = f"{r['pyarrow']:.2f} s of the CPU by PyArrow alone", f"{r['table']:.2f} s as a table"
+            task = f"{r['task']:.2f} s as a task, {r['ratio']:.1f} times as much"
+            lines += [f"Reading 300,000 x 18: {alone}, {ours}, {task}.", ""]
         if r["measure"] == "metafeatures":
             lines += ["Meta-features:", "", r["error"] or r["output"].strip(), ""]
     return "\n".join(lines)

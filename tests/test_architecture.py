@@ -40,7 +40,8 @@ NEIGHBOURS = {("families", "task"), ("families", "space"), ("report", "search"),
 # Where a dependency may be imported: rooms, or files. Whatever is not named here may be imported anywhere.
 DOORS = {
     "openml": ("openml",),
-    "sqlalchemy": ("store", "meta_db/migrations"),
+    "sqlalchemy": ("store", "meta_db/migrations", "task/read/databases.py"),
+    "python_calamine": ("task/read/workbooks.py",),
     "alembic": ("store", "meta_db/migrations"),
     "torch": ("families/learners", "transfer/meta", "fewshot"),
     "typer": ("cli",),

@@ -28,6 +28,12 @@ def test_every_trial_gives_its_files_and_threads_back(soaking):
     assert len({line["threads"] for line in watch.lines[:3]}) == 1
 
 
+def test_every_process_of_a_trial_gives_its_files_back(soaking):
+    watch = soaking.processes(60, None, window=20)
+    assert [line["trials"] for line in watch.lines] == [20, 40, 60]
+    assert len({(line["handles"], line["threads"]) for line in watch.lines}) == 1
+
+
 def test_the_report_shows_later_trials_as_ratios_to_the_first(soaking):
     line = {"revision": "r", "family": "f", "asked": 200, "pretend": True, "wall": 1.0, "rss": 100.0, "handles": 9}
     line |= {"threads": 2, "server": 300.0}

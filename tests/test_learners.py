@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from autometa.families import FAMILIES, available, build, cash_space, fit, learners
-from autometa.families.learners import gaussian_process
+from autometa.families.learners import forests, gaussian_process
 from autometa.families.options import OPTIONS
 from autometa.task import Columns
 
@@ -189,6 +189,24 @@ def test_lightgbm_answers_a_few_rounds_at_a_time_as_it_does_at_once(kind):
         else:
             said = pipeline.predict_proba(X)
             np.testing.assert_allclose(said[:, 1] if kind == "binary" else said, whole, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier"])
+def test_a_forest_answers_the_same_to_the_last_bit_whatever_its_threads(name):
+    """scikit-learn adds what its trees say in the order in which threads end."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(101, 5))
+    y = X[:, 0] + rng.normal(size=101)
+    y = y if "Regressor" in name else np.digitize(y, [-0.5, 0.5])
+    learner = getattr(forests, f"Truncatable{name}")
+    models = [learner(60, min_samples_leaf=3, random_state=0, n_jobs=threads).fit(X, y) for threads in (1, 2, 3)]
+    method = "predict" if "Regressor" in name else "predict_proba"
+    expected = getattr(models[0], method)(X)
+    for model in models:
+        assert hasattr(model, "predict_proba") == ("Classifier" in name)
+        for table in (X, pd.DataFrame(X).to_numpy(), X[:1]):
+            np.testing.assert_array_equal(getattr(model, method)(table), expected[: len(table)])
+        np.testing.assert_array_equal(model.predict(X), models[0].predict(X))
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])

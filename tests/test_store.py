@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import shutil
 import signal
@@ -11,9 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import textwrap
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -33,7 +30,7 @@ from autometa.metafeatures import VERSION, MetaFeatures
 from autometa.origins import State
 from autometa.space import config_key
 from autometa.store import Exclusion, MetaStore, PastTasks, TaskRecord, blocks, database, metastore, schema
-from autometa.store.address import locate, meta_db
+from autometa.store.address import meta_db
 from autometa.store.options import StoreOptions
 from autometa.store.reading import DamagedTaskWarning
 
@@ -96,67 +93,6 @@ def content(store: Any) -> dict[tuple[str, str], tuple[Any, set[str]]]:
         )
         for r in store.tasks(space=None)
     }
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server: the one that AUTOMETA_TEST_POSTGRES names, else a throw-away one."""
-    if url := os.environ.get("AUTOMETA_TEST_POSTGRES"):
-        yield url
-        return
-    pytest.importorskip("psycopg", reason="the PostgreSQL driver psycopg is not installed")
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    found = shutil.which("initdb") or (str(installed[-1]) if installed else None)
-    if found is None:
-        pytest.skip("no PostgreSQL here: install its server, or name one in AUTOMETA_TEST_POSTGRES")
-    programs = Path(found).resolve().parent
-    folder = Path(tempfile.mkdtemp(prefix="autometa-postgres-"))  # pytest's own folders are closed to other users
-    as_user: list[str] = []
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        shutil.chown(folder, "postgres")
-        as_user = ["runuser", "-u", "postgres", "--"]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = str(folder / "data")
-    initdb = [str(programs / "initdb"), "-D", data, "-U", "autometa", "-A", "trust", "--no-sync", "-E", "UTF8"]
-    subprocess.run([*as_user, *initdb], check=True, capture_output=True, cwd=folder)
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    control = [*as_user, str(programs / "pg_ctl"), "-D", data, "-w", "-l", str(folder / "log")]
-    subprocess.run([*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder)
-    try:
-        yield f"postgresql://autometa:secret@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL, cwd=folder)
-        shutil.rmtree(folder)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
-    """Makes URLs of stores that do not exist yet, on either kind of database."""
-    made: list[str] = []
-    if request.param == "sqlite":
-
-        def make() -> str:
-            made.append(str(tmp_path / f"folder {len(made)} of?#%" / "store.db"))
-            return made[-1]
-
-        yield make
-        return
-    server = request.getfixturevalue("postgres")
-    engine = sa.create_engine(locate(server), poolclass=sa.NullPool)
-
-    def make() -> str:
-        name = f"test_{time.monotonic_ns()}"
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f"CREATE SCHEMA {name}")
-        made.append(name)
-        return f"{server}{'&' if '?' in server else '?'}options=-csearch_path%3D{name}"
-
-    yield make
-    with engine.begin() as connection:
-        for name in made:
-            connection.exec_driver_sql(f"DROP SCHEMA {name} CASCADE")
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ BAD = {
         "2 rows have another number of cells than the header's 4: line 32 has 2, line 33 has 5",
     ),
     "binary junk": (np.random.default_rng(0).bytes(4000), {}, "binary data"),
-    "a workbook": (b"PK\x03\x04" + bytes(50), {}, "Excel workbook"),
+    "a workbook": (b"PK\x03\x04" + bytes(50), {}, "a damaged archive or workbook"),
     "a cut gzip file": (gzip.compress(PLAIN)[:-12], {}, "damaged gzip data"),
     "damaged parquet": (b"PAR1" + bytes(50), {}, "damaged parquet data"),
     "one endless cell": (b"x" * 300_000, {}, "field larger than field limit"),
@@ -122,12 +122,13 @@ def test_a_bad_file_is_refused_with_where_and_why(name: str) -> None:
     assert all(": " in line for line in message.splitlines())
 
 
-def test_a_missing_file_suggests_its_sibling_and_a_directory_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_suggests_its_sibling_and_an_empty_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "adult.csv").write_bytes(PLAIN)
     assert f"Did you mean {str(tmp_path / 'adult.csv')!r}?" in problems(tmp_path / "adlt.csv")
-    assert "a directory" in problems(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "an empty folder" in problems(tmp_path / "empty")
     assert "no such file" in problems(tmp_path / "nowhere" / "x.csv")
-    assert [path.name for path in tmp_path.iterdir()] == ["adult.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["adult.csv", "empty"]
 
 
 def test_duplicated_names_are_accepted_on_request_and_from_a_frame() -> None:

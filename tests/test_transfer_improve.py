@@ -322,6 +322,31 @@ def test_what_is_suggested_is_in_the_space_and_new(make: Any) -> None:
         )
 
 
+@pytest.mark.parametrize("space", [FLAT, SPACE], ids=["flat", "conditional"])
+def test_the_first_new_candidate_is_that_of_the_naive_loop(space: SearchSpace) -> None:
+    guard, rng, found = Guard(space), np.random.default_rng(0), set()
+    for case in range(40):
+        tried = [space.sample(rng) for _ in range(rng.integers(0, 12))]
+        history = History.of(space, tried, rng.random(len(tried)))
+        some = [rng.random((4, space.d)), history.x, history.x + rng.choice([0, 1e-12, 0.004, 0.02]) * (case % 3)]
+        where = guard.belief.layout.complete(np.clip(np.concatenate(some), 0, 1))
+        values = rng.normal(size=len(where.x)) + 2 * (np.arange(len(where.x)) >= 4)  # what was tried looks best
+
+        def is_new(x: np.ndarray, mask: np.ndarray, history: History = history) -> bool:
+            pairs = zip(history.x, history.mask, strict=True)
+            return all((np.abs(x - a) >= 1e-9).any() or (mask != m).any() for a, m in pairs)
+
+        expected = None
+        for row in np.argsort(-values, kind="stable"):
+            config = space.decode(where.x[row])
+            if is_new(where.x[row], where.mask[row]) and is_new(*space.encode(config)):
+                expected = config, float(np.exp(values[row]))
+                break
+        assert guard._first_new(history, where, values) == expected
+        found.add(expected is not None and expected[1] == float(np.exp(values.max())))
+    assert found == {True, False}  # the best one, and another where that was tried
+
+
 @every
 def test_a_suggestion_depends_neither_on_the_unit_nor_on_the_order(make: Any) -> None:
     guard, history = make(), history_of()

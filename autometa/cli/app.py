@@ -71,11 +71,12 @@ app = typer.Typer(
 
 MEMORY_PANEL = "The memory"
 Data = Annotated[
-    str,
+    list[str],
     typer.Argument(
         metavar="DATA",
-        help="A table: CSV, TSV, parquet, feather, ARFF, JSON lines, .gz/.zst; - is standard input; openml:task/31, "
-        "openml:data/61.",
+        help="A table: CSV, Excel, parquet, feather, ARFF, JSON lines, SQLite, also .gz/.zst/.bz2/.xz/.zip; several of "
+        "the same columns, or their folder; - is standard input; a database URL with --query; an address with "
+        "--download; openml:task/31, openml:data/61.",
     ),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
@@ -274,14 +275,19 @@ def threshold_of(gathered: "Gathered", text: str | None) -> float | str:
     return "auto" if found is None else found
 
 
-def task_of(gathered: "Gathered", data: str, metric: str | None, table: dict[str, Any]) -> "Task | None":
+def source_of(data: list[str]) -> str | list[str]:
+    """What DATA names, as `autometa.task.read_table` takes it: one thing, or several."""
+    return data[0] if len(data) == 1 else data
+
+
+def task_of(gathered: "Gathered", data: list[str], metric: str | None, table: dict[str, Any]) -> "Task | None":
     """The table as a task, told apart as `fit` does; None, and its problems gathered, when it cannot be one."""
     from dataclasses import replace
 
     from autometa.evaluation import METRIC_KINDS, resolve_metric
     from autometa.openml import read_task
 
-    task = gathered.take(read_task, data, metric=metric, known_metrics=METRIC_KINDS, **table)
+    task = gathered.take(read_task, source_of(data), metric=metric, known_metrics=METRIC_KINDS, **table)
     return None if task is None else replace(task, metric=resolve_metric(task.metric, task.kind))
 
 

@@ -26,7 +26,21 @@ from autometa.cli.app import (
     limits_of,
     task_of,
 )
-from autometa.cli.reading import Drop, Encoding, Header, Keep, Kind, LimitsOption, Na, Types, reading_of
+from autometa.cli.reading import (
+    Download,
+    Drop,
+    Encoding,
+    Header,
+    Keep,
+    Kind,
+    LimitsOption,
+    Member,
+    Na,
+    Query,
+    Sheet,
+    Types,
+    reading_of,
+)
 from autometa.cli.usage import Command
 from autometa.errors import Problem
 
@@ -51,6 +65,10 @@ def recommend(
     encoding: Encoding = None,
     header: Header = None,
     limits: LimitsOption = None,
+    sheet: Sheet = None,
+    member: Member = None,
+    query: Query = None,
+    download: Download = False,
     families: Families = None,
     store: Store = None,
     as_json: AsJson = False,
@@ -84,6 +102,10 @@ def recommend(
         encoding=encoding,
         header=header,
         limits=limits,
+        sheet=sheet,
+        member=member,
+        query=query,
+        download=download,
     )
     task = task_of(gathered, data, metric, table)
     gathered.refuse()
@@ -115,7 +137,7 @@ def recommend(
 def collect(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATHS...", help="Tables, folders of them, openml:task/31, openml:data/61."),
+        typer.Argument(metavar="PATHS", help="Tables, folders of them, openml:task/31, openml:data/61."),
     ],
     store: Annotated[str | None, typer.Option("--store", metavar="URL", help="The store to fill.")] = None,
     configs: Annotated[

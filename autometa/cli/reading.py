@@ -72,6 +72,32 @@ Header = Annotated[
         show_default=False,
     ),
 ]
+Sheet = Annotated[
+    str | None,
+    typer.Option(
+        "--sheet",
+        metavar="NAME",
+        help="Of a workbook, or its number from 1; default: the first, and said.",
+        rich_help_panel=READING_PANEL,
+    ),
+]
+Member = Annotated[
+    str | None,
+    typer.Option(
+        "--member",
+        metavar="NAME",
+        help="Of an archive; '*.csv' takes several of the same columns.",
+        rich_help_panel=READING_PANEL,
+    ),
+]
+Query = Annotated[
+    str | None,
+    typer.Option("--query", metavar="SQL", help="What to ask a database.", rich_help_panel=READING_PANEL),
+]
+Download = Annotated[
+    bool,
+    typer.Option("--download", help="Fetch the table from its address on the web.", rich_help_panel=READING_PANEL),
+]
 
 LimitsOption = Annotated[
     str | None,
@@ -87,14 +113,13 @@ LimitsOption = Annotated[
 def reading_of(
     gathered: "Gathered",
     *,
-    kind: str | None,
-    keep: str | None,
-    drop: str | None,
-    types: str | None,
-    na: str | None,
-    encoding: str | None,
-    header: bool | None,
+    kind: str | None = None,
+    keep: str | None = None,
+    drop: str | None = None,
+    types: str | None = None,
+    na: str | None = None,
     limits: str | None = None,
+    **as_it_is: Any,
 ) -> dict[str, Any]:
     """What these options say, as keywords of `autometa.task.read_task`; those that were not given are left out."""
     from autometa.cli.values import one_of
@@ -105,9 +130,8 @@ def reading_of(
         "drop": None if drop is None else listed_names(drop),
         "types": gathered.option(_types, "--types", types),
         "na": None if na is None else listed_names(na),
-        "encoding": encoding,
-        "header": header,
         "limits": gathered.option(limits_said, "--limits", limits),
+        **as_it_is,  # encoding, header, sheet, member, query, download
     }
     return {name: value for name, value in said.items() if value is not None}
 

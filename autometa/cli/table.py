@@ -35,11 +35,26 @@ from autometa.cli.app import (
     budget_of,
     families_of,
     limits_of,
+    source_of,
     task_of,
     threshold_of,
 )
 from autometa.cli.options import OPTIONS
-from autometa.cli.reading import Drop, Encoding, Header, Keep, Kind, LimitsOption, Na, Types, reading_of
+from autometa.cli.reading import (
+    Download,
+    Drop,
+    Encoding,
+    Header,
+    Keep,
+    Kind,
+    LimitsOption,
+    Member,
+    Na,
+    Query,
+    Sheet,
+    Types,
+    reading_of,
+)
 from autometa.cli.usage import CLOSED, INTERRUPTED, Command
 from autometa.errors import AutoMetaError, Problem
 
@@ -66,6 +81,10 @@ def fit(
     encoding: Encoding = None,
     header: Header = None,
     limits: LimitsOption = None,
+    sheet: Sheet = None,
+    member: Member = None,
+    query: Query = None,
+    download: Download = False,
     time: Annotated[
         str | None,
         typer.Option(
@@ -119,6 +138,10 @@ def fit(
         encoding=encoding,
         header=header,
         limits=limits,
+        sheet=sheet,
+        member=member,
+        query=query,
+        download=download,
     )
     if positive is not None:
         reading["positive"] = positive
@@ -153,7 +176,7 @@ def fit(
     )
     with live() as progress:
         result = fit_file(
-            data,
+            source_of(data),
             metric=metric,
             **table,
             reading=reading,
@@ -226,6 +249,10 @@ def predict(
     encoding: Encoding = None,
     header: Header = None,
     limits: LimitsOption = None,
+    sheet: Sheet = None,
+    member: Member = None,
+    query: Query = None,
+    download: Download = False,
     offline: Offline = False,
     trust: Trust = False,
     as_json: AsJson = False,
@@ -235,7 +262,7 @@ def predict(
     The answers are in the column `prediction`, in the target's own labels.
     """
     from autometa.cli.answers import Answering, answer, show_drift
-    from autometa.cli.reading import limits_said, listed_names
+    from autometa.cli.reading import listed_names
     from autometa.cli.values import Gathered, probability
     from autometa.openml import read_table
     from autometa.search import load_model
@@ -243,16 +270,17 @@ def predict(
     gathered = Gathered()
     say_what_runs(run, trust)
     model = load_model(run, trusted=trust)
-    read = gathered.take(
-        read_table,
-        data,
-        offline=offline,
+    said = reading_of(
+        gathered,
         encoding=encoding,
         header=header,
-        limits=gathered.option(limits_said, "--limits", limits),
-        allow_empty=True,
-        **model.schema.reading,
+        limits=limits,
+        sheet=sheet,
+        member=member,
+        query=query,
+        download=download,
     )
+    read = gathered.take(read_table, source_of(data), offline=offline, allow_empty=True, **said, **model.schema.reading)
     if proba and model.kind == "regression":
         gathered.problems.append(
             Problem("--proba", f"{model.target!r} is a number, and has no probabilities", "Leave it out.")

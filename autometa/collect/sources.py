@@ -10,7 +10,10 @@ from pathlib import Path
 from autometa.errors import InputError, Problem
 from autometa.openml import is_address
 
-SOURCE_SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl", ".gz", ".zst")
+SOURCE_SUFFIXES = (  # of a folder; a file that is named is read whatever its ending
+    *(".csv", ".tsv", ".parquet", ".feather", ".arff", ".jsonl", ".xlsx", ".xls", ".ods"),
+    *(".gz", ".zst", ".bz2", ".xz", ".zip"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def read_table(
     from autometa.task import read_table as read_file
 
     if not is_address(data):
-        return read_file(data, **options)
+        return read_file(data, **_allowed(options, offline))
     noun, number = address(data)
     openml = OpenML(offline=offline, tell=tell)
     return (openml.table(number) if noun == "data" else openml.task(number).table).frame, []
@@ -89,10 +89,19 @@ def read_task(data: Any, *, offline: bool = False, tell: Tell | None = None, **o
     from autometa.task import read_task as read_file
 
     if not is_address(data):
-        return read_file(data, **options)
+        return read_file(data, **_allowed(options, offline))
     noun, number = address(data)
     openml = OpenML(offline=offline, tell=tell)
     return as_task(openml.table(number) if noun == "data" else openml.task(number), **options)
+
+
+def _allowed(options: dict[str, Any], offline: bool) -> dict[str, Any]:
+    """The options of a file; InputError where it is to be downloaded offline."""
+    if offline and options.get("download"):
+        raise InputError(
+            Problem("--offline", "nothing can be downloaded offline", "Leave out --download, or --offline.")
+        )
+    return options
 
 
 def as_task(found: OpenMLTask | OpenMLTable, **options: Any) -> Task:
@@ -107,7 +116,7 @@ def as_task(found: OpenMLTask | OpenMLTable, **options: Any) -> Task:
     """
     from autometa.task import make_task
 
-    for of_files in ("rename_duplicates", "encoding", "header", "limits"):
+    for of_files in ("rename_duplicates", "encoding", "header", "limits", "sheet", "member", "query", "download"):
         options.pop(of_files, None)
     table, known = (found, {}) if isinstance(found, OpenMLTable) else (found.table, _asked_by(found, options))
     known = {"name": table.name, "openml_id": table.data_id, "target": table.target, **known}

@@ -36,7 +36,7 @@ from autometa.files import replace
 from autometa.search.records import DamagedError
 from autometa.search.signature import pickled, read_signed, write_signed
 from autometa.space import Config
-from autometa.task import ColumnDrift, Schema, Task, drift, label_array
+from autometa.task import ColumnDrift, Schema, Task, as_table, drift, label_array
 
 
 @dataclass(eq=False)
@@ -123,7 +123,7 @@ class Model:
             object.__setattr__(self, one.name, value)
 
     def predict(
-        self, frame: pd.DataFrame | NDArray[Any], *, allow_missing: bool = False, threshold: float | None = None
+        self, frame: Any, *, allow_missing: bool = False, threshold: float | None = None
     ) -> NDArray[Any]:  # (n,)
         """Labels as they were in the training table, or numbers.
 
@@ -131,7 +131,8 @@ class Model:
         counts as missing, and a `TableWarning` says so.
 
         Args:
-            frame: (n, p) raw table; an array has the columns of the training table, in order.
+            frame: (n, p) raw table: a DataFrame, one of polars or PyArrow, an array or a sparse matrix, which has the
+                columns of the training table, in order.
             allow_missing: Answer where a column is lacking, or no cell of it can be read: it counts as missing.
             threshold: Of two classes, the probability from which a row counts as positive; None for the model's own.
 
@@ -172,9 +173,7 @@ class Model:
         """The probability from which a row counts as positive; None unless there are two classes."""
         return threshold_of(self.weights, self.positive) if len(self.classes) == 2 else None
 
-    def predict_proba(
-        self, frame: pd.DataFrame | NDArray[Any], *, allow_missing: bool = False
-    ) -> NDArray[np.float64]:  # (n, c)
+    def predict_proba(self, frame: Any, *, allow_missing: bool = False) -> NDArray[np.float64]:  # (n, c)
         """Probability of each class, in the order of `classes`; as `predict` besides.
 
         Raises:
@@ -184,13 +183,13 @@ class Model:
             raise InputError(f"{self.target!r} is a number; a regression has no probabilities. Leave out --proba.")
         return self._average(frame, allow_missing)
 
-    def _average(self, frame: pd.DataFrame | NDArray[Any], allow_missing: bool) -> NDArray[np.float64]:
+    def _average(self, frame: Any, allow_missing: bool) -> NDArray[np.float64]:
         X, later = self.schema.apply_later(frame, allow_missing=allow_missing)
         for column in later:
             warnings.warn(str(column), TableWarning, stacklevel=3)
         return self.answer(X)
 
-    def drift(self, frame: pd.DataFrame | NDArray[Any], *, allow_missing: bool = False) -> list[ColumnDrift]:
+    def drift(self, frame: Any, *, allow_missing: bool = False) -> list[ColumnDrift]:
         """How the columns of a table differ from those of the training table, the furthest first.
 
         Args:
@@ -201,6 +200,7 @@ class Model:
             InputError: As `predict`; the table has no rows, or the model was made by a version that kept no picture of
                 its training table.
         """
+        frame = as_table(frame)
         if not len(frame):
             raise InputError(Problem("table", "no rows to compare"))
         if not self.schema.picture:

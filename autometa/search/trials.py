@@ -64,6 +64,7 @@ class Trials:
         self.metric = run.task.metric
         self.finished = list(run.trials(study))
         self.first = first  # made at the start, where there is a time budget
+        self._ranked, self._leaders = -1, list[TrialRow]()  # of how many finished trials
         self.interrupted = False  # by the person
         self._lock = threading.RLock()
         self._stop = threading.Event()  # no more trials
@@ -72,8 +73,10 @@ class Trials:
 
     @property
     def leaders(self) -> list[TrialRow]:
-        """The complete trials, best first."""
-        return leaderboard(self.finished, self.metric)
+        """The complete trials, best first; sorted once for each trial that ends."""
+        if self._ranked != (known := len(self.finished)):
+            self._ranked, self._leaders = known, leaderboard(self.finished, self.metric)
+        return self._leaders
 
     def begin_with_the_default(self) -> None:
         """Where the table is large for the time, the library's default of boosting comes first, whatever is proposed.

@@ -4,7 +4,8 @@
 `make_task` joins the two into an immutable `Task`. `read_task` does all of it and reports every problem of the input in
 one `InputError`.
 
-    read/         bytes -> a raw table: compression, encoding, dialect, formats
+    read/         files, databases, addresses -> a raw table: compression, archives, encoding, dialect, formats
+    in_memory     tables of polars, Arrow and SciPy
     cells         one cell: missing, text, number, unit
     moments       dates and times
     columns       how a raw column is encoded, ever after
@@ -20,6 +21,7 @@ Law: a Task's fingerprint depends on the content alone, never on the order of ro
 Letters:  n rows · p columns · c classes.
 """
 
+from autometa.task.in_memory import as_table
 from autometa.task.kinds import label_array
 from autometa.task.later import ColumnDrift, drift
 from autometa.task.make import make_task, read_task
@@ -37,6 +39,7 @@ __all__ = [
     "Kind",
     "Schema",
     "Task",
+    "as_table",
     "drift",
     "label_array",
     "make_task",

@@ -85,10 +85,10 @@ def _repeats(
 ) -> tuple[list[str], NDArray[np.int64] | None]:
     """Rows with the same features: how many, how many of them have another label, and the groups that they make."""
     n = len(X)
-    if n < OPTIONS.foretold_rows or not _is_rich(X):
+    if n < OPTIONS.foretold_rows:
         return [], None
     codes, distinct = pd.factorize(pd.util.hash_pandas_object(X, index=False))
-    if len(distinct) == n:
+    if len(distinct) == n or not _is_rich(X):
         return [], None
     together = not grouped and n <= OPTIONS.most_rows_together and len(distinct) > 2 * OPTIONS.fewest_groups
     end = "; copies stay together in every split." if together else "; --group keeps copies together in every split."

@@ -114,7 +114,10 @@ def as_stored(written: pd.Series) -> pd.Series:  # (n,) -> (n,)
         ... ]
         [[1, -2], ['01', '2'], [1.5, 2.0], ['True', '1']]
     """
-    distinct = [text for text in written.unique().tolist() if isinstance(text, str)]
+    codes, found = pd.factorize(written)  # of the distinct texts alone: there are few
+    distinct = found.tolist()
+    if not all(isinstance(text, str) for text in distinct):
+        return written
     bare = [text.strip() for text in distinct]
     stored: Any = None
     if all(_WHOLE.fullmatch(text) and text != "-0" for text in bare):
@@ -125,9 +128,9 @@ def as_stored(written: pd.Series) -> pd.Series:  # (n,) -> (n,)
         stored = float
     if stored is None or not distinct:
         return written
-    values = {text: stored(text.strip()) for text in distinct}
-    column = written.map(lambda text: values.get(text, text)).astype(object)
-    return column.infer_objects() if max(abs(value) for value in values.values()) < 2**63 else column
+    values = [stored(text) for text in bare]
+    column = pd.Series(np.array([*values, None], dtype=object)[codes], written.index, name=written.name)
+    return column.infer_objects() if max(map(abs, values)) < 2**63 else column
 
 
 def _is_float(text: str) -> bool:

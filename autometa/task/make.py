@@ -22,6 +22,7 @@ from autometa.task.cells import MISSING_TEXTS, labels, number_style, numbers
 from autometa.task.detect import TYPES, ColumnRequest
 from autometa.task.findings import InputFindings
 from autometa.task.hazards import find_hazards
+from autometa.task.in_memory import as_column
 from autometa.task.later import profile
 from autometa.task.moments import holds_dates, moment_pattern, moments, seconds
 from autometa.task.names import listed
@@ -42,9 +43,13 @@ def read_task(
     header: bool | None = None,
     na: Sequence[str] | None = None,
     limits: Mapping[str, int] | None = None,
+    sheet: str | int | None = None,
+    member: str | None = None,
+    query: str | None = None,
+    download: bool = False,
     **options: Any,
 ) -> Task:
-    r"""The Task in a file, in ``"-"`` (standard input), in a DataFrame or an array: `read_table`, then `make_task`.
+    r"""The Task in a file, in several, in a database or a table in memory: `read_table`, then `make_task`.
 
     Args:
         path: As `read_table`.
@@ -54,6 +59,10 @@ def read_task(
         header: As `read_table`.
         na: As `read_table`.
         limits: As `read_table`.
+        sheet: As `read_table`.
+        member: As `read_table`.
+        query: As `read_table`.
+        download: As `read_table`.
         **options: As `make_task`.
 
     Raises:
@@ -65,12 +74,15 @@ def read_task(
         (12, ('town',), ('no', 'yes'))
     """
     words = None if na is None else tuple(na)
-    table = raw_table(path, ReadRequest(rename_duplicates, encoding, header, words, None, Limits.of(limits)))
+    request = ReadRequest(
+        rename_duplicates, encoding, header, words, None, Limits.of(limits), sheet, member, query, download
+    )
+    table = raw_table(path, request)
     return make_task(table, name=name or table.findings.name, na=na, **options)
 
 
 def make_task(
-    frame: pd.DataFrame | NDArray[Any] | RawTable,
+    frame: Any,
     *,
     y: Any = None,
     target: str | None = None,
@@ -94,6 +106,7 @@ def make_task(
 
     Args:
         frame: (n, p) features, and the target unless `y` holds it; group and time-order columns may be among them.
+            A DataFrame, an array, a sparse matrix, or any table that speaks Arrow's protocol, such as polars'.
         y: (n,) the target, where it is not a column of `frame`.
         target: The target's column; by default one called target, class, label or y, else the last.
         metric: A scorer name; by default `DEFAULT_METRICS` of the kind. It tells the kind if `known_metrics` does.
@@ -121,7 +134,8 @@ def make_task(
         >>> task.kind, task.metric, list(task.X)
         ('regression', 'neg_root_mean_squared_error', ['x'])
     """
-    table = frame if isinstance(frame, RawTable) else raw_table(frame)
+    table = raw_table(frame)
+    y = as_column(y)
     findings = InputFindings(name, list(table.findings.notes), list(table.findings.problems))
     words = None if na is None else frozenset(map(str, na)) | {""}
     request = TargetRequest(

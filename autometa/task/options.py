@@ -61,6 +61,20 @@ class TaskOptions:
     # Share of numbers among the cells below which lines with blanks are text rather than a table. Judgement.
     blanks_number_share: float = 0.5
 
+    # Cells up to the farthest one that a sheet of a workbook may have: the parser takes 32 bytes for each. Judgement:
+    # a million rows of 64 columns.
+    sheet_cells: int = 1 << 26
+    # Cells of a sparse matrix that is made a table: 1 GiB of float64. Judgement, not measured.
+    dense_cells: int = 1 << 27
+    # How often data may be compressed within compressed data: .csv.gz in a .tar.gz is two. Judgement.
+    packed_layers: int = 4
+    # Most bytes of a download, the seconds that a server may be silent, and those for all of it. Judgement.
+    download_bytes: int = 1 << 31
+    download_silence: float = 30.0
+    download_seconds: float = 600.0
+    # Seconds until a database must answer. Judgement, not measured.
+    database_seconds: float = 15.0
+
     # --- columns ---
     # Texts by which the patterns of dates are tried. Judgement, not measured: a cheap look before the exact one.
     dates_looked_at: int = 50

@@ -25,6 +25,7 @@ from autometa.moved import former
 from autometa.task.cells import MISSING_TEXTS, holds_plain_numbers
 from autometa.task.columns import ColumnEncoder, missing_numbers
 from autometa.task.detect import NOTHING_ASKED, ColumnRequest, find_columns
+from autometa.task.in_memory import as_table
 from autometa.task.later import ColumnProfile, LaterColumn, unread
 from autometa.task.names import named
 from autometa.task.options import OPTIONS
@@ -118,10 +119,11 @@ class Schema:
         columns = Columns((*plain, *_part_names(found.encoders)), names["category"], names["text"])
         return cls(columns, tuple(frame.columns), found.encoders, found.dropped, found.notes, found.decimal)
 
-    def apply(self, frame: pd.DataFrame | NDArray[Any]) -> pd.DataFrame:  # (n, raw p) -> (n, p)
+    def apply(self, frame: Any) -> pd.DataFrame:  # (n, raw p) -> (n, p)
         """The typed features of a raw table.
 
-        A DataFrame is read by the names of its columns (1 and "1" are the same name), a NumPy array by position.
+        A DataFrame, or a table of Arrow's, is read by the names of its columns (1 and "1" are the same name), an array
+        or a sparse matrix by position.
 
         Raises:
             InputError: If columns are missing (all are listed), or an array has another width than the training table.
@@ -140,7 +142,7 @@ class Schema:
         return pd.concat([numeric, rest], axis=1) if self.columns.numeric else rest
 
     def apply_later(
-        self, frame: pd.DataFrame | NDArray[Any], *, allow_missing: bool = False
+        self, frame: Any, *, allow_missing: bool = False
     ) -> tuple[pd.DataFrame, list[LaterColumn]]:  # (n, raw p) -> (n, p)
         """As `apply`, and the columns that cannot be read as they were learned.
 
@@ -151,6 +153,7 @@ class Schema:
         Raises:
             InputError: As `apply`; and if of a column no cell that is there can be read, unless `allow_missing`.
         """
+        frame = as_table(frame)
         if allow_missing and isinstance(frame, pd.DataFrame):
             frame = named(frame)
             lacking = {name: np.nan for name in self.raw if name not in frame.columns}
@@ -162,7 +165,7 @@ class Schema:
             raise InputError([Problem("table", str(column).rstrip("."), fix) for column in lost])
         return self.apply(frame), later
 
-    def unread(self, frame: pd.DataFrame | NDArray[Any]) -> list[LaterColumn]:
+    def unread(self, frame: Any) -> list[LaterColumn]:
         """The columns of a later table, as `apply` takes it, that cannot be read as they were learned.
 
         Raises:
@@ -200,9 +203,9 @@ class Schema:
         block[np.isinf(block)] = np.nan
         return pd.DataFrame(block.T, columns=pd.Index(self.columns.numeric, dtype="str"), copy=False)
 
-    def _aligned(self, frame: pd.DataFrame | NDArray[Any]) -> pd.DataFrame:
+    def _aligned(self, frame: Any) -> pd.DataFrame:
         """The raw columns needed, in order, under their names."""
-        raw = self.raw
+        raw, frame = self.raw, as_table(frame)
         if not isinstance(frame, pd.DataFrame):
             array = np.asarray(frame)
             if array.ndim != 2 or array.shape[1] not in (len(self.seen), len(raw)):

@@ -269,20 +269,18 @@ class Guard:
     def _first_new(self, history: History, where: Encoded, values: NDArray[np.float64]) -> tuple[Config, float]:
         """The best candidate that was not tried before, as a configuration."""
         order = np.argsort(-values, kind="stable")
-        for row in order[_new(history, where)[order]]:
-            config = self.space.decode(where.x[row])
-            x, mask = self.space.encode(config)  # whole numbers and steps are rounded
-            if _new(history, Encoded(x[None, :], mask[None, :]))[0]:
-                return config, float(np.exp(values[row]))
+        for row in order:
+            if _is_new(history, where.x[row], where.mask[row]):
+                config = self.space.decode(where.x[row])
+                if _is_new(history, *self.space.encode(config)):  # whole numbers and steps are rounded
+                    return config, float(np.exp(values[row]))
         return self.space.decode(where.x[order[0]]), 0.0
 
 
-def _new(history: History, where: Encoded) -> NDArray[np.bool_]:  # (q,)
-    """Whether points were not tried before."""
-    out = np.ones(len(where.x), dtype=bool)
-    for x, mask in zip(history.x, history.mask, strict=True):
-        out &= ~((np.abs(where.x - x) < 1e-9).all(axis=1) & (where.mask == mask).all(axis=1))
-    return out
+def _is_new(history: History, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> bool:  # (d,), (d,)
+    """Whether a point was not tried before."""
+    alike = np.flatnonzero((history.mask == mask).all(axis=1))
+    return not bool((np.abs(history.x[alike] - x) < 1e-9).all(axis=1).any())
 
 
 def _reason(weights: dict[str, float]) -> str:

@@ -53,6 +53,8 @@ from .mutations import MUTATIONS
 from .test_damaged_stores import WRITER, doctored, several, with_column
 from .test_foreign_code import COMMANDS, Trap, arguments
 
+LONGEST = 580  # seconds that a command may take on a busy machine before it counts as a hang
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -577,11 +579,36 @@ def killed_writers(folder: Path) -> Iterator[Case]:
         yield Case(f"{seed}: after {seconds:.2f} s", judge)
 
 
+def faults_of_the_system(folder: Path) -> Iterator[Case]:
+    """A full disk, no home, closed streams, a clock that jumps, hostile tables by hand: each as its test makes it."""
+    tests = Path(__file__).parent
+    pytest = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
+    files = [str(path) for path in (tests / "test_system.py", tests / "test_hostile_tables.py") if path.exists()]
+    asked = subprocess.run(
+        [*pytest, "--collect-only", *files], cwd=tests.parents[1], capture_output=True, text=True, check=False
+    )
+    for name in [line for line in asked.stdout.splitlines() if "::test_" in line]:
+
+        def judge(name: str = name) -> str:
+            done = subprocess.run(
+                [*pytest, name], cwd=tests.parents[1], capture_output=True, text=True, check=False, timeout=LONGEST
+            )
+            failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+            return HARMLESS if done.returncode == 0 else f"{' '.join(failed)[-300:] or done.stderr[-300:]}"
+
+        yield Case(name.rpartition("/")[2], judge)
+
+
 KINDS: dict[str, Kind] = {
     "kill": Kind("`fit` killed (-9) at a random moment, and resumed", killed_searches, 8.0),
     "forkserver": Kind("the forkserver killed or stopped, a trial killed or crashed", lost_forkservers, 2.0),
     "signal": Kind("told to end (SIGINT, SIGTERM, SIGHUP) at a random moment", told_to_end, 3.0),
     "writers": Kind("one of four writers of a store killed", killed_writers, 1.5),
+    "system": Kind(
+        "the system: full disk, no home, closed streams, clock, limits; hostile tables by hand",
+        faults_of_the_system,
+        3.0,
+    ),
     "run": Kind("a file of a run damaged", damaged_runs, 4.0),
     "store": Kind("the file of a store damaged", damaged_stores, 1.0),
     "row": Kind("a value in a store changed", doctored_stores, 1.0),

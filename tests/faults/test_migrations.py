@@ -17,7 +17,7 @@ from autometa.store import MetaStore
 from autometa.store.schema import READABLE, SCHEMA, take_steps, version
 
 from ..fixtures.stores import METRICS, evaluations, records
-from ..test_store import new_url, postgres, texts  # noqa: F401
+from ..test_store import texts
 
 BEFORE = Path(__file__).parents[1] / "fixtures" / "before"
 SCHEMAS = [
@@ -26,7 +26,7 @@ SCHEMAS = [
 
 
 @pytest.fixture(params=SCHEMAS)
-def older(request: pytest.FixtureRequest, new_url) -> str:  # noqa: F811
+def older(request: pytest.FixtureRequest, new_url) -> str:
     """The URL of a store that an older version filled; on PostgreSQL the same rows."""
     url, file = new_url(), BEFORE / f"store-{request.param}.db"
     if not url.startswith("postgresql"):

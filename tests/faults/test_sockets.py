@@ -18,8 +18,6 @@ import pytest
 
 from autometa.store.address import locate
 
-from ..test_store import postgres  # noqa: F401
-
 # Loaded by every interpreter that starts, the forkserver's among them; trials are its forks and inherit the hook.
 HOOK = textwrap.dedent("""
     import os, sys
@@ -106,7 +104,7 @@ def test_no_system_call_opens_a_socket_but_to_its_own(labelled, tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
-def test_the_only_address_is_that_of_the_storage(labelled, postgres, tmp_path):  # noqa: F811
+def test_the_only_address_is_that_of_the_storage(labelled, postgres, tmp_path):
     calls = traced([sys.executable, "-c", EVERYTHING, tmp_path / "run", labelled, postgres], tmp_path)
     assert (tmp_path / "run" / "report.html").exists()
     connected = [call for call in beyond(calls) if call.startswith(("connect", "sendto", "sendmsg"))]

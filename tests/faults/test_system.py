@@ -246,6 +246,7 @@ def small_disk(tmp_path: Path):
         subprocess.run(["umount", "-l", str(folder)], capture_output=True)
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_at_any_page_costs_nothing_that_was_finished(task, small_disk):
     """The last state that was kept goes on once there is space, and ends in a model."""
     settings = Settings(trials=2, families=FAMILIES, cold=True, remember=False)

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.ensemble._hist_gradient_boosting.common import ALMOST_INF
-from sklearn.utils.stats import _weighted_percentile
 
 from autometa.families.learners.boosting import BoostingJob
 
@@ -34,10 +33,31 @@ class QuicklyBinnedClassifier(HistGradientBoostingClassifier):
             values = X[known, column]
             if len(np.unique(values)) > most:
                 places = np.linspace(0, 100, most + 1)[1:-1]
-                edges = np.unique(_weighted_percentile(values, sample_weight[known], places, average=True))
+                edges = np.unique(weighted_percentiles(values, sample_weight[known], places))
                 mapper.bin_thresholds_[column] = np.minimum(edges, ALMOST_INF)
                 mapper.n_bins_non_missing_[column] = len(edges) + 1
         return mapper.transform(X)
+
+
+def weighted_percentiles(
+    values: NDArray[np.float64],  # (n,) finite
+    weights: NDArray[np.float64],  # (n,) above 0
+    places: NDArray[np.float64],  # (m,) between 0 and 100
+) -> NDArray[np.float64]:  # (m,)
+    """The values below which lie so many hundredths of the weight; between two where that is exactly the case.
+
+    As scikit-learn's own for bins of weighted rows, which sorts once for all places and then looks at one at a time.
+
+    Example:
+        >>> weighted_percentiles(np.array([3.0, 1.0, 2.0]), np.array([1.0, 2.0, 1.0]), np.array([25.0, 50.0, 90.0]))
+        array([1. , 1.5, 3. ])
+    """
+    order = np.argsort(values)
+    values, until = values[order], np.cumsum(weights[order])
+    wanted = places / 100 * until[-1]
+    found = np.minimum(np.searchsorted(until, wanted), len(values) - 1)
+    beyond = until[found] - wanted > np.finfo(np.float64).eps
+    return np.where(beyond, values[found], (values[found] + values[np.minimum(found + 1, len(values) - 1)]) / 2)
 
 
 def train(job: BoostingJob) -> tuple[Any, int]:

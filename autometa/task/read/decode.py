@@ -1,12 +1,15 @@
 """Bytes: where they come from, what they are compressed with, and the encoding of text.
 
-To read another compression, add its first bytes to `_COMPRESSIONS`; encodings that are neither UTF-8 nor UTF-16 are
-guessed in `encoding`.
+To read another compression, add its first bytes to `_COMPRESSIONS`, and what opens it to `_unpacking`; encodings that
+are neither UTF-8 nor UTF-16 are guessed in `encoding`.
 """
 
 from __future__ import annotations
 
 import difflib
+import io
+import lzma
+import os
 import re
 import sys
 from pathlib import Path
@@ -17,7 +20,13 @@ from autometa.task.options import OPTIONS
 from autometa.task.read.encoding import decoded, guessed
 from autometa.task.read.limits import USUAL, Limits, read_all, unpacked
 
-_COMPRESSIONS = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}  # PyArrow's name -> the first bytes
+_COMPRESSIONS = {  # PyArrow's name, or that of the standard library -> the first bytes
+    "gzip": re.compile(rb"\x1f\x8b"),
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd"),
+    "bz2": re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"),
+    "xz": re.compile(rb"\xfd7zXZ\x00"),
+    "lz4": re.compile(rb"\x04\x22\x4d\x18"),
+}
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # what text does not hold
 
 
@@ -35,11 +44,15 @@ def read_bytes(source: Any, limits: Limits = USUAL) -> tuple[bytes | None, Input
     if str(source) == "-":
         findings = InputFindings("standard input")
         return read_all(sys.stdin.buffer, findings, limits), findings
+    if not isinstance(source, (str, os.PathLike)):
+        findings = InputFindings("table")
+        findings.refuse(f"a {type(source).__name__} is no table", "A path, bytes, a readable file or a DataFrame is.")
+        return None, findings
     path = Path(source)
     findings = InputFindings(path.name)
     try:
         if path.is_dir():
-            findings.refuse("a directory, not a file", "Name one file in it.")
+            findings.refuse("a folder, not a file", "Name one file in it.")
         elif path.is_file():
             return (path.read_bytes() if limits.allow_size(path.stat().st_size, findings) else None), findings
         elif path.exists():  # a pipe, a device
@@ -61,18 +74,41 @@ def _similar_file(path: Path) -> str:
 
 
 def decompress(data: bytes, findings: InputFindings, limits: Limits = USUAL) -> bytes | None:
-    """The content of gzip or zstandard data, anything else as it is; None, with a problem, if damaged or too much."""
+    """The content of compressed data, anything else as it is; None, with a problem, if damaged or too much.
+
+    Example:
+        >>> import bz2, lzma
+        >>> decompress(lzma.compress(bz2.compress(b"a,b")), InputFindings())
+        b'a,b'
+    """
+    for _ in range(OPTIONS.packed_layers):
+        name = next((name for name, first in _COMPRESSIONS.items() if first.match(data)), None)
+        if name is None:
+            return data
+        try:
+            content = content_of(_unpacking(name, data), len(data), findings, limits)
+        except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
+            findings.refuse(f"damaged {name} data: {error}", "Fetch or write the file again.")
+            return None
+        if content is None:
+            return None
+        data = content
+    findings.refuse(f"compressed more than {OPTIONS.packed_layers} times over", "Unpack it first.")
+    return None
+
+
+def _unpacking(name: str, data: bytes) -> Any:
+    """A readable file of what compressed data holds."""
+    if name == "xz":
+        return lzma.open(io.BytesIO(data))
     import pyarrow as pa
 
-    for name, first in _COMPRESSIONS.items():
-        if data.startswith(first):
-            try:
-                stream = pa.CompressedInputStream(pa.BufferReader(data), name)
-                return unpacked(lambda: stream.read(1 << 20), len(data), findings, limits)  # noqa: B023 - used here
-            except (OSError, pa.ArrowException) as error:
-                findings.refuse(f"damaged {name} data: {error}", "Fetch or write the file again.")
-                return None
-    return data
+    return pa.CompressedInputStream(pa.BufferReader(data), name)
+
+
+def content_of(stream: Any, packed: int, findings: InputFindings, limits: Limits) -> bytes | None:
+    """All that a stream gives of so many packed bytes; None, with a problem, where that is too much."""
+    return unpacked(lambda: stream.read(1 << 20), packed, findings, limits)
 
 
 def utf8(data: bytes, findings: InputFindings, encoding: str | None = None) -> bytes | None:
@@ -98,7 +134,7 @@ def utf8(data: bytes, findings: InputFindings, encoding: str | None = None) -> b
     elif b"\x00" in sample:
         wide = _wide_encoding(sample)
     if wide is None and len(_CONTROL.findall(sample)) > OPTIONS.control_share * len(sample):
-        fix = "Known formats: CSV, TSV, JSON lines, ARFF, parquet, feather."
+        fix = "Known formats: CSV, TSV, JSON lines, ARFF, parquet, feather, Excel, SQLite."
         findings.refuse("binary data, not a table in a known format", fix)
         return None
     if wide is None:

@@ -63,10 +63,10 @@ def _are_names(numbers: Sequence[str]) -> bool:
     return bool(years or (len(values) > 1 and len(set(np.diff(values))) == 1))
 
 
-def note_above(lines: Sequence[tuple[int, str]], findings: InputFindings) -> None:
+def note_above(lines: Sequence[tuple[int, str]], findings: InputFindings, noun: str = "Line") -> None:
     """Says which lines above the header are left out: their numbers and texts."""
     for number, text in lines:
-        findings.note(f"Line {number} stands above the header and is left out: {shortened(text)}.")
+        findings.note(f"{noun} {number} stands above the header and is left out: {shortened(text)}.")
 
 
 def footer(body: bytes, delimiter: str, quote: str, width: int) -> tuple[int, list[str]]:

@@ -34,11 +34,23 @@ class ReadRequest:
     na: tuple[str, ...] | None = None  # the words for missing, instead of the usual ones
     decimal: str | None = None  # the decimal sign where the file does not show one: that of the training table
     limits: Limits = USUAL
+    sheet: str | int | None = None  # of a workbook, by its name or its number from 1
+    member: str | None = None  # of an archive, by its name or a pattern of names
+    query: str | None = None  # of a database
+    download: bool = False  # whether addresses on the web may be fetched
 
     @property
     def missing(self) -> frozenset[str]:
         """The words for missing; an empty cell always is."""
         return MISSING_TEXTS if self.na is None else frozenset(self.na) | {""}
+
+
+def refuse_idle(request: ReadRequest, findings: InputFindings, what: str, *options: str) -> bool:
+    """Refuses options that mean nothing for what is read, such as a sheet of a text; whether there are any."""
+    idle = [name for name in options if getattr(request, name) is not None]
+    for name in idle:
+        findings.refuse(f"{what}, so --{name} ({name}=...) has no meaning", "Leave it out.")
+    return bool(idle)
 
 
 NO_ROWS = "a header without rows"  # the one problem that is none where rows are to be answered
