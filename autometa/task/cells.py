@@ -15,6 +15,7 @@ Letters:  n rows · d distinct texts.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -89,23 +90,48 @@ UNKNOWN_TEXTS = frozenset(  # words that, among numbers or dates, say the same; 
     )
 )
 
+_GROUPS = r"[1-9][0-9]{0,2}(,[0-9]{3})+|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}"  # 1,234,567; in India 12,34,567
 _SPELLINGS: dict[Style, re.Pattern[str]] = {  # in the order in which they are tried
     "point": re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?", re.IGNORECASE),
-    "thousands": re.compile(r"[+-]?([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)(\.[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE),
+    "thousands": re.compile(rf"[+-]?([0-9]+|{_GROUPS})(\.[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE),
     "comma": re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE),
 }
 _SHOWS = {  # spellings in which the decimal sign cannot be a mark of thousands
-    ".": re.compile(r"[+-]?([0-9]*\.([0-9]{1,2}|[0-9]{4,})|[1-9][0-9]{0,2}(,[0-9]{3})+\.[0-9]+|0\.[0-9]+)"),
+    ".": re.compile(rf"[+-]?([0-9]*\.([0-9]{{1,2}}|[0-9]{{4,}})|({_GROUPS})\.[0-9]+|0\.[0-9]+)"),
     ",": re.compile(r"[+-]?([0-9]*,([0-9]{1,2}|[0-9]{4,})|[1-9][0-9]{0,2}(\.[0-9]{3})+,[0-9]+|0,[0-9]+)"),
 }
-_CURRENCY = r"[$€£¥₹₽₩₺₫₴₦₱₪]|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD"  # may stand before a number too
+_POINTED = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")  # what may be thousands with points between
+_BARE = re.compile(r"[+-]?(0|[1-9][0-9]{0,2})")  # and what they would be below a thousand
+_ADDRESS = re.compile(r"([0-9]{1,3}\.){3}[0-9]{1,3}")  # of a machine: 192.168.100.100
+_POWER = re.compile(r"[0-9]+[eE][0-9]+")  # 1E2: a code where all are so, for numbers would have a point or a sign
+_CURRENCY = (  # may stand before a number too
+    r"(?:US|U\.S\.|AU|A|CA|C|NZ|HK|SG|S|NT|MX|R|COL)?\$|[€£¥₹₽₩₺₫₴₦₱₪฿₡₲₵₸₾₿]|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|"
+    r"(?-i:AED|ARS|BGN|BRL|CLP|COP|CZK|DKK|EGP|HKD|HUF|IDR|ILS|ISK|KES|KRW|MXN|MYR|NGN|NOK|NZD|PEN|PHP|PKR|PLN|RMB|"
+    r"RON|RSD|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|VND|ZAR|Rs\.?|Rp\.?|RM|Fr\.?|Kč|kr\.?|zł)"
+)
 _BLANK = "[ \u00a0\u2007\u2009\u202f'’]"  # between thousands
-_TIMES = {"k": "e3", "K": "e3", "M": "e6", "Mio": "e6", "mn": "e6", "B": "e9", "bn": "e9", "Mrd": "e9"}
+_TIMES = {  # words for powers of ten, and how Python writes these
+    **dict.fromkeys(("k", "K", "Tsd", "tsd", "thousand", "тыс"), "e3"),
+    **dict.fromkeys(
+        ("M", "Mio", "mio", "mn", "Mill", "mill", "million", "Million", "Millionen", "millions", "млн"), "e6"
+    ),
+    **dict.fromkeys(("B", "bn", "Bn", "Mrd", "mrd", "billion", "Milliarde", "Milliarden", "md", "Md", "млрд"), "e9"),
+    "lakh": "e5",
+    "Lakh": "e5",
+    "crore": "e7",
+    "Crore": "e7",
+    "万": "e4",
+    "萬": "e4",
+    "億": "e8",
+    "亿": "e8",
+}
+_WORD = r"[^\W\d_]{1,12}[²³]?"
 _QUANTITY = re.compile(
-    rf"(?P<open>\(?)(?P<sign>[+\-−–]?)\s?(?P<before>({_CURRENCY})?)\s?(?P<inner>[+\-−–]?)"
-    rf"(?P<number>[1-9][0-9]{{0,2}}({_BLANK}[0-9]{{3}})+([.,][0-9]*)?|[0-9.][0-9.,]*(e[+-]?[0-9]+)?|,[0-9]+)"
-    rf"(?-i:\s?(?P<times>{'|'.join(_TIMES)})(?![^\W\d_])\.?)?"
-    rf"\s?(?P<after>(%|‰|°[CF]?|{_CURRENCY}|[^\W\d_]{{1,12}})?)(?P<behind>[-−]?)(?P<close>\)?)",
+    rf"(?P<first>({_CURRENCY})?)\s?(?P<open>\(?)(?P<sign>[+\-−–]?)\s?(?P<before>({_CURRENCY})?)\s?(?P<inner>[+\-−–]?)"
+    rf"(?P<number>[1-9][0-9]{{0,2}}({_BLANK}[0-9]{{3}})+([.,][0-9]*)?|[0-9.][0-9.,]*(e[+-]?[0-9]+|d[+-][0-9]+)?|,[0-9]+)"
+    rf"(?P<even>(?<=[.,])[-–—]{{1,2}})?"  # 12,- are twelve, and no cents
+    rf"(?-i:\s?(?P<times>{'|'.join(_TIMES)})(?:(?<=[万萬億亿])|(?![^\W\d_]))\.?)?"
+    rf"\s?(?P<after>(%|‰|°[CF]?|({_CURRENCY}|{_WORD})(/{_WORD})?)?)\.?(?P<behind>[-−]?)(?P<close>\)?)",
     re.IGNORECASE,
 )
 
@@ -188,6 +214,24 @@ def decimal_shown(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(sign for sign, shape in _SHOWS.items() if any(map(shape.fullmatch, texts)))
 
 
+def has_points_between_thousands(texts: Iterable[str], fewest: int) -> bool:
+    """Whether the points in these numbers stand between thousands, though no comma shows it.
+
+    So they do where three digits follow every point in at least `fewest` numbers, and whatever has none is below a
+    thousand, as some are: of numbers with fractions, one in ten has fewer digits.
+
+    Example:
+        >>> has_points_between_thousands(["999", "1.020", "12.500", "800"], 2)
+        True
+        >>> has_points_between_thousands(["1.020", "12.500"], 2), has_points_between_thousands(["1.02", "5"], 1)
+        (False, False)
+    """
+    distinct = set(texts)
+    pointed = sum(_POINTED.fullmatch(text) is not None for text in distinct)
+    bare = sum(_BARE.fullmatch(text) is not None for text in distinct)
+    return pointed >= fewest and pointed + bare == len(distinct) and bare >= max(1, pointed // 100)
+
+
 class Quantity(NamedTuple):
     """A number as a text has it, without what is written around it."""
 
@@ -209,16 +253,37 @@ def quantity(text: str) -> Quantity | None:
          Quantity(number='-1234', unit='', in_parentheses=True),
          Quantity(number='1.2e6', unit='$', in_parentheses=False), None]
     """
+    text = in_ascii(text)
     found = _QUANTITY.fullmatch(text)
     if found is None or bool(found["open"]) != bool(found["close"]):
         return None
     signs = [sign for sign in (found["sign"], found["inner"], found["behind"]) if sign]
     times = _TIMES[found["times"]] if found["times"] else ""
-    if len(signs) + bool(found["open"]) > 1 or (times and "e" in found["number"].lower()):
+    number = re.sub(_BLANK, "", found["number"]).replace("d", "e").replace("D", "e")
+    if len(signs) + bool(found["open"]) > 1 or (times and "e" in number.lower()):
         return None
     minus = found["open"] or (signs and signs[0] != "+")
-    number = re.sub(_BLANK, "", found["number"]) + times
-    return Quantity(("-" if minus else "") + number, found["before"] + found["after"], bool(found["open"]))
+    number = (number.rstrip(".,") if found["even"] else number) + times
+    unit = (found["first"] + found["before"] + found["after"]).rstrip(".")
+    return Quantity(("-" if minus else "") + number, unit, bool(found["open"]))
+
+
+def in_ascii(text: str) -> str:
+    """A text with digits and signs of any script as those of ASCII: full width, Arabic, Indic; letters stay.
+
+    Example:
+        >>> in_ascii("１２，５００"), in_ascii("٣٫٥"), in_ascii("größe")
+        ('12,500', '3.5', 'größe')
+    """
+    return text if text.isascii() else "".join(map(_ascii_sign, text))
+
+
+def _ascii_sign(sign: str) -> str:
+    if sign in "٫٬":  # the decimal sign, and that of thousands, of Arabic
+        return ".,"[sign == "٬"]
+    if sign.isdecimal():
+        return str(unicodedata.decimal(sign))
+    return unicodedata.normalize("NFKC", sign) if "\uff01" <= sign <= "\uff5e" or sign in "￥￡￦￠" else sign
 
 
 def common_unit(texts: Sequence[str]) -> str:
@@ -356,6 +421,24 @@ def are_long(texts: Iterable[str]) -> bool:
     texts = list(texts)
     digits = all(text.lstrip("+-").isdecimal() for text in texts)
     return digits and any(len(text) > 15 and (len(text) > 300 or int(text) != int(float(text))) for text in texts)
+
+
+def are_codes(texts: Sequence[str]) -> bool:
+    """Whether these look like numbers and are none: 1E2 beside 2E3, the addresses of machines.
+
+    Example:
+        >>> are_codes(["1E2", "0E1"]), are_codes(["1E2", "15"]), are_codes(["192.168.100.100", "192.168.100.101"])
+        (True, False, True)
+    """
+    if not texts:
+        return False
+    if any(
+        _POWER.fullmatch(text) and np.isinf(float(text)) for text in texts
+    ):  # a hash that has one letter, and that e
+        return True
+    return all(map(_POWER.fullmatch, texts)) or all(
+        _ADDRESS.fullmatch(text) is not None and all(int(part) < 256 for part in text.split(".")) for text in texts
+    )
 
 
 def holds_plain_numbers(dtype: Any) -> bool:

@@ -14,7 +14,7 @@ import pandas as pd
 from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
-from autometa.task.read.arrow import as_frame
+from autometa.task.read.arrow import as_frame, is_unsafe
 from autometa.task.read.limits import Limits
 from autometa.task.read.raw import Parsed, ReadRequest
 
@@ -67,6 +67,8 @@ def _at_once(data: bytes) -> Parsed | None:
     try:
         options = pa.json.ReadOptions(block_size=max(len(data), 1))
         table = pa.json.read_json(pa.BufferReader(data), read_options=options)
+        if any(map(is_unsafe, table.columns)):  # whole numbers too long for its floats
+            return None
         names = table.column_names
         frame = as_frame(table.rename_columns([str(i) for i in range(len(names))]))
     except (OSError, ValueError, pa.ArrowException):
@@ -119,7 +121,9 @@ def _from_records(
     if _SURROGATE.search(data):
         rows, names = _repaired(rows), _repaired(names)
         findings.note(f"Halves of letters (lone surrogates) became {OPTIONS.unknown_letter!r}.")
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, dtype=object)
+    whole = {name: _whole(column) for name, column in frame.items()}
+    frame = frame.infer_objects().assign(**{name: cells for name, cells in whole.items() if cells is not None})
     return _checked(Parsed(renamed(frame, [str(name) for name in frame.columns])), findings, limits)
 
 
@@ -130,3 +134,15 @@ def _repaired(value: Any) -> Any:
     if isinstance(value, dict):
         return {_repaired(name): _repaired(inner) for name, inner in value.items()}
     return [_repaired(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _whole(column: pd.Series) -> Any:  # (n,)
+    """Whole numbers of which some are missing, and some too long for the floats that pandas would make of them."""
+    known = [cell for cell in column.tolist() if cell is not None and cell == cell]
+    if not known or len(known) == len(column) or not all(type(cell) is int for cell in known):
+        return None
+    largest = max(map(abs, known))
+    if largest <= 2**53:
+        return None
+    cells = [cell if type(cell) is int else None for cell in column.tolist()]
+    return pd.array(cells, dtype="Int64") if largest < 2**63 else pd.Series(cells, dtype=object)
