@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -95,7 +97,7 @@ def test_several_words_that_repeat_among_numbers_are_missing() -> None:
     assert of(cells).X["v"].isna().sum() == 80
 
 
-@pytest.mark.parametrize("kind", ["csv", "json", "frame"])
+@pytest.mark.parametrize("kind", ["csv", "json", "frame", "parquet", "decimals"])
 def test_long_whole_numbers_stay_apart_beside_missing_cells(kind: str) -> None:
     cells = [None if i % 5 == 0 else 10**17 + i % 3 for i in range(N)]
     frame = pd.DataFrame({"k": pd.array(cells, dtype="Int64"), "a": np.arange(N) % 7, "y": np.arange(N) % 2})
@@ -105,8 +107,15 @@ def test_long_whole_numbers_stay_apart_beside_missing_cells(kind: str) -> None:
     if kind == "json":
         rows = zip(cells, frame["a"].tolist(), frame["y"].tolist(), strict=True)
         source = "\n".join(json.dumps(dict(zip("kay", row, strict=True))) for row in rows).encode()
+    if kind in ("parquet", "decimals"):
+        file = io.BytesIO()
+        exact = [None if cell is None else Decimal(cell) for cell in cells]
+        (frame.assign(k=exact) if kind == "decimals" else frame).to_parquet(file)
+        source = file.getvalue()
     task = read_task(source)
     assert task.X["k"].nunique() == 3
+    if kind == "decimals":  # a database's NUMBER(38): labels in its letters
+        return
     as_target = read_task(source, target="k", kind="classification", drop_missing_target=True)
     assert as_target.classes == (10**17, 10**17 + 1, 10**17 + 2)
     assert all(type(one) is int for one in as_target.classes)

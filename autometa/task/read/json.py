@@ -121,9 +121,11 @@ def _from_records(
     if _SURROGATE.search(data):
         rows, names = _repaired(rows), _repaired(names)
         findings.note(f"Halves of letters (lone surrogates) became {OPTIONS.unknown_letter!r}.")
-    frame = pd.DataFrame(rows, dtype=object)
-    whole = {name: _whole(column) for name, column in frame.items()}
-    frame = frame.infer_objects().assign(**{name: cells for name, cells in whole.items() if cells is not None})
+    frame = pd.DataFrame(rows)
+    for name, dtype in frame.dtypes.items():
+        if dtype.kind == "f" and (frame[name].abs() >= 2**53).any():
+            whole = _whole([row.get(name) for row in rows])
+            frame[name] = frame[name] if whole is None else whole
     return _checked(Parsed(renamed(frame, [str(name) for name in frame.columns])), findings, limits)
 
 
@@ -136,13 +138,9 @@ def _repaired(value: Any) -> Any:
     return [_repaired(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _whole(column: pd.Series) -> Any:  # (n,)
-    """Whole numbers of which some are missing, and some too long for the floats that pandas would make of them."""
-    known = [cell for cell in column.tolist() if cell is not None and cell == cell]
-    if not known or len(known) == len(column) or not all(type(cell) is int for cell in known):
+def _whole(cells: list[Any]) -> Any:
+    """Whole numbers that are too long for the floats that pandas makes of them beside missing cells; None if others."""
+    known = [cell for cell in cells if cell is not None]
+    if not all(type(cell) is int for cell in known):
         return None
-    largest = max(map(abs, known))
-    if largest <= 2**53:
-        return None
-    cells = [cell if type(cell) is int else None for cell in column.tolist()]
-    return pd.array(cells, dtype="Int64") if largest < 2**63 else pd.Series(cells, dtype=object)
+    return pd.array(cells, dtype="Int64") if max(map(abs, known)) < 2**63 else pd.Series(cells, dtype=object)
