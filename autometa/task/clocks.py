@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from autometa.task.cells import in_ascii
+from autometa.task.quantities import in_ascii
 
 _MONTHS = (  # by language, as dates have them; each may be cut after three letters or more
     "january february march april may june july august september october november december",

@@ -89,8 +89,8 @@ def _plain(column: Any) -> Any:
     if not pa.types.is_decimal(column.type):
         return column
     numbers = column.cast(pa.float64())
-    ends = pc.min_max(numbers).as_py() if column.type.scale <= 0 and column.type.precision > 15 else {"max": None}
-    long = ends["max"] is not None and max(ends["max"], -ends["min"]) > 2**53
+    whole = column.type.scale <= 0 and column.type.precision > 15
+    long = whole and pc.any(pc.greater(pc.abs(numbers), 2.0**53)).as_py()
     return column.cast(pa.string()) if long else numbers
 
 
