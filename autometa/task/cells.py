@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
-from autometa.task.quantities import quantity
+from autometa.task.quantities import Quantity, quantity
 
 Style = Literal["point", "comma", "thousands"]  # how text spells a number: 1234.5, 1.234,5 or 1,234.5
 
