@@ -4,7 +4,8 @@
 `make_task` joins the two into an immutable `Task`. `read_task` does all of it and reports every problem of the input in
 one `InputError`.
 
-    read/         bytes -> a raw table: compression, encoding, dialect, formats
+    read/         files, databases, addresses -> a raw table: compression, archives, encoding, dialect, formats
+    in_memory     tables of polars, Arrow and SciPy
     cells         one cell: missing, text, number; quantities what stands around a number
     moments       dates and times; clocks how people write them
     columns       how a raw column is encoded, ever after
