@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autometa.task import Schema, Task, make_task, read_task
-from autometa.task.cells import quantity, spelling
+from autometa.task.cells import spelling
+from autometa.task.quantities import quantity
 
 
 def lines(header: str, row: object, n: int = 60) -> bytes:

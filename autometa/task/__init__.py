@@ -6,8 +6,8 @@ one `InputError`.
 
     read/         files, databases, addresses -> a raw table: compression, archives, encoding, dialect, formats
     in_memory     tables of polars, Arrow and SciPy
-    cells         one cell: missing, text, number, unit
-    moments       dates and times
+    cells         one cell: missing, text, number; quantities what stands around a number
+    moments       dates and times; clocks how people write them
     columns       how a raw column is encoded, ever after
     detect        what it holds, found once; distinct and identifiers are its eyes
     schema        a raw table -> typed features

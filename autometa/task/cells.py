@@ -6,8 +6,8 @@ those texts alone.
 
 Law: a cell means the same in every file format and beside any other cells of its column.
 To have another word for missing, add it to `MISSING_TEXTS`, or to `UNKNOWN_TEXTS` if it is one among numbers only.
-Another way to spell numbers is a name in `Style`, a pattern in `_SPELLINGS` and the way back in `_as_float`; another
-sign of currency goes to `_CURRENCY`, another word for a thousand to `_TIMES`.
+Another way to spell numbers is a name in `Style`, a pattern in `_SPELLINGS` and the way back in `_as_float`; what is
+written around them is known to `quantities`.
 
 Letters:  n rows · d distinct texts.
 """
@@ -18,13 +18,14 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
+from autometa.task.quantities import Quantity, quantity
 
 Style = Literal["point", "comma", "thousands"]  # how text spells a number: 1234.5, 1.234,5 or 1,234.5
 
@@ -89,25 +90,20 @@ UNKNOWN_TEXTS = frozenset(  # words that, among numbers or dates, say the same; 
     )
 )
 
+_GROUPS = r"[1-9][0-9]{0,2}(,[0-9]{3})+|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}"  # 1,234,567; in India 12,34,567
 _SPELLINGS: dict[Style, re.Pattern[str]] = {  # in the order in which they are tried
     "point": re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?", re.IGNORECASE),
-    "thousands": re.compile(r"[+-]?([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)(\.[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE),
+    "thousands": re.compile(rf"[+-]?([0-9]+|{_GROUPS})(\.[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE),
     "comma": re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE),
 }
 _SHOWS = {  # spellings in which the decimal sign cannot be a mark of thousands
-    ".": re.compile(r"[+-]?([0-9]*\.([0-9]{1,2}|[0-9]{4,})|[1-9][0-9]{0,2}(,[0-9]{3})+\.[0-9]+|0\.[0-9]+)"),
+    ".": re.compile(rf"[+-]?([0-9]*\.([0-9]{{1,2}}|[0-9]{{4,}})|({_GROUPS})\.[0-9]+|0\.[0-9]+)"),
     ",": re.compile(r"[+-]?([0-9]*,([0-9]{1,2}|[0-9]{4,})|[1-9][0-9]{0,2}(\.[0-9]{3})+,[0-9]+|0,[0-9]+)"),
 }
-_CURRENCY = r"[$€£¥₹₽₩₺₫₴₦₱₪]|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD"  # may stand before a number too
-_BLANK = "[ \u00a0\u2007\u2009\u202f'’]"  # between thousands
-_TIMES = {"k": "e3", "K": "e3", "M": "e6", "Mio": "e6", "mn": "e6", "B": "e9", "bn": "e9", "Mrd": "e9"}
-_QUANTITY = re.compile(
-    rf"(?P<open>\(?)(?P<sign>[+\-−–]?)\s?(?P<before>({_CURRENCY})?)\s?(?P<inner>[+\-−–]?)"
-    rf"(?P<number>[1-9][0-9]{{0,2}}({_BLANK}[0-9]{{3}})+([.,][0-9]*)?|[0-9.][0-9.,]*(e[+-]?[0-9]+)?|,[0-9]+)"
-    rf"(?-i:\s?(?P<times>{'|'.join(_TIMES)})(?![^\W\d_])\.?)?"
-    rf"\s?(?P<after>(%|‰|°[CF]?|{_CURRENCY}|[^\W\d_]{{1,12}})?)(?P<behind>[-−]?)(?P<close>\)?)",
-    re.IGNORECASE,
-)
+_POINTED = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")  # what may be thousands with points between
+_BARE = re.compile(r"[+-]?(0|[1-9][0-9]{0,2})")  # and what they would be below a thousand
+_ADDRESS = re.compile(r"([0-9]{1,3}\.){3}[0-9]{1,3}")  # of a machine: 192.168.100.100
+_POWER = re.compile(r"[0-9]+[eE][0-9]+")  # 1E2: a code where all are so, for numbers would have a point or a sign
 
 
 def labels(column: pd.Series, missing: Collection[str] = MISSING_TEXTS) -> tuple[NDArray[np.intp], list[str]]:
@@ -188,37 +184,22 @@ def decimal_shown(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(sign for sign, shape in _SHOWS.items() if any(map(shape.fullmatch, texts)))
 
 
-class Quantity(NamedTuple):
-    """A number as a text has it, without what is written around it."""
+def has_points_between_thousands(texts: Iterable[str], fewest: int) -> bool:
+    """Whether the points in these numbers stand between thousands, though no comma shows it.
 
-    number: str  # digits with their marks: what `number_style` knows
-    unit: str  # a sign of currency, %, kg; "" where there is none
-    in_parentheses: bool  # as accountants write what is negative
-
-
-def quantity(text: str) -> Quantity | None:
-    """The number in a text, whatever stands around it; None where there is none.
-
-    Blanks and apostrophes between thousands are left out, parentheses are a minus sign, k, M and B are multiplied out.
-    A word before a number is no unit, but a currency: ``c12`` is the name of something.
+    So they do where three digits follow every point in at least `fewest` numbers, and whatever has none is below a
+    thousand, as some are: of numbers with fractions, one in ten has fewer digits.
 
     Example:
-        >>> [quantity(text) for text in ("- 1.200,50 €", "(1 234)", "$1.2M", "c12")]
-        ... # doctest: +NORMALIZE_WHITESPACE
-        [Quantity(number='-1.200,50', unit='€', in_parentheses=False),
-         Quantity(number='-1234', unit='', in_parentheses=True),
-         Quantity(number='1.2e6', unit='$', in_parentheses=False), None]
+        >>> has_points_between_thousands(["999", "1.020", "12.500", "800"], 2)
+        True
+        >>> has_points_between_thousands(["1.020", "12.500"], 2), has_points_between_thousands(["1.02", "5"], 1)
+        (False, False)
     """
-    found = _QUANTITY.fullmatch(text)
-    if found is None or bool(found["open"]) != bool(found["close"]):
-        return None
-    signs = [sign for sign in (found["sign"], found["inner"], found["behind"]) if sign]
-    times = _TIMES[found["times"]] if found["times"] else ""
-    if len(signs) + bool(found["open"]) > 1 or (times and "e" in found["number"].lower()):
-        return None
-    minus = found["open"] or (signs and signs[0] != "+")
-    number = re.sub(_BLANK, "", found["number"]) + times
-    return Quantity(("-" if minus else "") + number, found["before"] + found["after"], bool(found["open"]))
+    distinct = set(texts)
+    pointed = sum(_POINTED.fullmatch(text) is not None for text in distinct)
+    bare = sum(_BARE.fullmatch(text) is not None for text in distinct)
+    return pointed >= fewest and pointed + bare == len(distinct) and bare >= max(1, pointed // 100)
 
 
 def common_unit(texts: Sequence[str]) -> str:
@@ -356,6 +337,24 @@ def are_long(texts: Iterable[str]) -> bool:
     texts = list(texts)
     digits = all(text.lstrip("+-").isdecimal() for text in texts)
     return digits and any(len(text) > 15 and (len(text) > 300 or int(text) != int(float(text))) for text in texts)
+
+
+def are_codes(texts: Sequence[str]) -> bool:
+    """Whether these look like numbers and are none: 1E2 beside 2E3, the addresses of machines.
+
+    Example:
+        >>> are_codes(["1E2", "0E1"]), are_codes(["1E2", "15"]), are_codes(["192.168.100.100", "192.168.100.101"])
+        (True, False, True)
+    """
+    if not texts:
+        return False
+    if any(
+        _POWER.fullmatch(text) and np.isinf(float(text)) for text in texts
+    ):  # a hash that has one letter, and that e
+        return True
+    return all(map(_POWER.fullmatch, texts)) or all(
+        _ADDRESS.fullmatch(text) is not None and all(int(part) < 256 for part in text.split(".")) for text in texts
+    )
 
 
 def holds_plain_numbers(dtype: Any) -> bool:

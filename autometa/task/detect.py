@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from autometa.task.cells import (
     MISSING_TEXTS,
     UNKNOWN_TEXTS,
+    are_codes,
     are_long,
     holds_plain_numbers,
     merges,
@@ -34,7 +35,7 @@ from autometa.task.cells import (
 from autometa.task.columns import ColumnEncoder, Found, FoundColumns, UselessColumn, missing_numbers
 from autometa.task.distinct import Remarks, TextColumn, is_text, say_odd, shown_decimal
 from autometa.task.identifiers import foretells, look_like_codes, names_identifier, word_count
-from autometa.task.moments import PARTS, fits, holds_dates, is_ambiguous, likely_pattern, moments, parts
+from autometa.task.moments import PARTS, count_pattern, fits, holds_dates, is_ambiguous, likely_pattern, moments, parts
 from autometa.task.options import OPTIONS
 
 TYPES = ("number", "category", "text", "date")  # what a column can be asked to hold
@@ -230,6 +231,11 @@ def _asked(column: pd.Series, seen: Seen, remarks: Remarks) -> Found:
     if kind in ("category", "text"):
         found = _category(texts, seen, remarks) if kind == "category" else _free_text(texts, seen, remarks)
         return ColumnEncoder(name, found.holds, categories=found.categories, missing=found.missing, written=True)
+    if kind == "date" and not is_text(column) and not holds_dates(column.dtype):
+        counted = count_pattern(numbers(column))
+        if counted is not None:
+            when = moments(column, counted, missing=seen.request.missing)
+            return _found_moments(name, when, counted, seen, remarks)
     if kind == "number" and not is_text(column) and not holds_dates(column.dtype):
         if column.nunique() == 1:
             return ColumnEncoder(name, "number", missing=seen.request.missing)
@@ -272,7 +278,7 @@ def _boolean(column: TextColumn, seen: Seen, remarks: Remarks) -> ColumnEncoder 
 
 def _spelled(column: TextColumn, seen: Seen, remarks: Remarks) -> Found | None:
     """Texts that spell numbers, all but a few odd words. A pandas category holds categories, whatever they spell."""
-    if isinstance(column.raw.dtype, pd.CategoricalDtype):
+    if isinstance(column.raw.dtype, pd.CategoricalDtype) or are_codes(column.texts):
         return None
     name, texts = column.name, column.texts
     found = spelling(texts, seen.decimal, most_odd=OPTIONS.odd_words + len(UNKNOWN_TEXTS))
@@ -363,6 +369,8 @@ def _text(column: TextColumn, seen: Seen, remarks: Remarks) -> ColumnEncoder | N
 def _free_text(column: TextColumn, seen: Seen, remarks: Remarks) -> ColumnEncoder:
     """A column of text, whatever is in it."""
     remarks.text.append(column.name)
+    if column.missing:
+        remarks.missing[column.name] = column.missing
     return ColumnEncoder(column.name, "text", missing=seen.request.missing)
 
 

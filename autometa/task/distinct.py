@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autometa.task.cells import UNKNOWN_TEXTS, decimal_shown, labels, merges
+from autometa.task.cells import UNKNOWN_TEXTS, decimal_shown, has_points_between_thousands, labels, merges
 from autometa.task.moments import holds_dates
 from autometa.task.names import listed
 from autometa.task.options import OPTIONS
@@ -62,7 +62,9 @@ class TextColumn:
             return good >= 2
         cells = self.cells(strange)
         rare = len(strange) <= OPTIONS.odd_words and cells <= max(OPTIONS.odd_share * self.known, 1)
-        repeats = len(strange) == 1 and 2 <= cells <= OPTIONS.repeated_share * self.known
+        share = OPTIONS.repeated_share if len(strange) == 1 else OPTIONS.several_share
+        several = len(strange) <= OPTIONS.odd_words and all(self.cells([i]) > 1 for i in strange)
+        repeats = several and cells <= share * self.known
         return good > beside and (rare or repeats)
 
 
@@ -76,8 +78,11 @@ def is_text(column: pd.Series) -> bool:
 def shown_decimal(columns: Iterable[TextColumn]) -> str:
     """The decimal sign that these text columns show: the comma where one shows it and none the point."""
     shown: set[str] = set()
-    for column in columns:
-        shown |= decimal_shown(column.texts[: OPTIONS.decimals_looked_at])
+    looked_at = [column.texts[: OPTIONS.decimals_looked_at] for column in columns]
+    for texts in looked_at:
+        shown |= decimal_shown(texts)
+    if not shown and any(has_points_between_thousands(texts, OPTIONS.pointed_numbers) for texts in looked_at):
+        return ","
     return "," if shown == {","} else "."
 
 

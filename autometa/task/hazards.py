@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.task.columns import ColumnEncoder
-from autometa.task.identifiers import foretells, names_identifier
+from autometa.task.identifiers import foretells, names_group
 from autometa.task.names import listed
 from autometa.task.options import OPTIONS
 
@@ -62,7 +62,7 @@ def find_hazards(
     copies, groups = _repeats(X, y, classes=classes, grouped=grouped or ordered)
     notes = copies + notes
     if not grouped:
-        for name in (one.name for one in encoders if one.name in X and names_identifier(one.name)):
+        for name in (one.name for one in encoders if one.name in X and names_group(one.name)):
             distinct = X[name].nunique()
             if OPTIONS.fewest_groups <= distinct <= len(X) / 2:
                 shared = f"Column {name!r} looks like an identifier that {len(X) / distinct:.1f} rows share"

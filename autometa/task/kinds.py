@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autometa.task.cells import common_unit, label, labels, numbers, spelling
+from autometa.task.cells import are_codes, common_unit, label, labels, numbers, spelling
 from autometa.task.options import OPTIONS
 
 MIN_CLASS_ROWS = 2  # one to learn from, one to be judged by
@@ -49,6 +50,8 @@ def infer_kind(column: pd.Series, decimal: str = ".") -> tuple[Literal["classifi
         texts = [str(value) for value in column.unique().tolist()] if whole else []
     else:
         texts = labels(column, ())[1]
+        if are_codes(texts):
+            return "classification", "because it holds codes"
         values, odd = target_numbers(column, decimal)
         if odd or common_unit(texts):
             distinct = np.unique(values[np.isfinite(values)])
@@ -130,6 +133,8 @@ def as_stored(written: pd.Series) -> pd.Series:  # (n,) -> (n,)
         return written
     values = [stored(text) for text in bare]
     column = pd.Series(np.array([*values, None], dtype=object)[codes], written.index, name=written.name)
+    if stored is int and column.isna().any():  # whole numbers beside nothing would become floats
+        return column
     return column.infer_objects() if max(map(abs, values)) < 2**63 else column
 
 
@@ -151,15 +156,31 @@ def coded(column: pd.Series) -> tuple[NDArray[np.int64], tuple[Any, ...]]:  # (n
         codes, found = column.cat.codes.to_numpy().astype(np.intp), column.cat.categories.tolist()
     else:
         try:
-            codes, values = pd.factorize(column)
+            codes, values = pd.factorize(_apart(column))
         except TypeError:  # unhashable labels, such as lists
             codes, values = pd.factorize(column.map(label))
-        found = values.tolist()
+        found = [value.label if isinstance(value, _Typed) else value for value in values.tolist()]
     present = np.unique(codes)
     order = _sorted([found[i] for i in present])
     place = np.empty(len(found), dtype=np.int64)
     place[present[order]] = np.arange(len(present))
     return place[codes], tuple(found[present[i]] for i in order)
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """A label that is another than its equal of another type: True than 1, and 1 than 1.0."""
+
+    kind: type
+    label: Any
+
+
+def _apart(column: pd.Series) -> pd.Series:  # (n,) -> (n,)
+    """Labels of several types of numbers, each with its type."""
+    kinds = {type(one) for one in column.tolist()} if column.dtype == object else set[type]()
+    if len(kinds & {bool, int, float}) < 2:
+        return column
+    return pd.Series([_Typed(type(one), one) for one in column.tolist()], dtype=object)
 
 
 def _sorted(values: list[Any]) -> list[int]:

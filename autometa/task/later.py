@@ -76,7 +76,7 @@ def unread(encoders: Sequence[ColumnEncoder], frame: pd.DataFrame) -> list[Later
     out = []
     for i, encoder in enumerate(encoders):
         column = frame.iloc[:, i]
-        found = None if encoder.holds == "text" or not len(column) else _looked_at(encoder, column)
+        found = _looked_at(encoder, column) if len(column) else None
         if found is not None:
             out.append(found)
     return out
@@ -86,7 +86,11 @@ def _looked_at(encoder: ColumnEncoder, column: pd.Series) -> LaterColumn | None:
     """One column, if there is anything to say about it."""
     n = len(column)
     if encoder.is_plain and holds_plain_numbers(column.dtype):
-        missing = int(np.isnan(column.to_numpy(np.float64)).sum())
+        values = column.to_numpy(np.float64)
+        missing, infinite = int(np.isnan(values).sum()), np.isinf(values)
+        if infinite.any():
+            examples = tuple(map(str, dict.fromkeys(values[infinite].tolist())))
+            return LaterColumn(encoder.name, encoder.holds, n, missing, int(infinite.sum()), examples)
         if missing < n or encoder.had_missing:
             return None
         return LaterColumn(encoder.name, encoder.holds, n, missing, 0, ())
@@ -94,6 +98,8 @@ def _looked_at(encoder: ColumnEncoder, column: pd.Series) -> LaterColumn | None:
     missing = int((codes < 0).sum())
     if missing == n:
         return None if encoder.had_missing else LaterColumn(encoder.name, encoder.holds, n, n, 0, ())
+    if encoder.holds == "text":
+        return None
     lost = (codes >= 0) & _without_value(encoder, column)
     count = int(lost.sum())
     few = encoder.holds == "category" and count < OPTIONS.new_categories_share * (n - missing)
@@ -104,12 +110,12 @@ def _looked_at(encoder: ColumnEncoder, column: pd.Series) -> LaterColumn | None:
 
 
 def _without_value(encoder: ColumnEncoder, column: pd.Series) -> NDArray[np.bool_]:  # (n,)
-    """Which cells have no value once they are encoded; infinite ones have."""
+    """Which cells have no value once they are encoded: they cannot be read, or are infinite."""
     if encoder.holds == "category":
         return np.asarray(encoder.category(column).codes) < 0
     if encoder.holds == "datetime":
         return np.isnan(encoder.moment_parts(column)[-1])
-    return np.isnan(encoder.numbers(column))
+    return ~np.isfinite(encoder.numbers(column))
 
 
 # --- how a table differs ----------------------------------------------------------------------------------------------

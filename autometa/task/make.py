@@ -152,7 +152,7 @@ def make_task(
     if table.frame is None:  # nothing could be read
         raise InputError(findings.problems)
     group, time_order = (None if column is None else str(column) for column in (group, time_order))
-    column, target = _target_column(table, y, target, findings)
+    column, target = _target_column(table, y, target, request, findings)
     if target in table.duplicated:
         what = f"the name of the target, {target!r}, belongs to several columns"
         findings.refuse(what, "Rename all but one.")
@@ -225,7 +225,7 @@ def _without(frame: pd.DataFrame, aside: set[str | None]) -> pd.DataFrame:
 
 
 def _target_column(
-    table: RawTable, y: Any, target: str | None, findings: InputFindings
+    table: RawTable, y: Any, target: str | None, request: TargetRequest, findings: InputFindings
 ) -> tuple[pd.Series | None, str]:
     """The target's column and its name; None, with a problem, where there is no such column."""
     frame = table.frame
@@ -245,7 +245,7 @@ def _target_column(
         _refuse_column(found, frame, findings)
         return None, found
     findings.note(f"Target: column {found!r}, {why}.")
-    return table.target_of(found), found
+    return table.target_of(found, classes=request.asks_for_classes), found
 
 
 def _series(y: Any, name: str) -> pd.Series | None:  # (n,)

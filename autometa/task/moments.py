@@ -3,7 +3,8 @@
 A column of text holds moments when one pattern fits its distinct texts, all but a few. Moments are what the clock
 showed where they were written: a time zone is left out (`clock`). They become the `PARTS` that varied in training.
 
-To recognise another way to write dates or times, add it to `_DATES` or `_TIMES`; the first pattern that fits counts.
+To recognise another way to write dates or times, add it to `_DATES`, `_TIMES` or `_OTHERS`; the first pattern that fits
+counts. Names of months, weekdays and the like are brought to one way of writing before (`clocks`).
 
 Letters:  n rows.
 """
@@ -20,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.task.cells import MISSING_TEXTS, labels
+from autometa.task.clocks import tidied
 from autometa.task.options import OPTIONS
 
 Clock = Literal["local", "utc"]
@@ -29,21 +31,36 @@ PARTS = ("year", "month", "day", "weekday", "hour", "elapsed")  # the last: seco
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?(Z|UTC|[+-]\d{2}:?\d{2}))?)?")
 _DATES = (
     *("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y"),
-    *("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%Y.%m.%d"),
+    *("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%Y.%m.%d", "%Y-%m-%d"),
+    *("%Y-%b-%d", "%d/%b/%Y", "%d%b%Y", "%d %b %y"),
 )
-_TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", " %H:%M:%S.%f", "T%H:%M:%S")
-_PATTERNS = ("ISO8601", "%H:%M:%S", "%H:%M", *(date + time for time in _TIMES for date in _DATES))
+_TIMES = (
+    *("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", " %H:%M:%S.%f", "T%H:%M:%S", ":%H:%M:%S"),
+    *("T%H:%M", "T%H:%M:%S.%f"),
+)
+_OTHERS = ("%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%G-W%V-%u", "%b %d %H:%M:%S %Y", "%Y-%m", "%m/%Y", "%b %Y")
+_PATTERNS = ("ISO8601", *_OTHERS[:2], *(date + time for time in _TIMES for date in _DATES), *_OTHERS[2:])
+_COUNTS = {  # what numbers count, where it is said that they are dates: their unit, origin and range
+    "years": ("Y", "0000-01-01", 1e3, 1e4),
+    "excel days": ("D", "1899-12-30", 1e4, 3e5),
+    "epoch seconds": ("s", "1970-01-01", 1e8, 1e11),
+    "epoch milliseconds": ("ms", "1970-01-01", 1e11, 1e14),
+    "epoch microseconds": ("us", "1970-01-01", 1e14, 1e17),
+    "epoch nanoseconds": ("ns", "1970-01-01", 1e17, 9e18),
+}
 _ZONE = re.compile(r" ?(Z|UTC|[+-]\d{2}:?\d{2})$")
 _FIELDS = {  # what a field of a pattern looks like
     **dict.fromkeys(("%d", "%m", "%H", "%I"), r"\d{1,2}"),
-    **dict.fromkeys(("%y", "%M", "%S"), r"\d{2}"),
-    "%Y": r"\d{4}",
-    "%b": "[A-Za-z]{3}",
-    "%B": "[A-Za-z]{3,}",
+    **dict.fromkeys(("%y", "%M", "%S", "%V"), r"\d{2}"),
+    **dict.fromkeys(("%Y", "%G"), r"\d{4}"),
+    "%u": r"[1-7]",
+    "%b": "(?i:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)",
+    "%B": "(?i:January|February|March|April|May|June|July|August|September|October|November|December)",
     "%p": "[AaPp][Mm]",
-    "%f": r"\d{1,6}",
+    "%f": r"\d{1,9}",
 }
 _TWINS = {"%m/%d": "%d/%m", "%d-%m": "%m-%d"}  # day and month exchanged: patterns that the same text may fit
+_SEASON = re.compile(r"\d\d(\d\d)-(\d\d)")  # 2010-11 is a season where all such are
 
 
 def holds_dates(dtype: Any) -> bool:
@@ -71,9 +88,19 @@ def likely_pattern(texts: Sequence[str]) -> str | None:
         ('%d/%m/%Y', None)
     """
     first = texts[: OPTIONS.dates_looked_at]
-    fits = {pattern: sum(map(bool, map(_shape(pattern).fullmatch, first))) for pattern in _PATTERNS}
-    likely = [pattern for pattern in _PATTERNS if 2 * fits[pattern] >= max(len(first), 1)]
-    if not likely:
+    ways = [tuple(dict.fromkeys((text, tidied(text)))) for text in first]
+    masks = {}
+    for pattern in _PATTERNS:
+        has = _shape(pattern).fullmatch
+        mask = [any(map(has, way)) for way in ways]
+        if any(mask):
+            masks[pattern] = mask
+    likely = []
+    for pattern in masks:
+        family = [masks[one] for one in _family(pattern) if one in masks]
+        if 2 * sum(map(any, zip(*family, strict=True))) >= max(len(first), 1):
+            likely.append(pattern)
+    if not likely or all(map(_is_season, texts)):
         return None
     return max(likely, key=lambda pattern: int(_parse_moments(texts, pattern).notna().sum()))  # the first of equals
 
@@ -85,7 +112,8 @@ def fits(texts: Sequence[str], pattern: str) -> tuple[NDArray[np.bool_], NDArray
         >>> [found.tolist() for found in fits(["31/01/2020", "31/02/2020", "x"], "%d/%m/%Y")]
         [[True, False, False], [True, True, False]]
     """
-    looks = np.array([_shape(pattern).fullmatch(text) is not None for text in texts], dtype=bool)
+    shapes = [_shape(one).fullmatch for one in _family(pattern)]
+    looks = np.array([any(has(text) or has(tidied(text)) for has in shapes) for text in texts], dtype=bool)
     return looks & _parse_moments(texts, pattern).notna().to_numpy(), looks
 
 
@@ -104,8 +132,8 @@ def is_ambiguous(texts: Sequence[str], pattern: str) -> bool:
 
 def _all_moments(texts: Sequence[str], pattern: str) -> bool:
     """Whether every text is a moment in this pattern."""
-    shape = _shape(pattern)  # cheap, and stricter than the parser, which would take 2010-11 for a date as well
-    return all(shape.fullmatch(text) for text in texts) and bool(_parse_moments(texts, pattern).notna().all())
+    has = _shape(pattern).fullmatch  # cheap, and stricter than the parser
+    return all(has(text) or has(tidied(text)) for text in texts) and bool(_parse(texts, pattern).notna().all())
 
 
 def moments(
@@ -115,7 +143,8 @@ def moments(
 
     Args:
         column: (n,) of any dtype.
-        pattern: How its texts spell moments, if it holds text; ISO 8601 is understood besides.
+        pattern: How its texts spell moments, if it holds text; ISO 8601, and the same date with another time or none,
+            are understood besides. Or what its numbers count (`count_pattern`).
         clock: Where there is a time zone, whether the moment is what the clock showed there, or in UTC.
         missing: The texts that count as missing.
 
@@ -129,8 +158,6 @@ def moments(
         return _naive(column.reset_index(drop=True), clock)
     codes, texts = labels(column, missing)
     found = _parse_moments(texts, pattern, clock)
-    if pattern != "ISO8601" and found.isna().any():  # a later table may come from a file format that knows dates
-        found = found.fillna(_parse_moments([text if _ISO.fullmatch(text) else "" for text in texts], "ISO8601", clock))
     return pd.Series(np.append(found.to_numpy("datetime64[us]"), np.datetime64("NaT", "us"))[codes])
 
 
@@ -166,10 +193,64 @@ def _shape(pattern: str) -> re.Pattern[str]:
     return re.compile(re.sub("%[A-Za-z]", lambda match: _FIELDS[match.group()], re.escape(pattern)))
 
 
+def count_pattern(values: NDArray[np.float64]) -> str | None:  # (n,)
+    """What numbers count that are said to be dates: years, days since 1899 as in spreadsheets, or seconds since 1970.
+
+    Example:
+        >>> [count_pattern(np.array([one])) for one in (45000.0, 1.7e9, 1.7e12, 7.0)]
+        ['excel days', 'epoch seconds', 'epoch milliseconds', None]
+    """
+    known = np.abs(values[np.isfinite(values)])
+    middle = float(np.median(known)) if len(known) else 0.0
+    return next((name for name, (_, _, low, high) in _COUNTS.items() if low <= middle < high), None)
+
+
+def _counted(texts: Sequence[str], pattern: str) -> pd.Series:
+    unit, origin, *_ = _COUNTS[pattern]
+    if unit == "Y":
+        return _parse([text if re.fullmatch(r"\d{4}", text) else "" for text in texts], "%Y")
+    numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").astype(np.float64)
+    step = {"D": 86_400e6, "s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}[unit]
+    since = np.datetime64(origin, "us").astype(np.int64) + np.round(numbers.to_numpy() * step)
+    fits = np.isfinite(since) & (np.abs(since) < 2**60)
+    return pd.Series(np.where(fits, since, np.iinfo(np.int64).min).astype(np.int64).view("datetime64[us]"))
+
+
+def _is_season(text: str) -> bool:
+    found = _SEASON.fullmatch(text)
+    return found is not None and (int(found[1]) + 1) % 100 == int(found[2])
+
+
+@cache
+def _family(pattern: str) -> tuple[str, ...]:
+    """A pattern, and those in which the same column may have other cells: the date with another time, ISO 8601."""
+    date = next((date for date in sorted(_DATES, key=len, reverse=True) if pattern.startswith(date)), None)
+    others = () if date is None else tuple(date + time for time in _TIMES)
+    return tuple(dict.fromkeys((pattern, *others, *(("ISO8601",) if pattern not in _OTHERS else ()))))
+
+
 def _parse_moments(texts: Sequence[str], pattern: str, clock: Clock = "local") -> pd.Series:
-    """Texts as moments, (len(texts),) datetime64[us]; NaT where one does not fit the pattern."""
-    if clock == "local" and pattern == "ISO8601":
-        texts = [_ZONE.sub("", text) if ":" in text else text for text in texts]
+    """Texts as moments, (len(texts),) datetime64[us]; NaT where one fits neither the pattern nor one of its family."""
+    if pattern in _COUNTS:
+        found = _counted(texts, pattern)
+        return found.fillna(_parse(texts, "ISO8601", clock)) if found.isna().any() else found
+    found = _parse(texts, pattern, clock)
+    for other in _family(pattern)[1:]:
+        left = np.flatnonzero(found.isna())
+        has = _shape(other).fullmatch
+        fit = [i for i in left.tolist() if has(texts[i]) or has(tidied(texts[i]))]
+        if fit:
+            found.iloc[fit] = _parse([texts[i] for i in fit], other, clock).to_numpy()
+    return found
+
+
+def _parse(texts: Sequence[str], pattern: str, clock: Clock = "local") -> pd.Series:
+    """Texts as moments in one pattern, (len(texts),) datetime64[us]; NaT where one does not fit it."""
+    has = _shape(pattern).fullmatch
+    if clock == "local":
+        texts = [text if has(text) else tidied(text) for text in texts]
+        if pattern == "ISO8601":
+            texts = [_ZONE.sub("", text) if ":" in text else text for text in texts]
     column = pd.Series(texts, dtype=object)
     return _naive(pd.Series(pd.to_datetime(column, format=pattern, errors="coerce", utc=True)), "utc")
 

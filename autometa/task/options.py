@@ -35,6 +35,9 @@ class TaskOptions:
     # this share of the sample, and the other half at most `wide_other_share` times as many. Judgement, not measured.
     wide_zero_share: float = 0.15
     wide_other_share: float = 0.05
+    # Numbers with three digits behind every point from which on points stand between thousands, if nothing else tells.
+    # Judgement: of as many fractions with three digits one in ten would end in 0, which most programs leave out.
+    pointed_numbers: int = 30
     # Bytes of a text that is no UTF-8 by which its encoding is guessed; the share of its letters that must be usual in
     # an encoding (else charset-normalizer decides), and what another may lack of the best to be named as well.
     # Judgement: `tests/test_task_encoding.py` has twenty languages, of which all are told.
@@ -43,8 +46,8 @@ class TaskOptions:
     encoding_close: float = 0.1
     # What stands for a letter that cannot be had. Unicode's own.
     unknown_letter: str = "\ufffd"
-    # Share of the bytes beyond ASCII that must be UTF-8 for the others to be strays in it. Judgement, not measured.
-    utf8_share: float = 0.9
+    # Share of the bytes beyond ASCII that must be UTF-8 for the others to be strays in it. Judgement: chance makes few.
+    utf8_share: float = 0.75
     # Rows above a header, and lines below a table, that may be left out as titles and footers. Judgement.
     rows_above: int = 40
     footer_lines: int = 20
@@ -81,6 +84,8 @@ class TaskOptions:
     # Share of the cells that may be impossible dates (31.02.) or one odd word that repeats. Judgement, not measured.
     impossible_share: float = 0.2
     repeated_share: float = 0.9
+    # The same for several odd words that all repeat. Judgement, not measured.
+    several_share: float = 0.25
     # Distinct words, and the share of the cells they fill, that a column of numbers may hold besides; they count as
     # missing. Judgement, not measured.
     odd_words: int = 5

@@ -27,7 +27,7 @@ from autometa.task.columns import ColumnEncoder, missing_numbers
 from autometa.task.detect import NOTHING_ASKED, ColumnRequest, find_columns
 from autometa.task.in_memory import as_table
 from autometa.task.later import ColumnProfile, LaterColumn, unread
-from autometa.task.names import named
+from autometa.task.names import listed, named
 from autometa.task.options import OPTIONS
 
 if not TYPE_CHECKING:
@@ -212,6 +212,15 @@ class Schema:
                 what = f"an array of shape {array.shape} came where (n, {len(self.seen)}) is needed"
                 raise InputError(Problem("table", what))
             frame = pd.DataFrame(array, columns=self.seen if array.shape[1] == len(self.seen) else raw).infer_objects()
+        names = [str(name) for name in frame.columns]
+        twice = (
+            [name for name in raw if names.count(name) > 1 and f"{name}.1" not in self.seen]
+            if (len(set(names)) < len(names))
+            else []
+        )
+        if twice:
+            what = f"several columns are called {listed(twice)}"
+            raise InputError(Problem("table", what, "In training there was one: rename the others, or leave them out."))
         frame = named(frame)
         if tuple(frame.columns) == raw:
             return frame

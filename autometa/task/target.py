@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.errors import did_you_mean
-from autometa.task.cells import MISSING_TEXTS, label, labels, spelling
+from autometa.task.cells import MISSING_TEXTS, common_unit, label, labels, spelling
 from autometa.task.columns import missing_numbers
 from autometa.task.findings import InputFindings
 from autometa.task.kinds import MIN_CLASS_ROWS, coded, infer_kind, target_numbers
@@ -67,6 +67,11 @@ class TargetRequest:
     def serves(self) -> frozenset[str]:
         """The kinds that the metric serves; empty when unknown."""
         return frozenset((self.known_metrics or {}).get(self.metric or "", ()))
+
+    @property
+    def asks_for_classes(self) -> bool:
+        """Whether it is said that the target holds classes, whatever it looks like."""
+        return (_wanted_kind(self) or ("",))[0] in ("binary", "multiclass", "classification")
 
     def check_metric(self, findings: InputFindings, kind: Kind | None = None) -> None:
         """Refuses a metric that cannot be used, at all or for this kind of task."""
@@ -140,7 +145,9 @@ def labelled(
     else:
         fix = "Fill them in, or leave these rows out with --drop-missing-target (drop_missing_target=True)."
         cells = bare()
-        written = [] if cells is None else [text for text in cells[~keep].unique() if isinstance(text, str)]
+        written = (
+            [] if cells is None else [text for text in cells[~keep].unique() if isinstance(text, str) and text.strip()]
+        )
         if written:
             fix += f" If {listed(written)} is a label, put quotes around it, or say --na '' (na=())."
         what = "1 label is" if missing == 1 else f"{missing} labels are"
@@ -156,8 +163,9 @@ def read_target(column: pd.Series, request: TargetRequest, findings: InputFindin
         what = f"unknown kind {request.kind!r}"
         findings.at("kind").refuse(what, "Known: binary, multiclass, regression.")
         return None
-    if holds_dates(column.dtype):
-        findings.refuse("dates cannot be predicted", "Name another column as the target.")
+    if holds_dates(column.dtype) and not request.asks_for_classes:
+        fix = "Name another column as the target, or ask for classes: --kind classification (kind=...)."
+        findings.refuse("dates cannot be predicted", fix)
         return None
     if len(column) < MIN_ROWS:
         rows = "1 row (1 sample)" if len(column) == 1 else f"{len(column)} rows"
@@ -199,6 +207,9 @@ def _read_numbers(column: pd.Series, why: str, decimal: str, findings: InputFind
     elif np.ptp(values) == 0:
         findings.refuse(f"constant: every value is {values[0]:g}", "There is nothing to learn.")
     findings.note(f"Task: regression, {why}.")
+    unit = "" if pd.api.types.is_numeric_dtype(column.dtype) else common_unit(labels(column, ())[1])
+    if unit:
+        findings.note(f"The target has the unit {unit!r}, which is left out.")
     return Target(values, (), "regression")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
 
-from autometa.task.cells import labels
+from autometa.task.cells import MISSING_TEXTS, label, labels
 from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
@@ -45,11 +46,11 @@ def read_arff(data: bytes, findings: InputFindings, request: ReadRequest) -> Par
         body = re.sub(r"(?m)^[^\S\n]*(%[^\n]*)?\n", "", text[start.end() :])
         names = [name for name, _ in attributes]
         sparse = body.lstrip().startswith("{")
-        frame = None
+        frame = written = None
         if not sparse and "\\" not in body:
             rows = Body(body.encode(), names, _dialect(body), lines_above + 1)
             parsed = read_rows(rows, findings, sorted(request.missing - {"None"}))
-            frame = None if parsed is None else parsed.frame
+            frame, written = (None, None) if parsed is None else (parsed.frame, parsed.written)
         elif body.strip():
             if not request.limits.allow_table(body.count("\n") + 1, len(names), findings):
                 return None
@@ -62,10 +63,14 @@ def read_arff(data: bytes, findings: InputFindings, request: ReadRequest) -> Par
     if frame is None or not len(frame):
         findings.refuse(NO_ROWS)
         return None
-    columns = [
-        _categories(frame.iloc[:, i]) if isinstance(kind, list) else frame.iloc[:, i]
-        for i, (_, kind) in enumerate(attributes)
-    ]
+    columns = []
+    for i, (_, kind) in enumerate(attributes):
+        column = frame.iloc[:, i]
+        if isinstance(kind, list):  # a word for missing that is declared as a value is one
+            values = MISSING_TEXTS & {text.strip() for text in kind} - {"", "?"} if request.na is None else frozenset()
+            column = written(i, ("", "?")) if values and written is not None else column
+            column = _categories(column, request.missing - values, kind)
+        columns.append(column)
     return Parsed(renamed(pd.concat(columns, axis=1), names))
 
 
@@ -82,7 +87,11 @@ def _dense(rows: list[dict[int, Any]], attributes: list[tuple[str, Any]]) -> lis
     return [[row.get(i, zero[i]) for i in range(len(attributes))] for row in rows]
 
 
-def _categories(column: pd.Series) -> pd.Series:  # (n,)
-    """A nominal attribute: the categories that some row has."""
-    codes, texts = labels(column)
+def _categories(column: pd.Series, missing: frozenset[str], declared: Collection[str]) -> pd.Series:  # (n,)
+    """A nominal attribute: the categories that some row has, with their blanks where they are declared so."""
+    if any(text != text.strip() for text in declared):
+        known = {text: text for text in declared}
+        written = [None if pd.isna(cell) or label(cell) in missing else known.get(cell, label(cell)) for cell in column]
+        return pd.Series(pd.Categorical(pd.Series(written, dtype="str")))
+    codes, texts = labels(column, missing)
     return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(texts, dtype="str")))

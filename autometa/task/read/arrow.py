@@ -5,7 +5,7 @@ What can crash whoever reads it is read in a process of its own (`apart`).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -49,12 +49,31 @@ def frame_apart(data: bytes, format_: Format, findings: InputFindings, limits: L
 
 
 def as_frame(arrow: Any) -> pd.DataFrame:
-    """A table of PyArrow, its columns named by their places, as a frame: times of day as text."""
+    """A table of PyArrow, its columns named by their places, as a frame: times of day as text.
+
+    Whole numbers that float64 would merge stay whole, as Int64, though some are missing.
+    """
     import pyarrow as pa
 
-    arrays = [column.cast(pa.string()) if pa.types.is_time(column.type) else column for column in arrow.columns]
+    arrays, long = [], {}
+    for name, column in zip(arrow.column_names, arrow.columns, strict=True):
+        if pa.types.is_time(column.type):
+            column = column.cast(pa.string())
+        elif pa.types.is_integer(column.type) and column.null_count and _is_long(column):
+            long[name] = pd.array(column.to_pylist(), dtype="UInt64" if column.type == pa.uint64() else "Int64")
+            column = pa.nulls(len(column))
+        arrays.append(column)
     plain = pa.Table.from_arrays(arrays, names=arrow.column_names)
-    return plain.to_pandas(date_as_object=False, use_threads=plain.nbytes > OPTIONS.threads_from_bytes)
+    frame = plain.to_pandas(date_as_object=False, use_threads=plain.nbytes > OPTIONS.threads_from_bytes)
+    return frame.assign(**long) if long else frame
+
+
+def _is_long(column: Any) -> bool:
+    """Whether float64 may merge some of the whole numbers of a column of PyArrow."""
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(column).as_py()
+    return ends["max"] is not None and max(ends["max"], -ends["min"]) > 2**53
 
 
 def is_unsafe(column: Any) -> bool:
@@ -71,3 +90,16 @@ def is_unsafe(column: Any) -> bool:
         return False
     large = pc.abs(column)
     return bool(pc.any(pc.and_(pc.greater_equal(large, 2.0**53), pc.is_finite(large))).as_py())
+
+
+def may_have_been(column: Any) -> Literal["", "hexadecimal", "powers"]:
+    """What else than usual digits a column of numbers may have been in the text: ``0x1``, which is 1, or ``1E2``."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_integer(column.type):
+        return "hexadecimal"
+    if not pa.types.is_floating(column.type):
+        return ""
+    whole = pc.all(pc.or_(pc.equal(column, pc.floor(column)), pc.is_inf(column))).as_py()
+    return "powers" if whole else ""

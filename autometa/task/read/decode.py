@@ -27,6 +27,7 @@ _COMPRESSIONS = {  # PyArrow's name, or that of the standard library -> the firs
     "xz": re.compile(rb"\xfd7zXZ\x00"),
     "lz4": re.compile(rb"\x04\x22\x4d\x18"),
 }
+_SHIFTED = re.compile(rb"\x1b(\$[@B]|\$\)C|\([IJ])")  # how ISO 2022 begins what is not ASCII: mail of Japan and Korea
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # what text does not hold
 
 
@@ -124,13 +125,17 @@ def utf8(data: bytes, findings: InputFindings, encoding: str | None = None) -> b
     """
     if encoding is not None:
         text = decoded(data, encoding, findings)
-        return None if text is None else text.removeprefix("\ufeff").encode("utf-8", "replace")
+        return None if text is None else text.lstrip("\ufeff").encode("utf-8", "replace")
     wide, sample = None, data[: OPTIONS.sample_bytes]
-    if data.startswith(b"\xef\xbb\xbf"):
+    while data.startswith(b"\xef\xbb\xbf"):  # two where a file was put behind another's mark
         data = data[3:]
         sample = data[: OPTIONS.sample_bytes]
+    if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        wide = "utf-32"
     elif data.startswith((b"\xff\xfe", b"\xfe\xff")):
         wide = "utf-16"
+    elif (mark := _SHIFTED.search(data)) is not None:
+        wide = "iso2022_kr" if mark.group().endswith(b")C") else "iso2022_jp_2"
     elif b"\x00" in sample:
         wide = _wide_encoding(sample)
     if wide is None and len(_CONTROL.findall(sample)) > OPTIONS.control_share * len(sample):
@@ -151,7 +156,7 @@ def utf8(data: bytes, findings: InputFindings, encoding: str | None = None) -> b
         findings.refuse(f"damaged {wide} text: {error.reason} at byte {error.start}")
         return None
     findings.note(f"Encoding: {wide}.")
-    return text.encode("utf-8")
+    return text.lstrip("\ufeff").encode("utf-8")
 
 
 def _wide_encoding(sample: bytes) -> str | None:

@@ -15,14 +15,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from autometa.task.cells import decimal_shown
+from autometa.task.cells import decimal_shown, has_points_between_thousands
 from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
 from autometa.task.read.dialect import Dialect, cells, sniff
-from autometa.task.read.header import footer, is_header, note_above, note_footer, note_total
+from autometa.task.read.header import footer, is_header, is_rule, note_above, note_footer, note_total, shortened
 from autometa.task.read.limits import Limits
 from autometa.task.read.raw import NO_ROWS, Parsed, ReadRequest
 from autometa.task.read.records import Body, read_rows
@@ -53,6 +55,9 @@ def read_delimited(data: bytes, findings: InputFindings, request: ReadRequest) -
     if not request.limits.allow_columns(len(head.names), findings):
         return None
     note_above([(above + line, text) for line, text in head.above], findings)
+    if head.rule is not None:
+        number, text = head.rule
+        findings.note(f"Line {above + number} underlines the header and is left out: {shortened(text)}.")
     offset = 0
     for _ in range(head.lines):
         offset = data.find(b"\n", offset) + 1 or len(data)
@@ -66,7 +71,8 @@ def read_delimited(data: bytes, findings: InputFindings, request: ReadRequest) -
     end, below = footer(body, dialect.delimiter, dialect.quote, len(head.names))
     note_footer(below, first_line + body[:end].count(b"\n"), findings)
     missing = sorted(request.missing - {"None"})
-    rows = Body(body[:end], head.names, dialect, first_line)
+    body = body[:end] if body[:end].endswith((b"\n", b"\r")) else body[:end] + b"\n"  # PyArrow's last cell needs one
+    rows = Body(body, head.names, dialect, first_line)
     parsed = read_rows(rows, findings, missing)
     if parsed is None or not _allow_cells(parsed, request.limits, findings):
         return None
@@ -87,6 +93,7 @@ class _Head:
     lines: int  # before the rows
     above: Sequence[tuple[int, str]]  # the lines above the header that are left out
     found: bool  # whether there is a header
+    rule: tuple[int, str] | None = None  # the line that does nothing but underline it
 
 
 def _head(sample: str, dialect: Dialect, request: ReadRequest) -> _Head:
@@ -101,7 +108,7 @@ def _head(sample: str, dialect: Dialect, request: ReadRequest) -> _Head:
         quotechar=dialect.quote,
         escapechar=dialect.escape,
     )
-    above, written, line, left = [], sample.splitlines(), 0, dialect.above
+    above, written, line, left = [], re.split(r"\r\n|\n|\r", sample), 0, dialect.above
     for row in reader:
         if row and not left:
             break
@@ -116,7 +123,10 @@ def _head(sample: str, dialect: Dialect, request: ReadRequest) -> _Head:
         return _Head([f"column_{i + 1}" for i in range(len(first))], line, above, False)
     names = [cell.strip() for cell in first]
     names = {"first": ["", *names], "last": [*names, ""]}.get(dialect.extra, names)
-    return _Head([name or f"Unnamed: {i}" for i, name in enumerate(names)], reader.line_num, above, True)
+    line = reader.line_num
+    ruled = len(rows) > 1 and is_rule(rows[0]) and len(rows[0]) == len(first)
+    names = [name or f"Unnamed: {i}" for i, name in enumerate(names)]
+    return _Head(names, line + ruled, above, True, (line + 1, written[line].strip()) if ruled else None)
 
 
 def _told(dialect: Dialect, sample: str, data: bytes, request: ReadRequest) -> Dialect:
@@ -151,10 +161,21 @@ def _is_comma(parsed: Parsed, rows: Body) -> bool:
             else None
         )
         shown = frozenset(",") if some else shown
-    if shown != {","}:
+    floats = [i for i, is_float, _ in kinds if is_float]
+    if shown != {","} and (shown or not any(_may_be_thousands(frame.iloc[:, i].to_numpy()) for i in floats)):
         return False
-    written = rows.written([i for i, is_float, _ in kinds if is_float])
-    return not any("." in decimal_shown(column.dropna().unique().tolist()) for column in written)
+    columns = rows.written(floats) if floats else []
+    written = [column.dropna().str.strip().unique().tolist() for column in columns]
+    if any("." in decimal_shown(texts) for texts in written):
+        return False
+    return shown == {","} or any(has_points_between_thousands(texts, OPTIONS.pointed_numbers) for texts in written)
+
+
+def _may_be_thousands(values: NDArray[np.float64]) -> bool:  # (n,)
+    """A cheap look before `has_points_between_thousands`: up to three digits behind a point, and none below 1 but 0."""
+    known = np.abs(values[np.isfinite(values)])
+    whole = known == np.floor(known)
+    return bool(not whole.all() and whole.any() and (known < 1000).all() and (known[~whole] > 1).all())
 
 
 def _allow_width(data: bytes, limits: Limits, findings: InputFindings) -> bool:

@@ -20,10 +20,9 @@ import numpy as np
 
 from autometa.task.cells import decimal_shown, number_style
 from autometa.task.options import OPTIONS
+from autometa.task.read.header import COMMENTS, is_header
 
 Row = tuple[int, list[str]]  # the line where it begins, from 1, and its cells
-
-COMMENTS = ("#", "%", "//")  # how a line above a header says that it is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,9 @@ def rows_above(rows: Sequence[Row]) -> int:
     """
     widths = Counter(len(row) for _, row in rows)
     width = max(widths, key=lambda one: (widths[one], one), default=1)
-    above = 0
+    above = _narrow_above([row for _, row in rows], width)
+    if above:
+        return above
     for (_, row), (_, below) in pairwise(rows):
         filled = sum(bool(cell.strip()) for cell in row)
         named = len(row) == width and any(number_style([cell.strip()]) for cell in below)  # "#a,b" above its numbers
@@ -111,6 +112,21 @@ def rows_above(rows: Sequence[Row]) -> int:
             break
         above += 1
     return above if above < min(len(rows) - 1, OPTIONS.rows_above) else 0
+
+
+def _narrow_above(rows: Sequence[Sequence[str]], width: int) -> int:
+    """How many first rows are too narrow for the table, where a header as wide as it follows: titles with delimiters.
+
+    That it is a header shows by the numbers in the rows below it.
+    """
+    above = next((i for i, row in enumerate(rows) if len(row) == width), 0)
+    if not 0 < above < OPTIONS.rows_above or any(len(row) >= width - 1 for row in rows[:above]):
+        return 0
+    header, below = rows[above], [row for row in rows[above + 1 :] if len(row) == width]
+    columns = [[row[i].strip() for row in below if row[i].strip()] for i in range(width)]
+    numeric = any(number_style(column or ["x"]) for column in columns)
+    bare = not any(number_style([cell.strip()]) for cell in header)
+    return above if len(below) > 1 and numeric and bare and is_header(header, below) else 0
 
 
 def _whole(sample: str, delimiter: str, quote: str, escape: str | None) -> bool:

@@ -59,11 +59,19 @@ def _span(first: str, last: str) -> str:
     return "".join(map(chr, range(ord(first), ord(last) + 1)))
 
 
-_WEST = _Letters(("äöüßàâæçéèêëîïôœùûÿñáíóúãõåøðþìò",))
+_WEST = _Letters(
+    (
+        *("äöüß", "àâæçéèêëîïôœùûü", "áéíñóúüºª", "ãáâàçéêíóôõúü", "àèéìíòóù", "åäöéæø", "éëïöüèêó"),
+        *("áéíóúþæöð", "àçéèíïóòúüñ"),
+    )
+)
 _CENTRAL = _Letters(("ąćęłńóśźż", "áčďéěíňóřšťúůýžäôľĺŕ", "áéíóöőúüű", "ăâîşţ", "čćžšđ", "äöüß"))
-_CYRILLIC = _Letters((_span("а", "я") + "ёіїєґ",), vowels="аеиоуыэюяёіїє")
+_CYRILLIC = _Letters((_span("а", "я") + "ё", "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя"), vowels="аеиоуыэюяёіїє")
+_ARABIC = _Letters((_span("ء", "ْ"),))
+_OLD = ("mac_roman", "cp850", "cp437", "cp852", "cp866")  # of systems that hardly anybody has
 _LETTERS: dict[str, _Letters] = {  # by encoding; the first among equals is taken
     "cp1252": _WEST,
+    "iso8859_15": _WEST,
     "cp1250": _CENTRAL,
     "cp1254": _Letters(("ğışçöüâîûİ",)),
     "cp1257": _Letters(("āčēģīķļņšūž", "ąčęėįšųūž", "õäöüšž")),
@@ -71,10 +79,13 @@ _LETTERS: dict[str, _Letters] = {  # by encoding; the first among equals is take
     "cp1251": _CYRILLIC,
     "cp1255": _Letters((_span("א", "ת"),)),
     "koi8_r": _CYRILLIC,
+    "koi8_u": _CYRILLIC,
     "cp866": _CYRILLIC,
+    "iso8859_5": _CYRILLIC,
     "cp1253": _Letters((_span("ά", "ώ"),), vowels="αεηιουωάέήίόύώ"),
-    "cp1256": _Letters((_span("ء", "ْ"),)),
-    "cp874": _Letters((_span("ก", "๎"),)),
+    "cp1256": _ARABIC,
+    "iso8859_6": _ARABIC,
+    "cp874": _Letters((_span("ก", "๎"),), vowels="ะาำเแโใไ" + _span("ั", "ู") + _span("็", "์")),
     "cp949": _Letters(charset="euc_kr", rows=((0xB0, 0xC8),)),
     "gb18030": _Letters(charset="gb2312", rows=((0xB0, 0xD7), (0xA3, 0xA3))),
     "big5": _Letters(charset="big5", rows=((0xA4, 0xC6), (0xA1, 0xA1))),
@@ -83,6 +94,7 @@ _LETTERS: dict[str, _Letters] = {  # by encoding; the first among equals is take
     "mac_roman": _WEST,
     "cp850": _WEST,
     "cp437": _WEST,
+    "cp852": _CENTRAL,
 }
 
 
@@ -137,7 +149,8 @@ def guessed(data: bytes, findings: InputFindings) -> str:
             text = data.decode(encoding)
         except (UnicodeDecodeError, LookupError):
             continue
-        break
+        if text.count("\n") == data.count(b"\n"):  # else it is an encoding in which no text has lines
+            break
     else:
         encoding, text = "latin-1", data.decode("latin-1")
     close = [other for other in ranked if scores[other] > scores.get(encoding, 0.0) - OPTIONS.encoding_close]
@@ -183,24 +196,33 @@ def _nearly_utf8(data: bytes, findings: InputFindings) -> str | None:
 
 
 def _score(sample: bytes, encoding: str) -> float:
-    """How much of a sample's letters beyond ASCII are usual ones where they stand; 0 where it is not in an encoding."""
+    """How much of a sample's letters beyond ASCII are usual ones where they stand; 0 where it is not in an encoding.
+
+    The letters of one language count for more than those of several together, and a word in capitals for less.
+    """
     try:
         text = sample.decode(encoding)
     except UnicodeDecodeError:
         return 0.0
     letters, beyond = _LETTERS[encoding], 0
-    points = np.zeros(max(len(letters.usual), 1))
+    points = np.zeros(max(len(letters.usual), 1) + 1)  # the last: of any of its languages
     places = Counter(zip(" " + text[:-1], text, text[1:] + " ", strict=True))
     for (before, character, after), count in places.items():
         if character >= "\x80":
             beyond += count
             known = letters.has(character)
             if known.any():
-                points += count * known * _in_place(before, character, after)
+                points += count * np.append(known, 0.95) * _in_place(before, character, after)
+            elif character in "“‘„«" or character in "”’»":
+                points += count * (1.0 if (after if character in "“‘„«" else before).isalnum() else 0.9)
             elif character in _BESIDE or (character in _APART and not (before.isalpha() or after.isalpha())):
                 points += count * 0.9
     if letters.vowels and sum(map(text.lower().count, letters.vowels)) < 0.25 * beyond:
         points *= 0.8
+    if letters.vowels and sum(map(str.isupper, text)) > 0.7 * beyond:
+        points *= 0.9
+    if encoding in _OLD:
+        points *= 0.97
     if encoding == "big5" and not re.search(rb"[\xa1-\xfe][\x40-\x7e]", sample):  # as two fifths of its characters have
         points *= 0.9
     return float(points.max()) / beyond if beyond else 0.0
@@ -223,6 +245,10 @@ def _is_latin(letter: str) -> bool:
     return letter.isascii() or unicodedata.name(letter, "").startswith("LATIN")
 
 
+# Of mainframes: in them a comma and the end of a line are other bytes, so that a text that has these is in none.
+_EBCDIC = ("cp037", "cp273", "cp424", "cp500", "cp875", "cp1026", "cp1140")
+
+
 def _differs(sample: bytes, one: str, other: str) -> bool:
     """Whether two encodings read a sample differently."""
     return sample.decode(one, "replace") != sample.decode(other, "replace")
@@ -232,5 +258,5 @@ def _by_normalizer(sample: bytes) -> str:
     """The best guess of charset-normalizer, which knows many more; Latin-1, which reads anything, where it has none."""
     from charset_normalizer import from_bytes
 
-    best = from_bytes(sample).best()
+    best = from_bytes(sample, cp_exclusion=list(_EBCDIC)).best()
     return "latin-1" if best is None else best.encoding

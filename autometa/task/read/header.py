@@ -23,6 +23,20 @@ _TOTAL = re.compile(
 )
 
 
+COMMENTS = ("#", "%", "//")  # how a line above a header, or below the rows, says that it is neither
+_RULE = re.compile(r"[-=_ ]*[-=_]{2,}[-=_ ]*")
+
+
+def is_rule(row: Sequence[str]) -> bool:
+    """Whether a line below a header does nothing but underline it: --- or === in every cell.
+
+    Example:
+        >>> is_rule(["---", "--------"]), is_rule(["-", "5"]), is_rule(["-"])
+        (True, False, False)
+    """
+    return len(row) > 0 and all(_RULE.fullmatch(cell.strip()) for cell in row)
+
+
 def is_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:  # (p,), (rows of a sample, p)
     """Whether the first row of a table names its columns, or is one of its rows.
 
@@ -33,7 +47,7 @@ def is_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:  # (
     rows = [row for row in rows if len(row) == len(first)]
     if len(rows) < 2 or not first[0].strip():  # an index that pandas or R wrote has no name
         return True
-    numeric, spelled, words, repeated = 0, [], 0, 0
+    numeric, spelled, words, repeated, few, known = 0, [], 0, 0, 0, 0
     for name, *below in zip(first, *rows, strict=True):
         texts = [cell.strip() for cell in below if cell.strip() not in MISSING_TEXTS]
         name = name.strip()
@@ -47,9 +61,12 @@ def is_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:  # (
         elif texts:
             words += 1
             repeated += name in texts
+            if 2 * len(set(texts)) <= len(texts):  # categories: are its own words all that the first line has?
+                few += 1
+                known += name in texts
     if numeric:
-        return not spelled or _are_names(spelled)
-    return repeated < max(2, OPTIONS.header_words * words)
+        return not spelled or (_are_names(spelled) and not repeated)
+    return repeated < max(2, OPTIONS.header_words * words) and not (0 < few == known and words > few)
 
 
 def _are_names(numbers: Sequence[str]) -> bool:
@@ -60,7 +77,9 @@ def _are_names(numbers: Sequence[str]) -> bool:
     if not all(number.isdigit() for number in numbers):
         return False
     years = ((values >= OPTIONS.years[0]) & (values <= OPTIONS.years[1])).all()
-    return bool(years or (len(values) > 1 and len(set(np.diff(values))) == 1))
+    steps = set(np.diff(values).tolist())
+    counted = len(steps) == 1 and (len(values) > 2 or (steps == {1.0} and values[0] in (0, 1)))
+    return bool(years or counted)
 
 
 def note_above(lines: Sequence[tuple[int, str]], findings: InputFindings, noun: str = "Line") -> None:
@@ -83,10 +102,13 @@ def footer(body: bytes, delimiter: str, quote: str, width: int) -> tuple[int, li
         start = last.rfind(b"\n") + 1
         text = last[start:].decode("utf-8", "replace").strip()
         cell = text.strip(f"{quote} ")
-        single = delimiter not in text or not text.partition(delimiter)[2].strip(delimiter + " ")
+        comment = text.startswith(COMMENTS) and text.count(delimiter) != width - 1
+        single = comment or delimiter not in text or not text.partition(delimiter)[2].strip(delimiter + " ")
         if start == 0 or not cell or not single or number_style([cell.split(delimiter)[0]]) is not None:
             break
-        padded = delimiter in text  # a row whose other cells are empty is a row, unless a blank line is above it
+        padded = (
+            delimiter in text and not comment
+        )  # a row whose other cells are empty is a row, unless a blank line is above it
         blank = body[:start].rstrip(b" \t\r").endswith((b"\n\n", b"\n\r\n", b"\n" + delimiter.encode()))
         if (padded and not blank) or text.count(quote) % 2:  # odd: the end of a cell that spans lines
             break

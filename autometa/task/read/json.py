@@ -14,7 +14,7 @@ import pandas as pd
 from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
-from autometa.task.read.arrow import as_frame
+from autometa.task.read.arrow import as_frame, is_unsafe
 from autometa.task.read.limits import Limits
 from autometa.task.read.raw import Parsed, ReadRequest
 
@@ -67,6 +67,8 @@ def _at_once(data: bytes) -> Parsed | None:
     try:
         options = pa.json.ReadOptions(block_size=max(len(data), 1))
         table = pa.json.read_json(pa.BufferReader(data), read_options=options)
+        if any(map(is_unsafe, table.columns)):  # whole numbers too long for its floats
+            return None
         names = table.column_names
         frame = as_frame(table.rename_columns([str(i) for i in range(len(names))]))
     except (OSError, ValueError, pa.ArrowException):
@@ -120,6 +122,10 @@ def _from_records(
         rows, names = _repaired(rows), _repaired(names)
         findings.note(f"Halves of letters (lone surrogates) became {OPTIONS.unknown_letter!r}.")
     frame = pd.DataFrame(rows)
+    for name, dtype in frame.dtypes.items():
+        if dtype.kind == "f" and (frame[name].abs() >= 2**53).any():
+            whole = _whole([row.get(name) for row in rows])
+            frame[name] = frame[name] if whole is None else whole
     return _checked(Parsed(renamed(frame, [str(name) for name in frame.columns])), findings, limits)
 
 
@@ -130,3 +136,11 @@ def _repaired(value: Any) -> Any:
     if isinstance(value, dict):
         return {_repaired(name): _repaired(inner) for name, inner in value.items()}
     return [_repaired(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _whole(cells: list[Any]) -> Any:
+    """Whole numbers that are too long for the floats that pandas makes of them beside missing cells; None if others."""
+    known = [cell for cell in cells if cell is not None]
+    if not all(type(cell) is int for cell in known):
+        return None
+    return pd.array(cells, dtype="Int64") if max(map(abs, known)) < 2**63 else pd.Series(cells, dtype=object)

@@ -72,11 +72,12 @@ class RawTable:
     decimal: str | None = None  # the decimal sign of a text, where it shows one
     written: Written | None = None  # by the name of a column
 
-    def target_of(self, name: str) -> pd.Series:  # (n,)
-        """A column whose cells may be labels: numbers as such only where they would be written so."""
+    def target_of(self, name: str, *, classes: bool = False) -> pd.Series:  # (n,)
+        """A column whose cells may be labels, or are (`classes`): numbers only where they would be written so."""
         assert self.frame is not None
         column = self.frame[name]
-        if self.written is None or not _may_be_labels(column):
+        dates = classes and pd.api.types.is_datetime64_any_dtype(column.dtype)
+        if self.written is None or not (dates or _may_be_labels(column)):
             return column
         return as_stored(self.written(name, None))
 

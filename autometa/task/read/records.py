@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,9 +24,15 @@ from numpy.typing import NDArray
 from autometa.task.findings import InputFindings
 from autometa.task.names import renamed
 from autometa.task.options import OPTIONS
-from autometa.task.read.arrow import as_frame, is_unsafe
+from autometa.task.read.arrow import as_frame, is_unsafe, may_have_been
 from autometa.task.read.dialect import Dialect
 from autometa.task.read.raw import NO_ROWS, Parsed
+
+_EDGE = rb"[\s,;|\"'+-]"
+_DISGUISED = {  # cells that PyArrow takes for numbers, and the letters that they have
+    "hexadecimal": ((b"0x", b"0X"), re.compile(_EDGE + rb"0[xX][0-9a-fA-F]+" + _EDGE)),
+    "powers": ((b"e", b"E"), re.compile(_EDGE + rb"[0-9]+[eE][0-9]+" + _EDGE)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +138,30 @@ def read_rows(body: Body, findings: InputFindings, missing: Sequence[str]) -> Pa
         findings.refuse(NO_ROWS)
     else:
         _check_lines(body, table.num_rows, findings)
-    places = [i for i in range(len(body.names)) if is_unsafe(table.column(i))]
+    disguises = [may_have_been(column) for column in table.columns]
+    found = {what for what in set(disguises) - {""} if _has(body.data, *_DISGUISED[what])}
+    places = [i for i, what in enumerate(disguises) if what in found or is_unsafe(table.column(i))]
     frame = as_frame(table)
     if places:
         columns = {i: frame.iloc[:, i] for i in range(frame.shape[1])}
         columns |= dict(zip(places, body.written(places, missing), strict=True))
         frame = pd.concat([columns[i] for i in range(len(columns))], axis=1)
-    return Parsed(
-        renamed(frame, body.names),
-        written=lambda place, words: body.written([place], missing if words is None else words)[0],
-    )
+    known: dict[tuple[str, ...], list[pd.Series]] = {}
+
+    def written(place: int, words: Sequence[str] | None) -> pd.Series:
+        words = tuple(missing if words is None else words)
+        if len(body.data) > OPTIONS.sample_bytes:
+            return body.written([place], words)[0]
+        if words not in known:  # all at once, where that is little
+            known[words] = body.written(range(len(body.names)), words)
+        return known[words][place]
+
+    return Parsed(renamed(frame, body.names), written=written)
+
+
+def _has(data: bytes, letters: Sequence[bytes], shape: re.Pattern[bytes]) -> bool:
+    """Whether a text has a cell of a shape; most have not even its letters."""
+    return any(data.find(some) >= 0 for some in letters) and shape.search(data) is not None
 
 
 def _check_lines(body: Body, rows: int, findings: InputFindings) -> None:

@@ -80,12 +80,18 @@ _READERS = {"parquet": _read_parquet, "feather": _read_feather}
 
 
 def _plain(column: Any) -> Any:
-    """A column as it is, times of day as text, decimals as float64."""
+    """A column as it is, times of day as text, decimals as float64, or as text where that would merge whole ones."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if pa.types.is_time(column.type):
         return column.cast(pa.string())
-    return column.cast(pa.float64()) if pa.types.is_decimal(column.type) else column
+    if not pa.types.is_decimal(column.type):
+        return column
+    numbers = column.cast(pa.float64())
+    whole = column.type.scale <= 0 and column.type.precision > 15
+    long = whole and pc.any(pc.greater(pc.abs(numbers), 2.0**53)).as_py()
+    return column.cast(pa.string()) if long else numbers
 
 
 def _longest(column: Any) -> int:
