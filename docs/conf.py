@@ -14,6 +14,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["XDG_DATA_HOME"] = str(HERE / "_build" / "data")  # the gallery leaves nothing in anybody's memory
 
 import inventories  # noqa: E402
 
@@ -31,10 +32,11 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
     "figures",
     "generated",
 ]
-exclude_patterns = ["_build", "gallery/*.rst", "gallery/*.py"]
+exclude_patterns = ["_build", "gallery/*.rst", "gallery/*.py", "README.md"]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 4
 suppress_warnings = ["myst.header"]  # what is included begins where its page is, not at a first heading
@@ -54,6 +56,17 @@ default_role = "py:obj"  # `Model` in a docstring is a link where Model is docum
 intersphinx_mapping = inventories.mapping(HERE / "_build" / "inventories")
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "gallery/built",
+    "filename_pattern": r"/plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "download_all_examples": False,
+    "remove_config_comments": True,
+    "show_signature": False,
+    "abort_on_example_error": True,
+}
 
 html_theme = "furo"
 html_title = f"AutoMeta {release}"

@@ -1,0 +1,37 @@
+"""
+Text and dates
+==============
+
+Columns are read as what they hold: dates become month, weekday and time elapsed, text becomes the parts of its words,
+and whatever is done is said.
+"""
+
+import numpy as np
+import pandas as pd
+
+from autometa import AutoMetaClassifier, make_task
+
+rng = np.random.default_rng(0)
+n = 300
+remarks = ["arrived late and broken", "all was fine", "asks for a refund", "will order again", "no answer to the mail"]
+table = pd.DataFrame(
+    {
+        "ordered": pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 500, n), unit="D"),
+        "remark": [f"{remarks[i]}, order {number}" for number, i in enumerate(rng.integers(0, 5, n))],
+        "price": [f"${price:,.2f}" for price in rng.lognormal(6, 1, n)],
+        "sku": [f"SKU-{number:05}" for number in range(n)],
+    }
+)
+returned = np.where(table["remark"].str.contains("broken|refund"), "yes", "no")
+
+# %%
+# How the table is read, before anything is fitted:
+task = make_task(table, y=returned)
+print(*task.schema.notes, sep="\n")
+print(task.X.dtypes)
+
+# %%
+# The model takes the table as it is, and so does ``predict``.
+model = AutoMetaClassifier(trials=2, families=["linear"], remember=False).fit(table, returned)
+print(model.leaderboard_[["family", "roc_auc"]])
+print(model.predict(table.head(3)))

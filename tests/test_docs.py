@@ -1,0 +1,302 @@
+"""What README and documentation show is run: Python in one namespace for each page, commands against the real program.
+
+Budgets are clamped (`CLAMPS`), since these tests ask whether what is shown works, not how good the outcome is. A page
+finds the table and the run that `docs/table.md` makes where it names them. A block that cannot be run here stands
+behind a comment that says why, and `SKIPPED` counts them: nothing escapes unseen.
+
+    <!-- skip: next "why" -->      the next block is shown only
+    <!-- file: map.toml -->        the next block is that file
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import SkipTest
+
+import pytest
+from sybil import Document, Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser
+from sybil.parsers.myst import SkipParser
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+KEPT = ("CHANGELOG.md", "CONTRIBUTING.md", "README.md", "benchmarks/README.md", "meta_db/README.md")
+PAGES = [
+    path
+    for path in [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("reference/*.md"))]
+    if path.relative_to(DOCS if path.is_relative_to(DOCS) else ROOT).as_posix()
+    not in ("changelog.md", "contributing.md", "reference/commands.md")  # which a build of the site writes
+]
+LANGUAGES = {
+    "python",
+    "console",
+    "toml",
+    "json",
+    "text",
+    "bibtex",
+}  # of the blocks that are shown; the last two are read
+CLAMPS = {  # what a block says -> what is run
+    r"(?<=\btime=)\d+": "None, trials=2, families=['linear', 'naive_bayes']",
+    r"(?<=n_trials=)\d+": "4",
+    r"(?<=steps=)\d+": "2",
+    r"(autometa (?:fit|resume) .*)--time \w+": r"\1--trials 2",
+    r"(autometa fit (?!.*--families).*)": r"\1 --families linear,naive_bayes",
+    r"--steps (\d)\d+": r"--steps \1",
+    r"--episodes \d+": "--episodes 4",
+}
+SKIPPED = {  # page -> why a block of it is shown only, as often as it is
+    "README.md": ["installs", "runs for minutes and installs"],
+    "benchmarking.md": ["OpenML cannot be reached from tests; installs 3 GB; publishes"],
+    "importing.md": ["OpenML cannot be reached from tests"],
+    "installation.md": ["installs"],
+    "openml.md": ["OpenML cannot be reached from tests"] * 3,
+    "sampler.md": ["needs five studies, and a minute"],
+}
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def clamped(text: str) -> str:
+    for found, instead in CLAMPS.items():
+        text = re.sub(found, instead, text)
+    return text
+
+
+def run_python(example: Example) -> None:
+    """In the namespace of the page; lines of a traceback are the page's."""
+    source = "\n" * (example.line + example.parsed.line_offset) + clamped(example.parsed)
+    exec(compile(source, example.path, "exec", dont_inherit=True), example.namespace)
+
+
+def run_commands(example: Example) -> None:
+    """Every line that begins with a prompt; what stands between them is what it prints."""
+    lines = [line[2:] for line in example.parsed.splitlines() if line.startswith("$ ")]
+    assert lines, "a block of commands has none: each begins with '$ '"
+    for line in lines:
+        words = shlex.split(clamped(line), comments=True)
+        if words[0] == "autometa":
+            run_autometa(words[1:])
+        else:
+            subprocess.run(words, check=True, capture_output=True, timeout=60)
+
+
+def run_autometa(words: list[str]) -> str:
+    """The program itself, in this process: what it prints, where it ends well."""
+    from autometa.cli import main
+
+    said, printed, showwarning = io.StringIO(), io.StringIO(), warnings.showwarning
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(printed):
+            code = main(words)
+    finally:
+        warnings.showwarning = showwarning
+    assert code == 0, f"autometa {shlex.join(words)} ends with {code}: {said.getvalue()}"
+    return printed.getvalue()
+
+
+def load(language: str):
+    """TOML or JSON is read, and written where the page says which file it is."""
+
+    def evaluate(example: Example) -> None:
+        (tomllib.loads if language == "toml" else json.loads)(example.parsed)
+        before = example.document.text[: example.region.start].rstrip()
+        if name := re.search(r"<!-- file: (\S+) -->$", before):
+            Path(name[1]).write_text(example.parsed, encoding="utf-8")
+
+    return evaluate
+
+
+SYBIL = Sybil(
+    parsers=[
+        SkipParser(),
+        CodeBlockParser("python", run_python),
+        CodeBlockParser("console", run_commands),
+        CodeBlockParser("toml", load("toml")),
+        CodeBlockParser("json", load("json")),
+    ],
+    pattern="*.md",
+)
+
+
+def skips(page: Path) -> list[str]:
+    return re.findall(r'<!-- skip: next "(.+)" -->', page.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the table that `docs/table.md` begins with, and a finished run on it."""
+    folder = tmp_path_factory.mktemp("beginning")
+    first = next(block for language, block in fences(DOCS / "table.md") if language == "python")
+    with contextlib.chdir(folder):
+        exec(first, {})
+        words = "fit customers.csv --target churned --trials 2 --families linear,naive_bayes --run run"
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+            run_autometa(shlex.split(words))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Warnings of libraries are for whoever runs an example, and no failure of it."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def fences(page: Path) -> list[tuple[str, str]]:
+    """Every fenced block of a page: its language, its text."""
+    text = page.read_text(encoding="utf-8")
+    return [(match[1], match[2]) for match in re.finditer(r"^```(.*)\n((?:.*\n)*?)```$", text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_a_page_shows_runs(
+    page: Path, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    languages = {language for language, _ in fences(page)}
+    if not languages & {"python", "console", "toml", "json"}:
+        return
+    text = page.read_text(encoding="utf-8")
+    if page.name != "table.md" and re.search(r"customers\.csv|new\.csv|\brun\b", text):
+        shutil.copytree(request.getfixturevalue("beginning"), tmp_path, dirs_exist_ok=True)
+    if "--run run\n" in text or "--run run " in text:
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    document: Document = SYBIL.parse(page)
+    document.namespace["__name__"] = "__main__"
+    with contextlib.redirect_stdout(io.StringIO()):
+        for example in document.examples():
+            with contextlib.suppress(SkipTest):
+                example.evaluate()
+
+
+def test_only_these_blocks_are_not_run() -> None:
+    found = {page.name: sorted(skips(page)) for page in PAGES if skips(page)}
+    assert found == {name: sorted(why) for name, why in SKIPPED.items()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_block_says_what_it_is(page: Path) -> None:
+    odd = [language for language, _ in fences(page) if language not in LANGUAGES and not language.startswith("{")]
+    assert odd == [], "a block without a language, or with one that is not run, escapes the tests"
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
+
+
+def test_forty_questions_have_an_answer_and_a_page() -> None:
+    lines = (DOCS / "questions.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if re.match(r"\| \d+ \|", line)]
+    assert [int(number) for number, *_ in rows] == list(range(1, 41))
+    assert all(question and answer and LINK.search(page) for _, question, _, answer, page in rows)
+
+
+# ------------------------------------------------------------------------------------------- links, names, figures
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s#:]*)(?:#([^)\s]+))?\)")
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page, as GitHub and the site make them of its headings; equal ones are numbered."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    seen: Counter[str] = Counter()
+    found = set()
+    for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
+        slug = re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+        found.add(slug + (f"-{seen[slug]}" if seen[slug] else ""))
+        seen[slug] += 1
+    return found
+
+
+@pytest.mark.parametrize("page", [*PAGES, *(ROOT / name for name in KEPT[:2] + KEPT[3:])], ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    lost = []
+    for target, anchor in LINK.findall(re.sub(r"`[^`\n]*`", "``", text)):
+        path = (page.parent / target).resolve() if target else page
+        if not path.exists() and target not in WRITTEN:
+            lost.append(target)
+        elif anchor and path.suffix == ".md" and anchor not in anchors(path):
+            lost.append(f"{target}#{anchor}")
+    assert lost == []
+
+
+WRITTEN = ("python/index.rst", "commands.md")  # when the site is built
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/README.md"], ids=name_of)
+def test_files_that_are_named_are_there(page: Path) -> None:
+    named = re.findall(
+        r"`(?:python )?((?:autometa|benchmarks|docs|tests|meta_db|integrations)/[\w./-]+?\.\w+)[` ]",
+        page.read_text(encoding="utf-8"),
+    )
+    made = [name for name in named if re.search(r"/[A-Z]+\.|docs/_build|-KIND", name)]  # NAME.py is no file
+    assert [name for name in named if name not in made and not (ROOT / name).exists()] == []
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(DOCS)
+    import figures
+
+    yield figures
+    sys.modules.pop("figures", None)
+
+
+def test_the_readme_shows_the_figures_that_were_measured(figures) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "<!-- figures: suite -->" in text
+    assert figures.drawn(text) == text, "python docs/figures.py draws it anew"
+
+
+def test_every_figure_in_prose_is_in_the_results(figures) -> None:
+    roles = [role for page in PAGES for role in re.findall(r"\{result\}`([^`]+)`", page.read_text(encoding="utf-8"))]
+    assert roles
+    for role in roles:
+        assert figures.figure(*(part.strip() for part in " ".join(role.split()).split(";")))
+
+
+def test_a_figure_that_is_not_there_is_refused(figures) -> None:
+    with pytest.raises(figures.MissingFigureError, match=r"no benchmarks/results/nothing\.md"):
+        figures.figure("nothing.md", "a", "b")
+    with pytest.raises(figures.MissingFigureError, match="a row 'AutoMeta' and a column 'beauty'"):
+        figures.figure("suite/report.md", "AutoMeta", "beauty")
+
+
+# ------------------------------------------------------------------------------------------- the reference
+
+
+def test_every_environment_variable_is_described() -> None:
+    page = (DOCS / "reference" / "environment.md").read_text(encoding="utf-8")
+    described = set(re.findall(r"^\| `([A-Z_]+)`", page, re.MULTILINE))
+    pattern = re.compile(r"\b(AUTOMETA_[A-Z_]+[A-Z])\b|environ(?:\.get\(|\[)\s*\"([A-Z_]+)\"")
+    used = {
+        name
+        for path in [*ROOT.glob("autometa/**/*.py"), *ROOT.glob("tests/**/*.py"), ROOT / "Makefile"]
+        for match in pattern.finditer(path.read_text(encoding="utf-8"))
+        if (name := match[1] or match[2])
+    }
+    ours = {name for name in used if name.startswith("AUTOMETA_")}
+    assert ours == {name for name in described if name.startswith("AUTOMETA_")}
+    code = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("autometa/**/*.py"))
+    read = set(re.findall(r"environ(?:\.get\(|\[)\s*\"([A-Z_]+)\"", code))
+    assert read - described == {"OPENML_SKIP_PARQUET"}, "which is set for the client, and back again"
