@@ -23,7 +23,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: where it is, what it is, and what to do about it."""
+    """One thing that is wrong: where it is, what it is, and what to do about it.
+
+    Example:
+        >>> print(Problem("adult.csv", "no column 'clas'", "Did you mean 'class'?"))
+        adult.csv: no column 'clas'. Did you mean 'class'?
+    """
 
     where: str
     what: str
@@ -37,7 +42,15 @@ class Problem:
 
 
 class AutoMetaError(Exception):
-    """What every error of this package is."""
+    """What every error of this package is.
+
+    Example:
+        >>> try:
+        ...     raise StoreError("store.db is no store")
+        ... except AutoMetaError as error:
+        ...     print(error, "- exit code", error.exit_code)
+        store.db is no store - exit code 3
+    """
 
     exit_code = 1
 
@@ -65,29 +78,58 @@ class InputError(AutoMetaError, ValueError):
 
 
 class TableWarning(UserWarning):
-    """A table that can be used, though not as it should: what is wrong with it, and what it counts as."""
+    """A table that can be used, though not as it should: what is wrong with it, and what it counts as.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings(record=True) as told:
+        ...     warnings.simplefilter("always")
+        ...     warnings.warn("column 'age' cannot be read in 3 % of the rows", TableWarning)
+        >>> told[0].category.__name__
+        'TableWarning'
+    """
 
 
 class StoreError(AutoMetaError, RuntimeError):
-    """A metadata store that is missing, corrupt, newer than this program, or in use."""
+    """A metadata store that is missing, corrupt, newer than this program, or in use.
+
+    Example:
+        >>> StoreError("what is wrong, and what to do").exit_code
+        3
+    """
 
     exit_code = 3
 
 
 class RunError(AutoMetaError, RuntimeError):
-    """A run folder that is missing, corrupt, in use, or from another version."""
+    """A run folder that is missing, corrupt, in use, or from another version.
+
+    Example:
+        >>> RunError("what is wrong, and what to do").exit_code
+        3
+    """
 
     exit_code = 3
 
 
 class OpenMLError(AutoMetaError, ConnectionError):
-    """The server cannot be reached, fails, does not answer in time, or sends what is not whole."""
+    """The server cannot be reached, fails, does not answer in time, or sends what is not whole.
+
+    Example:
+        >>> OpenMLError("what is wrong, and what to do").exit_code
+        3
+    """
 
     exit_code = 3
 
 
 class NoModelError(AutoMetaError, RuntimeError):
-    """The budget ended before any configuration could be evaluated."""
+    """The budget ended before any configuration could be evaluated.
+
+    Example:
+        >>> NoModelError("what is wrong, and what to do").exit_code
+        4
+    """
 
     exit_code = 4
 

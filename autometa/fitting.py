@@ -147,6 +147,16 @@ def fit_table(
 
     Raises:
         InputError: Everything that is wrong with the table, the folder and the settings, together.
+
+    Example:
+        >>> import tempfile
+        >>> from sklearn.datasets import load_wine
+        >>> X, y = load_wine(return_X_y=True, as_frame=True)
+        >>> settings = Settings(trials=1, families=("linear",), cold=True, remember=False)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     result = fit_table(X, y.to_numpy(), settings=settings, run=Path(folder) / "run")
+        >>> result.task.kind, len(result.trials)
+        ('multiclass', 1)
     """
     started = time.monotonic() if started is None else started
     shared_isolation().warm_up()

@@ -26,7 +26,12 @@ from autometa.transfer.observation import bounded, is_feasible
 
 @dataclass(frozen=True, slots=True)
 class PrunerOptions:
-    """Constants of the forecast; `OPTIONS` are the ones in use. Judgement, neither was measured."""
+    """Constants of the forecast; `OPTIONS` are the ones in use. Judgement, neither was measured.
+
+    Example:
+        >>> PrunerOptions(telling=0.5).slope_prior
+        1.0
+    """
 
     slope_prior: float = 1.0  # weight of the prior that the line's slope is 1, in units of the spread of the reports
     telling: float = 0.25  # a report must make a win so many times less likely than it is for any trial

@@ -11,6 +11,8 @@ behind a comment that says why, and `SKIPPED` counts them: nothing escapes unsee
 from __future__ import annotations
 
 import contextlib
+import importlib
+import inspect
 import io
 import json
 import re
@@ -179,7 +181,6 @@ def test_what_a_page_shows_runs(
     if "--run run\n" in text or "--run run " in text:
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     document: Document = SYBIL.parse(page)
     document.namespace["__name__"] = "__main__"
     with contextlib.redirect_stdout(io.StringIO()):
@@ -283,6 +284,45 @@ def test_a_figure_that_is_not_there_is_refused(figures) -> None:
 
 
 # ------------------------------------------------------------------------------------------- the reference
+
+INNER = {"bench.cells", "fewshot.data", "task.read"}  # modules whose `__all__` is for the room around them
+PROGRAM = {"cli"}  # what it exports is run by its name
+
+
+@pytest.fixture
+def generated(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(DOCS)
+    import generated
+
+    yield generated
+    sys.modules.pop("generated", None)
+
+
+def test_the_reference_has_every_module_that_says_what_is_public(generated) -> None:
+    said = {
+        ".".join(path.relative_to(ROOT / "autometa").with_suffix("").parts).removesuffix(".__init__")
+        for path in ROOT.glob("autometa/**/*.py")
+        if re.search(r"^__all__ = ", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert said - {"__init__"} - INNER - PROGRAM <= set(generated.ROOMS)
+
+
+def test_everything_public_has_an_example(generated) -> None:
+    """In its docstring, or where it is a class in those of its methods; the doctests run them."""
+    without = []
+    for room in generated.ROOMS:
+        module = importlib.import_module(f"autometa.{room}")
+        for name in generated.public(room):
+            value = getattr(module, name)
+            if inspect.isclass(value) and value.__module__.startswith("autometa."):
+                docs = [value.__doc__, *(getattr(part, "__doc__", None) for part in vars(value).values())]
+            elif inspect.isfunction(value):
+                docs = [value.__doc__]
+            else:
+                continue
+            if not any(">>>" in (doc or "") for doc in docs):
+                without.append(f"{room}.{name}")
+    assert without == []
 
 
 def test_every_environment_variable_is_described() -> None:

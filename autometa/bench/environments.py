@@ -35,7 +35,12 @@ def interpreter(method: str, folder: Path = FOLDER) -> Path | None:
 
 
 def missing(methods: Iterable[str], folder: Path = FOLDER) -> list[str]:
-    """The methods whose environment is not there."""
+    """The methods whose environment is not there.
+
+    Example:
+        >>> missing(["rf", "lightgbm"])  # they live in ours
+        []
+    """
     return [method for method in methods if interpreter(method, folder) is None]
 
 
@@ -47,6 +52,10 @@ def set_up(methods: Iterable[str], folder: Path = FOLDER, tell: Callable[[str], 
 
     Raises:
         RunError: An environment could not be made; what it lacks and why.
+
+    Example:
+        >>> set_up(["rf"])  # nothing to make
+        []
     """
     made = []
     for name in dict.fromkeys(METHODS[method].environment for method in methods):

@@ -25,7 +25,15 @@ from autometa.errors import InputError, Problem
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A suite, and a plan of those methods that can run here."""
+    r"""A suite, and a plan of those methods that can run here.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = (Path(folder) / "toy.csv").write_text("x,z,class\n" + "1,2.5,a\n2,1.5,b\n3,0.5,a\n4,0,b\n" * 10)
+        ...     prepare(folder, ["rf"]).plan.methods
+        ('rf',)
+    """
 
     suite: Suite
     plan: Plan
@@ -34,7 +42,12 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Concluded:
-    """What a session came to: the cells, what they say, and where that was written."""
+    """What a session came to: the cells, what they say, and where that was written.
+
+    Example:
+        >>> Concluded(Session(Path("results"), []), Plan(), None, {}).scored
+        False
+    """
 
     run: Session
     plan: Plan
@@ -84,7 +97,7 @@ def prepare(
     environments: Path = FOLDER,
     **plan: Any,
 ) -> Prepared:
-    """Opens a suite and plans its cells; methods that are not installed are left out, and named.
+    r"""Opens a suite and plans its cells; methods that are not installed are left out, and named.
 
     Args:
         suite: A folder, a catalogue, or an id or alias of OpenML.
@@ -96,6 +109,14 @@ def prepare(
 
     Raises:
         InputError: Everything that is wrong with the suite, the plan and the methods, together.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = (Path(folder) / "toy.csv").write_text("x,z,class\n" + "1,2.5,a\n2,1.5,b\n3,0.5,a\n4,0,b\n" * 10)
+        ...     prepared = prepare(folder, ["rf", "lightgbm"], folds=(0,))
+        >>> prepared.plan.methods, prepared.absent
+        (('rf', 'lightgbm'), ())
     """
     absent = missing((name for name in methods if name in METHODS), environments)
     present = tuple(name for name in methods if name not in absent)
@@ -129,6 +150,17 @@ def session(prepared: Prepared, out: Path, watcher: Watcher | None = None) -> Co
 
     Raises:
         RunError: `out` is in use, or its results are of other data.
+
+    Example:
+        >>> import tempfile
+        >>> from sklearn.datasets import load_wine
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     (Path(folder) / "tables").mkdir()
+        ...     load_wine(as_frame=True).frame.to_csv(Path(folder) / "tables" / "wine.csv", index=False)
+        ...     prepared = prepare(f"{folder}/tables", ["lightgbm"], folds=(0,), seconds=60)
+        ...     done = session(prepared, Path(folder) / "results")
+        >>> done.scored, sorted(done.paths)
+        (True, ['ranks.svg', 'report.html', 'report.md'])
     """
     watcher, plan = watcher or Watcher(), prepared.plan
     for name in prepared.absent:

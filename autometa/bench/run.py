@@ -110,7 +110,12 @@ class Plan:
 
 @dataclass(slots=True)
 class Session:
-    """What one run of the program came to."""
+    """What one run of the program came to.
+
+    Example:
+        >>> Session(Path("results"), [], cell_seconds=75.0, seconds=100.0).overhead
+        0.25
+    """
 
     out: Path
     records: list[Record]  # every finished cell of the suite, those of earlier sessions too
@@ -128,7 +133,19 @@ class Session:
 
 
 class Watcher:
-    """What is told while cells run; this one is told and does nothing."""
+    """What is told while cells run; this one is told and does nothing.
+
+    Example:
+        >>> class Counting(Watcher):
+        ...     done = 0
+        ...
+        ...     def ended(self, record):
+        ...         self.done += 1
+        >>> watcher = Counting()
+        >>> watcher.ended({})
+        >>> watcher.done
+        1
+    """
 
     def planned(self, cells: int, done: int) -> None:
         """So many cells in all, so many of them finished before; told again when a task has others than thought."""
@@ -156,6 +173,18 @@ def bench(suite: Suite, plan: Plan, out: Path, watcher: Watcher | None = None) -
 
     Raises:
         RunError: `out` is in use, or its results are of other data; a method's environment is not there.
+
+    Example:
+        >>> import tempfile
+        >>> from sklearn.datasets import load_wine
+        >>> from autometa.bench import open_suite
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     (Path(folder) / "tables").mkdir()
+        ...     load_wine(as_frame=True).frame.to_csv(Path(folder) / "tables" / "wine.csv", index=False)
+        ...     plan = Plan(methods=("lightgbm",), seconds=60, folds=(0,))
+        ...     done = bench(open_suite(f"{folder}/tables"), plan, Path(folder) / "results")
+        >>> done.new, done.records[0]["method"]
+        (1, 'lightgbm')
     """
     began, watcher = time.monotonic(), watcher or Watcher()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # a busy machine makes every figure doubtful

@@ -38,7 +38,14 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BenchTask:
-    """A table with its splits."""
+    """A table with its splits.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"x": range(40), "z": [1.5, 2.5] * 20, "class": ["a", "b"] * 20})
+        >>> bench_task(frame, key="toy", name="toy", target="class").n
+        40
+    """
 
     key: str  # what identifies it in results: ``openml:task/31``, or its name in the catalogue
     name: str
@@ -89,7 +96,7 @@ class Suite:
 
 
 def open_suite(text: str, *, openml: Callable[[], Any] | None = None) -> Suite:
-    """The suite that is meant by a folder, a catalogue, or an OpenML id or alias.
+    r"""The suite that is meant by a folder, a catalogue, or an OpenML id or alias.
 
     Args:
         text: A folder of tables, with a ``catalog.csv`` in it if anything is to be said of them; a catalogue, whose
@@ -98,6 +105,14 @@ def open_suite(text: str, *, openml: Callable[[], Any] | None = None) -> Suite:
 
     Raises:
         InputError: It is none of these, or a catalogue is wrong: everything that is.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = (Path(folder) / "toy.csv").write_text("x,z,class\n" + "1,2.5,a\n2,1.5,b\n3,0.5,a\n4,0,b\n" * 10)
+        ...     suite = open_suite(folder)
+        >>> [entry.key for entry in suite.entries]
+        ['toy']
     """
     path = Path(text)
     if path.is_dir():
@@ -117,10 +132,17 @@ def open_suite(text: str, *, openml: Callable[[], Any] | None = None) -> Suite:
 
 
 def only(suite: Suite, names: Sequence[str]) -> Suite:
-    """The tasks of these names alone (of OpenML's, the number is enough).
+    r"""The tasks of these names alone (of OpenML's, the number is enough).
 
     Raises:
         InputError: Some are not in the suite: all of those.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = (Path(folder) / "toy.csv").write_text("x,z,class\n" + "1,2.5,a\n2,1.5,b\n3,0.5,a\n4,0,b\n" * 10)
+        ...     len(only(open_suite(folder), ["toy"]).entries)
+        1
     """
     known = {entry.key: entry for entry in suite.entries}
     known |= {entry.key.rpartition("/")[2]: entry for entry in suite.entries if entry.key.startswith("openml:")}
@@ -163,6 +185,13 @@ def bench_task(
 
     Raises:
         InputError: The table cannot be one: all that is wrong.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"x": range(40), "z": [1.5, 2.5] * 20, "class": ["a", "b"] * 20})
+        >>> task = bench_task(frame, key="toy", name="toy", target="class")
+        >>> task.kind, task.metric, len(task.folds)
+        ('binary', 'roc_auc', 10)
     """
     from autometa.evaluation import METRIC_KINDS, plan_splits, resolve_metric
     from autometa.task import make_task
@@ -204,6 +233,13 @@ def left_out(task: BenchTask, records: Iterable[TaskRecord]) -> Exclusion:
     Args:
         task: The task under test.
         records: Everything the memory holds, of every search space.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"x": range(40), "z": [1.5, 2.5] * 20, "class": ["a", "b"] * 20})
+        >>> task = bench_task(frame, key="toy", name="toy", target="class", family="toys")
+        >>> "toys" in left_out(task, []).families
+        True
     """
     numbers = frozenset(number for number in (task.openml_id, task.task_id) if number is not None)
     own = Exclusion(frozenset({task.fingerprint}), numbers, frozenset({task.family} - {None}))  # type: ignore[arg-type]

@@ -89,7 +89,13 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One way to judge a prediction."""
+    """One way to judge a prediction.
+
+    Example:
+        >>> from autometa.evaluation import METRICS
+        >>> METRICS["neg_log_loss"].needs, METRICS["neg_log_loss"].value(-0.3)
+        ('probability', 0.3)
+    """
 
     name: str  # scikit-learn's scorer name
     title: str  # what people call it, in its own unit

@@ -118,7 +118,16 @@ def fit_model(
 
 
 def predict_aligned(model: Any, X: pd.DataFrame, kind: str, n_classes: int) -> NDArray[np.float64]:
-    """(n,) values, or (n, c) probabilities of all classes, rows summing to one; 0 for a class it was not fitted on."""
+    """(n,) values, or (n, c) probabilities of all classes, rows summing to one; 0 for a class it was not fitted on.
+
+    Example:
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> frame = pd.DataFrame({"a": [0.0, 1.0, 5.0, 6.0]})
+        >>> model = GaussianNB().fit(frame, [0, 0, 2, 2])  # of three classes it saw two
+        >>> predict_aligned(model, frame, "multiclass", 3).round(3)[[0, 3]]
+        array([[1., 0., 0.],
+               [0., 0., 1.]])
+    """
     if kind == "regression":
         return np.asarray(model.predict(X), dtype=np.float64).reshape(len(X))
     out = np.zeros((len(X), n_classes))

@@ -246,7 +246,12 @@ main(control, parent, preload)
 
 @cache
 def shared_isolation() -> Isolation:
-    """The isolation that whatever runs in this process can share, so that modules load once; closed at its exit."""
+    """The isolation that whatever runs in this process can share, so that modules load once; closed at its exit.
+
+    Example:
+        >>> shared_isolation() is shared_isolation()
+        True
+    """
     isolation = Isolation()
     atexit.register(isolation.close)
     return isolation

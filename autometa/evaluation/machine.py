@@ -57,7 +57,12 @@ def available_cpus() -> int:
 
 
 def available_ram() -> int:
-    """Bytes that can still be taken without the system running out: of the machine, and of the control group."""
+    """Bytes that can still be taken without the system running out: of the machine, and of the control group.
+
+    Example:
+        >>> available_ram() > 0
+        True
+    """
     left = psutil.virtual_memory().available
     for limit, usage, statistics, reclaim in _RAM_LIMITS:
         with suppress(OSError, ValueError):

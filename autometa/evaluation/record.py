@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One configuration tried on one task, whatever came of it."""
+    """One configuration tried on one task, whatever came of it.
+
+    Example:
+        >>> config = {"family": "knn", "knn.n_neighbors": 5}
+        >>> scores, folds = {"roc_auc": 0.9}, {"roc_auc": (0.88, 0.92)}
+        >>> one = Evaluation(config, State.COMPLETE, None, scores, folds, 0.5, 0.1, 0, 0, 90, {})
+        >>> one.ended_well, one.n_folds, one == Evaluation.from_dict(one.to_dict())
+        (True, 2, True)
+    """
 
     config: Config
     state: State  # or the same as plain text, where an older version wrote it
@@ -73,7 +81,18 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """An evaluation and its out-of-fold predictions."""
+    """An evaluation and its out-of-fold predictions.
+
+    Example:
+        >>> from autometa.evaluation import evaluate, plan_splits
+        >>> from autometa.families import cash_space
+        >>> from autometa.task import make_task
+        >>> task = make_task(np.arange(40.0).reshape(20, 2), y=[0, 1] * 10)
+        >>> config = cash_space("binary").only(["naive_bayes"]).default
+        >>> outcome = evaluate(task, config, plan_splits(task, seed=0), seed=0)
+        >>> outcome.oof.shape, "roc_auc" in outcome.evaluation.scores
+        ((20, 2), True)
+    """
 
     evaluation: Evaluation
     # (r, n) or (r, n, c): of each row by each repeat, NaN where it was not predicted so often; None without a fold

@@ -34,7 +34,15 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Splits:
-    """A sequence of (train, test) row numbers, one pair per fold; cheap to pickle."""
+    """A sequence of (train, test) row numbers, one pair per fold; cheap to pickle.
+
+    Example:
+        >>> from autometa.task import make_task
+        >>> splits = plan_splits(make_task(np.arange(40.0).reshape(20, 2), y=[0, 1] * 10), seed=0)
+        >>> train, test = splits.folds[0]
+        >>> splits.n, len(train) + len(test), set(train) & set(test)
+        (20, 20, set())
+    """
 
     train: NDArray[np.bool_]  # (folds, n) whether fold and row: learned from
     test: NDArray[np.bool_]  # (folds, n) whether fold and row: predicted

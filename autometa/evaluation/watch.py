@@ -31,7 +31,14 @@ from autometa.origins import State
 
 
 class Killed(Exception):
-    """A call that did not return: why, and what it had handed over by then."""
+    """A call that did not return: why, and what it had handed over by then.
+
+    Example:
+        >>> from autometa.origins import State
+        >>> killed = Killed(State.TIMEOUT, "killed at its deadline of 3 s")
+        >>> killed.state.value, killed.reason
+        ('timeout', 'killed at its deadline of 3 s')
+    """
 
     def __init__(
         self,
@@ -46,7 +53,15 @@ class Killed(Exception):
 
 
 class Cancelled(Exception):
-    """A call that was ended by `Isolation.cancel_all`."""
+    """A call that was ended by `Isolation.cancel_all`.
+
+    Example:
+        >>> try:
+        ...     raise Cancelled
+        ... except Cancelled:
+        ...     print("ended before it was done")
+        ended before it was done
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,6 +248,10 @@ def as_truncated(config: Config, model: Any) -> Config:
 
     Raises:
         TimeoutError: There were fewer than the family's space allows.
+
+    Example:
+        >>> as_truncated({"family": "knn", "knn.n_neighbors": 5}, None)  # what cannot be truncated is what it was
+        {'family': 'knn', 'knn.n_neighbors': 5}
     """
     learner = _last_step(model)
     if not isinstance(learner, Truncatable) or (reached := learner.truncated_at_) is None:

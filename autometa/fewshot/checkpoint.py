@@ -30,7 +30,21 @@ FILE = "checkpoint.npz"
 
 @dataclass(slots=True)
 class Checkpoint:
-    """Everything that a training needs to go on, and a trained learner to answer."""
+    """Everything that a training needs to go on, and a trained learner to answer.
+
+    Example:
+        >>> import tempfile
+        >>> from autometa.fewshot import find_learner, load_data, make, Training, TrainingSettings, train
+        >>> digits = load_data("digits")
+        >>> learner = make(find_learner("protonet"), digits.train.problem(3), {"width": 4})
+        >>> settings = TrainingSettings(1, way=3, query=1, look_every=1, look_episodes=2, backend="loop")
+        >>> state = train(learner, digits, settings, training=Training(way=3, query=1))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     state.save(Path(folder) / "checkpoint.npz")
+        ...     again = Checkpoint.load(Path(folder) / "checkpoint.npz")
+        >>> again.learner, again.step
+        ('protonet', 1)
+    """
 
     learner: str  # name in LEARNERS
     options: dict[str, Any]

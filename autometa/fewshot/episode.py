@@ -41,7 +41,13 @@ class EpisodeSpec:
 
 
 class Examples(NamedTuple):
-    """Examples of one task, or with a leading axis of several."""
+    """Examples of one task, or with a leading axis of several.
+
+    Example:
+        >>> one = Examples(torch.zeros(3, 4), torch.tensor([0, 1, 2]), torch.ones(3, dtype=torch.bool))
+        >>> one.x.shape
+        torch.Size([3, 4])
+    """
 
     x: Tensor  # (t, n, *shape)
     y: Tensor  # (t, n) int64 in 0..c-1, or (t, n, o)
@@ -49,7 +55,16 @@ class Examples(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """A batch of tasks; without the leading axis, one of them."""
+    """A batch of tasks; without the leading axis, one of them.
+
+    Example:
+        >>> import numpy
+        >>> from autometa.fewshot.data import load_data
+        >>> source, rng = load_data("digits").train, numpy.random.default_rng(0)
+        >>> episode = source.episode(rng, source.propose(rng, 2, way=3), shot=1, query=4)
+        >>> episode.task(0).query.y.shape  # of one of two tasks: four queries of each of three classes
+        torch.Size([12])
+    """
 
     support: Examples
     query: Examples

@@ -37,7 +37,13 @@ TellProgress = Callable[[int, int, str], None]  # how many are done, of how many
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EpisodeScores:
-    """How well the queries of each episode were answered."""
+    """How well the queries of each episode were answered.
+
+    Example:
+        >>> scores = EpisodeScores(np.array([0.9, 0.8, 1.0]), transductive=False, seconds=1.0)
+        >>> round(scores.mean, 2), round(scores.interval, 2)
+        (0.9, 0.11)
+    """
 
     scores: NDArray[np.float64]  # (episodes,) accuracy, or minus the mean squared error
     transductive: bool  # whether queries helped one another through the norms
@@ -134,6 +140,15 @@ def judge_checkpoint(
 
     Raises:
         InputError: The data are gone or too few, or the learner cannot tell so many classes apart.
+
+    Example:
+        >>> from autometa.fewshot import find_learner, load_data, make, Training, TrainingSettings, train
+        >>> digits = load_data("digits")
+        >>> learner = make(find_learner("protonet"), digits.train.problem(3), {"width": 4})
+        >>> settings = TrainingSettings(1, way=3, query=1, look_every=1, look_episodes=2, backend="loop")
+        >>> state = train(learner, digits, settings, training=Training(way=3, query=1))
+        >>> judge_checkpoint(state, episodes=4, way=3, query=1)["episodes"]
+        4
     """
     data = load_data(state.data["name"], path or state.data.get("path"), **state.data.get("options", {}))
     trained = Trained.of(state, device)

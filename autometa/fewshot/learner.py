@@ -28,7 +28,13 @@ if not TYPE_CHECKING:
 
 
 class TaskOutcome(NamedTuple):
-    """What a learner's loss tells beside its value, of one task in training."""
+    """What a learner's loss tells beside its value, of one task in training.
+
+    Example:
+        >>> import torch
+        >>> TaskOutcome(torch.zeros(5, 3), {}).outputs.shape
+        torch.Size([5, 3])
+    """
 
     outputs: Tensor  # (q, o)
     statistics: Weights  # what the norms saw, for the running statistics
@@ -36,7 +42,12 @@ class TaskOutcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How a learner is meta-trained; each learner's `training` says how its paper does it."""
+    """How a learner is meta-trained; each learner's `training` says how its paper does it.
+
+    Example:
+        >>> Training(tasks=8, rate=1e-2).optimizer
+        'adam'
+    """
 
     tasks: int = 4  # of a meta-batch: one step of the optimiser
     optimizer: Literal["adam", "sgd"] = "adam"
@@ -52,7 +63,14 @@ class Training:
 
 
 class Learner(Protocol):
-    """A learner of episodes: four methods of one task, and how its paper trains it."""
+    """A learner of episodes: four methods of one task, and how its paper trains it.
+
+    Example:
+        >>> from autometa.fewshot import EpisodeSpec, find_learner
+        >>> learner: Learner = make(find_learner("protonet"), EpisodeSpec("classification", (1, 8, 8), 3), {"width": 4})
+        >>> learner.transductive, learner.training.optimizer
+        (False, 'adam')
+    """
 
     kinds: ClassVar[tuple[EpisodeKind, ...]]  # what it can learn
     source: ClassVar[str]  # the paper

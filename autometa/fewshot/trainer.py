@@ -44,6 +44,10 @@ class TrainingSettings:
     """How long to train, on what episodes, and when to stop.
 
     The names are those of the command line's flags, and of the checkpoint.
+
+    Example:
+        >>> TrainingSettings(steps=300, way=3).shot
+        1
     """
 
     steps: int  # of the whole training, by which schedules go

@@ -29,7 +29,12 @@ UNKNOWN = math.nan  # among equivalents: there is a number as well, which cannot
 
 @dataclass(frozen=True, slots=True)
 class NewTable:
-    """What some words need to know of the new table; None for what is not known."""
+    """What some words need to know of the new table; None for what is not known.
+
+    Example:
+        >>> NewTable("binary", rows=1000).columns is None
+        True
+    """
 
     kind: str
     rows: int | None = None
@@ -47,7 +52,13 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A parameter of a library, under all its names."""
+    """A parameter of a library, under all its names.
+
+    Example:
+        >>> from autometa.libraries import LIBRARIES
+        >>> next(word.names for word in LIBRARIES["lightgbm"].words if "num_leaves" in word.names)[0]
+        'num_leaves'
+    """
 
     names: tuple[str, ...]  # the most usual first; a name that ends in "#" stands for itself with any number
     meaning: Meaning

@@ -63,7 +63,14 @@ FEATURE_NAMES: tuple[str, ...] = tuple(feature.__name__ for group in GROUPS.valu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MetaFeatures:
-    """What a task looks like: a vector with a name for every value; made by `describe`."""
+    """What a task looks like: a vector with a name for every value; made by `describe`.
+
+    Example:
+        >>> from autometa.task import make_task
+        >>> look = describe(make_task(np.arange(40.0).reshape(20, 2), y=[0, 1] * 10))
+        >>> look["rows"], look["class_balance"], look.version == VERSION
+        (20.0, 1.0, True)
+    """
 
     names: tuple[str, ...]  # (f,)
     values: NDArray[np.float64]  # (f,); NaN: not defined for this task, or not computed in time

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MetafeatureOptions:
-    """How large the samples are that meta-features are computed from, and what the landmarks learn with."""
+    """How large the samples are that meta-features are computed from, and what the landmarks learn with.
+
+    Example:
+        >>> OPTIONS.rows, OPTIONS.small_tree_depth
+        (50000, 4)
+    """
 
     # --- the sample ---
     # Rows, columns and cells (rows times columns), at most. Measured with `benchmarks/metafeatures.py`: 50,000 x 100 is

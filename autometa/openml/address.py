@@ -60,7 +60,17 @@ def address(data: str | Path) -> tuple[str, int]:
 def read_table(
     data: Any, *, offline: bool = False, tell: Tell | None = None, **options: Any
 ) -> tuple[pd.DataFrame, list[str]]:
-    """`autometa.task.read_table`, for which a dataset or a task's table at OpenML is a table as well."""
+    r"""`autometa.task.read_table`, for which a dataset or a task's table at OpenML is a table as well.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> with tempfile.TemporaryDirectory() as folder:  # a file is a file; an address needs the server or its cache
+        ...     _ = (Path(folder) / "a.csv").write_text("x,y\n1,2\n3,4\n")
+        ...     frame, notes = read_table(Path(folder) / "a.csv")
+        >>> frame.shape
+        (2, 2)
+    """
     from autometa.task import read_table as read_file
 
     if not is_address(data):
@@ -71,7 +81,7 @@ def read_table(
 
 
 def read_task(data: Any, *, offline: bool = False, tell: Tell | None = None, **options: Any) -> Task:
-    """`autometa.task.read_task`, for which ``openml:task/31`` and ``openml:data/61`` are tables as well.
+    r"""`autometa.task.read_task`, for which ``openml:task/31`` and ``openml:data/61`` are tables as well.
 
     A task at OpenML says its target, and its metric where it is one of ours; a dataset says its target. What is asked
     for goes before that.
@@ -85,6 +95,15 @@ def read_task(data: Any, *, offline: bool = False, tell: Tell | None = None, **o
     Raises:
         InputError: As there, or there is nothing at that address.
         OpenMLError: It cannot be had now.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> with tempfile.TemporaryDirectory() as folder:  # a file is a file; an address needs the server or its cache
+        ...     _ = (Path(folder) / "a.csv").write_text("x,y\n" + "1,no\n2,yes\n" * 10)
+        ...     task = read_task(Path(folder) / "a.csv")
+        >>> task.kind, task.target
+        ('binary', 'y')
     """
     from autometa.task import read_task as read_file
 

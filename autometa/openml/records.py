@@ -20,7 +20,14 @@ Split = tuple[int, int, NDArray[np.intp], NDArray[np.intp]]  # repeat, fold, row
 
 @dataclass(frozen=True, slots=True)
 class OpenMLTable:
-    """A dataset: every column but row ids and those that its maker marked to be ignored."""
+    """A dataset: every column but row ids and those that its maker marked to be ignored.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = OpenMLTable(61, "iris", pd.DataFrame({"sepal": [5.1], "class": ["setosa"]}), "class", ("class",))
+        >>> table.frame.columns.tolist(), table.target
+        (['sepal', 'class'], 'class')
+    """
 
     data_id: int
     name: str
@@ -31,7 +38,14 @@ class OpenMLTable:
 
 @dataclass(frozen=True, slots=True)
 class OpenMLTask:
-    """A dataset, what to predict in it, and on which rows to be judged."""
+    """A dataset, what to predict in it, and on which rows to be judged.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = OpenMLTable(61, "iris", pd.DataFrame({"sepal": [5.1], "class": ["setosa"]}), "class", ("class",))
+        >>> OpenMLTask(59, "classification", table, "class", (), "predictive_accuracy").kind
+        'classification'
+    """
 
     task_id: int
     kind: Literal["classification", "regression"]
@@ -43,7 +57,12 @@ class OpenMLTask:
 
 @dataclass(frozen=True, slots=True)
 class OpenMLSuite:
-    """A named collection of tasks."""
+    """A named collection of tasks.
+
+    Example:
+        >>> OpenMLSuite(99, "OpenML-CC18", (3, 6, 11)).task_ids[0]
+        3
+    """
 
     id: int
     name: str
@@ -52,7 +71,12 @@ class OpenMLSuite:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What was published, or in a dry run would be."""
+    """What was published, or in a dry run would be.
+
+    Example:
+        >>> Publication(None, None, None, "<flow/>", "<run/>", 150).run_id is None  # a dry run
+        True
+    """
 
     flow_id: int | None  # None while it is not at the server
     run_id: int | None

@@ -48,6 +48,13 @@ def write(
 
     Returns:
         `path`.
+
+    Example:
+        >>> from autometa.search import open_run
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write(open_run(run), f"{folder}/report.html").read_text(encoding="utf-8")[:15]
+        '<!doctype html>'
     """
     from autometa import files
     from autometa.report.page import page

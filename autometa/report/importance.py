@@ -48,12 +48,20 @@ def measure(result: Result, *, seconds: float, trusted: bool = False) -> list[Im
         result: A finished search.
         seconds: How long it may take.
         trusted: Read the model even though somebody else made it.
+
+    Example:
+        >>> from autometa.search import open_run
+        >>> found = measure(open_run(run), seconds=60)
+        >>> found if isinstance(found, str) else found[0].column in open_run(run).task.X
+        True
     """
     from autometa.evaluation import Killed, shared_isolation
 
     isolation = shared_isolation()
     try:
-        found: list[Importance] = isolation.call(of_run, result.run, result.settings.seed, trusted, seconds=seconds)
+        found: list[Importance] = isolation.call(
+            of_run, Path(result.run).absolute(), result.settings.seed, trusted, seconds=seconds
+        )
         return found
     except Killed as killed:
         if killed.partial:

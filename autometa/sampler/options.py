@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SamplerOptions:
-    """Constants of the initial design; `OPTIONS` are the ones in use."""
+    """Constants of the initial design; `OPTIONS` are the ones in use.
+
+    Example:
+        >>> OPTIONS.guided_initial, OPTIONS.several_initial
+        (3, 10)
+    """
 
     # Trials that are recommended before a guided search: three diverse ones let it see that the past misleads, and from
     # then on it is ahead. On 60 test tasks of published tables its regret after 10 trials is .005, that of the

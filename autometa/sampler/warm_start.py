@@ -93,13 +93,33 @@ class WarmStartSampler(BaseSampler):
         InputError: If something is not known (recommender, library, kind, metric) or missing; everything is listed.
         StoreError: If a store cannot be used, or no memory was shipped.
 
+    Attributes:
+        space: The space that the past configurations stand in; None while nothing is known.
+        notes: What was done to past configurations to fit them into it, for people; it is on Optuna's log, too.
+
     Example:
-        >>> import optuna
-        >>> sampler = WarmStartSampler(None, seed=0)
-        >>> study = optuna.create_study(sampler=sampler)
-        >>> study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=3)
-        >>> [trial.user_attrs["autometa:origin"] for trial in study.trials]
-        ['search', 'search', 'search']
+        Nothing is remembered, so the first study is the cold sampler's; the second begins with what the first found. A
+        trial says where it came from, and why.
+
+        >>> import tempfile
+        >>> import autometa, optuna
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> store = autometa.MetaStore(f"{tempfile.mkdtemp()}/store.db")
+        >>> def study_of(seed):
+        ...     sampler = WarmStartSampler(store, space="parabolas", seed=seed)
+        ...     study = optuna.create_study(sampler=sampler)
+        ...     keep = autometa.remember(store, space="parabolas")
+        ...     study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=5, callbacks=[keep])
+        ...     return study
+        >>> study_of(0).trials[0].user_attrs["autometa:origin"]
+        'search'
+        >>> first = study_of(1).trials[0]
+        >>> first.user_attrs["autometa:origin"], bool(first.user_attrs["autometa:reason"])
+        ('portfolio', True)
+
+    See Also:
+        `autometa.remember` keeps a study while it runs, `autometa.remember_study` one that has ended;
+        `autometa.ImprobableWinPruner` stops trials that improbably win.
     """
 
     _guard: Guard | None  # made when it is first asked

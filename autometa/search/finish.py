@@ -101,13 +101,14 @@ def candidates_of(run: Run, leaders: Sequence[TrialRow], most: int) -> list[Cand
 
 def isolated_fit(run: Run, plan: SearchPlan, isolation: Isolation) -> Fit:
     """A `Fit` that fits in processes of their own, each within the memory of a trial."""
+    folder = run.folder.absolute()  # those processes stay in the folder in which the first of them began
 
     def fit(row: TrialRow, *, seconds: float, threads: int) -> bytes:
-        path = run.folder / "models" / f"{row.number}-refit.pkl"
+        path = folder / "models" / f"{row.number}-refit.pkl"
         try:
             isolation.call(
                 refit,
-                run.folder / "task",
+                folder / "task",
                 row.evaluation.config,
                 path,
                 seconds=seconds,

@@ -101,6 +101,11 @@ class Model:
         calibration: Of the probabilities that the members arrive at together.
         weights: (c,) of the classes, with which the largest probability is the label; () for the most probable class.
         positive: The code of the positive class, of two.
+
+    Example:
+        >>> model = load_model(run)  # of a run on scikit-learn's wines
+        >>> model.kind, model.metric, len(model.members)
+        ('multiclass', 'neg_log_loss', 1)
     """
 
     name: str
@@ -247,6 +252,10 @@ def load_model(path: str | Path, *, trusted: bool = False) -> Model:
 
     Raises:
         RunError: There is no model, it is damaged, or it was made by somebody else and `trusted` is false.
+
+    Example:
+        >>> load_model(run).predict_proba(wines.head(2)).shape
+        (2, 3)
     """
     path = Path(path)
     path = path / "model.pkl" if path.is_dir() else path

@@ -131,6 +131,12 @@ def remember_run(run: Path, *, store: str | None = None, trusted: bool = False) 
     Raises:
         RunError: It is not a run, not finished, or damaged.
         StoreError: The metadata store cannot be used.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     remember_run(run, store=f"{folder}/store.db"), remember_run(run, store=f"{folder}/store.db")
+        (1, 0)
     """
     from autometa.metafeatures import describe
 

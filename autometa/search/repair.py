@@ -57,6 +57,10 @@ def verify_run(folder: Path, *, trusted: bool = False) -> list[Problem]:
 
     Raises:
         RunError: It is not a run, or one of a newer version.
+
+    Example:
+        >>> verify_run(run)
+        []
     """
     return [damage.problem for damage in _damages(folder, trusted)]
 
@@ -66,6 +70,10 @@ def repair_run(folder: Path, *, trusted: bool = False) -> list[str]:
 
     Raises:
         RunError: It is not a run, is in use, or has lost what it cannot do without.
+
+    Example:
+        >>> repair_run(run)  # nothing had to be
+        []
     """
     found = list(_damages(folder, trusted))
     if lost := [damage for damage in found if damage.fatal]:

@@ -49,6 +49,11 @@ class Result:
         model: Where the model is.
         refitted: Whether the members were fitted anew on all rows; otherwise each is the average of its fold models.
         weights: (c,) of the classes, with which the largest probability is the label; () for the most probable class.
+
+    Example:
+        >>> result = open_run(run)  # on scikit-learn's wines
+        >>> result.task.kind, len(result.trials), result.best.evaluation.config["family"]
+        ('multiclass', 1, 'linear')
     """
 
     run: Path
@@ -117,7 +122,17 @@ class Result:
 
 
 def leaderboard(trials: Sequence[TrialRow], metric: str) -> list[TrialRow]:
-    """The complete trials with a finite score in `metric`, best first; ties go to the earlier."""
+    """The complete trials with a finite score in `metric`, best first; ties go to the earlier.
+
+    Example:
+        >>> from autometa.evaluation import Evaluation, State
+        >>> def row(number, score, state=State.COMPLETE):
+        ...     scores = {"roc_auc": score} if state is State.COMPLETE else {}
+        ...     done = Evaluation({"family": "knn"}, state, None, scores, {}, 0.5, 0.1, 0, 0, 90, {})
+        ...     return TrialRow(number, done, "search", "", 0.0, 1.0)
+        >>> [one.number for one in leaderboard([row(0, 0.8), row(1, 0.9), row(2, 0.0, State.FAILED)], "roc_auc")]
+        [1, 0]
+    """
     complete = [
         t for t in trials if t.evaluation.state == State.COMPLETE and math.isfinite(t.evaluation.scores[metric])
     ]
@@ -128,6 +143,15 @@ def failed(trials: Sequence[TrialRow]) -> list[TrialRow]:
     """The trials whose evaluation failed, crashed or ran out of time or memory, in order.
 
     What was stopped because it could not win any more did not fail.
+
+    Example:
+        >>> from autometa.evaluation import Evaluation, State
+        >>> def row(number, score, state=State.COMPLETE):
+        ...     scores = {"roc_auc": score} if state is State.COMPLETE else {}
+        ...     done = Evaluation({"family": "knn"}, state, None, scores, {}, 0.5, 0.1, 0, 0, 90, {})
+        ...     return TrialRow(number, done, "search", "", 0.0, 1.0)
+        >>> [one.number for one in failed([row(0, 0.8), row(1, 0.9, State.TIMEOUT)])]
+        [1]
     """
     return [t for t in trials if not t.evaluation.ended_well]
 
@@ -141,6 +165,16 @@ class WarmStart:
         evaluated: How many of these have a finite score, and so a place on the leaderboard.
         best_proposed: The best of them; None if there is none.
         best_other: The best of all other trials on the leaderboard; None if there is none.
+
+    Example:
+        >>> from autometa.evaluation import Evaluation, State
+        >>> def row(number, score, state=State.COMPLETE):
+        ...     scores = {"roc_auc": score} if state is State.COMPLETE else {}
+        ...     done = Evaluation({"family": "knn"}, state, None, scores, {}, 0.5, 0.1, 0, 0, 90, {})
+        ...     return TrialRow(number, done, "search", "", 0.0, 1.0)
+        >>> bought = WarmStart.of([row(0, 0.8), row(1, 0.9)], "roc_auc")
+        >>> bought.proposed, bought.best_other.number
+        (0, 1)
     """
 
     proposed: int
@@ -193,6 +227,10 @@ def open_run(run: Path, *, trusted: bool = False) -> Result:
 
     Raises:
         RunError: It is not a run, not finished, or damaged.
+
+    Example:
+        >>> open_run(run).summary()["metric"]
+        'neg_log_loss'
     """
     folder = Run.open(run, trusted=trusted)
     values = read_result(folder)

@@ -58,7 +58,13 @@ GRANTED = "autometa:granted"  # of the study: seconds and trials that were added
 
 
 class Run:
-    """An open run folder."""
+    """An open run folder.
+
+    Example:
+        >>> folder = Run.open(run)
+        >>> folder.task.n, len(folder.trials(folder.study()))
+        (178, 1)
+    """
 
     def __init__(self, folder: Path, settings: Settings, head: dict[str, Any], *, trusted: bool = False) -> None:
         """Use `create` or `open`."""

@@ -108,6 +108,12 @@ def resume(
     Raises:
         RunError: The folder is not a run, is in use, or is somebody else's.
         NoModelError: The budget ended before any configuration could be evaluated.
+
+    Example:
+        >>> from autometa.search import open_run
+        >>> before = len(open_run(run).trials)
+        >>> len(resume(run).trials) == before  # nothing was left of its budget
+        True
     """
     started = time.monotonic()
     folder = Run.open(run, trusted=trusted)

@@ -122,7 +122,17 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class TrialRow:
-    """One finished trial of a run; times are seconds since the run began."""
+    """One finished trial of a run; times are seconds since the run began.
+
+    Example:
+        >>> from autometa.evaluation import Evaluation, State
+        >>> def row(number, score, state=State.COMPLETE):
+        ...     scores = {"roc_auc": score} if state is State.COMPLETE else {}
+        ...     done = Evaluation({"family": "knn"}, state, None, scores, {}, 0.5, 0.1, 0, 0, 90, {})
+        ...     return TrialRow(number, done, "search", "", 0.0, 1.0)
+        >>> row(0, 0.9).evaluation.scores, row(0, 0.9).proposed
+        ({'roc_auc': 0.9}, False)
+    """
 
     number: int
     evaluation: Evaluation
@@ -139,7 +149,16 @@ class TrialRow:
 
 
 class Progress(Protocol):
-    """The one small interface through which a search reports; the command line draws it, tests record it."""
+    """The one small interface through which a search reports; the command line draws it, tests record it.
+
+    Example:
+        >>> class Printing(Silent):
+        ...     def note(self, text):
+        ...         print("note:", text)
+        >>> progress: Progress = Printing()
+        >>> progress.note("column 'id' dropped")
+        note: column 'id' dropped
+    """
 
     def stage(self, name: str, detail: str = "") -> None:
         """A stage begins: reading, describing, searching, ensembling, refitting, remembering."""
@@ -158,7 +177,11 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Progress that nobody watches: every method does nothing."""
+    """Progress that nobody watches: every method does nothing.
+
+    Example:
+        >>> Silent().note("nobody hears this")
+    """
 
     def stage(self, name: str, detail: str = "") -> None:
         """Says nothing."""

@@ -62,24 +62,46 @@ __all__ = [
 
 
 class Encoded(NamedTuple):
-    """A configuration as numbers; several of them are stacked to (m, d)."""
+    """A configuration as numbers; several of them are stacked to (m, d).
+
+    Example:
+        >>> space = SearchSpace.of(C=real(1e-2, 1e2, 1.0, log=True), kernel=choice("rbf", "linear"))
+        >>> encoded = space.encode({"C": 1.0, "kernel": "rbf"})
+        >>> encoded.x.round(1), encoded.mask
+        (array([0.5, 1. , 0. ]), array([ True,  True,  True]))
+    """
 
     x: NDArray[np.float64]  # (d,) in [0, 1]; 0 where inactive
     mask: NDArray[np.bool_]  # (d,) whether the dimension belongs to an active parameter
 
 
 def real(low: float, high: float, default: float, *, log: bool = False) -> tuple[FloatDistribution, float]:
-    """A real parameter in [low, high] and its default, to be named in `SearchSpace.of`; `log` for its logarithm."""
+    """A real parameter in [low, high] and its default, to be named in `SearchSpace.of`; `log` for its logarithm.
+
+    Example:
+        >>> SearchSpace.of(rate=real(1e-4, 1.0, 0.1, log=True)).default
+        {'rate': 0.1}
+    """
     return FloatDistribution(low, high, log=log), default
 
 
 def integer(low: int, high: int, default: int, *, log: bool = False) -> tuple[IntDistribution, int]:
-    """An integer parameter from `low` to `high` and its default, to be named in `SearchSpace.of`."""
+    """An integer parameter from `low` to `high` and its default, to be named in `SearchSpace.of`.
+
+    Example:
+        >>> SearchSpace.of(depth=integer(1, 10, 6)).default
+        {'depth': 6}
+    """
     return IntDistribution(low, high, log=log), default
 
 
 def choice(*choices: Any) -> tuple[CategoricalDistribution, Any]:
-    """A categorical parameter whose default is its first choice, to be named in `SearchSpace.of`."""
+    """A categorical parameter whose default is its first choice, to be named in `SearchSpace.of`.
+
+    Example:
+        >>> SearchSpace.of(kernel=choice("rbf", "linear")).default
+        {'kernel': 'rbf'}
+    """
     return CategoricalDistribution(choices), choices[0]
 
 

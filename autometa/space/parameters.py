@@ -72,7 +72,13 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter: its Optuna distribution, its default, and the condition under which it is active."""
+    """One parameter: its Optuna distribution, its default, and the condition under which it is active.
+
+    Example:
+        >>> from optuna.distributions import FloatDistribution
+        >>> Parameter("C", FloatDistribution(0.1, 10, log=True), 1.0).width
+        1
+    """
 
     name: str
     distribution: BaseDistribution

@@ -134,7 +134,15 @@ class PastTasks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PastTrials:
-    """What each past task tried, in one metric: for tasks that each tried configurations of their own."""
+    """What each past task tried, in one metric: for tasks that each tried configurations of their own.
+
+    Example:
+        >>> task = TaskRecord("5eed" * 8, "bank", "binary", "roc_auc", 45211, 16, 2)
+        >>> tried = (np.array([0]), np.array([0.91]), np.array([1.6]))
+        >>> past = PastTrials((task,), ({"C": 1.0},), (tried,), np.zeros((1, 0)), ())
+        >>> len(past), past.configs[past.tried[0][0][0]]
+        (1, {'C': 1.0})
+    """
 
     records: tuple[TaskRecord, ...]  # (t,)
     configs: tuple[Config, ...]  # (m,) distinct configurations, the union over the tasks

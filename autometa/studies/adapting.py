@@ -43,7 +43,16 @@ from autometa.transfer.selection import evenly
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AdaptedPast:
-    """Past studies in the space as it is now."""
+    """Past studies in the space as it is now.
+
+    Example:
+        >>> from optuna.distributions import FloatDistribution
+        >>> from autometa.store import TaskRecord
+        >>> record, tried = TaskRecord("f0", "march", "study", "value", 0, 0, 0), ({"x": 0.1}, {"x": 0.9})
+        >>> past = PastTasks((record,), tried, np.array([[1.0, 3.0]]), np.ones((1, 2)), np.zeros((1, 0)), ())
+        >>> adapt(past, distributions={"x": FloatDistribution(0.0, 1.0)}).space["x"].distribution.high
+        1.0
+    """
 
     past: PastTasks  # configurations hold what the space knows of them; a parameter they never had is missing
     space: SearchSpace | None  # None when nothing is known yet; its categories are `plain`
@@ -148,6 +157,13 @@ class FollowedPast:
         renamed: Old name of a parameter -> its new one.
         space_name: The name under which the store keeps the studies.
         about: What the study is about.
+
+    Example:
+        >>> from autometa.store import TaskRecord
+        >>> record, tried = TaskRecord("f0", "march", "study", "value", 0, 0, 0), ({"x": 0.1}, {"x": 0.9})
+        >>> past = PastTasks((record,), tried, np.array([[1.0, 3.0]]), np.ones((1, 2)), np.zeros((1, 0)), ())
+        >>> FollowedPast(past, space_name="trees").first().past.configs == tried
+        True
     """
 
     def __init__(
@@ -341,7 +357,15 @@ def _space(
 
 
 def without_own(past: PastTasks, fingerprints: Collection[str], configs: Iterable[Config]) -> PastTasks:
-    """`past` without what the study at hand has put there itself: a result must not count twice."""
+    """`past` without what the study at hand has put there itself: a result must not count twice.
+
+    Example:
+        >>> from autometa.store import TaskRecord
+        >>> record, tried = TaskRecord("f0", "march", "study", "value", 0, 0, 0), ({"x": 0.1}, {"x": 0.9})
+        >>> past = PastTasks((record,), tried, np.array([[1.0, 3.0]]), np.ones((1, 2)), np.zeros((1, 0)), ())
+        >>> without_own(past, {"f0"}, [{"x": 0.9}]).scores
+        array([[ 1., nan]])
+    """
     own = {config_key(config) for config in configs}
     rows = [row for row, record in enumerate(past.records) if record.fingerprint in fingerprints]
     columns = [column for column, config in enumerate(past.configs) if config_key(config) in own]

@@ -18,7 +18,12 @@ from autometa.transfer.options import OPTIONS
 def told_constraints(
     told: Sequence[ToldTask], space: SearchSpace, renamed: Mapping[str, str]
 ) -> dict[str, ToldConstraint]:
-    """By the name of the constraint, what past studies said of it; of each study an even selection."""
+    """By the name of the constraint, what past studies said of it; of each study an even selection.
+
+    Example:
+        >>> told_constraints([], SearchSpace([]), {})
+        {}
+    """
     parts: dict[str, list[tuple[Encoded, NDArray[np.float64]]]] = {}
     for task in told[-OPTIONS.constraint_past // 4 :]:
         fitted = [today(config, space, renamed) for config in task.configs]

@@ -46,7 +46,12 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)  # trials that
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a study is about, as far as that is kept: never a row of a table."""
+    """What a study is about, as far as that is kept: never a row of a table.
+
+    Example:
+        >>> About.of(None).table is None
+        True
+    """
 
     table: TaskRecord | None = None
     metafeatures: MetaFeatures | None = None
@@ -59,7 +64,14 @@ class About:
 
 
 def described(task: Any) -> tuple[Task | None, MetaFeatures | None]:
-    """The task and the meta-features in what a person hands over: ``(X, y)``, a `Task`, meta-features, or None."""
+    """The task and the meta-features in what a person hands over: ``(X, y)``, a `Task`, meta-features, or None.
+
+    Example:
+        >>> import numpy as np
+        >>> task, look = described((np.arange(40.0).reshape(20, 2), [0, 1] * 10))
+        >>> task.kind, look["rows"], described(None)
+        ('binary', 20.0, (None, None))
+    """
     if task is None:
         return None, None
     if hasattr(task, "values") and hasattr(task, "version"):
@@ -78,7 +90,13 @@ def signs_of(study: Study) -> tuple[float, ...]:
 
 
 def sign_of(study: Study) -> float:
-    """`signs_of` a study of one objective. ValueError for several."""
+    """`signs_of` a study of one objective. ValueError for several.
+
+    Example:
+        >>> import optuna
+        >>> sign_of(optuna.create_study(direction="minimize")), sign_of(optuna.create_study(direction="maximize"))
+        (-1.0, 1.0)
+    """
     if len(study.directions) > 1:
         raise ValueError("a study of several objectives has no one value that could be compared")
     return signs_of(study)[0]
@@ -96,7 +114,14 @@ def objectives_told(record: TaskRecord) -> list[list[str]]:
 
 
 def own_fingerprint(study: Study, space: str, about: About | None = None) -> str:
-    """What tells a study from others of its space; of studies on one table and metric it is one."""
+    """What tells a study from others of its space; of studies on one table and metric it is one.
+
+    Example:
+        >>> import optuna
+        >>> study = optuna.create_study(study_name="march")
+        >>> own_fingerprint(study, "trees") == own_fingerprint(study, "trees") != own_fingerprint(study, "forests")
+        True
+    """
     if about is not None and about.table is not None:
         return _digest(["table", about.table.fingerprint, about.table.metric, objectives_of(study)])
     trials = study.get_trials(deepcopy=False)

@@ -108,6 +108,15 @@ def remember_studies(
     Raises:
         InputError: If there is no such storage, it cannot be read, or lacks a study.
         StoreError: If the store cannot be used.
+
+    Example:
+        >>> import tempfile
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     study = optuna.create_study(study_name="march", storage=f"sqlite:///{folder}/optuna.db")
+        ...     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+        ...     remember_studies(f"sqlite:///{folder}/optuna.db", f"{folder}/store.db", space="line")
+        {'march': 3}
     """
     opened, storage = _storage(storage), masked(storage)
     found = {study.study_name: study for study in optuna.get_all_study_summaries(opened)}

@@ -141,7 +141,18 @@ class ColumnProfile:
 
 @dataclass(frozen=True, slots=True)
 class ColumnDrift:
-    """How far a column of a new table is from that of the training table."""
+    """How far a column of a new table is from that of the training table.
+
+    Example:
+        >>> import pandas as pd
+        >>> from autometa.task import drift, make_task
+        >>> task = make_task(
+        ...     pd.DataFrame({"age": range(60), "city": ["Ulm", "Bern"] * 30}), y=[0, 1, 1] * 20, keep=["age"]
+        ... )
+        >>> older = pd.DataFrame({"age": range(100, 160), "city": ["Ulm", "Bern"] * 30})
+        >>> [(column.name, column.distance > 0.5) for column in drift(task.schema, older)]
+        [('age', True), ('city', False)]
+    """
 
     name: str
     distance: float  # 0 the same, 1 nothing in common: Kolmogorov's of numbers, the total variation of categories

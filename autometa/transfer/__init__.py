@@ -85,7 +85,16 @@ def __getattr__(name: str) -> Any:
 
 
 class Recommender(Protocol):
-    """What every recommender can do."""
+    """What every recommender can do.
+
+    Example:
+        >>> from autometa.store import MetaStore
+        >>> from autometa.families import cash_space
+        >>> past = MetaStore("no_such_folder/store.db").past(kind="binary", metric="roc_auc")
+        >>> recommender: Recommender = Portfolio().fit(past, cash_space("binary"))
+        >>> recommender.recommend(None, 1)[0].origin.value  # without a past everybody recommends the defaults
+        'default'
+    """
 
     def fit(self, past: PastTasks, space: SearchSpace) -> Self:
         """Learns from past tasks; what `space` cannot hold is left out, numbers out of range are clipped."""

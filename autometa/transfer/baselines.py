@@ -63,7 +63,16 @@ class _Timeless(ABC):
 
 
 class Defaults(_Timeless):
-    """Each family's default configuration, in the order of its mean rank among the defaults on past tasks."""
+    """Each family's default configuration, in the order of its mean rank among the defaults on past tasks.
+
+    Example:
+        >>> from autometa.families import cash_space
+        >>> from autometa.store import MetaStore
+        >>> past = MetaStore.with_shipped("no_such_folder/store.db").past(kind="binary", metric="roc_auc")
+        >>> recommender = Defaults().fit(past, cash_space("binary"))
+        >>> len({r.config["family"] for r in recommender.recommend(None, 3)})
+        3
+    """
 
     def fit(self, past: PastTasks, space: SearchSpace) -> Self:
         """Ranks the defaults; those that no past task knows come last, in the space's order."""
@@ -104,6 +113,14 @@ class Portfolio(_Timeless):
 
     Next is the configuration with the largest expected improvement over those before it, averaged over past tasks. The
     same list for every task: the bar for everything that adapts.
+
+    Example:
+        >>> from autometa.families import cash_space
+        >>> from autometa.store import MetaStore
+        >>> past = MetaStore.with_shipped("no_such_folder/store.db").past(kind="binary", metric="roc_auc")
+        >>> portfolio = Portfolio().fit(past, cash_space("binary"))
+        >>> len(portfolio.recommend(None, 2))
+        2
     """
 
     def fit(self, past: PastTasks, space: SearchSpace) -> Self:
@@ -152,7 +169,16 @@ class Portfolio(_Timeless):
 
 
 class NearestTasks(_Timeless):
-    """The best configurations of the past tasks whose meta-features are nearest, taking turns."""
+    """The best configurations of the past tasks whose meta-features are nearest, taking turns.
+
+    Example:
+        >>> from autometa.families import cash_space
+        >>> from autometa.store import MetaStore
+        >>> past = MetaStore.with_shipped("no_such_folder/store.db").past(kind="binary", metric="roc_auc")
+        >>> nearest = NearestTasks(k=5).fit(past, cash_space("binary"))
+        >>> len(nearest.recommend(None, 2))
+        2
+    """
 
     def __init__(self, k: int = 10, *, options: TransferOptions = OPTIONS) -> None:
         """The best configurations of `k` past tasks are recommended."""
@@ -206,6 +232,14 @@ class LearnedRanker(_Timeless):
     """The greedy portfolio over past tasks, moved by what the learned ranker predicts of this one.
 
     Results change nothing. It also predicts configurations that no past task has tried (`expected`).
+
+    Example:
+        >>> from autometa.families import cash_space
+        >>> from autometa.store import MetaStore
+        >>> past = MetaStore.with_shipped("no_such_folder/store.db").past(kind="binary", metric="roc_auc")
+        >>> ranker = LearnedRanker().fit(past, cash_space("binary"))
+        >>> len(ranker.recommend(None, 2))
+        2
     """
 
     def fit(self, past: PastTasks, space: SearchSpace) -> Self:

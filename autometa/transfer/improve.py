@@ -36,7 +36,13 @@ EXPERT_PHRASES = {"transfer": "the meta-learned surrogate", "past": "past tasks"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Suggestion:
-    """What to try next, and why."""
+    """What to try next, and why.
+
+    Example:
+        >>> weights = {"past": 0.6, "cold": 0.4}
+        >>> max(Suggestion({"C": 1.0}, "expected to be the best", weights, cold=False, expected=0.9).weights)
+        'past'
+    """
 
     config: Config
     reason: str
@@ -48,7 +54,13 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What is expected of some configurations, in the warped scale: 1 is the best so far, 0 the median."""
+    """What is expected of some configurations, in the warped scale: 1 is the best so far, 0 the median.
+
+    Example:
+        >>> one = np.array([0.5])
+        >>> Prediction(mean=one, std=one, better=one / 2, seconds=None, failure=one * 0).better
+        array([0.25])
+    """
 
     mean: NDArray[np.float64]  # (q,)
     std: NDArray[np.float64]  # (q,)

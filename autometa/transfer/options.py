@@ -29,7 +29,12 @@ class Grid(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TransferOptions:
-    """How past tasks are read, weighed against results, and asked; `OPTIONS` are the values in use."""
+    """How past tasks are read, weighed against results, and asked; `OPTIONS` are the values in use.
+
+    Example:
+        >>> OPTIONS.floor_quantile, OPTIONS.size_spread
+        (0.25, 2.0)
+    """
 
     # ------------------------------------------------------------------------------------------ scale, past
     # The quantile of a task's scores at which the normalised score is 0. Regret at 1, 3, 5 and 10 trials on validation

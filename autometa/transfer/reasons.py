@@ -19,7 +19,12 @@ from autometa.transfer.similarity import Resemblance
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How a configuration did on one past task."""
+    """How a configuration did on one past task.
+
+    Example:
+        >>> Evidence("adult", 0.8, ("rows",), score=0.92, standing=0.97, rank=2, of=53).rank
+        2
+    """
 
     task: str
     similarity: float  # in [0, 1]; share of the weight where there are no meta-features to compare
@@ -33,7 +38,13 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """A configuration to try, and why."""
+    """A configuration to try, and why.
+
+    Example:
+        >>> one = Recommendation({"family": "linear"}, Origin.DEFAULT, None, "the family's default")
+        >>> one.config["family"], one.reason
+        ('linear', "the family's default")
+    """
 
     config: Config
     origin: Origin
@@ -52,7 +63,12 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """How a past task resembles the new one, and what it counts."""
+    """How a past task resembles the new one, and what it counts.
+
+    Example:
+        >>> Neighbour("adult", distance=1.2, similarity=0.8, agrees=("rows",), differs=("gravity",), weight=0.3).task
+        'adult'
+    """
 
     task: str
     distance: float  # root mean square difference of the ranks of the meta-features
@@ -64,7 +80,12 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What recommendations rest on."""
+    """What recommendations rest on.
+
+    Example:
+        >>> Explanation(tasks=0, configurations=0, abstains="nothing in the memory resembles this table").neighbours
+        ()
+    """
 
     tasks: int  # past tasks
     configurations: int

@@ -31,7 +31,12 @@ if not TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A task that could be learned from."""
+    """A task that could be learned from.
+
+    Example:
+        >>> Choice("alphabet 3", (1.0, 2.0)).domain
+        'alphabet 3'
+    """
 
     domain: str  # alphabet, dataset, table: what tasks of one kind share
     key: tuple[float, ...]  # which task it is, in the source's own terms
@@ -45,7 +50,16 @@ class Description(NamedTuple):
 
 
 class EpisodeSource(Protocol):
-    """Where the episodes of one split come from."""
+    """Where the episodes of one split come from.
+
+    Example:
+        >>> import numpy
+        >>> from autometa.fewshot.data import load_data
+        >>> source, rng = load_data("digits").train, numpy.random.default_rng(0)
+        >>> episode = source.episode(rng, source.propose(rng, 2, way=3), shot=1, query=4)
+        >>> episode.support.x.shape, episode.query.y.shape  # two tasks of three classes
+        (torch.Size([2, 3, 1, 8, 8]), torch.Size([2, 12]))
+    """
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -78,7 +92,13 @@ class EpisodeSource(Protocol):
 
 
 class Data(NamedTuple):
-    """The three splits of one data set."""
+    """The three splits of one data set.
+
+    Example:
+        >>> from autometa.fewshot.data import load_data
+        >>> load_data("digits").name
+        'digits'
+    """
 
     name: str
     train: EpisodeSource

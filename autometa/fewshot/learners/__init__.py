@@ -47,6 +47,10 @@ def find_learner(name: str) -> type[Any]:
 
     Raises:
         InputError: There is none of that name.
+
+    Example:
+        >>> find_learner("maml").__name__
+        'Maml'
     """
     if name not in LEARNERS:
         fix = f"{did_you_mean(name, list(LEARNERS))} Known: {', '.join(LEARNERS)}.".strip()

@@ -30,7 +30,13 @@ SURROGATE_FORMAT = "autometa surrogate"
 
 
 class Posterior(NamedTuple):
-    """What is expected at q points."""
+    """What is expected at q points.
+
+    Example:
+        >>> q = np.zeros(2)
+        >>> Posterior(mean=q, std=q + 1, log_seconds=None, failure=q).std
+        array([1., 1.])
+    """
 
     mean: NDArray[np.float64]  # (q,) warped score: 1 is the best seen so far, larger is better
     std: NDArray[np.float64]  # (q,)

@@ -27,6 +27,19 @@ def judged(
 
     Supports and up to `most` queries are drawn at random; densities are of the warped score, by what is known of the
     support alone.
+
+    Example:
+        >>> from autometa.space import SearchSpace, real
+        >>> from autometa.store import PastTasks, TaskRecord
+        >>> from autometa.transfer import train
+        >>> space = SearchSpace.of(x=real(0.0, 1.0, 0.5))
+        >>> records = tuple(TaskRecord(f"{i}", f"task {i}", "binary", "roc_auc", 100, 5, 2) for i in range(4))
+        >>> configs = tuple({"x": k / 9} for k in range(10))
+        >>> scores = np.array([[1 - (c["x"] - 0.6 - 0.05 * i) ** 2 for c in configs] for i in range(4)])
+        >>> past = PastTasks(records, configs, scores, np.ones((4, 10)), np.zeros((4, 0)), (), "1")
+        >>> surrogate, points = train(past, space, steps=2, validation=0.0), space.encode_all(configs)
+        >>> sorted(judged(surrogate, points.x, points.mask, scores, supports=(3,)))
+        ['3']
     """
     from scipy.special import ndtri
     from scipy.stats import spearmanr
