@@ -120,7 +120,7 @@ def remember_late(result: Result, metafeatures: MetaFeatures | None, progress: P
         )
 
 
-def remember_run(run: Path, *, store: str | None = None, trusted: bool = False) -> int:
+def remember_run(run: str | Path, *, store: str | None = None, trusted: bool = False) -> int:
     """Adds a finished run to the store that it was made with, or to another; how many evaluations were new.
 
     Args:

@@ -48,7 +48,7 @@ class RunDamage:
         return Problem(str(self.path), self.why, fix)
 
 
-def verify_run(folder: Path, *, trusted: bool = False) -> list[Problem]:
+def verify_run(folder: str | Path, *, trusted: bool = False) -> list[Problem]:
     """Everything that is wrong with a run; empty when nothing is. Changes nothing, and runs none of its code.
 
     Args:
@@ -62,10 +62,10 @@ def verify_run(folder: Path, *, trusted: bool = False) -> list[Problem]:
         >>> verify_run(run)
         []
     """
-    return [damage.problem for damage in _damages(folder, trusted)]
+    return [damage.problem for damage in _damages(Path(folder), trusted)]
 
 
-def repair_run(folder: Path, *, trusted: bool = False) -> list[str]:
+def repair_run(folder: str | Path, *, trusted: bool = False) -> list[str]:
     """Saves what can be saved of a run, and says in a sentence each what was done; empty when nothing had to be.
 
     Raises:
@@ -75,6 +75,7 @@ def repair_run(folder: Path, *, trusted: bool = False) -> list[str]:
         >>> repair_run(run)  # nothing had to be
         []
     """
+    folder = Path(folder)
     found = list(_damages(folder, trusted))
     if lost := [damage for damage in found if damage.fatal]:
         raise DamagedError(lost[0].path, lost[0].why)

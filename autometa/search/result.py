@@ -218,7 +218,7 @@ def save_result(result: Result, model: Model) -> None:
     )
 
 
-def open_run(run: Path, *, trusted: bool = False) -> Result:
+def open_run(run: str | Path, *, trusted: bool = False) -> Result:
     """A finished run, read back from its folder; nothing is written, and none of its code runs.
 
     Args:
@@ -232,6 +232,7 @@ def open_run(run: Path, *, trusted: bool = False) -> Result:
         >>> open_run(run).summary()["metric"]
         'neg_log_loss'
     """
+    run = Path(run)
     folder = Run.open(run, trusted=trusted)
     values = read_result(folder)
     trials = folder.trials(folder.study())

@@ -86,7 +86,7 @@ def search(
 
 
 def resume(
-    run: Path,
+    run: str | Path,
     *,
     seconds: float | None = None,
     trials: int | None = None,
@@ -115,7 +115,7 @@ def resume(
         >>> len(resume(run).trials) == before  # nothing was left of its budget
         True
     """
-    started = time.monotonic()
+    started, run = time.monotonic(), Path(run)
     folder = Run.open(run, trusted=trusted)
     if not trusted:
         check_signature(run / "run.json")

@@ -144,14 +144,10 @@ class ColumnDrift:
     """How far a column of a new table is from that of the training table.
 
     Example:
-        >>> import pandas as pd
-        >>> from autometa.task import drift, make_task
-        >>> task = make_task(
-        ...     pd.DataFrame({"age": range(60), "city": ["Ulm", "Bern"] * 30}), y=[0, 1, 1] * 20, keep=["age"]
-        ... )
-        >>> older = pd.DataFrame({"age": range(100, 160), "city": ["Ulm", "Bern"] * 30})
-        >>> [(column.name, column.distance > 0.5) for column in drift(task.schema, older)]
-        [('age', True), ('city', False)]
+        >>> old = pd.DataFrame({"x": np.arange(100.0)})
+        >>> column = drift(profile(old), old + 50)[0]
+        >>> column.name, round(column.distance, 1)
+        ('x', 0.5)
     """
 
     name: str
