@@ -121,6 +121,7 @@ def predict_aligned(model: Any, X: pd.DataFrame, kind: str, n_classes: int) -> N
     """(n,) values, or (n, c) probabilities of all classes, rows summing to one; 0 for a class it was not fitted on.
 
     Example:
+        >>> import pandas as pd
         >>> from sklearn.naive_bayes import GaussianNB
         >>> frame = pd.DataFrame({"a": [0.0, 1.0, 5.0, 6.0]})
         >>> model = GaussianNB().fit(frame, [0, 0, 2, 2])  # of three classes it saw two

@@ -58,17 +58,13 @@ def import_openml(
         OpenMLError: None of the tasks could be had.
 
     Example:
-        >>> import tempfile
-        >>> from autometa.errors import OpenMLError
         >>> from autometa.openml import OpenML
         >>> from autometa.store import MetaStore
-        >>> with tempfile.TemporaryDirectory() as folder:  # offline and with an empty cache there is nothing to bring
-        ...     offline = OpenML(server="http://127.0.0.1:9", cache=folder, offline=True)
-        ...     try:
-        ...         import_openml(offline, MetaStore(f"{folder}/store.db"), tasks=[31], flows=["ranger"])
-        ...     except OpenMLError:
-        ...         print("not in the cache")
-        not in the cache
+        >>> try:  # with tasks=[31], flows=["ranger"] it asks the server, or with offline=True its cache
+        ...     import_openml(OpenML(offline=True), MetaStore("no_such_folder/store.db"))
+        ... except InputError as error:
+        ...     print(error)
+        import: of which tasks? Name a suite (--suite 99) or tasks (--task 31).
     """
     if suite is None and not tasks:
         raise InputError(Problem("import", "of which tasks?", "Name a suite (--suite 99) or tasks (--task 31)."))
