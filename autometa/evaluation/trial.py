@@ -131,45 +131,16 @@ def evaluate(task: Task, config: Config, splits: Splits, *, seed: int, **how: An
 def judged(task: Task, attempt: Attempt, predictions: Sequence[NDArray[np.float64]]) -> Outcome:
     """The complete evaluation of an attempt that somebody else fitted, by what was predicted of each fold's test rows.
 
-    <<<<<<< HEAD
-        Example:
-            >>> from sklearn.datasets import load_diabetes
-            >>> from autometa.evaluation import plan_splits
-            >>> from autometa.task import make_task
-            >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
-            >>> task = make_task(X, y=y, name="diabetes")
-            >>> splits = plan_splits(task, seed=0, folds=2)
-            >>> constant = [np.full(len(test), y[train].mean()) for train, test in splits]
-            >>> round(judged(task, Attempt({"family": "constant"}, splits, 0), constant).evaluation.scores["r2"], 2)
-            -0.0
-    =======
-        Args:
-            isolation: Where processes come from.
-            task_folder: Where `Task.save` wrote the task.
-            attempt: What to try, and how; its deadline is `seconds`.
-            seconds: Wall-clock seconds after which it is killed; what it had finished by then is kept.
-            max_ram: Resident bytes of its process tree at which it is killed; None for no cap.
-            oof_path: ``.npy`` file for the out-of-fold predictions of a complete evaluation, written whole or not at all;
-                None for none.
-
-        Raises:
-            Cancelled: If `Isolation.cancel_all` was called meanwhile.
-
-        Example:
-            >>> import numpy as np
-            >>> from autometa.evaluation import plan_splits, shared_isolation
-            >>> from autometa.families import cash_space
-            >>> from autometa.task import make_task
-            >>> import tempfile
-            >>> task = make_task(np.arange(40.0).reshape(20, 2), y=[0, 1] * 10)
-            >>> config = cash_space("binary").only(["naive_bayes"]).default
-            >>> attempt = Attempt(config, plan_splits(task, seed=0), seed=0)
-            >>> with tempfile.TemporaryDirectory() as folder:
-            ...     task.save(Path(folder) / "task")
-            ...     found = evaluate_isolated(shared_isolation(), Path(folder) / "task", attempt, seconds=300)
-            >>> found.state.value
-            'complete'
-    >>>>>>> 14aa940 (Every public name has an example that runs; a run in a relative folder is refitted on its own table after a chdir)
+    Example:
+        >>> from sklearn.datasets import load_diabetes
+        >>> from autometa.evaluation import plan_splits
+        >>> from autometa.task import make_task
+        >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+        >>> task = make_task(X, y=y, name="diabetes")
+        >>> splits = plan_splits(task, seed=0, folds=2)
+        >>> constant = [np.full(len(test), y[train].mean()) for train, test in splits]
+        >>> round(judged(task, Attempt({"family": "constant"}, splits, 0), constant).evaluation.scores["r2"], 2)
+        -0.0
     """
     folds = _Folds(task, attempt)
     for prediction, (_, test) in zip(predictions, attempt.splits, strict=True):
