@@ -54,6 +54,21 @@ def evaluate_isolated(
 
     Raises:
         Cancelled: If `Isolation.cancel_all` was called meanwhile.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from autometa.evaluation import plan_splits, shared_isolation
+        >>> from autometa.families import cash_space
+        >>> from autometa.task import make_task
+        >>> task = make_task(np.arange(40.0).reshape(20, 2), y=[0, 1] * 10)
+        >>> config = cash_space("binary").only(["naive_bayes"]).default
+        >>> attempt = Attempt(config, plan_splits(task, seed=0), seed=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     task.save(Path(folder) / "task")
+        ...     found = evaluate_isolated(shared_isolation(), Path(folder) / "task", attempt, seconds=300)
+        >>> found.state.value
+        'complete'
     """
     models = None if attempt.keep_models is None else Path(attempt.keep_models).absolute()
     attempt = replace(attempt, deadline=seconds, keep_models=models, patience=patience)

@@ -127,7 +127,16 @@ def adapt(
 
 
 class ShownSpace:
-    """What the trials of one study show of its space: distributions, and which parameters occur together."""
+    """What the trials of one study show of its space: distributions, and which parameters occur together.
+
+    Example:
+        >>> import optuna
+        >>> line = {"x": optuna.distributions.FloatDistribution(0, 1)}
+        >>> trial = optuna.create_trial(value=1.0, params={"x": 0.5}, distributions=line)
+        >>> shown = ShownSpace()
+        >>> len(shown.ended([trial])), shown.ended([trial])  # the second time nothing is new
+        (1, None)
+    """
 
     def __init__(self) -> None:
         """Nothing is shown yet."""
