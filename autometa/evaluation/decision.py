@@ -114,7 +114,12 @@ def weights_of(threshold: float, positive: int) -> Weights:
 
 
 def threshold_of(weights: Weights, positive: int = 1) -> float:
-    """The probability from which a row of two classes counts as positive."""
+    """The probability from which a row of two classes counts as positive.
+
+    Example:
+        >>> threshold_of((0.2, 0.8)), threshold_of(())
+        (0.2, 0.5)
+    """
     return weights[1 - positive] / sum(weights) if weights else 0.5
 
 
