@@ -231,6 +231,11 @@ def test_a_last_cell_that_is_empty_is_missing_though_no_line_ends_there() -> Non
     assert frame["c"].isna().tolist() == [False, False, True]
 
 
+def test_truth_values_beside_missing_cells_are_read() -> None:
+    frame, _ = read_table(b"a,b\n1,TRUE\n2,\n3,FALSE\n")
+    assert frame["b"].tolist() == [True, None, False]
+
+
 # --- encodings --------------------------------------------------------------------------------------------------------
 
 

@@ -190,9 +190,9 @@ def _allow_width(data: bytes, limits: Limits, findings: InputFindings) -> bool:
 def _allow_cells(parsed: Parsed, limits: Limits, findings: InputFindings) -> bool:
     """Whether no cell is longer than it may be."""
     for name, column in parsed.frame.items():
-        if not pd.api.types.is_string_dtype(column.dtype) or not len(column):
+        if pd.api.types.infer_dtype(column, skipna=True) != "string":  # truth values beside missing cells are objects
             continue
-        longest = int(column.str.len().max() or 0) if column.notna().any() else 0
+        longest = int(column.str.len().max())
         if not limits.allow_cell(longest, findings, str(name)):
             return False
     return True
