@@ -96,6 +96,17 @@ def as_code(app: Any, env: Any, node: Any, shown: Any) -> Any:
     return shown.deepcopy()
 
 
+def accessible(app: Any, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """What axe finds in the theme's pages: headings say their level, and what scrolls can be reached by keys."""
+    for part, found, instead in (
+        ("furo_navigation_tree", 'role="heading"', 'role="heading" aria-level="2"'),
+        ("body", "<pre>", '<pre tabindex="0">'),
+    ):
+        if part in context:
+            context[part] = context[part].replace(found, instead)
+
+
 def setup(app: Any) -> None:
-    """What intersphinx does not know either is code."""
+    """What intersphinx does not know either is code; pages are made accessible once the theme has added its parts."""
     app.connect("missing-reference", as_code, priority=900)
+    app.connect("html-page-context", accessible, priority=900)
