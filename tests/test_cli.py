@@ -327,7 +327,7 @@ def test_refusals_are_one_json_value_for_a_program(capsys):
         (["store", "inof"], "Did you mean 'info'?"),
         (["fit", "--tragets", "x"], "Did you mean '--target'?"),
         (["fit"], "missing argument 'DATA'"),
-        (["fit", "a.csv", "b.csv"], "unexpected extra argument"),
+        (["resume", "a", "b"], "unexpected extra argument"),
         (["fit", "a.csv", "--target"], "requires an argument"),
         (["collect", "a.csv"], "--store"),
         (["fit", "a.csv", "--families", ","], "names none"),

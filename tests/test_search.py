@@ -187,7 +187,7 @@ class TestEverySearch:
             (whole,), folds = member.models
             assert len(folds) == 5
             said = [model.predict_proba(cancer.X) for model in (whole, *folds)]
-            expected = (said[0] + np.mean(said[1:], axis=0)) / 2
+            expected = member.calibration.apply((said[0] + np.mean(said[1:], axis=0)) / 2)
             np.testing.assert_allclose(member.predict(cancer.X, "binary", 2), expected)
         plan = SearchPlan.of(cancer, settings, available_cpus(), options=replace(OPTIONS, fold_models_bytes=100))
         search(cancer, settings, tmp_path / "small", plan=plan)

@@ -30,8 +30,10 @@ class SamplerOptions:
     least_gain: float = 0.001
     least_recommended: int = 3
 
-    # How often a configuration is chosen anew because another process chose it at the same moment.
+    # How often a configuration is chosen anew because another process chose it at the same moment; and how long it is
+    # waited before, at most, twice as long each time: of two one is then the first. Judgement.
     choices: int = 3
+    yield_seconds: float = 0.02
 
 
 OPTIONS = SamplerOptions()

@@ -387,8 +387,16 @@ class WarmStartSampler(BaseSampler):
                     return
                 given = {} if config is None else {CONFIG: config}
                 note(study, trial, {**given, ORIGIN: origin, REASON: reason})
-                if config is None or config_key(config) not in taken_keys(other_trials(study, trial), self._keys):
+                if config is None or self._is_alone(study, trial, config):
                     return
+                # Of two that saw each other only one has to move on: the one that waits less.
+                time.sleep(np.random.default_rng().uniform(0.0, OPTIONS.yield_seconds * 2**choice))
+                if self._is_alone(study, trial, config):
+                    return
+
+    def _is_alone(self, study: Study, trial: FrozenTrial, config: Config) -> bool:
+        """Whether no other trial was given the configuration, or ran it."""
+        return config_key(config) not in taken_keys(other_trials(study, trial), self._keys)
 
     def _next(self, study: Study, others: Sequence[FrozenTrial], number: int) -> tuple[Config | None, str, str]:
         """What a trial is given, None to leave it to the cold sampler; where that comes from, and why."""

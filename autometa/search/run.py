@@ -17,6 +17,8 @@ evaluation is in the journal. Whoever works on a folder holds its lock, which th
 process dies; who only looks writes nothing. Nothing but signed files is unpickled. Every file but the report has a
 checksum (`records`), in ``run.json``, in the journal or in itself, and what is damaged is named where it is read. Only
 its owner can read the folder, and no password is in it.
+
+Longer than 400 lines by the examples in its docstrings.
 """
 
 from __future__ import annotations

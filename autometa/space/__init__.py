@@ -8,6 +8,8 @@ Laws: ``decode(encode(c)) == c`` (floats to rounding); every sampled, filled, cl
 contained; a mask is one exactly at the dimensions of the active parameters.
 
 Letters:  d encoded dimensions · m configurations.
+
+Longer than 400 lines by the examples in its docstrings.
 """
 
 from __future__ import annotations

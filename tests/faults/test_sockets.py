@@ -25,8 +25,11 @@ HOOK = textwrap.dedent("""
     def heard(event, arguments):
         if event.startswith("socket.") and event not in ("socket.gethostname", "socket.sethostname"):
             families = [getattr(a, "family", None) for a in arguments[:1]] + list(arguments[1:2])
-            if event in ("socket.__new__", "socket.connect", "socket.bind", "socket.sendto") and 1 in families:
+            events = ("__new__", "connect", "bind", "sendto", "sendmsg")
+            if event in [f"socket.{name}" for name in events] and 1 in families:
                 return  # AF_UNIX: between our own processes
+            if event == "socket.__new__" and arguments[1] == -1:
+                return  # of a descriptor that is open already
             os.write(log, f"{event} {arguments!r}\\n".encode())
 
     log = os.open(os.environ["HEARD"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
