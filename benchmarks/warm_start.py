@@ -13,7 +13,7 @@
     python benchmarks/warm_start.py --without a,b         the memory with and without some families, judged among all
     python benchmarks/warm_start.py --time                the order under a time budget, with Oboe's own runtimes
     python benchmarks/warm_start.py --ready               how long until the first recommendation, in a fresh process
-    python benchmarks/warm_start.py --half report --report    plots from the results of that half so far
+    python benchmarks/warm_start.py --half report --report    plots of that half, and warm_start.md from all so far
 
 A replay is one task taken as new: nothing of its family is in the past, the configurations are those that were
 evaluated on it, and its score for each one chosen is looked up. Reported is the normalised regret
@@ -960,8 +960,162 @@ def plot(
     print(f"wrote {path.name}")
 
 
+def markdown(titles: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """A table, and the empty line that ends it."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return ["| " + " | ".join("–" if cell is None else str(cell) for cell in line) + " |" for line in lines] + [""]
+
+
+def replays(rows: Sequence[dict[str, Any]], table: str, tasks: int, against: str) -> list[str]:
+    """One comparison: regret after each number of trials and its share of the static portfolio's, tests, harm."""
+    found = {row["method"]: row for row in rows if row["table"] == table and row["tasks"] == tasks}
+    ours = found["adaptive"]
+    found = {name: row for name, row in found.items() if row["seconds"] == ours["seconds"]}  # of the same run
+    static = found["static portfolio"]["regret"]
+    body = [
+        [name, *(f"{regret:.3f} ({regret / static[t]:.2f})" for t, regret in row["regret"].items())]
+        for name, row in sorted(found.items(), key=lambda item: -item[1]["regret"]["5"])
+    ]
+    p = ours["p_against_portfolio" if against == "static portfolio" else "p_against_cold_tpe"]
+    body.append([f"p of adaptive against {against}", *("< 1e-6" if p[t] < 1e-6 else f"{p[t]:.1g}" for t in static)])
+    out = markdown(["method", *static], body)
+    harm = {name: row["share_worse_by_more_than_0.02"].get(against, {}) for name, row in found.items()}
+    harm = {name: shares for name, shares in harm.items() if shares}
+    at = list(harm["adaptive"])
+    ends = {name: found[name]["median_trial_at_which_cold_tpe_ends"] for name in harm}
+    ended = against == "cold TPE"
+    titles = [f"worse than {against} by more than .02", *(f"after {t}" for t in at)]
+    shares = [
+        [
+            name,
+            *(f"{share:.1%}" for share in row.values()),
+            *([f"{ends[name]:g}".replace("inf", "never")] if ended else []),
+        ]
+        for name, row in harm.items()
+    ]
+    return out + markdown(titles + ["trial at which it ends, median"] * ended, shares)
+
+
+def in_words() -> str:
+    """The latest result of everything that was measured, as the documentation includes it."""
+    latest: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in read_lines(RESULTS):
+        key = ("what", "half", "table", "method", "family", "tasks", "past_tasks", "configurations")
+        place = tuple(row.get(name) for name in key)
+        latest.pop(place, None)  # the newest stand last
+        latest[place] = row
+
+    def of(what: str, half: str) -> list[dict[str, Any]]:
+        return [row for row in latest.values() if (row["what"], row["half"]) == (what, half)]
+
+    methods, kinds = of("methods", "report"), ("binary", "multiclass", "regression")
+    judged = max(row["tasks"] for row in methods if row["table"] == "all kinds")
+    last = next(row for row in reversed(methods) if (row["table"], row["method"]) == ("all kinds", "cold TPE"))
+    newest = list(latest.values())[-1]
+    out = [
+        "# Warm starts, replayed on finished tables",
+        "",
+        f"By `python benchmarks/warm_start.py`, AutoMeta {newest['versions']['autometa']}, Optuna "
+        f"{newest['versions']['optuna']}, {newest['machine'].partition(', load')[0]}. Mean normalised regret after "
+        "so many trials; in brackets its share of the static portfolio's.",
+        "",
+        f"## Without a search: {judged} tasks",
+        "",
+        "`--half report --no-search`",
+        "",
+        *replays(methods, "all kinds", judged, "static portfolio"),
+        "Adaptive by kind of task, as a share of the static portfolio's regret:",
+        "",
+    ]
+    body = []
+    for kind in kinds:
+        tasks = max(row["tasks"] for row in methods if row["table"] == kind)
+        of_kind = {row["method"]: row["regret"] for row in methods if (row["table"], row["tasks"]) == (kind, tasks)}
+        ours, static = of_kind["adaptive"], of_kind["static portfolio"]
+        body.append([kind, tasks, *(f"{ours[t] / static[t]:.2f}" for t in ("1", "3", "5", "10"))])
+    out += markdown(["kind", "tasks", 1, 3, 5, 10], body)
+    out += [f"## Beside cold TPE: {last['tasks']} tasks", "", "`--half report --most 30 --seeds 2`", ""]
+    out += replays(methods, "all kinds", last["tasks"], "cold TPE")
+    out += ["## By the number of past tasks", "", "`--half report --curve --most 30`: adaptive, after 5 trials", ""]
+    curve = {(row["table"], row["past_tasks"]): row for row in of("curve", "report") if row["method"] == "adaptive"}
+    curve = {key: row for key, row in curve.items() if row["tasks"] == max(r["tasks"] for r in curve.values())}
+    counts = sorted({past for _, past in curve if all((kind, past) in curve for kind in kinds)})
+    every = {kind: max(past for table, past in curve if table == kind) for kind in kinds}
+    out += markdown(
+        ["past tasks", *kinds],
+        [[past, *(f"{curve[kind, past]['regret']['5']:.3f}" for kind in kinds)] for past in counts]
+        + [["all", *(f"{curve[kind, every[kind]]['regret']['5']:.3f} ({every[kind]})" for kind in kinds)]],
+    )
+    out += ["## A hidden fifth of the memory", "", "`--holes`: root mean square error in normalised scores", ""]
+    holes = list({row["table"]: row for row in of("holes", "all")}.values())
+    out += markdown(
+        ["imputed by", *(row["table"] for row in holes)],
+        [
+            [name, *(f"{row['error'][name]:.3f}" for row in holes)]
+            for name in holes[0]["error"]
+            if "deviations" not in name
+        ],
+    )
+    out += ["## Configurations that one past task knows", "", "`--half validation --own`, 15 tasks of each kind", ""]
+    own = {(row["method"], row["table"]): row["regret"] for row in of("own", "validation")}
+    names = {
+        "known by 1": "with them",
+        "everybody's alone": "without",
+        "known by 1, at their word": "counted like all others",
+    }
+    out += markdown(
+        ["", *(f"{kind}, after {t}" for kind in kinds for t in (3, 10))],
+        [
+            [words, *(f"{own[name, kind][t]:.3f}" for kind in kinds for t in ("3", "10"))]
+            for name, words in names.items()
+        ],
+    )
+    boards = [row for row in methods if row["table"] == "oboe"]
+    board = max(row["tasks"] for row in boards)
+    out += [f"## Oboe: {board} tasks", "", "`--oboe --half report`", "", *replays(boards, "oboe", board, "cold TPE")]
+    out += [
+        "## What a model family is worth",
+        "",
+        "`--families`: loss of the best known score without it (1 = distance from best to lower quartile), mean over "
+        "the memory's tables",
+        "",
+    ]
+    from autometa.families import FAMILIES
+
+    worth = {(row["family"], row["table"]): row["missed_without"] for row in of("families", "all")}
+    ordered = sorted({family for family, _ in worth}, key=lambda family: -max(worth.get((family, k), 0) for k in kinds))
+    out += markdown(
+        ["family", *kinds],
+        [
+            [FAMILIES[family].label, *(f"{worth[family, k]:.3f}" if (family, k) in worth else None for k in kinds)]
+            for family in ordered
+        ],
+    )
+    out += ["## With and without two families", "", "`--without additive,discriminant --half HALF`", ""]
+    both = [(half, row) for half in ("report", "validation") for row in of("without", half)]
+    out += markdown(
+        ["half, tasks", "", *both[0][1]["regret"]],
+        [
+            [f"{half}, {row['tasks']}", row["method"], *(f"{regret:.3f}" for regret in row["regret"].values())]
+            for half, row in both
+        ],
+    )
+    ready = of("ready", "all")[-1]
+    out += ["## Until the first recommendation", "", "`--ready`, seconds in a fresh process, imports apart", ""]
+    out += markdown(
+        ["what", "seconds"],
+        [
+            [f"reading {ready['tasks']} tasks x {ready['configurations']} configurations", f"{ready['read_s']:.2f}"],
+            ["fitting the recommender", f"{ready['fit_s']:.2f}"],
+            ["fitting it on 367 tasks x 60 configurations", f"{ready['fit_367x60_s']:.2f}"],
+        ],
+    )
+    return "\n".join(out).rstrip() + "\n"
+
+
 def report(options: argparse.Namespace) -> None:
-    """The last result of every table and method as plots."""
+    """The last result of every table and method as plots, and as text."""
+    RESULTS.with_suffix(".md").write_text(in_words(), encoding="utf-8")
     latest: dict[tuple[str, str, str], dict[str, Any]] = {}
     learned: dict[str, list[tuple[float, float]]] = {}
     for row in read_lines(RESULTS):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pydoc
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "gallery/built",
     "filename_pattern": r"/plot_",
+    "ignore_pattern": r"__init__\.py|/built/",  # what an earlier build left is no example
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "remove_config_comments": True,
@@ -97,13 +99,25 @@ def as_code(app: Any, env: Any, node: Any, shown: Any) -> Any:
 
 
 def accessible(app: Any, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
-    """What axe finds in the theme's pages: headings say their level, and what scrolls can be reached by keys."""
+    """What axe finds in the theme's pages (`docs/axe.py`).
+
+    Headings say their level, what scrolls can be reached by keys, the lines of a long signature are no list of
+    definitions, and links behind the gallery's pictures have names.
+    """
     for part, found, instead in (
-        ("furo_navigation_tree", 'role="heading"', 'role="heading" aria-level="2"'),
-        ("body", "<pre>", '<pre tabindex="0">'),
+        ("furo_navigation_tree", r'role="heading"', r'role="heading" aria-level="2"'),
+        ("body", r"<pre>", r'<pre tabindex="0">'),
+        ("body", r'<div class="table-wrapper', r'<div tabindex="0" class="table-wrapper'),
+        ("body", r'<dl>\n((?:<dd><em class="sig-param">.*</dd>\n)+)</dl>', r'<div class="sig-lines">\n\1</div>'),
+        ("body", r'<dd>(<em class="sig-param">.*)</dd>', r"<div>\1</div>"),
+        (
+            "body",
+            r'(<p><a class="reference internal" href="plot_[^"]+")(><span class="doc">)([^<"]+)',
+            r'\1 aria-label="\3"\2\3',
+        ),
     ):
         if part in context:
-            context[part] = context[part].replace(found, instead)
+            context[part] = re.sub(found, instead, context[part])
 
 
 def setup(app: Any) -> None:

@@ -342,3 +342,30 @@ def test_every_environment_variable_is_described() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("autometa/**/*.py"))
     read = set(re.findall(r"environ(?:\.get\(|\[)\s*\"([A-Z_]+)\"", code))
     assert read - described == {"OPENML_SKIP_PARQUET"}, "which is set for the client, and back again"
+
+
+# ----------------------------------------------------------------------------------------- the site, where it is built
+
+SITE = DOCS / "_build" / "html"
+
+
+@pytest.fixture
+def site() -> Path:
+    if not (SITE / "search.html").is_file():
+        pytest.skip("the site is not built (make docs)")
+    return SITE
+
+
+def test_the_site_is_light(site: Path) -> None:
+    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < 10e6
+
+
+def test_search_works_without_a_server(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS)
+    import axe
+
+    browser = axe.chromium()
+    if browser is None:
+        pytest.skip("Chromium is not installed")
+    page = axe.dom(browser, f"{(site / 'search.html').as_uri()}?q=groups")
+    assert 'href="groups.html"' in page.split('id="search-results"')[-1]

@@ -8,6 +8,8 @@ A parameter is renamed, a range is widened, another parameter comes: past studie
 import tempfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import numpy as np
 import optuna
 
 import autometa
@@ -41,3 +43,15 @@ study = optuna.create_study(sampler=sampler)
 study.optimize(today, n_trials=10)
 print(study.best_params)
 print(*sampler.notes, sep="\n")
+
+# %%
+# It begins where the past was good, and widens from there.
+values = [trial.value for trial in study.trials]
+fig, ax = plt.subplots(figsize=(5, 3))
+ax.plot(range(1, len(values) + 1), values, "o", label="trial")
+ax.step(range(1, len(values) + 1), np.minimum.accumulate(values), where="post", label="best so far")
+ax.set_yscale("log")
+ax.set_xlabel("trial")
+ax.set_ylabel("loss")
+ax.legend()
+plt.show()

@@ -8,6 +8,7 @@ A family says which parameters it has and how a configuration becomes a pipeline
 import inspect
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 from sklearn.datasets import load_wine
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import Pipeline
@@ -44,10 +45,17 @@ FAMILIES["lda"] = MINE
 X, y = load_wine(return_X_y=True, as_frame=True)
 task = make_task(X, y=y)
 splits = plan_splits(task, seed=0)
-for shrinkage in (0.0, 0.1, 0.5):
+losses = {}
+for shrinkage in (0.0, 0.05, 0.1, 0.2, 0.5, 1.0):
     outcome = evaluate(task, {"family": "lda", "lda.shrinkage": shrinkage}, splits, seed=0)
-    print(shrinkage, round(outcome.evaluation.scores["neg_log_loss"], 4))
+    losses[shrinkage] = -outcome.evaluation.scores["neg_log_loss"]
 del FAMILIES["lda"]
+
+fig, ax = plt.subplots(figsize=(5, 3))
+ax.plot(list(losses), list(losses.values()), "o-")
+ax.set_xlabel("shrinkage")
+ax.set_ylabel("log loss, cross-validated")
+plt.show()
 
 # %%
 # For a search of your own to try it, put ``MINE`` into a module, and the line ``FAMILIES["lda"] = MINE`` too:

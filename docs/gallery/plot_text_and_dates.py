@@ -6,8 +6,10 @@ Columns are read as what they hold: dates become month, weekday and time elapsed
 and whatever is done is said.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from sklearn.inspection import permutation_importance
 
 from autometa import AutoMetaClassifier, make_task
 
@@ -35,3 +37,12 @@ print(task.X.dtypes)
 model = AutoMetaClassifier(trials=2, families=["linear"], remember=False).fit(table, returned)
 print(model.leaderboard_[["family", "roc_auc"]])
 print(model.predict(table.head(3)))
+
+# %%
+# The words decide, and the model has found them: each of your columns is shuffled, and the model asked again.
+found = permutation_importance(model, table, returned, scoring="roc_auc", n_repeats=3, random_state=0)
+fig, ax = plt.subplots(figsize=(5, 2.5))
+ax.barh(table.columns, found.importances_mean, xerr=found.importances_std)
+ax.set_xlabel("loss of ROC AUC when shuffled")
+fig.tight_layout()
+plt.show()
