@@ -197,9 +197,11 @@ def has_points_between_thousands(texts: Iterable[str], fewest: int) -> bool:
         (False, False)
     """
     distinct = set(texts)
-    pointed = sum(_POINTED.fullmatch(text) is not None for text in distinct)
-    bare = sum(_BARE.fullmatch(text) is not None for text in distinct)
-    return pointed >= fewest and pointed + bare == len(distinct) and bare >= max(1, pointed // 100)
+    if not all(_POINTED.fullmatch(text) or _BARE.fullmatch(text) for text in distinct):
+        return False
+    pointed = sum("." in text for text in distinct)
+    bare = len(distinct) - pointed
+    return pointed >= fewest and bare >= max(1, pointed // 100)
 
 
 def common_unit(texts: Sequence[str]) -> str:

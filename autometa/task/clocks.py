@@ -80,6 +80,7 @@ _STEPS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = tup
 _WORD = re.compile(r"[^\W\d_]{3,}\.?")
 
 
+@lru_cache(maxsize=1 << 14)  # a text is asked for by several patterns
 def tidied(text: str) -> str:
     """A text that may be a date in the way that patterns know; as it is where it is none.
 

@@ -35,7 +35,7 @@ from autometa.task.cells import (
 from autometa.task.columns import ColumnEncoder, Found, FoundColumns, UselessColumn, missing_numbers
 from autometa.task.distinct import Remarks, TextColumn, is_text, say_odd, shown_decimal
 from autometa.task.identifiers import foretells, look_like_codes, names_identifier, word_count
-from autometa.task.moments import PARTS, count_pattern, fits, holds_dates, is_ambiguous, likely_pattern, moments, parts
+from autometa.task.moments import PARTS, count_pattern, fit, holds_dates, is_ambiguous, likely_pattern, moments, parts, spread
 from autometa.task.options import OPTIONS
 
 TYPES = ("number", "category", "text", "date")  # what a column can be asked to hold
@@ -248,9 +248,10 @@ def _asked(column: pd.Series, seen: Seen, remarks: Remarks) -> Found:
     odd: Sequence[int]
     if kind == "date":
         pattern = likely_pattern(texts.texts) or "ISO8601"
-        odd = np.flatnonzero(~fits(texts.texts, pattern)[0]).tolist()
+        read = fit(texts.texts, pattern)
+        odd = np.flatnonzero(~read.moment).tolist()
         say_odd(texts, odd, "dates", remarks)
-        when = moments(column, pattern, missing=seen.request.missing)
+        when = spread(read.when, texts.codes)
         return _found_moments(name, when, pattern, seen, remarks, texts.texts, tuple(texts.texts[i] for i in odd))
     spelled = spelling(texts.texts, seen.decimal)
     assert spelled is not None
@@ -269,7 +270,7 @@ def _useless(column: TextColumn, seen: Seen, remarks: Remarks) -> UselessColumn 
 
 def _boolean(column: TextColumn, seen: Seen, remarks: Remarks) -> ColumnEncoder | None:
     """Truth values."""
-    if not {text.lower() for text in column.texts} <= {"true", "false"}:
+    if not all(text.lower() in ("true", "false") for text in column.texts):
         return None
     if column.missing:
         remarks.missing[column.name] = column.missing
@@ -311,17 +312,17 @@ def _moments(column: TextColumn, seen: Seen, remarks: Remarks) -> Found | None:
     pattern = likely_pattern(texts)
     if pattern is None:
         return None
-    moment, looks = fits(column.texts, pattern)
-    odd = np.flatnonzero(~moment).tolist()
+    read = fit(column.texts, pattern)
+    odd = np.flatnonzero(~read.moment).tolist()
     impossible = column.cells(odd) <= max(OPTIONS.impossible_share * column.known, 1)
     if (
         odd
-        and not (looks[odd].all() and impossible)
+        and not (read.looks[odd].all() and impossible)
         and not column.are_missing(odd, len(texts) - len(odd), OPTIONS.dates_beside)
     ):
         return None
     say_odd(column, odd, "dates", remarks)
-    when = moments(column.raw, pattern, missing=seen.request.missing)
+    when = spread(read.when, column.codes)
     odd_words = tuple(column.texts[i] for i in odd)
     return _found_moments(column.name, when, pattern, seen, remarks, column.texts, odd_words)
 

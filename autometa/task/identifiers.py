@@ -70,7 +70,7 @@ def word_count(text: str) -> float:
         >>> word_count("the third dish"), word_count("非常好吃我很喜欢")
         (3, 4.0)
     """
-    unspaced = len(UNSPACED.findall(text))
+    unspaced = 0 if text.isascii() else len(UNSPACED.findall(text))
     return max(len(text.split()), unspaced / 2) if unspaced else len(text.split())
 
 

@@ -12,8 +12,9 @@ Letters:  n rows.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from functools import cache
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -48,17 +49,19 @@ _COUNTS = {  # what numbers count, where it is said that they are dates: their u
     "epoch microseconds": ("us", "1970-01-01", 1e14, 1e17),
     "epoch nanoseconds": ("ns", "1970-01-01", 1e17, 9e18),
 }
+_DIGIT = re.compile(r"\d")
 _ZONE = re.compile(r" ?(Z|UTC|[+-]\d{2}:?\d{2})$")
 _FIELDS = {  # what a field of a pattern looks like
     **dict.fromkeys(("%d", "%m", "%H", "%I"), r"\d{1,2}"),
     **dict.fromkeys(("%y", "%M", "%S", "%V"), r"\d{2}"),
     **dict.fromkeys(("%Y", "%G"), r"\d{4}"),
-    "%u": r"[1-7]",
+    "%u": r"\d",
     "%b": "(?i:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)",
     "%B": "(?i:January|February|March|April|May|June|July|August|September|October|November|December)",
     "%p": "[AaPp][Mm]",
     "%f": r"\d{1,9}",
 }
+_MAYBE = re.compile(rf"(?:[\d/.:, +-]|T|Z|W|UTC|{_FIELDS['%B']}|{_FIELDS['%b']}|[AP]M)+", re.IGNORECASE)  # of a moment
 _TWINS = {"%m/%d": "%d/%m", "%d-%m": "%m-%d"}  # day and month exchanged: patterns that the same text may fit
 _SEASON = re.compile(r"\d\d(\d\d)-(\d\d)")  # 2010-11 is a season where all such are
 
@@ -88,33 +91,46 @@ def likely_pattern(texts: Sequence[str]) -> str | None:
         ('%d/%m/%Y', None)
     """
     first = texts[: OPTIONS.dates_looked_at]
-    ways = [tuple(dict.fromkeys((text, tidied(text)))) for text in first]
-    masks = {}
-    for pattern in _PATTERNS:
-        has = _shape(pattern).fullmatch
-        mask = [any(map(has, way)) for way in ways]
-        if any(mask):
-            masks[pattern] = mask
+    alike = [frozenset[str]().union(*_ways(text)) for text in first]
+    if 2 * sum(map(bool, alike)) < max(len(first), 1):
+        return None
+    seen = frozenset[str]().union(*alike)
     likely = []
-    for pattern in masks:
-        family = [masks[one] for one in _family(pattern) if one in masks]
-        if 2 * sum(map(any, zip(*family, strict=True))) >= max(len(first), 1):
+    for pattern in _PATTERNS:
+        family = seen.intersection(_family(pattern)) if pattern in seen else ()
+        if family and 2 * sum(not found.isdisjoint(family) for found in alike) >= len(first):
             likely.append(pattern)
     if not likely or all(map(_is_season, texts)):
         return None
+    if len(likely) == 1:
+        return likely[0]
     return max(likely, key=lambda pattern: int(_parse_moments(texts, pattern).notna().sum()))  # the first of equals
 
 
-def fits(texts: Sequence[str], pattern: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:  # (len(texts),) each
-    """Which texts are moments in a pattern, and which look like them: ``31/02/2020`` does, and is none.
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """How texts fit a pattern."""
+
+    when: NDArray[np.datetime64]  # (len(texts),) as microseconds; NaT where one is no moment
+    looks: NDArray[np.bool_]  # which look like moments: 31/02/2020 does, and is none
+
+    @property
+    def moment(self) -> NDArray[np.bool_]:  # (len(texts),)
+        """Which look like moments, and are."""
+        return self.looks & ~np.isnat(self.when)
+
+
+def fit(texts: Sequence[str], pattern: str) -> Fit:
+    """How texts fit a pattern, or one of its family.
 
     Example:
-        >>> [found.tolist() for found in fits(["31/01/2020", "31/02/2020", "x"], "%d/%m/%Y")]
-        [[True, False, False], [True, True, False]]
+        >>> found = fit(["31/01/2020", "31/02/2020", "x"], "%d/%m/%Y")
+        >>> found.moment.tolist(), found.looks.tolist()
+        ([True, False, False], [True, True, False])
     """
-    shapes = [_shape(one).fullmatch for one in _family(pattern)]
-    looks = np.array([any(has(text) or has(tidied(text)) for has in shapes) for text in texts], dtype=bool)
-    return looks & _parse_moments(texts, pattern).notna().to_numpy(), looks
+    has, family = _shape(pattern).fullmatch, frozenset(_family(pattern))
+    looks = [bool(has(text)) or any(not family.isdisjoint(found) for found in _ways(text)) for text in texts]
+    return Fit(_parse_moments(texts, pattern).to_numpy("datetime64[us]"), np.array(looks, dtype=bool))
 
 
 def is_ambiguous(texts: Sequence[str], pattern: str) -> bool:
@@ -157,8 +173,17 @@ def moments(
     if holds_dates(column.dtype):
         return _naive(column.reset_index(drop=True), clock)
     codes, texts = labels(column, missing)
-    found = _parse_moments(texts, pattern, clock)
-    return pd.Series(np.append(found.to_numpy("datetime64[us]"), np.datetime64("NaT", "us"))[codes])
+    return spread(_parse_moments(texts, pattern, clock).to_numpy("datetime64[us]"), codes)
+
+
+def spread(when: NDArray[np.datetime64], codes: NDArray[np.intp]) -> pd.Series:  # (d,), (n,) -> (n,)
+    """The moments of distinct texts as those of the cells; NaT where a code is -1.
+
+    Example:
+        >>> spread(fit(["2020-01-31"], "ISO8601").when, np.array([0, -1])).tolist()
+        [Timestamp('2020-01-31 00:00:00'), NaT]
+    """
+    return pd.Series(np.append(when, np.datetime64("NaT", "us"))[codes])
 
 
 def parts(when: pd.Series, origin: float) -> dict[str, NDArray[np.float64]]:  # when: (n,)
@@ -183,6 +208,18 @@ def seconds(when: pd.Series) -> NDArray[np.float64]:  # (n,) -> (n,)
     """
     microseconds = when.astype("datetime64[us]").to_numpy().astype(np.int64)  # which hold every year that has 4 digits
     return np.where(when.isna(), np.nan, microseconds / 1e6)
+
+
+def _ways(text: str) -> Iterator[frozenset[str]]:
+    """The patterns that a text looks like as it is, then tidied; moments that differ in their digits are asked once."""
+    yield _shaped(_DIGIT.sub("1", text)) if _MAYBE.fullmatch(text) else frozenset()
+    new = tidied(text)
+    yield _shaped(_DIGIT.sub("1", new)) if new != text and _MAYBE.fullmatch(new) else frozenset()
+
+
+@lru_cache(maxsize=4096)
+def _shaped(text: str) -> frozenset[str]:
+    return frozenset(pattern for pattern in _PATTERNS if _shape(pattern).fullmatch(text))
 
 
 @cache
@@ -250,7 +287,8 @@ def _parse(texts: Sequence[str], pattern: str, clock: Clock = "local") -> pd.Ser
     if clock == "local":
         texts = [text if has(text) else tidied(text) for text in texts]
         if pattern == "ISO8601":
-            texts = [_ZONE.sub("", text) if ":" in text else text for text in texts]
+            zoned = (":" in text and (text[-1] in "ZC" or "+" in text or text.count("-") > 2) for text in texts)
+            texts = [_ZONE.sub("", text) if may else text for text, may in zip(texts, zoned, strict=True)]
     column = pd.Series(texts, dtype=object)
     return _naive(pd.Series(pd.to_datetime(column, format=pattern, errors="coerce", utc=True)), "utc")
 

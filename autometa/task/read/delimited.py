@@ -74,7 +74,7 @@ def read_delimited(data: bytes, findings: InputFindings, request: ReadRequest) -
     body = body[:end] if body[:end].endswith((b"\n", b"\r")) else body[:end] + b"\n"  # PyArrow's last cell needs one
     rows = Body(body, head.names, dialect, first_line)
     parsed = read_rows(rows, findings, missing)
-    if parsed is None or not _allow_cells(parsed, request.limits, findings):
+    if parsed is None or not _allow_cells(parsed, len(body), request.limits, findings):
         return None
     if dialect.decimal == "." and _is_comma(parsed, rows):
         dialect = replace(dialect, decimal=",")
@@ -145,10 +145,15 @@ def _told(dialect: Dialect, sample: str, data: bytes, request: ReadRequest) -> D
 def _is_comma(parsed: Parsed, rows: Body) -> bool:
     """Whether the comma is the decimal sign after all: a text shows it, and no number the point beyond doubt."""
     frame = parsed.frame
+    quoted = rows.dialect.delimiter != "," or rows.dialect.quote.encode() in rows.data
+    may_show = quoted and re.search(rb",[0-9]", rows.data) is not None
     kinds = [
         (i, pd.api.types.is_float_dtype(dtype), not pd.api.types.is_numeric_dtype(dtype))
         for i, dtype in enumerate(frame.dtypes)
     ]
+    floats = [i for i, is_float, _ in kinds if is_float]
+    if not may_show and not any(_may_be_thousands(frame.iloc[:, i].to_numpy()) for i in floats):
+        return False
     shown = frozenset[str]()
     for i, _, is_text in kinds:
         if is_text:
@@ -161,7 +166,6 @@ def _is_comma(parsed: Parsed, rows: Body) -> bool:
             else None
         )
         shown = frozenset(",") if some else shown
-    floats = [i for i, is_float, _ in kinds if is_float]
     if shown != {","} and (shown or not any(_may_be_thousands(frame.iloc[:, i].to_numpy()) for i in floats)):
         return False
     columns = rows.written(floats) if floats else []
@@ -187,8 +191,10 @@ def _allow_width(data: bytes, limits: Limits, findings: InputFindings) -> bool:
     return limits.allow_columns(max(map(line.count, (b",", b";", b"\t", b"|"))) + 1, findings)
 
 
-def _allow_cells(parsed: Parsed, limits: Limits, findings: InputFindings) -> bool:
-    """Whether no cell is longer than it may be."""
+def _allow_cells(parsed: Parsed, size: int, limits: Limits, findings: InputFindings) -> bool:
+    """Whether no cell is longer than it may be, in a text of so many bytes."""
+    if size <= limits.cell:
+        return True
     for name, column in parsed.frame.items():
         if pd.api.types.infer_dtype(column, skipna=True) != "string":  # truth values beside missing cells are objects
             continue

@@ -59,7 +59,8 @@ class Body:
 
         dialect, data = self.dialect, self.data
         longest = max(map(len, data[: OPTIONS.sample_bytes].split(b"\n")))
-        block = min(max(1 << 22, 64 * longest, len(data) // 8), 1 << 30)  # every block is a chunk of every column: few
+        block = max(1 << 22, 64 * longest, len(data) // 8)  # every block is a chunk of every column: few
+        block = min(block, len(data) + 1, 1 << 30)  # and PyArrow lays out all of it, for a few rows too
         parse = pa.csv.ParseOptions(
             delimiter=dialect.delimiter,
             quote_char=dialect.quote,
