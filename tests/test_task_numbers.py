@@ -205,3 +205,12 @@ def test_numbers_come_back_from_every_way_to_write_them(writer: str, values: lis
     found = spelling([WRITERS[writer](number) for number in numbers])
     assert found is not None
     assert found.values.tolist() == numbers
+
+
+def test_telephone_numbers_are_no_numbers() -> None:
+    for pattern in ("+49 100 200 {}", "+1 555-010-{}", "+44 (0)20 7946 0{}"):
+        frame = pd.DataFrame({"phone": [pattern.format(100 + i % 20) for i in range(80)], "x": np.arange(80) ** 1.5})
+        task = make_task(frame.assign(y=np.arange(80) % 2), target="y")
+        assert task.columns.categorical == ("phone",)
+    changes = pd.DataFrame({"change": [f"{'+-'[i % 2]}{i + 1} 200" for i in range(80)], "y": np.arange(80) % 2})
+    assert make_task(changes, target="y").X["change"].tolist() == [(-1) ** i * (i * 1000 + 1200) for i in range(80)]

@@ -151,3 +151,16 @@ def test_a_sum_in_the_last_row_is_said_and_kept() -> None:
 def test_a_row_that_was_cut_is_no_footer() -> None:
     with pytest.raises(InputError, match="line 62 has 1"):
         read_table(lines("a,b,c", lambda i: f"{i},{i},{i}") + b"60\n")
+
+
+def test_a_key_that_stands_twice_in_an_object_of_json_is_refused() -> None:
+    for text in (b'{"a": 1, "y": 0}\n{"a": 1, "y": 1, "a": 2}\n', b'[{"a": 1, "y": 0}, {"a": 1, "y": 1, "a": 2}]'):
+        with pytest.raises(InputError, match="the key 'a' stands twice in one object"):
+            read_table(text)
+
+
+@pytest.mark.parametrize("second", [rb'{"a\udfff": 2, "y": 1}', rb'{"a\ud800": 1, "a\udfff": 2, "y": 1}'])
+def test_keys_of_json_that_only_lone_surrogates_tell_apart_are_refused(second: bytes) -> None:
+    with pytest.raises(InputError, match=r"keys that differ only in halves of letters \(lone surrogates\): 'a\ufffd'"):
+        read_table(rb'{"a\ud800": 1, "y": 0}' + b"\n" + second)
+    assert read_table(rb'{"a\ud800": 1, "y": 0}')[0].columns.tolist() == ["a\ufffd", "y"]

@@ -157,6 +157,55 @@ def test_a_stray_cell_at_the_end_of_a_sheet_is_refused_and_does_not_end_the_proc
     assert [workbooks._column_number(letters) for letters in (b"XFD", b"BL")] == [16384, 64]
 
 
+def opendocument(*rows: str) -> bytes:
+    """A workbook of LibreOffice: rows of cells as its XML has them."""
+    office = "urn:oasis:names:tc:opendocument:xmlns:"
+    spaces = " ".join(f'xmlns:{one}="{office}{one}:1.0"' for one in ("office", "table", "text"))
+    cells = "".join(f"<table:table-row>{row}</table:table-row>" for row in rows)
+    body = f'<office:spreadsheet><table:table table:name="Data">{cells}</table:table></office:spreadsheet>'
+    content = f"<office:document-content {spaces}><office:body>{body}</office:body></office:document-content>"
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", "<manifest/>")
+        archive.writestr("content.xml", '<?xml version="1.0" encoding="UTF-8"?>' + content)
+    return data.getvalue()
+
+
+def ods_cell(value: str | float) -> str:
+    if isinstance(value, str):
+        return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
+    return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
+
+
+def test_a_workbook_of_libreoffice_is_read_and_its_codes_stay_codes():
+    rows = [["zip", "price", "class"], *([f"0{i}", i + 0.5, "ab"[i % 2]] for i in range(6))]
+    frame, _ = read_table(opendocument(*("".join(map(ods_cell, row)) for row in rows)))
+    assert frame["zip"].tolist() == [f"0{i}" for i in range(6)]
+    assert frame["price"].tolist() == [i + 0.5 for i in range(6)]
+    assert frame["class"].tolist() == list("ababab")
+    assert "Rows are needed" in refusal(opendocument("".join(map(ods_cell, ["zip", "class"]))))
+
+
+def test_a_workbook_of_excel_97_is_read():
+    xlwt = pytest.importorskip("xlwt", reason="writes workbooks of Excel 97")
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("Data")
+    day = xlwt.easyxf(num_format_str="YYYY-MM-DD")
+    for column, name in enumerate(("zip", "day", "class")):
+        sheet.write(0, column, name)
+    for i in range(6):
+        sheet.write(i + 1, 0, f"0{i}")
+        sheet.write(i + 1, 1, datetime.datetime(2024, 1, i + 1), day)
+        sheet.write(i + 1, 2, i % 2)
+    content = io.BytesIO()
+    book.save(content)
+    frame, _ = read_table(content.getvalue())
+    assert frame["zip"].tolist() == [f"0{i}" for i in range(6)]
+    assert frame["day"].tolist() == [pd.Timestamp(2024, 1, i + 1) for i in range(6)]
+    assert frame["class"].tolist() == [0, 1] * 3
+
+
 def test_a_damaged_workbook_is_refused():
     content = workbook(sales)
     assert "damaged archive or workbook" in refusal(content[:-200])
@@ -165,11 +214,20 @@ def test_a_damaged_workbook_is_refused():
 
 # --- compression and archives -----------------------------------------------------------------------------------------
 
+
+def in_lz4(data: bytes) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "lz4") as stream:
+        stream.write(data)
+    return sink.getvalue().to_pybytes()
+
+
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "bz2": bz2.compress,
     "xz": lzma.compress,
     "zstd": lambda data: pa.compress(data, "zstd", asbytes=True),
+    "lz4": lambda data: in_lz4(data),
     "gzip of bz2": lambda data: gzip.compress(bz2.compress(data)),
 }
 
@@ -385,6 +443,7 @@ class Server(BaseHTTPRequestHandler):
     """Answers with a table, and with what servers do wrong."""
 
     asked: list[tuple[str, str | None]]
+    may_end: threading.Event
 
     def do_GET(self) -> None:
         self.asked.append((self.path, self.headers.get("Authorization")))
@@ -392,6 +451,9 @@ class Server(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "/table.csv")
             self.end_headers()
+            return
+        if self.path.startswith("/silent"):
+            self.may_end.wait(60)
             return
         if self.path.startswith("/none"):
             self.send_error(404)
@@ -408,11 +470,12 @@ class Server(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def web() -> Iterator[str]:
-    Server.asked = []
+    Server.asked, Server.may_end = [], threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
+    Server.may_end.set()
     server.shutdown()
     server.server_close()
     thread.join()
@@ -442,6 +505,15 @@ def test_what_a_server_does_wrong_is_said(web, monkeypatch):
     assert "more than 0.0 GB" in refusal(f"{web}/table.csv", download=True)
 
 
+def test_a_server_that_says_nothing_or_takes_too_long_is_not_waited_for(web, monkeypatch):
+    hasty = type("Hasty", (), {"download_bytes": 10**6, "download_silence": 0.2, "download_seconds": 60.0})
+    monkeypatch.setattr(download, "OPTIONS", hasty)
+    assert "the server was silent for 0.2 s" in refusal(f"{web}/silent", download=True)
+    monkeypatch.setattr(hasty, "download_silence", 60.0)
+    monkeypatch.setattr(hasty, "download_seconds", -1.0)
+    assert "took more than -1 s" in refusal(f"{web}/table.csv", download=True)
+
+
 # --- in memory --------------------------------------------------------------------------------------------------------
 
 
@@ -466,6 +538,16 @@ def test_tables_of_arrow_are_tasks_like_those_of_pandas():
     assert by_y.y.tolist() == expected.y.tolist()
     assert "a LazyFrame has not been computed yet. Hand over what its .collect() gives." in refusal(polars.lazy())
     assert "is no table" in refusal(polars["x"])
+
+
+def test_tables_of_duckdb_are_tasks_like_those_of_pandas():
+    duckdb = pytest.importorskip("duckdb", reason="another table that speaks the protocol of Arrow")
+    plain, _ = frames()
+    relation = duckdb.connect().from_df(plain.astype({"town": object, "y": object}))
+    task = make_task(relation, target="y")
+    assert task.columns.categorical == ("town",)
+    np.testing.assert_allclose(task.X["x"], plain["x"])
+    assert [task.classes[k] for k in task.y] == plain["y"].tolist()
 
 
 def test_estimators_take_polars_by_the_names_of_its_columns():

@@ -106,6 +106,9 @@ _ADDRESS = re.compile(r"([0-9]{1,3}\.){3}[0-9]{1,3}")  # of a machine: 192.168.1
 _POWER = re.compile(r"[0-9]+[eE][0-9]+")  # 1E2: a code where all are so, for numbers would have a point or a sign
 
 
+_PHONE = re.compile(r"\+[1-9](?:[ \u00a0\u2009\u202f()/-]*[0-9]){7,14}")  # +49 100 200 300: international, as ITU E.164
+
+
 def labels(column: pd.Series, missing: Collection[str] = MISSING_TEXTS) -> tuple[NDArray[np.intp], list[str]]:
     """Every cell as a code into distinct texts, the same texts however the column arrived.
 
@@ -342,14 +345,20 @@ def are_long(texts: Iterable[str]) -> bool:
 
 
 def are_codes(texts: Sequence[str]) -> bool:
-    """Whether these look like numbers and are none: 1E2 beside 2E3, the addresses of machines.
+    """Whether these look like numbers and are none: 1E2 beside 2E3, the addresses of machines, telephone numbers.
 
     Example:
         >>> are_codes(["1E2", "0E1"]), are_codes(["1E2", "15"]), are_codes(["192.168.100.100", "192.168.100.101"])
         (True, False, True)
+        >>> are_codes(["+49 100 200 300", "+1 555 010 9999", "-"]), are_codes(["+49 100", "-1 200"])
+        (True, False)
     """
     if not texts:
         return False
+    if any(text[0] == "+" for text in texts[:2] if text):
+        known = [text for text in texts if text.casefold() not in UNKNOWN_TEXTS]
+        if known and all(map(_PHONE.fullmatch, known)):
+            return True
     if any(
         _POWER.fullmatch(text) and np.isinf(float(text)) for text in texts
     ):  # a hash that has one letter, and that e

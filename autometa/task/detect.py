@@ -27,15 +27,24 @@ from autometa.task.cells import (
     are_codes,
     are_long,
     holds_plain_numbers,
-    merges,
     number_style,
     numbers,
     spelling,
 )
 from autometa.task.columns import ColumnEncoder, Found, FoundColumns, UselessColumn, missing_numbers
-from autometa.task.distinct import Remarks, TextColumn, is_text, say_odd, shown_decimal
+from autometa.task.distinct import Remarks, TextColumn, is_text, long_columns, say_odd, shown_decimal
 from autometa.task.identifiers import foretells, look_like_codes, names_identifier, word_count
-from autometa.task.moments import PARTS, count_pattern, fit, holds_dates, is_ambiguous, likely_pattern, moments, parts, spread
+from autometa.task.moments import (
+    PARTS,
+    count_pattern,
+    fit,
+    holds_dates,
+    is_ambiguous,
+    likely_pattern,
+    moments,
+    parts,
+    spread,
+)
 from autometa.task.options import OPTIONS
 
 TYPES = ("number", "category", "text", "date")  # what a column can be asked to hold
@@ -96,7 +105,7 @@ def find_columns(
     remarks = Remarks()
     asked = {name for name in frame.columns if name in request.types or name in request.drop}
     direct = [holds_plain_numbers(dtype) for dtype in frame.dtypes]
-    long = _long_columns(frame)
+    long = long_columns(frame)
     plain = [i for i, name in enumerate(frame.columns) if direct[i] and name not in asked and i not in long]
     others = sorted(set(range(frame.shape[1])) - set(plain))
     texts = {i: TextColumn.of(frame.iloc[:, i], request.missing) for i in others if is_text(frame.iloc[:, i])}
@@ -120,16 +129,6 @@ def find_columns(
     )
     dropped = {one.name: one.why for one in found if isinstance(one, UselessColumn)}
     return FoundColumns(encoders, tuple(dropped.items()), tuple(remarks.sentences(dropped, frame.size)), decimal)
-
-
-def _long_columns(frame: pd.DataFrame) -> set[int]:
-    """The places of columns whose whole numbers float64 would merge."""
-    whole = [i for i, dtype in enumerate(frame.dtypes) if isinstance(dtype, np.dtype) and dtype.kind in "iu"]
-    if not whole or not len(frame):
-        return set()
-    values = frame.iloc[:, whole].to_numpy()
-    large = (values.max(axis=0) > 2**53) | (values.min(axis=0) < -(2**53))
-    return {whole[k] for k in np.flatnonzero(large) if merges(frame.iloc[:, whole[k]])}
 
 
 def _kept(found: Found, frame: pd.DataFrame, seen: Seen, remarks: Remarks) -> Found:

@@ -75,6 +75,16 @@ def is_text(column: pd.Series) -> bool:
     return merges(column) or not pd.api.types.is_numeric_dtype(column.dtype)
 
 
+def long_columns(frame: pd.DataFrame) -> set[int]:
+    """The places of columns whose whole numbers float64 would merge."""
+    whole = [i for i, dtype in enumerate(frame.dtypes) if isinstance(dtype, np.dtype) and dtype.kind in "iu"]
+    if not whole or not len(frame):
+        return set()
+    values = frame.iloc[:, whole].to_numpy()
+    large = (values.max(axis=0) > 2**53) | (values.min(axis=0) < -(2**53))
+    return {whole[k] for k in np.flatnonzero(large) if merges(frame.iloc[:, whole[k]])}
+
+
 def shown_decimal(columns: Iterable[TextColumn]) -> str:
     """The decimal sign that these text columns show: the comma where one shows it and none the point."""
     shown: set[str] = set()

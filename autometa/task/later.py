@@ -48,11 +48,16 @@ class LaterColumn:
 
     def __str__(self) -> str:
         """One sentence: how many cells, of how many, and what they look like."""
+        return self.found + ("; they count as missing." if self.unread else "; in training they were not.")
+
+    @property
+    def found(self) -> str:
+        """How many cells, of how many, and what they look like."""
         if not self.unread:
-            return f"Column {self.name!r}: all {self.rows} cells are missing; in training they were not."
+            return f"Column {self.name!r}: all {self.rows} cells are missing"
         what = "are categories that training never saw" if self.holds == "category" else f"are no {_NOUNS[self.holds]}"
         cells = f"{self.unread} of {self.rows} cells ({self.unread / self.rows:.0%})"
-        return f"Column {self.name!r}: {cells} {what} ({listed(self.examples)}); they count as missing."
+        return f"Column {self.name!r}: {cells} {what} ({listed(self.examples)})"
 
 
 _NOUNS = {"number": "numbers as in training", "boolean": "truth values", "datetime": "dates as in training"}

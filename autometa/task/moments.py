@@ -108,7 +108,7 @@ def likely_pattern(texts: Sequence[str]) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fit:
+class PatternFit:
     """How texts fit a pattern."""
 
     when: NDArray[np.datetime64]  # (len(texts),) as microseconds; NaT where one is no moment
@@ -120,7 +120,7 @@ class Fit:
         return self.looks & ~np.isnat(self.when)
 
 
-def fit(texts: Sequence[str], pattern: str) -> Fit:
+def fit(texts: Sequence[str], pattern: str) -> PatternFit:
     """How texts fit a pattern, or one of its family.
 
     Example:
@@ -130,7 +130,7 @@ def fit(texts: Sequence[str], pattern: str) -> Fit:
     """
     has, family = _shape(pattern).fullmatch, frozenset(_family(pattern))
     looks = [bool(has(text)) or any(not family.isdisjoint(found) for found in _ways(text)) for text in texts]
-    return Fit(_parse_moments(texts, pattern).to_numpy("datetime64[us]"), np.array(looks, dtype=bool))
+    return PatternFit(_parse_moments(texts, pattern).to_numpy("datetime64[us]"), np.array(looks, dtype=bool))
 
 
 def is_ambiguous(texts: Sequence[str], pattern: str) -> bool:

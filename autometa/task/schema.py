@@ -162,7 +162,7 @@ class Schema:
         lost = [column for column in later if column.is_lost]
         if lost and not allow_missing:
             fix = "Is it the right column? --allow-missing (allow_missing=True) takes it as missing."
-            raise InputError([Problem("table", str(column).rstrip("."), fix) for column in lost])
+            raise InputError([Problem("table", column.found, fix) for column in lost])
         return self.apply(frame), later
 
     def unread(self, frame: Any) -> list[LaterColumn]:

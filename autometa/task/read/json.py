@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 import pandas as pd
 
 from autometa.task.findings import InputFindings
-from autometa.task.names import renamed
+from autometa.task.names import listed, renamed
 from autometa.task.options import OPTIONS
 from autometa.task.read.arrow import as_frame, is_unsafe
 from autometa.task.read.limits import Limits
@@ -109,7 +110,24 @@ def _loads(text: bytes) -> Any:
     Raises:
         ValueError: It is none.
     """
-    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= _WITHIN_FLOAT else float(digits))
+    return json.loads(
+        text,
+        parse_int=lambda digits: int(digits) if len(digits) <= _WITHIN_FLOAT else float(digits),
+        object_pairs_hook=_unlike,
+    )
+
+
+def _unlike(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object out of its keys and values.
+
+    Raises:
+        ValueError: Two keys are the same, and one value would be lost.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {_repaired(twice)!r} stands twice in one object")
+    return found
 
 
 def _from_records(
@@ -119,6 +137,12 @@ def _from_records(
     if not limits.allow_table(len(rows), len(names), findings):
         return None
     if _SURROGATE.search(data):
+        whole = Counter(map(_repaired, names))
+        twice = [name for name, count in whole.items() if count > 1]
+        if twice:
+            what = f"keys that differ only in halves of letters (lone surrogates): {listed(twice)}"
+            findings.refuse(what, "Rename them; was the text cut within an emoji?")
+            return None
         rows, names = _repaired(rows), _repaired(names)
         findings.note(f"Halves of letters (lone surrogates) became {OPTIONS.unknown_letter!r}.")
     frame = pd.DataFrame(rows)
@@ -130,7 +154,7 @@ def _from_records(
 
 
 def _repaired(value: Any) -> Any:
-    """What JSON said, without lone surrogates; names that become one are one."""
+    """What JSON said, without lone surrogates."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):
