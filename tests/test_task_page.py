@@ -28,6 +28,7 @@ COLUMNS: dict[str, list[object]] = {  # what a person would call it -> its cells
     "digits of another script": [str(5 + i * 7).translate({48 + k: 0xFF10 + k for k in range(10)}) for i in range(N)],
     "codes like 1E2": [f"{i % 3}E{i % 5}" for i in range(N)],
     "addresses of machines": [f"192.168.1{i % 5:02}.10{i % 3}" for i in range(N)],
+    "telephone numbers": [f"+49 100 200 {300 + i % 5}" for i in range(N)],
     "numbers, and a word for missing": ["k.A." if i % 4 == 0 else str(i * 7 % 41) for i in range(N)],
     "numbers, and words for missing": [("refused", "forgot")[i % 2] if i % 10 < 2 else i * 7 % 41 for i in range(N)],
     "truth values": [("true", "false")[i % 2] for i in range(N)],
