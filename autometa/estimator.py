@@ -288,6 +288,9 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         summary_: What ``autometa fit --json`` prints.
         n_features_in_: Columns seen in `fit`; `feature_names_in_` their names, if they had any.
 
+    See Also:
+        `AutoMetaRegressor` for numbers, `load_model` for a finished run, `WarmStartSampler` for searches of your own.
+
     Example:
         >>> from sklearn.datasets import load_wine
         >>> X, y = load_wine(return_X_y=True, as_frame=True)
@@ -324,6 +327,9 @@ class AutoMetaRegressor(RegressorMixin, _AutoMeta):
     """A regressor that finds its own pipeline; its parameters and attributes are `AutoMetaClassifier`'s.
 
     The metric is ``neg_root_mean_squared_error`` unless another is named.
+
+    See Also:
+        `AutoMetaClassifier` for classes, `load_model` for a finished run.
 
     Example:
         >>> from sklearn.datasets import load_diabetes

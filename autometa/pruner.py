@@ -48,6 +48,9 @@ class ImprobableWinPruner(BasePruner):
         least: Finished trials that reported at a step before anything is stopped there.
         warm_up: Steps before which nothing is stopped.
 
+    See Also:
+        `WarmStartSampler`, with which it goes together.
+
     Example:
         >>> import optuna
         >>> study = optuna.create_study(pruner=ImprobableWinPruner())

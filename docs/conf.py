@@ -88,13 +88,13 @@ def as_code(app: Any, env: Any, node: Any, shown: Any) -> Any:
     target = node.get("reftarget", "")
     if node.get("refdomain") != "py":
         return None
-    if target.startswith("autometa."):
+    if target.startswith("autometa.") or "." not in target:
         front = f"autometa.{target.rpartition('.')[2]}"
         domain = env.domains["py"]
         if front != target and front in domain.objects:
             return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", front, node, shown)
-        if pydoc.locate(target) is None:
-            return None
+    if target.startswith("autometa.") and pydoc.locate(target) is None:
+        return None
     return shown.deepcopy()
 
 

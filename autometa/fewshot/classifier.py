@@ -32,6 +32,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         random_state: Seed of `meta_fit`.
         device: ``cpu`` or ``cuda``.
 
+    See Also:
+        `AutoMetaClassifier` for one table of more than a handful of rows.
+
     Example:
         >>> from sklearn.datasets import load_digits
         >>> X, y = load_digits(return_X_y=True)

@@ -106,6 +106,9 @@ def describe(
     Raises:
         InputError: If a group is unknown.
 
+    See Also:
+        `make_task` and `read_task`, which make what is described.
+
     Example:
         >>> import pandas as pd
         >>> from autometa.task import make_task

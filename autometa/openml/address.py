@@ -96,6 +96,9 @@ def read_task(data: Any, *, offline: bool = False, tell: Tell | None = None, **o
         InputError: As there, or there is nothing at that address.
         OpenMLError: It cannot be had now.
 
+    See Also:
+        `make_task` for a table that is in memory, `describe` for what a task looks like.
+
     Example:
         >>> import tempfile
         >>> from pathlib import Path

@@ -97,6 +97,9 @@ class WarmStartSampler(BaseSampler):
         space: The space that the past configurations stand in; None while nothing is known.
         notes: What was done to past configurations to fit them into it, for people; it is on Optuna's log, too.
 
+    See Also:
+        `remember` and `remember_study`, which tell it of a study; `MetaStore`; `ImprobableWinPruner`.
+
     Example:
         Nothing is remembered, so the first study is the cold sampler's; the second begins with what the first found. A
         trial says where it came from, and why.

@@ -253,6 +253,9 @@ def load_model(path: str | Path, *, trusted: bool = False) -> Model:
     Raises:
         RunError: There is no model, it is damaged, or it was made by somebody else and `trusted` is false.
 
+    See Also:
+        `AutoMetaClassifier` and `AutoMetaRegressor`, which fit one in Python.
+
     Example:
         >>> load_model(run).predict_proba(wines.head(2)).shape
         (2, 3)

@@ -110,6 +110,9 @@ def choice(*choices: Any) -> tuple[CategoricalDistribution, Any]:
 class SearchSpace:
     """Parameters in an order in which every parent comes before its children.
 
+    See Also:
+        `AutoMetaClassifier`, whose families each have one.
+
     Example:
         >>> space = SearchSpace.of(depth=integer(1, 16, 6), rate=real(1e-3, 1.0, 0.1, log=True))
         >>> space.default

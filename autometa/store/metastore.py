@@ -63,6 +63,9 @@ class MetaStore:
     Raises:
         StoreError: If the URL cannot hold a store.
 
+    See Also:
+        `remember_study`, which fills it, and `WarmStartSampler`, which reads it.
+
     Example:
         >>> store = MetaStore("no_such_folder/store.db")
         >>> store.tasks()

@@ -53,6 +53,9 @@ def remember(store: MetaStore | str | Path, space: str, task: Any = None) -> Rem
         task: What the study is about, if that is a table: ``(X, y)``, a `Task`, or its meta-features. Studies on the
             same table, in one metric and direction, are one past task. Only meta-features are kept of it.
 
+    See Also:
+        `remember_study` for a study that is over, `WarmStartSampler` for one that begins.
+
     Example:
         >>> import tempfile
         >>> folder = tempfile.TemporaryDirectory()
@@ -77,6 +80,9 @@ def remember_study(study: Study, store: MetaStore | str | Path, space: str, task
 
     Raises:
         StoreError: If the store cannot be used.
+
+    See Also:
+        `remember` for a study while it runs, `WarmStartSampler` for one that begins.
 
     Example:
         >>> import tempfile

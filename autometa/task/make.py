@@ -128,6 +128,9 @@ def make_task(
     Raises:
         InputError: With everything that is wrong with the input.
 
+    See Also:
+        `read_task` for a file, `describe` for what a task looks like.
+
     Example:
         >>> frame = pd.DataFrame({"x": [0.5, 1.5, 2.5, 3.5, 4.5, 5.5], "price": [3.0, 4.5, 6.0, 7.5, 9.0, 10.5]})
         >>> task = make_task(frame, target="price")

@@ -36,6 +36,9 @@ _COMPUTED = ("fingerprint",)  # what a Task remembers once it was asked for
 class Task:
     """A typed table, a target, a kind and a metric; immutable. Made by `make_task` or `read_task`.
 
+    See Also:
+        `make_task` and `read_task`, which make one.
+
     Example:
         >>> from autometa.task import make_task
         >>> frame = pd.DataFrame({"x": [0.5, 1.5, 2.5, 3.5, 4.5, 5.5], "class": list("abbaab")})
