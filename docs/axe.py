@@ -71,7 +71,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("axe", type=Path, help="axe.min.js")
     parser.add_argument("pages", nargs="*", help="of the site, such as table.html (default: all)")
     parser.add_argument("--dark", action="store_true", help="as they are at night")
-    chosen = parser.parse_args(words)
+    chosen = parser.parse_intermixed_args(words)
     browser = chromium()
     if browser is None:
         parser.error("Chromium is needed: apt-get install chromium, or brew install chromium")

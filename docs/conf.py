@@ -62,7 +62,6 @@ sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "gallery/built",
     "filename_pattern": r"/plot_",
-    "ignore_pattern": r"__init__\.py|/built/",  # what an earlier build left is no example
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "remove_config_comments": True,
