@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,18 @@ def a_table() -> pd.DataFrame:
     frame["note"] = [" ".join(rng.choice(words, 5)) + f" {k}" for k in range(60)]
     frame["y"] = np.where(x[:, 0] + 0.5 * rng.normal(size=60) > 0, "yes", "no")
     return frame
+
+
+def begun_at_once(lines: Sequence[Sequence[object]]) -> list[subprocess.Popen[str]]:
+    """Processes that each run a script with its arguments; all are ready, and then told to go."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    found = [subprocess.Popen([sys.executable, "-c", *map(str, line)], **pipes) for line in lines]
+    for process in found:
+        assert process.stdout.readline() == "ready\n", process.communicate()[1]
+    for process in found:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return found
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from test_search import SCRIPT, wait_for_trials
 from autometa.search import Run, load_model, open_run
 from autometa.store import MetaStore
 
-from .conftest import a_table, make
+from .conftest import a_table, begun_at_once, make
 from .judging import (
     HARMLESS,
     NAMED,
@@ -552,18 +552,7 @@ def killed_writers(folder: Path) -> Iterator[Case]:
 
         def judge(seed: int = seed, seconds: float = seconds) -> str:
             url, times = folder / f"store{seed}.db", 8
-            command = [sys.executable, "-c", WRITER, str(url)]
-            writers = [
-                subprocess.Popen(
-                    [*command, str(k), str(times)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-                )
-                for k in range(4)
-            ]
-            for writer in writers:
-                assert writer.stdout.readline() == "ready\n"
-            for writer in writers:
-                writer.stdin.write("go\n")
-                writer.stdin.flush()
+            writers = begun_at_once([[WRITER, url, k, times] for k in range(4)])
             time.sleep(seconds)
             writers[0].kill()
             for writer in writers:

@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import textwrap
 import warnings
 from pathlib import Path
@@ -24,6 +22,7 @@ from autometa.origins import State
 from autometa.store import MetaStore, TaskRecord
 from autometa.store.reading import DamagedTaskWarning
 
+from .conftest import begun_at_once
 from .judging import judge_store, state_of_store, survived
 from .mutations import MUTATIONS
 
@@ -219,16 +218,7 @@ WRITER = textwrap.dedent("""
 
 def test_writers_wait_in_turn_and_none_is_refused(tmp_path):
     times = 100 if os.environ.get("AUTOMETA_FAULTS") else 12
-    command = [sys.executable, "-c", WRITER, str(tmp_path / "store.db")]
-    writers = [
-        subprocess.Popen([*command, str(k), str(times)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for k in range(8)
-    ]
-    for writer in writers:
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
+    writers = begun_at_once([[WRITER, tmp_path / "store.db", k, times] for k in range(8)])
     said = [writer.communicate(timeout=600)[0] for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * 8
     assert len(MetaStore(tmp_path / "store.db").tasks()) == 8 * times

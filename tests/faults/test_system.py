@@ -20,6 +20,8 @@ from autometa.evaluation import Isolation
 from autometa.search import Run, Settings, load_model, open_run, remember_run, resume, search
 from autometa.store import MetaStore
 
+from .conftest import begun_at_once
+
 FAMILIES = ("linear", "naive_bayes")
 
 
@@ -295,15 +297,7 @@ print("done", flush=True)
 
 @pytest.mark.long
 def test_of_800_writes_of_eight_processes_none_is_refused(store, tmp_path):
-    line = [sys.executable, "-c", WRITER, str(tmp_path / "many.db"), str(store)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    writers = [subprocess.Popen([*line, str(who)], **pipes) for who in range(8)]
-    for process in writers:
-        assert process.stdout.readline() == "ready\n", process.communicate()[1]
-    for process in writers:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in writers:
+    for process in begun_at_once([[WRITER, tmp_path / "many.db", store, who] for who in range(8)]):
         said, complained = process.communicate(timeout=900)
         assert (process.returncode, said, complained) == (0, "done\n", "")
     many = MetaStore(tmp_path / "many.db")
