@@ -146,12 +146,8 @@ def limits_said(option: str, text: str) -> dict[str, int]:
     from autometa.cli.values import size
     from autometa.task.read.limits import Limits
 
-    found = {}
-    for one in listed_names(text):
-        name, sign, value = one.partition("=")
-        if not sign:
-            raise InputError(Problem(f"{option} {text}", f"{one!r} is no NAME=N", f"Such as {option} columns=1000000."))
-        found[name.strip()] = size(option, value.replace("_", ""))
+    pairs = _pairs(option, text, "NAME=N", "columns=1000000")
+    found = {name: size(option, value.replace("_", "")) for name, value in pairs.items()}
     Limits.of(found)
     return found
 
@@ -169,10 +165,15 @@ def listed_names(text: str) -> tuple[str, ...]:
 
 def _types(option: str, text: str) -> dict[str, str]:
     """``zip=category,when=date`` as a mapping."""
+    return _pairs(option, text, "COL=TYPE", "zip=category")
+
+
+def _pairs(option: str, text: str, form: str, example: str) -> dict[str, str]:
+    """What stands before and behind the last equals sign of each."""
     found = {}
     for one in listed_names(text):
-        column, sign, holds = one.rpartition("=")
-        if not sign or not column:
-            raise InputError(Problem(f"{option} {text}", f"{one!r} is no COL=TYPE", f"Such as {option} zip=category."))
-        found[column.strip()] = holds.strip()
+        name, sign, value = one.rpartition("=")
+        if not sign or not name:
+            raise InputError(Problem(f"{option} {text}", f"{one!r} is no {form}", f"Such as {option} {example}."))
+        found[name.strip()] = value.strip()
     return found
