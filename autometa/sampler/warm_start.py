@@ -251,9 +251,14 @@ class WarmStartSampler(BaseSampler):
         value = self._cold_for(study).sample_independent(study, trial, param_name, param_distribution)
         return self._in_time(param_name, value, trial, param_distribution)
 
+    @property
+    def _late(self) -> frozenset[str]:
+        """Families of which nothing ends in time."""
+        return frozenset() if self.limit is None else self.limit.late
+
     def _in_time(self, name: str, value: Any, trial: FrozenTrial, distribution: BaseDistribution) -> Any:
         """What the cold sampler chose, but for a family that is late any other."""
-        late = frozenset() if self.limit is None else self.limit.late
+        late = self._late
         if name != FAMILY or value not in late or not isinstance(distribution, CategoricalDistribution):
             return value
         others = [choice for choice in distribution.choices if choice not in late]
@@ -429,8 +434,7 @@ class WarmStartSampler(BaseSampler):
             seconds=self._clock()[0],
             limit=self.limit,
         )
-        late = frozenset() if self.limit is None else self.limit.late
-        found = [one for one in found if family_in(one.config) not in late]
+        found = [one for one in found if family_in(one.config) not in self._late]
         return [
             recommendation
             for i, recommendation in enumerate(found[:m], start=count)

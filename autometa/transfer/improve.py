@@ -177,9 +177,8 @@ class Guard:
         """
         handed_over = self.hands_over(history)
         updated = self.belief.after(history, similarity)
-        best = (
-            updated.observed.best if len(updated.observed.finished) else 0.5
-        )  # before any result: better than the median
+        observed = updated.observed
+        best = observed.best if len(observed.finished) else 0.5  # before any result: better than the median
         spent = seconds_spent
         if spent is None:
             spent = 0.0 if history.seconds is None else float(np.nansum(history.seconds))
