@@ -7,15 +7,15 @@ DEMO := autometa_runs/demo
 # Tests use processes of their own; one numerical thread each keeps them from fighting over the cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo test lint types unit wheel docs faults format clean
+.PHONY: help install demo test lint types unit wheel docs pages faults format clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    fit, predict and report on a real dataset (about a minute after the installation)"
-	@echo "make test    everything that must pass: lint, format, types, tests, the built wheel"
+	@echo "make test    everything that must pass: lint, format, types, pages, the built wheel, tests"
 	@echo "make docs    the documentation as a site, in docs/_build/html"
 	@echo "make install the environment $(VENV) alone"
-	@echo "make lint | types | unit | wheel   one part of make test"
+	@echo "make lint | types | pages | wheel | unit   one part of make test"
 	@echo "make faults  an hour of faults, counted by kind (MINUTES=60); goes on where it stopped"
 	@echo "make format  let ruff reformat and mend"
 
@@ -40,7 +40,11 @@ demo: install
 	$(BIN)/autometa predict $(DEMO)/run $(DEMO)/unseen.csv --proba --out $(DEMO)/predictions.csv
 	$(BIN)/python benchmarks/demo.py judge $(DEMO)
 
-test: lint types wheel unit
+# Types and pages take one core each, so they share the time; the tests look at the pages.
+test: lint $(VENV)/documented
+	@$(MAKE) -j2 types pages
+	@$(MAKE) wheel
+	@$(MAKE) unit
 
 lint: install
 	$(BIN)/ruff check .
@@ -58,12 +62,21 @@ wheel: install
 	$(BIN)/python -m build --no-isolation --outdir "$$folder/dist" . >"$$folder/log" 2>&1 || { cat "$$folder/log"; exit 1; }; \
 	$(BIN)/python tests/wheel.py "$$folder/dist"
 
-# From nothing: pages of before are not taken for those of today. A reference that leads nowhere fails, and nothing is fetched.
-docs: install
+$(VENV)/documented: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
-	rm -rf docs/_build docs/files docs/reference/python docs/gallery/built
-	$(BIN)/sphinx-build -n -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
+	@touch $@
+
+# From nothing: pages of before are not taken for those of today. A reference that leads nowhere fails, and nothing is fetched.
+SITE = rm -rf docs/files docs/reference/python docs/gallery/built && $(BIN)/sphinx-build -n -W --keep-going -q
+docs: $(VENV)/documented
+	rm -rf docs/_build
+	$(SITE) -d docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+# The same without running the gallery, beside it: what make test looks at.
+pages: $(VENV)/documented
+	rm -rf docs/_build/pages
+	$(SITE) -D plot_gallery=0 -d docs/_build/pages/doctrees docs docs/_build/pages/html
 
 # Appends to benchmarks/results/faults.jsonl, and writes the table of docs/trust.md from all that is there.
 MINUTES ?= 60

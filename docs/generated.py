@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import figures
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -228,7 +230,8 @@ def read(app: Sphinx, name: str, content: list[str]) -> None:
 
 def write(app: Sphinx | None = None) -> None:
     """Writes every page whose text has changed."""
-    pages = {HERE / "commands.md": command_page(), **dict(python_pages()), **outside()}
+    written = {HERE / "commands.md": command_page(), DOCS / "files" / "figures.md": figures.origins()}
+    pages = {**written, **dict(python_pages()), **outside()}
     for path, text in pages.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or path.read_text(encoding="utf-8") != text:

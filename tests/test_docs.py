@@ -275,7 +275,55 @@ def test_every_figure_in_prose_is_in_the_results(figures) -> None:
     roles = [role for page in PAGES for role in re.findall(r"\{result\}`([^`]+)`", page.read_text(encoding="utf-8"))]
     assert roles
     for role in roles:
-        assert figures.figure(*(part.strip() for part in " ".join(role.split()).split(";")))
+        assert figures.looked_up(role)
+
+
+SETTINGS = {  # page -> what looks like a measured figure there, and is a setting, a limit, a rule or an example
+    "README.md": {"3.11", "60 s"},
+    "benchmarking.md": {"10 s", "3 GB"},
+    "budgets.md": {".2", "5 s", "10 s", "30 s", "60 s"},
+    "errors.md": {"30 s"},
+    "fewshot.md": {"0.2", "95 %"},  # learn2learn's version
+    "gaussian_process.md": {"60 s", "95 %"},
+    "how.md": {"40 %"},
+    "installation.md": {"3.11", "469 MB"},  # what pyproject.toml says of a wheel
+    "libraries.md": {"0.02", ".05"},
+    "openml.md": {"10 %", "20 %"},
+    "probabilities.md": {"10 %", "30 %"},
+    "questions.md": {"10 s", "60 s"},
+    "results.md": {"30 s", "60 s"},
+    "stability.md": {"1.0"},
+    "studies.md": {"0.02", ".05", "95 %"},
+    "table.md": {"60 s"},
+    "tables.md": {"2 GB", "10 GB", "50 MB", "300 kB"},
+    "transfer.md": {".02", "80 %"},
+    "trust.md": {"60 s"},
+}
+MEASURED = re.compile(
+    r"(?<![\w.,/=-])(?:\d[\d,]*)?\.?\d+ ?(?:%|(?:s|ms|MB|GB|kB|seconds|milliseconds)\b)|(?<![\w.,/-])\d*\.\d+(?![\w.])"
+)
+
+
+def written_by_hand(page: Path) -> set[str]:
+    """What looks like a measured figure in the prose of a page: shares, times, sizes, and numbers with a point."""
+    text = page.read_text(encoding="utf-8")
+    for mark in (r"^```.*?^```$", r"<!-- (columns|faults|figures: \w+) -->.*?<!-- /"):  # code, and what is drawn
+        text = re.sub(mark, "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"(?:\{\w+\})?`[^`]*`", "``", text)  # code, and roles
+    return {" ".join(found.split()) for found in MEASURED.findall(text)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_measured_figure_is_written_by_hand(page: Path) -> None:
+    """But on the page of what was left out, whose figures stand nowhere else, with their commands."""
+    if page.name != "decisions.md":
+        found = written_by_hand(page) - SETTINGS.get(page.name, set())
+        assert not found, "look it up by the role `result` (docs/figures.py), or name it in SETTINGS"
+
+
+def test_settings_that_no_page_names_go() -> None:
+    found = {page.name: written_by_hand(page) for page in PAGES}
+    assert {name: found[name] & settings for name, settings in SETTINGS.items()} == SETTINGS
 
 
 def test_a_figure_that_is_not_there_is_refused(figures) -> None:
@@ -283,6 +331,59 @@ def test_a_figure_that_is_not_there_is_refused(figures) -> None:
         figures.figure("nothing.md", "a", "b")
     with pytest.raises(figures.MissingFigureError, match="a row 'AutoMeta' and a column 'beauty'"):
         figures.figure("suite/report.md", "AutoMeta", "beauty")
+    for text, why in {
+        "nothing.jsonl; ; count": r"no benchmarks/results/nothing\.jsonl",
+        "speed.jsonl; measure=budgets; count": "no line of .* has 'measure=budgets'",
+        "speed.jsonl; measure=budget; max beauty": "not every such line .* has 'beauty'",
+        "speed.jsonl; measure; count": "'measure' is no condition",
+        "speed.jsonl; measure=budget; max over * 2": "'max over \\* 2' is no figure",
+        "suite/results.jsonl; fold=0; rank of nobody": "no cell .* is of 'nobody'",
+        "speed.jsonl": "too few or too many parts",
+    }.items():
+        with pytest.raises(figures.MissingFigureError, match=why):
+            figures.looked_up(text)
+
+
+def test_a_figure_is_made_of_the_lines_that_are_meant(figures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "RESULTS", tmp_path)
+    lines = [
+        {"what": "10 %, twice", "budget": 10, "over": {"s": 0.25}, "lost": []},
+        {"what": "10 %, twice", "budget": 20, "over": {"s": 0.75}, "lost": ["a", "b"]},
+        {"what": "other", "budget": 20, "over": {"s": 9.0}, "lost": []},
+    ]
+    (tmp_path / "made.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    shown = {
+        "made.jsonl; what=10 %, twice; over.s; .1f": "0.8",  # the last one's
+        "made.jsonl; what=10 %, twice, budget<20; over.s": "0.25",
+        "made.jsonl; what=10 %, twice; mean over.s": "0.5",
+        "made.jsonl; what!=other; max budget / 1e3": "0.02",
+        "made.jsonl; budget>=20; count": "2",
+        "made.jsonl; lost>=1; sum budget": "20",  # of a list its length
+        "made.jsonl; ; count": "3",
+    }
+    assert {text: figures.looked_up(text) for text in shown} == shown
+
+
+def test_the_average_rank_of_a_method_is_that_of_its_cells_among_the_others(figures, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(figures, "RESULTS", tmp_path)
+    scores = {"a": {"mine": 0.9, "b": 0.8, "c": 0.7}, "z": {"mine": 0.5, "b": 0.5, "c": 0.7}}
+    cells = [
+        {"task": task, "fold": 0, "method": method, "score": score}
+        for task, row in scores.items()
+        for method, score in row.items()
+    ]
+    (tmp_path / "suite").mkdir()
+    (tmp_path / "suite/results.jsonl").write_text("\n".join(map(json.dumps, cells)), encoding="utf-8")
+    assert figures.looked_up("suite/results.jsonl; fold=0; rank of mine; .2f") == "1.75"  # 1, and 2 and 3 shared
+    assert figures.looked_up("suite/results.jsonl; task=z; rank of c; .0f") == "1"
+
+
+def test_every_file_of_results_says_what_measured_it(figures) -> None:
+    text = figures.origins()
+    for path in [*figures.RESULTS.rglob("*.md"), *figures.RESULTS.rglob("*.jsonl")]:
+        assert f"({figures.label(path.relative_to(figures.RESULTS).as_posix())})=" in text
+    for program in re.findall(r"`python (benchmarks/\w+\.py)", text):
+        assert (ROOT / program).is_file(), program
 
 
 # ------------------------------------------------------------------------------------------- the reference
@@ -346,14 +447,16 @@ def test_every_environment_variable_is_described() -> None:
 
 # ----------------------------------------------------------------------------------------- the site, where it is built
 
-SITE = DOCS / "_build" / "html"
+BUILT = (DOCS / "_build" / "html", DOCS / "_build" / "pages" / "html")  # by `make docs`, by `make pages`
 
 
 @pytest.fixture
 def site() -> Path:
-    if not (SITE / "search.html").is_file():
-        pytest.skip("the site is not built (make docs)")
-    return SITE
+    """What was built last."""
+    built = [folder for folder in BUILT if (folder / "search.html").is_file()]
+    if not built:
+        pytest.skip("the site is not built (make docs or make pages)")
+    return max(built, key=lambda folder: (folder / "search.html").stat().st_mtime)
 
 
 def test_the_site_is_light(site: Path) -> None:
