@@ -3,16 +3,18 @@
 `AutoMetaClassifier` and `AutoMetaRegressor` go wherever a scikit-learn estimator goes: pipelines, `cross_val_score`,
 `clone`, pickles. A table may hold numbers, categories, dates, text and missing values; nothing has to be encoded first.
 It may be pandas', polars' or PyArrow's, an array, or a sparse matrix, which is made dense up to a stated size.
+
+Longer than 400 lines by what is said of parameters.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,10 +26,20 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from autometa.errors import RunError
 from autometa.fitting import fit_file, fit_table
+from autometa.live import LiveProgress, live
 from autometa.passwords import masked, without_password
-from autometa.search import Model, Progress, Result, Run, Settings, TrialRow, leaderboard, load_model
+from autometa.report.verdict import warning
+from autometa.search import Model, Progress, Result, Run, Settings, Silent, TrialRow, leaderboard, load_model
 from autometa.search.signature import pickled, read_signed, write_signed
 from autometa.task import as_table, label_array
+from autometa.values import Gathered, duration, names, size
+
+if TYPE_CHECKING:
+    from autometa.space import Config
+    from autometa.task import Task
+    from autometa.transfer import Recommendation
+
+T = TypeVar("T")
 
 __all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "fit_file", "load_model"]
 
@@ -39,7 +51,7 @@ class _AutoMeta(BaseEstimator):
         self,
         *,
         metric: str | None = None,
-        time: float | None = None,
+        time: float | str | None = None,
         trials: int | None = None,
         jobs: int | None = None,
         families: Sequence[str] | str | None = None,
@@ -54,9 +66,10 @@ class _AutoMeta(BaseEstimator):
         cold: bool = False,
         remember: bool = True,
         random_state: int | None = 0,
-        max_ram: int | None = None,
-        trial_time: float | None = None,
+        max_ram: int | str | None = None,
+        trial_time: float | str | None = None,
         device: str = "auto",
+        verbose: bool | int = True,
         progress: Progress | None = None,
     ) -> None:
         self.metric = metric
@@ -78,6 +91,7 @@ class _AutoMeta(BaseEstimator):
         self.max_ram = max_ram
         self.trial_time = trial_time
         self.device = device
+        self.verbose = verbose
         self.progress = progress
 
     def __getstate__(self) -> dict[str, Any]:
@@ -116,21 +130,9 @@ class _AutoMeta(BaseEstimator):
         frame, target = self._validated(X, y)
         if kind == "classification":
             check_classification_targets(target)
-        settings = Settings(
-            seconds=self.time,
-            trials=self.trials,
-            jobs=self.jobs,
-            families=_names(self.families),
-            store=self.store,
-            cold=self.cold,
-            remember=self.remember,
-            seed=_seed(self.random_state),
-            max_ram=self.max_ram,
-            trial_seconds=self.trial_time,
-            device=self.device,
-            threshold=self.threshold,
-        )
+        settings = self._settings()
         with ExitStack() as stack:
+            told = _Told(self.progress or (stack.enter_context(live()) if self.verbose else Silent()))
             if self.run is not None:
                 folder = Path(self.run)
             else:
@@ -150,11 +152,42 @@ class _AutoMeta(BaseEstimator):
                 positive=self.positive,
                 settings=settings,
                 run=folder,
-                progress=self.progress,
+                progress=told,
                 started=started,
             )
             self._keep(result)
+            self.notes_ = (*told.notes, *filter(None, [warning(result)]))
+            if isinstance(told.progress, LiveProgress):
+                told.progress.concluded(result)
         return self
+
+    def _settings(self) -> Settings:
+        """What was asked of the search; what the flags take as text is taken here, too.
+
+        Raises:
+            InputError: Every impossible value, in one error.
+        """
+        gathered = Gathered()
+        budget = {"seconds": _read(gathered, duration, "time", self.time)}
+        budget["trial_seconds"] = _read(gathered, duration, "trial_time", self.trial_time)
+        max_ram = _read(gathered, size, "max_ram", self.max_ram)
+        settings = gathered.take(
+            Settings,
+            **budget,
+            max_ram=max_ram,
+            trials=self.trials,
+            jobs=self.jobs,
+            families=names(self.families) if isinstance(self.families, str) else _names(self.families),
+            store=self.store,
+            cold=self.cold,
+            remember=self.remember,
+            seed=_seed(self.random_state),
+            device=self.device,
+            threshold=self.threshold,
+        )
+        gathered.refuse()
+        assert settings is not None
+        return settings
 
     def _validated(self, X: Any, y: Any) -> tuple[pd.DataFrame | NDArray[Any], NDArray[Any]]:
         if y is None:
@@ -222,7 +255,15 @@ class _AutoMeta(BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What an older version did not know has its default."""
-        new = {"keep": None, "drop": None, "types": None, "na": None, "positive": None, "threshold": "auto"}
+        new: dict[str, Any] = {
+            "keep": None,
+            "drop": None,
+            "types": None,
+            "na": None,
+            "positive": None,
+            "threshold": "auto",
+        }
+        new["verbose"] = True
         super().__setstate__(new | state)
 
     def save(self, path: str | Path) -> None:
@@ -255,11 +296,11 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
 
     Args:
         metric: A scikit-learn scorer name; None for ``roc_auc`` with two classes and ``neg_log_loss`` with more.
-        time: Seconds for everything; None for 60, unless `trials` is given.
+        time: Seconds for everything, or a text such as ``"5m"``; None for 60, unless `trials` is given.
         trials: Configurations to evaluate; None for as many as the time allows. With `trials` alone, the same
             `random_state` and the same store, two fits end in the same model.
         jobs: Trials at once; None for one per CPU under a time budget and one otherwise.
-        families: Names of model families; None for all that suit the table.
+        families: Names of model families, as a list or as ``"linear,lightgbm"``; None for all that suit the table.
         keep: Columns that are features though they look like identifiers or counts of the rows.
         drop: Columns that are no features.
         types: What columns hold, by name: ``number``, ``category``, ``text`` or ``date``; what is not named is found.
@@ -273,10 +314,12 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         cold: Search without memory.
         remember: Add the finished task to the store.
         random_state: Seed; None for a fresh one.
-        max_ram: Bytes for one trial.
-        trial_time: Seconds for one trial.
+        max_ram: Bytes for one trial, or a text such as ``"2GB"``.
+        trial_time: Seconds for one trial, or a text such as ``"30s"``.
         device: ``auto``, ``cpu`` or ``cuda``.
-        progress: Told what happens during `fit`.
+        verbose: Say on standard error what the command line says: how the table was read, each new best, what came of
+            it. False for silence; `notes_` keeps what should be known.
+        progress: Told what happens during `fit`, instead.
 
     Attributes:
         classes_: (c,) the labels.
@@ -286,6 +329,7 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         study_: The Optuna study.
         model_: What answers.
         summary_: What ``autometa fit --json`` prints.
+        notes_: What should be known of how the table was read and searched, as ``autometa fit`` prints it.
         n_features_in_: Columns seen in `fit`; `feature_names_in_` their names, if they had any.
 
     See Also:
@@ -379,9 +423,37 @@ def leaderboard_frame(trials: Sequence[TrialRow], metric: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+class _Told(Silent):
+    """Hands on what a search reports, and keeps its notes."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.notes = progress, list[str]()
+
+    def stage(self, name: str, detail: str = "") -> None:
+        self.progress.stage(name, detail)
+
+    def started(self, task: Task, settings: Settings, recommendations: Sequence[Recommendation]) -> None:
+        self.progress.started(task, settings, recommendations)
+
+    def trial_started(self, number: int, config: Config, origin: str, reason: str) -> None:
+        self.progress.trial_started(number, config, origin, reason)
+
+    def trial_finished(self, trial: TrialRow, incumbent: TrialRow | None, elapsed: float) -> None:
+        self.progress.trial_finished(trial, incumbent, elapsed)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        self.progress.note(text)
+
+
 def _names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:
     """Names as a tuple; one may be given plainly."""
     return None if given is None else (given,) if isinstance(given, str) else tuple(given)
+
+
+def _read(gathered: Gathered, read: Callable[[str, str], T], name: str, value: Any) -> Any:
+    """A quantity that may be given as a text, as the flags take it."""
+    return gathered.option(read, name, value) if isinstance(value, str) else value
 
 
 def _seed(random_state: Any) -> int:

@@ -176,6 +176,9 @@ def fit_table(
         positive=positive,
         keep_lone_classes=True,
     )
+    progress = progress or Silent()
+    for note in task.notes:
+        progress.note(note)
     return search(_with_known_metric(task), settings, run, progress=progress, started=started)
 
 

@@ -21,6 +21,8 @@ from typing import Any
 # A module that is gone -> the modules where its names are today, the first that has one counts.
 MODULES: dict[str, tuple[str, ...]] = {
     "autometa.cli.commands": ("autometa.cli.app", "autometa.cli.table", "autometa.cli.memory", "autometa.cli.store"),
+    "autometa.cli.live": ("autometa.live",),
+    "autometa.cli.values": ("autometa.values",),
     "autometa.cost": ("autometa.transfer.cost",),
     "autometa.families.curves": ("autometa.families.learners.additive",),
     "autometa.families.estimators": (

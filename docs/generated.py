@@ -45,6 +45,7 @@ ROOMS = {  # whose `__all__` is public, with what a reader goes there for
     "libraries": "the shipped memory in a library's words",
     "search": "runs, models, results",
     "fitting": "from a file to a run",
+    "judging": "a model on a labelled table, two runs beside each other",
     "estimator": "the scikit-learn estimators",
     "report": "the HTML report",
     "collect": "building experience",

@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "autometa"
 GUIDE = PACKAGE.parent / "CONTRIBUTING.md"
 FLOORS = (
     {"errors", "files", "origins", "moved", "passwords", "pickled"},
-    {"task", "space", "families"},
+    {"task", "space", "families", "values"},
     {"evaluation", "metafeatures", "openml"},
     {"store"},
     {"transfer", "fewshot"},
@@ -28,7 +28,7 @@ FLOORS = (
     {"learn", "libraries"},
     {"sampler", "pruner"},
     {"search", "report", "collect", "imports"},
-    {"fitting"},
+    {"fitting", "live", "judging"},
     {"estimator"},
     {"bench"},
     {"cli"},
@@ -45,7 +45,7 @@ DOORS = {
     "alembic": ("store", "meta_db/migrations"),
     "torch": ("families/learners", "transfer/meta", "fewshot"),
     "typer": ("cli",),
-    "rich": ("cli",),
+    "rich": ("cli", "live.py"),
     "optuna": (
         "space",
         "families",

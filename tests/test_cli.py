@@ -21,11 +21,11 @@ from rich.console import Console
 
 from autometa.cli import main
 from autometa.cli.app import AutoMeta
-from autometa.cli.live import LiveProgress, counting, live
 from autometa.cli.usage import wrapped
-from autometa.cli.values import Gathered, duration, names, one_of, printable, size, whole
 from autometa.collect import CollectOptions
 from autometa.errors import AutoMetaError, InputError, NoModelError, RunError, StoreError
+from autometa.live import LiveProgress, counting, live
+from autometa.values import Gathered, duration, names, one_of, printable, size, whole
 
 COMMANDS = list(AutoMeta.FILES)
 

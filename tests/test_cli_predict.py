@@ -14,7 +14,7 @@ import pytest
 
 from autometa.cli import main
 from autometa.cli.reading import reading_of
-from autometa.cli.values import Gathered
+from autometa.values import Gathered
 
 N = 120
 

@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from autometa.cli.show import emit, page
-from autometa.cli.values import printable
 from autometa.errors import InputError, Problem, TableWarning, did_you_mean
+from autometa.values import printable
 
 if TYPE_CHECKING:
     from autometa.search import Model

@@ -26,9 +26,9 @@ from autometa.passwords import wipe_command_line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autometa.cli.values import Gathered
     from autometa.store import MetaStore
     from autometa.task import Task
+    from autometa.values import Gathered
 
 PROGRAM_STARTED = time.monotonic()  # the clock of a time budget: what is imported from here on is paid from it
 
@@ -40,6 +40,8 @@ class AutoMeta(Program):
         "fit": (("table",), "Find, tune and save a model for a table."),
         "resume": (("table",), "Go on with a run that was stopped or killed."),
         "predict": (("table",), "Predict the rows of a table, as CSV."),
+        "score": (("judging",), "Judge a model on a labelled table, beside what was promised."),
+        "compare": (("judging",), "Say which of two runs is better, and whether by more than chance."),
         "report": (("table",), "Write what happened in a run as one HTML file."),
         "remember": (("trust",), "Add a finished run to the memory."),
         "verify": (("trust",), "Read everything in a run or a store and say what is damaged."),
@@ -229,7 +231,7 @@ OnlyCached = Annotated[bool, typer.Option("--offline", help="Only what its cache
 
 def budget_of(gathered: "Gathered", time: str | None, trials: str | None) -> dict[str, Any]:
     """What --time and --trials say, as ``seconds`` and ``trials`` of a search's settings; None where not given."""
-    from autometa.cli.values import duration, whole
+    from autometa.values import duration, whole
 
     return {
         "seconds": gathered.option(duration, "--time", time),
@@ -241,7 +243,7 @@ def limits_of(
     gathered: "Gathered", jobs: str | None, seed: str, max_ram: str | None, trial_time: str | None
 ) -> dict[str, Any]:
     """What --jobs, --seed, --max-ram and --trial-time say, by the names of a search's settings."""
-    from autometa.cli.values import duration, size, whole
+    from autometa.values import duration, size, whole
 
     return {
         "jobs": gathered.option(whole, "--jobs", jobs, 1),
@@ -255,8 +257,8 @@ def families_of(gathered: "Gathered", text: str | None) -> tuple[str, ...] | Non
     """Known families; whether they suit the table is for the search to say."""
     if text is None:
         return None
-    from autometa.cli.values import names, one_of
     from autometa.families import FAMILIES
+    from autometa.values import names, one_of
 
     chosen = names(text)
     if not chosen:
@@ -268,7 +270,7 @@ def families_of(gathered: "Gathered", text: str | None) -> tuple[str, ...] | Non
 
 def threshold_of(gathered: "Gathered", text: str | None) -> float | str:
     """What --threshold says: ``auto``, or a probability."""
-    from autometa.cli.values import probability
+    from autometa.values import probability
 
     given = None if text is None or text.strip().casefold() == "auto" else text
     found = gathered.option(probability, "--threshold", given)

@@ -117,7 +117,7 @@ def bench(
     """
     from autometa.bench.environments import FOLDER
     from autometa.bench.methods import DEFAULT_METHODS, METHODS
-    from autometa.cli.values import Gathered, duration, names, one_of, size, whole
+    from autometa.values import Gathered, duration, names, one_of, size, whole
 
     gathered = Gathered()
     chosen = DEFAULT_METHODS if methods is None else names(methods)
@@ -205,7 +205,7 @@ def _tell_openml(text: str) -> None:
 def _publish(client: "OpenML", done: "Concluded", *, yes: bool, quiet: bool) -> list[dict[str, Any]]:
     """A dry run first, always; then, if the person agrees, the upload."""
     from autometa.bench.publish import publish
-    from autometa.cli.live import counting
+    from autometa.live import counting
 
     out = done.run.out
     with counting("preparing") as tell:

@@ -27,9 +27,11 @@ from autometa.bench.report import MARKDOWN, PAGE
 from autometa.bench.results import RESULTS
 from autometa.bench.run import Watcher
 from autometa.cli.options import OPTIONS
-from autometa.cli.show import console_width, facts_grid, page
-from autometa.cli.values import printable
+from autometa.cli.show import facts_grid, page
+from autometa.live import OPTIONS as LIVE
+from autometa.live import console_width
 from autometa.report.words import counted, metric_title, number, own_unit, spoken_seconds
+from autometa.values import printable
 
 
 class Shown(Watcher):
@@ -94,7 +96,7 @@ class Shown(Watcher):
             words += f"  about {spoken_seconds(each * left)} left"
         bar = ProgressBar(total=max(self.total, 1), completed=self.before + self.done, width=30)
         grid.add_row(bar, Text(words))
-        for (task, fold, method), begun in list(self.running.items())[: OPTIONS.shown_at_once]:
+        for (task, fold, method), begun in list(self.running.items())[: LIVE.shown_at_once]:
             text = f"{printable(task)} fold {fold[1]}, {method}  {spoken_seconds(time.monotonic() - begun)}"
             grid.add_row("", Text(text[: console_width(self.console) - 32], style="dim"))
         return grid
@@ -108,9 +110,7 @@ def watching(stream: Any = None) -> Iterator[Watcher]:
     if not console.is_terminal:
         yield shown
         return
-    live = Live(
-        get_renderable=shown.frame, console=console, refresh_per_second=OPTIONS.frames_per_second, transient=True
-    )
+    live = Live(get_renderable=shown.frame, console=console, refresh_per_second=LIVE.frames_per_second, transient=True)
     with live:
         yield shown
 

@@ -81,8 +81,8 @@ def show_findings(findings: dict[str, Any]) -> None:
     from rich.text import Text
 
     from autometa.cli.show import page
-    from autometa.cli.values import printable
     from autometa.report.words import counted, spoken_bytes
+    from autometa.values import printable
 
     console = page()
     table = Table.grid(padding=(0, 2))

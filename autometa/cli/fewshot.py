@@ -94,7 +94,7 @@ def train(
 
     Saved at every validation and every minute; a training that was stopped goes on with --resume as if it had not been.
     """
-    from autometa.cli.values import Gathered, duration, one_of, whole
+    from autometa.values import Gathered, duration, one_of, whole
 
     gathered = Gathered()
     if out is None:
@@ -131,8 +131,8 @@ def train(
     gathered.refuse()
     assert ready is not None
 
-    from autometa.cli.live import counting
     from autometa.cli.show import emit, show_record
+    from autometa.live import counting
 
     with counting(f"training {learner}") as tell:
         state = ready.run(out, resume=resume, device=device, tell=tell)
@@ -171,7 +171,7 @@ def eval_(
     as_json: AsJson = False,
 ) -> None:
     """Judge a trained learner on tasks of the test split: mean and 95 % interval."""
-    from autometa.cli.values import Gathered, one_of, whole
+    from autometa.values import Gathered, one_of, whole
 
     gathered = Gathered()
     count = gathered.option(whole, "--episodes", episodes, 2)
@@ -183,11 +183,11 @@ def eval_(
     gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
     gathered.refuse()
 
-    from autometa.cli.live import counting
     from autometa.cli.show import emit, show_record
     from autometa.fewshot.backends import find_device
     from autometa.fewshot.checkpoint import Checkpoint
     from autometa.fewshot.evaluation import judge_checkpoint
+    from autometa.live import counting
 
     where = find_device(device)
     state = Checkpoint.load(folder, device=where)
@@ -246,7 +246,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Answer queries by a few labelled examples, as CSV."""
-    from autometa.cli.values import Gathered, one_of
+    from autometa.values import Gathered, one_of
 
     gathered = Gathered()
     gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
@@ -290,7 +290,7 @@ def _show_answers(told: dict[str, Any]) -> None:
     import csv
     import sys
 
-    from autometa.cli.values import printable
+    from autometa.values import printable
 
     writer = csv.writer(sys.stdout)
     classes = told.get("classes", [])

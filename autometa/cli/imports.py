@@ -69,7 +69,7 @@ def table(
 
     All that is wrong with it is said at once, and then nothing is added. The same table again adds nothing.
     """
-    from autometa.cli.values import Gathered
+    from autometa.values import Gathered
 
     gathered = Gathered()
     if mapping is None:
@@ -108,7 +108,7 @@ def openml(
 
     What has no counterpart here is counted and named. The same runs again add nothing.
     """
-    from autometa.cli.values import Gathered, duration, names, whole
+    from autometa.values import Gathered, duration, names, whole
 
     gathered = Gathered()
     most, seconds = gathered.option(whole, "--limit", limit, 1), gathered.option(duration, "--deadline", deadline)
@@ -133,7 +133,7 @@ def openml(
 
 def _tell(text: str) -> None:
     """Progress, on standard error."""
-    from autometa.cli.values import printable
+    from autometa.values import printable
 
     print(printable(text), file=sys.stderr)
 
@@ -151,7 +151,7 @@ def _finish(opened: Any, brought: Any, as_json: bool) -> None:
 
 
 def _lines(left: list[dict[str, Any]], unreadable: dict[str, str]) -> list[str]:
-    from autometa.cli.values import printable
+    from autometa.values import printable
 
     lines = [f"  {part['evaluations']:>6}  {part['what']}: {part['why']}" for part in left[: OPTIONS.reasons]]
     if len(left) > OPTIONS.reasons:

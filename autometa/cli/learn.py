@@ -38,10 +38,10 @@ def learn(
     from dataclasses import asdict
 
     from autometa.cli.show import emit
-    from autometa.cli.values import Gathered, duration, whole
     from autometa.learn import learn as train
     from autometa.learn import learn_fit
     from autometa.store import MetaStore
+    from autometa.values import Gathered, duration, whole
 
     gathered = Gathered()
     seconds, number = gathered.option(duration, "--time", time), gathered.option(whole, "--seed", seed, 0)

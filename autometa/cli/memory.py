@@ -79,7 +79,7 @@ def recommend(
     """
     from autometa.cli.memory_page import show_recommendations
     from autometa.cli.show import emit
-    from autometa.cli.values import Gathered, whole
+    from autometa.values import Gathered, whole
 
     gathered = Gathered()
     m = gathered.option(whole, "-n", n, 1)
@@ -179,7 +179,7 @@ def collect(
 
     Stop it at any moment and start it again: what is in the store is not done twice.
     """
-    from autometa.cli.values import Gathered, duration, whole
+    from autometa.values import Gathered, duration, whole
 
     gathered = Gathered()
     if store is None:
@@ -201,9 +201,9 @@ def collect(
     gathered.refuse()
     assert sources is not None
 
-    from autometa.cli.live import counting
     from autometa.cli.memory_page import show_collected
     from autometa.cli.show import emit
+    from autometa.live import counting
     from autometa.store import MetaStore
 
     with counting("collecting") as tell:

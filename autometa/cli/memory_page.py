@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from autometa.cli.options import OPTIONS
-from autometa.cli.show import origin_style, page, show_record, task_line
-from autometa.cli.values import printable
+from autometa.cli.show import page, show_record, task_line
+from autometa.live import origin_style
 from autometa.origins import State
 from autometa.report.words import (
     counted,
@@ -28,6 +28,7 @@ from autometa.report.words import (
     spoken_seconds,
     spoken_value,
 )
+from autometa.values import printable
 
 if TYPE_CHECKING:
     from autometa.task import Task

@@ -14,19 +14,10 @@ class CliOptions:
     importance_seconds: float = 5.0
     # With fewer seconds left it is not begun. Judgement, not measured: reading a model back alone takes about that.
     least_importance_seconds: float = 0.3
-    # Columns of the widest page on a terminal. Judgement, not measured: longer lines are hard to read.
-    widest: int = 110
     # Columns where the output is no terminal. Judgement, not measured: what log viewers show without folding.
     piped: int = 100
     # Rows of a leaderboard, and of a task's best evaluations. Judgement, not measured: half of a terminal of 24 lines.
     leaders: int = 10
-    # Frames a second of lines that change in place. Judgement, not measured: seconds are shown, and a spinner turns.
-    frames_per_second: int = 8
-    # Seconds between lines where nothing can change in place. Judgement, not measured.
-    sign_of_life_seconds: float = 15.0
-    # Running trials, or cells of a benchmark, with a line of their own. Judgement, not measured: one for each of the
-    # four CPUs of a small machine.
-    shown_at_once: int = 4
     # Letters of the reason of a failed cell while others run; at the end twice as many. Judgement, not measured: one
     # line of a terminal beside the cell's name.
     reason_letters: int = 70

@@ -9,7 +9,7 @@ import typer
 from autometa.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from autometa.cli.values import Gathered
+    from autometa.values import Gathered
 
 READING_PANEL = "How the table is read"
 KINDS = ("classification", "binary", "multiclass", "regression")
@@ -122,7 +122,7 @@ def reading_of(
     **as_it_is: Any,
 ) -> dict[str, Any]:
     """What these options say, as keywords of `autometa.task.read_task`; those that were not given are left out."""
-    from autometa.cli.values import one_of
+    from autometa.values import one_of
 
     said: dict[str, Any] = {
         "kind": gathered.option(one_of, "--kind", kind, KINDS),
@@ -143,8 +143,8 @@ def limits_said(option: str, text: str) -> dict[str, int]:
         >>> limits_said("--limits", "size=20GB,columns=1_000_000")
         {'size': 20000000000, 'columns': 1000000}
     """
-    from autometa.cli.values import size
     from autometa.task.read.limits import Limits
+    from autometa.values import size
 
     pairs = _pairs(option, text, "NAME=N", "columns=1000000")
     found = {name: size(option, value.replace("_", "")) for name, value in pairs.items()}

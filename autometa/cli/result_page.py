@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,22 +11,22 @@ from rich.table import Table
 from rich.text import Text
 
 from autometa.cli.options import OPTIONS
-from autometa.cli.show import facts_grid, origin_style, page, task_line
-from autometa.cli.values import printable
+from autometa.cli.show import facts_grid, page, task_line
 from autometa.evaluation import threshold_of
+from autometa.live import origin_style
 from autometa.origins import Origin
+from autometa.report.verdict import dummy_words, ends_words, scored, warning
 from autometa.report.words import (
     counted,
     family_label,
     metric_heading,
     origin_words,
     score_words,
-    spoken_score,
     spoken_seconds,
     spoken_value,
-    state_words,
 )
-from autometa.search import failed, leaderboard
+from autometa.search import Ends, leaderboard
+from autometa.values import printable
 
 if TYPE_CHECKING:
     from autometa.search import Result
@@ -40,13 +39,16 @@ def show_result(result: Result, report: Path | None) -> None:
     console.print(task_line(result.task))
     console.print(_leaderboard(result))
     tried = f"{counted(len(result.trials), 'configuration')} tried in {spoken_seconds(result.seconds)}"
-    if ends := Counter(trial.evaluation.state for trial in failed(result.trials)):
-        tried += "; " + ", ".join(f"{count} {state_words(state)}" for state, count in ends.items())
+    tried += f": {ends_words(Ends.of(result.trials))}"
     console.print(Text(f"{tried}{'; interrupted' if result.interrupted else ''}.", style="dim"))
     console.print()
 
     grid = facts_grid()
     grid.add_row("model", _model_words(result))
+    if (dummy := dummy_words(result)) is not None:
+        grid.add_row("beside it", Text(printable(dummy)))
+    if (doubt := warning(result)) is not None:
+        grid.add_row("warning", Text(printable(doubt), style="bold yellow"))
     if result.weights:
         grid.add_row("labels", Text(printable(label_words(result))))
     grid.add_row("memory", Text(warm_start_words(result)))
@@ -112,8 +114,7 @@ def _leaderboard(result: Result) -> Table:
 
 
 def _model_words(result: Result) -> Text:
-    task = result.task
-    score = printable(spoken_score(task.metric, result.score, result.score_std, positive=task.positive_label))
+    score = printable(scored(result))
     if len(result.members) > 1:
         return Text.assemble(f"an ensemble of {len(result.members)} pipelines, ", (score, "bold green"), " out of fold")
     family = family_label(result.best.evaluation.config["family"])

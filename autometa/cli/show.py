@@ -19,10 +19,10 @@ from rich.table import Table
 from rich.text import Text
 
 from autometa.cli.options import OPTIONS
-from autometa.cli.values import printable
+from autometa.live import console_width
 from autometa.moved import former
-from autometa.origins import Origin
 from autometa.report.words import counted, metric_title, number, spoken_bytes
+from autometa.values import printable
 
 if TYPE_CHECKING:
     from autometa.task import Task
@@ -31,11 +31,6 @@ if TYPE_CHECKING:
 def emit(value: Any) -> None:
     """Prints one JSON value; what is not a number (NaN, infinity) becomes null."""
     print(json.dumps(_plain(value), indent=2, ensure_ascii=False))
-
-
-def console_width(console: Console) -> int:
-    """Columns to use: the terminal's, as far as lines stay readable."""
-    return min(console.width, OPTIONS.widest)
 
 
 def page() -> Console:
@@ -61,12 +56,6 @@ def task_line(task: Task) -> Text:
     judge = printable(metric_title(task.metric, task.positive_label))
     facts = f"{size}, predicting {printable(task.target)!r}: {kind}, judged by {judge}"
     return Text.assemble((printable(task.name), "bold"), f"  {facts}")
-
-
-def origin_style(origin: str) -> str:
-    """The terminal's style of an origin; none for one that is not known here."""
-    known = Origin.read(origin)
-    return "" if known is None else known.colour
 
 
 def facts_grid() -> Table:

@@ -42,7 +42,7 @@ def list_(
     """The tasks that a store knows."""
     from autometa.cli.memory_page import show_tasks, task_values
     from autometa.cli.show import emit
-    from autometa.cli.values import Gathered, one_of
+    from autometa.values import Gathered, one_of
 
     gathered = Gathered()
     chosen: Any = gathered.option(one_of, "--kind", kind, ("binary", "multiclass", "regression", "study"))
@@ -102,7 +102,7 @@ def verify(store: Store = None, as_json: AsJson = False) -> int:
     The exit code is 3 when something is.
     """
     from autometa.cli.show import emit
-    from autometa.cli.values import printable
+    from autometa.values import printable
 
     opened = own(store)
     problems = opened.verify()

@@ -25,8 +25,8 @@ def study(
 
     What is known already is not added again.
     """
-    from autometa.cli.values import names
     from autometa.studies import remember_studies
+    from autometa.values import names
 
     opened = own(store)
     added = remember_studies(storage, opened, space, only=None if studies is None else names(studies))

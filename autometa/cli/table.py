@@ -120,7 +120,7 @@ def fit(
 
     Tries what worked on similar tables first, then searches; ends in a folder with the model and a report.
     """
-    from autometa.cli.values import Gathered, one_of
+    from autometa.values import Gathered, one_of
 
     gathered = Gathered()
     budget = budget_of(gathered, time, trials)
@@ -160,8 +160,8 @@ def fit(
         task_of(gathered, data, metric, {**table, **reading})
     gathered.refuse()
 
-    from autometa.cli.live import live
     from autometa.estimator import fit_file
+    from autometa.live import live
     from autometa.search import Settings
 
     settings = Settings(
@@ -206,13 +206,13 @@ def resume(
 
     No finished trial is lost. What was left of its budget is spent, and what --time or --trials add.
     """
-    from autometa.cli.values import Gathered
+    from autometa.values import Gathered
 
     gathered = Gathered()
     budget = budget_of(gathered, time, trials)
     gathered.refuse()
 
-    from autometa.cli.live import live
+    from autometa.live import live
     from autometa.search import resume as go_on
 
     say_what_runs(run, trust, everything=True)
@@ -263,9 +263,9 @@ def predict(
     """
     from autometa.cli.answers import Answering, answer, show_drift
     from autometa.cli.reading import listed_names
-    from autometa.cli.values import Gathered, probability
     from autometa.openml import read_table
     from autometa.search import load_model
+    from autometa.values import Gathered, probability
 
     gathered = Gathered()
     say_what_runs(run, trust)

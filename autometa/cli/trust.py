@@ -54,7 +54,7 @@ def verify(
     The exit code is 3 when something is, and was not repaired. Nothing is changed without --repair.
     """
     from autometa.cli.show import emit
-    from autometa.cli.values import printable
+    from autometa.values import printable
 
     done, problems = _seen_to(path, repair, trust)
     if as_json:

@@ -144,7 +144,7 @@ def wrapped(line: str) -> str:
 
 def refuse(error: AutoMetaError, *, as_json: bool) -> int:
     """Tells all problems on standard error, and a program one JSON value on standard output; gives the exit code."""
-    from autometa.cli.values import printable
+    from autometa.values import printable
 
     told = error.problems if isinstance(error, InputError) else (Problem("", str(error)),)
     problems = [Problem(masked(p.where), masked(p.what), masked(p.fix)) for p in told]

@@ -8,6 +8,8 @@ fitted       a configuration fitted on some rows, and what it predicts
 metrics      what a prediction is worth
 calibration  probabilities that mean what they say
 decision     labels from probabilities: a threshold, where the metric judges labels
+uncertainty  how far a score would be off had other rows been drawn
+dummy        what a model gets that looks at no column
 record       what became of it: `Evaluation`, `Outcome`
 trial        fit and judge, fold by fold; `isolated` does it in a process of its own
 isolation    calls in processes of their own; `watch` follows one call, `forkserver` is the process that starts them
@@ -20,6 +22,7 @@ from __future__ import annotations
 from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Calibration, Freedom, fit_calibration
 from autometa.evaluation.comparison import Metric, labels_of
 from autometa.evaluation.decision import AUTO, Weights, fit_weights, read_threshold, threshold_of, weights_of
+from autometa.evaluation.dummy import Dummy
 from autometa.evaluation.fitted import fit_model, predict_aligned
 from autometa.evaluation.isolated import evaluate_isolated
 from autometa.evaluation.isolation import Isolation, shared_isolation
@@ -36,6 +39,7 @@ from autometa.evaluation.metrics import (
 from autometa.evaluation.record import Evaluation, Outcome, mean_of_repeats
 from autometa.evaluation.splits import Splits, plan_splits
 from autometa.evaluation.trial import Attempt, evaluate, judged
+from autometa.evaluation.uncertainty import Interval, bootstrap, drawings, interval, judged_by_fold
 from autometa.evaluation.watch import Cancelled, Killed
 from autometa.origins import State
 
@@ -48,8 +52,10 @@ __all__ = [
     "Attempt",
     "Calibration",
     "Cancelled",
+    "Dummy",
     "Evaluation",
     "Freedom",
+    "Interval",
     "Isolation",
     "Killed",
     "Metric",
@@ -59,13 +65,17 @@ __all__ = [
     "Weights",
     "available_cpus",
     "available_ram",
+    "bootstrap",
     "crowding",
+    "drawings",
     "evaluate",
     "evaluate_isolated",
     "fit_calibration",
     "fit_model",
     "fit_weights",
+    "interval",
     "judged",
+    "judged_by_fold",
     "judges_labels",
     "labels_of",
     "mean_of_repeats",

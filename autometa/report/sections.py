@@ -20,6 +20,7 @@ from autometa.report.options import OPTIONS
 from autometa.report.parts import Report, figure, figures, fold, origin, parameters, table, version
 from autometa.report.quality import importance, quality
 from autometa.report.trials import board, failures, search
+from autometa.report.verdict import dummy_words, ends_words, interval_words, warning
 from autometa.report.words import (
     evidence_values,
     family_label,
@@ -35,7 +36,7 @@ from autometa.report.words import (
     spoken_value,
     state_words,
 )
-from autometa.search import failed
+from autometa.search import Ends
 from autometa.task import OF_POSITIVE
 
 if TYPE_CHECKING:
@@ -48,9 +49,8 @@ def outcome(report: Report) -> Markup:
     result, metric = report.result, report.metric
     best = result.best
     family = family_label(best.evaluation.config["family"])
-    failures_seen = len(failed(result.trials))
     several = len(result.members) > 1
-    spread = f"± {number(result.score_std, 2)}"
+    spread = "" if result.interval is None else f"95 %: {interval_words(metric, result.interval)}"
     facts = [
         (
             spoken_value(metric, result.score),
@@ -59,12 +59,17 @@ def outcome(report: Report) -> Markup:
         ),
         (f"{len(result.members)} pipelines", "in the ensemble", "") if several else (family, "is the model", ""),
         (spoken_value(metric, report.score(best)), f"best single pipeline: {family}, trial {best.number}", ""),
-        (f"{len(result.trials)}", "configurations tried", f"{failures_seen} failed" if failures_seen else ""),
+        (f"{len(result.trials)}", "configurations tried", ends_words(Ends.of(result.trials))),
         (spoken_seconds(result.seconds), f"of {_budget_words(result.settings)}", ""),
     ]
     interrupted = "The run was interrupted; this is the best of what had been tried by then."
     ended = tag("p", interrupted, cls="quiet") if result.interrupted else None
-    return join([figures(facts), ended, tag("p", _warm_words(report))])
+    doubt, beside = warning(result), dummy_words(result)
+    said = [
+        tag("p", doubt, cls="warning") if doubt else None,
+        tag("p", f"{beside[0].upper()}{beside[1:]}.") if beside else None,
+    ]
+    return join([figures(facts), ended, *said, tag("p", _warm_words(report))])
 
 
 def _budget_words(settings: Settings) -> str:

@@ -21,13 +21,14 @@ from autometa.search.model import Model, load_model
 from autometa.search.plan import SearchPlan, jobs_on
 from autometa.search.recall import remember_run
 from autometa.search.repair import repair_run, verify_run
-from autometa.search.result import Result, WarmStart, failed, leaderboard, open_run
+from autometa.search.result import Ends, Result, WarmStart, failed, leaderboard, open_run
 from autometa.search.run import Run, default_folder
 from autometa.search.search import resume, search
 from autometa.search.settings import Progress, Settings, Silent, TrialRow
 from autometa.search.signature import what_runs
 
 __all__ = [
+    "Ends",
     "Model",
     "Progress",
     "Result",

@@ -22,12 +22,18 @@ from autometa.evaluation import (
     IDENTITY,
     Calibration,
     Cancelled,
+    Dummy,
     Freedom,
+    Interval,
     Isolation,
     Killed,
     Weights,
+    bootstrap,
+    drawings,
     fit_calibration,
     fit_weights,
+    interval,
+    judged_by_fold,
     mean_of_repeats,
     score,
 )
@@ -74,6 +80,8 @@ class Finished:
         score: The mean over all folds of all repeats, as that of a trial is; larger is better. `score_std` is the
             standard deviation.
         refitted: Whether every member was fitted anew on all rows.
+        interval: Where the score would be, 19 times of 20, had other rows been held out; None where it is not known.
+        dummy: What a constant answer scores.
     """
 
     model: Model
@@ -81,6 +89,8 @@ class Finished:
     score: float
     score_std: float
     refitted: bool
+    interval: Interval | None = None
+    dummy: Dummy | None = None
 
 
 def candidates_of(run: Run, leaders: Sequence[TrialRow], most: int) -> list[Candidate]:
@@ -193,8 +203,35 @@ class Finish:
             labelled,
             self.task.positive,
         )
-        oof = mean_of_repeats(oof)
-        return Finished(model, oof, float(np.nanmean(per_fold)), float(np.nanstd(per_fold)), refitted)
+        found, between = float(np.nanmean(per_fold)), self._interval(oof, labelled)
+        return Finished(
+            model,
+            mean_of_repeats(oof),
+            found,
+            float(np.nanstd(per_fold)),
+            refitted,
+            interval(found, between),
+            Dummy.of(self.task, self.plan.splits),
+        )
+
+    def _interval(self, oof: NDArray[np.float64], labelled: Weights) -> NDArray[np.float64]:  # (b,)
+        """How far the score of other held-out rows would be from that of these."""
+        task, splits = self.task, self.plan.splits
+        held = np.flatnonzero(splits.test.any(axis=0))  # all rows, but for a hold-out or an order in time
+        judge = judged_by_fold(
+            partial(score, task.metric, n_classes=task.c, positive=task.positive, weights=labelled),
+            self._truths,
+            splits.by_fold(oof),
+            [test for _, test in splits],
+            task.n,
+        )
+        return bootstrap(
+            lambda rows: judge(held[rows]),
+            len(held),
+            groups=None if task.groups is None else np.asarray(task.groups)[held],
+            times=drawings(task.metric),
+            out_of_time=lambda: self.clock.budget.left <= 0,
+        )[:, 0]
 
     def _ready(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Those that can answer in time; else the one that is fitted soonest.

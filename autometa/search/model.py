@@ -242,12 +242,12 @@ def save_model(model: Model, path: Path) -> None:
 
 
 def load_model(path: str | Path, *, trusted: bool = False) -> Model:
-    """Reads a model file, or the model of a run folder.
+    """Reads a model file, the model of a run folder, or that of an estimator which its `save` wrote.
 
     Only a file that this user wrote on this machine is read unless it is `trusted`.
 
     Args:
-        path: A run folder, or its ``model.pkl``.
+        path: A run folder, its ``model.pkl``, or the file that an estimator's `save` wrote.
         trusted: Read it even though somebody else made it. Reading a model runs code that is in the file.
 
     Raises:
@@ -268,7 +268,8 @@ def load_model(path: str | Path, *, trusted: bool = False) -> Model:
         if (path.parent / "run.json").exists():
             raise RunError(f"{path.parent} has no model yet. `autometa resume {path.parent}` finishes the run")
         raise RunError(f"{path} does not exist. Name the folder of a run")
-    model = read_signed(path, trusted=trusted)
+    found = read_signed(path, trusted=trusted)
+    model = getattr(found, "model_", found)  # of an estimator, which `save` wrote
     if not isinstance(model, Model):
         raise RunError(f"{path} holds no AutoMeta model")
     return model

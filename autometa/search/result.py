@@ -7,7 +7,8 @@ line, the report and the estimators say it in their own words.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,17 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.errors import RunError
-from autometa.evaluation import Weights, threshold_of
+from autometa.evaluation import Dummy, Interval, Weights, threshold_of
 from autometa.files import digest, whole
 from autometa.origins import State
 from autometa.search.model import save_model
 from autometa.search.records import DamagedError, read_record, reading, write_record
-from autometa.search.run import FORMAT, Run
+from autometa.search.run import FORMAT, GRANTED, Run
 from autometa.search.settings import Settings, TrialRow
 from autometa.space import FAMILY
 from autometa.task import Task
 
 if TYPE_CHECKING:
+    import optuna
+
     from autometa.search.model import Model
     from autometa.transfer import Recommendation
 
@@ -49,6 +52,9 @@ class Result:
         model: Where the model is.
         refitted: Whether the members were fitted anew on all rows; otherwise each is the average of its fold models.
         weights: (c,) of the classes, with which the largest probability is the label; () for the most probable class.
+        interval: Where the score would be, 19 times of 20, had other rows been held out; None of a run of an older
+            version, and where too few rows say.
+        dummy: What a constant answer scores; None of a run of an older version.
 
     Example:
         >>> result = open_run(run)  # on scikit-learn's wines
@@ -70,6 +76,8 @@ class Result:
     model: Path
     refitted: bool
     weights: Weights = ()
+    interval: Interval | None = None
+    dummy: Dummy | None = None
 
     @property
     def best(self) -> TrialRow:
@@ -102,9 +110,11 @@ class Result:
             "metric": self.task.metric,
             "score": self.score,
             "score_std": self.score_std,
+            "interval": None if self.interval is None else list(self.interval),
+            "dummy": None if self.dummy is None else self.dummy.to_dict(),
             **self._of_two_classes,
             "trials": len(self.trials),
-            "failed": len(failed(self.trials)),
+            **Ends.of(self.trials).to_dict(),
             "warm_trials": self.warm_start.proposed,
             "seconds": round(self.seconds, 3),
             "best": {
@@ -157,6 +167,35 @@ def failed(trials: Sequence[TrialRow]) -> list[TrialRow]:
 
 
 @dataclass(frozen=True, slots=True)
+class Ends:
+    """How the trials of a search ended: evaluated, stopped because they could not win any more, or failed.
+
+    Example:
+        >>> from autometa.evaluation import Evaluation, State
+        >>> def row(number, state):
+        ...     done = Evaluation({"family": "knn"}, state, None, {}, {}, 0.5, 0.1, 0, 0, 90, {})
+        ...     return TrialRow(number, done, "search", "", 0.0, 1.0)
+        >>> Ends.of([row(0, State.COMPLETE), row(1, State.STOPPED), row(2, State.TIMEOUT), row(3, State.TIMEOUT)])
+        Ends(complete=1, stopped=1, failed={'timeout': 2})
+    """
+
+    complete: int
+    stopped: int
+    failed: Mapping[str, int]  # by how it failed, in order of appearance
+
+    @classmethod
+    def of(cls, trials: Sequence[TrialRow]) -> Ends:
+        """Of the trials of one run."""
+        counts = Counter(str(trial.evaluation.state) for trial in trials)
+        complete, stopped = counts.pop(State.COMPLETE.value, 0), counts.pop(State.STOPPED.value, 0)
+        return cls(complete, stopped, dict(counts))
+
+    def to_dict(self) -> dict[str, int]:
+        """The three numbers."""
+        return {"complete": self.complete, "stopped": self.stopped, "failed": sum(self.failed.values())}
+
+
+@dataclass(frozen=True, slots=True)
 class WarmStart:
     """What starting from past tasks bought: how far their proposals came, and how far the other trials did.
 
@@ -191,8 +230,10 @@ class WarmStart:
         return cls(sum(t.proposed for t in trials), len(ours), next(iter(ours), None), next(iter(others), None))
 
 
-def save_result(result: Result, model: Model) -> None:
+def save_result(result: Result, model: Model, granted: tuple[float, int] = (0.0, 0)) -> None:
     """Writes the final model, its predictions, and what it is made of; `open_run` reads it back.
+
+    `granted` are the seconds and trials that were added to the budget since the run began.
 
     Without ``result.json`` the run counts as unfinished, so that goes first and comes last.
     """
@@ -212,6 +253,9 @@ def save_result(result: Result, model: Model) -> None:
             "interrupted": result.interrupted,
             "refitted": result.refitted,
             "weights": result.weights,
+            "interval": result.interval,
+            "dummy": None if result.dummy is None else result.dummy.to_dict(),
+            "granted": granted,
             "summary": result.summary(),
             "files": {name: digest(result.run / name) for name in ("model.pkl", "oof.npy")},
         },
@@ -255,7 +299,26 @@ def open_run(run: str | Path, *, trusted: bool = False) -> Result:
             model=run / "model.pkl",
             refitted=values["refitted"],
             weights=tuple(values.get("weights", ())),
+            interval=None if values.get("interval") is None else tuple(values["interval"]),
+            dummy=Dummy.read(values.get("dummy")),
         )
+
+
+def finished(folder: Run, study: optuna.Study) -> bool:
+    """Whether nothing is left to do: a result that is whole, of all trials and of all that was ever granted.
+
+    A run that the person ended before its budget did is not finished, and one is not whose model was set aside.
+    """
+    try:
+        values = read_result(folder)
+        for name in values.get("files", {}):
+            folder.checksums.check(folder.folder / name)
+        known = int(values["summary"]["trials"])
+    except (RunError, OSError, ValueError, KeyError, TypeError):
+        return False
+    granted = tuple(study.user_attrs.get(GRANTED, (0.0, 0)))
+    same = granted == tuple(values.get("granted", granted))
+    return same and not values["interrupted"] and known == len(folder.trials(study))
 
 
 def read_result(folder: Run) -> dict[str, Any]:

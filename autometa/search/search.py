@@ -28,8 +28,8 @@ from autometa.search.first import first_model
 from autometa.search.keys import why_fleeting
 from autometa.search.plan import SearchPlan
 from autometa.search.recall import first_recommendations, recall, remember_late
-from autometa.search.result import Result, leaderboard, save_result
-from autometa.search.run import Run
+from autometa.search.result import Result, finished, leaderboard, open_run, save_result
+from autometa.search.run import GRANTED, Run
 from autometa.search.settings import Progress, Settings, Silent
 from autometa.search.signature import check_signature
 from autometa.search.trials import Trials
@@ -96,6 +96,8 @@ def resume(
 ) -> Result:
     """Goes on with a run that was killed at any moment, with what was left of its budget.
 
+    A run that is finished is read back, and nothing is fitted anew.
+
     Args:
         run: Its folder.
         seconds: Extra time, added to what was left.
@@ -127,6 +129,9 @@ def resume(
         settings = folder.settings
         study = folder.study(repair=True, tell=progress.note)
         rows = folder.trials(study)
+        if not (seconds or trials) and finished(folder, study):
+            progress.note(f"{run} is finished: nothing of its budget is left. --time or --trials (time=, trials=) add.")
+            return open_run(run, trusted=trusted)
         used = max((t.finished for t in rows), default=0.0)
         more_seconds, more_trials = folder.grant(study, seconds or 0.0, trials or 0)
         total = settings.seconds
@@ -179,24 +184,26 @@ def _conduct(
             raise NoModelError(why_no_model(trials.finished))
         fit = isolated_fit(run, plan, isolation)
         finish = Finish(task, plan, clock, fit, progress, lambda: trials.interrupted, run.read_models)
-        finished = finish.conduct(candidates_of(run, leaders, plan.options.candidates))
+        done = finish.conduct(candidates_of(run, leaders, plan.options.candidates))
         result = Result(
             run=run.folder,
             task=task,
             settings=settings,
             trials=tuple(sorted(trials.finished, key=lambda row: row.number)),
             recommendations=tuple(recommendations),
-            members=tuple((member.number, member.weight) for member in finished.model.members),
-            score=finished.score,
-            score_std=finished.score_std,
-            oof=finished.oof,
+            members=tuple((member.number, member.weight) for member in done.model.members),
+            score=done.score,
+            score_std=done.score_std,
+            oof=done.oof,
             seconds=budget.elapsed,
             interrupted=trials.interrupted,
             model=run.folder / "model.pkl",
-            refitted=finished.refitted,
-            weights=finished.model.weights,
+            refitted=done.refitted,
+            weights=done.model.weights,
+            interval=done.interval,
+            dummy=done.dummy,
         )
-        save_result(result, finished.model)
+        save_result(result, done.model, tuple(study.user_attrs.get(GRANTED, (0.0, 0))))
         if why := why_fleeting():
             progress.note(why)
         if settings.remember:

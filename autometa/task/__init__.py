@@ -27,7 +27,7 @@ from autometa.task.later import ColumnDrift, drift
 from autometa.task.make import make_task, read_task
 from autometa.task.read import read_table
 from autometa.task.schema import Columns, Schema
-from autometa.task.target import DEFAULT_METRICS, MIN_ROWS, OF_POSITIVE, Kind
+from autometa.task.target import DEFAULT_METRICS, MIN_ROWS, OF_POSITIVE, Kind, later_target
 from autometa.task.task import Task
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "as_table",
     "drift",
     "label_array",
+    "later_target",
     "make_task",
     "read_table",
     "read_task",

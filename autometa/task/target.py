@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autometa.errors import did_you_mean
+from autometa.errors import InputError, did_you_mean
 from autometa.task.cells import MISSING_TEXTS, common_unit, label, labels, spelling
 from autometa.task.columns import missing_numbers
 from autometa.task.findings import InputFindings
@@ -262,6 +262,56 @@ def _with_positive(found: Target, request: TargetRequest, findings: InputFinding
         said = f"{request.metric} is that of the positive class, which is {name!r}{why}"
         findings.note(f"{said}; --positive LABEL (positive=...) names another.")
     return replace(found, positive=positive)
+
+
+def later_target(
+    column: pd.Series, classes: tuple[Any, ...], *, target: str, decimal: str = ".", drop_missing: bool = False
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:  # (n,) -> (m,), (n,)
+    """The target of a later table as codes into the classes of training, or as numbers; and which rows have one.
+
+    Args:
+        column: (n,) the target of the later table.
+        classes: Of the training table; () for numbers.
+        target: Its name, for messages.
+        decimal: The decimal sign of the file.
+        drop_missing: Leave out rows without a label rather than refuse them.
+
+    Raises:
+        InputError: Labels are missing, or are none of the classes, or no numbers; all are named.
+
+    Example:
+        >>> later_target(pd.Series(["b", None, "a"]), ("a", "b"), target="y", drop_missing=True)
+        (array([1, 0]), array([ True, False,  True]))
+    """
+    column, findings = column.reset_index(drop=True), InputFindings(f"target {target!r}", [], [])
+    if classes:
+        same = {(type(one), one): k for k, one in enumerate(classes)}
+        alike = {label(one): k for k, one in enumerate(classes)}
+        codes, found = pd.factorize(column.astype(object))
+        known = np.array([*(same.get((type(one), one), alike.get(label(one), -2)) for one in found), -1])
+        y = known[codes]
+        there = y != -1
+        if strange := [str(one) for one, k in zip(found, known, strict=False) if k == -2 and str(one).strip()]:
+            cells = int((y == -2).sum())
+            what = f"{cells} rows have a class that the model does not know: {listed(strange)}"
+            findings.refuse(what, f"Known: {listed(classes)}. Leave these rows out.")
+        there &= y != -2
+    else:
+        y, odd = target_numbers(column, decimal)
+        odd = [text for text in odd if text and text not in MISSING_TEXTS]
+        if odd:
+            findings.refuse(f"text among numbers: {listed(odd)}", "Correct these rows, or leave them out.")
+        there = np.isfinite(y)
+    if not findings.problems and not there.all() and not drop_missing:
+        what = f"{int((~there).sum())} of {len(there)} labels are missing"
+        findings.refuse(
+            what, "Fill them in, or leave these rows out with --drop-missing-target (drop_missing_target=True)."
+        )
+    if not findings.problems and not there.any():
+        findings.refuse("no row has a label", "A table to be judged on needs them.")
+    if findings.problems:
+        raise InputError(findings.problems)
+    return y[there], there
 
 
 def _either(classes: tuple[Any, ...]) -> str:

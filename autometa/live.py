@@ -1,4 +1,4 @@
-"""What a person sees while a search runs.
+"""What a person sees while a search runs, on a terminal, in a log file or in a notebook.
 
 On a terminal three or four lines that change in place (the budget, the best so far, what is being tried and where it
 came from), and above them one lasting line for each new best. In a pipe or a log file, the lasting lines and a sign of
@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
@@ -21,17 +22,35 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from autometa.cli.options import OPTIONS
-from autometa.cli.show import console_width, origin_style
-from autometa.cli.values import printable
-from autometa.origins import Origin
-from autometa.report.words import family_label, origin_words, spoken_score, spoken_seconds
+from autometa.origins import Origin, State
+from autometa.report.verdict import dummy_words, ends_words, scored, warning
+from autometa.report.words import counted, family_label, origin_words, spoken_score, spoken_seconds
+from autometa.search import Ends
+from autometa.values import printable
 
 if TYPE_CHECKING:
-    from autometa.search import Settings, TrialRow
+    from autometa.search import Result, Settings, TrialRow
     from autometa.space import Config
     from autometa.task import Task
     from autometa.transfer import Recommendation
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """How much a person sees at once, and how often; `OPTIONS` are those in use."""
+
+    # Columns of the widest page on a terminal. Judgement, not measured: longer lines are hard to read.
+    widest: int = 110
+    # Frames a second of lines that change in place. Judgement, not measured: seconds are shown, and a spinner turns.
+    frames_per_second: int = 8
+    # Seconds between lines where nothing can change in place. Judgement, not measured.
+    sign_of_life_seconds: float = 15.0
+    # Running trials, or cells of a benchmark, with a line of their own. Judgement, not measured: one for each of the
+    # four CPUs of a small machine.
+    shown_at_once: int = 4
+
+
+OPTIONS = LiveOptions()
 
 STAGES = {
     "reading": "reading the table",
@@ -41,6 +60,17 @@ STAGES = {
     "refitting": "fitting the final model on all rows",
     "remembering": "remembering what was learned",
 }
+
+
+def console_width(console: Console) -> int:
+    """Columns to use: the terminal's, as far as lines stay readable."""
+    return min(console.width, OPTIONS.widest)
+
+
+def origin_style(origin: str) -> str:
+    """The terminal's style of an origin; none for one that is not known here."""
+    known = Origin.read(origin)
+    return "" if known is None else known.colour
 
 
 @contextmanager
@@ -97,7 +127,7 @@ class LiveProgress:
         self._settings: Settings | None = None
         self._running: dict[int, tuple[str, str, str, float]] = {}  # number -> family, origin, reason, when it began
         self._best: TrialRow | None = None
-        self._done = self._failed = 0
+        self._done = self._stopped = self._failed = 0
         self._spinner = Spinner("dots", style="cyan")
 
     def stage(self, name: str, detail: str = "") -> None:
@@ -135,6 +165,7 @@ class LiveProgress:
             self._running.pop(trial.number, None)
             self._done += 1
             self._begun = time.monotonic() - elapsed
+            self._stopped += trial.evaluation.state == State.STOPPED
             self._failed += not trial.evaluation.ended_well
             if incumbent is not None and incumbent.number == trial.number:
                 self._best = incumbent
@@ -144,13 +175,25 @@ class LiveProgress:
                 line.append(f"(trial {incumbent.number}, {origin_words(trial.origin)})", style="dim")
                 self._say(line)
             elif not self._console.is_terminal and time.monotonic() - self._spoken > OPTIONS.sign_of_life_seconds:
-                failed = f", {self._failed} failed" if self._failed else ""
-                self._say(Text(f"{_clock(elapsed):>7}  {self._done} trials{failed}, best {self._score(self._best)}"))
+                ended = ", ".join([f"{self._done} trials", *self._ended()])
+                self._say(Text(f"{_clock(elapsed):>7}  {ended}, best {self._score(self._best)}"))
 
     def note(self, text: str) -> None:
         """Something the person should know."""
         with self._lock:
             self._say(Text(printable(text), style="dim"))
+
+    def concluded(self, result: Result) -> None:
+        """What came of the search, where no page follows that says it: the score, what a constant gets, the trials."""
+        with self._lock:
+            self._stage = "done"
+            words = f"{counted(len(result.members), 'pipeline')}: {scored(result)} out of fold"
+            self._say(Text(printable(words), style="bold"))
+            for line, style in ((dummy_words(result), ""), (warning(result), "bold yellow")):
+                if line is not None:
+                    self._say(Text(printable(line), style=style))
+            tried = f"{ends_words(Ends.of(result.trials))} in {spoken_seconds(result.seconds)}"
+            self._say(Text(tried, style="dim"))
 
     def frame(self) -> Group:
         """The lines that change in place.
@@ -188,8 +231,7 @@ class LiveProgress:
         assert self._settings is not None
         seconds, trials = self._settings.seconds, self._settings.trials
         parts = [f"{self._done} trials" if trials is None else f"{self._done}/{trials} trials"]
-        if self._failed:
-            parts.append(f"{self._failed} failed")
+        parts += self._ended()
         parts.append(_clock(elapsed) if seconds is None else f"{_clock(elapsed)} / {_clock(seconds)}")
         words = "  ".join(parts)
         shares = [elapsed / seconds if seconds else 0.0, self._done / trials if trials else 0.0]
@@ -197,6 +239,11 @@ class LiveProgress:
         bar = ProgressBar(total=1.0, completed=min(max(shares), 1.0), width=max(10, min(40, width - len(words) - 2)))
         row.add_row(bar, Text(words))
         return row
+
+    def _ended(self) -> list[str]:
+        """How many trials ended otherwise than evaluated."""
+        counts = {"stopped early": self._stopped, "failed": self._failed}
+        return [f"{count} {how}" for how, count in counts.items() if count]
 
     def _incumbent(self) -> Text:
         if self._best is None:

@@ -1,0 +1,104 @@
+"""A labelled table as a model reads it, and every metric of its answers.
+
+Letters:  n rows · k metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autometa.errors import InputError, Problem, did_you_mean
+from autometa.evaluation import score_all
+from autometa.openml import read_table
+from autometa.search import Model, Result
+from autometa.task import later_target
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """The rows of a later table that have a label."""
+
+    X: pd.DataFrame  # (n, p) typed
+    y: NDArray[Any]  # (n,) codes or numbers
+    notes: tuple[str, ...]
+
+
+def labelled(model: Model, data: Any, drop_missing: bool, allow_missing: bool, reading: Mapping[str, Any]) -> Labelled:
+    """A labelled table as the model reads it."""
+    known = model.schema.reading
+    if any(isinstance(one, str) for one in model.classes):  # 01 is not 1, and NA may be a class
+        known = {**known, "text": (*known["text"], model.target)}
+    frame, notes = read_table(data, **{**known, **reading})
+    names = [str(name) for name in frame.columns]
+    if model.target not in names:
+        fix = f"{did_you_mean(model.target, names)} A table to be judged on has the labels.".strip()
+        raise InputError(Problem("table", f"no column {model.target!r}, which is the target", fix))
+    y, there = later_target(
+        frame.iloc[:, names.index(model.target)],
+        model.classes,
+        target=model.target,
+        decimal=known["decimal"],
+        drop_missing=drop_missing,
+    )
+    X, later = model.schema.apply_later(frame, allow_missing=allow_missing)
+    if not there.all():
+        notes = [*notes, f"Left out {int((~there).sum())} of {len(there)} rows, whose label is missing."]
+    return Labelled(X.loc[there].reset_index(drop=True), y, (*notes, *map(str, later)))
+
+
+def seen_rows(result: Result, table: Labelled) -> int:
+    """How many rows of a table are, with their label, rows that the run learned from; 0 where chance may explain them.
+
+    In a table of few distinct rows new ones repeat old ones about as often as those of training repeat each other.
+    """
+    task = result.task
+
+    def hashed(X: pd.DataFrame, y: NDArray[Any]) -> NDArray[np.uint64]:
+        plain = X.astype(dict.fromkeys(task.columns.categorical, "object"))
+        return pd.util.hash_pandas_object(plain.assign(**{"autometa:y": np.asarray(y)}), index=False).to_numpy()
+
+    known = hashed(task.X, task.y)
+    seen = int(np.isin(hashed(table.X, table.y), known).sum())
+    _, times = np.unique(known, return_counts=True)
+    by_chance = 1.0 - float((times == 1).sum()) / len(known)
+    return seen if seen > (2.0 * by_chance + 0.01) * len(table.y) else 0
+
+
+def metrics_of(model: Model, y: NDArray[Any]) -> tuple[str, ...]:
+    """The metrics of a model's kind, its own first."""
+    c = len(model.classes)
+    known = score_all(model.kind, y[:1], np.full((1, c), 1.0 / c) if c else np.zeros(1), c)  # type: ignore[arg-type]
+    return tuple(dict.fromkeys((model.metric, *known)))
+
+
+def judge_of(
+    model: Model, y: NDArray[Any], answer: Values, metrics: Sequence[str]
+) -> Callable[[NDArray[np.intp]], Values]:
+    """A judge for `bootstrap`: every metric (k,) of some rows."""
+
+    def judged(rows: NDArray[np.intp]) -> Values:
+        found = score_all(
+            model.kind,  # type: ignore[arg-type]
+            y[rows],
+            answer[rows],
+            len(model.classes),
+            also=model.metric,
+            positive=model.positive,
+            weights=model.weights,
+        )
+        return np.array([found[name] for name in metrics])
+
+    return judged
+
+
+def positive_of(model: Model) -> str | None:
+    """The positive class as text; None unless there are two."""
+    return str(model.classes[model.positive]) if len(model.classes) == 2 else None
