@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
 from autometa.errors import RunError
 from autometa.fitting import fit_file, fit_table
@@ -60,6 +60,7 @@ class _AutoMeta(BaseEstimator):
         types: Mapping[str, str] | None = None,
         na: Sequence[str] | None = None,
         positive: Any = None,
+        costs: Any = None,
         threshold: float | str = "auto",
         run: str | Path | None = None,
         store: str | None = None,
@@ -82,6 +83,7 @@ class _AutoMeta(BaseEstimator):
         self.types = types
         self.na = na
         self.positive = positive
+        self.costs = costs
         self.threshold = threshold
         self.run = run
         self.store = store
@@ -125,9 +127,19 @@ class _AutoMeta(BaseEstimator):
         tags.target_tags.required = True
         return tags
 
-    def _fit(self, X: Any, y: Any, kind: str | None, groups: ArrayLike | None, time_order: ArrayLike | None) -> Self:
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        kind: str | None,
+        groups: ArrayLike | None,
+        time_order: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+    ) -> Self:
         started = time.monotonic()
         frame, target = self._validated(X, y)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, np.empty((len(target), 1)))
         if kind == "classification":
             check_classification_targets(target)
         settings = self._settings()
@@ -145,6 +157,8 @@ class _AutoMeta(BaseEstimator):
                 metric=self.metric,
                 groups=groups,
                 time_order=time_order,
+                sample_weight=sample_weight,
+                costs=self.costs,
                 keep=_names(self.keep) or (),
                 drop=_names(self.drop) or (),
                 types=self.types,
@@ -255,15 +269,8 @@ class _AutoMeta(BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What an older version did not know has its default."""
-        new: dict[str, Any] = {
-            "keep": None,
-            "drop": None,
-            "types": None,
-            "na": None,
-            "positive": None,
-            "threshold": "auto",
-        }
-        new["verbose"] = True
+        new: dict[str, Any] = dict.fromkeys(("keep", "drop", "types", "na", "positive", "costs"))
+        new |= {"threshold": "auto", "verbose": True}
         super().__setstate__(new | state)
 
     def save(self, path: str | Path) -> None:
@@ -307,6 +314,9 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         na: The words for missing cells, instead of the usual ones.
         positive: The label of the positive class, of two, of which F1, precision, recall and average precision are;
             None for the rarer one, of 0 and 1 the 1.
+        costs: What it costs to take a row of one class for another: ``{("fraud", "ok"): 100, ("ok", "fraud"): 1}``,
+            true class first, or (c, c) numbers, true classes down. Labels are then those of the least expected cost,
+            and the cost per row is the metric unless another is named.
         threshold: Of two classes, the probability from which a row counts as positive. ``auto`` is the most probable
             class, and where the metric judges labels, such as F1, what suits it best out of fold.
         run: Folder to keep the run in; None for none.
@@ -343,7 +353,14 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         (True, (178, 3), 'linear')
     """
 
-    def fit(self, X: Any, y: Any, groups: ArrayLike | None = None, time_order: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        groups: ArrayLike | None = None,
+        time_order: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Searches, and keeps the best ensemble.
 
         Args:
@@ -351,8 +368,10 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
             y: (n,) labels.
             groups: (n,) rows of one group stay together in a fold.
             time_order: (n,) moments; folds never train on the future.
+            sample_weight: (n,) how much each row counts, from 0 up: in fitting, in every score, in the ensemble and in
+                calibration. Families that take no weights are left out; `notes_` says which.
         """
-        self._fit(X, y, "classification", groups, time_order)
+        self._fit(X, y, "classification", groups, time_order, sample_weight)
         self.classes_ = label_array(self.model_.classes)
         return self
 
@@ -383,7 +402,14 @@ class AutoMetaRegressor(RegressorMixin, _AutoMeta):
         (True, ['complete'])
     """
 
-    def fit(self, X: Any, y: Any, groups: ArrayLike | None = None, time_order: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        groups: ArrayLike | None = None,
+        time_order: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Searches, and keeps the best ensemble.
 
         Args:
@@ -391,8 +417,10 @@ class AutoMetaRegressor(RegressorMixin, _AutoMeta):
             y: (n,) numbers.
             groups: (n,) rows of one group stay together in a fold.
             time_order: (n,) moments; folds never train on the future.
+            sample_weight: (n,) how much each row counts, from 0 up: in fitting, in every score, in the ensemble and in
+                calibration. Families that take no weights are left out; `notes_` says which.
         """
-        return self._fit(X, y, "regression", groups, time_order)
+        return self._fit(X, y, "regression", groups, time_order, sample_weight)
 
 
 def leaderboard_frame(trials: Sequence[TrialRow], metric: str) -> pd.DataFrame:

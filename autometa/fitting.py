@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from autometa.errors import InputError, Problem
-from autometa.evaluation import METRIC_KINDS, resolve_metric, shared_isolation
+from autometa.evaluation import METRIC_KINDS, check_metric, resolve_metric, shared_isolation
 from autometa.openml import read_task
 from autometa.search import Progress, Result, Run, Settings, Silent, default_folder, search
 from autometa.task import Task, make_task
@@ -31,6 +31,8 @@ def fit_file(
     metric: str | None = None,
     group: str | None = None,
     time_order: str | None = None,
+    weight: str | None = None,
+    costs: Any = None,
     drop_missing_target: bool = False,
     rename_duplicates: bool = False,
     family: str | None = None,
@@ -51,6 +53,8 @@ def fit_file(
         metric: A scikit-learn scorer name; None for the usual one of the kind of task.
         group: Column whose rows must stay together in a fold.
         time_order: Column that orders the rows in time; folds then never train on the future.
+        weight: Column that says how much each row counts.
+        costs: What mistakes cost, as `autometa.task.make_task` takes it.
         drop_missing_target: Leave out rows without a target instead of refusing them.
         rename_duplicates: Make duplicated column names unique instead of refusing them.
         family: The family of tables that this one is a variant of, for whoever leaves it out later.
@@ -90,6 +94,8 @@ def fit_file(
             known_metrics=METRIC_KINDS,
             group=group,
             time_order=time_order,
+            weight=weight,
+            costs=costs,
             drop_missing_target=drop_missing_target,
             rename_duplicates=rename_duplicates,
             family=family,
@@ -116,6 +122,8 @@ def fit_table(
     metric: str | None = None,
     groups: ArrayLike | None = None,
     time_order: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    costs: Any = None,
     keep: Sequence[str] = (),
     drop: Sequence[str] = (),
     types: Mapping[str, str] | None = None,
@@ -135,6 +143,8 @@ def fit_table(
         metric: A scikit-learn scorer name; None for the usual one of the kind of task.
         groups: (n,) rows of one group stay together in a fold.
         time_order: (n,) moments; folds never train on the future.
+        sample_weight: (n,) how much each row counts.
+        costs: As `autometa.task.make_task`.
         keep: As `autometa.task.make_task`.
         drop: As there.
         types: As there.
@@ -160,7 +170,7 @@ def fit_table(
     """
     started = time.monotonic() if started is None else started
     shared_isolation().warm_up()
-    frame, group, order = _with_columns(frame, groups, time_order)
+    frame, group, order, weight = _with_columns(frame, groups, time_order, sample_weight)
     task = make_task(
         frame,
         y=y,
@@ -169,6 +179,8 @@ def fit_table(
         known_metrics=METRIC_KINDS,
         group=group,
         time_order=order,
+        weight=weight,
+        costs=costs,
         keep=keep,
         drop=drop,
         types=types,
@@ -183,15 +195,24 @@ def fit_table(
 
 
 def _with_known_metric(task: Task) -> Task:
-    """Under the scorer that the name of its metric means."""
-    return replace(task, metric=resolve_metric(task.metric, task.kind))
+    """Under the scorer that the name of its metric means.
+
+    Raises:
+        InputError: It is not defined for what the task holds.
+    """
+    metric = resolve_metric(task.metric, task.kind)
+    check_metric(metric, task)
+    return replace(task, metric=metric)
 
 
 def _with_columns(
-    frame: pd.DataFrame | NDArray[Any], groups: ArrayLike | None, time_order: ArrayLike | None
-) -> tuple[pd.DataFrame | NDArray[Any], str | None, str | None]:
-    """The table with groups and moments as two more columns, and the names of these; None where there are none."""
-    named = {"autometa:group": groups, "autometa:time": time_order}
+    frame: pd.DataFrame | NDArray[Any],
+    groups: ArrayLike | None,
+    time_order: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+) -> tuple[pd.DataFrame | NDArray[Any], str | None, str | None, str | None]:
+    """The table with groups, moments and weights as more columns, and their names; None where there are none."""
+    named = {"autometa:group": groups, "autometa:time": time_order, "autometa:sample_weight": sample_weight}
     extra = {name: np.asarray(values) for name, values in named.items() if values is not None}
     if extra:
         frame = pd.DataFrame(frame).reset_index(drop=True)
@@ -203,5 +224,5 @@ def _with_columns(
         if wrong:
             raise InputError(wrong)
         frame = pd.concat([frame, pd.DataFrame(extra)], axis=1)
-    group, order = (name if name in extra else None for name in named)
-    return frame, group, order
+    group, order, weight = (name if name in extra else None for name in named)
+    return frame, group, order, weight

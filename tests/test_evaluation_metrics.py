@@ -13,6 +13,7 @@ from sklearn.utils import Tags, TargetTags
 
 from autometa.errors import InputError
 from autometa.evaluation import METRIC_KINDS, METRICS, metric_for, resolve_metric, score, score_all
+from autometa.evaluation.metrics import OTHERS as OWN
 
 KINDS = ("binary", "multiclass", "regression")
 PAIRS = [(name, kind) for name, metric in METRICS.items() for kind in KINDS if kind in metric.kinds]
@@ -126,6 +127,12 @@ def test_logarithms_of_what_is_too_negative_are_undefined():
     assert math.isnan(score("neg_root_mean_squared_log_error", np.array([-2.0, 3.0]), np.array([1.0, 2.0])))
 
 
+def test_a_prediction_without_a_logarithm_costs_much_and_leaves_no_fold_undefined():
+    y = np.array([0.0, 3.0, 8.0])
+    worse = score("neg_root_mean_squared_log_error", y, np.array([-7.0, 3.0, 8.0]))
+    assert worse < score("neg_root_mean_squared_log_error", y, np.array([-0.5, 3.0, 8.0])) < 0
+
+
 def test_a_constant_target_has_scikit_learns_finite_answers():
     y = np.full(5, 2.0)
     assert score("r2", y, y) == score("explained_variance", y, y) == 1.0
@@ -179,7 +186,7 @@ def test_a_metric_by_its_usual_name_tells_the_kind_of_a_numeric_target():
 @pytest.mark.parametrize("name", METRIC_KINDS)
 def test_every_name_resolves_for_every_kind_that_it_is_said_to_serve(name):
     for kind in METRIC_KINDS[name]:
-        assert kind in METRICS[resolve_metric(name, kind)].kinds
+        assert kind in {**METRICS, **OWN}[resolve_metric(name, kind)].kinds
 
 
 def test_an_unknown_metric_is_refused_with_what_was_probably_meant_and_the_known_ones():

@@ -84,7 +84,10 @@ def label_words(result: Result) -> str:
     task = result.task
     if task.kind == "binary":
         limit = threshold_of(result.weights, task.positive)
-        return f"{task.positive_label!r} from a probability of {limit:.3g}, --threshold asks for another"
+        how = "where it costs least" if task.costs else "--threshold asks for another"
+        return f"{task.positive_label!r} from a probability of {limit:.3g}, {how}"
+    if task.costs:
+        return "those of the least expected cost"
     weighted = [f"{one} ×{weight:.2g}" for one, weight in zip(task.classes, result.weights, strict=True)]
     return f"the largest probability after weighing: {', '.join(weighted[: OPTIONS.reasons])}"
 

@@ -20,16 +20,18 @@ options      the tuned numbers
 from __future__ import annotations
 
 from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Calibration, Freedom, fit_calibration
-from autometa.evaluation.comparison import Metric, labels_of
-from autometa.evaluation.decision import AUTO, Weights, fit_weights, read_threshold, threshold_of, weights_of
+from autometa.evaluation.comparison import Metric, Weights, as_weights, labels_of
+from autometa.evaluation.decision import AUTO, fit_weights, read_threshold, threshold_of, weights_of
 from autometa.evaluation.dummy import Dummy
 from autometa.evaluation.fitted import fit_model, predict_aligned
 from autometa.evaluation.isolated import evaluate_isolated
 from autometa.evaluation.isolation import Isolation, shared_isolation
 from autometa.evaluation.machine import available_cpus, available_ram, crowding
 from autometa.evaluation.metrics import (
+    COST,
     METRIC_KINDS,
     METRICS,
+    check_metric,
     judges_labels,
     metric_for,
     resolve_metric,
@@ -45,6 +47,7 @@ from autometa.origins import State
 
 __all__ = [
     "AUTO",
+    "COST",
     "IDENTITY",
     "JUDGE_SURENESS",
     "METRICS",
@@ -63,9 +66,11 @@ __all__ = [
     "Splits",
     "State",
     "Weights",
+    "as_weights",
     "available_cpus",
     "available_ram",
     "bootstrap",
+    "check_metric",
     "crowding",
     "drawings",
     "evaluate",

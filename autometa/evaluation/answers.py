@@ -5,14 +5,13 @@ Letters:  n rows · c classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from autometa.evaluation.comparison import labels_of
+from autometa.evaluation.comparison import Weights, labels_of
 
 
 class Answers(BaseEstimator):
@@ -21,7 +20,7 @@ class Answers(BaseEstimator):
     Of two classes the positive one is 1 for a scorer: where it is 0 here, the classes change places.
     """
 
-    def __init__(self, c: int = 0, positive: int = 1, weights: Sequence[float] = ()) -> None:
+    def __init__(self, c: int = 0, positive: int = 1, weights: Weights = ()) -> None:
         self.c = c
         self.positive = positive
         self.weights = weights

@@ -70,7 +70,11 @@ IDENTITY = Calibration()
 
 
 def fit_calibration(
-    probability: Values, y: NDArray[np.intp], freedom: Freedom | None = None
+    probability: Values,
+    y: NDArray[np.intp],
+    freedom: Freedom | None = None,
+    *,
+    sample_weight: Values | None = None,
 ) -> Calibration:  # (n, c), (n,)
     """The map with which probabilities foretell the classes of rows best.
 
@@ -78,6 +82,7 @@ def fit_calibration(
         probability: (n, c) of rows that the model had not seen.
         y: (n,) class codes.
         freedom: What the map may change; None for what foretells best: the log loss of each is cross-validated.
+        sample_weight: (n,) how much each row counts, 1 on average; None for all the same.
 
     Example:
         >>> import numpy as np
@@ -99,19 +104,20 @@ def fit_calibration(
     c = probability.shape[1]
     step = -(-len(y) // max(min(OPTIONS.calibration_rows, OPTIONS.calibration_cells // c), 10 * c))
     logs, truth = _logs(probability[::step]), np.asarray(y[::step], dtype=np.intp)
+    counts = np.ones(len(truth)) if sample_weight is None else sample_weight[::step]
     if freedom is not None:
-        return _fitted(logs, truth, freedom)
+        return _fitted(logs, truth, freedom, counts)
     parts = parts_of(truth, OPTIONS.calibration_parts)
     chosen, least = Freedom.NOTHING, _surprise(IDENTITY, logs, truth)
     for more in (Freedom.OFFSETS, Freedom.SLOPES) if c == 2 else (Freedom.SLOPE, Freedom.OFFSETS, Freedom.SLOPES):
         surprise = np.empty(len(truth))
         for part in range(OPTIONS.calibration_parts):
             own = parts == part
-            surprise[own] = _surprise(_fitted(logs[~own], truth[~own], more), logs[own], truth[own])
-        gain = least - surprise
+            surprise[own] = _surprise(_fitted(logs[~own], truth[~own], more, counts[~own]), logs[own], truth[own])
+        gain = (least - surprise) * counts
         if gain.mean() > OPTIONS.calibration_margin * gain.std() / np.sqrt(len(gain)):
             chosen, least = more, surprise
-    return _fitted(logs, truth, chosen)
+    return _fitted(logs, truth, chosen, counts)
 
 
 def parts_of(y: NDArray[np.intp], k: int) -> NDArray[np.intp]:  # (n,) -> (n,)
@@ -126,8 +132,11 @@ def parts_of(y: NDArray[np.intp], k: int) -> NDArray[np.intp]:  # (n,) -> (n,)
     return place % k
 
 
-def _fitted(logs: Values, y: NDArray[np.intp], freedom: Freedom) -> Calibration:
-    """The map of least log loss and penalty: a convex problem but for the slopes, which are powers of e."""
+def _fitted(logs: Values, y: NDArray[np.intp], freedom: Freedom, counts: Values) -> Calibration:
+    """The map of least log loss and penalty: a convex problem but for the slopes, which are powers of e.
+
+    `counts` (n,) say how much each row counts.
+    """
     from scipy.optimize import minimize
 
     n, c = logs.shape
@@ -136,7 +145,7 @@ def _fitted(logs: Values, y: NDArray[np.intp], freedom: Freedom) -> Calibration:
     centre, directions, spread = np.zeros(c), np.zeros((0, c)), []
     if freedom >= Freedom.OFFSETS:
         centre = logs.mean(axis=0)  # a slope turns about it, so that a shy model need not be shifted back
-        shares = np.log((np.bincount(y, minlength=c) + 1.0) / (n + c))
+        shares = np.log((np.bincount(y, weights=counts, minlength=c) + 1.0) / (counts.sum() + c))
         directions = np.array([[-0.5, 0.5]]) if c == 2 else np.vstack([shares - shares.mean(), np.eye(c) - 1.0 / c])
         spread = [OPTIONS.spread_of_shift, *[OPTIONS.spread_of_class] * (len(directions) - 1)]
     slopes = c if freedom >= Freedom.SLOPES else 0
@@ -152,8 +161,8 @@ def _fitted(logs: Values, y: NDArray[np.intp], freedom: Freedom) -> Calibration:
         scaled = around * slope + offset
         scaled -= scaled.max(axis=1, keepdims=True)
         total = np.exp(scaled).sum(axis=1)
-        wrong = np.exp(scaled) / total[:, None] - truth
-        value = (np.log(total) - (scaled * truth).sum(axis=1)).sum() + 0.5 * ((x / deviations) ** 2).sum()
+        wrong = (np.exp(scaled) / total[:, None] - truth) * counts[:, None]
+        value = ((np.log(total) - (scaled * truth).sum(axis=1)) * counts).sum() + 0.5 * ((x / deviations) ** 2).sum()
         by_slope = (wrong * around).sum(axis=0) * slope
         gradient = np.concatenate([[by_slope.sum()], directions @ wrong.sum(axis=0), by_slope if slopes else []])
         return float(value), gradient + x / deviations**2

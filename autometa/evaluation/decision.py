@@ -4,6 +4,8 @@ F1 wants more positives than are probable, balanced accuracy each class as if it
 probability that means what it says cannot know that. So the probabilities stay, and each class is weighed before the
 largest is taken. Of two classes the weights are a threshold; of several they are one over a power of the class's share.
 
+Where it is said what mistakes cost, the label is the class of the least expected cost, and the weights are the costs.
+
 Law: the weights are chosen on out-of-fold predictions, and stay those of the most probable class unless others do
 better on rows that they were not chosen by.
 
@@ -17,11 +19,11 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
 from autometa.evaluation.calibration import parts_of
+from autometa.evaluation.comparison import Weights
 from autometa.evaluation.metrics import METRICS, judges_labels, score
 from autometa.evaluation.options import OPTIONS
 
 AUTO = "auto"  # a threshold that is chosen where the metric judges labels
-Weights = tuple[float, ...]  # (c,) of the classes; () for the most probable one
 MOST_PROBABLE: Weights = ()
 
 # Metrics of labels that are left at the most probable class. Of accuracy it is the best choice; the others are largest
@@ -60,8 +62,12 @@ def fit_weights(
     *,
     positive: int = 1,
     threshold: float | str = AUTO,
+    costs: Weights = (),
+    sample_weight: NDArray[np.float64] | None = None,
 ) -> Weights:
     """The weights (c,) of the classes with which the largest probability is the label; () for the most probable class.
+
+    Where costs are given, it is these: the label is the class of the least expected cost.
 
     Args:
         metric: A scorer name; where it does not judge labels, they are the most probable class.
@@ -69,6 +75,8 @@ def fit_weights(
         probability: (n, c) calibrated out-of-fold probabilities.
         positive: The code of the positive class, of two.
         threshold: A number, the probability from which a row of two classes counts as positive; or ``auto``.
+        costs: (c, c) of each true class (down) taken for each (across); () where it is not said.
+        sample_weight: (n,) how much each row counts; None for all the same.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -79,6 +87,8 @@ def fit_weights(
         True
     """
     c = probability.shape[1]
+    if costs:
+        return costs
     if threshold != AUTO:
         return () if threshold == 0.5 else weights_of(float(threshold), positive)
     if not judges_labels(metric) or metric in _SETTLED or len(np.unique(y)) < 2:
@@ -89,8 +99,14 @@ def fit_weights(
     grid = OPTIONS.thresholds if quick else OPTIONS.thresholds // 3
     choices = _thresholds(p, truth, positive, grid) if c == 2 else _powers(truth, c)
 
+    counts = None if sample_weight is None else sample_weight[::step]
+
     def judged(rows: NDArray[np.bool_], some: list[Weights]) -> NDArray[np.float64]:  # (k,)
-        scores = [score(metric, truth[rows], p[rows], c, positive=positive, weights=weights) for weights in some]
+        counted = None if counts is None else counts[rows]
+        scores = [
+            score(metric, truth[rows], p[rows], c, positive=positive, weights=weights, sample_weight=counted)
+            for weights in some
+        ]
         return np.nan_to_num(np.asarray(scores), nan=-np.inf)
 
     parts = parts_of(truth, OPTIONS.decision_parts)
@@ -117,10 +133,15 @@ def threshold_of(weights: Weights, positive: int = 1) -> float:
     """The probability from which a row of two classes counts as positive.
 
     Example:
-        >>> threshold_of((0.2, 0.8)), threshold_of(())
-        (0.2, 0.5)
+        >>> threshold_of((0.2, 0.8)), threshold_of(()), threshold_of(((0.0, 1.0), (4.0, 0.0)))
+        (0.2, 0.5, 0.2)
     """
-    return weights[1 - positive] / sum(weights) if weights else 0.5
+    if not weights:
+        return 0.5
+    given = np.asarray(weights, dtype=np.float64)
+    if given.ndim == 2:  # what a false alarm costs more, and a miss
+        given = np.array([given[0, 1] - given[0, 0], given[1, 0] - given[1, 1]])
+    return float(given[1 - positive] / given.sum())
 
 
 def _thresholds(p: NDArray[np.float64], y: NDArray[np.intp], positive: int, most: int) -> list[Weights]:

@@ -51,15 +51,27 @@ class Dummy:
         y = np.asarray(task.y)
         folds: list[dict[str, float]] = []
         for train, test in splits:
-            constants = _constants(task, y[train], len(test))
+            counts = None if task.weights is None else np.asarray(task.weights)
+            counted = None if counts is None else counts[test]
+            constants = _constants(task, y[train], None if counts is None else counts[train], len(test))
             folds.append(
-                {says: score(task.metric, y[test], said, task.c, positive=task.positive) for says, said in constants}
+                {
+                    says: score(
+                        task.metric,
+                        y[test],
+                        said,
+                        task.c,
+                        positive=task.positive,
+                        weights=task.costs,
+                        sample_weight=counted,
+                    )
+                    for says, said in constants
+                }
             )
         means = {says: _mean([fold[says] for fold in folds if says in fold]) for says in folds[0]}
         says = max(means, key=lambda one: means[one] if np.isfinite(means[one]) else -np.inf)
-        answers = {"predicting the mean": np.mean, "predicting the median": np.median}
-        answer = answers[says](y) if task.kind == "regression" else None  # type: ignore[operator]
-        return cls(says, means[says], None if answer is None else float(answer))
+        whole = dict(_constants(task, y, None if task.weights is None else np.asarray(task.weights), 1))
+        return cls(says, means[says], float(whole[says][0]) if task.kind == "regression" else None)
 
     def gone(self, metric: str, score: float) -> float | None:
         """The share of the dummy's error that a score has not; None where the metric has no best value to compare with.
@@ -86,13 +98,20 @@ class Dummy:
         return None if values is None else cls(**values)
 
 
-def _constants(task: Task, y: NDArray[Any], n: int) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """Constant answers made from the targets `y`, as predictions of `n` rows, each with what is done."""
+def _constants(
+    task: Task, y: NDArray[Any], counts: NDArray[np.float64] | None, n: int
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Constant answers made from targets `y`, which count so much, as predictions of `n` rows, each with its words."""
+    counts = np.ones(len(y)) if counts is None or not counts.sum() > 0 else counts
     if task.kind == "regression":
-        yield "predicting the mean", np.full(n, y.mean())
-        yield "predicting the median", np.full(n, np.median(y))
+        known = counts > 0
+        alike = counts.min() == counts.max()
+        quantile = np.quantile(y[known], 0.5, weights=counts[known], method="inverted_cdf")
+        median = np.median(y) if alike else quantile
+        yield "predicting the mean", np.full(n, np.average(y, weights=counts))
+        yield "predicting the median", np.full(n, median)
         return
-    shares = np.bincount(y, minlength=task.c) / len(y)
+    shares = np.bincount(y, weights=counts, minlength=task.c) / counts.sum()
     if not judges_labels(task.metric):
         yield "giving every row the shares of the classes", np.tile(shares, (n, 1))
         return

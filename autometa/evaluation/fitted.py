@@ -104,17 +104,20 @@ def fit_model(
     from autometa.families import build, fit
 
     X, y = task.X.iloc[rows], np.asarray(task.y)[rows]
+    counted: dict[str, Any] = {"seconds": seconds}
+    if task.weights is not None:
+        counted["sample_weight"] = np.asarray(task.weights)[rows]
     model: Any = build(config, task.columns, task.kind, n_rows=len(rows), seed=seed, threads=threads, device=device)
     if task.kind == "regression":
-        return ClippedRegressor.around(fit(model, X, y, seconds=seconds), y)
+        return ClippedRegressor.around(fit(model, X, y, **counted), y)
     present, codes = np.unique(y, return_inverse=True)
     if len(present) == task.c:
-        return fit(model, X, y, seconds=seconds)
+        return fit(model, X, y, **counted)
     if len(present) == 1:
         from sklearn.dummy import DummyClassifier
 
         return RelabelledClassifier(DummyClassifier(strategy="prior").fit(X, codes), present)
-    return RelabelledClassifier(fit(model, X, codes, seconds=seconds), present)
+    return RelabelledClassifier(fit(model, X, codes, **counted), present)
 
 
 def predict_aligned(model: Any, X: pd.DataFrame, kind: str, n_classes: int) -> NDArray[np.float64]:

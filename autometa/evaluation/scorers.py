@@ -53,6 +53,21 @@ def scorer_metric(name: str) -> Metric | None:
     return Metric(scorer, title, kinds, needs, sign, formula) if kinds else None
 
 
+@cache
+def scorer_takes_weights(name: str) -> bool:
+    """Whether a scorer of scikit-learn, by its full name, can count some rows more than others.
+
+    Example:
+        >>> scorer_takes_weights("jaccard"), scorer_takes_weights("max_error"), scorer_takes_weights("oracle")
+        (True, False, False)
+    """
+    from inspect import signature
+
+    from sklearn.metrics import get_scorer, get_scorer_names
+
+    return name in get_scorer_names() and "sample_weight" in signature(get_scorer(name)._score_func).parameters
+
+
 def _judged(scorer: str, sign: int, seen: Comparison) -> float:
     """A scorer's judgement in the metric's own unit; NaN where it has none, as where a fold lacks a class."""
     from sklearn.metrics import get_scorer
@@ -65,6 +80,7 @@ def _judged(scorer: str, sign: int, seen: Comparison) -> float:
         try:
             answers = Answers(c, seen.positive, seen.weights)
             y = answers.as_judged(seen.y) if c == 2 else seen.y
-            return sign * float(get_scorer(scorer)(answers, seen.prediction, y))
+            counted = {} if seen.sample_weight is None else {"sample_weight": seen.sample_weight}
+            return sign * float(get_scorer(scorer)(answers, seen.prediction, y, **counted))
         except (ValueError, TypeError, IndexError):
             return float("nan")

@@ -144,7 +144,7 @@ def judged(task: Task, attempt: Attempt, predictions: Sequence[NDArray[np.float6
     """
     folds = _Folds(task, attempt)
     for prediction, (_, test) in zip(predictions, attempt.splits, strict=True):
-        folds._judge(prediction, np.asarray(task.y)[test])
+        folds._judge(prediction, test)
     return folds.outcome(State.COMPLETE, None)
 
 
@@ -199,7 +199,9 @@ class _Folds:
         self.fit_seconds = self.predict_seconds = 0.0
         self.models: list[Any] = []
         self.answers: list[tuple[NDArray[np.float64], NDArray[Any]]] = []  # per fold: the prediction, and the truth
-        judged_as_is = task.metric not in JUDGE_SURENESS and not judges_labels(task.metric) and task.c <= 2
+        self.counts: list[NDArray[np.float64] | None] = []  # per fold: how much each row counts; None for the same
+        as_ranked = task.metric not in JUDGE_SURENESS and not judges_labels(task.metric)
+        judged_as_is = as_ranked and task.c <= 2 and not task.costs
         self.calibrated = attempt.calibrate and task.kind != "regression" and not judged_as_is
 
     def why_to_stop(self) -> tuple[State, str] | None:
@@ -233,7 +235,7 @@ class _Folds:
             prediction = self._predict(model, test)
         if bad := int((~np.isfinite(prediction)).reshape(len(test), -1).any(axis=1).sum()):
             raise _NotFinite(f"predicted no finite number for {bad} of {len(test)} rows")
-        self._judge(prediction, np.asarray(self.task.y)[test])
+        self._judge(prediction, test)
         self.longest = max(self.longest, self._elapsed() - began)
         if self.attempt.keep_models is not None:
             self.models.append(model)
@@ -284,19 +286,32 @@ class _Folds:
         finally:
             self.predict_seconds += time.perf_counter() - began
 
-    def _judge(self, prediction: NDArray[np.float64], truth: NDArray[Any]) -> None:
+    def _judge(self, prediction: NDArray[np.float64], test: NDArray[np.intp]) -> None:
         """Adds the scores of a fold; with the last one, where it matters, all are judged as the model will answer."""
-        self.answers.append((prediction, truth))
-        done, task = len(self.answers), self.task
-        calibration, weights = IDENTITY, MOST_PROBABLE
+        task = self.task
+        self.answers.append((prediction, np.asarray(task.y)[test]))
+        self.counts.append(None if task.weights is None else np.asarray(task.weights)[test])
+        done = len(self.answers)
+        calibration, weights = IDENTITY, MOST_PROBABLE if task.kind == "regression" else task.costs
         if self.calibrated:
             p, y = map(np.concatenate, zip(*self.answers, strict=True))
-            calibration = fit_calibration(p, y, Freedom.OFFSETS)
-            threshold, p = self.attempt.threshold, calibration.apply(p)
-            weights = fit_weights(task.metric, y, p, positive=task.positive, threshold=threshold)
+            counts = None if task.weights is None else np.concatenate([one for one in self.counts if one is not None])
+            calibration = fit_calibration(p, y, Freedom.OFFSETS, sample_weight=counts)
+            weights = fit_weights(
+                task.metric,
+                y,
+                calibration.apply(p),
+                positive=task.positive,
+                threshold=self.attempt.threshold,
+                costs=task.costs,
+                sample_weight=counts,
+            )
         first = 0 if self.calibrated and done == len(self.attempt.splits) else done - 1
         judge = partial(score_all, task.kind, also=task.metric, positive=task.positive, weights=weights)
-        new = [judge(y, calibration.apply(p), task.c) for p, y in self.answers[first:]]
+        new = [
+            judge(y, calibration.apply(p), task.c, sample_weight=counted)
+            for (p, y), counted in zip(self.answers[first:], self.counts[first:], strict=True)
+        ]
         self.scores = {m: (*self.scores.get(m, ())[:first], *(fold[m] for fold in new)) for m in new[0]}
 
 

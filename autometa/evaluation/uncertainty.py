@@ -91,20 +91,22 @@ def interval(score: float, deviations: NDArray[np.float64], level: float = 0.95)
 
 
 def judged_by_fold(
-    judge: Callable[[NDArray[Any], NDArray[np.float64]], float],
+    judge: Callable[..., float],
     truths: Sequence[NDArray[Any]],
     predictions: Sequence[NDArray[np.float64]],
     tests: Sequence[Rows],
     n: int,
+    sample_weight: NDArray[np.float64] | None = None,
 ) -> Callable[[Rows], float]:
     """A judge for `bootstrap`: the mean over the folds of what drawn rows score, as a search judges.
 
     Args:
-        judge: The score of a truth and a prediction.
+        judge: The score of a truth and a prediction, which takes ``sample_weight=`` where rows are weighed.
         truths: Of each fold's test rows.
         predictions: Of each fold's test rows.
         tests: The row numbers of each fold's test rows.
         n: Rows of the table.
+        sample_weight: (n,) how much each row counts; None for all the same.
 
     Example:
         >>> y = np.arange(4.0)
@@ -119,7 +121,8 @@ def judged_by_fold(
         scores = []
         for truth, prediction, test in zip(truths, predictions, tests, strict=True):
             again = np.repeat(np.arange(len(test)), times[test])
-            scores.append(judge(truth[again], prediction[again]) if len(again) else np.nan)
+            counted = {} if sample_weight is None else {"sample_weight": sample_weight[test][again]}
+            scores.append(judge(truth[again], prediction[again], **counted) if len(again) else np.nan)
         known = [one for one in scores if np.isfinite(one)]
         return float(np.mean(known)) if known else float("nan")
 

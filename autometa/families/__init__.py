@@ -149,7 +149,7 @@ def presets(kind: Kind) -> list[Config]:
 
 
 def suited(task: Task, families: Sequence[str]) -> dict[str, str]:
-    """Which of `families` are left out for a table of this size, and why; empty when all suit it.
+    """Which of `families` are left out for a table of this size, or with weights of rows, and why; empty for none.
 
     Example:
         >>> import numpy as np
@@ -160,6 +160,8 @@ def suited(task: Task, families: Sequence[str]) -> dict[str, str]:
         {'svm': 'a kernel machine on 20000 rows takes too long (at most 10000)'}
     """
     reasons = {name: FAMILIES[name].limit(task.n, task.p, task.c) for name in families}
+    if task.weights is not None:
+        reasons |= {name: "takes no weights of rows" for name in families if not FAMILIES[name].takes_weights}
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
@@ -205,10 +207,12 @@ def fit(
     y: NDArray[np.generic],  # (n,) class codes 0..c-1, or values
     *,
     seconds: float | None = None,
+    sample_weight: NDArray[np.float64] | None = None,  # (n,) how much each row counts, 1 on average
 ) -> Pipeline:
     """Fits a pipeline of `build` and returns it; its learner, where it can, ends after about so many seconds.
 
     The seconds are the learner's own, after the preprocessing; None is no limit. How far it came says `as_truncated`.
+    Weights of rows are for families that take them (`Family.takes_weights`).
 
     Raises:
         TimeoutError: There is not even time for the least that the learner can do.
@@ -223,12 +227,17 @@ def fit(
         >>> as_truncated(config, model) == config  # there was time for all trees
         True
     """
-    if seconds is None or not isinstance(_last_step(pipeline), Truncatable):
+    told: dict[str, Any] = {}
+    if seconds is not None and isinstance(_last_step(pipeline), Truncatable):
+        told["model__seconds"] = seconds
+    if sample_weight is not None:
+        told["model__sample_weight"] = sample_weight
+    if not told:
         return pipeline.fit(X, y)
     from sklearn import config_context
 
     with config_context(enable_metadata_routing=False):  # under which a pipeline takes no `step__argument`
-        return pipeline.fit(X, y, model__seconds=seconds)
+        return pipeline.fit(X, y, **told)
 
 
 def truncatable(space: SearchSpace) -> frozenset[str]:

@@ -46,4 +46,4 @@ def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     return None
 
 
-MODEL_FAMILY = Family("additive", "Additive model", space, build, limit=limit)
+MODEL_FAMILY = Family("additive", "Additive model", space, build, limit=limit, takes_weights=True)

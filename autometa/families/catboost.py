@@ -66,4 +66,6 @@ def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     return None
 
 
-MODEL_FAMILY = Family("catboost", "CatBoost", space, build, requires="catboost", limit=limit, grows_by="n_estimators")
+MODEL_FAMILY = Family(
+    "catboost", "CatBoost", space, build, requires="catboost", limit=limit, grows_by="n_estimators", takes_weights=True
+)

@@ -29,4 +29,6 @@ def build(
     return forest_pipeline(learner, config, columns, kind, seed=seed, threads=threads)
 
 
-MODEL_FAMILY = Family("extra_trees", "Extra trees", space, build, limit=forest_limit, grows_by="n_estimators")
+MODEL_FAMILY = Family(
+    "extra_trees", "Extra trees", space, build, limit=forest_limit, grows_by="n_estimators", takes_weights=True
+)

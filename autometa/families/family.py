@@ -50,3 +50,5 @@ class Family:
     # The integer parameter that counts what training adds piece by piece (trees, rounds, epochs, inducing rows), for a
     # learner that can end at a deadline (`learners.truncation`); None for one that cannot.
     grows_by: str | None = None
+    # Whether its learner's `fit` takes `sample_weight` (n,): how much each row counts.
+    takes_weights: bool = False

@@ -60,5 +60,11 @@ def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
 
 
 MODEL_FAMILY = Family(
-    "hist_gradient_boosting", "Histogram gradient boosting", space, build, limit=limit, grows_by="max_iter"
+    "hist_gradient_boosting",
+    "Histogram gradient boosting",
+    space,
+    build,
+    limit=limit,
+    grows_by="max_iter",
+    takes_weights=True,
 )

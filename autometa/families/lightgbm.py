@@ -56,4 +56,6 @@ def build(
     return boosting_pipeline(columns, kind, train, parameters, rounds=rounds, early_stop=early_stop, seed=seed)
 
 
-MODEL_FAMILY = Family("lightgbm", "LightGBM", space, build, requires="lightgbm", grows_by="n_estimators")
+MODEL_FAMILY = Family(
+    "lightgbm", "LightGBM", space, build, requires="lightgbm", grows_by="n_estimators", takes_weights=True
+)

@@ -65,4 +65,4 @@ def build(
     return Pipeline([("preprocessing", steps), ("model", model)])
 
 
-MODEL_FAMILY = Family("linear", "Linear model", space, build)
+MODEL_FAMILY = Family("linear", "Linear model", space, build, takes_weights=True)

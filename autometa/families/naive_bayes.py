@@ -37,4 +37,4 @@ def build(
     return Pipeline([("preprocessing", steps), ("model", model)])
 
 
-MODEL_FAMILY = Family("naive_bayes", "Naive Bayes", space, build, kinds=CLASSIFICATION)
+MODEL_FAMILY = Family("naive_bayes", "Naive Bayes", space, build, kinds=CLASSIFICATION, takes_weights=True)

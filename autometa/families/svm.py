@@ -55,4 +55,4 @@ def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     return None
 
 
-MODEL_FAMILY = Family("svm", "Support vectors", space, build, limit=limit)
+MODEL_FAMILY = Family("svm", "Support vectors", space, build, limit=limit, takes_weights=True)

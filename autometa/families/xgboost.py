@@ -51,4 +51,6 @@ def build(
     return boosting_pipeline(columns, kind, train, parameters, rounds=rounds, early_stop=early_stop, seed=seed)
 
 
-MODEL_FAMILY = Family("xgboost", "XGBoost", space, build, requires="xgboost", grows_by="n_estimators")
+MODEL_FAMILY = Family(
+    "xgboost", "XGBoost", space, build, requires="xgboost", grows_by="n_estimators", takes_weights=True
+)

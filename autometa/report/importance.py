@@ -8,7 +8,7 @@ Letters:  n rows · c classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from autometa.report.options import OPTIONS
 if TYPE_CHECKING:
     import pandas as pd
 
+    from autometa.evaluation import Weights
     from autometa.search import Result
     from autometa.task import Task
 
@@ -84,7 +85,7 @@ def permutation_importance(
     predict: Callable[[pd.DataFrame], NDArray[np.float64]],  # typed X -> (n,) values or (n, c) probabilities
     *,
     seed: int,
-    weights: Sequence[float] = (),
+    weights: Weights = (),
 ) -> Iterator[list[Importance]]:
     """Importance of each column on a bounded sample, most important first, after each round of shuffles.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.evaluation import labels_of, threshold_of
+from autometa.evaluation import Weights, labels_of, threshold_of
 from autometa.report import charts
 from autometa.report.findings import calibration, confusion, judged, roc, thinned
 from autometa.report.html import Markup, join, tag
@@ -41,14 +41,14 @@ def quality(report: Report) -> Markup | None:
     return join([tag("p", lead, cls="lead"), body])
 
 
-def _class_quality(task: Task, y: NDArray[Any], probability: NDArray[np.float64], weights: Sequence[float]) -> Markup:
+def _class_quality(task: Task, y: NDArray[Any], probability: NDArray[np.float64], weights: Weights) -> Markup:
     names = [str(label) for label in task.classes]
     counts = confusion(y, labels_of(probability, weights), task.c)
     by = "the most probable class"
     if weights and task.kind == "binary":
-        by = f"a threshold: {task.positive_label} from {threshold_of(tuple(weights), task.positive):.3g}"
+        by = f"a threshold: {task.positive_label} from {threshold_of(weights, task.positive):.3g}"
     elif weights:
-        by = "the largest probability after the classes are weighed"
+        by = "the least expected cost" if task.costs else "the largest probability after the classes are weighed"
     figures = [
         _confusion_figure(counts, names, by),
         _roc_figure(task, y, probability, names),

@@ -45,10 +45,11 @@ def family_label(name: str) -> str:
 
 def metric_title(metric: str, positive: str | None = None) -> str:
     """What people call a metric, with the positive class where it is of that: ``RMSE``, ``F1 of 'fraud'``."""
-    from autometa.evaluation import METRICS
+    from autometa.evaluation.metrics import METRICS, OTHERS
     from autometa.task import OF_POSITIVE
 
-    title = METRICS[metric].title if metric in METRICS else metric.removeprefix("neg_").replace("_", " ")
+    known = METRICS.get(metric) or OTHERS.get(metric)
+    title = metric.removeprefix("neg_").replace("_", " ") if known is None else known.title
     return f"{title} of {positive!r}" if positive is not None and metric in OF_POSITIVE else title
 
 

@@ -160,6 +160,8 @@ class Finish:
         self.task, self.plan, self.clock = task, plan, clock
         self.fit, self.progress, self.interrupted = fit, progress, interrupted
         self._truths = [np.asarray(task.y)[test] for _, test in plan.splits]  # of each fold
+        counts = None if task.weights is None else np.asarray(task.weights)
+        self._counts = [None if counts is None else counts[test] for _, test in plan.splits]
 
     def conduct(self, candidates: Sequence[Candidate]) -> Finished:
         """The greedy ensemble of the candidates (best first), fitted on all rows as far as the time allows.
@@ -187,7 +189,7 @@ class Finish:
         calibration = IDENTITY
         if self.task.kind != "regression" and len(members) > 1:  # one alone has its own
             simple = Freedom.OFFSETS if self.clock.too_late_to_choose else None
-            calibration = fit_calibration(self._pooled(oof), self._truth, simple)
+            calibration = fit_calibration(self._pooled(oof), self._truth, simple, sample_weight=self._count)
             oof = _mapped(oof, calibration)
         labelled = self._labels(oof)
         per_fold = self._scores(oof, labelled)
@@ -224,6 +226,7 @@ class Finish:
             splits.by_fold(oof),
             [test for _, test in splits],
             task.n,
+            None if task.weights is None else np.asarray(task.weights),
         )
         return bootstrap(
             lambda rows: judge(held[rows]),
@@ -246,15 +249,24 @@ class Finish:
         """Calibrated: candidates that were fitted under other weights of the classes come to the same scale."""
         if self.task.kind == "regression":
             return candidate
-        calibration = fit_calibration(self._pooled(candidate.oof), self._truth, Freedom.OFFSETS)
+        pooled = self._pooled(candidate.oof)
+        calibration = fit_calibration(pooled, self._truth, Freedom.OFFSETS, sample_weight=self._count)
         return replace(candidate, oof=_mapped(candidate.oof, calibration), calibration=calibration)
 
     def _labels(self, oof: NDArray[np.float64]) -> Weights:
         """With which weights of the classes the largest probability is the label."""
         if self.task.kind == "regression":
             return ()
-        task, threshold = self.task, self.plan.threshold
-        return fit_weights(task.metric, self._truth, self._pooled(oof), positive=task.positive, threshold=threshold)
+        task = self.task
+        return fit_weights(
+            task.metric,
+            self._truth,
+            self._pooled(oof),
+            positive=task.positive,
+            threshold=self.plan.threshold,
+            costs=task.costs,
+            sample_weight=self._count,
+        )
 
     def _members(self, chosen: Sequence[tuple[Candidate, float]]) -> tuple[list[Member], bool]:
         """Fits the chosen on all rows; one that cannot be in time answers by its fold models alone.
@@ -305,12 +317,18 @@ class Finish:
         """The score of each fold of each repeat: averaged over repeats first, predictions would be judged too well."""
         task = self.task
         judge = partial(score, task.metric, positive=task.positive, weights=labelled)
-        folds = zip(self._truths, self.plan.splits.by_fold(oof), strict=True)
-        return np.array([judge(y, prediction, task.c) for y, prediction in folds])
+        folds = zip(self._truths, self.plan.splits.by_fold(oof), self._counts, strict=True)
+        return np.array([judge(y, prediction, task.c, sample_weight=counts) for y, prediction, counts in folds])
 
     def _pooled(self, oof: NDArray[np.float64]) -> NDArray[np.float64]:
         """The predictions of all folds of all repeats, end to end, as a trial is judged by them."""
         return np.concatenate(self.plan.splits.by_fold(oof))
+
+    @property
+    def _count(self) -> NDArray[np.float64] | None:
+        """How much the rows of `_pooled` count; None for all the same."""
+        counts = [one for one in self._counts if one is not None]
+        return np.concatenate(counts) if counts else None
 
     @property
     def _truth(self) -> NDArray[Any]:

@@ -98,7 +98,7 @@ def first_model(
         (5, 143, 'A quick linear model of 143 of 178 rows')
     """
     began = now()
-    y, rng = np.asarray(task.y), np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     order = rng.permutation(task.n)
     models, predictions, most = [], [], 0
     for fold, (train, test) in enumerate(splits):
@@ -106,7 +106,7 @@ def first_model(
         learned = np.zeros(task.n, dtype=bool)
         learned[train] = True
         rows = order[learned[order]][: options.first_rows]
-        model, said = _better(task, rows, y, test, late)
+        model, said = _better(task, rows, test, late)
         models.append(model)
         predictions.append(said)
         most = max(most, model.rows_)
@@ -118,22 +118,32 @@ def _is_over(now: Callable[[], float], until: float) -> bool:
 
 
 def _better(
-    task: Task, rows: NDArray[np.intp], y: NDArray[Any], test: NDArray[np.intp], late: Callable[[], bool]
+    task: Task, rows: NDArray[np.intp], test: NDArray[np.intp], late: Callable[[], bool]
 ) -> tuple[QuickLinear, NDArray[np.float64]]:
     """The linear model of a fold and what it predicts, or the constant's, where that is better or time is over."""
-    classification = task.kind != "regression"
-    constant = QuickLinear(classification=classification).fit(task.X.iloc[rows, :0], y[rows])
+    classification, y = task.kind != "regression", np.asarray(task.y)
+    counts = None if task.weights is None else np.asarray(task.weights)
+    learned = None if counts is None else counts[rows]
+    constant = QuickLinear(classification=classification).fit(task.X.iloc[rows, :0], y[rows], sample_weight=learned)
     X = task.X.iloc[test]
     usual = predict_aligned(constant, X, task.kind, task.c)
     if late():
         return constant, usual
     try:
-        linear = QuickLinear(classification=classification).fit(task.X.iloc[rows], y[rows], out_of_time=late)
+        linear = QuickLinear(classification=classification)
+        linear.fit(task.X.iloc[rows], y[rows], sample_weight=learned, out_of_time=late)
         said = predict_aligned(linear, X, task.kind, task.c)
     except (ArithmeticError, ValueError, TypeError, MemoryError, np.linalg.LinAlgError):
         return constant, usual
-    if not np.isfinite(said).all() or score(task.metric, y[test], said, task.c) < score(
-        task.metric, y[test], usual, task.c
-    ):
+    judge = partial(
+        score,
+        task.metric,
+        y[test],
+        n_classes=task.c,
+        positive=task.positive,
+        weights=task.costs,
+        sample_weight=None if counts is None else counts[test],
+    )
+    if not np.isfinite(said).all() or judge(said) < judge(usual):
         return constant, usual
     return linear, said

@@ -99,7 +99,7 @@ class Model:
         schema: How a raw table becomes features.
         members: What answers.
         calibration: Of the probabilities that the members arrive at together.
-        weights: (c,) of the classes, with which the largest probability is the label; () for the most probable class.
+        weights: How labels come from probabilities: (c,) of the classes, (c, c) costs, or () for the most probable.
         positive: The code of the positive class, of two.
 
     Example:

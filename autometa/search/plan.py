@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from autometa.errors import InputError, Problem
 from autometa.evaluation import AUTO, Splits, available_cpus, available_ram, plan_splits
-from autometa.families import available, cash_space, suited
+from autometa.families import FAMILIES, available, cash_space, suited
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.settings import Settings
 from autometa.space import SearchSpace
@@ -96,6 +96,9 @@ class SearchPlan:
 def _check_threshold(task: Task, settings: Settings) -> None:
     """Refuses a threshold where there are not two classes."""
     most_probable = 0.5
+    if settings.threshold != AUTO and task.costs:
+        what = "the costs of mistakes say it, and a threshold says it otherwise"
+        raise InputError(Problem("threshold", what, "Leave out one of --threshold and --costs."))
     if settings.threshold == AUTO or task.kind == "binary":
         return
     if task.kind == "regression":
@@ -121,6 +124,15 @@ def search_space(task: Task, settings: Settings) -> SearchSpace:
     if not kept:
         raise InputError([Problem(f"family {f}", why, "Choose another.") for f, why in unsuited.items()])
     return cash_space(task.kind, kept)
+
+
+def without_weights(task: Task, settings: Settings) -> str | None:
+    """Which families are left out because they take no weights of rows; None where there are none."""
+    if task.weights is None:
+        return None
+    asked = settings.families or available(task.kind)
+    names = [FAMILIES[name].label for name in asked if not FAMILIES[name].takes_weights]
+    return f"Left out, since they take no weights of rows: {', '.join(names)}." if names else None
 
 
 def affordable_splits(task: Task, settings: Settings, cpus: int, options: SearchOptions = OPTIONS) -> Splits:

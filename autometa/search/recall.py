@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autometa.errors import InputError, StoreError
-from autometa.evaluation import crowding
+from autometa.errors import InputError, RunError, StoreError
+from autometa.evaluation import METRICS, crowding
 from autometa.families import truncatable
 from autometa.search.clock import Clock
 from autometa.search.first import CONFIG
@@ -19,7 +19,7 @@ from autometa.search.result import Result, open_run
 from autometa.search.run import Run
 from autometa.search.settings import Progress, Settings, TrialRow
 from autometa.store import Exclusion
-from autometa.task import Task
+from autometa.task import DEFAULT_METRICS, Task
 from autometa.transfer.cost import TrialLimit
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, progr
         metafeatures = describe(task, seconds=clock.to_describe)
     if settings.cold:
         return Recall(WarmStartSampler(None, plan.space, seed=settings.seed), metafeatures)
-    past = MetaStore.with_shipped(settings.store).past(kind=task.kind, metric=task.metric, exclude=settings.exclude)
+    known = task.metric if task.metric in METRICS else DEFAULT_METRICS[task.kind]  # of others past tasks know nothing
+    past = MetaStore.with_shipped(settings.store).past(kind=task.kind, metric=known, exclude=settings.exclude)
     trials, most = clock.budget.trials, plan.options.warm_trials
     sampler = WarmStartSampler(
         past,
@@ -110,6 +111,16 @@ def first_recommendations(
     return list(run.recommendations())
 
 
+def why_not_remembered(task: Task) -> str | None:
+    """Why the evaluations of a task cannot stand beside those of others in the memory; None where they can."""
+    odd = [
+        what for what, there in (("weights of rows", task.weights is not None), ("costs", bool(task.costs))) if there
+    ]
+    if odd:
+        return f"Not remembered: with {' and '.join(odd)} scores are not those that other searches of this table find."
+    return None
+
+
 def remember_late(result: Result, metafeatures: MetaFeatures | None, progress: Progress) -> None:
     """Adds a finished search to the store; where that fails, it is said, and the search is no less finished."""
     try:
@@ -141,6 +152,8 @@ def remember_run(run: str | Path, *, store: str | None = None, trusted: bool = F
     from autometa.metafeatures import describe
 
     result = open_run(run, trusted=trusted)
+    if why := why_not_remembered(result.task):
+        raise RunError(f"{run}: {why}")
     settings = replace(result.settings, store=store or result.settings.store)
     metafeatures = describe(result.task, seconds=OPTIONS.describe_seconds)
     return remember(result.task, settings, metafeatures, result.trials)

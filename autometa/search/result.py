@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.errors import RunError
-from autometa.evaluation import Dummy, Interval, Weights, threshold_of
+from autometa.evaluation import Dummy, Interval, Weights, as_weights, threshold_of
 from autometa.files import digest, whole
 from autometa.origins import State
 from autometa.search.model import save_model
@@ -51,7 +51,7 @@ class Result:
         interrupted: Whether the person ended it.
         model: Where the model is.
         refitted: Whether the members were fitted anew on all rows; otherwise each is the average of its fold models.
-        weights: (c,) of the classes, with which the largest probability is the label; () for the most probable class.
+        weights: How labels come from probabilities: (c,) of the classes, (c, c) costs, or () for the most probable.
         interval: Where the score would be, 19 times of 20, had other rows been held out; None of a run of an older
             version, and where too few rows say.
         dummy: What a constant answer scores; None of a run of an older version.
@@ -298,7 +298,7 @@ def open_run(run: str | Path, *, trusted: bool = False) -> Result:
             interrupted=values["interrupted"],
             model=run / "model.pkl",
             refitted=values["refitted"],
-            weights=tuple(values.get("weights", ())),
+            weights=as_weights(values.get("weights", ())),
             interval=None if values.get("interval") is None else tuple(values["interval"]),
             dummy=Dummy.read(values.get("dummy")),
         )

@@ -26,8 +26,8 @@ from autometa.search.clock import Clock
 from autometa.search.finish import Finish, candidates_of, isolated_fit, why_no_model
 from autometa.search.first import first_model
 from autometa.search.keys import why_fleeting
-from autometa.search.plan import SearchPlan
-from autometa.search.recall import first_recommendations, recall, remember_late
+from autometa.search.plan import SearchPlan, without_weights
+from autometa.search.recall import first_recommendations, recall, remember_late, why_not_remembered
 from autometa.search.result import Result, finished, leaderboard, open_run, save_result
 from autometa.search.run import GRANTED, Run
 from autometa.search.settings import Progress, Settings, Silent
@@ -81,6 +81,8 @@ def search(
     budget = Budget(settings.seconds, settings.trials, time.monotonic() if started is None else started)
     plan = plan or SearchPlan.of(task, settings, available_cpus())
     folder = Run.create(run, task, settings, plan.splits)
+    if progress is not None and (left_out := without_weights(task, settings)):
+        progress.note(left_out)
     with folder.locked():
         return _conduct(folder, plan, budget, progress or Silent(), isolation or shared_isolation())
 
@@ -206,7 +208,9 @@ def _conduct(
         save_result(result, done.model, tuple(study.user_attrs.get(GRANTED, (0.0, 0))))
         if why := why_fleeting():
             progress.note(why)
-        if settings.remember:
+        if settings.remember and (why := why_not_remembered(task)):
+            progress.note(why)
+        elif settings.remember:
             progress.stage("remembering")
             remember_late(result, recalled.metafeatures, progress)
         return result

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, did_you_mean
 from autometa.task.cells import MISSING_TEXTS, labels, number_style, numbers
+from autometa.task.counting import read_costs, read_weights
 from autometa.task.detect import TYPES, ColumnRequest
 from autometa.task.findings import InputFindings
 from autometa.task.hazards import find_hazards
@@ -90,6 +91,8 @@ def make_task(
     kind: str | None = None,
     group: str | None = None,
     time_order: str | None = None,
+    weight: str | None = None,
+    costs: Any = None,
     name: str = "table",
     drop_missing_target: bool = False,
     keep_lone_classes: bool = False,
@@ -113,6 +116,9 @@ def make_task(
         kind: "binary", "multiclass", "classification" or "regression"; by default inferred from the target.
         group: A column whose equal values must stay on one side of every split; not a feature.
         time_order: A column that orders the rows in time; not a feature.
+        weight: A column that says how much each row counts, from 0 up; not a feature.
+        costs: What it costs to take a row of one class for another: ``{(true, predicted): cost}``, where nothing is
+            said 0; or (c, c) numbers, true classes down, in the order of the sorted labels.
         name: What messages call the table.
         drop_missing_target: Whether rows without a label are left out rather than refused.
         keep_lone_classes: Whether classes with one row are accepted; a fold that must predict one has never seen it.
@@ -154,27 +160,32 @@ def make_task(
     request.check_metric(findings)
     if table.frame is None:  # nothing could be read
         raise InputError(findings.problems)
-    group, time_order = (None if column is None else str(column) for column in (group, time_order))
+    group, time_order, weight = (None if column is None else str(column) for column in (group, time_order, weight))
     column, target = _target_column(table, y, target, request, findings)
     if target in table.duplicated:
         what = f"the name of the target, {target!r}, belongs to several columns"
         findings.refuse(what, "Rename all but one.")
-    groups, times = (_column(table.frame, one, findings) for one in (group, time_order))
+    groups, times, weights = (_column(table.frame, one, findings) for one in (group, time_order, weight))
+    if weight is not None and weight in (target, group, time_order):
+        findings.refuse(f"{weight!r} cannot be the weight of the rows and something else", "Name another column.")
     _check_columns(columns, table.frame, findings)
-    aside = {group, time_order} if y is not None else {target, group, time_order}
-    parts = _Parts(_without(table.as_written(columns.as_written), aside), column, groups, times)
+    aside = {group, time_order, weight} if y is not None else {target, group, time_order, weight}
+    parts = _Parts(_without(table.as_written(columns.as_written), aside), column, groups, times, weights)
     bare = partial(table.bare, target) if y is None and target in table.frame else lambda: None
     found, parts = _read_target(parts, target, request, bare, findings)
     schema = _fit_schema(parts.features, columns, found, findings)
     group_codes = None if parts.groups is None else _read_groups(parts.groups, group, findings)
     times_as_numbers = None if parts.times is None else _read_times(parts.times, time_order, findings)
+    counts = None if parts.weights is None else read_weights(parts.weights, str(weight), findings)
+    matrix = () if costs is None or found is None else read_costs(costs, found.classes, findings)
     if findings.problems:
         raise InputError(findings.problems)
     assert schema is not None
     assert found is not None
     if metric is None:
-        metric = DEFAULT_METRICS[found.kind]
-        findings.note(f"Metric: {metric}, the usual one for {found.kind} tasks.")
+        metric = "neg_cost" if matrix else DEFAULT_METRICS[found.kind]
+        why = "because it is said what mistakes cost" if matrix else f"the usual one for {found.kind} tasks"
+        findings.note(f"Metric: {metric}, {why}.")
     X = schema.apply(parts.features)
     hazards = find_hazards(
         X,
@@ -199,6 +210,8 @@ def make_task(
         openml_id=openml_id,
         family=family,
         positive=found.positive,
+        weights=counts,
+        costs=matrix,
     )
 
 
@@ -210,16 +223,18 @@ class _Parts:
     target: pd.Series | None  # (n,) raw; None, with a problem, where there is none
     groups: pd.Series | None  # (n,) raw
     times: pd.Series | None  # (n,) raw
+    weights: pd.Series | None = None  # (n,) raw
 
     def rows(self, keep: NDArray[np.bool_]) -> _Parts:  # (n,)
         """The same without the other rows; the target is not touched."""
         if keep.all():
             return self
         features = self.features.loc[keep].reset_index(drop=True)
-        groups, times = (
-            None if column is None else column.loc[keep].reset_index(drop=True) for column in (self.groups, self.times)
+        groups, times, weights = (
+            None if column is None else column.loc[keep].reset_index(drop=True)
+            for column in (self.groups, self.times, self.weights)
         )
-        return replace(self, features=features, groups=groups, times=times)
+        return replace(self, features=features, groups=groups, times=times, weights=weights)
 
 
 def _without(frame: pd.DataFrame, aside: set[str | None]) -> pd.DataFrame:

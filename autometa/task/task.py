@@ -28,7 +28,7 @@ if not TYPE_CHECKING:
     __getattr__ = former(__name__)
 
 HEAD = "task.json"  # of a saved task: all but its arrays
-_ARRAYS = ("y", "groups", "time_order")
+_ARRAYS = ("y", "groups", "time_order", "weights")
 _COMPUTED = ("fingerprint",)  # what a Task remembers once it was asked for
 
 
@@ -61,6 +61,8 @@ class Task:
     openml_id: int | None = None
     family: str | None = None  # datasets that are variants of one another share it
     positive: int = 1  # the code of the positive class, where there are two
+    weights: NDArray[np.float64] | None = None  # (n,) how much each row counts, 1 on average; None for all the same
+    costs: tuple[tuple[float, ...], ...] = ()  # (c, c) of each true class taken for each; () where it is not said
 
     @property
     def n(self) -> int:
@@ -130,6 +132,7 @@ class Task:
             y=self.y[rows],
             groups=None if self.groups is None else self.groups[rows],
             time_order=None if self.time_order is None else self.time_order[rows],
+            weights=None if self.weights is None else self.weights[rows],
         )
 
     def save(self, folder: Path) -> None:

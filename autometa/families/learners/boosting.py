@@ -27,6 +27,11 @@ class LabelledRows(NamedTuple):
 
     X: NDArray[Any]  # (n, p) category codes first, NaN where missing
     y: NDArray[Any]  # (n,) class codes 0..c-1, or values
+    counts: NDArray[np.float64] | None = None  # (n,) how much each row counts; None for all the same
+
+    def at(self, part: NDArray[np.intp]) -> LabelledRows:
+        """Some of them."""
+        return LabelledRows(self.X[part], self.y[part], None if self.counts is None else self.counts[part])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ class _Boosting(Truncatable, BaseEstimator):
             self.model_, self.rounds_ = self.train(job)
         else:
             fit, held = inner_split(rows.y, classification=n_classes > 0, fraction=options.held_out, seed=self.seed)
-            learned_on, validation = (LabelledRows(rows.X[part], rows.y[part]) for part in (fit, held))
+            learned_on, validation = (rows.at(part) for part in (fit, held))
             self.model_, self.rounds_ = self.train(replace(job, rows=learned_on, validation=validation))
             if again:
                 self.model_, _ = self.train(replace(job, rounds=self.rounds_, deadline=None))
@@ -88,12 +93,19 @@ class _Boosting(Truncatable, BaseEstimator):
 class BoostingClassifier(ProbabilityClassifier, _Boosting):
     """Gradient boosting of any library; labels may be any codes, contiguous or not."""
 
-    def fit(self, X: NDArray[Any], y: NDArray[Any], *, seconds: float | None = None) -> Self:
-        """Fits rows X (n, p), category codes first, and their targets y (n,)."""
+    def fit(
+        self,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        *,
+        sample_weight: NDArray[np.float64] | None = None,
+        seconds: float | None = None,
+    ) -> Self:
+        """Fits rows X (n, p), category codes first, and their targets y (n,), each counting as much as it does."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.n_features_in_ = X.shape[1]
         if len(self.classes_) > 1:
-            self._boost(LabelledRows(X, codes), len(self.classes_), seconds)
+            self._boost(LabelledRows(X, codes, sample_weight), len(self.classes_), seconds)
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
@@ -106,10 +118,17 @@ class BoostingClassifier(ProbabilityClassifier, _Boosting):
 class BoostingRegressor(RegressorMixin, _Boosting):
     """Gradient boosting of any library."""
 
-    def fit(self, X: NDArray[Any], y: NDArray[Any], *, seconds: float | None = None) -> Self:
-        """Fits rows X (n, p), category codes first, and their targets y (n,)."""
+    def fit(
+        self,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        *,
+        sample_weight: NDArray[np.float64] | None = None,
+        seconds: float | None = None,
+    ) -> Self:
+        """Fits rows X (n, p), category codes first, and their targets y (n,), each counting as much as it does."""
         self.n_features_in_ = X.shape[1]
-        self._boost(LabelledRows(X, np.asarray(y, dtype=np.float64)), 0, seconds)
+        self._boost(LabelledRows(X, np.asarray(y, dtype=np.float64), sample_weight), 0, seconds)
         return self
 
     def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)

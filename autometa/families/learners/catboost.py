@@ -16,11 +16,11 @@ def train(job: BoostingJob) -> tuple[CatBoostModel, int]:
     """The fitted model and its number of rounds."""
     import catboost
 
-    options, (X, y) = dict(job.parameters), job.rows
+    options, rows = dict(job.parameters), job.rows
     if options["loss_function"] == "RMSE":
         model = catboost.CatBoostRegressor(iterations=job.rounds, **options)
     else:  # a fold may lack classes: those it has decide
-        options["loss_function"] = "Logloss" if y.max() == 1 else "MultiClass"
+        options["loss_function"] = "Logloss" if rows.y.max() == 1 else "MultiClass"
         model = catboost.CatBoostClassifier(iterations=job.rounds, **options)
     wrapped = CatBoostModel(model, job.categorical)
     judged: dict[str, Any] = {}
@@ -32,7 +32,7 @@ def train(job: BoostingJob) -> tuple[CatBoostModel, int]:
         }
     if job.deadline is not None:
         judged["callbacks"] = [_Ending(job.deadline)]
-    model.fit(wrapped.pool(X, y), **judged)
+    model.fit(wrapped.pool(*rows), **judged)
     return wrapped, int(model.tree_count_)
 
 
@@ -53,17 +53,17 @@ class CatBoostModel:
         self.model = model
         self.categorical = categorical
 
-    def pool(self, X: NDArray[Any], y: NDArray[Any] | None = None) -> Any:
+    def pool(self, X: NDArray[Any], y: NDArray[Any] | None = None, counts: NDArray[Any] | None = None) -> Any:
         """CatBoost wants categories as integers or strings; a missing one is a category of its own, -1."""
         import catboost
         import pandas as pd
 
         if not self.categorical:
-            return catboost.Pool(np.asarray(X, dtype=np.float32), y)
+            return catboost.Pool(np.asarray(X, dtype=np.float32), y, weight=counts)
         codes = pd.DataFrame(np.nan_to_num(X[:, : self.categorical], nan=-1.0).astype(np.int32))
         numbers = pd.DataFrame(X[:, self.categorical :].astype(np.float32))
         table = pd.concat([codes, numbers], axis=1, ignore_index=True)
-        return catboost.Pool(table, y, cat_features=list(range(self.categorical)))
+        return catboost.Pool(table, y, weight=counts, cat_features=list(range(self.categorical)))
 
     def predict(self, X: NDArray[Any]) -> NDArray[Any]:  # (n,)
         """Predicted values."""

@@ -62,7 +62,7 @@ def weighted_percentiles(
 
 def train(job: BoostingJob) -> tuple[Any, int]:
     """The fitted model and its number of rounds; the split is ours, the library's own refuses a class of one row."""
-    parameters, (X, y), validation = job.parameters, job.rows, job.validation
+    parameters, (X, y, counts), validation = job.parameters, job.rows, job.validation
     learner = HistGradientBoostingRegressor if parameters["loss"] == "squared_error" else QuicklyBinnedClassifier
     model = learner(
         **parameters,
@@ -71,10 +71,12 @@ def train(job: BoostingJob) -> tuple[Any, int]:
         categorical_features=list(range(job.categorical)) or None,
     )
     X = np.where(np.isnan(X).all(axis=0), 0.0, X)  # its binning refuses a column without a value; no split will use it
-    held_out = {} if validation is None else {"X_val": validation[0], "y_val": validation[1]}
+    held_out: dict[str, Any] = {} if validation is None else {"X_val": validation.X, "y_val": validation.y}
+    if validation is not None and counts is not None:
+        held_out["sample_weight_val"] = validation.counts
     for until in (job.rounds,) if job.deadline is None else job.deadline.pieces(job.rounds):
         model.max_iter = until
-        model.fit(X, y, **held_out)
+        model.fit(X, y, sample_weight=counts, **held_out)
         if model.n_iter_ < until:  # it stopped by itself
             break
     return model, model.n_iter_

@@ -18,7 +18,7 @@ def train(job: BoostingJob) -> tuple[LightGBMModel, int]:
     """The fitted model and its number of rounds."""
     import lightgbm
 
-    parameters, (X, y) = job.parameters, job.rows
+    parameters, (X, y, counts) = job.parameters, job.rows
     if parameters["objective"] == "regression":
         model = lightgbm.LGBMRegressor(n_estimators=job.rounds, **parameters)
     else:  # a fold may lack classes: LightGBM counts those it sees
@@ -27,11 +27,12 @@ def train(job: BoostingJob) -> tuple[LightGBMModel, int]:
     options: dict[str, Any] = {"categorical_feature": list(range(job.categorical))} if job.categorical else {}
     callbacks: list[Any] = []
     if job.validation is not None:
-        options["eval_X"], options["eval_y"] = job.validation
+        options["eval_X"], options["eval_y"], held_counts = job.validation
+        options["eval_sample_weight"] = None if held_counts is None else [held_counts]
         callbacks.append(lightgbm.early_stopping(OPTIONS.boosting.patience, verbose=False))
     if job.deadline is not None:
         callbacks.append(_ending(job.deadline))
-    model.fit(X, y, callbacks=callbacks or None, **options)
+    model.fit(X, y, sample_weight=counts, callbacks=callbacks or None, **options)
     rounds = model.best_iteration_ or job.rounds
     return LightGBMModel(model.booster_, rounds, parameters["num_leaves"], parameters["n_jobs"]), rounds
 

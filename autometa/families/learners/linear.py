@@ -24,8 +24,8 @@ class LogisticRegressionUpToACap(ProbabilityClassifier):
         self.class_weight = class_weight
         self.seed = seed
 
-    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
-        """Fits rows X (n, p) and their targets y (n,)."""
+    def fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None) -> Self:
+        """Fits rows X (n, p) and their targets y (n,), each counting as much as it does."""
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]
         options = OPTIONS.linear
@@ -37,7 +37,7 @@ class LogisticRegressionUpToACap(ProbabilityClassifier):
         )
         if len(self.classes_) > 1:
             with converged_or_not():
-                self.model_.fit(X, y)
+                self.model_.fit(X, y, sample_weight)
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
@@ -52,8 +52,8 @@ class ElasticNetOnScaledTarget(StandardisedTargetRegressor):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
 
-    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
-        """Fits rows X (n, p) and their targets y (n,)."""
+    def fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None) -> Self:
+        """Fits rows X (n, p) and their targets y (n,), each counting as much as it does."""
         target = self._standardise(X, y)
         self.model_ = ElasticNet(
             alpha=self.alpha / len(y),
@@ -62,7 +62,7 @@ class ElasticNetOnScaledTarget(StandardisedTargetRegressor):
             tol=OPTIONS.linear.tolerance,
         )
         with converged_or_not():
-            self.model_.fit(X, target)
+            self.model_.fit(X, target, sample_weight)
         return self
 
     def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)

@@ -54,6 +54,7 @@ class NetworkTable(NamedTuple):
     held: NDArray[np.intp]  # which rows choose the step that is kept
     n_vectors: int  # rows of the table of category vectors
     outputs: int  # classes; 1 for values
+    counts: NDArray[np.float32] | None = None  # (n,) how much each row counts, 1 on average; None for all the same
 
 
 def fit(
@@ -110,6 +111,7 @@ class _Training:
     shapes: dict[str, Size]  # of the weights by their names, in the order in which they lie in `flat`
     inputs: Inputs
     truth: Tensor  # (n,) class codes, or standardised float32
+    counts: Tensor | None  # (n,) how much each row counts; None for all the same
     rows: Tensor  # to learn from
     held: Tensor  # rows to validate on
     outputs: int
@@ -130,6 +132,7 @@ class _Training:
             shapes={name: weight.shape for name, weight in weights.items()},
             inputs=Inputs(torch.from_numpy(table.numbers).to(device), torch.from_numpy(table.codes).to(device)),
             truth=torch.from_numpy(target).to(device),
+            counts=None if table.counts is None else torch.from_numpy(table.counts).to(device),
             rows=torch.from_numpy(table.train).to(device),
             held=torch.from_numpy(table.held).to(device),
             outputs=table.outputs,
@@ -149,11 +152,14 @@ class _Training:
 
         config, weights = self.config, unflattened(self.flat, self.shapes)
         answers = forward(weights, chosen_rows(self.inputs, chosen), dropout=config["dropout"], generator=generator)
+        how = "mean" if self.counts is None else "none"
         if self.outputs > 1:
-            repeated = self.truth[chosen].repeat(config["members"])
-            loss = cross_entropy(answers.flatten(0, 1), repeated, label_smoothing=config["label_smoothing"])
+            repeated, smoothing = self.truth[chosen].repeat(config["members"]), config["label_smoothing"]
+            loss = cross_entropy(answers.flatten(0, 1), repeated, label_smoothing=smoothing, reduction=how)
         else:
-            loss = mse_loss(answers[:, :, 0], self.truth[chosen].expand(config["members"], -1))
+            loss = mse_loss(answers[:, :, 0], self.truth[chosen].expand(config["members"], -1), reduction=how)
+        if self.counts is not None:  # 1 on average over the table, so that batches of light rows move little
+            loss = (loss.reshape(config["members"], -1) * self.counts[chosen]).mean()
         return torch.autograd.grad(loss, self.flat)[0]
 
     def held_out_loss(self) -> float:
@@ -162,8 +168,10 @@ class _Training:
 
         mean = averaged(unflattened(self.flat.detach(), self.shapes), chosen_rows(self.inputs, self.held), self.outputs)
         if self.outputs > 1:
-            return -mean.clamp_min(1e-7).log().gather(1, self.truth[self.held][:, None]).mean().item()
-        return mse_loss(mean[:, 0], self.truth[self.held]).item()
+            losses = -mean.clamp_min(1e-7).log().gather(1, self.truth[self.held][:, None])[:, 0]
+        else:
+            losses = mse_loss(mean[:, 0], self.truth[self.held], reduction="none")
+        return (losses if self.counts is None else losses * self.counts[self.held]).mean().item()
 
     def decay(self) -> Tensor:
         """The weight decay of every weight: none of biases and of what comes before the hidden layers."""
@@ -261,7 +269,14 @@ class _Network(Truncatable, BaseEstimator):
         self.threads = threads
         self.device = device
 
-    def _learn(self, X: NDArray[Any], target: NDArray[Any], outputs: int, seconds: float | None) -> None:
+    def _learn(
+        self,
+        X: NDArray[Any],
+        target: NDArray[Any],
+        outputs: int,
+        seconds: float | None,
+        sample_weight: NDArray[Any] | None,
+    ) -> None:
         self.n_features_in_ = X.shape[1]
         codes = np.nan_to_num(X[:, : self.categorical], nan=-1.0)
         self.cardinalities_ = codes.max(axis=0, initial=-1.0).astype(np.int64) + 1
@@ -269,7 +284,8 @@ class _Network(Truncatable, BaseEstimator):
         train, held = inner_split(target, classification=outputs > 1, fraction=fraction, seed=self.seed)
         self.outputs_ = outputs
         n_vectors = int(np.sum(self.cardinalities_ + 1))
-        table = NetworkTable(*self._inputs(X), target, train, held, n_vectors, outputs)
+        counts = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float32)
+        table = NetworkTable(*self._inputs(X), target, train, held, n_vectors, outputs, counts)
         placed: dict[str, Any] = {"seed": self.seed, "threads": self.threads, "device": self.device}
         self.weights_, self.truncated_at_ = fit(table, self.config, **placed, seconds=seconds)
 
@@ -287,11 +303,18 @@ class _Network(Truncatable, BaseEstimator):
 class NetworkClassifier(ProbabilityClassifier, _Network):
     """The neural network, for classes."""
 
-    def fit(self, X: NDArray[Any], y: NDArray[Any], *, seconds: float | None = None) -> Self:
-        """Fits rows X (n, p), category codes first, and their targets y (n,)."""
+    def fit(
+        self,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        *,
+        sample_weight: NDArray[Any] | None = None,
+        seconds: float | None = None,
+    ) -> Self:
+        """Fits rows X (n, p), category codes first, and their targets y (n,), each counting as much as it does."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) > 1:
-            self._learn(X, codes, len(self.classes_), seconds)
+            self._learn(X, codes, len(self.classes_), seconds, sample_weight)
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
@@ -304,10 +327,17 @@ class NetworkClassifier(ProbabilityClassifier, _Network):
 class NetworkRegressor(StandardisedTargetRegressor, _Network):
     """The neural network, for values: on a standardised target, within the range seen in training."""
 
-    def fit(self, X: NDArray[Any], y: NDArray[Any], *, seconds: float | None = None) -> Self:
-        """Fits rows X (n, p), category codes first, and their targets y (n,)."""
+    def fit(
+        self,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        *,
+        sample_weight: NDArray[Any] | None = None,
+        seconds: float | None = None,
+    ) -> Self:
+        """Fits rows X (n, p), category codes first, and their targets y (n,), each counting as much as it does."""
         self.low_, self.high_ = float(np.min(y)), float(np.max(y))
-        self._learn(X, self._standardise(X, y), 1, seconds)
+        self._learn(X, self._standardise(X, y), 1, seconds, sample_weight)
         return self
 
     def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)

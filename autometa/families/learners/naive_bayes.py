@@ -21,12 +21,12 @@ class NaiveBayes(ProbabilityClassifier):
         self.var_smoothing = var_smoothing
         self.uniform_prior = uniform_prior
 
-    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
-        """Fits rows X (n, p) and their targets y (n,)."""
+    def fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None) -> Self:
+        """Fits rows X (n, p) and their targets y (n,), each counting as much as it does."""
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]
         prior = np.full(len(self.classes_), 1 / len(self.classes_)) if self.uniform_prior else None
-        self.model_ = GaussianNB(priors=prior, var_smoothing=self.var_smoothing).fit(X, y)
+        self.model_ = GaussianNB(priors=prior, var_smoothing=self.var_smoothing).fit(X, y, sample_weight)
         self.model_.var_ = np.maximum(self.model_.var_, 1e-12)  # the library's smoothing is none if all is constant
         return self
 

@@ -106,20 +106,31 @@ class QuickLinear:
     def __init__(self, *, classification: bool) -> None:
         self.classification = classification
 
-    def fit(self, X: pd.DataFrame, y: NDArray[Any], *, out_of_time: Callable[[], bool] = never) -> Self:
-        """Learns from the rows X (n, p), in their order, and their targets y (n,), as far as the time allows."""
+    def fit(
+        self,
+        X: pd.DataFrame,
+        y: NDArray[Any],
+        *,
+        sample_weight: Values | None = None,
+        out_of_time: Callable[[], bool] = never,
+    ) -> Self:
+        """Learns from the rows X (n, p), in their order, and their targets y (n,), as far as the time allows.
+
+        `sample_weight` (n,) says how much each row counts; None for all the same.
+        """
         y = np.asarray(y)
+        counts = np.ones(len(y)) if sample_weight is None or not sample_weight.sum() > 0 else sample_weight
         if self.classification:
             self.classes_ = np.unique(y).astype(np.intp)
-            self._base = np.bincount(np.searchsorted(self.classes_, y)) / len(y)  # (c,)
+            self._base = np.bincount(np.searchsorted(self.classes_, y), weights=counts) / counts.sum()  # (c,)
         else:
             y = y.astype(np.float64)
-            self._base = np.array([y.mean()])
+            self._base = np.array([np.average(y, weights=counts)])
             self._low, self._high = float(y.min()), float(y.max())
         self.rows_, self._weights = len(y), np.zeros((0, len(self._base)))
         self._coded: dict[int, _Coded] = {}  # by the place of the column
         if not self.classification or len(self.classes_) > 1:
-            self._learn(X, y, out_of_time)
+            self._learn(X, y, counts, out_of_time)
         return self
 
     @property
@@ -127,7 +138,7 @@ class QuickLinear:
         """Whether it answers the same for every row."""
         return not len(self._weights)
 
-    def _learn(self, X: pd.DataFrame, y: NDArray[Any], out_of_time: Callable[[], bool]) -> None:
+    def _learn(self, X: pd.DataFrame, y: NDArray[Any], counts: Values, out_of_time: Callable[[], bool]) -> None:
         options = OPTIONS.quick
         some = X.iloc[: options.piece]
         target = self._targets(y[: options.piece])  # (s, c)
@@ -143,20 +154,24 @@ class QuickLinear:
             return
         q, c = self._inputs(some.iloc[:1]).shape[1], target.shape[1]
         squares, sums, products, totals = np.zeros((q, q)), np.zeros(q), np.zeros((q, c)), np.zeros(c)
-        done = 0
+        done, counted = 0, 0.0
         while done < len(y) and not (done and out_of_time()):
             part = X.iloc[done : done + options.piece]
             inputs, target = self._inputs(part), self._targets(y[done : done + options.piece])
-            squares += inputs.T @ inputs
-            products += inputs.T @ target
-            sums += inputs.sum(axis=0)
-            totals += target.sum(axis=0)
+            weighed = counts[done : done + options.piece, None]
+            squares += inputs.T @ (weighed * inputs)
+            products += inputs.T @ (weighed * target)
+            sums += (weighed * inputs).sum(axis=0)
+            totals += (weighed * target).sum(axis=0)
+            counted += float(weighed.sum())
             done += len(part)
-        centre, offset = sums / done, totals / done
+        if not counted > 0:
+            return
+        centre, offset = sums / counted, totals / counted
         numbers = np.concatenate([coded.is_number_itself() for coded in self._coded.values()])
         penalties = np.where(numbers, options.penalty, options.bin_penalty)
-        system = squares - done * np.outer(centre, centre) + np.diag(penalties)
-        weights = np.asarray(np.linalg.solve(system, products - done * np.outer(centre, offset)), dtype=np.float64)
+        system = squares - counted * np.outer(centre, centre) + np.diag(penalties)
+        weights = np.asarray(np.linalg.solve(system, products - counted * np.outer(centre, offset)), dtype=np.float64)
         if np.isfinite(weights).all():
             self._weights, self._offset, self.rows_ = weights, offset - centre @ weights, done
 

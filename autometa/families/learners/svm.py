@@ -50,19 +50,21 @@ class SupportVectorClassifier(ProbabilityClassifier):
         self.degree = degree
         self.seed = seed
 
-    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
-        """Fits rows X (n, p) and their targets y (n,)."""
+    def fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None) -> Self:
+        """Fits rows X (n, p) and their targets y (n,), each counting as much as it does."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.n_features_in_ = X.shape[1]
         if len(self.classes_) == 1:
             return self
-        options, values, truths = OPTIONS.svm, [], []
+        options, values, truths, seen = OPTIONS.svm, [], [], []
+        counts = np.ones(len(codes)) if sample_weight is None else sample_weight
         for repeat in range(options.repeats if len(codes) < options.most_repeated else 1):
             fit, held = inner_split(codes, classification=True, fraction=options.held_out, seed=self.seed + repeat)
-            values.append(_decide(self._machine(X[fit], codes[fit]), X[held]))
+            values.append(_decide(self._machine(X[fit], codes[fit], counts[fit]), X[held]))
             truths.append(codes[held])
-        self.calibration_ = _calibrate(np.concatenate(values), np.concatenate(truths))
-        self.model_ = self._machine(X, codes)
+            seen.append(counts[held])
+        self.calibration_ = _calibrate(np.concatenate(values), np.concatenate(truths), np.concatenate(seen))
+        self.model_ = self._machine(X, codes, counts)
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
@@ -71,10 +73,10 @@ class SupportVectorClassifier(ProbabilityClassifier):
             return np.ones((len(X), 1))
         return np.exp(_soften(_decide(self.model_, X), self.calibration_))
 
-    def _machine(self, X: NDArray[Any], codes: NDArray[Any]) -> SVC:
+    def _machine(self, X: NDArray[Any], codes: NDArray[Any], counts: NDArray[Any]) -> SVC:
         machine = SVC(**_shared(self, X), class_weight=self.class_weight, random_state=self.seed)
         with converged_or_not():
-            return machine.fit(X, codes)
+            return machine.fit(X, codes, None if (counts == 1.0).all() else counts)
 
 
 class SupportVectorRegressor(StandardisedTargetRegressor):
@@ -90,12 +92,12 @@ class SupportVectorRegressor(StandardisedTargetRegressor):
         self.epsilon = epsilon
         self.degree = degree
 
-    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
-        """Fits rows X (n, p) and their targets y (n,)."""
+    def fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None) -> Self:
+        """Fits rows X (n, p) and their targets y (n,), each counting as much as it does."""
         target = self._standardise(X, y)
         self.model_ = SVR(**_shared(self, X), epsilon=self.epsilon)
         with converged_or_not():
-            self.model_.fit(X, target)
+            self.model_.fit(X, target, sample_weight)
         return self
 
     def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
@@ -131,11 +133,13 @@ def _soften(values: NDArray[Any], calibration: NDArray[Any]) -> NDArray[np.float
     return log_softmax(np.exp(calibration[0]) * values + calibration[1:], axis=1)
 
 
-def _calibrate(values: NDArray[Any], codes: NDArray[Any]) -> NDArray[np.float64]:  # (1 + c,) log of the slope, biases
+def _calibrate(
+    values: NDArray[Any], codes: NDArray[Any], counts: NDArray[Any]
+) -> NDArray[np.float64]:  # (1 + c,) log of the slope, biases
     """The slope and biases of least log loss, pulled a little towards slope 1 and no bias: held-out rows may be few."""
 
     def loss(calibration: NDArray[Any]) -> float:
-        found = _soften(values, calibration)[np.arange(len(codes)), codes].sum()
+        found = counts @ _soften(values, calibration)[np.arange(len(codes)), codes]
         return float(-found + OPTIONS.svm.pull * np.sum(calibration**2))
 
     return minimize(loss, np.zeros(1 + values.shape[1]), method="L-BFGS-B").x

@@ -13,7 +13,7 @@ def train(job: BoostingJob) -> tuple[Any, int]:
     """The fitted model and its number of rounds."""
     import xgboost
 
-    options, (X, y) = dict(job.parameters), job.rows
+    options, (X, y, counts) = dict(job.parameters), job.rows
     if job.categorical:
         options |= {
             "enable_categorical": True,
@@ -28,7 +28,12 @@ def train(job: BoostingJob) -> tuple[Any, int]:
         model = xgboost.XGBClassifier(n_estimators=job.rounds, **options)
     else:
         model = xgboost.XGBRegressor(n_estimators=job.rounds, **options)
-    model.fit(X, y, eval_set=None if job.validation is None else [job.validation], verbose=False)
+    held: dict[str, Any] = {}
+    if job.validation is not None:
+        held["eval_set"] = [(job.validation.X, job.validation.y)]
+        if job.validation.counts is not None:
+            held["sample_weight_eval_set"] = [job.validation.counts]
+    model.fit(X, y, sample_weight=counts, verbose=False, **held)
     model.callbacks = None  # not to be pickled with it
     stopped_early = job.validation is not None
     return model, model.best_iteration + 1 if stopped_early else model.get_booster().num_boosted_rounds()

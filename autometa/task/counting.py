@@ -1,0 +1,104 @@
+"""What counts: how much each row does, and what mistakes cost.
+
+Laws: weights are 1 on average, so that their unit does not matter; of costs every pair of classes has one, in the order
+of the classes.
+
+Letters:  n rows · c classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autometa.task.cells import label, numbers
+from autometa.task.findings import InputFindings
+from autometa.task.kinds import target_numbers
+from autometa.task.names import listed
+
+
+def read_weights(column: pd.Series, name: str, findings: InputFindings) -> NDArray[np.float64] | None:  # (n,) -> (n,)
+    """How much each row counts, 1 on average; None, with a problem, where that cannot be.
+
+    Example:
+        >>> read_weights(pd.Series([1, 3, 0, 4]), "w", InputFindings())
+        array([0.5, 1.5, 0. , 2. ])
+    """
+    where, text = findings.at(f"weight {name!r}"), not pd.api.types.is_numeric_dtype(column.dtype)
+    values, odd = target_numbers(column.reset_index(drop=True)) if text else (numbers(column), [])
+    unknown, below = int((~np.isfinite(values)).sum()), int((values < 0).sum())
+    if odd := [one for one in odd if one]:
+        where.refuse(f"{unknown} cells are no numbers: {listed(odd)}", "Weights are numbers from 0 up.")
+    elif unknown:
+        where.refuse(
+            f"{unknown} of {len(values)} cells are missing or infinite", "Fill them in; 0 is a row that does not count."
+        )
+    if below:
+        where.refuse(
+            f"{below} of {len(values)} weights are below 0, the least {np.nanmin(values):g}",
+            "Weights are numbers from 0 up.",
+        )
+    if not unknown and not below and not values.sum() > 0:
+        where.refuse("all weights are 0", "One row at least has to count.")
+    if unknown or below or not values.sum() > 0:
+        return None
+    name = name.removeprefix("autometa:")
+    said = f"Rows count by {name!r} ({values.min():g} to {values.max():g}), in fitting, scores and calibration"
+    findings.note(f"{said}; it is not a feature.")
+    return values / values.mean()
+
+
+def read_costs(costs: Any, classes: tuple[Any, ...], findings: InputFindings) -> tuple[tuple[float, ...], ...]:
+    """What it costs to take a row of each class (down) for each (across), (c, c); () where that cannot be, and is told.
+
+    Example:
+        >>> read_costs({("fraud", "ok"): 100, ("ok", "fraud"): 1}, ("fraud", "ok"), InputFindings())
+        ((0.0, 100.0), (1.0, 0.0))
+    """
+    where, c = findings.at("costs"), len(classes)
+    if not classes:
+        where.refuse(
+            "a number is predicted, and mistakes in it are not those of classes", "Leave out --costs (costs=)."
+        )
+        return ()
+    if isinstance(costs, pd.DataFrame):
+        costs = {(true, said): costs.loc[true, said] for true in costs.index for said in costs.columns}
+    if isinstance(costs, Mapping):
+        matrix: NDArray[Any] = np.zeros((c, c))
+        codes = {label(one): k for k, one in enumerate(classes)}
+        for pair, cost in costs.items():
+            known = [codes.get(label(one), -1) for one in pair] if isinstance(pair, tuple) and len(pair) == 2 else []
+            if len(known) != 2 or -1 in known:
+                where.refuse(f"{pair!r} are no two of the classes", f"Known: {listed(classes)}.")
+                continue
+            matrix[known[0], known[1]] = _number(cost)
+    else:
+        try:
+            matrix = np.asarray(costs, dtype=np.float64)
+        except (TypeError, ValueError):
+            matrix = np.full(1, np.nan)
+    if matrix.shape != (c, c):
+        where.refuse(f"{c} times {c} numbers are needed for {listed(classes)}", "Or {(true, predicted): cost}.")
+    elif not np.isfinite(matrix).all():
+        where.refuse("some costs are no finite numbers")
+    elif not (matrix - np.diag(matrix)[:, None] > 0).any():
+        where.refuse(
+            "no mistake costs more than being right does", "Rows are true classes, columns what they are taken for."
+        )
+    else:
+        pairs = [f"{classes[i]!s} taken for {classes[j]!s}: {matrix[i, j]:g}" for i, j in np.argwhere(matrix)]
+        shown = "; ".join(pairs[:6]) + ("; ..." if len(pairs) > 6 else "")
+        findings.note(f"Labels are those of the least expected cost ({shown}).")
+        return tuple(tuple(row) for row in matrix.tolist())
+    return ()
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
