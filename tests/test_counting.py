@@ -16,7 +16,8 @@ from autometa import AutoMetaClassifier, AutoMetaRegressor, load_model
 from autometa.cli.app import main
 from autometa.errors import InputError
 from autometa.evaluation import METRICS, evaluate, fit_calibration, plan_splits, score
-from autometa.evaluation.metrics import OTHERS, takes_weights
+from autometa.evaluation.formulas import OTHERS
+from autometa.evaluation.metrics import takes_weights
 from autometa.families import FAMILIES, available, build, cash_space, fit
 from autometa.search import open_run, remember_run
 from autometa.task import Columns, Task, make_task

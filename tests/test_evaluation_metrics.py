@@ -13,7 +13,7 @@ from sklearn.utils import Tags, TargetTags
 
 from autometa.errors import InputError
 from autometa.evaluation import METRIC_KINDS, METRICS, metric_for, resolve_metric, score, score_all
-from autometa.evaluation.metrics import OTHERS as OWN
+from autometa.evaluation.formulas import OTHERS as OWN
 
 KINDS = ("binary", "multiclass", "regression")
 PAIRS = [(name, kind) for name, metric in METRICS.items() for kind in KINDS if kind in metric.kinds]

@@ -151,24 +151,6 @@ TimeOrder = Annotated[
         rich_help_panel=TABLE_PANEL,
     ),
 ]
-Weight = Annotated[
-    str | None,
-    typer.Option(
-        "--weight",
-        metavar="COL",
-        help="How much each row counts, in fitting and in scores; not a feature.",
-        rich_help_panel=TABLE_PANEL,
-    ),
-]
-Costs = Annotated[
-    Path | None,
-    typer.Option(
-        "--costs",
-        metavar="FILE",
-        help="What mistakes cost: CSV, true classes down, what they are taken for across.",
-        rich_help_panel=TABLE_PANEL,
-    ),
-]
 DropMissing = Annotated[
     bool,
     typer.Option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autometa.cli.app import TABLE_PANEL
 from autometa.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -22,6 +23,24 @@ Kind = Annotated[
         metavar="KIND",
         help="classification or regression; default: by the target, and said.",
         rich_help_panel=READING_PANEL,
+    ),
+]
+Weight = Annotated[
+    str | None,
+    typer.Option(
+        "--weight",
+        metavar="COL",
+        help="How much each row counts, in fitting and in scores; not a feature.",
+        rich_help_panel=TABLE_PANEL,
+    ),
+]
+Costs = Annotated[
+    Path | None,
+    typer.Option(
+        "--costs",
+        metavar="FILE",
+        help="What mistakes cost: CSV, true classes down, what they are taken for across.",
+        rich_help_panel=TABLE_PANEL,
     ),
 ]
 Keep = Annotated[

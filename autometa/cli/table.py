@@ -12,7 +12,6 @@ from autometa.cli.app import (
     PROGRAM_STARTED,
     SEARCH_PANEL,
     AsJson,
-    Costs,
     Data,
     Device,
     DropMissing,
@@ -32,7 +31,6 @@ from autometa.cli.app import (
     TimeOrder,
     TrialTime,
     Trust,
-    Weight,
     app,
     budget_of,
     families_of,
@@ -43,6 +41,7 @@ from autometa.cli.app import (
 )
 from autometa.cli.options import OPTIONS
 from autometa.cli.reading import (
+    Costs,
     Download,
     Drop,
     Encoding,
@@ -55,6 +54,7 @@ from autometa.cli.reading import (
     Query,
     Sheet,
     Types,
+    Weight,
     costs_of,
     reading_of,
 )

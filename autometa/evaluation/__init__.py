@@ -5,7 +5,7 @@ under a deadline and a RAM cap, and `evaluate_isolated` does all of it and hands
 
 splits       which rows are learned from, and which predicted
 fitted       a configuration fitted on some rows, and what it predicts
-metrics      what a prediction is worth
+metrics      what a prediction is worth; `formulas` are theirs
 calibration  probabilities that mean what they say
 decision     labels from probabilities: a threshold, where the metric judges labels
 uncertainty  how far a score would be off had other rows been drawn
@@ -24,13 +24,12 @@ from autometa.evaluation.comparison import Metric, Weights, as_weights, labels_o
 from autometa.evaluation.decision import AUTO, fit_weights, read_threshold, threshold_of, weights_of
 from autometa.evaluation.dummy import Dummy
 from autometa.evaluation.fitted import fit_model, predict_aligned
+from autometa.evaluation.formulas import COST, METRICS
 from autometa.evaluation.isolated import evaluate_isolated
 from autometa.evaluation.isolation import Isolation, shared_isolation
 from autometa.evaluation.machine import available_cpus, available_ram, crowding
 from autometa.evaluation.metrics import (
-    COST,
     METRIC_KINDS,
-    METRICS,
     check_metric,
     judges_labels,
     metric_for,

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from autometa.errors import InputError, Problem
 from autometa.evaluation.calibration import parts_of
 from autometa.evaluation.comparison import Weights
-from autometa.evaluation.metrics import METRICS, judges_labels, score
+from autometa.evaluation.formulas import METRICS
+from autometa.evaluation.metrics import judges_labels, score
 from autometa.evaluation.options import OPTIONS
 
 AUTO = "auto"  # a threshold that is chosen where the metric judges labels

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.evaluation.metrics import METRICS, judges_labels, score
+from autometa.evaluation.formulas import METRICS
+from autometa.evaluation.metrics import judges_labels, score
 from autometa.evaluation.options import OPTIONS
 
 if TYPE_CHECKING:

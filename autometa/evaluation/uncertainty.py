@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autometa.evaluation.metrics import METRICS
+from autometa.evaluation.formulas import METRICS
 from autometa.evaluation.options import OPTIONS
 
 Interval = tuple[float, float]

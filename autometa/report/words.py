@@ -45,7 +45,7 @@ def family_label(name: str) -> str:
 
 def metric_title(metric: str, positive: str | None = None) -> str:
     """What people call a metric, with the positive class where it is of that: ``RMSE``, ``F1 of 'fraud'``."""
-    from autometa.evaluation.metrics import METRICS, OTHERS
+    from autometa.evaluation.formulas import METRICS, OTHERS
     from autometa.task import OF_POSITIVE
 
     known = METRICS.get(metric) or OTHERS.get(metric)
