@@ -3,6 +3,8 @@
 `AutoMetaClassifier` and `AutoMetaRegressor` go wherever a scikit-learn estimator goes: pipelines, `cross_val_score`,
 `clone`, pickles. A table may hold numbers, categories, dates, text and missing values; nothing has to be encoded first.
 It may be pandas', polars' or PyArrow's, an array, or a sparse matrix, which is made dense up to a stated size.
+
+Longer than 400 lines by what is said of parameters.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from autometa.errors import RunError
+from autometa.explain import ModelExplanation, explain_answers
 from autometa.fitting import fit_file, fit_table
 from autometa.passwords import masked, without_password
 from autometa.search import Model, Progress, Result, Run, Settings, TrialRow, leaderboard, load_model
@@ -191,6 +194,7 @@ class _AutoMeta(BaseEstimator):
         self.summary_ = result.summary()
         self.run_ = None if self.run is None else str(result.run)
         self.metric_ = result.task.metric
+        self.explanation_ = ModelExplanation.load(result.run)
 
     def _frame(self, X: Any) -> pd.DataFrame | NDArray[Any]:
         """A table to answer: a frame by the names of its columns, an array by their places."""
@@ -219,6 +223,43 @@ class _AutoMeta(BaseEstimator):
         """
         frame = self._frame(X)
         return self.model_.predict(frame, allow_missing=allow_missing, threshold=threshold)
+
+    def feature_importance(self, X: Any = None, y: Any = None, *, time: float = 20.0) -> pd.DataFrame:
+        """Which columns the model needs: how much the score falls when the values of one are shuffled.
+
+        Without arguments as it was found after `fit`, on rows that the answering models had not learned from; how many
+        rows that were is in ``explanation_.words``. With a table, on its rows, of which the model has learned none.
+
+        Args:
+            X: (n, p) a table as `predict` takes it; None for what `fit` found.
+            y: (n,) its answers.
+            time: Seconds that it may take, with a table.
+
+        Returns:
+            A row for each column, the most important first: ``column``, ``importance`` in the metric's unit, ``low``
+            and ``high`` of its 90 % interval, and ``direction``, in words.
+
+        Raises:
+            RunError: `fit` found nothing, such as when it was interrupted, and there is no table.
+            InputError: An answer is missing, or of a class that the model does not know.
+
+        Example:
+            >>> from sklearn.datasets import load_wine
+            >>> X, y = load_wine(return_X_y=True, as_frame=True)
+            >>> model = AutoMetaClassifier(trials=1, families=["linear"], cold=True, remember=False).fit(X, y)
+            >>> model.feature_importance().columns.tolist()
+            ['column', 'importance', 'low', 'high', 'direction']
+        """
+        check_is_fitted(self, "model_")
+        if X is None and y is None:
+            known: ModelExplanation | None = getattr(self, "explanation_", None)
+            if known is None or not known.importance:
+                why = "It was fitted by a version that did not measure it." if known is None else known.words
+                raise RunError(f"There is no importance of columns. {why} feature_importance(X, y) measures it")
+            return known.frame()
+        if X is None or y is None:
+            raise ValueError("feature_importance takes both X and y, or neither")
+        return explain_answers(self.model_, self._frame(X), y, seconds=time).frame()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What an older version did not know has its default."""
@@ -280,6 +321,7 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
 
     Attributes:
         classes_: (c,) the labels.
+        explanation_: What `feature_importance` shows, and from how many rows it is.
         best_config_: The best single configuration.
         leaderboard_: Every trial with all metrics, best first.
         recommendations_: What the memory proposed before the first trial.

@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from autometa.errors import InputError, Problem
+from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation import METRIC_KINDS, resolve_metric, shared_isolation
+from autometa.explain import explain, kept_seconds, time_for
 from autometa.openml import read_task
-from autometa.search import Progress, Result, Run, Settings, Silent, default_folder, search
+from autometa.search import Progress, Result, Run, Settings, Silent, default_folder, resume, search
 from autometa.task import Task, make_task
 from autometa.task.read.sources import shown
 
@@ -105,7 +106,7 @@ def fit_file(
     task = _with_known_metric(task)
     for note in task.notes:
         progress.note(note)
-    return search(task, settings, run or default_folder(task.name), progress=progress, started=started)
+    return _searched(task, settings, run or default_folder(task.name), progress, started)
 
 
 def fit_table(
@@ -176,7 +177,56 @@ def fit_table(
         positive=positive,
         keep_lone_classes=True,
     )
-    return search(_with_known_metric(task), settings, run, progress=progress, started=started)
+    return _searched(_with_known_metric(task), settings, run, progress, started)
+
+
+def resume_run(
+    run: str | Path,
+    *,
+    seconds: float | None = None,
+    trials: int | None = None,
+    progress: Progress | None = None,
+    trusted: bool = False,
+    store: str | None = None,
+) -> Result:
+    """`autometa.search.resume`, and what `fit_file` does after a search: why the model answers as it does.
+
+    Example:
+        >>> resume_run("nowhere")
+        Traceback (most recent call last):
+            ...
+        autometa.errors.RunError: nowhere is not a run: it has no run.json
+    """
+    budget = Run.open(Path(run), trusted=trusted).settings.seconds
+    kept = kept_seconds(None if budget is None else seconds or budget)
+    result = resume(run, seconds=seconds, trials=trials, progress=progress, trusted=trusted, store=store, kept=kept)
+    explained(result, kept or time_for(None, 0.0), progress or Silent(), trusted=trusted)
+    return result
+
+
+def _searched(task: Task, settings: Settings, run: Path, progress: Progress | None, started: float) -> Result:
+    """Searches, and explains what was found in the time that is kept for it."""
+    kept = kept_seconds(settings.seconds)
+    result = search(task, settings, run, progress=progress, started=started, kept=kept)
+    explained(result, time_for(settings.seconds, time.monotonic() - started), progress or Silent())
+    return result
+
+
+def explained(result: Result, seconds: float, progress: Progress, *, trusted: bool = False) -> None:
+    """Keeps in the folder of a finished run why its model answers as it does, as far as so many seconds allow.
+
+    A run that was interrupted has no explanation: whoever interrupts does not wait. Where it cannot be made, or kept,
+    that is a note, and the run is no less finished.
+    """
+    if result.interrupted:
+        return
+    progress.stage("explaining")
+    try:
+        explain(result.run, seconds=seconds, thorough=False, trusted=trusted, result=result).save(result.run)
+    except (RunError, OSError) as error:
+        progress.note(f"The model was not explained: {error}. `autometa explain {result.run}` does it later.")
+    except KeyboardInterrupt:
+        progress.note(f"The model was not explained: stopped. `autometa explain {result.run}` does it later.")
 
 
 def _with_known_metric(task: Task) -> Task:

@@ -40,6 +40,10 @@ class AutoMeta(Program):
         "fit": (("table",), "Find, tune and save a model for a table."),
         "resume": (("table",), "Go on with a run that was stopped or killed."),
         "predict": (("table",), "Predict the rows of a table, as CSV."),
+        "explain": (
+            ("explain",),
+            "Say which columns a model needs, where it errs, and why a row is answered as it is.",
+        ),
         "report": (("table",), "Write what happened in a run as one HTML file."),
         "remember": (("trust",), "Add a finished run to the memory."),
         "verify": (("trust",), "Read everything in a run or a store and say what is damaged."),

@@ -1,7 +1,6 @@
 """A table in, a model out: ``autometa fit``, ``resume``, ``predict`` and ``report``."""
 
 import sys
-import time as clock
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -213,12 +212,12 @@ def resume(
     gathered.refuse()
 
     from autometa.cli.live import live
-    from autometa.search import resume as go_on
+    from autometa.fitting import resume_run
 
     say_what_runs(run, trust, everything=True)
     with live() as progress:
-        result = go_on(run, **budget, progress=progress, trusted=trust, store=store)
-    return conclude(result, as_json=as_json, trusted=trust)
+        result = resume_run(run, **budget, progress=progress, trusted=trust, store=store)
+    return conclude(result, as_json=as_json)
 
 
 @app.command(cls=Command)
@@ -318,10 +317,15 @@ def report(
     It opens offline, in any browser.
     """
     from autometa.cli.show import emit
+    from autometa.explain import ModelExplanation, explain
+    from autometa.report import write
     from autometa.search import open_run
 
     say_what_runs(run, trust)
-    path = write_report(open_run(run, trusted=trust), out, seconds=OPTIONS.importance_seconds, trusted=trust)
+    result, known = open_run(run, trusted=trust), ModelExplanation.load(run)
+    if known is None or not known.importance:
+        known = explain(run, seconds=OPTIONS.importance_seconds, thorough=False, trusted=trust, result=result)
+    path = write(result, out or run / "report.html", explanation=known)
     if as_json:
         emit({"run": str(run), "report": str(path)})
     else:
@@ -341,28 +345,16 @@ def say_what_runs(run: Path, trust: bool, *, everything: bool = False) -> None:
             print(f"autometa: {what_runs(path)}", file=sys.stderr)
 
 
-def conclude(result: "Result", *, as_json: bool, trusted: bool = False) -> int:
+def conclude(result: "Result", *, as_json: bool) -> int:
     """Writes the report of a finished search and says what came of it."""
     from autometa.cli.result_page import show_result
     from autometa.cli.show import emit
+    from autometa.report import write
 
-    left = OPTIONS.importance_seconds
-    if result.settings.seconds is not None:
-        left = min(left, result.settings.seconds - (clock.monotonic() - PROGRAM_STARTED))
     path: Path | None = None
     try:
-        path = write_report(result, None, seconds=0.0 if result.interrupted else left, trusted=trusted)
+        path = write(result, result.run / "report.html")
     except (AutoMetaError, OSError) as error:  # the model is there, and whoever asked for it has it
         print(f"autometa: the report was not written: {error}. `autometa report {result.run}` does.", file=sys.stderr)
     emit(result.summary()) if as_json else show_result(result, path)
     return INTERRUPTED if result.interrupted else 0
-
-
-def write_report(result: "Result", out: Path | None, *, seconds: float, trusted: bool) -> Path:
-    """Writes the report; permutation importance is in it when there is time for it."""
-    from autometa.report import measure, write
-
-    path = out or result.run / "report.html"
-    if seconds < OPTIONS.least_importance_seconds:
-        return write(result, path, importance="There was no time left to measure it.")
-    return write(result, path, importance=measure(result, seconds=seconds, trusted=trusted))

@@ -2,7 +2,6 @@
 
     words      how scores, families and origins are said
     findings   curves and tables from out-of-fold predictions
-    importance which columns matter to the model
     charts     inline SVG
     html       escaping by construction
     parts      tables, figures and marks that sections share
@@ -21,30 +20,24 @@ Letters:  n rows · p columns · c classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autometa.report.importance import Importance, measure
+from autometa.explain import ModelExplanation
 
 if TYPE_CHECKING:
     from autometa.search import Result
 
-__all__ = ["Importance", "measure", "write"]
+__all__ = ["write"]
 
 
-def write(
-    result: Result,
-    path: str | Path,
-    *,
-    importance: Sequence[Importance] | str = "It was not measured.",
-) -> Path:
+def write(result: Result, path: str | Path, *, explanation: ModelExplanation | None = None) -> Path:
     """Writes the report of a finished search.
 
     Args:
         result: A `search.Result`.
         path: The HTML file; one that is there is replaced.
-        importance: What `measure` found: importances, or in words why there are none.
+        explanation: Why the model answers as it does; None for what is kept in the folder of the run.
 
     Returns:
         `path`.
@@ -61,5 +54,6 @@ def write(
     from autometa.report.parts import Report
 
     path = Path(path)
-    files.replace(path, page(Report(result, importance)).encode("utf-8", errors="replace"))
+    known = explanation or ModelExplanation.load(result.run) or ModelExplanation((), why_not="It was not measured.")
+    files.replace(path, page(Report(result, known)).encode("utf-8", errors="replace"))
     return path

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from autometa.explain import ModelExplanation
 from autometa.moved import former
 from autometa.origins import Origin
 from autometa.report.html import Markup, tag
-from autometa.report.importance import Importance
 from autometa.report.words import origin_words, own_parameters, setting
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Report:
     """A result, and what was worked out about it."""
 
     result: Result
-    importance: Sequence[Importance] | str  # in words: why there is none
+    explanation: ModelExplanation
 
     @property
     def task(self) -> Task:
