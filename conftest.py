@@ -34,7 +34,9 @@ def _finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _names_of_examples(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> Iterator[None]:
     """Only examples that name the run have it made."""
     names: dict[str, Any] = {}
-    if isinstance(request.node, DoctestItem) and re.match(r"autometa\.(search|report)", request.node.dtest.name):
+    if isinstance(request.node, DoctestItem) and re.match(
+        r"autometa\.(search|report|explain)", request.node.dtest.name
+    ):
         source = "".join(example.source for example in request.node.dtest.examples)
         if re.search(r"\((run|wines)\b", source):
             from sklearn.datasets import load_wine

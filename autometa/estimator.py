@@ -364,6 +364,24 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         frame = self._frame(X)
         return self.model_.predict_proba(frame, allow_missing=allow_missing)
 
+    def predict_set(
+        self, X: Any, level: float = 0.9, *, by: str | None = None, allow_missing: bool = False
+    ) -> NDArray[np.bool_]:  # (n, c)
+        """Which of `classes_` each row may be of: a set that holds the true one with the probability `level`.
+
+        It may be empty: a model that is right more often than was asked gives up the rows of which it is least sure.
+
+        Args:
+            X: (n, p) table.
+            level: Between 0 and 1.
+            by: A categorical column, or ``target``, whose categories are to have that share each.
+            allow_missing: As `predict`.
+
+        Raises:
+            InputError: As `predict`; or there are too few rows for the level.
+        """
+        return self.model_.predict_set(self._frame(X), level, by=by, allow_missing=allow_missing)
+
 
 class AutoMetaRegressor(RegressorMixin, _AutoMeta):
     """A regressor that finds its own pipeline; its parameters and attributes are `AutoMetaClassifier`'s.
@@ -391,6 +409,30 @@ class AutoMetaRegressor(RegressorMixin, _AutoMeta):
             time_order: (n,) moments; folds never train on the future.
         """
         return self._fit(X, y, "regression", groups, time_order)
+
+    def predict_interval(
+        self, X: Any, level: float = 0.9, *, by: str | None = None, allow_missing: bool = False
+    ) -> NDArray[np.float64]:  # (n, 2)
+        """Between which two numbers the truth of each row lies, with the probability `level`.
+
+        Args:
+            X: (n, p) table.
+            level: Between 0 and 1.
+            by: A categorical column whose categories are to have that share each.
+            allow_missing: As `predict`.
+
+        Raises:
+            InputError: As `predict`; or there are too few rows for the level.
+
+        Example:
+            >>> from sklearn.datasets import load_diabetes
+            >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+            >>> model = AutoMetaRegressor(trials=1, families=["linear"], cold=True, remember=False).fit(X, y)
+            >>> low, high = model.predict_interval(X, 0.9).T
+            >>> bool(0.85 < ((low <= y) & (y <= high)).mean() < 0.97)
+            True
+        """
+        return self.model_.predict_interval(self._frame(X), level, by=by, allow_missing=allow_missing)
 
 
 def leaderboard_frame(trials: Sequence[TrialRow], metric: str) -> pd.DataFrame:

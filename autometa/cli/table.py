@@ -239,6 +239,22 @@ def predict(
         str | None,
         typer.Option("--threshold", metavar="VALUE", help="Probability from which a row is positive, for this once."),
     ] = None,
+    interval: Annotated[
+        str | None,
+        typer.Option(
+            "--interval",
+            metavar="LEVEL",
+            help="Such as 0.9: add lower and upper, or of classes prediction_set, that hold the truth so often.",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="COL",
+            help="With --interval: each category of this column has that share, not only all rows.",
+        ),
+    ] = None,
     drift: Annotated[
         bool, typer.Option("--drift", help="Say how the table differs from the training table; no answers.")
     ] = False,
@@ -262,7 +278,7 @@ def predict(
     """
     from autometa.cli.answers import Answering, answer, show_drift
     from autometa.cli.reading import listed_names
-    from autometa.cli.values import Gathered, probability
+    from autometa.cli.values import Gathered, probability, share
     from autometa.openml import read_table
     from autometa.search import load_model
 
@@ -287,6 +303,11 @@ def predict(
     limit = gathered.option(probability, "--threshold", threshold)
     if limit is not None:
         gathered.take(model.check_threshold, limit)
+    level = gathered.option(share, "--interval", interval)
+    if level is not None:
+        gathered.take(model.check_interval, level, by)
+    elif by is not None and interval is None:
+        gathered.problems.append(Problem(f"--by {by}", "is for --interval", "Add --interval 0.9, or leave it out."))
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         gathered.problems.append(
             Problem(f"--out {out}", "is a folder" if out.is_dir() else "its folder does not exist")
@@ -299,7 +320,9 @@ def predict(
         show_drift(model, read[0], allow_missing=allow_missing, as_json=as_json)
         return
     beside = tuple(read[0].columns) if keep_columns else listed_names(carry or "")
-    answer(model, read[0], Answering(run, proba, out, beside, allow_missing, escape_formulas, as_json, limit))
+    answer(
+        model, read[0], Answering(run, proba, out, beside, allow_missing, escape_formulas, as_json, limit, level, by)
+    )
 
 
 @app.command(cls=Command)

@@ -7,6 +7,7 @@ splits       which rows are learned from, and which predicted
 fitted       a configuration fitted on some rows, and what it predicts
 metrics      what a prediction is worth
 calibration  probabilities that mean what they say
+conformal    intervals, and sets of classes, that hold the truth as often as was asked
 decision     labels from probabilities: a threshold, where the metric judges labels
 record       what became of it: `Evaluation`, `Outcome`
 trial        fit and judge, fold by fold; `isolated` does it in a process of its own
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Calibration, Freedom, fit_calibration
 from autometa.evaluation.comparison import Metric, labels_of
+from autometa.evaluation.conformal import Conformal, fit_conformal, read_level
 from autometa.evaluation.decision import AUTO, Weights, fit_weights, read_threshold, threshold_of, weights_of
 from autometa.evaluation.fitted import fit_model, predict_aligned
 from autometa.evaluation.isolated import evaluate_isolated
@@ -48,6 +50,7 @@ __all__ = [
     "Attempt",
     "Calibration",
     "Cancelled",
+    "Conformal",
     "Evaluation",
     "Freedom",
     "Isolation",
@@ -63,6 +66,7 @@ __all__ = [
     "evaluate",
     "evaluate_isolated",
     "fit_calibration",
+    "fit_conformal",
     "fit_model",
     "fit_weights",
     "judged",
@@ -72,6 +76,7 @@ __all__ = [
     "metric_for",
     "plan_splits",
     "predict_aligned",
+    "read_level",
     "read_threshold",
     "resolve_metric",
     "score",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE = "explanation.json"  # in the folder of a run
-VERSION = 1  # of that file
+EXPLANATION_FORMAT = 1  # of that file
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class ModelExplanation:
         """Writes it into the folder of a run."""
         from autometa.search.records import write_record
 
-        write_record(Path(run) / FILE, {"format": VERSION, **_jsonable(asdict(self))})
+        write_record(Path(run) / FILE, {"format": EXPLANATION_FORMAT, **_jsonable(asdict(self))})
 
     @classmethod
     def load(cls, run: Path) -> ModelExplanation | None:
@@ -129,7 +129,7 @@ class ModelExplanation:
             return None
         with reading(path):
             values = read_record(path)
-            if values.pop("format") > VERSION:
+            if values.pop("format") > EXPLANATION_FORMAT:
                 return None
             return cls.from_dict(values)
 

@@ -27,6 +27,7 @@ from autometa.evaluation import (
     Killed,
     Weights,
     fit_calibration,
+    fit_conformal,
     fit_weights,
     mean_of_repeats,
     score,
@@ -181,6 +182,7 @@ class Finish:
             oof = _mapped(oof, calibration)
         labelled = self._labels(oof)
         per_fold = self._scores(oof, labelled)
+        held_out = mean_of_repeats(oof)
         model = Model(
             self.task.name,
             self.task.target,
@@ -192,9 +194,9 @@ class Finish:
             calibration,
             labelled,
             self.task.positive,
+            fit_conformal(self.task, held_out),
         )
-        oof = mean_of_repeats(oof)
-        return Finished(model, oof, float(np.nanmean(per_fold)), float(np.nanstd(per_fold)), refitted)
+        return Finished(model, held_out, float(np.nanmean(per_fold)), float(np.nanstd(per_fold)), refitted)
 
     def _ready(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Those that can answer in time; else the one that is fitted soonest.
