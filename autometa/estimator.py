@@ -26,8 +26,10 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from autometa.errors import RunError
 from autometa.explain import ModelExplanation, explain_answers
+from autometa.files import replace
 from autometa.fitting import fit_file, fit_table
 from autometa.passwords import masked, without_password
+from autometa.report.card import card
 from autometa.search import Model, Progress, Result, Run, Settings, TrialRow, leaderboard, load_model
 from autometa.search.signature import pickled, read_signed, write_signed
 from autometa.task import as_table, label_array
@@ -195,6 +197,10 @@ class _AutoMeta(BaseEstimator):
         self.run_ = None if self.run is None else str(result.run)
         self.metric_ = result.task.metric
         self.explanation_ = ModelExplanation.load(result.run)
+        asked = (
+            f"In Python: `{type(self).__name__}.load(FILE).predict(table)`. Reading it runs code that is in the file."
+        )
+        self.model_card_ = card(result, self.explanation_, ask=asked)
 
     def _frame(self, X: Any) -> pd.DataFrame | NDArray[Any]:
         """A table to answer: a frame by the names of its columns, an array by their places."""
@@ -267,9 +273,14 @@ class _AutoMeta(BaseEstimator):
         super().__setstate__(new | state)
 
     def save(self, path: str | Path) -> None:
-        """Writes this estimator to a file that `load` reads; it is signed with a key only you have."""
+        """Writes this estimator to a file that `load` reads, signed with a key only you have, and beside it its card.
+
+        The model card, ``PATH.md``, says in Markdown what it is, how good, and what it must not be taken for.
+        """
         check_is_fitted(self, "model_")
         write_signed(Path(path), pickled(self))
+        if said := getattr(self, "model_card_", None):
+            replace(Path(f"{path}.md"), said.encode("utf-8", errors="replace"))
 
     @classmethod
     def load(cls, path: str | Path, *, trusted: bool = False) -> Self:
@@ -327,6 +338,7 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         recommendations_: What the memory proposed before the first trial.
         study_: The Optuna study.
         model_: What answers.
+        model_card_: What it is, how good, and what it must not be taken for, as Markdown.
         summary_: What ``autometa fit --json`` prints.
         n_features_in_: Columns seen in `fit`; `feature_names_in_` their names, if they had any.
 

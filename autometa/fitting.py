@@ -213,20 +213,26 @@ def _searched(task: Task, settings: Settings, run: Path, progress: Progress | No
 
 
 def explained(result: Result, seconds: float, progress: Progress, *, trusted: bool = False) -> None:
-    """Keeps in the folder of a finished run why its model answers as it does, as far as so many seconds allow.
+    """Keeps in the folder of a finished run why its model answers as it does, in so many seconds, and a model card.
 
     A run that was interrupted has no explanation: whoever interrupts does not wait. Where it cannot be made, or kept,
     that is a note, and the run is no less finished.
     """
-    if result.interrupted:
-        return
-    progress.stage("explaining")
+    from autometa.report import write_card
+
+    why = f"`autometa explain {result.run}` does it later."
     try:
-        explain(result.run, seconds=seconds, thorough=False, trusted=trusted, result=result).save(result.run)
+        if not result.interrupted:
+            progress.stage("explaining")
+            explain(result.run, seconds=seconds, thorough=False, trusted=trusted, result=result).save(result.run)
     except (RunError, OSError) as error:
-        progress.note(f"The model was not explained: {error}. `autometa explain {result.run}` does it later.")
+        progress.note(f"The model was not explained: {error}. {why}")
     except KeyboardInterrupt:
-        progress.note(f"The model was not explained: stopped. `autometa explain {result.run}` does it later.")
+        progress.note(f"The model was not explained: stopped. {why}")
+    try:
+        write_card(result)
+    except (RunError, OSError) as error:
+        progress.note(f"The model card was not written: {error}.")
 
 
 def _with_known_metric(task: Task) -> Task:

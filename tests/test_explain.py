@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -195,6 +196,32 @@ def test_no_row_of_the_table_is_in_an_explanation(tmp_path):
     kept = (result.run / "explanation.json").read_text()
     assert '"note"' in kept
     assert "private" not in kept
+
+
+def test_a_model_card_stands_beside_every_model(run, tmp_path):
+    text = (run / "model_card.md").read_text(encoding="utf-8")
+    for title in ("What it was learned from", "How good it is", "Which columns it needs", "made again"):
+        assert f"## {title}" in text.replace("How it is made again", "made again")
+    assert "520 rows, 2 numeric, 1 categorical columns" in text
+    assert re.search(r"\*\*ROC AUC 0\.9\d+\*\* out of fold", text)
+    assert "| x | " in text
+    assert "the higher, the more likely 'yes'" in text
+    assert f"autometa predict {run}" in text
+    assert "--target bought" in text
+    assert "scikit-learn" in text
+
+
+def test_the_card_of_an_estimator_is_saved_with_it_and_holds_no_cell(tmp_path):
+    frame = a_frame()
+    frame["note"] = [f"private{k:04d} of this very person" for k in range(len(frame))]
+    frame["id|<b>"] = np.arange(len(frame))
+    model = AutoMetaClassifier(trials=1, **QUICK).fit(frame.drop(columns="bought"), frame["bought"])
+    model.save(tmp_path / "shop.model")
+    text = (tmp_path / "shop.model.md").read_text(encoding="utf-8")
+    assert "AutoMetaClassifier.load(FILE)" in text
+    assert "private" not in text
+    assert "id\\|&lt;b&gt;" in text  # left out, as it counts the rows; a name is never markup
+    assert AutoMetaClassifier.load(tmp_path / "shop.model").model_card_ == text
 
 
 # ---------------------------------------------------------------------------------------------------------- the parts

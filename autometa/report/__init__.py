@@ -9,6 +9,7 @@
     trials     the sections on what was tried
     quality    the sections on how good the model is, and which columns matter to it
     sections   the other sections, and their order
+    card       the model card: Markdown beside the model
     page       the whole file, with page.css and page.js
     options    how much of each thing is shown
 
@@ -23,12 +24,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autometa.explain import ModelExplanation
-
 if TYPE_CHECKING:
+    from autometa.explain import ModelExplanation
     from autometa.search import Result
 
-__all__ = ["write"]
+__all__ = ["write", "write_card"]
 
 
 def write(result: Result, path: str | Path, *, explanation: ModelExplanation | None = None) -> Path:
@@ -54,6 +54,25 @@ def write(result: Result, path: str | Path, *, explanation: ModelExplanation | N
     from autometa.report.parts import Report
 
     path = Path(path)
-    known = explanation or ModelExplanation.load(result.run) or ModelExplanation((), why_not="It was not measured.")
-    files.replace(path, page(Report(result, known)).encode("utf-8", errors="replace"))
+    files.replace(path, page(Report.of(result, explanation)).encode("utf-8", errors="replace"))
+    return path
+
+
+def write_card(result: Result, explanation: ModelExplanation | None = None) -> Path:
+    """Writes the model card of a finished search beside its model, as ``model_card.md``.
+
+    Args:
+        result: A `search.Result`.
+        explanation: Why the model answers as it does; None for what is kept in the folder of the run.
+
+    Example:
+        >>> from autometa.search import open_run
+        >>> write_card(open_run(run)).name
+        'model_card.md'
+    """
+    from autometa import files
+    from autometa.report.card import CARD, card
+
+    path = result.run / CARD
+    files.replace(path, card(result, explanation).encode("utf-8", errors="replace"))
     return path
