@@ -30,7 +30,7 @@ def kept_seconds(budget: float | None) -> float:
     """Of a time budget in seconds, those that are kept for the explanation after the search; 0 without a budget.
 
     Example:
-        >>> kept_seconds(None), kept_seconds(5.0), kept_seconds(60.0), round(kept_seconds(3600.0), 1)
+        >>> kept_seconds(None), kept_seconds(5.0), round(kept_seconds(60.0), 1), kept_seconds(3600.0)
         (0.0, 0.6, 1.8, 10.0)
     """
     if budget is None:

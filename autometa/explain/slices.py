@@ -58,9 +58,9 @@ def row_errors(task: Task, prediction: Values) -> Values:  # (n,) or (n, c) -> (
 
     Example:
         >>> from autometa.task import make_task
-        >>> task = make_task(pd.DataFrame({"x": np.arange(4.0)}), y=["a", "b", "a", "b"])
-        >>> row_errors(task, np.array([[0.75, 0.25], [0.5, 0.5], [1.0, 0.0], [1.0, 0.0]])).tolist()
-        [0.25, 0.5, 0.0, 1.0]
+        >>> task = make_task(pd.DataFrame({"x": np.arange(6.0) ** 2}), y=["a", "b"] * 3)
+        >>> row_errors(task, np.array([[0.75, 0.25], [0.5, 0.5], [1.0, 0.0]] * 2)).tolist()
+        [0.25, 0.5, 0.0, 0.75, 0.5, 1.0]
     """
     y = np.asarray(task.y)
     if task.kind == "regression":
@@ -159,7 +159,7 @@ def _short(value: float) -> str:
 
     Example:
         >>> _short(144982.0), _short(0.12345), _short(12.0)
-        ('144,982', '0.1234', '12')
+        ('144,982', '0.1235', '12')
     """
     if value == round(value) and abs(value) < 1e12:
         return f"{int(value):,}"
