@@ -25,9 +25,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
 from autometa.errors import RunError
+from autometa.explain import ModelExplanation, explain_answers
+from autometa.files import replace
 from autometa.fitting import fit_file, fit_table
 from autometa.live import LiveProgress, live
 from autometa.passwords import masked, without_password
+from autometa.report.card import card
 from autometa.report.verdict import warning
 from autometa.search import Model, Progress, Result, Run, Settings, Silent, TrialRow, leaderboard, load_model
 from autometa.search.signature import pickled, read_signed, write_signed
@@ -238,6 +241,11 @@ class _AutoMeta(BaseEstimator):
         self.summary_ = result.summary()
         self.run_ = None if self.run is None else str(result.run)
         self.metric_ = result.task.metric
+        self.explanation_ = ModelExplanation.load(result.run)
+        asked = (
+            f"In Python: `{type(self).__name__}.load(FILE).predict(table)`. Reading it runs code that is in the file."
+        )
+        self.model_card_ = card(result, self.explanation_, ask=asked)
 
     def _frame(self, X: Any) -> pd.DataFrame | NDArray[Any]:
         """A table to answer: a frame by the names of its columns, an array by their places."""
@@ -267,6 +275,43 @@ class _AutoMeta(BaseEstimator):
         frame = self._frame(X)
         return self.model_.predict(frame, allow_missing=allow_missing, threshold=threshold)
 
+    def feature_importance(self, X: Any = None, y: Any = None, *, time: float = 20.0) -> pd.DataFrame:
+        """Which columns the model needs: how much the score falls when the values of one are shuffled.
+
+        Without arguments as it was found after `fit`, on rows that the answering models had not learned from; how many
+        rows that were is in ``explanation_.words``. With a table, on its rows, of which the model has learned none.
+
+        Args:
+            X: (n, p) a table as `predict` takes it; None for what `fit` found.
+            y: (n,) its answers.
+            time: Seconds that it may take, with a table.
+
+        Returns:
+            A row for each column, the most important first: ``column``, ``importance`` in the metric's unit, ``low``
+            and ``high`` of its 90 % interval, and ``direction``, in words.
+
+        Raises:
+            RunError: `fit` found nothing, such as when it was interrupted, and there is no table.
+            InputError: An answer is missing, or of a class that the model does not know.
+
+        Example:
+            >>> from sklearn.datasets import load_wine
+            >>> X, y = load_wine(return_X_y=True, as_frame=True)
+            >>> model = AutoMetaClassifier(trials=1, families=["linear"], cold=True, remember=False).fit(X, y)
+            >>> model.feature_importance().columns.tolist()
+            ['column', 'importance', 'low', 'high', 'direction']
+        """
+        check_is_fitted(self, "model_")
+        if X is None and y is None:
+            known: ModelExplanation | None = getattr(self, "explanation_", None)
+            if known is None or not known.importance:
+                why = "It was fitted by a version that did not measure it." if known is None else known.words
+                raise RunError(f"There is no importance of columns. {why} feature_importance(X, y) measures it")
+            return known.frame()
+        if X is None or y is None:
+            raise ValueError("feature_importance takes both X and y, or neither")
+        return explain_answers(self.model_, self._frame(X), y, seconds=time).frame()
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What an older version did not know has its default."""
         new: dict[str, Any] = dict.fromkeys(("keep", "drop", "types", "na", "positive", "costs"))
@@ -274,9 +319,14 @@ class _AutoMeta(BaseEstimator):
         super().__setstate__(new | state)
 
     def save(self, path: str | Path) -> None:
-        """Writes this estimator to a file that `load` reads; it is signed with a key only you have."""
+        """Writes this estimator to a file that `load` reads, signed with a key only you have, and beside it its card.
+
+        The model card, ``PATH.md``, says in Markdown what it is, how good, and what it must not be taken for.
+        """
         check_is_fitted(self, "model_")
         write_signed(Path(path), pickled(self))
+        if said := getattr(self, "model_card_", None):
+            replace(Path(f"{path}.md"), said.encode("utf-8", errors="replace"))
 
     @classmethod
     def load(cls, path: str | Path, *, trusted: bool = False) -> Self:
@@ -333,11 +383,13 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
 
     Attributes:
         classes_: (c,) the labels.
+        explanation_: What `feature_importance` shows, and from how many rows it is.
         best_config_: The best single configuration.
         leaderboard_: Every trial with all metrics, best first.
         recommendations_: What the memory proposed before the first trial.
         study_: The Optuna study.
         model_: What answers.
+        model_card_: What it is, how good, and what it must not be taken for, as Markdown.
         summary_: What ``autometa fit --json`` prints.
         notes_: What should be known of how the table was read and searched, as ``autometa fit`` prints it.
         n_features_in_: Columns seen in `fit`; `feature_names_in_` their names, if they had any.
@@ -385,6 +437,24 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         frame = self._frame(X)
         return self.model_.predict_proba(frame, allow_missing=allow_missing)
 
+    def predict_set(
+        self, X: Any, level: float = 0.9, *, by: str | None = None, allow_missing: bool = False
+    ) -> NDArray[np.bool_]:  # (n, c)
+        """Which of `classes_` each row may be of: a set that holds the true one with the probability `level`.
+
+        It may be empty: a model that is right more often than was asked gives up the rows of which it is least sure.
+
+        Args:
+            X: (n, p) table.
+            level: Between 0 and 1.
+            by: A categorical column, or ``target``, whose categories are to have that share each.
+            allow_missing: As `predict`.
+
+        Raises:
+            InputError: As `predict`; or there are too few rows for the level.
+        """
+        return self.model_.predict_set(self._frame(X), level, by=by, allow_missing=allow_missing)
+
 
 class AutoMetaRegressor(RegressorMixin, _AutoMeta):
     """A regressor that finds its own pipeline; its parameters and attributes are `AutoMetaClassifier`'s.
@@ -421,6 +491,30 @@ class AutoMetaRegressor(RegressorMixin, _AutoMeta):
                 calibration. Families that take no weights are left out; `notes_` says which.
         """
         return self._fit(X, y, "regression", groups, time_order, sample_weight)
+
+    def predict_interval(
+        self, X: Any, level: float = 0.9, *, by: str | None = None, allow_missing: bool = False
+    ) -> NDArray[np.float64]:  # (n, 2)
+        """Between which two numbers the truth of each row lies, with the probability `level`.
+
+        Args:
+            X: (n, p) table.
+            level: Between 0 and 1.
+            by: A categorical column whose categories are to have that share each.
+            allow_missing: As `predict`.
+
+        Raises:
+            InputError: As `predict`; or there are too few rows for the level.
+
+        Example:
+            >>> from sklearn.datasets import load_diabetes
+            >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+            >>> model = AutoMetaRegressor(trials=1, families=["linear"], cold=True, remember=False).fit(X, y)
+            >>> low, high = model.predict_interval(X, 0.9).T
+            >>> bool(0.85 < ((low <= y) & (y <= high)).mean() < 0.97)
+            True
+        """
+        return self.model_.predict_interval(self._frame(X), level, by=by, allow_missing=allow_missing)
 
 
 def leaderboard_frame(trials: Sequence[TrialRow], metric: str) -> pd.DataFrame:

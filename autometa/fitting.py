@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from autometa.errors import InputError, Problem
+from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation import METRIC_KINDS, check_metric, resolve_metric, shared_isolation
+from autometa.explain import explain, kept_seconds, time_for
 from autometa.openml import read_task
-from autometa.search import Progress, Result, Run, Settings, Silent, default_folder, search
+from autometa.search import Progress, Result, Run, Settings, Silent, default_folder, resume, search
 from autometa.task import Task, make_task
 from autometa.task.read.sources import shown
 
@@ -111,7 +112,7 @@ def fit_file(
     task = _with_known_metric(task)
     for note in task.notes:
         progress.note(note)
-    return search(task, settings, run or default_folder(task.name), progress=progress, started=started)
+    return _searched(task, settings, run or default_folder(task.name), progress, started)
 
 
 def fit_table(
@@ -191,7 +192,71 @@ def fit_table(
     progress = progress or Silent()
     for note in task.notes:
         progress.note(note)
-    return search(_with_known_metric(task), settings, run, progress=progress, started=started)
+    return _searched(_with_known_metric(task), settings, run, progress, started)
+
+
+def resume_run(
+    run: str | Path,
+    *,
+    seconds: float | None = None,
+    trials: int | None = None,
+    progress: Progress | None = None,
+    trusted: bool = False,
+    store: str | None = None,
+) -> Result:
+    """`autometa.search.resume`, and what `fit_file` does after a search: why the model answers as it does.
+
+    Example:
+        >>> resume_run("nowhere")
+        Traceback (most recent call last):
+            ...
+        autometa.errors.RunError: nowhere is not a run: it has no run.json
+    """
+    budget = Run.open(Path(run), trusted=trusted).settings.seconds
+    kept = kept_seconds(None if budget is None else seconds or budget)
+    before = _stamp(run)
+    result = resume(run, seconds=seconds, trials=trials, progress=progress, trusted=trusted, store=store, kept=kept)
+    if before is not None and _stamp(run) == before:  # it was finished, and nothing is new
+        return result
+    explained(result, kept or time_for(None, 0.0), progress or Silent(), trusted=trusted)
+    return result
+
+
+def _stamp(run: str | Path) -> int | None:
+    """When the result of a run was written; None where it has none."""
+    path = Path(run) / "result.json"
+    return path.stat().st_mtime_ns if path.exists() else None
+
+
+def _searched(task: Task, settings: Settings, run: Path, progress: Progress | None, started: float) -> Result:
+    """Searches, and explains what was found in the time that is kept for it."""
+    kept = kept_seconds(settings.seconds)
+    result = search(task, settings, run, progress=progress, started=started, kept=kept)
+    explained(result, time_for(settings.seconds, time.monotonic() - started), progress or Silent())
+    return result
+
+
+def explained(result: Result, seconds: float, progress: Progress, *, trusted: bool = False) -> None:
+    """Keeps in the folder of a finished run why its model answers as it does, in so many seconds, and a model card.
+
+    A run that was interrupted has no explanation: whoever interrupts does not wait. Where it cannot be made, or kept,
+    that is a note, and the run is no less finished.
+    """
+    from autometa.report import write_card
+
+    why = f"`autometa explain {result.run}` does it later."
+    try:
+        if not result.interrupted:
+            progress.stage("explaining")
+            explain(result.run, seconds=seconds, thorough=False, trusted=trusted, result=result).save(result.run)
+    except (RunError, OSError) as error:
+        progress.note(f"The model was not explained: {error}. {why}")
+    except KeyboardInterrupt:
+        progress.note(f"The model was not explained: stopped. {why}")
+    try:
+        write_card(result)
+    except (RunError, OSError) as error:
+        progress.note(f"The model card was not written: {error}.")
 
 
 def _with_known_metric(task: Task) -> Task:

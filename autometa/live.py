@@ -59,6 +59,7 @@ STAGES = {
     "ensembling": "putting an ensemble together",
     "refitting": "fitting the final model on all rows",
     "remembering": "remembering what was learned",
+    "explaining": "looking at which columns the model needs",
 }
 
 

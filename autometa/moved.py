@@ -50,6 +50,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "autometa.recommend.reasons": ("autometa.transfer.reasons",),
     "autometa.recommend.recommenders": ("autometa.transfer.baselines", "autometa.transfer.cover"),
     "autometa.recommend.similarity": ("autometa.transfer.similarity",),
+    "autometa.report.importance": ("autometa.explain.record", "autometa.explain.importance"),
     "autometa.search.seal": ("autometa.search.signature",),
     "autometa.surrogate": ("autometa.transfer",),
     "autometa.surrogate.encoding": ("autometa.transfer.kernels",),

@@ -85,6 +85,24 @@ def probability(option: str, text: str) -> float:
     return number
 
 
+def share(option: str, text: str) -> float:
+    """A share of rows, between 0 and 1, neither of them; ``90%`` is 0.9.
+
+    Example:
+        >>> share("--interval", "0.9"), share("--interval", "90%")
+        (0.9, 0.9)
+    """
+    compact = text.strip()
+    try:
+        number = float(compact.removesuffix("%")) / (100 if compact.endswith("%") else 1)
+    except ValueError:
+        number = math.nan
+    if not 0.0 < number < 1.0:
+        fix = f"Such as {option} 0.9: the share of rows whose truth is to be within."
+        raise InputError(Problem(f"{option} {text}", "is not a number between 0 and 1", fix))
+    return number
+
+
 def duration(option: str, text: str) -> float:
     """Seconds, above 0: ``60``, ``30s``, ``5m``, ``1.5h``, ``1h30m``."""
     compact = text.strip().lower().replace(" ", "")

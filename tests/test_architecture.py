@@ -27,7 +27,7 @@ FLOORS = (
     {"studies"},
     {"learn", "libraries"},
     {"sampler", "pruner"},
-    {"search", "report", "collect", "imports"},
+    {"search", "report", "explain", "collect", "imports"},
     {"fitting", "live", "judging"},
     {"estimator"},
     {"bench"},
@@ -35,8 +35,16 @@ FLOORS = (
     {"__init__", "__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-# A family's space is a SearchSpace and its limits look at a Task; a report shows the Result of a search.
-NEIGHBOURS = {("families", "task"), ("families", "space"), ("report", "search"), ("collect", "search")}
+# A family's space is a SearchSpace and its limits look at a Task; a report shows the
+# Result of a search, and what explains it.
+NEIGHBOURS = {
+    ("families", "task"),
+    ("families", "space"),
+    ("report", "search"),
+    ("report", "explain"),
+    ("explain", "search"),
+    ("collect", "search"),
+}
 # Where a dependency may be imported: rooms, or files. Whatever is not named here may be imported anywhere.
 DOORS = {
     "openml": ("openml",),

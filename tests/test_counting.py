@@ -207,6 +207,25 @@ def test_a_weighted_run_goes_on_and_is_not_remembered(survey):
         remember_run(survey / "run", store=str(survey / "store.db"))
 
 
+def test_a_weighted_run_is_judged_with_weights_or_says_that_it_is_not(survey, capsys):
+    from autometa.judging import compare, judge
+
+    if not (survey / "run").exists():
+        pytest.skip("needs the run of the test before")
+    table = pd.read_csv(survey / "t.csv")
+    plain = judge(survey / "run", survey / "t.csv")
+    assert any("here each counts the same" in note for note in plain.notes)
+    weighed = judge(survey / "run", survey / "t.csv", weight="w")
+    y = (table["answer"] == "yes").to_numpy().astype(int)
+    said = load_model(survey / "run").predict_proba(table)[:, 1]
+    expected = sklearn.metrics.roc_auc_score(y, said, sample_weight=table["w"])
+    assert weighed.scores["roc_auc"].score == pytest.approx(expected)
+    assert plain.scores["roc_auc"].score != pytest.approx(expected)
+    assert "Rows count as they did in the first run." in compare(survey / "run", survey / "run").notes
+    assert main(["score", str(survey / "run"), str(survey / "t.csv"), "--weight", "v"]) == 2
+    assert "no column 'v', which is the weight" in capsys.readouterr().err
+
+
 def test_python_takes_weights_and_scikit_learn_routes_them(survey):
     table = pd.read_csv(survey / "t.csv")
     X, y, w = table[["x", "noise"]], table["answer"], table["w"].to_numpy()

@@ -208,7 +208,10 @@ def test_a_family_whose_package_is_absent_is_not_available(monkeypatch):
 
 
 def test_what_takes_too_long_is_left_out_with_a_reason():
-    small, large = SimpleNamespace(n=500, p=20, c=2), SimpleNamespace(n=200_000, p=100, c=60)
+    small, large = (
+        SimpleNamespace(n=500, p=20, c=2, weights=None),
+        SimpleNamespace(n=200_000, p=100, c=60, weights=None),
+    )
     assert suited(small, list(FAMILIES)) == {}
     assert {"svm", "knn", "gaussian_process", "catboost", "random_forest"} <= set(suited(large, list(FAMILIES)))
     assert "200000 rows" in suited(large, ["svm"])["svm"]

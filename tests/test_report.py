@@ -16,11 +16,11 @@ import pytest
 
 from autometa.cli.result_page import warm_start_words
 from autometa.evaluation import Evaluation, score_all
-from autometa.report import Importance, write
+from autometa.explain import Dependence, Importance, ModelExplanation
+from autometa.report import write
 from autometa.report.charts import Scale, nice_step
 from autometa.report.findings import calibration, confusion, roc, thinned
 from autometa.report.html import Markup, tag
-from autometa.report.importance import permutation_importance
 from autometa.report.sections import SECTIONS
 from autometa.report.words import number, spoken_seconds, spoken_value
 from autometa.search import Result, Settings, TrialRow
@@ -102,6 +102,19 @@ def a_result(kind: str, run: Path, trials: int = 24) -> Result:
     )  # fmt: skip
 
 
+def an_explanation(task) -> ModelExplanation:
+    """What might be known of its columns."""
+    found = []
+    for k, name in enumerate(task.X.columns):
+        drop = 1 / (k + 1) - 0.1
+        found.append(Importance(str(name), drop, drop - 0.05, drop + 0.05, "the higher, the <b>more</b>"))
+    labels = [task.target] if not task.c else [str(task.classes[task.positive])] if task.c == 2 else task.classes
+    curves = {str(label): (0.2, 0.5, 0.4) for label in labels}
+    numeric = [Dependence(str(name), False, (1.0, 2.0, 3.5), curves) for name in task.columns.numeric[:5]]
+    towns = Dependence(HOSTILE, True, ("<b>a</b>", "b", "c & d"), curves)
+    return ModelExplanation(tuple(found), (towns, *numeric), "held out", 250, 2, task.p, (1, 2), 0.6)
+
+
 class Page(HTMLParser):
     """Which elements a page has, and every attribute value."""
 
@@ -125,8 +138,7 @@ class Page(HTMLParser):
 def written(request, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp(request.param)
     result = a_result(request.param, folder)
-    found = [Importance(str(name), 1 / (k + 1) - 0.1, 0.05) for k, name in enumerate(result.task.X.columns)]
-    return write(result, folder / "report.html", importance=found)
+    return write(result, folder / "report.html", explanation=an_explanation(result.task))
 
 
 # ------------------------------------------------------------------------------------------------------- the whole page
@@ -283,23 +295,12 @@ def test_calibrated_probabilities_lie_on_the_diagonal():
     assert max(abs(mean - share) for mean, share, _ in bins) < 0.05
 
 
-def test_importance_finds_the_column_that_the_model_uses():
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {"used": rng.normal(size=300), "idle": rng.normal(size=300), "town": rng.choice(list("abc"), 300)}
-    )
-    frame["target"] = 3 * frame["used"] + rng.normal(0, 0.1, 300)
-    task = make_task(frame, target="target")
-    rounds = list(permutation_importance(task, lambda X: 3 * X["used"].to_numpy(), seed=0))
-    assert all({i.column for i in found} == {"used", "idle", "town"} for found in rounds)
-    assert rounds[0][0].column == "used"
-    assert rounds[0][0].drop > 1.0
-    assert {i.column: i.drop for i in rounds[-1]}["idle"] == 0.0
-    assert {i.column: i.drop for i in rounds[-1]}["town"] == 0.0
-
-
 def test_importance_that_was_not_measured_says_why(tmp_path):
-    path = write(a_result("binary", tmp_path, trials=6), tmp_path / "report.html", importance="The <dog> ate it.")
+    path = write(
+        a_result("binary", tmp_path, trials=6),
+        tmp_path / "report.html",
+        explanation=ModelExplanation((), why_not="The <dog> ate it."),
+    )
     assert any("The <dog> ate it." in words for words in Page(path.read_text(encoding="utf-8")).words)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 import warnings
 from collections.abc import Sequence
@@ -40,6 +41,8 @@ class Answering:
     escape: bool  # put an apostrophe before what a spreadsheet would run
     as_json: bool
     threshold: float | None = None
+    interval: float | None = None  # the share of rows whose truth an interval, or a set of classes, is to hold
+    by: str | None = None  # the column whose categories are to have that share each
 
 
 def answer(model: Model, frame: pd.DataFrame, asked: Answering) -> None:
@@ -51,7 +54,13 @@ def answer(model: Model, frame: pd.DataFrame, asked: Answering) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TableWarning)  # said above
         answers = answers_of(
-            model, frame, proba=asked.proba, allow_missing=asked.allow_missing, threshold=asked.threshold
+            model,
+            frame,
+            proba=asked.proba,
+            allow_missing=asked.allow_missing,
+            threshold=asked.threshold,
+            interval=asked.interval,
+            by=asked.by,
         )
     answers = pd.concat([carried, answers], axis=1)
     if asked.out is not None or not asked.as_json:
@@ -125,8 +134,22 @@ def answers_of(
     proba: bool,
     allow_missing: bool = False,
     threshold: float | None = None,
+    interval: float | None = None,
+    by: str | None = None,
 ) -> pd.DataFrame:
-    """Predictions as a table with a column ``prediction`` and, if asked for, ``proba_LABEL`` for each class."""
+    """Predictions as a table with a column ``prediction`` and, if asked for, ``proba_LABEL`` for each class.
+
+    With an interval, numbers have ``lower`` and ``upper``, and classes a ``prediction_set``, as JSON: those that a row
+    may be of.
+    """
+    if interval is not None:
+        answers = answers_of(model, frame, proba=proba, allow_missing=allow_missing, threshold=threshold)
+        if model.kind == "regression":
+            low, high = model.predict_interval(frame, interval, by=by, allow_missing=allow_missing).T
+            return answers.assign(lower=low, upper=high)
+        inside = model.predict_set(frame, interval, by=by, allow_missing=allow_missing)
+        sets = [[one for one, held in zip(model.classes, row, strict=True) if held] for row in inside]
+        return answers.assign(prediction_set=[json.dumps(one, default=str, ensure_ascii=False) for one in sets])
     if not proba:
         return pd.DataFrame({"prediction": model.predict(frame, allow_missing=allow_missing, threshold=threshold)})
     probabilities = model.predict_proba(frame, allow_missing=allow_missing)  # (n, c)

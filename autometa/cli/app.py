@@ -42,6 +42,10 @@ class AutoMeta(Program):
         "predict": (("table",), "Predict the rows of a table, as CSV."),
         "score": (("judging",), "Judge a model on a labelled table, beside what was promised."),
         "compare": (("judging",), "Say which of two runs is better, and whether by more than chance."),
+        "explain": (
+            ("explain",),
+            "Say which columns a model needs, where it errs, and why a row is answered as it is.",
+        ),
         "report": (("table",), "Write what happened in a run as one HTML file."),
         "remember": (("trust",), "Add a finished run to the memory."),
         "verify": (("trust",), "Read everything in a run or a store and say what is damaged."),
@@ -186,13 +190,7 @@ Jobs = Annotated[
     ),
 ]
 Seed = Annotated[
-    str,
-    typer.Option(
-        "--seed",
-        metavar="N",
-        help="Of splits, models and search.",
-        rich_help_panel=SEARCH_PANEL,
-    ),
+    str, typer.Option("--seed", metavar="N", help="Of splits, models and search.", rich_help_panel=SEARCH_PANEL)
 ]
 MaxRam = Annotated[
     str | None,

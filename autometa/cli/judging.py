@@ -25,6 +25,9 @@ def score(
     data: Data,
     drop_missing_target: DropUnlabelled = False,
     allow_missing: AllowMissing = False,
+    weight: Annotated[
+        str | None, typer.Option("--weight", metavar="COL", help="How much each row counts; default: all the same.")
+    ] = None,
     encoding: Encoding = None,
     header: Header = None,
     limits: LimitsOption = None,
@@ -63,6 +66,7 @@ def score(
         source_of(data),
         drop_missing_target=drop_missing_target,
         allow_missing=allow_missing,
+        weight=weight,
         trusted=trust,
         reading={**reading, "offline": offline},
     )

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 class CliOptions:
     """Widths, numbers of lines, and waits; `OPTIONS` are those in use."""
 
-    # Most seconds that permutation importance may take, after a fit of what is left of its budget. Judgement, not
-    # measured: what a person accepts to wait for a report.
+    # Most seconds that permutation importance may take for a report of a run that has none. Judgement, not measured:
+    # what a person accepts to wait for it.
     importance_seconds: float = 5.0
-    # With fewer seconds left it is not begun. Judgement, not measured: reading a model back alone takes about that.
-    least_importance_seconds: float = 0.3
+    # Seconds in which `explain` explains rows, unless it is told. Judgement: what a person waits.
+    explain_seconds: float = 20.0
+    # Columns of the table of `explain`; --json and --out have them all. Judgement: a screen.
+    important: int = 20
     # Columns where the output is no terminal. Judgement, not measured: what log viewers show without folding.
     piped: int = 100
     # Rows of a leaderboard, and of a task's best evaluations. Judgement, not measured: half of a terminal of 24 lines.

@@ -1,7 +1,6 @@
 """A table in, a model out: ``autometa fit``, ``resume``, ``predict`` and ``report``."""
 
 import sys
-import time as clock
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -219,13 +218,13 @@ def resume(
     budget = budget_of(gathered, time, trials)
     gathered.refuse()
 
+    from autometa.fitting import resume_run
     from autometa.live import live
-    from autometa.search import resume as go_on
 
     say_what_runs(run, trust, everything=True)
     with live() as progress:
-        result = go_on(run, **budget, progress=progress, trusted=trust, store=store)
-    return conclude(result, as_json=as_json, trusted=trust)
+        result = resume_run(run, **budget, progress=progress, trusted=trust, store=store)
+    return conclude(result, as_json=as_json)
 
 
 @app.command(cls=Command)
@@ -246,6 +245,22 @@ def predict(
     threshold: Annotated[
         str | None,
         typer.Option("--threshold", metavar="VALUE", help="Probability from which a row is positive, for this once."),
+    ] = None,
+    interval: Annotated[
+        str | None,
+        typer.Option(
+            "--interval",
+            metavar="LEVEL",
+            help="Such as 0.9: add lower and upper, or of classes prediction_set, that hold the truth so often.",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="COL",
+            help="With --interval: each category of this column has that share, not only all rows.",
+        ),
     ] = None,
     drift: Annotated[
         bool, typer.Option("--drift", help="Say how the table differs from the training table; no answers.")
@@ -272,7 +287,7 @@ def predict(
     from autometa.cli.reading import listed_names
     from autometa.openml import read_table
     from autometa.search import load_model
-    from autometa.values import Gathered, probability
+    from autometa.values import Gathered, probability, share
 
     gathered = Gathered()
     say_what_runs(run, trust)
@@ -295,6 +310,11 @@ def predict(
     limit = gathered.option(probability, "--threshold", threshold)
     if limit is not None:
         gathered.take(model.check_threshold, limit)
+    level = gathered.option(share, "--interval", interval)
+    if level is not None:
+        gathered.take(model.check_interval, level, by)
+    elif by is not None and interval is None:
+        gathered.problems.append(Problem(f"--by {by}", "is for --interval", "Add --interval 0.9, or leave it out."))
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         gathered.problems.append(
             Problem(f"--out {out}", "is a folder" if out.is_dir() else "its folder does not exist")
@@ -307,7 +327,9 @@ def predict(
         show_drift(model, read[0], allow_missing=allow_missing, as_json=as_json)
         return
     beside = tuple(read[0].columns) if keep_columns else listed_names(carry or "")
-    answer(model, read[0], Answering(run, proba, out, beside, allow_missing, escape_formulas, as_json, limit))
+    answer(
+        model, read[0], Answering(run, proba, out, beside, allow_missing, escape_formulas, as_json, limit, level, by)
+    )
 
 
 @app.command(cls=Command)
@@ -325,10 +347,15 @@ def report(
     It opens offline, in any browser.
     """
     from autometa.cli.show import emit
+    from autometa.explain import ModelExplanation, explain
+    from autometa.report import write
     from autometa.search import open_run
 
     say_what_runs(run, trust)
-    path = write_report(open_run(run, trusted=trust), out, seconds=OPTIONS.importance_seconds, trusted=trust)
+    result, known = open_run(run, trusted=trust), ModelExplanation.load(run)
+    if known is None or not known.importance:
+        known = explain(run, seconds=OPTIONS.importance_seconds, thorough=False, trusted=trust, result=result)
+    path = write(result, out or run / "report.html", explanation=known)
     if as_json:
         emit({"run": str(run), "report": str(path)})
     else:
@@ -348,28 +375,16 @@ def say_what_runs(run: Path, trust: bool, *, everything: bool = False) -> None:
             print(f"autometa: {what_runs(path)}", file=sys.stderr)
 
 
-def conclude(result: "Result", *, as_json: bool, trusted: bool = False) -> int:
+def conclude(result: "Result", *, as_json: bool) -> int:
     """Writes the report of a finished search and says what came of it."""
     from autometa.cli.result_page import show_result
     from autometa.cli.show import emit
+    from autometa.report import write
 
-    left = OPTIONS.importance_seconds
-    if result.settings.seconds is not None:
-        left = min(left, result.settings.seconds - (clock.monotonic() - PROGRAM_STARTED))
     path: Path | None = None
     try:
-        path = write_report(result, None, seconds=0.0 if result.interrupted else left, trusted=trusted)
+        path = write(result, result.run / "report.html")
     except (AutoMetaError, OSError) as error:  # the model is there, and whoever asked for it has it
         print(f"autometa: the report was not written: {error}. `autometa report {result.run}` does.", file=sys.stderr)
     emit(result.summary()) if as_json else show_result(result, path)
     return INTERRUPTED if result.interrupted else 0
-
-
-def write_report(result: "Result", out: Path | None, *, seconds: float, trusted: bool) -> Path:
-    """Writes the report; permutation importance is in it when there is time for it."""
-    from autometa.report import measure, write
-
-    path = out or result.run / "report.html"
-    if seconds < OPTIONS.least_importance_seconds:
-        return write(result, path, importance="There was no time left to measure it.")
-    return write(result, path, importance=measure(result, seconds=seconds, trusted=trusted))

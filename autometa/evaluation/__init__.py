@@ -7,6 +7,7 @@ splits       which rows are learned from, and which predicted
 fitted       a configuration fitted on some rows, and what it predicts
 metrics      what a prediction is worth; `formulas` are theirs
 calibration  probabilities that mean what they say
+conformal    intervals, and sets of classes, that hold the truth as often as was asked
 decision     labels from probabilities: a threshold, where the metric judges labels
 uncertainty  how far a score would be off had other rows been drawn
 dummy        what a model gets that looks at no column
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Calibration, Freedom, fit_calibration
 from autometa.evaluation.comparison import Metric, Weights, as_weights, labels_of
+from autometa.evaluation.conformal import Conformal, fit_conformal, read_level
 from autometa.evaluation.decision import AUTO, fit_weights, read_threshold, threshold_of, weights_of
 from autometa.evaluation.dummy import Dummy
 from autometa.evaluation.fitted import fit_model, predict_aligned
@@ -54,6 +56,7 @@ __all__ = [
     "Attempt",
     "Calibration",
     "Cancelled",
+    "Conformal",
     "Dummy",
     "Evaluation",
     "Freedom",
@@ -75,6 +78,7 @@ __all__ = [
     "evaluate",
     "evaluate_isolated",
     "fit_calibration",
+    "fit_conformal",
     "fit_model",
     "fit_weights",
     "interval",
@@ -86,6 +90,7 @@ __all__ = [
     "metric_for",
     "plan_splits",
     "predict_aligned",
+    "read_level",
     "read_threshold",
     "resolve_metric",
     "score",

@@ -51,6 +51,8 @@ PRELOAD = (
     "sklearn.neighbors",
     "sklearn.naive_bayes",
     "sklearn.svm",
+    "autometa.search.model",
+    "autometa.explain.measure",
     "xgboost",
     "catboost",
     "torch",

@@ -73,6 +73,19 @@ class EvaluationOptions:
     most_slope: float = 1e6
     least_probability: float = 1e-9
 
+    # ----------------------------------------------------------------------------------------------------- intervals
+
+    # Scores of held-out rows that a model keeps, at most: the largest quarter of them, which wide intervals need, and
+    # others evenly, so that an interval is too wide by a part in four hundred of the rows. Judgement.
+    kept_scores: int = 512
+    # Parts of what is predicted whose intervals have a width of their own, and the rows that each takes. Judgement:
+    # 100 rows leave the coverage of 90 % a standard error of 3 points in one part.
+    conformal_parts: int = 10
+    conformal_rows: int = 100
+    # Columns whose categories may be told apart, and categories of one. Judgement: the model stays below a megabyte.
+    conformal_columns: int = 50
+    conformal_categories: int = 50
+
     # ------------------------------------------------------------------------------------------------------ decision
 
     # Rows by which a threshold is chosen, at most, and parts of them by which it is told whether it does better than

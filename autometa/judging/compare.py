@@ -54,7 +54,7 @@ def compare(
     notes = []
     if models[0].metric != models[1].metric:
         notes.append(f"The first was searched for {models[0].metric}, the second for {models[1].metric}.")
-    groups = None
+    groups, counts = None, None
     if data is not None:
         tables = [labelled(one, data, drop_missing_target, allow_missing, reading or {}) for one in models]
         y, answers = tables[0].y, [model.answer(table.X) for model, table in zip(models, tables, strict=True)]
@@ -65,6 +65,9 @@ def compare(
         y, answers = np.asarray(results[0].task.y)[rows], [result.oof[rows] for result in results]
         own = results[0].task.groups
         groups = None if own is None else np.asarray(own)[rows]
+        if (weighed := results[0].task.weights) is not None:
+            counts = np.asarray(weighed)[rows]
+            notes.append("Rows count as they did in the first run.")
         one, other = (Run.open(Path(run)).splits.test for run in (first, second))
         if not np.array_equal(one, other):
             notes.append("They were split into other folds, which makes the difference a little less sure.")
@@ -72,7 +75,7 @@ def compare(
         notes.append(f"Of the positive class of the first, {positive_of(models[0])!r}.")
     metrics = metrics_of(models[0], y)
     judges = [
-        judge_of(replace(model, metric=models[0].metric, positive=models[0].positive), y, answer, metrics)
+        judge_of(replace(model, metric=models[0].metric, positive=models[0].positive), y, answer, metrics, counts)
         for model, answer in zip(models, answers, strict=True)
     ]
     whole = [judge_rows(np.arange(len(y))) for judge_rows in judges]

@@ -30,6 +30,7 @@ def judge(
     *,
     drop_missing_target: bool = False,
     allow_missing: bool = False,
+    weight: str | None = None,
     trusted: bool = False,
     reading: Mapping[str, Any] | None = None,
 ) -> Judgement:
@@ -40,6 +41,7 @@ def judge(
         data: A table, as `autometa.openml.read_table` takes it, with the columns and the target of the training table.
         drop_missing_target: Leave out rows without a label instead of refusing them.
         allow_missing: As `Model.predict`.
+        weight: The column that says how much each row counts; None for all the same.
         trusted: Read what somebody else made; that runs code which is in it.
         reading: Further keywords of `read_table`.
 
@@ -53,11 +55,11 @@ def judge(
         'linear'
     """
     model = load_model(run, trusted=trusted)
-    table = labelled(model, data, drop_missing_target, allow_missing, reading or {})
+    table = labelled(model, data, drop_missing_target, allow_missing, reading or {}, weight)
     folder = Path(run)
     result = open_run(folder, trusted=trusted) if (folder / "run.json").exists() else None
     metrics = metrics_of(model, table.y)
-    judge_rows = judge_of(model, table.y, model.answer(table.X), metrics)
+    judge_rows = judge_of(model, table.y, model.answer(table.X), metrics, table.counts)
     scores = judge_rows(np.arange(len(table.y)))
     between = bootstrap(judge_rows, len(table.y), times=drawings(model.metric))
     promised = {} if result is None else _promised(result)
@@ -66,6 +68,12 @@ def judge(
         for i, name in enumerate(metrics)
     }
     own = found[model.metric]
+    notes = table.notes
+    if result is not None and result.task.weights is not None and weight is None:
+        notes = (
+            *notes,
+            "The run counted some rows more; here each counts the same. --weight COL (weight=) counts them.",
+        )
     seen = 0 if result is None else seen_rows(result, table)
     return Judgement(
         metric=model.metric,
@@ -75,7 +83,7 @@ def judge(
         promise=None if result is None else _promise(result, own),
         leaderboard=() if result is None else tuple(_board(model, result, table, trusted)),
         seen=seen,
-        notes=table.notes,
+        notes=notes,
     )
 
 
@@ -84,7 +92,13 @@ def _promised(result: Result) -> dict[str, float]:
     task = result.task
     rows = np.isfinite(result.oof if result.oof.ndim == 1 else result.oof.sum(axis=1))
     found = score_all(
-        task.kind, np.asarray(task.y)[rows], result.oof[rows], task.c, positive=task.positive, weights=result.weights
+        task.kind,
+        np.asarray(task.y)[rows],
+        result.oof[rows],
+        task.c,
+        positive=task.positive,
+        weights=result.weights,
+        sample_weight=None if task.weights is None else np.asarray(task.weights)[rows],
     )
     return {**found, task.metric: result.score}
 
@@ -119,10 +133,12 @@ def _board(model: Model, result: Result, table: Labelled, trusted: bool) -> Iter
         if member is None:
             continue
         answer = member.predict(table.X, model.kind, len(model.classes))
-        own = judged(table.y, answer)
+        own = judged(table.y, answer, sample_weight=table.counts)
 
         def of(rows: NDArray[np.intp], answer: Values = answer) -> float:
-            return judged(table.y[rows], answer[rows])
+            return judged(
+                table.y[rows], answer[rows], sample_weight=None if table.counts is None else table.counts[rows]
+            )
 
         between = bootstrap(of, len(table.y), times=drawings(model.metric))[:, 0]
         here = Scored(own, interval(own, between), row.evaluation.scores[model.metric])

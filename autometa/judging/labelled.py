@@ -18,6 +18,8 @@ from autometa.evaluation import score_all
 from autometa.openml import read_table
 from autometa.search import Model, Result
 from autometa.task import later_target
+from autometa.task.counting import read_weights
+from autometa.task.findings import InputFindings
 
 Values = NDArray[np.float64]
 
@@ -29,10 +31,22 @@ class Labelled:
     X: pd.DataFrame  # (n, p) typed
     y: NDArray[Any]  # (n,) codes or numbers
     notes: tuple[str, ...]
+    counts: Values | None = None  # (n,) how much each row counts; None for all the same
 
 
-def labelled(model: Model, data: Any, drop_missing: bool, allow_missing: bool, reading: Mapping[str, Any]) -> Labelled:
-    """A labelled table as the model reads it."""
+def labelled(
+    model: Model,
+    data: Any,
+    drop_missing: bool,
+    allow_missing: bool,
+    reading: Mapping[str, Any],
+    weight: str | None = None,
+) -> Labelled:
+    """A labelled table as the model reads it; `weight` names the column that says how much each row counts.
+
+    Raises:
+        InputError: It cannot be read so; or lacks the target, or the weights.
+    """
     known = model.schema.reading
     if any(isinstance(one, str) for one in model.classes):  # 01 is not 1, and NA may be a class
         known = {**known, "text": (*known["text"], model.target)}
@@ -41,6 +55,9 @@ def labelled(model: Model, data: Any, drop_missing: bool, allow_missing: bool, r
     if model.target not in names:
         fix = f"{did_you_mean(model.target, names)} A table to be judged on has the labels.".strip()
         raise InputError(Problem("table", f"no column {model.target!r}, which is the target", fix))
+    findings = InputFindings("table", list(notes))
+    if weight is not None and weight not in names:
+        raise InputError(Problem("table", f"no column {weight!r}, which is the weight", did_you_mean(weight, names)))
     y, there = later_target(
         frame.iloc[:, names.index(model.target)],
         model.classes,
@@ -49,9 +66,14 @@ def labelled(model: Model, data: Any, drop_missing: bool, allow_missing: bool, r
         drop_missing=drop_missing,
     )
     X, later = model.schema.apply_later(frame, allow_missing=allow_missing)
+    counts = None
+    if weight is not None:
+        counts = read_weights(frame.iloc[:, names.index(weight)].loc[there], weight, findings)
+        if findings.problems:
+            raise InputError(findings.problems)
     if not there.all():
         notes = [*notes, f"Left out {int((~there).sum())} of {len(there)} rows, whose label is missing."]
-    return Labelled(X.loc[there].reset_index(drop=True), y, (*notes, *map(str, later)))
+    return Labelled(X.loc[there].reset_index(drop=True), y, (*notes, *map(str, later)), counts)
 
 
 def seen_rows(result: Result, table: Labelled) -> int:
@@ -75,14 +97,15 @@ def seen_rows(result: Result, table: Labelled) -> int:
 def metrics_of(model: Model, y: NDArray[Any]) -> tuple[str, ...]:
     """The metrics of a model's kind, its own first."""
     c = len(model.classes)
-    known = score_all(model.kind, y[:1], np.full((1, c), 1.0 / c) if c else np.zeros(1), c)  # type: ignore[arg-type]
+    answer = np.full((1, c), 1.0 / c) if c else np.ones(1)
+    known = score_all(model.kind, y[:1], answer, c, weights=model.weights)  # type: ignore[arg-type]
     return tuple(dict.fromkeys((model.metric, *known)))
 
 
 def judge_of(
-    model: Model, y: NDArray[Any], answer: Values, metrics: Sequence[str]
+    model: Model, y: NDArray[Any], answer: Values, metrics: Sequence[str], counts: Values | None = None
 ) -> Callable[[NDArray[np.intp]], Values]:
-    """A judge for `bootstrap`: every metric (k,) of some rows."""
+    """A judge for `bootstrap`: every metric (k,) of some rows; `counts` (n,) say how much each counts."""
 
     def judged(rows: NDArray[np.intp]) -> Values:
         found = score_all(
@@ -93,8 +116,9 @@ def judge_of(
             also=model.metric,
             positive=model.positive,
             weights=model.weights,
+            sample_weight=None if counts is None else counts[rows],
         )
-        return np.array([found[name] for name in metrics])
+        return np.array([found.get(name, np.nan) for name in metrics])
 
     return judged
 

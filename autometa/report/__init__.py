@@ -2,7 +2,6 @@
 
     words      how scores, families and origins are said
     findings   curves and tables from out-of-fold predictions
-    importance which columns matter to the model
     charts     inline SVG
     html       escaping by construction
     parts      tables, figures and marks that sections share
@@ -10,6 +9,7 @@
     trials     the sections on what was tried
     quality    the sections on how good the model is, and which columns matter to it
     sections   the other sections, and their order
+    card       the model card: Markdown beside the model
     page       the whole file, with page.css and page.js
     options    how much of each thing is shown
 
@@ -21,30 +21,23 @@ Letters:  n rows · p columns · c classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autometa.report.importance import Importance, measure
-
 if TYPE_CHECKING:
+    from autometa.explain import ModelExplanation
     from autometa.search import Result
 
-__all__ = ["Importance", "measure", "write"]
+__all__ = ["write", "write_card"]
 
 
-def write(
-    result: Result,
-    path: str | Path,
-    *,
-    importance: Sequence[Importance] | str = "It was not measured.",
-) -> Path:
+def write(result: Result, path: str | Path, *, explanation: ModelExplanation | None = None) -> Path:
     """Writes the report of a finished search.
 
     Args:
         result: A `search.Result`.
         path: The HTML file; one that is there is replaced.
-        importance: What `measure` found: importances, or in words why there are none.
+        explanation: Why the model answers as it does; None for what is kept in the folder of the run.
 
     Returns:
         `path`.
@@ -61,5 +54,25 @@ def write(
     from autometa.report.parts import Report
 
     path = Path(path)
-    files.replace(path, page(Report(result, importance)).encode("utf-8", errors="replace"))
+    files.replace(path, page(Report.of(result, explanation)).encode("utf-8", errors="replace"))
+    return path
+
+
+def write_card(result: Result, explanation: ModelExplanation | None = None) -> Path:
+    """Writes the model card of a finished search beside its model, as ``model_card.md``.
+
+    Args:
+        result: A `search.Result`.
+        explanation: Why the model answers as it does; None for what is kept in the folder of the run.
+
+    Example:
+        >>> from autometa.search import open_run
+        >>> write_card(open_run(run)).name
+        'model_card.md'
+    """
+    from autometa import files
+    from autometa.report.card import CARD, card
+
+    path = result.run / CARD
+    files.replace(path, card(result, explanation).encode("utf-8", errors="replace"))
     return path

@@ -35,10 +35,6 @@ class ReportOptions:
     confusions: int = 15
     # Columns in the chart of feature importance. Judgement, not measured.
     important: int = 20
-    # Rows on which feature importance is measured. Judgement, not measured.
-    importance_rows: int = 1000
-    # Shuffles of each column, when there is time. Judgement, not measured.
-    importance_rounds: int = 10
 
 
 OPTIONS = ReportOptions()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from autometa.evaluation import AUTO
+from autometa.explain import ModelExplanation
 from autometa.moved import former
 from autometa.origins import Origin
 from autometa.report.html import Markup, tag
-from autometa.report.importance import Importance
 from autometa.report.words import origin_words, own_parameters, setting
+from autometa.task import OF_POSITIVE
 
 if TYPE_CHECKING:
-    from autometa.search import Result, TrialRow
+    from autometa.search import Result, Settings, TrialRow
     from autometa.task import Task
 
 
@@ -23,7 +26,13 @@ class Report:
     """A result, and what was worked out about it."""
 
     result: Result
-    importance: Sequence[Importance] | str  # in words: why there is none
+    explanation: ModelExplanation
+
+    @classmethod
+    def of(cls, result: Result, explanation: ModelExplanation | None = None) -> Report:
+        """With what is kept in the folder of the run, unless another explanation is given."""
+        known = explanation or ModelExplanation.load(result.run)
+        return cls(result, known or ModelExplanation((), why_not="It was not measured."))
 
     @property
     def task(self) -> Task:
@@ -82,6 +91,30 @@ def origin(name: str) -> Markup:
     """Where a configuration came from, as a coloured word."""
     known = Origin.read(name) or Origin.DEFAULT
     return tag("span", origin_words(name), cls=f"origin o-{known}")
+
+
+def command(task: Task, settings: Settings) -> str:
+    """The command that searches again with the same settings; the data file is for the person to name."""
+    words = ["autometa", "fit", "DATA", "--target", str(task.target), "--metric", str(task.metric)]
+    given = settings.threshold != AUTO
+    flags = {
+        "--positive": task.positive_label if given or task.metric in OF_POSITIVE else None,
+        "--threshold": settings.threshold if given else None,
+        "--time": None if settings.seconds is None else f"{settings.seconds:g}",
+        "--trials": settings.trials,
+        "--jobs": settings.jobs,
+        "--families": ",".join(settings.families) if settings.families else None,
+        "--store": settings.shown_store,
+        "--max-ram": settings.max_ram,
+        "--trial-time": None if settings.trial_seconds is None else f"{settings.trial_seconds:g}",
+        "--device": settings.device if settings.device != "auto" else None,
+        "--seed": settings.seed,
+    }
+    for flag, value in flags.items():
+        words += [] if value is None else [flag, str(value)]
+    words += ["--cold"] if settings.cold else []
+    words += [] if settings.remember else ["--no-remember"]
+    return " ".join(shlex.quote(word) for word in words)
 
 
 def version() -> str:

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.evaluation import Weights, labels_of, threshold_of
+from autometa.explain.options import OPTIONS as EXPLAINED
 from autometa.report import charts
 from autometa.report.findings import calibration, confusion, judged, roc, thinned
 from autometa.report.html import Markup, join, tag
 from autometa.report.options import OPTIONS
-from autometa.report.parts import Report, figure, table
+from autometa.report.parts import Report, figure, fold, table
 from autometa.report.words import metric_title, number
 
 if TYPE_CHECKING:
@@ -154,18 +155,30 @@ def _regression_quality(task: Task, y: Any, prediction: Any) -> Markup:
 
 
 def importance(report: Report) -> Markup:
-    """Permutation importance, if it was measured."""
-    if isinstance(report.importance, str):
-        hint = f"`autometa report {shlex.quote(str(report.result.run))}` takes the time to."
-        return tag("p", f"{report.importance} {hint}", cls="quiet")
-    shown = list(report.importance)[: OPTIONS.important]
+    """Permutation importance with its intervals and directions, or why there is none."""
+    known, where = report.explanation, shlex.quote(str(report.result.run))
+    if not known.importance:
+        hint = f"`autometa explain {where}` takes the time to."
+        return tag("p", f"{known.words} {hint}", cls="quiet")
+    shown = list(known.importance)[: OPTIONS.important]
+    sure = [not math.isnan(i.low) for i in shown]
     rows = [(i.column, i.drop, number(i.drop, 2)) for i in shown]
-    chart = charts.bars(rows, "Permutation importance", errors=[i.spread for i in shown], width=640)
+    errors = [(i.drop - i.low) if ok else 0.0 for i, ok in zip(shown, sure, strict=True)]
+    chart = charts.bars(rows, "Permutation importance", errors=errors, width=640)
     lead = (
-        f"How much {metric_title(report.metric)} gets worse when the values of one column are shuffled; the whisker is "
-        "the standard deviation over shuffles. Measured on rows that the model has seen: it says what the model uses, "
-        "not what causes the target."
+        f"How much {metric_title(report.metric)} gets worse when the values of one column are shuffled. {known.words} "
+        "It says what the model needs, not what causes the target; columns that say the same share their importance."
     )
-    if len(shown) < len(report.importance):
-        lead += f" The {len(shown)} most important of {len(report.importance)} columns."
-    return join([tag("p", lead, cls="lead"), tag("figure", tag("div", tag("div", chart, cls="wide"), cls="scroll"))])
+    if any(sure):
+        lead += f" The whisker is a {EXPLAINED.coverage:.0%} interval, by what blocks of rows differ."
+    if len(shown) < len(known.importance):
+        lead += f" The {len(shown)} most important of {len(known.importance)} columns."
+    ways = [[i.column, i.direction] for i in shown if i.direction]
+    directions = table([("column", "name"), ("the answer", "")], ways) if ways else None
+    return join(
+        [
+            tag("p", lead, cls="lead"),
+            tag("figure", tag("div", tag("div", chart, cls="wide"), cls="scroll")),
+            fold("Which way each column moves the answer", directions) if ways else None,
+        ]
+    )

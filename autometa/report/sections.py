@@ -11,13 +11,12 @@ import platform
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from autometa.evaluation import AUTO
 from autometa.origins import State
 from autometa.report import charts
 from autometa.report.data import data
 from autometa.report.html import Markup, join, tag
 from autometa.report.options import OPTIONS
-from autometa.report.parts import Report, figure, figures, fold, origin, parameters, table, version
+from autometa.report.parts import Report, command, figure, figures, fold, origin, parameters, table, version
 from autometa.report.quality import importance, quality
 from autometa.report.trials import board, failures, search
 from autometa.report.verdict import dummy_words, ends_words, interval_words, warning
@@ -37,11 +36,9 @@ from autometa.report.words import (
     state_words,
 )
 from autometa.search import Ends
-from autometa.task import OF_POSITIVE
 
 if TYPE_CHECKING:
     from autometa.search import Settings
-    from autometa.task import Task
 
 
 def outcome(report: Report) -> Markup:
@@ -259,30 +256,6 @@ def again(report: Report) -> Markup:
         words = "A time budget does not repeat exactly: how much is tried depends on the machine. --trials does."
         parts.append(tag("p", words, cls="quiet small"))
     return join([*parts, table([("", "quiet keep"), ("", "name")], facts)])
-
-
-def command(task: Task, settings: Settings) -> str:
-    """The command that searches again with the same settings; the data file is for the person to name."""
-    words = ["autometa", "fit", "DATA", "--target", str(task.target), "--metric", str(task.metric)]
-    given = settings.threshold != AUTO
-    flags = {
-        "--positive": task.positive_label if given or task.metric in OF_POSITIVE else None,
-        "--threshold": settings.threshold if given else None,
-        "--time": None if settings.seconds is None else f"{settings.seconds:g}",
-        "--trials": settings.trials,
-        "--jobs": settings.jobs,
-        "--families": ",".join(settings.families) if settings.families else None,
-        "--store": settings.shown_store,
-        "--max-ram": settings.max_ram,
-        "--trial-time": None if settings.trial_seconds is None else f"{settings.trial_seconds:g}",
-        "--device": settings.device if settings.device != "auto" else None,
-        "--seed": settings.seed,
-    }
-    for flag, value in flags.items():
-        words += [] if value is None else [flag, str(value)]
-    words += ["--cold"] if settings.cold else []
-    words += [] if settings.remember else ["--no-remember"]
-    return " ".join(shlex.quote(word) for word in words)
 
 
 SECTIONS = (

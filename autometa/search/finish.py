@@ -31,6 +31,7 @@ from autometa.evaluation import (
     bootstrap,
     drawings,
     fit_calibration,
+    fit_conformal,
     fit_weights,
     interval,
     judged_by_fold,
@@ -193,6 +194,7 @@ class Finish:
             oof = _mapped(oof, calibration)
         labelled = self._labels(oof)
         per_fold = self._scores(oof, labelled)
+        held_out = mean_of_repeats(oof)
         model = Model(
             self.task.name,
             self.task.target,
@@ -204,11 +206,12 @@ class Finish:
             calibration,
             labelled,
             self.task.positive,
+            fit_conformal(self.task, held_out),
         )
         found, between = float(np.nanmean(per_fold)), self._interval(oof, labelled)
         return Finished(
             model,
-            mean_of_repeats(oof),
+            held_out,
             found,
             float(np.nanstd(per_fold)),
             refitted,

@@ -24,6 +24,7 @@ from autometa.evaluation import (
     AUTO,
     IDENTITY,
     Calibration,
+    Conformal,
     Weights,
     fit_model,
     labels_of,
@@ -101,6 +102,7 @@ class Model:
         calibration: Of the probabilities that the members arrive at together.
         weights: How labels come from probabilities: (c,) of the classes, (c, c) costs, or () for the most probable.
         positive: The code of the positive class, of two.
+        conformal: What intervals and sets are made of; None of a model of an older version.
 
     Example:
         >>> model = load_model(run)  # of a run on scikit-learn's wines
@@ -118,6 +120,7 @@ class Model:
     calibration: Calibration = IDENTITY
     weights: Weights = ()
     positive: int = 1
+    conformal: Conformal | None = None
 
     def __setstate__(self, state: list[Any]) -> None:
         """Takes the fields in their order; of an older version, the last one is a temperature."""
@@ -188,11 +191,87 @@ class Model:
             raise InputError(f"{self.target!r} is a number; a regression has no probabilities. Leave out --proba.")
         return self._average(frame, allow_missing)
 
+    def predict_interval(
+        self, frame: Any, level: float = 0.9, *, by: str | None = None, allow_missing: bool = False
+    ) -> NDArray[np.float64]:  # (n, 2)
+        """Between which two numbers the truth of each row lies, with the probability `level`.
+
+        Conformal, from out-of-fold predictions (`autometa.evaluation.conformal`): of many rows like those that were
+        learned from, so large a share has its truth between the two.
+
+        Args:
+            frame: (n, p) as `predict`.
+            level: Between 0 and 1.
+            by: A categorical column, for its categories to have that share each.
+            allow_missing: As `predict`.
+
+        Raises:
+            InputError: The target has classes (`predict_set`); a level for which there are too few rows; no such
+                column; or as `predict`.
+        """
+        conformal = self._conformal(numbers=True)
+        conformal.check(level)
+        X = self._features(frame, allow_missing)
+        values = self.answer(X)
+        reach = conformal.reach(level, values, X, by)
+        low = np.maximum(values - reach, np.minimum(conformal.least, values))
+        return np.column_stack([low, values + reach])
+
+    def predict_set(
+        self, frame: Any, level: float = 0.9, *, by: str | None = None, allow_missing: bool = False
+    ) -> NDArray[np.bool_]:  # (n, c)
+        """Which classes each row may be of: a set that holds the true one with the probability `level`.
+
+        It may be empty: a model that is right more often than was asked gives up the rows of which it is least sure.
+
+        Args:
+            frame: (n, p) as `predict`.
+            level: Between 0 and 1.
+            by: A categorical column, or the target, for its categories to have that share each.
+            allow_missing: As `predict`.
+
+        Raises:
+            InputError: The target is a number (`predict_interval`); or as there.
+        """
+        conformal = self._conformal(numbers=False)
+        conformal.check(level)
+        X = self._features(frame, allow_missing)
+        return conformal.within(level, self.answer(X), X, by, self.target)
+
+    def check_interval(self, level: float, by: str | None = None) -> None:
+        """Refuses a level, or a column, that `predict_interval` and `predict_set` would.
+
+        Raises:
+            InputError: As they do.
+        """
+        conformal = self._conformal(numbers=self.kind == "regression")
+        conformal.check(level)
+        if by is not None and not (by == self.target and self.kind != "regression"):
+            conformal.check_column(by, self.schema.columns.all)
+
+    def _conformal(self, *, numbers: bool) -> Conformal:
+        """What intervals or sets are made of.
+
+        Raises:
+            InputError: The target is of the other kind, or the model keeps nothing of it.
+        """
+        if numbers != (self.kind == "regression"):
+            what = f"{self.target!r} {'has classes' if numbers else 'is a number'}"
+            fix = "predict_set gives the classes that a row may be of." if numbers else "predict_interval gives two."
+            raise InputError(Problem("interval", what, fix))
+        if self.conformal is None:
+            what = "keeps nothing of how far it was off"
+            raise InputError(Problem("model", what, "Fit it again to have intervals, or sets of classes."))
+        return self.conformal
+
     def _average(self, frame: Any, allow_missing: bool) -> NDArray[np.float64]:
+        return self.answer(self._features(frame, allow_missing))
+
+    def _features(self, frame: Any, allow_missing: bool) -> pd.DataFrame:
         X, later = self.schema.apply_later(frame, allow_missing=allow_missing)
         for column in later:
-            warnings.warn(str(column), TableWarning, stacklevel=3)
-        return self.answer(X)
+            warnings.warn(str(column), TableWarning, stacklevel=4)
+        return X
 
     def drift(self, frame: Any, *, allow_missing: bool = False) -> list[ColumnDrift]:
         """How the columns of a table differ from those of the training table, the furthest first.

@@ -37,6 +37,10 @@ class Checksums:
         """Whether the run had such a file."""
         return path.relative_to(self.folder).as_posix() in self._known
 
+    def of(self, path: Path) -> str:
+        """What a file that the run had should be; empty where that is not known."""
+        return self._known.get(path.relative_to(self.folder).as_posix(), "")
+
     def check(self, path: Path, content: bytes | None = None) -> None:
         """Refuses a file, or the `content` that was read of it, that is not as it was written.
 

@@ -50,6 +50,7 @@ def search(
     started: float | None = None,
     isolation: Isolation | None = None,
     plan: SearchPlan | None = None,
+    kept: float = 0.0,
 ) -> Result:
     """Searches in a new run folder until the budget ends.
 
@@ -61,6 +62,7 @@ def search(
         started: When the clock of the time budget began (`time.monotonic`); None for now.
         isolation: Where trials run; None for the one that searches of this process share.
         plan: Families, splits, jobs and tuned numbers; None for those that suit the table and the settings.
+        kept: Seconds of the time budget that are not the search's: the caller does something with them afterwards.
 
     Raises:
         InputError: The folder is taken, a family is unknown, or none suits the table.
@@ -78,7 +80,8 @@ def search(
         >>> result.best.evaluation.config["family"], result.model.name, result.interrupted
         ('linear', 'model.pkl', False)
     """
-    budget = Budget(settings.seconds, settings.trials, time.monotonic() if started is None else started)
+    seconds = None if settings.seconds is None else settings.seconds - kept
+    budget = Budget(seconds, settings.trials, time.monotonic() if started is None else started)
     plan = plan or SearchPlan.of(task, settings, available_cpus())
     folder = Run.create(run, task, settings, plan.splits)
     if progress is not None and (left_out := without_weights(task, settings)):
@@ -95,6 +98,7 @@ def resume(
     progress: Progress | None = None,
     trusted: bool = False,
     store: str | None = None,
+    kept: float = 0.0,
 ) -> Result:
     """Goes on with a run that was killed at any moment, with what was left of its budget.
 
@@ -108,6 +112,7 @@ def resume(
         trusted: Go on even though somebody else began it: that runs code that is in the folder.
         store: URL of the metadata store, where it is not that of the run any more, or needs a password that is
             neither in the environment nor in ``~/.pgpass``.
+        kept: As `search`, of a run that has a time budget.
 
     Raises:
         RunError: The folder is not a run, is in use, or is somebody else's.
@@ -139,7 +144,7 @@ def resume(
         total = settings.seconds
         if total is not None:
             # What comes after the last trial needs its time even when the search had spent all of its own.
-            total = max(total + more_seconds, used + 2 * Budget(total, None).reserve)
+            total = max(total + more_seconds - kept, used + 2 * Budget(total, None).reserve)
         wanted = settings.trials if settings.trials is None else settings.trials + more_trials
         budget = Budget(total, wanted, started - used)
         plan = SearchPlan.of(folder.task, settings, available_cpus(), splits=folder.splits)

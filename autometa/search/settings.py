@@ -161,7 +161,7 @@ class Progress(Protocol):
     """
 
     def stage(self, name: str, detail: str = "") -> None:
-        """A stage begins: reading, describing, searching, ensembling, refitting, remembering."""
+        """A stage begins: reading, describing, searching, ensembling, refitting, remembering, explaining."""
 
     def started(self, task: Task, settings: Settings, recommendations: Sequence[Recommendation]) -> None:
         """The search is about to begin."""

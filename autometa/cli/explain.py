@@ -1,0 +1,262 @@
+"""Why a model answers as it does: ``autometa explain``."""
+
+import shlex
+import sys
+import time as clock
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from autometa.cli.app import AsJson, Offline, RunFolder, Trust, app, source_of
+from autometa.cli.options import OPTIONS
+from autometa.cli.reading import Download, Encoding, Header, LimitsOption, Member, Query, Sheet, reading_of
+from autometa.cli.usage import Command
+from autometa.errors import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from autometa.explain import ModelExplanation
+    from autometa.explain.shapley import Contributions
+    from autometa.explain.slices import Slice
+    from autometa.search import Model
+    from autometa.task import Task
+
+
+@app.command(cls=Command)
+def explain(
+    run: RunFolder,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[DATA]", help="A table, as of predict; its rows are explained one by one."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Write each row of DATA with the contribution of every column, as CSV."
+        ),
+    ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option("--rows", metavar="N", help="Explain the first N rows only; default: all, in the time."),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", metavar="TIME", help="How long it may take; default: 20 s.")
+    ] = None,
+    encoding: Encoding = None,
+    header: Header = None,
+    limits: LimitsOption = None,
+    sheet: Sheet = None,
+    member: Member = None,
+    query: Query = None,
+    download: Download = False,
+    offline: Offline = False,
+    trust: Trust = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say which columns a model needs, where it errs, and why a row is answered as it is.
+
+    Without DATA it looks at rows that the run held out. With DATA whose answers are known it looks at these; --out
+    explains every row by Shapley values, which add up to its answer.
+    """
+    from autometa.explain import ModelExplanation, explain_table
+    from autometa.explain import explain as explain_run
+    from autometa.openml import read_table
+    from autometa.search import load_model, open_run
+    from autometa.values import Gathered, duration, whole
+
+    gathered = Gathered()
+    seconds = gathered.option(duration, "--time", time)
+    most = gathered.option(whole, "--rows", rows, 1)
+    said = reading_of(
+        gathered,
+        encoding=encoding,
+        header=header,
+        limits=limits,
+        sheet=sheet,
+        member=member,
+        query=query,
+        download=download,
+    )
+    for name, value in (("--out", out), ("--rows", rows)):
+        if value is not None and not data:
+            gathered.problems.append(Problem(name, "is of a table", f"autometa explain {shlex.quote(str(run))} DATA"))
+    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
+        gathered.problems.append(
+            Problem(f"--out {out}", "is a folder" if out.is_dir() else "its folder does not exist")
+        )
+    from autometa.cli.table import say_what_runs
+
+    say_what_runs(run, trust)
+    if not data:
+        gathered.refuse()
+        result, known = open_run(run, trusted=trust), ModelExplanation.load(run)
+        if known is None or not known.importance or seconds is not None:
+            known = explain_run(run, seconds=seconds, trusted=trust, result=result)
+        show(run, known, slices_of(result.task, result.oof), result.task, as_json=as_json)
+        return
+
+    model = load_model(run, trusted=trust)
+    read = gathered.take(read_table, source_of(data), offline=offline, **said, **model.schema.reading)
+    gathered.refuse()
+    assert read is not None
+    frame = read[0]
+    values: dict[str, Any] = {"run": str(run), "rows": len(frame)}
+    budget = OPTIONS.explain_seconds if seconds is None else seconds
+    until = clock.monotonic() + budget
+    explained = None
+    if out is not None or model.target not in frame.columns:
+        wanted = frame if most is None else frame.head(most)
+        task = open_run(run, trusted=trust).task
+        explained, table = explained_rows(model, task, wanted, until)
+        if len(explained) < len(wanted):
+            done = f"{len(explained):,} of {len(wanted):,} rows were explained in {budget:g} s"
+            print(f"autometa: {done}; --time gives more.", file=sys.stderr)
+        values |= {"explained": len(explained), "contributions": mean_sizes(explained)}
+        if out is not None:
+            table.to_csv(out, index=False)
+            values["out"] = str(out)
+    if model.target not in frame.columns:
+        show_contributions(values, explained, as_json=as_json)
+        return
+    from autometa.explain.labelled import labelled_task
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said by predict
+        answered = labelled_task(model, frame)
+    known = explain_table(run, answered, seconds=max(until - clock.monotonic(), budget / 4), trusted=trust)
+    show(run, known, slices_of(answered, model.answer(answered.X)), answered, as_json=as_json, also=values)
+    if out is not None and not as_json:
+        print(f"autometa: {values['explained']:,} rows are explained in {out}", file=sys.stderr)
+
+
+def slices_of(task: "Task", prediction: Any) -> "list[Slice]":
+    """Where predictions of a table are wrong more than elsewhere."""
+    from autometa.explain.slices import find_slices, row_errors
+
+    return find_slices(task, row_errors(task, prediction))
+
+
+def explained_rows(
+    model: "Model", task: "Task", frame: "pd.DataFrame", until: float
+) -> "tuple[Contributions, pd.DataFrame]":
+    """The contributions of the columns of a raw table's rows, as far as there is time, and the table to be written."""
+    import numpy as np
+    import pandas as pd
+
+    from autometa.explain.shapley import Contributions, background_of, contributions, in_time
+
+    X, _ = model.schema.apply_later(frame)
+    background, said = background_of(task), model.answer(X)
+    codes = None
+    if model.kind == "binary":
+        codes = np.full(len(X), model.positive)
+    elif model.kind == "multiclass":
+        codes = said.argmax(axis=1)
+
+    def some(start: int, end: int) -> Contributions:
+        return contributions(model.answer, X.iloc[start:end], background, None if codes is None else codes[start:end])
+
+    parts = list(in_time(some, len(X), lambda: clock.monotonic() > until))
+    joined = Contributions(
+        tuple(map(str, X.columns)),
+        *(np.concatenate([getattr(part, name) for part in parts]) if parts else np.empty((0, *([X.shape[1]] * many)))
+          for name, many in (("base", 0), ("values", 1), ("answer", 0))),
+    )  # fmt: skip
+    n = len(joined)
+    prediction = said[:n] if codes is None else model.labels(said[:n])
+    head: dict[str, Any] = {"prediction": prediction}
+    if codes is not None:
+        head["explained"] = np.array([str(model.classes[k]) for k in codes[:n]], dtype=object)
+    head |= {"answer": joined.answer, "base": joined.base}
+    own = {f"shap_{name}": joined.values[:, j] for j, name in enumerate(joined.columns)}
+    return joined, pd.DataFrame({**head, **own})
+
+
+def mean_sizes(explained: "Contributions") -> list[dict[str, Any]]:
+    """The mean size of each column's contributions, the largest first."""
+    import numpy as np
+
+    sizes = np.abs(explained.values).mean(axis=0) if len(explained) else np.zeros(len(explained.columns))
+    order = np.argsort(-sizes, kind="stable")
+    return [{"column": explained.columns[j], "mean_contribution": float(sizes[j])} for j in order]
+
+
+def show(
+    run: Path,
+    known: "ModelExplanation",
+    slices: "list[Slice]",
+    task: "Task",
+    *,
+    as_json: bool,
+    also: dict[str, Any] | None = None,
+) -> None:
+    """Prints which columns matter and where the model errs."""
+    from dataclasses import asdict
+
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from autometa.cli.show import emit, page
+    from autometa.report.words import metric_title, number
+    from autometa.values import printable
+
+    if as_json:
+        emit({**(also or {"run": str(run)}), "metric": task.metric, "target": task.target, "said": known.words,
+              **asdict(known), "slices": [asdict(one) for one in slices]})  # fmt: skip
+        return
+    console = page()
+    title = metric_title(task.metric, task.positive_label)
+    if known.importance:
+        table = Table(box=box.SIMPLE_HEAD, header_style="dim", show_edge=False, pad_edge=False)
+        table.add_column("column", overflow="fold")
+        table.add_column(Text(f"{printable(title)} is worse by"), justify="right", no_wrap=True)
+        table.add_column("interval", justify="right", no_wrap=True)
+        table.add_column("the answer", overflow="fold")
+        for one in known.importance[: OPTIONS.important]:
+            between = f"{number(one.low, 2)} to {number(one.high, 2)}" if one.low == one.low else ""
+            table.add_row(Text(printable(one.column)), number(one.drop, 3), between, Text(printable(one.direction)))
+        console.print(table)
+        if len(known.importance) > OPTIONS.important:
+            more = len(known.importance) - OPTIONS.important
+            console.print(Text(f"and {more:,} more, with --json.", style="dim"))
+    console.print(Text(printable(known.words), style="dim"))
+    if slices:
+        console.print()
+        what = f"mean error in {printable(task.target)}" if task.kind == "regression" else "probability given away"
+        table = Table(box=box.SIMPLE_HEAD, header_style="dim", show_edge=False, pad_edge=False)
+        table.add_column("where it errs more", overflow="fold")
+        for heading in ("rows", what, "elsewhere"):
+            table.add_column(Text(heading), justify="right")
+        for part in slices:
+            table.add_row(
+                Text(printable(part.what)), f"{part.rows:,}", number(part.error, 3), number(part.elsewhere, 3)
+            )
+        console.print(table)
+
+
+def show_contributions(values: dict[str, Any], explained: "Contributions | None", *, as_json: bool) -> None:
+    """Prints how much columns contributed to the answers of a table, on average."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from autometa.cli.show import emit, page
+    from autometa.report.words import number
+    from autometa.values import printable
+
+    if as_json:
+        emit(values)
+        return
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", show_edge=False, pad_edge=False)
+    table.add_column("column", overflow="fold")
+    table.add_column("moves an answer by, on average", justify="right")
+    for one in values["contributions"][: OPTIONS.important]:
+        table.add_row(Text(printable(one["column"])), number(one["mean_contribution"], 3))
+    console = page()
+    console.print(table)
+    where = f" They are in {values['out']}." if "out" in values else " --out FILE writes them row by row."
+    console.print(Text(f"Shapley values of {values['explained']:,} rows.{where}", style="dim"))
