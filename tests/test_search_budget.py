@@ -30,8 +30,8 @@ from autometa.search import Run, SearchPlan, Settings, TrialRow, load_model, ope
 from autometa.search.budget import Budget
 from autometa.search.first import first_model
 from autometa.search.options import OPTIONS
+from autometa.search.pace import late_families
 from autometa.search.settings import Silent
-from autometa.search.trials import late_families
 from autometa.space import FAMILY
 from autometa.store import MetaStore
 from autometa.task import Task, make_task
@@ -44,12 +44,14 @@ class Machine:
 
     Args:
         task: What is searched.
-        seconds: Of a trial of a configuration, on this machine.
+        seconds: Of a trial of a configuration on all rows, on this machine.
     """
 
     def __init__(self, task: Task, seconds: Callable[[dict[str, Any]], float]) -> None:
         self.task, self.seconds = task, seconds
         self.now = 1000.0
+        self.learned: list[int] = []  # from how many rows, trial by trial
+        self.refitted: list[int] = []  # on how many rows
         self.tried: list[tuple[dict[str, Any], float]] = []  # configuration, and the seconds that it was given
         self.isolation: Any = types.SimpleNamespace(warm_up=lambda: None, cancel_all=lambda: None)
 
@@ -74,21 +76,23 @@ class Machine:
         patience: float,
     ) -> Evaluation:
         """A prediction of the shares of the classes, a little better for a larger number of the configuration."""
-        takes = self.seconds(attempt.config)
+        rows = attempt.rows or self.task.n
+        takes = self.seconds(attempt.config) * rows / self.task.n
+        self.learned.append(rows)
         self.tried.append((attempt.config, seconds))
         self.now += min(takes, seconds)
         head = attempt.config, State.TIMEOUT, "killed at its deadline", {}, {}, seconds, 0.0, 0, attempt.seed
         if takes > seconds:
-            return Evaluation(*head, self.task.n, {}, attempt.origin)
+            return Evaluation(*head, rows, {}, attempt.origin)
         task, said = self.task, self.says(attempt.config)
         folds = [score_all(task.kind, task.y[test], said[test], task.c, also=task.metric) for _, test in attempt.splits]
         scores = {name: tuple(fold[name] for fold in folds) for name in folds[0]}
         np.save(oof_path, attempt.splits.layered([said[test] for _, test in attempt.splits])[0])
         if attempt.keep_models is not None:
-            attempt.keep_models.write_bytes(self.fit(None, seconds=1.0, threads=1))
+            attempt.keep_models.write_bytes(self.fit(None, seconds=1.0, threads=1, rows=0))
         means = {name: float(np.mean(values)) for name, values in scores.items()}
         return Evaluation(
-            attempt.config, State.COMPLETE, None, means, scores, takes, 0.0, 0, attempt.seed, task.n, {}, attempt.origin
+            attempt.config, State.COMPLETE, None, means, scores, takes, 0.0, 0, attempt.seed, rows, {}, attempt.origin
         )
 
     def says(self, config: dict[str, Any]) -> np.ndarray:
@@ -101,8 +105,11 @@ class Machine:
             axis=1, keepdims=True
         )
 
-    def fit(self, row: Any, *, seconds: float, threads: int) -> bytes:
+    def fit(self, row: Any, *, seconds: float, threads: int, rows: int) -> bytes:
         """The constant prediction."""
+        if row is not None:
+            self.refitted.append(rows)
+            self.now += self.seconds(row.evaluation.config) * rows / self.task.n
         model = DummyRegressor() if self.task.kind == "regression" else DummyClassifier()
         return pickle.dumps([model.fit(self.task.X, self.task.y)])
 

@@ -44,8 +44,10 @@ class Fits:
 
     def __init__(self, **ends):
         self.ends, self.asked = {int(name.removeprefix("trial")): end for name, end in ends.items()}, {}
+        self.rows = {}
 
-    def __call__(self, row, *, seconds, threads):
+    def __call__(self, row, *, seconds, threads, rows):
+        self.rows[row.number] = rows
         self.asked[row.number] = seconds
         if end := self.ends.get(row.number):
             raise end
@@ -57,12 +59,14 @@ def pickled(answer: float) -> bytes:
     return pickle.dumps([model])
 
 
-def candidate(task, folder, number: int, shift: float, *, kept: bool = True, fit_seconds: float = 1.0) -> Candidate:
+def candidate(
+    task, folder, number: int, shift: float, *, kept: bool = True, fit_seconds: float = 1.0, rows: int = 0
+) -> Candidate:
     """A trial whose predictions are off by so much; half of them up and half down with an odd number."""
     oof = task.y + shift * (1.0 if number % 2 else -1.0)
     folds = {task.metric: (-abs(shift),) * 5}
     scores, config = {task.metric: -abs(shift)}, {"family": f"f{number}"}
-    evaluation = Evaluation(config, State.COMPLETE, None, scores, folds, fit_seconds, 0.0, 0, 0, task.n, {})
+    evaluation = Evaluation(config, State.COMPLETE, None, scores, folds, fit_seconds, 0.0, 0, 0, rows or task.n, {})
     path = folder / f"{number}.pkl"
     if kept:
         path.write_bytes(pickled(FOLDS))
@@ -74,7 +78,7 @@ def a_finish(task, fit, *, elapsed: float = 10.0, progress=None, interrupted=Fal
     splits = plan_splits(task, seed=0, folds=5)
     settings = Settings(seconds=60.0, families=("linear",))
     plan = SearchPlan.of(task, settings, 2, splits=splits, options=replace(OPTIONS, **options))
-    clock = Clock(Budget(60.0, None, 0.0, lambda: elapsed), 60.0, None, splits.growth, plan.options)
+    clock = Clock(Budget(60.0, None, 0.0, lambda: elapsed), 60.0, None, splits.growth, plan.options, task.n)
     return Finish(task, plan, clock, fit, progress or Silent(), lambda: interrupted)
 
 

@@ -1,6 +1,6 @@
 """The search, as a walk that can be read at one sitting; each step is a file of this room.
 
-    plan      which families, which splits, how many trials at once
+    plan      which families, which splits, how many trials at once; rungs: on how many rows
     recall    the sampler, with what the memory knows behind it
     trials    each configuration in a process of its own, journalled before the next begins
     finish    greedy ensemble of what was evaluated, fitted on all rows
@@ -30,6 +30,7 @@ from autometa.search.plan import SearchPlan
 from autometa.search.recall import first_recommendations, recall, remember_late
 from autometa.search.result import Result, leaderboard, save_result
 from autometa.search.run import Run
+from autometa.search.rungs import Rungs
 from autometa.search.settings import Progress, Settings, Silent
 from autometa.search.signature import check_signature
 from autometa.search.trials import Trials
@@ -156,7 +157,7 @@ def _conduct(
     """Recalls, tries, finishes, remembers; the caller holds the lock of the folder."""
     isolation.warm_up()
     task, settings = run.task, run.settings
-    clock = Clock(budget, settings.seconds, settings.trial_seconds, plan.splits.growth, plan.options)
+    clock = Clock(budget, settings.seconds, settings.trial_seconds, plan.splits.growth, plan.options, task.n)
     first = None
     if settings.seconds is not None:  # before anything is loaded
         first = first_model(
@@ -164,10 +165,12 @@ def _conduct(
         )
     # Where the budget is over by now nothing will be tried: no time is spent on what to try.
     over = first is not None and clock.left_to_search(None) <= 0
-    recalled = recall(task, replace(settings, cold=True, remember=False) if over else settings, plan, clock, progress)
     study = study or run.study(repair=True)
+    rungs = Rungs.of(task, settings, plan, run.trials(study))
+    asked = replace(settings, cold=True, remember=False) if over else settings
+    recalled = recall(task, asked, plan, clock, rungs, progress)
     study.sampler = recalled.sampler
-    trials = Trials(run, plan, clock, study, isolation, progress, first)
+    trials = Trials(run, plan, clock, study, isolation, progress, first, rungs)
     recommendations: list[Recommendation] = []
     if not over:
         recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)

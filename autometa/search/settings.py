@@ -140,6 +140,7 @@ class TrialRow:
     reason: str
     started: float
     finished: float
+    grown_from: tuple[int, int] | None = None  # number of the trial that it goes on from, and its own rows
 
     @property
     def proposed(self) -> bool:
