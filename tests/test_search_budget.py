@@ -33,10 +33,11 @@ from autometa.search.options import OPTIONS
 from autometa.search.pace import late_families
 from autometa.search.settings import Silent
 from autometa.space import FAMILY
-from autometa.store import MetaStore
+from autometa.store import MetaStore, sample_fingerprint
 from autometa.task import Task, make_task
 from autometa.transfer import Guard, History
 from autometa.transfer.cost import TrialLimit
+from autometa.transfer.observation import Observation, TrialReading
 
 
 class Machine:
@@ -427,3 +428,75 @@ def test_a_crowded_machine_is_not_taken_for_a_slow_configuration(own, wall, read
         used[0] += own
         assert watch._is_held_up(100.0 + wall) is held_up
     assert Watch(None, ours, theirs, 110.0, 10.0, None).ready  # without patience the deadline counts from the request
+
+
+class TestRowsThatGrow:
+    """A table of 60,000 rows, on a machine on which a trial takes a third of the budget on all of them."""
+
+    @pytest.fixture
+    def large(self):
+        rng = np.random.default_rng(0)
+        X = pd.DataFrame(rng.normal(size=(60_000, 3)), columns=list("abc"))
+        return make_task(X, y=(X["a"] + rng.normal(size=60_000) > 0).map({True: "yes", False: "no"}), name="large")
+
+    def searched(self, task, tmp_path, monkeypatch, seconds=20.0, **settings):
+        machine, heard = Machine(task, lambda config: seconds), Notes()
+        machine.install(monkeypatch)
+        settings = Settings(seconds=60.0, jobs=1, cold=True, **{"remember": False} | settings)
+        began = machine.now
+        result = search(task, settings, tmp_path / "run", isolation=machine.isolation, progress=heard)
+        assert machine.now - began <= 60.0
+        return machine, result, heard.notes
+
+    def test_the_first_trial_tells_how_many_rows_there_is_time_for(self, large, tmp_path, monkeypatch):
+        machine, result, _ = self.searched(large, tmp_path, monkeypatch)
+        assert machine.learned[:3] == [60_000, 15_000, 15_000]
+        assert result.trials[0].origin == "default"
+        assert {row.evaluation.rows for row in result.trials} == {15_000, 60_000}
+
+    def test_the_sampler_hears_only_of_what_can_be_compared(self, large, tmp_path, monkeypatch):
+        _, result, _ = self.searched(large, tmp_path, monkeypatch)
+        study = Run.open(result.run).study()
+        heard = Observation.of_trials(study.get_trials(deepcopy=False), TrialReading())
+        assert [seen.number for seen in heard] == [r.number for r in result.trials if r.evaluation.rows == 15_000]
+
+    def test_what_was_promising_goes_on_and_says_from_where(self, large, tmp_path, monkeypatch):
+        _, result, _ = self.searched(large, tmp_path, monkeypatch, seconds=8.0)
+        grown = [row for row in result.trials if row.origin == "grown"]
+        assert grown
+        for row in grown:
+            source = next(one for one in result.trials if one.number == row.grown_from[0])
+            assert source.evaluation.config == row.evaluation.config
+            assert source.evaluation.rows < row.evaluation.rows
+            assert f"Trial {source.number} on {row.evaluation.rows:,} of 60,000 rows" in row.reason
+
+    def test_where_all_rows_cost_little_none_is_left_out(self, large, tmp_path, monkeypatch):
+        machine, _, notes = self.searched(large, tmp_path, monkeypatch, seconds=3.0)
+        assert set(machine.learned) == {60_000}
+        assert not [note for note in notes if "no time for more" in note]
+
+    def test_a_run_that_goes_on_compares_what_it_compared_before(self, large, tmp_path, monkeypatch):
+        machine, _, _ = self.searched(large, tmp_path, monkeypatch)
+        before = len(machine.learned)
+        resume(tmp_path / "run", seconds=60.0)
+        assert 15_000 in machine.learned[before:]
+        rows = Run.open(tmp_path / "run").trials(Run.open(tmp_path / "run").study())
+        assert len({row.grown_from for row in rows if row.grown_from}) == sum(row.origin == "grown" for row in rows)
+
+    def test_a_sample_is_remembered_as_one(self, large, tmp_path, monkeypatch):
+        store = str(tmp_path / "store.db")
+        _, result, _ = self.searched(large, tmp_path, monkeypatch, remember=True, store=store)
+        known = MetaStore(store)
+        whole = {evaluation.rows for evaluation in known.evaluations(large.fingerprint)}
+        few = known.evaluations(sample_fingerprint(large.fingerprint, 15_000))
+        assert whole == {60_000}
+        assert len(few) == sum(row.evaluation.rows == 15_000 for row in result.trials)
+        assert {record.n_rows for record in known.tasks()} == {15_000, 60_000}
+        assert len({record.family for record in known.tasks()} - {None}) == 1
+
+    def test_without_a_time_budget_all_rows_are_learned_from(self, large, tmp_path, monkeypatch):
+        machine = Machine(large, lambda config: 20.0)
+        machine.install(monkeypatch)
+        settings = Settings(trials=2, families=("knn",), cold=True, remember=False)
+        search(large, settings, tmp_path / "run", isolation=machine.isolation)
+        assert machine.learned == [60_000, 60_000]

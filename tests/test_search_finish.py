@@ -311,3 +311,29 @@ def test_why_there_is_no_model_names_what_went_wrong(task, tmp_path):
     assert "before the first configuration" in why_no_model([])
     row = candidate(task, tmp_path, 0, 1.0).row
     assert why_no_model([row]) == "None of 1 configurations could be evaluated: f0: complete, None"
+
+
+class TestRows:
+    def test_where_there_is_no_time_for_all_rows_a_member_learns_from_those_there_is_time_for(self, task, tmp_path):
+        """Its models know 10 of 40 rows; on all rows it would take 40 s, and 8 are left."""
+        fits, notes = Fits(), Notes()
+        few = candidate(task, tmp_path, 0, 0.1, rows=10, fit_seconds=50.0)
+        finished = a_finish(task, fits, elapsed=50.0, progress=notes).conduct([few])
+        assert fits.rows == {}  # 40 s / 5 folds * 5 = 50 s on all, of which 7.6 s are 4 rows: it stays as it is
+        assert answers(finished, task) == [FOLDS]
+        assert not finished.refitted
+        assert notes.notes == ["The model learned from 8 of 40 rows: there was no time for more."]
+
+    def test_those_rows_are_many_more_than_its_models_know_or_it_stays(self, task, tmp_path):
+        fits, notes = Fits(), Notes()
+        few = candidate(task, tmp_path, 0, 0.1, rows=4, fit_seconds=4.0)
+        finished = a_finish(task, fits, elapsed=50.0, progress=notes).conduct([few])
+        assert fits.rows == {0: 24}  # four fifths of what 7.6 of 10 s allow
+        assert answers(finished, task) == [WHOLE]
+        assert not finished.refitted
+        assert notes.notes == ["The model learned from 24 of 40 rows: there was no time for more."]
+
+    def test_models_of_the_folds_of_a_sample_do_not_answer_beside_one_of_all_rows(self, task, tmp_path):
+        few = candidate(task, tmp_path, 0, 0.1, rows=10, fit_seconds=1.0)
+        finished = a_finish(task, Fits()).conduct([few])
+        assert (answers(finished, task), finished.refitted) == ([WHOLE], True)

@@ -140,11 +140,14 @@ def test_what_takes_too_long_or_came_to_no_end_does_not_go_on():
 def test_before_the_time_is_over_the_best_goes_as_far_up_as_it_can():
     rungs = Rungs((10, 40, 160), 0)
     trials = [trial(0, 0.9, 10, seconds=1.0), trial(1, 0.8, 10)]
-    assert rungs.climb(trials, "roc_auc", begun=set(), left=100.0, longest=10.0) is None  # there is time yet
-    late = rungs.climb(trials, "roc_auc", begun=set(), left=20.0, longest=10.0)
-    assert late is not None
-    assert (late.row.number, late.rows) == (0, 160)
-    later = rungs.climb(trials, "roc_auc", begun=set(), left=5.0, longest=10.0)
-    assert later is not None
-    assert later.rows == 40
-    assert rungs.climb(trials, "roc_auc", begun={(0, 40), (0, 160)}, left=5.0, longest=10.0) is None
+
+    def climb(left, begun=frozenset()):
+        up = rungs.climb(trials, "roc_auc", begun=begun, left=left, longest=10.0)
+        return None if up is None else (up.row.number, up.rows)
+
+    assert climb(100.0) is None  # there is time yet
+    assert climb(25.0) == (0, 160)
+    number, rows = climb(13.0)
+    assert (number, rows) == (0, 100)  # which takes 10 of the 13 seconds
+    assert climb(1.5) is None  # hardly more rows than it knows
+    assert climb(13.0, begun={(0, 40)}) is None  # it has gone on

@@ -67,7 +67,10 @@ class Clock:
         if best is not None and self.lacking(best) > self.options.as_good_as_all:
             there = self.options.refit_reserve * self.budget.reserve
             wanted = max(self.options.refit_margin * self.to_refit(best) - there, 0.0)
-        return self.budget.left_to_search - min(wanted, self.options.refit_share * self.seconds)
+        most = self.options.refit_share * self.seconds
+        if wanted > most and best is not None and best.rows < self.rows:  # it goes on with more rows before that
+            wanted = 0.0
+        return self.budget.left_to_search - min(wanted, most)
 
     def may_begin(self, best: Evaluation | None, *, begun: int) -> bool:
         """Whether time and trials are left for another trial, `begun` trials having begun."""

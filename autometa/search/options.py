@@ -90,8 +90,11 @@ class SearchOptions:
     # Of the longest that a trial should take, what one on a sample should: there are to be many of them. Judgement.
     sample_trial_share: float = 0.5
 
-    # The best goes up for the last time once there is less than so many times the time that it takes. Judgement.
-    last_climb: float = 1.5
+    # The best goes up for the last time once there is less than the square of this times the time that it takes on all
+    # rows, and then with so many rows that it should take the time that is left over this; if those are not so many
+    # times what it knows, it stays. Judgement.
+    last_climb: float = 1.3
+    least_climb: float = 1.5
 
     # Of the rows that there is time for, those that a member is fitted on where there is no time for all. Judgement.
     partial_refit: float = 0.8

@@ -122,12 +122,17 @@ class Rungs:
         return None
 
     def _late(self, best: Sequence[TrialRow], begun: Set[tuple[int, int]], left: float) -> Climb | None:
-        """The best so far, as far up as there is time for, once there will soon be no time for it any more."""
+        """The best so far, on as many rows as there is time for, once there will soon be no time for it any more.
+
+        Where not even twice its rows can be had, it stays.
+        """
+        options = self.options
         for row in best:
-            ups = [self._to(row, rows) for rows in self.ladder if rows > row.evaluation.rows]
-            ups = [up for up in ups if (row.number, up.rows) not in begun and up.seconds <= left]
-            if ups and left < self.options.last_climb * ups[-1].seconds:
-                return ups[-1]
+            known, took = row.evaluation.rows, max(row.evaluation.seconds, 1e-9)
+            most = min(self.n, int(known * left / options.last_climb / took))
+            soon = left < options.last_climb * options.last_climb * took * self.n / known
+            if soon and most >= options.least_climb * known and row.number not in {number for number, _ in begun}:
+                return self._to(row, most)
         return None
 
     def _to(self, row: TrialRow, rows: int) -> Climb:
