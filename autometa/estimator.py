@@ -61,6 +61,7 @@ class _AutoMeta(BaseEstimator):
         random_state: int | None = 0,
         max_ram: int | None = None,
         trial_time: float | None = None,
+        patience: float | str = "auto",
         device: str = "auto",
         progress: Progress | None = None,
     ) -> None:
@@ -82,6 +83,7 @@ class _AutoMeta(BaseEstimator):
         self.random_state = random_state
         self.max_ram = max_ram
         self.trial_time = trial_time
+        self.patience = patience
         self.device = device
         self.progress = progress
 
@@ -132,6 +134,7 @@ class _AutoMeta(BaseEstimator):
             seed=_seed(self.random_state),
             max_ram=self.max_ram,
             trial_seconds=self.trial_time,
+            patience=self.patience,
             device=self.device,
             threshold=self.threshold,
         )
@@ -327,6 +330,8 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         random_state: Seed; None for a fresh one.
         max_ram: Bytes for one trial.
         trial_time: Seconds for one trial.
+        patience: Seconds without a better trial after which the search ends; "auto": where nothing better is expected
+            of the rest of `time`; "off": never before the budget is spent.
         device: ``auto``, ``cpu`` or ``cuda``.
         progress: Told what happens during `fit`.
 

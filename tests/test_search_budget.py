@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import re
 import socket
 import subprocess
 import sys
@@ -500,3 +501,35 @@ class TestRowsThatGrow:
         settings = Settings(trials=2, families=("knn",), cold=True, remember=False)
         search(large, settings, tmp_path / "run", isolation=machine.isolation)
         assert machine.learned == [60_000, 60_000]
+
+
+class TestPatience:
+    def searched(self, task, tmp_path, monkeypatch, **settings):
+        machine, heard = Machine(task, lambda config: 1.0), Notes()
+        machine.says = lambda config: np.full((task.n, 2), 0.5)  # one is as good as the other
+        machine.install(monkeypatch)
+        settings = Settings(seconds=30.0, jobs=1, cold=True, remember=False, families=("knn", "linear"), **settings)
+        search(task, settings, tmp_path / "run", isolation=machine.isolation, progress=heard)
+        return machine, heard.notes
+
+    def test_where_nothing_better_is_expected_the_search_ends_and_says_what_it_left(self, task, tmp_path, monkeypatch):
+        machine, notes = self.searched(task, tmp_path, monkeypatch)
+        assert len(machine.tried) == OPTIONS.patient_trials
+        [note] = [note for note in notes if "expected" in note]
+        assert re.fullmatch(r"Nothing better is expected: 1\d s of 30 are not needed\.", note)
+
+    def test_who_asks_for_all_of_the_time_gets_it(self, task, tmp_path, monkeypatch):
+        machine, notes = self.searched(task, tmp_path, monkeypatch, patience="off")
+        assert len(machine.tried) > 20
+        assert not [note for note in notes if "expected" in note]
+
+    def test_a_time_without_a_better_one(self, task, tmp_path, monkeypatch):
+        machine, notes = self.searched(task, tmp_path, monkeypatch, patience=9.5)
+        assert len(machine.tried) == 11
+        assert "Nothing better was found for 9.5 s: the search ends here." in notes
+
+    def test_who_adds_time_is_not_told_that_it_is_enough(self, task, tmp_path, monkeypatch):
+        machine, _ = self.searched(task, tmp_path, monkeypatch)
+        before = len(machine.tried)
+        resume(tmp_path / "run", seconds=5.0)
+        assert len(machine.tried) > before + 5

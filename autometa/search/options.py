@@ -75,6 +75,12 @@ class SearchOptions:
     # (15,000 rows at most), and propose what takes too long there (`benchmarks/scale.py`). Judgement.
     default_first_load: float = 15_000
 
+    # ------------------------------------------------------------------------------------------------------ patience
+    # Trials before which a search does not end by itself, and of the noise of the best score the share that the rest of
+    # the budget must promise for it to go on. Chosen on the validation half of `benchmarks/patience.py`.
+    patient_trials: int = 12
+    impatience: float = 0.1
+
     # ---------------------------------------------------------------------------------------------------------- rows
     # From so many rows on a table has rungs, each so many times the rows of the one below, and as many trials of a rung
     # as go to one that goes on. The rows are the issue's; four is the usual factor of successive halving.

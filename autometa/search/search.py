@@ -26,6 +26,7 @@ from autometa.search.clock import Clock
 from autometa.search.finish import Finish, candidates_of, isolated_fit, why_no_model
 from autometa.search.first import first_model
 from autometa.search.keys import why_fleeting
+from autometa.search.patience import OFF
 from autometa.search.plan import SearchPlan
 from autometa.search.recall import first_recommendations, recall, remember_late
 from autometa.search.result import Result, leaderboard, save_result
@@ -130,6 +131,8 @@ def resume(
         adopt(folder)
         if store is not None:
             folder.settings = replace(folder.settings, store=store)
+        if seconds is not None or trials is not None:  # who asks for more does not want to hear that it is enough
+            folder.settings = replace(folder.settings, patience=OFF)
         settings = folder.settings
         study = folder.study(repair=True, tell=progress.note)
         rows = folder.trials(study)

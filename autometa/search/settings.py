@@ -11,6 +11,8 @@ from autometa.evaluation.decision import AUTO, read_threshold
 from autometa.origins import Origin
 from autometa.passwords import without_password
 from autometa.search.options import OPTIONS
+from autometa.search.patience import AUTO as PATIENT
+from autometa.search.patience import Patience, read_patience
 from autometa.store import Exclusion
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class Settings:
         remember: Add the finished task to the store.
         seed: Seeds splits, models and sampler.
         max_ram: Bytes that one trial's processes may hold together; None leaves a share of what the machine has free.
+        patience: Seconds without a better trial after which the search ends; "auto": where nothing better is expected
+            of the rest of a time budget; "off": never.
         trial_seconds: Longest that one trial may take, in seconds.
         device: ``auto``, ``cpu`` or ``cuda``.
         exclude: Past tasks that must not be learned from.
@@ -67,6 +71,7 @@ class Settings:
     device: str = "auto"
     exclude: Exclusion = field(default_factory=Exclusion)
     threshold: float | str = AUTO
+    patience: Patience = PATIENT
 
     def __post_init__(self) -> None:
         """Reports every impossible value in one error; without any budget the time is 60 seconds."""
@@ -74,6 +79,7 @@ class Settings:
         if problems:
             raise InputError(problems)
         object.__setattr__(self, "threshold", read_threshold(self.threshold))
+        object.__setattr__(self, "patience", read_patience(self.patience))
         if self.seconds is None and self.trials is None:
             object.__setattr__(self, "seconds", OPTIONS.default_seconds)
 
@@ -85,22 +91,23 @@ class Settings:
     def problems(self) -> list[Problem]:
         """What cannot be done, each with its fix."""
         wrong = []
-        for name, value, least in (
+        for name, given, least in (
             ("time", self.seconds, "a number of seconds above 0"),
             ("trials", self.trials, "a number of at least 1"),
             ("jobs", self.jobs, "a number of at least 1"),
             ("max-ram", self.max_ram, "a size above 0, such as 2GB"),
             ("trial-time", self.trial_seconds, "a number of seconds above 0"),
         ):
-            if value is not None and not value > 0:
-                wrong.append(Problem(name, f"{value} is not {least}", "Leave it out for the default."))
+            if given is not None and not given > 0:
+                wrong.append(Problem(name, f"{given} is not {least}", "Leave it out for the default."))
         if self.max_ram is not None and 0 < self.max_ram < LEAST_RAM:
             what = f"{self.max_ram / 1e6:.0f} MB is less than the libraries of a trial take"
             wrong.append(Problem("max-ram", what, f"Allow {LEAST_RAM / 1e6:.0f} MB or more."))
-        try:
-            read_threshold(self.threshold)
-        except InputError as error:
-            wrong += error.problems
+        for read, value in ((read_threshold, self.threshold), (read_patience, self.patience)):
+            try:
+                read(value)
+            except InputError as error:
+                wrong += error.problems
         if self.device not in ("auto", "cpu", "cuda"):
             wrong.append(Problem("device", f"{self.device!r} is not known", "Choose auto, cpu or cuda."))
         return wrong

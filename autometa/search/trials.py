@@ -35,6 +35,7 @@ from autometa.origins import GROWN_FROM, ROWS, Origin
 from autometa.search.clock import Clock
 from autometa.search.first import CONFIG, FirstModel, first_model
 from autometa.search.pace import affordable, late_families
+from autometa.search.patience import AUTO, is_enough
 from autometa.search.plan import SearchPlan, cells_per_second
 from autometa.search.result import leaderboard
 from autometa.search.run import EVALUATION, FILES, FINISHED, STARTED, Run, origin_of, trial_row
@@ -193,12 +194,29 @@ class Trials:
     def _may_begin(self, best: Evaluation | None) -> bool:
         from optuna.trial import TrialState
 
-        if self._stop.is_set():
+        if self._stop.is_set() or self._is_enough(best):
             return False
         begun = len(self.finished)
         if self.clock.budget.trials is not None:
             begun += len(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
         return self.clock.may_begin(best, begun=begun)
+
+    def _is_enough(self, best: Evaluation | None) -> bool:
+        """Whether nothing better is expected; said once."""
+        settings, budget = self.run.settings, self.clock.budget
+        left = self.clock.left_to_search(best)
+        if left <= 0 or (self.rungs.samples and settings.patience == AUTO):
+            return False  # on a sample more time is more rows
+        if not is_enough(
+            self.finished, self.metric, settings.patience, elapsed=budget.elapsed, left=left, options=self.plan.options
+        ):
+            return False
+        self._stop.set()
+        if settings.patience != AUTO:
+            self.progress.note(f"Nothing better was found for {settings.patience:g} s: the search ends here.")
+        else:
+            self.progress.note(f"Nothing better is expected: {left:.0f} s of {budget.seconds:.0f} are not needed.")
+        return True
 
     def _leave_out_the_late(self) -> None:
         """Tells the sampler which families ran out of time again and again, and what a trial may take here."""
