@@ -182,9 +182,9 @@ def main() -> None:
 
 def stop(line: dict[str, Any], least: int, share: float) -> int:
     """After how many trials a search would have ended under `SearchOptions.patient_trials` and `impatience`."""
-    from autometa.evaluation import Evaluation
+    from autometa.evaluation import AUTO, Evaluation
     from autometa.search.options import SearchOptions
-    from autometa.search.patience import AUTO, is_enough
+    from autometa.search.patience import is_enough
     from autometa.search.settings import TrialRow
 
     metric, options = line["metric"], SearchOptions(patient_trials=least, impatience=share)
@@ -203,7 +203,7 @@ def stop(line: dict[str, Any], least: int, share: float) -> int:
 
 
 def worth(line: dict[str, Any], trials: int) -> tuple[float, float]:
-    """The scaled score of the answer after so many trials (the last one made by then), and the share of the time saved."""
+    """The scaled score of the last answer within so many trials, and the share of the time that is saved."""
     answers = [answer for answer in line["answers"] if answer["trials"] <= trials] or line["answers"][:1]
     best, constant = max(answer["unseen"] for answer in line["answers"]), line["constant"]
     scaled = (answers[-1]["unseen"] - constant) / max(best - constant, 1e-12)

@@ -14,39 +14,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.errors import InputError, Problem
+from autometa.evaluation.decision import AUTO
 from autometa.origins import State
 from autometa.search.options import OPTIONS, SearchOptions
-
-if TYPE_CHECKING:
-    from autometa.search.settings import TrialRow
-
-AUTO, OFF = "auto", "off"
-Patience = float | str  # seconds without a better trial, AUTO or OFF
-
-
-def read_patience(patience: Patience) -> Patience:
-    """A patience as it is kept.
-
-    Raises:
-        InputError: It is neither auto, off, nor a number of seconds above 0.
-
-    Example:
-        >>> read_patience("auto"), read_patience(30)
-        ('auto', 30.0)
-    """
-    if patience in (AUTO, OFF):
-        return patience
-    if isinstance(patience, (int, float)) and not isinstance(patience, bool) and 0 < patience < math.inf:
-        return float(patience)
-    raise InputError(
-        Problem("patience", f"{patience!r} is neither auto, off, nor a time above 0", "Leave it out for auto.")
-    )
+from autometa.search.settings import OFF, Patience, TrialRow
 
 
 def is_enough(
@@ -81,6 +56,18 @@ def is_enough(
         return False
     expected = expected_gain(scores, left / max(elapsed - ended[0].started, 1e-9) * len(ended))
     return expected <= options.impatience * noise(ended[best], metric)
+
+
+def why_enough(patience: Patience, left: float, seconds: float | None) -> str:
+    """What to tell the person, `left` of whose `seconds` are not used.
+
+    Example:
+        >>> why_enough("auto", 41.2, 60.0)
+        'Nothing better is expected: 41 s of 60 are not needed.'
+    """
+    if patience == AUTO and seconds is not None:
+        return f"Nothing better is expected: {left:.0f} s of {seconds:.0f} are not needed."
+    return f"Nothing better was found for {patience:g} s: the search ends here."
 
 
 def _score(row: TrialRow, metric: str) -> float:

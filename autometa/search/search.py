@@ -26,13 +26,12 @@ from autometa.search.clock import Clock
 from autometa.search.finish import Finish, candidates_of, isolated_fit, why_no_model
 from autometa.search.first import first_model
 from autometa.search.keys import why_fleeting
-from autometa.search.patience import OFF
 from autometa.search.plan import SearchPlan
 from autometa.search.recall import first_recommendations, recall, remember_late
 from autometa.search.result import Result, leaderboard, save_result
 from autometa.search.run import Run
 from autometa.search.rungs import Rungs
-from autometa.search.settings import Progress, Settings, Silent
+from autometa.search.settings import OFF, Progress, Settings, Silent
 from autometa.search.signature import check_signature
 from autometa.search.trials import Trials
 from autometa.task import Task

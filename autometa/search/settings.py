@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,8 +12,6 @@ from autometa.evaluation.decision import AUTO, read_threshold
 from autometa.origins import Origin
 from autometa.passwords import without_password
 from autometa.search.options import OPTIONS
-from autometa.search.patience import AUTO as PATIENT
-from autometa.search.patience import Patience, read_patience
 from autometa.store import Exclusion
 
 if TYPE_CHECKING:
@@ -22,6 +21,29 @@ if TYPE_CHECKING:
     from autometa.transfer import Recommendation
 
 LEAST_RAM = OPTIONS.least_ram  # bytes; copies of `integrations/automlbenchmark` ask for it by this name
+
+
+OFF = "off"
+Patience = float | str  # seconds without a better trial, AUTO or OFF
+
+
+def read_patience(patience: Patience) -> Patience:
+    """A patience as it is kept.
+
+    Raises:
+        InputError: It is neither auto, off, nor a number of seconds above 0.
+
+    Example:
+        >>> read_patience("auto"), read_patience(30)
+        ('auto', 30.0)
+    """
+    if patience in (AUTO, OFF):
+        return patience
+    if isinstance(patience, (int, float)) and not isinstance(patience, bool) and 0 < patience < math.inf:
+        return float(patience)
+    raise InputError(
+        Problem("patience", f"{patience!r} is neither auto, off, nor a time above 0", "Leave it out for auto.")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +93,7 @@ class Settings:
     device: str = "auto"
     exclude: Exclusion = field(default_factory=Exclusion)
     threshold: float | str = AUTO
-    patience: Patience = PATIENT
+    patience: Patience = AUTO
 
     def __post_init__(self) -> None:
         """Reports every impossible value in one error; without any budget the time is 60 seconds."""

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.evaluation import (
+    AUTO,
     Attempt,
     Cancelled,
     Evaluation,
@@ -35,7 +36,7 @@ from autometa.origins import GROWN_FROM, ROWS, Origin
 from autometa.search.clock import Clock
 from autometa.search.first import CONFIG, FirstModel, first_model
 from autometa.search.pace import affordable, late_families
-from autometa.search.patience import AUTO, is_enough
+from autometa.search.patience import is_enough, why_enough
 from autometa.search.plan import SearchPlan, cells_per_second
 from autometa.search.result import leaderboard
 from autometa.search.run import EVALUATION, FILES, FINISHED, STARTED, Run, origin_of, trial_row
@@ -203,19 +204,14 @@ class Trials:
 
     def _is_enough(self, best: Evaluation | None) -> bool:
         """Whether nothing better is expected; said once."""
-        settings, budget = self.run.settings, self.clock.budget
-        left = self.clock.left_to_search(best)
-        if left <= 0 or (self.rungs.samples and settings.patience == AUTO):
-            return False  # on a sample more time is more rows
-        if not is_enough(
-            self.finished, self.metric, settings.patience, elapsed=budget.elapsed, left=left, options=self.plan.options
-        ):
+        clock, left, asked = self.clock, self.clock.left_to_search(best), self.run.settings.patience
+        if left <= 0 or (self.rungs.samples and asked == AUTO):  # on a sample more time is more rows
+            return False
+        options, elapsed = self.plan.options, clock.budget.elapsed
+        if not is_enough(self.finished, self.metric, asked, elapsed=elapsed, left=left, options=options):
             return False
         self._stop.set()
-        if settings.patience != AUTO:
-            self.progress.note(f"Nothing better was found for {settings.patience:g} s: the search ends here.")
-        else:
-            self.progress.note(f"Nothing better is expected: {left:.0f} s of {budget.seconds:.0f} are not needed.")
+        self.progress.note(why_enough(asked, left, clock.budget.seconds))
         return True
 
     def _leave_out_the_late(self) -> None:
