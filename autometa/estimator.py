@@ -72,6 +72,7 @@ class _AutoMeta(BaseEstimator):
         random_state: int | None = 0,
         max_ram: int | str | None = None,
         trial_time: float | str | None = None,
+        patience: float | str = "auto",
         device: str = "auto",
         verbose: bool | int = True,
         progress: Progress | None = None,
@@ -95,6 +96,7 @@ class _AutoMeta(BaseEstimator):
         self.random_state = random_state
         self.max_ram = max_ram
         self.trial_time = trial_time
+        self.patience = patience
         self.device = device
         self.verbose = verbose
         self.progress = progress
@@ -199,6 +201,7 @@ class _AutoMeta(BaseEstimator):
             cold=self.cold,
             remember=self.remember,
             seed=_seed(self.random_state),
+            patience=self.patience,
             device=self.device,
             threshold=self.threshold,
         )
@@ -315,7 +318,7 @@ class _AutoMeta(BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What an older version did not know has its default."""
         new: dict[str, Any] = dict.fromkeys(("keep", "drop", "types", "na", "positive", "costs"))
-        new |= {"threshold": "auto", "verbose": True}
+        new |= {"threshold": "auto", "verbose": True, "patience": "auto"}
         super().__setstate__(new | state)
 
     def save(self, path: str | Path) -> None:
@@ -376,6 +379,8 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         random_state: Seed; None for a fresh one.
         max_ram: Bytes for one trial, or a text such as ``"2GB"``.
         trial_time: Seconds for one trial, or a text such as ``"30s"``.
+        patience: Seconds without a better trial after which the search ends; "auto": where nothing better is expected
+            of the rest of `time`; "off": never before the budget is spent.
         device: ``auto``, ``cpu`` or ``cuda``.
         verbose: Say on standard error what the command line says: how the table was read, each new best, what came of
             it. False for silence; `notes_` keeps what should be known.

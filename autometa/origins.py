@@ -5,8 +5,10 @@ from an older or newer version that is not known here is shown as it is and coun
 `State.read`).
 
 A trial of an Optuna study keeps them as user attributes, whose names are `ORIGIN`, `REASON` (a sentence for people),
-`CONFIG` (the configuration that it was given; once it has finished, what ran) and `GIVEN` (what it was given, where
-something else ran).
+`CONFIG` (the configuration that it was given; once it has finished, what ran), `GIVEN` (what it was given, where
+something else ran) and `ROWS` (of a trial that learned from other rows than those by whose results configurations are
+proposed: how many; no sampler hears of it), `GROWN_FROM` (the trial that
+it goes on from with more rows).
 
 To add one, give it a line: `tests/test_origins.py` asks for its label, and `report/page.css` for its colour.
 """
@@ -17,6 +19,7 @@ from enum import StrEnum
 from typing import Self
 
 ORIGIN, REASON, CONFIG, GIVEN = "autometa:origin", "autometa:reason", "autometa:config", "autometa:given"
+ROWS, GROWN_FROM = "autometa:rows", "autometa:grown-from"
 
 
 class Origin(StrEnum):
@@ -44,6 +47,7 @@ class Origin(StrEnum):
     SIMILAR = "similar", "similar tasks", "similar past tasks", "magenta", "triangle"
     SURROGATE = "surrogate", "guided search", "the search that past tasks guide", "yellow", "wedge"
     SEARCH = "search", "search", "the search", "blue", "circle"
+    GROWN = "grown", "more rows", "the best so far, with more rows", "green", "circle"
     FALLBACK = "fallback", "fall-back", "a cheap fall-back", "", "square"
     ENQUEUED = "enqueued", "enqueued", "the user", "", "circle"
 

@@ -121,6 +121,23 @@ def duration(option: str, text: str) -> float:
     )
 
 
+def patience_of(option: str, text: str) -> float | str:
+    """``auto``, ``off``, or a time as `duration` reads it.
+
+    Example:
+        >>> patience_of("--patience", "off"), patience_of("--patience", "2m")
+        ('off', 120.0)
+    """
+    word = text.strip().lower()
+    if word in ("auto", "off"):
+        return word
+    try:
+        return duration(option, text)
+    except InputError:
+        fix = f"Such as {option} off or {option} 30s; leave it out for auto."
+        raise InputError(Problem(f"{option} {text}", "is neither auto, off, nor a time above 0", fix)) from None
+
+
 def size(option: str, text: str) -> int:
     """Bytes, above 0: ``2GB``, ``512MiB``, ``1000000``."""
     match = re.fullmatch(rf"(-?)({_NUMBER})([a-z]*)", text.strip().lower().replace(" ", ""))

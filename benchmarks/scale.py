@@ -1,15 +1,18 @@
-"""Does `autometa fit` end in a model, in time, whatever the size of the table and the load of the machine?
+"""Does `autometa fit` end in a good model, in time, whatever the size of the table and the load of the machine?
 
     python benchmarks/scale.py                     every size, idle and beside 8 busy loops: an hour
-    python benchmarks/scale.py --sizes 10x3 200000x20 --load 8 --time 30
-    python benchmarks/scale.py --report            the table of what was measured
+    python benchmarks/scale.py --sizes 10x3 200000x20:number --load 8 --time 30
+    python benchmarks/scale.py --reference         LightGBM with all the time it wants, on each size
+    python benchmarks/scale.py --report            results/scale.md
 
-Each cell is a whole process of `autometa fit` on a made table (numbers, a fifth of the columns categories, some cells
-missing, two classes), from before the interpreter starts until it has ended, with its peak resident memory, children
-included. As many loops as `--load` says keep the processors busy meanwhile, at the same priority. As many rows again,
-at most 20,000, judge the model (AUC; a constant has .5). `load` in a line is the machine's load average when the cell
-began, which counts what else ran there. Appends JSON lines to `results/scale.jsonl`; a cell that is measured again
-counts by its newest line.
+A size is ROWSxCOLUMNS of two classes, ROWSxCOLUMNS:number or ROWSxCOLUMNS:CLASSES. Each cell is a whole process of
+`autometa fit` on a made table (numbers, a fifth of the columns categories, some cells missing), from before the
+interpreter starts until it has ended, with its peak resident memory, children included. As many loops as `--load` says
+keep the processors busy meanwhile, at the same priority. Unseen rows, 20,000 at most, judge the model: AUC of two
+classes (a constant has .5), accuracy of several, R2 of a number. The reference is LightGBM with 200 trees at a rate of
+.1 and early stopping on a tenth of the rows, with categories as such, which is not interrupted; from a million rows on
+it learns from a million. `load` in a line is the machine's load average when the cell began, which counts what else ran
+there. Appends JSON lines to `results/scale.jsonl`; a cell that is measured again counts by its newest line.
 """
 
 from __future__ import annotations
@@ -34,13 +37,24 @@ import psutil
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "scale.jsonl"
-SIZES = ("10x3", "100x5", "300x5", "2000x5000", "50000x50", "200000x20", "1000000x20")
+SIZES = (
+    "10x3", "100x5", "300x5", "2000x5000", "100x20000", "20000x2000", "50000x10:500", "50000x50", "200000x20",
+    "200000x20:number", "1000000x20", "1000000x20:number",
+)  # fmt: skip
+MOST_REFERENCE = 1_000_000  # rows
 MOST_JUDGING = 20_000
 OVERRUN = 60.0  # seconds after which a process that should have ended is killed
 
 
-def table(rows: int, columns: int, seed: int = 0) -> pd.DataFrame:
-    """Two classes by a few columns, their products and a category; half of the noise is in the label."""
+def parts(size: str) -> tuple[int, int, int]:
+    """Rows, columns and classes (0: a number) of a size."""
+    shape, _, kind = size.partition(":")
+    rows, columns = map(int, shape.split("x"))
+    return rows, columns, 0 if kind == "number" else int(kind or 2)
+
+
+def table(rows: int, columns: int, classes: int = 2, seed: int = 0) -> pd.DataFrame:
+    """Classes or a number by a few columns, their products and a category; half of the noise is in the label."""
     rng = np.random.default_rng(seed)
     frame = {f"n{k}": rng.normal(size=rows).astype(np.float32) for k in range(columns - columns // 5)}
     frame["n0"][rng.random(rows) < 0.1] = np.nan
@@ -49,8 +63,15 @@ def table(rows: int, columns: int, seed: int = 0) -> pd.DataFrame:
     signal = np.nan_to_num(frame["n0"]) + frame["n1"] * frame[f"n{min(2, columns - columns // 5 - 1)}"]
     if "k0" in frame:
         signal = signal + 1.5 * (frame["k0"] == "red")
-    label = signal + rng.logistic(size=rows) > np.median(signal)
-    return pd.DataFrame({**frame, "target": np.where(label, "yes", "no")})
+    noisy = signal + rng.logistic(size=rows)
+    if classes == 0:
+        target: Any = noisy.astype(np.float64)
+    elif classes == 2:
+        target = np.where(noisy > np.median(signal), "yes", "no")
+    else:  # parts of the signal, each as large as the others, with a little noise
+        order = np.argsort(np.argsort(signal + 0.1 * rng.normal(size=rows)))
+        target = np.char.add("c", (order * classes // rows).astype(str))
+    return pd.DataFrame({**frame, "target": target})
 
 
 @contextlib.contextmanager
@@ -77,13 +98,12 @@ def peak(process: psutil.Process) -> int:
 
 def cell(size: str, seconds: float, load: int) -> dict[str, Any]:
     """One fit, and what became of it."""
-    rows, columns = map(int, size.split("x"))
+    rows, columns, classes = parts(size)
     with tempfile.TemporaryDirectory() as name, busy(load):
         folder = Path(name)
-        judging = max(min(rows, MOST_JUDGING), 200)
-        whole = table(rows + judging, columns)
-        whole.iloc[:rows].to_parquet(folder / "known.parquet")
-        unseen = whole.iloc[rows:].reset_index(drop=True)
+        known, unseen = halves(rows, columns, classes)
+        known.to_parquet(folder / "known.parquet")
+        del known
         before, began = os.getloadavg()[0], time.monotonic()
         command = [
             sys.executable, "-m", "autometa", "fit", str(folder / "known.parquet"), "--time", f"{seconds:g}", "--json",
@@ -101,58 +121,114 @@ def cell(size: str, seconds: float, load: int) -> dict[str, Any]:
         said = process.stdout.read() if process.stdout is not None else ""
         line: dict[str, Any] = {
             "size": size, "budget": seconds, "loops": load, "load": round(before, 1), "exit": process.returncode,
-            "killed": killed, "seconds": round(took, 1), "peak_mb": round(most / 1e6), "auc": None,
+            "killed": killed, "seconds": round(took, 1), "peak_mb": round(most / 1e6), "score": None,
         }  # fmt: skip
         if process.returncode == 0:
             summary = json.loads(said)
             line |= {"family": summary["best"]["family"], "trials": summary["trials"], "failed": summary["failed"]}
-            line["auc"] = judge(folder / "run", unseen)
+            line["score"] = judge(folder / "run", unseen)
     line["versions"] = {package: version(package) for package in ("autometa", "lightgbm", "scikit-learn")}
     line["machine"] = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     return line
 
 
-def judge(run: Path, unseen: pd.DataFrame) -> float:
-    """The AUC on rows that the search has not seen."""
-    from sklearn.metrics import roc_auc_score
+def halves(rows: int, columns: int, classes: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What is learned from, and what judges."""
+    whole = table(rows + max(min(rows, MOST_JUDGING), 200), columns, classes)
+    return whole.iloc[:rows], whole.iloc[rows:].reset_index(drop=True)
 
+
+def judge(run: Path, unseen: pd.DataFrame) -> float:
+    """AUC, accuracy or R2 on rows that the search has not seen."""
     from autometa.search import load_model
 
-    model = load_model(run)
-    said = model.predict_proba(unseen.drop(columns="target"))[:, list(model.classes).index("yes")]
-    return round(float(roc_auc_score(unseen["target"] == "yes", said)), 4)
+    model, X = load_model(run), unseen.drop(columns="target")
+    if model.kind == "regression":
+        return worth(unseen["target"], model.predict(X))
+    if len(model.classes) == 2:
+        return worth(unseen["target"] == "yes", model.predict_proba(X)[:, list(model.classes).index("yes")])
+    return round(float((np.asarray(model.predict(X)) == unseen["target"].to_numpy()).mean()), 4)
 
 
-def report() -> None:
-    """Prints the newest line of every cell."""
+def worth(truth: Any, said: Any) -> float:
+    """AUC where the truth is yes or no, R2 where it is a number."""
+    from sklearn.metrics import r2_score, roc_auc_score
+
+    return round(float((roc_auc_score if np.asarray(truth).dtype == bool else r2_score)(truth, said)), 4)
+
+
+def reference(size: str) -> dict[str, Any]:
+    """LightGBM with 200 trees at a rate of .1, early stopping on a tenth of the rows, and all the time it wants."""
+    import lightgbm
+
+    rows, columns, classes = parts(size)
+    known, unseen = halves(rows, columns, classes)
+    known = known.iloc[:MOST_REFERENCE]
+    words = [name for name in known.columns if name.startswith("k")]
+    known, unseen = (part.astype(dict.fromkeys(words, "category")) for part in (known, unseen))
+    held = np.random.default_rng(0).random(len(known)) < 0.1
+    model: Any = (lightgbm.LGBMRegressor if classes == 0 else lightgbm.LGBMClassifier)(n_estimators=200, verbosity=-1)
+    X, y, began = known.drop(columns="target"), known["target"], time.monotonic()
+    model.fit(
+        X[~held], y[~held], eval_X=X[held], eval_y=y[held], callbacks=[lightgbm.early_stopping(20, verbose=False)]
+    )
+    took, unknown = time.monotonic() - began, unseen.drop(columns="target")
+    if classes == 0:
+        found = worth(unseen["target"], model.predict(unknown))
+    elif classes == 2:
+        found = worth(unseen["target"] == "yes", model.predict_proba(unknown)[:, list(model.classes_).index("yes")])
+    else:
+        found = round(float((model.predict(unknown) == unseen["target"].to_numpy()).mean()), 4)
+    return {"size": size, "reference": True, "seconds": round(took, 1), "score": found, "lightgbm": version("lightgbm")}
+
+
+def report() -> str:
+    """The newest line of every cell, as Markdown."""
     lines = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
-    newest = {(line["size"], line["loops"], line["budget"]): line for line in lines}
-    heads = f"{'rows x columns':<16}{'budget':>8}{'loops':>7}{'load':>7}{'exit':>6}{'seconds':>9}{'MB':>7}{'AUC':>8}"
-    print(f"{heads}{'trials':>8}  best")
+    best = {line["size"]: line for line in lines if "reference" in line}
+    newest = {(line["size"], line["loops"], line["budget"]): line for line in lines if "reference" not in line}
+    text = ["# scale.py", "", "AUC, accuracy (several classes) or R2 (a number) on unseen rows.", ""]
+    heads = ("rows x columns", "budget", "loops", "load", "seconds", "peak MB", "score", "LightGBM", "trials", "best")
+    text += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for line in newest.values():
-        auc = f"{line['auc']:.3f}" if line["auc"] is not None else "-"
-        print(
-            f"{line['size']:<16}{line['budget']:>8g}{line['loops']:>7}{line['load']:>7}{line['exit']:>6}"
-            f"{line['seconds']:>9}{line['peak_mb']:>7}{auc:>8}{line.get('trials', 0):>8}  {line.get('family', '')}"
-        )
+        beside = best.get(line["size"])
+        cells = (
+            line["size"], f"{line['budget']:g} s", line["loops"], line["load"], line["seconds"], line["peak_mb"],
+            "no model" if line["score"] is None else f"{line['score']:.4f}",
+            "" if beside is None else f"{beside['score']:.4f} in {beside['seconds']:g} s",
+            line.get("trials", 0), line.get("family", ""),
+        )  # fmt: skip
+        text.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(text) + "\n"
+
+
+def keep(line: dict[str, Any]) -> None:
+    """Appends to the results, and prints."""
+    with RESULTS.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    print(json.dumps({key: line[key] for key in line if key not in ("versions", "machine")}), flush=True)
 
 
 def main() -> None:
     """Measures what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="ROWSxCOLUMNS")
+    parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="ROWSxCOLUMNS[:number|:CLASSES]")
     parser.add_argument("--load", nargs="+", type=int, default=(0, 8), metavar="LOOPS", help="busy loops beside it")
     parser.add_argument("--time", type=float, default=60.0)
+    parser.add_argument("--reference", action="store_true")
     parser.add_argument("--report", action="store_true")
     arguments = parser.parse_args()
-    if not arguments.report:
-        for load in arguments.load:
-            for size in arguments.sizes:
-                line = cell(size, arguments.time, load)
-                with RESULTS.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(line) + "\n")
-                print(json.dumps({key: line[key] for key in line if key not in ("versions", "machine")}), flush=True)
-    report()
+    if arguments.report:
+        RESULTS.with_suffix(".md").write_text(report(), encoding="utf-8")
+        print(report())
+        return
+    if arguments.reference:
+        for size in arguments.sizes:
+            keep(reference(size))
+        return
+    for load in arguments.load:
+        for size in arguments.sizes:
+            keep(cell(size, arguments.time, load))
 
 
 if __name__ == "__main__":

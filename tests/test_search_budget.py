@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import re
 import socket
 import subprocess
 import sys
@@ -30,13 +31,14 @@ from autometa.search import Run, SearchPlan, Settings, TrialRow, load_model, ope
 from autometa.search.budget import Budget
 from autometa.search.first import first_model
 from autometa.search.options import OPTIONS
+from autometa.search.pace import late_families
 from autometa.search.settings import Silent
-from autometa.search.trials import late_families
 from autometa.space import FAMILY
-from autometa.store import MetaStore
+from autometa.store import MetaStore, sample_fingerprint
 from autometa.task import Task, make_task
 from autometa.transfer import Guard, History
 from autometa.transfer.cost import TrialLimit
+from autometa.transfer.observation import Observation, TrialReading
 
 
 class Machine:
@@ -44,12 +46,14 @@ class Machine:
 
     Args:
         task: What is searched.
-        seconds: Of a trial of a configuration, on this machine.
+        seconds: Of a trial of a configuration on all rows, on this machine.
     """
 
     def __init__(self, task: Task, seconds: Callable[[dict[str, Any]], float]) -> None:
         self.task, self.seconds = task, seconds
         self.now = 1000.0
+        self.learned: list[int] = []  # from how many rows, trial by trial
+        self.refitted: list[int] = []  # on how many rows
         self.tried: list[tuple[dict[str, Any], float]] = []  # configuration, and the seconds that it was given
         self.isolation: Any = types.SimpleNamespace(warm_up=lambda: None, cancel_all=lambda: None)
 
@@ -74,21 +78,23 @@ class Machine:
         patience: float,
     ) -> Evaluation:
         """A prediction of the shares of the classes, a little better for a larger number of the configuration."""
-        takes = self.seconds(attempt.config)
+        rows = attempt.rows or self.task.n
+        takes = self.seconds(attempt.config) * rows / self.task.n
+        self.learned.append(rows)
         self.tried.append((attempt.config, seconds))
         self.now += min(takes, seconds)
         head = attempt.config, State.TIMEOUT, "killed at its deadline", {}, {}, seconds, 0.0, 0, attempt.seed
         if takes > seconds:
-            return Evaluation(*head, self.task.n, {}, attempt.origin)
+            return Evaluation(*head, rows, {}, attempt.origin)
         task, said = self.task, self.says(attempt.config)
         folds = [score_all(task.kind, task.y[test], said[test], task.c, also=task.metric) for _, test in attempt.splits]
         scores = {name: tuple(fold[name] for fold in folds) for name in folds[0]}
         np.save(oof_path, attempt.splits.layered([said[test] for _, test in attempt.splits])[0])
         if attempt.keep_models is not None:
-            attempt.keep_models.write_bytes(self.fit(None, seconds=1.0, threads=1))
+            attempt.keep_models.write_bytes(self.fit(None, seconds=1.0, threads=1, rows=0))
         means = {name: float(np.mean(values)) for name, values in scores.items()}
         return Evaluation(
-            attempt.config, State.COMPLETE, None, means, scores, takes, 0.0, 0, attempt.seed, task.n, {}, attempt.origin
+            attempt.config, State.COMPLETE, None, means, scores, takes, 0.0, 0, attempt.seed, rows, {}, attempt.origin
         )
 
     def says(self, config: dict[str, Any]) -> np.ndarray:
@@ -101,8 +107,11 @@ class Machine:
             axis=1, keepdims=True
         )
 
-    def fit(self, row: Any, *, seconds: float, threads: int) -> bytes:
+    def fit(self, row: Any, *, seconds: float, threads: int, rows: int) -> bytes:
         """The constant prediction."""
+        if row is not None:
+            self.refitted.append(rows)
+            self.now += self.seconds(row.evaluation.config) * rows / self.task.n
         model = DummyRegressor() if self.task.kind == "regression" else DummyClassifier()
         return pickle.dumps([model.fit(self.task.X, self.task.y)])
 
@@ -420,3 +429,107 @@ def test_a_crowded_machine_is_not_taken_for_a_slow_configuration(own, wall, read
         used[0] += own
         assert watch._is_held_up(100.0 + wall) is held_up
     assert Watch(None, ours, theirs, 110.0, 10.0, None).ready  # without patience the deadline counts from the request
+
+
+class TestRowsThatGrow:
+    """A table of 60,000 rows, on a machine on which a trial takes a third of the budget on all of them."""
+
+    @pytest.fixture
+    def large(self):
+        rng = np.random.default_rng(0)
+        X = pd.DataFrame(rng.normal(size=(60_000, 3)), columns=list("abc"))
+        return make_task(X, y=(X["a"] + rng.normal(size=60_000) > 0).map({True: "yes", False: "no"}), name="large")
+
+    def searched(self, task, tmp_path, monkeypatch, seconds=20.0, **settings):
+        machine, heard = Machine(task, lambda config: seconds), Notes()
+        machine.install(monkeypatch)
+        settings = Settings(seconds=60.0, jobs=1, cold=True, **{"remember": False} | settings)
+        began = machine.now
+        result = search(task, settings, tmp_path / "run", isolation=machine.isolation, progress=heard)
+        assert machine.now - began <= 60.0
+        return machine, result, heard.notes
+
+    def test_the_first_trial_tells_how_many_rows_there_is_time_for(self, large, tmp_path, monkeypatch):
+        machine, result, _ = self.searched(large, tmp_path, monkeypatch)
+        assert machine.learned[:3] == [60_000, 15_000, 15_000]
+        assert result.trials[0].origin == "default"
+        assert {row.evaluation.rows for row in result.trials} == {15_000, 60_000}
+
+    def test_the_sampler_hears_only_of_what_can_be_compared(self, large, tmp_path, monkeypatch):
+        _, result, _ = self.searched(large, tmp_path, monkeypatch)
+        study = Run.open(result.run).study()
+        heard = Observation.of_trials(study.get_trials(deepcopy=False), TrialReading())
+        assert [seen.number for seen in heard] == [r.number for r in result.trials if r.evaluation.rows == 15_000]
+
+    def test_what_was_promising_goes_on_and_says_from_where(self, large, tmp_path, monkeypatch):
+        _, result, _ = self.searched(large, tmp_path, monkeypatch, seconds=8.0)
+        grown = [row for row in result.trials if row.origin == "grown"]
+        assert grown
+        for row in grown:
+            source = next(one for one in result.trials if one.number == row.grown_from[0])
+            assert source.evaluation.config == row.evaluation.config
+            assert source.evaluation.rows < row.evaluation.rows
+            assert f"Trial {source.number} on {row.evaluation.rows:,} of 60,000 rows" in row.reason
+
+    def test_where_all_rows_cost_little_none_is_left_out(self, large, tmp_path, monkeypatch):
+        machine, _, notes = self.searched(large, tmp_path, monkeypatch, seconds=3.0)
+        assert set(machine.learned) == {60_000}
+        assert not [note for note in notes if "no time for more" in note]
+
+    def test_a_run_that_goes_on_compares_what_it_compared_before(self, large, tmp_path, monkeypatch):
+        machine, _, _ = self.searched(large, tmp_path, monkeypatch)
+        before = len(machine.learned)
+        resume(tmp_path / "run", seconds=60.0)
+        assert 15_000 in machine.learned[before:]
+        rows = Run.open(tmp_path / "run").trials(Run.open(tmp_path / "run").study())
+        assert len({row.grown_from for row in rows if row.grown_from}) == sum(row.origin == "grown" for row in rows)
+
+    def test_a_sample_is_remembered_as_one(self, large, tmp_path, monkeypatch):
+        store = str(tmp_path / "store.db")
+        _, result, _ = self.searched(large, tmp_path, monkeypatch, remember=True, store=store)
+        known = MetaStore(store)
+        whole = {evaluation.rows for evaluation in known.evaluations(large.fingerprint)}
+        few = known.evaluations(sample_fingerprint(large.fingerprint, 15_000))
+        assert whole == {60_000}
+        assert len(few) == sum(row.evaluation.rows == 15_000 for row in result.trials)
+        assert {record.n_rows for record in known.tasks()} == {15_000, 60_000}
+        assert len({record.family for record in known.tasks()} - {None}) == 1
+
+    def test_without_a_time_budget_all_rows_are_learned_from(self, large, tmp_path, monkeypatch):
+        machine = Machine(large, lambda config: 20.0)
+        machine.install(monkeypatch)
+        settings = Settings(trials=2, families=("knn",), cold=True, remember=False)
+        search(large, settings, tmp_path / "run", isolation=machine.isolation)
+        assert machine.learned == [60_000, 60_000]
+
+
+class TestPatience:
+    def searched(self, task, tmp_path, monkeypatch, **settings):
+        machine, heard = Machine(task, lambda config: 1.0), Notes()
+        machine.says = lambda config: np.full((task.n, 2), 0.5)  # one is as good as the other
+        machine.install(monkeypatch)
+        settings = Settings(seconds=30.0, jobs=1, cold=True, remember=False, families=("knn", "linear"), **settings)
+        search(task, settings, tmp_path / "run", isolation=machine.isolation, progress=heard)
+        return machine, heard.notes
+
+    def test_where_nothing_better_is_expected_the_search_ends_and_says_what_it_left(self, task, tmp_path, monkeypatch):
+        machine, notes = self.searched(task, tmp_path, monkeypatch)
+        assert len(machine.tried) == OPTIONS.patient_trials
+        [note] = [note for note in notes if "expected" in note]
+        assert re.fullmatch(r"Nothing better is expected: 1\d s of 30 are not needed\.", note)
+
+    def test_who_asks_for_all_of_the_time_gets_it(self, task, tmp_path, monkeypatch):
+        machine, notes = self.searched(task, tmp_path, monkeypatch, patience="off")
+        assert len(machine.tried) > 20
+        assert not [note for note in notes if "expected" in note]
+
+    def test_a_time_without_a_better_one(self, task, tmp_path, monkeypatch):
+        machine, notes = self.searched(task, tmp_path, monkeypatch, patience=9.5)
+        assert len(machine.tried) == 11
+        assert "Nothing better was found for 9.5 s: the search ends here." in notes
+
+    def test_who_adds_time_is_not_told_that_it_is_enough(self, task, tmp_path, monkeypatch):
+        machine, _ = self.searched(task, tmp_path, monkeypatch)
+        before = len(machine.tried)
+        resume(tmp_path / "run", seconds=5.0)
+        assert len(machine.tried) > before + 5

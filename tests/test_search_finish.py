@@ -44,8 +44,10 @@ class Fits:
 
     def __init__(self, **ends):
         self.ends, self.asked = {int(name.removeprefix("trial")): end for name, end in ends.items()}, {}
+        self.rows = {}
 
-    def __call__(self, row, *, seconds, threads):
+    def __call__(self, row, *, seconds, threads, rows):
+        self.rows[row.number] = rows
         self.asked[row.number] = seconds
         if end := self.ends.get(row.number):
             raise end
@@ -57,12 +59,14 @@ def pickled(answer: float) -> bytes:
     return pickle.dumps([model])
 
 
-def candidate(task, folder, number: int, shift: float, *, kept: bool = True, fit_seconds: float = 1.0) -> Candidate:
+def candidate(
+    task, folder, number: int, shift: float, *, kept: bool = True, fit_seconds: float = 1.0, rows: int = 0
+) -> Candidate:
     """A trial whose predictions are off by so much; half of them up and half down with an odd number."""
     oof = task.y + shift * (1.0 if number % 2 else -1.0)
     folds = {task.metric: (-abs(shift),) * 5}
     scores, config = {task.metric: -abs(shift)}, {"family": f"f{number}"}
-    evaluation = Evaluation(config, State.COMPLETE, None, scores, folds, fit_seconds, 0.0, 0, 0, task.n, {})
+    evaluation = Evaluation(config, State.COMPLETE, None, scores, folds, fit_seconds, 0.0, 0, 0, rows or task.n, {})
     path = folder / f"{number}.pkl"
     if kept:
         path.write_bytes(pickled(FOLDS))
@@ -74,7 +78,7 @@ def a_finish(task, fit, *, elapsed: float = 10.0, progress=None, interrupted=Fal
     splits = plan_splits(task, seed=0, folds=5)
     settings = Settings(seconds=60.0, families=("linear",))
     plan = SearchPlan.of(task, settings, 2, splits=splits, options=replace(OPTIONS, **options))
-    clock = Clock(Budget(60.0, None, 0.0, lambda: elapsed), 60.0, None, splits.growth, plan.options)
+    clock = Clock(Budget(60.0, None, 0.0, lambda: elapsed), 60.0, None, splits.growth, plan.options, task.n)
     return Finish(task, plan, clock, fit, progress or Silent(), lambda: interrupted)
 
 
@@ -307,3 +311,29 @@ def test_why_there_is_no_model_names_what_went_wrong(task, tmp_path):
     assert "before the first configuration" in why_no_model([])
     row = candidate(task, tmp_path, 0, 1.0).row
     assert why_no_model([row]) == "None of 1 configurations could be evaluated: f0: complete, None"
+
+
+class TestRows:
+    def test_where_there_is_no_time_for_all_rows_a_member_learns_from_those_there_is_time_for(self, task, tmp_path):
+        """Its models know 10 of 40 rows; on all rows it would take 40 s, and 8 are left."""
+        fits, notes = Fits(), Notes()
+        few = candidate(task, tmp_path, 0, 0.1, rows=10, fit_seconds=50.0)
+        finished = a_finish(task, fits, elapsed=50.0, progress=notes).conduct([few])
+        assert fits.rows == {}  # 40 s / 5 folds * 5 = 50 s on all, of which 7.6 s are 4 rows: it stays as it is
+        assert answers(finished, task) == [FOLDS]
+        assert not finished.refitted
+        assert notes.notes == ["The model learned from 8 of 40 rows: there was no time for more."]
+
+    def test_those_rows_are_many_more_than_its_models_know_or_it_stays(self, task, tmp_path):
+        fits, notes = Fits(), Notes()
+        few = candidate(task, tmp_path, 0, 0.1, rows=4, fit_seconds=4.0)
+        finished = a_finish(task, fits, elapsed=50.0, progress=notes).conduct([few])
+        assert fits.rows == {0: 24}  # four fifths of what 7.6 of 10 s allow
+        assert answers(finished, task) == [WHOLE]
+        assert not finished.refitted
+        assert notes.notes == ["The model learned from 24 of 40 rows: there was no time for more."]
+
+    def test_models_of_the_folds_of_a_sample_do_not_answer_beside_one_of_all_rows(self, task, tmp_path):
+        few = candidate(task, tmp_path, 0, 0.1, rows=10, fit_seconds=1.0)
+        finished = a_finish(task, Fits()).conduct([few])
+        assert (answers(finished, task), finished.refitted) == ([WHOLE], True)

@@ -170,7 +170,7 @@ def test_a_run_that_is_finished_is_read_back_and_says_so(run, capsys):
     before = (run / "model.pkl").read_bytes(), (run / "result.json").stat().st_mtime_ns
     assert main(["resume", str(run), "--json"]) == 0
     shown = capsys.readouterr()
-    assert "is finished: nothing of its budget is left" in shown.err
+    assert "is finished, and nothing is fitted again" in shown.err
     assert "refitting" not in shown.err
     assert json.loads(shown.out)["trials"] == 3
     assert ((run / "model.pkl").read_bytes(), (run / "result.json").stat().st_mtime_ns) == before

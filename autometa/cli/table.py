@@ -108,6 +108,16 @@ def fit(
     seed: Seed = "0",
     max_ram: MaxRam = None,
     trial_time: TrialTime = None,
+    patience: Annotated[
+        str | None,
+        typer.Option(
+            "--patience",
+            metavar="auto|off|TIME",
+            help="End early: where nothing better is expected (auto, the default), never (off), or after TIME without "
+            "a better trial.",
+            rich_help_panel=SEARCH_PANEL,
+        ),
+    ] = None,
     device: Device = "auto",
     store: Store = None,
     cold: Annotated[bool, typer.Option("--cold", help="Search without it.", rich_help_panel=MEMORY_PANEL)] = False,
@@ -124,12 +134,13 @@ def fit(
 
     Tries what worked on similar tables first, then searches; ends in a folder with the model and a report.
     """
-    from autometa.values import Gathered, one_of
+    from autometa.values import Gathered, one_of, patience_of
 
     gathered = Gathered()
     budget = budget_of(gathered, time, trials)
     of_trials = limits_of(gathered, jobs, seed, max_ram, trial_time)
     gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
+    patient = gathered.option(patience_of, "--patience", patience)
     chosen = families_of(gathered, families)
     labelled = threshold_of(gathered, threshold)
     reading = reading_of(
@@ -179,6 +190,7 @@ def fit(
         remember=not no_remember,
         device=device,
         threshold=labelled,
+        patience="auto" if patient is None else patient,
     )
     with live() as progress:
         result = fit_file(

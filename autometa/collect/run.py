@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import tempfile
 import threading
@@ -23,7 +22,7 @@ from autometa.metafeatures import VERSION, describe
 from autometa.openml import is_address, read_task
 from autometa.origins import State
 from autometa.space import FAMILY, Config, config_key
-from autometa.store import MetaStore, TaskRecord
+from autometa.store import MetaStore, TaskRecord, sample_fingerprint
 from autometa.task import Task
 
 SOURCE = "collect"  # who describes a task without a limit of time
@@ -198,13 +197,8 @@ class _Collection:
 
 
 def _address(task: Task, n: int, known: TaskRecord | None) -> str:  # known: what the store has by its fingerprint
-    """The table's fingerprint; another, made from it, where the store knows the table by another number of rows.
-
-    What wins on a thousand rows of a table need not win on all of them, so the two are two tasks of one family.
-    """
-    if known is None or known.n_rows == n:
-        return task.fingerprint
-    return hashlib.blake2b(f"{task.fingerprint}:{n}".encode(), digest_size=16).hexdigest()
+    """The table's fingerprint; that of a sample of it where the store knows the table by another number of rows."""
+    return task.fingerprint if known is None or known.n_rows == n else sample_fingerprint(task.fingerprint, n)
 
 
 def _prepare(

@@ -3,7 +3,7 @@
 `plan_splits` says which rows are learned from, `evaluate` fits and scores, `Isolation` runs it in a process of its own
 under a deadline and a RAM cap, and `evaluate_isolated` does all of it and hands on an `Evaluation`. A failure is data.
 
-splits       which rows are learned from, and which predicted
+splits       which rows are learned from, and which predicted; `samples` of them, where there are too many
 fitted       a configuration fitted on some rows, and what it predicts
 metrics      what a prediction is worth; `formulas` are theirs
 calibration  probabilities that mean what they say
@@ -40,6 +40,7 @@ from autometa.evaluation.metrics import (
     score_all,
 )
 from autometa.evaluation.record import Evaluation, Outcome, mean_of_repeats
+from autometa.evaluation.samples import places, sampled
 from autometa.evaluation.splits import Splits, plan_splits
 from autometa.evaluation.trial import Attempt, evaluate, judged
 from autometa.evaluation.uncertainty import Interval, bootstrap, drawings, interval, judged_by_fold
@@ -88,11 +89,13 @@ __all__ = [
     "labels_of",
     "mean_of_repeats",
     "metric_for",
+    "places",
     "plan_splits",
     "predict_aligned",
     "read_level",
     "read_threshold",
     "resolve_metric",
+    "sampled",
     "score",
     "score_all",
     "shared_isolation",

@@ -235,8 +235,16 @@ class Isolation:
 
 
 # Threads are given to models explicitly; left alone, every library of every trial would take all cores at once. Hashing
-# is fixed so that the order of a set of strings cannot make two runs differ.
-_QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+# is fixed so that the order of a set of strings cannot make two runs differ. Threads sleep where they wait for others:
+# by OpenMP's default they spin, and on a crowded machine that takes the time of those they wait for (LightGBM on two
+# threads of two cores beside six busy processes: 58 s and 24 CPU s, instead of 13 and 4.4; `benchmarks/waiting.py`).
+_QUIET = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "PYTHONHASHSEED": "0",
+}
 
 _PROGRAM = """
 import json, sys

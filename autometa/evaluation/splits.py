@@ -144,7 +144,7 @@ def plan_splits(task: Task, *, seed: int, folds: int | None = None) -> Splits:
         raise InputError(Problem("rows", f"{task.n} cannot be split into rows to learn from and rows to predict"))
     k = min(k, task.n)
     rng = np.random.default_rng(seed)
-    strata = _strata(task)
+    strata = strata_of(task)
     if task.time_order is not None and task.groups is not None:
         return _ordered_groups(np.asarray(task.time_order), np.asarray(task.groups), strata, k, hold_out, rng)
     if task.time_order is not None:
@@ -170,7 +170,7 @@ def _parts(n: int) -> int:
     return max(5, round(n / np.clip(OPTIONS.held_out * n, OPTIONS.fewest_held_out, OPTIONS.most_held_out)))
 
 
-def _strata(task: Task) -> Rows:  # (n,)
+def strata_of(task: Task) -> Rows:  # (n,)
     """The class of each row, or its tenth of the regression target."""
     y = np.asarray(task.y)
     if task.kind != "regression":

@@ -70,6 +70,7 @@ class Attempt:
             that the first fold had time for, and then the evaluation is of the configuration with so many. None for no
             aim.
         origin: Why it is tried, for the record.
+        rows: Of the table that the training sides of the splits stand for (`samples.sampled`); None for all.
 
     Example:
         >>> from autometa.task import make_task
@@ -95,6 +96,7 @@ class Attempt:
     threshold: float | str = AUTO
     growth: float | None = None
     origin: str = Origin.SEARCH.value
+    rows: int | None = None
 
 
 def evaluate(task: Task, config: Config, splits: Splits, *, seed: int, **how: Any) -> Outcome:
@@ -252,7 +254,7 @@ class _Folds:
             predict_seconds=self.predict_seconds,
             peak_ram=peak_ram(),
             seed=self.attempt.seed,
-            rows=self.task.n,
+            rows=self.attempt.rows or self.task.n,
             versions=_versions(self.config),
             origin=self.attempt.origin,
         )

@@ -107,6 +107,7 @@ def command(task: Task, settings: Settings) -> str:
         "--store": settings.shown_store,
         "--max-ram": settings.max_ram,
         "--trial-time": None if settings.trial_seconds is None else f"{settings.trial_seconds:g}",
+        "--patience": settings.patience if settings.patience != AUTO else None,
         "--device": settings.device if settings.device != "auto" else None,
         "--seed": settings.seed,
     }

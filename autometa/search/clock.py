@@ -27,6 +27,7 @@ class Clock:
         trial_seconds: Longest that one trial may take; None for no limit.
         growth: How many times the rows of a fold's training side the whole table has (`Splits.growth`).
         options: The tuned numbers.
+        rows: Of the whole table; 0 where no trial learns from fewer.
 
     Example:
         >>> now = iter([20.0, 20.0, 40.0, 40.0])
@@ -40,6 +41,7 @@ class Clock:
     trial_seconds: float | None
     growth: float = 1.0
     options: SearchOptions = OPTIONS
+    rows: int = 0
 
     @property
     def longest(self) -> float:
@@ -55,14 +57,20 @@ class Clock:
         return min(self.options.describe_seconds, self.options.describe_share * self.seconds)
 
     def left_to_search(self, best: Evaluation | None) -> float:
-        """Seconds for more trials; where the best so far takes long to fit on all rows, that time is kept for it."""
+        """Seconds for more trials; where the best so far takes long to fit on all rows, that time is kept for it.
+
+        None is kept where its models know nearly all rows as it is.
+        """
         if self.seconds is None:
             return math.inf
         wanted = 0.0
-        if best is not None:
+        if best is not None and self.lacking(best) > self.options.as_good_as_all:
             there = self.options.refit_reserve * self.budget.reserve
             wanted = max(self.options.refit_margin * self.to_refit(best) - there, 0.0)
-        return self.budget.left_to_search - min(wanted, self.options.refit_share * self.seconds)
+        most = self.options.refit_share * self.seconds
+        if wanted > most and best is not None and best.rows < self.rows:  # it goes on with more rows before that
+            wanted = 0.0
+        return self.budget.left_to_search - min(wanted, most)
 
     def may_begin(self, best: Evaluation | None, *, begun: int) -> bool:
         """Whether time and trials are left for another trial, `begun` trials having begun."""
@@ -72,15 +80,15 @@ class Clock:
         """Whether the trial budget, if there is one, allows another trial after `begun` trials."""
         return self.budget.trials is None or begun < self.budget.trials
 
-    def deadline(self, best: Evaluation | None) -> float:
-        """Seconds after which the next trial is killed."""
+    def deadline(self, best: Evaluation | None, longest: float | None = None) -> float:
+        """Seconds after which the next trial is killed, which should take `longest` at most; None for `longest`."""
         limits = [self.trial_seconds or math.inf]
         if self.seconds is None:
             limits.append(self.options.unhurried)
         else:
             left = self.left_to_search(best)
             first = max(self.options.first_share * left, self.options.least_first)
-            limits += [left, first if best is None else self.options.grace * self.longest]
+            limits += [left, first if best is None else self.options.grace * (longest or self.longest)]
         return max(min(limits), self.options.shortest)
 
     def patience(self, best: Evaluation | None, deadline: float) -> float:
@@ -89,9 +97,14 @@ class Clock:
             return 0.0
         return max(min(deadline, self.left_to_search(best) - deadline), 0.0)
 
-    def to_grow(self, deadline: float) -> float | None:
+    def to_grow(self, deadline: float, longest: float | None = None) -> float | None:
         """Seconds that a learner which can end early should aim at under a deadline; None for no aim."""
-        return None if math.isinf(self.longest) else min(deadline, self.longest)
+        return None if math.isinf(self.longest) else min(deadline, longest or self.longest)
+
+    @property
+    def longest_on_sample(self) -> float:
+        """Seconds that a trial should take at most which learns from a part of the rows only."""
+        return self.longest * self.options.sample_trial_share
 
     @property
     def to_first_model(self) -> float:
@@ -103,7 +116,11 @@ class Clock:
 
     def to_refit(self, evaluation: Evaluation) -> float:
         """Seconds that fitting an evaluated configuration on all rows is expected to take."""
-        return evaluation.fit_seconds / evaluation.n_folds * self.growth
+        return evaluation.fit_seconds / evaluation.n_folds * self.lacking(evaluation)
+
+    def lacking(self, evaluation: Evaluation) -> float:
+        """How many times the rows that its models learned from the whole table has."""
+        return self.growth * max(self.rows / max(evaluation.rows, 1), 1.0)
 
     @property
     def left_to_refit(self) -> float:

@@ -50,9 +50,9 @@ from autometa.task import Task
 
 
 class Fit(Protocol):
-    """Fits the configuration of a trial on all rows."""
+    """Fits the configuration of a trial on all rows, or so many of them."""
 
-    def __call__(self, row: TrialRow, *, seconds: float, threads: int) -> bytes:
+    def __call__(self, row: TrialRow, *, seconds: float, threads: int, rows: int) -> bytes:
         """The fitted model, as a pickled list.
 
         Raises:
@@ -69,6 +69,15 @@ class Candidate:
     oof: NDArray[np.float64]  # (r, n) or (r, n, c) out-of-fold prediction of each repeat, calibrated, or NaN
     models: Path | None  # pickled models of its folds; None where they were too large to be kept
     calibration: Calibration = IDENTITY
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fitted:
+    """A member's models: pickled, whether they were fitted anew on all rows, and from how many rows they learned."""
+
+    content: bytes
+    anew: bool
+    rows: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +123,7 @@ def isolated_fit(run: Run, plan: SearchPlan, isolation: Isolation) -> Fit:
     """A `Fit` that fits in processes of their own, each within the memory of a trial."""
     folder = run.folder.absolute()  # those processes stay in the folder in which the first of them began
 
-    def fit(row: TrialRow, *, seconds: float, threads: int) -> bytes:
+    def fit(row: TrialRow, *, seconds: float, threads: int, rows: int) -> bytes:
         path = folder / "models" / f"{row.number}-refit.pkl"
         try:
             isolation.call(
@@ -127,6 +136,7 @@ def isolated_fit(run: Run, plan: SearchPlan, isolation: Isolation) -> Fit:
                 seed=run.settings.seed,
                 threads=threads,
                 device=run.settings.device,
+                rows=rows,
             )
             return path.read_bytes()
         finally:
@@ -282,39 +292,65 @@ class Finish:
         last_resort = None if any(c.models for c, _ in chosen) else chosen[0][0]
         threads = self.plan.threads_for(len(chosen))
 
-        def fitted(candidate: Candidate) -> tuple[bytes | None, bool]:
+        def fitted(candidate: Candidate) -> _Fitted | None:
             return self._fitted(candidate, threads=threads, must=candidate is last_resort)
 
         with ThreadPoolExecutor(self.plan.jobs) as pool:
             found = list(pool.map(fitted, [candidate for candidate, _ in chosen]))
         folds_answer = self.plan.splits.n_folds > 1 and self.task.time_order is None
         members, room = [], self.plan.options.fold_models_bytes if folds_answer else 0
-        for (candidate, weight), (content, anew) in zip(chosen, found, strict=True):
-            if not content:
+        for (candidate, weight), done in zip(chosen, found, strict=True):
+            if done is None:
                 continue
-            if anew and candidate.models and (size := candidate.models.stat().st_size) <= room:
-                content, room = content + self.read(candidate.models), room - size
+            content, kept = done.content, candidate.models
+            whole = done.anew and candidate.row.evaluation.rows >= self.task.n
+            if whole and kept and (size := kept.stat().st_size) <= room:
+                content, room = content + self.read(kept), room - size
             members.append(Member(candidate.row.number, weight, content, candidate.calibration))
         if not members:
             raise NoModelError("No evaluated pipeline could be fitted on the whole table: raise --max-ram or --time")
         total = sum(member.weight for member in members)
         for member in members:
             member.weight /= total
-        return members, all(anew for content, anew in found if content)
+        self._say_from_how_many([done for done in found if done is not None])
+        return members, all(done.anew for done in found if done is not None)
 
-    def _fitted(self, candidate: Candidate, *, threads: int, must: bool) -> tuple[bytes | None, bool]:
-        """A member's pickled models, and whether they were fitted anew on all rows; None where there are none."""
+    def _say_from_how_many(self, fitted: Sequence[_Fitted]) -> None:
+        """Where parts of the model know fewer rows than the folds of the whole table would."""
+        known, n = sorted(done.rows for done in fitted), self.task.n
+        if known[0] * self.plan.splits.growth < 0.99 * n:
+            rows = f"{known[0]:,}" if known[0] == known[-1] else f"{known[0]:,} to {known[-1]:,}"
+            self.progress.note(f"The model learned from {rows} of {n:,} rows: there was no time for more.")
+
+    def _fitted(self, candidate: Candidate, *, threads: int, must: bool) -> _Fitted | None:
+        """A member's pickled models; None where there are none."""
         row, kept = candidate.row, candidate.models
-        seconds, expected = self.clock.left_to_refit, self.clock.to_refit(row.evaluation)
-        if kept and (self.interrupted() or expected > seconds or row.evaluation.config == CONFIG):
-            return self.read(kept), False
+        quick = row.evaluation.config == CONFIG  # which says itself what it was made from
+        learned = self.task.n if quick else int(row.evaluation.rows / self.plan.splits.growth)
+        rows, seconds = self._rows_to_fit(candidate, must=must)
+        if kept and (self.interrupted() or not rows or quick):
+            return _Fitted(self.read(kept), False, learned)
         try:
-            return self.fit(row, seconds=max(seconds, 2 * expected + 1.0 if must else 0.1), threads=threads), True
+            return _Fitted(self.fit(row, seconds=seconds, threads=threads, rows=rows), rows == self.task.n, rows)
         except Killed as killed:
             self.progress.note(f"trial {row.number} was not refitted on all rows: {killed.reason}")
         except Cancelled:  # by the person, who will not wait for it
             pass
-        return (self.read(kept) if kept else None), False
+        return _Fitted(self.read(kept), False, learned) if kept else None
+
+    def _rows_to_fit(self, candidate: Candidate, *, must: bool) -> tuple[int, float]:
+        """On how many rows a member is fitted anew, and the seconds that it has; no rows where there is no time.
+
+        Where there is none for all rows, on as many as there is time for, if those are many more than its models know.
+        """
+        evaluation, n, left = candidate.row.evaluation, self.task.n, self.clock.left_to_refit
+        expected = self.clock.to_refit(evaluation)
+        if expected <= left:
+            return n, max(left, 0.1)
+        part = int(self.plan.options.partial_refit * n * max(left, 0.0) / expected)
+        if part > self.plan.options.worth_refitting * evaluation.rows:
+            return part, left
+        return (n, max(left, 2 * expected + 1.0)) if must else (0, 0.0)
 
     def _scores(self, oof: NDArray[np.float64], labelled: Weights) -> NDArray[np.float64]:  # (folds,)
         """The score of each fold of each repeat: averaged over repeats first, predictions would be judged too well."""

@@ -28,6 +28,7 @@ from autometa.evaluation import (
     Weights,
     fit_model,
     labels_of,
+    places,
     predict_aligned,
     read_threshold,
     threshold_of,
@@ -304,14 +305,22 @@ class Model:
         return mean if self.kind == "regression" else self.calibration.apply(mean)
 
 
-def refit(task_folder: Path, config: Config, path: Path, *, seed: int, threads: int, device: str) -> None:
-    """Fits one configuration on the whole task and leaves the model at `path`. Runs in a process of its own."""
+def refit(
+    task_folder: Path, config: Config, path: Path, *, seed: int, threads: int, device: str, rows: int | None = None
+) -> None:
+    """Fits one configuration on the whole task and leaves the model at `path`. Runs in a process of its own.
+
+    On so many rows only, where `rows` says so: those that a trial would learn from.
+    """
     from threadpoolctl import threadpool_limits
 
     task = Task.load(task_folder)
     with warnings.catch_warnings(), threadpool_limits(threads):
         warnings.simplefilter("ignore")  # its warnings were judged by its score
-        model = fit_model(task, config, np.arange(task.n), seed=seed, threads=threads, device=device)
+        learned = np.arange(task.n)
+        if rows is not None and rows < task.n:
+            learned = np.flatnonzero(places(task, seed=seed) < rows / task.n)
+        model = fit_model(task, config, learned, seed=seed, threads=threads, device=device)
     replace(path, pickle.dumps([model], protocol=5))
 
 

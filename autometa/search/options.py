@@ -75,6 +75,44 @@ class SearchOptions:
     # (15,000 rows at most), and propose what takes too long there (`benchmarks/scale.py`). Judgement.
     default_first_load: float = 15_000
 
+    # ------------------------------------------------------------------------------------------------------ patience
+    # Trials before which a search does not end by itself, and of the noise of the best score the share that the rest of
+    # the budget must promise for it to go on. Chosen on the validation half of `benchmarks/patience.py`.
+    patient_trials: int = 12
+    impatience: float = 0.1
+
+    # ---------------------------------------------------------------------------------------------------------- rows
+    # From so many rows on a table has rungs, each so many times the rows of the one below, and as many trials of a rung
+    # as go to one that goes on. The rows are the issue's; four is the usual factor of successive halving.
+    sampled_from: int = 20_000
+    halving: int = 4
+
+    # Share of the budget that the default of boosting is to take on the base rung, times which it may take longer
+    # before the base moves down, and cells that it fits in a second on one CPU (`benchmarks/scale.py --pace`).
+    sample_share: float = 0.04
+    sample_slack: float = 1.5
+    boosted_cells: float = 2e6
+
+    # Of the longest that a trial should take, what one on a sample should: there are to be many of them. Judgement.
+    sample_trial_share: float = 0.5
+
+    # The best goes up for the last time once there is less than the square of this times the time that it takes on all
+    # rows, and then with so many rows that it should take the time that is left over this; if those are not so many
+    # times what it knows, it stays. Judgement.
+    last_climb: float = 1.3
+    least_climb: float = 1.5
+
+    # Of the rows that there is time for, those that a member is fitted on where there is no time for all. Judgement.
+    partial_refit: float = 0.8
+
+    # Times the rows that its models learned from, on which a member is fitted anew where there is no time for all rows.
+    # Judgement.
+    worth_refitting: float = 1.5
+
+    # Times the rows of its training side that the whole table has, up to which a model of the hold-out need not be
+    # fitted anew: no time is kept for that. Judgement.
+    as_good_as_all: float = 1.05
+
     # -------------------------------------------------------------------------------------------------------- splits
     # Cells of the table per second of the budget, above which a trial is judged by three folds, or by a hold-out.
     # `benchmarks/folds.py` at 60 s (`results/folds.jsonl`), tables of 13,000 cells per second and more: three folds err

@@ -17,6 +17,7 @@ from autometa.search.options import OPTIONS
 from autometa.search.plan import SearchPlan
 from autometa.search.result import Result, open_run
 from autometa.search.run import Run
+from autometa.search.rungs import Rungs
 from autometa.search.settings import Progress, Settings, TrialRow
 from autometa.store import Exclusion
 from autometa.task import DEFAULT_METRICS, Task
@@ -39,7 +40,7 @@ class Recall:
     metafeatures: MetaFeatures | None
 
 
-def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, progress: Progress) -> Recall:
+def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, rungs: Rungs, progress: Progress) -> Recall:
     """The sampler, with what the store remembers behind it unless the search is cold.
 
     Raises:
@@ -67,19 +68,21 @@ def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, progr
         seed=settings.seed,
         seconds=None if settings.seconds is None else max(clock.budget.left_to_search, 0.0),
         jobs=plan.jobs,
-        limit=None if math.isinf(clock.longest) else _first_limit(settings, plan, clock),
+        limit=None if math.isinf(clock.longest) else _first_limit(settings, plan, clock, rungs),
         folds=len(plan.splits),
     )
     return Recall(sampler, metafeatures)
 
 
-def _first_limit(settings: Settings, plan: SearchPlan, clock: Clock) -> TrialLimit:
+def _first_limit(settings: Settings, plan: SearchPlan, clock: Clock, rungs: Rungs) -> TrialLimit:
     """What a trial may take, in seconds of the machines where past tasks were timed.
 
-    On a crowded one a second is worth less, which the first result tells by itself (`Trials`).
+    On a crowded one a second is worth less, which the first result tells by itself (`Trials`). What past tasks say is
+    of all rows, so on a sample a trial may take more by that.
     """
     slow = 1.0 if settings.seconds is None else crowding()
-    return TrialLimit(clock.longest / slow, truncatable(plan.space))
+    longest = clock.longest_on_sample * rungs.n / rungs.rows if rungs.samples else clock.longest
+    return TrialLimit(longest / slow, truncatable(plan.space))
 
 
 def shipped_surrogate(kind: str, space: SearchSpace, exclude: Exclusion, progress: Progress) -> Surrogate | None:
@@ -162,15 +165,26 @@ def remember_run(run: str | Path, *, store: str | None = None, trusted: bool = F
 def remember(task: Task, settings: Settings, metafeatures: MetaFeatures | None, trials: Sequence[TrialRow]) -> int:
     """Adds the task and its evaluations to the store; how many evaluations were new.
 
+    What a configuration is worth on a sample is another task's: that of the sample.
+
     Raises:
         StoreError: The metadata store cannot be used.
     """
     from autometa.metafeatures import describe
-    from autometa.store import MetaStore, TaskRecord
+    from autometa.store import MetaStore, TaskRecord, sample_fingerprint
 
     known = [row.evaluation for row in trials if row.evaluation.config != CONFIG]  # which is in no space
-    if not known:
-        return 0
-    if metafeatures is None:  # there was no time for them before
-        metafeatures = describe(task, seconds=OPTIONS.describe_seconds)
-    return MetaStore(settings.store).add(TaskRecord.of(task, metafeatures, source="fit"), known)
+    store, new = MetaStore(settings.store), 0
+    for rows in sorted({evaluation.rows for evaluation in known}):
+        part, described = task, metafeatures
+        if rows < task.n:
+            part, described = task.sample(rows, settings.seed), None
+        if described is None:  # there was no time for them before
+            described = describe(part, seconds=OPTIONS.describe_seconds)
+        record = TaskRecord.of(part, described, source="fit")
+        if rows < task.n:
+            record = replace(
+                record, fingerprint=sample_fingerprint(task.fingerprint, rows), family=task.family or task.name
+            )
+        new += store.add(record, [evaluation for evaluation in known if evaluation.rows == rows])
+    return new

@@ -38,7 +38,7 @@ from autometa import __version__
 from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation import Evaluation, Splits
 from autometa.files import PRIVATE, digest, private_folder, replace, sweep
-from autometa.origins import Origin
+from autometa.origins import GROWN_FROM, ROWS, Origin
 from autometa.search.records import Checksums, DamagedError, json_bytes, read_record, reading, with_checksum
 from autometa.search.settings import Settings, TrialRow
 from autometa.search.signature import is_own, read_own, sign, write_signed
@@ -382,7 +382,8 @@ def trial_row(trial: optuna.trial.FrozenTrial) -> TrialRow | None:
         return None
     origin, reason = origin_of(trial)
     evaluation = Evaluation.from_dict(attributes[EVALUATION])
-    return TrialRow(trial.number, evaluation, origin, reason, attributes[STARTED], attributes[FINISHED])
+    grown = (attributes[GROWN_FROM], attributes[ROWS]) if GROWN_FROM in attributes else None
+    return TrialRow(trial.number, evaluation, origin, reason, attributes[STARTED], attributes[FINISHED], grown)
 
 
 def default_folder(name: str) -> Path:

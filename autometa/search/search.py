@@ -1,6 +1,6 @@
 """The search, as a walk that can be read at one sitting; each step is a file of this room.
 
-    plan      which families, which splits, how many trials at once
+    plan      which families, which splits, how many trials at once; rungs: on how many rows
     recall    the sampler, with what the memory knows behind it
     trials    each configuration in a process of its own, journalled before the next begins
     finish    greedy ensemble of what was evaluated, fitted on all rows
@@ -30,7 +30,8 @@ from autometa.search.plan import SearchPlan, without_weights
 from autometa.search.recall import first_recommendations, recall, remember_late, why_not_remembered
 from autometa.search.result import Result, finished, leaderboard, open_run, save_result
 from autometa.search.run import GRANTED, Run
-from autometa.search.settings import Progress, Settings, Silent
+from autometa.search.rungs import Rungs
+from autometa.search.settings import OFF, Progress, Settings, Silent
 from autometa.search.signature import check_signature
 from autometa.search.trials import Trials
 from autometa.task import Task
@@ -133,11 +134,15 @@ def resume(
         adopt(folder)
         if store is not None:
             folder.settings = replace(folder.settings, store=store)
+        if seconds is not None or trials is not None:  # who asks for more does not want to hear that it is enough
+            folder.settings = replace(folder.settings, patience=OFF)
         settings = folder.settings
         study = folder.study(repair=True, tell=progress.note)
         rows = folder.trials(study)
         if not (seconds or trials) and finished(folder, study):
-            progress.note(f"{run} is finished: nothing of its budget is left. --time or --trials (time=, trials=) add.")
+            progress.note(
+                f"{run} is finished, and nothing is fitted again; --time or --trials (seconds=, trials=) add to its budget."
+            )
             return open_run(run, trusted=trusted)
         used = max((t.finished for t in rows), default=0.0)
         more_seconds, more_trials = folder.grant(study, seconds or 0.0, trials or 0)
@@ -163,7 +168,7 @@ def _conduct(
     """Recalls, tries, finishes, remembers; the caller holds the lock of the folder."""
     isolation.warm_up()
     task, settings = run.task, run.settings
-    clock = Clock(budget, settings.seconds, settings.trial_seconds, plan.splits.growth, plan.options)
+    clock = Clock(budget, settings.seconds, settings.trial_seconds, plan.splits.growth, plan.options, task.n)
     first = None
     if settings.seconds is not None:  # before anything is loaded
         first = first_model(
@@ -171,10 +176,12 @@ def _conduct(
         )
     # Where the budget is over by now nothing will be tried: no time is spent on what to try.
     over = first is not None and clock.left_to_search(None) <= 0
-    recalled = recall(task, replace(settings, cold=True, remember=False) if over else settings, plan, clock, progress)
     study = study or run.study(repair=True)
+    rungs = Rungs.of(task, settings, plan, run.trials(study))
+    asked = replace(settings, cold=True, remember=False) if over else settings
+    recalled = recall(task, asked, plan, clock, rungs, progress)
     study.sampler = recalled.sampler
-    trials = Trials(run, plan, clock, study, isolation, progress, first)
+    trials = Trials(run, plan, clock, study, isolation, progress, first, rungs)
     recommendations: list[Recommendation] = []
     if not over:
         recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +23,29 @@ if TYPE_CHECKING:
 LEAST_RAM = OPTIONS.least_ram  # bytes; copies of `integrations/automlbenchmark` ask for it by this name
 
 
+OFF = "off"
+Patience = float | str  # seconds without a better trial, AUTO or OFF
+
+
+def read_patience(patience: Patience) -> Patience:
+    """A patience as it is kept.
+
+    Raises:
+        InputError: It is neither auto, off, nor a number of seconds above 0.
+
+    Example:
+        >>> read_patience("auto"), read_patience(30)
+        ('auto', 30.0)
+    """
+    if patience in (AUTO, OFF):
+        return patience
+    if isinstance(patience, (int, float)) and not isinstance(patience, bool) and 0 < patience < math.inf:
+        return float(patience)
+    raise InputError(
+        Problem("patience", f"{patience!r} is neither auto, off, nor a time above 0", "Leave it out for auto.")
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything `fit` can be told about the search. Kept as JSON in the run folder, so that a run can be resumed.
@@ -38,6 +62,8 @@ class Settings:
         remember: Add the finished task to the store.
         seed: Seeds splits, models and sampler.
         max_ram: Bytes that one trial's processes may hold together; None leaves a share of what the machine has free.
+        patience: Seconds without a better trial after which the search ends; "auto": where nothing better is expected
+            of the rest of a time budget; "off": never.
         trial_seconds: Longest that one trial may take, in seconds.
         device: ``auto``, ``cpu`` or ``cuda``.
         exclude: Past tasks that must not be learned from.
@@ -67,6 +93,7 @@ class Settings:
     device: str = "auto"
     exclude: Exclusion = field(default_factory=Exclusion)
     threshold: float | str = AUTO
+    patience: Patience = AUTO
 
     def __post_init__(self) -> None:
         """Reports every impossible value in one error; without any budget the time is 60 seconds."""
@@ -74,6 +101,7 @@ class Settings:
         if problems:
             raise InputError(problems)
         object.__setattr__(self, "threshold", read_threshold(self.threshold))
+        object.__setattr__(self, "patience", read_patience(self.patience))
         if self.seconds is None and self.trials is None:
             object.__setattr__(self, "seconds", OPTIONS.default_seconds)
 
@@ -85,22 +113,23 @@ class Settings:
     def problems(self) -> list[Problem]:
         """What cannot be done, each with its fix."""
         wrong = []
-        for name, value, least in (
+        for name, given, least in (
             ("time", self.seconds, "a number of seconds above 0"),
             ("trials", self.trials, "a number of at least 1"),
             ("jobs", self.jobs, "a number of at least 1"),
             ("max-ram", self.max_ram, "a size above 0, such as 2GB"),
             ("trial-time", self.trial_seconds, "a number of seconds above 0"),
         ):
-            if value is not None and not value > 0:
-                wrong.append(Problem(name, f"{value} is not {least}", "Leave it out for the default."))
+            if given is not None and not given > 0:
+                wrong.append(Problem(name, f"{given} is not {least}", "Leave it out for the default."))
         if self.max_ram is not None and 0 < self.max_ram < LEAST_RAM:
             what = f"{self.max_ram / 1e6:.0f} MB is less than the libraries of a trial take"
             wrong.append(Problem("max-ram", what, f"Allow {LEAST_RAM / 1e6:.0f} MB or more."))
-        try:
-            read_threshold(self.threshold)
-        except InputError as error:
-            wrong += error.problems
+        for read, value in ((read_threshold, self.threshold), (read_patience, self.patience)):
+            try:
+                read(value)
+            except InputError as error:
+                wrong += error.problems
         if self.device not in ("auto", "cpu", "cuda"):
             wrong.append(Problem("device", f"{self.device!r} is not known", "Choose auto, cpu or cuda."))
         return wrong
@@ -140,6 +169,7 @@ class TrialRow:
     reason: str
     started: float
     finished: float
+    grown_from: tuple[int, int] | None = None  # number of the trial that it goes on from, and its own rows
 
     @property
     def proposed(self) -> bool:

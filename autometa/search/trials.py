@@ -10,36 +10,43 @@ import contextlib
 import math
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from autometa.evaluation import Attempt, Cancelled, Evaluation, Isolation, State, evaluate_isolated, judged
-from autometa.families import FAMILIES, rounds_of, suited_to
+from autometa.evaluation import (
+    AUTO,
+    Attempt,
+    Cancelled,
+    Evaluation,
+    Isolation,
+    Splits,
+    State,
+    evaluate_isolated,
+    judged,
+    places,
+    sampled,
+)
+from autometa.families import FAMILIES, rounds_of
 from autometa.files import whole
-from autometa.origins import Origin
+from autometa.origins import GROWN_FROM, ROWS, Origin
 from autometa.search.clock import Clock
 from autometa.search.first import CONFIG, FirstModel, first_model
+from autometa.search.pace import affordable, late_families
+from autometa.search.patience import is_enough, why_enough
 from autometa.search.plan import SearchPlan, cells_per_second
 from autometa.search.result import leaderboard
 from autometa.search.run import EVALUATION, FILES, FINISHED, STARTED, Run, origin_of, trial_row
+from autometa.search.rungs import Rungs
 from autometa.search.settings import Progress, TrialRow
 from autometa.space import FAMILY, Config
 from autometa.transfer.cost import TrialLimit
 
 if TYPE_CHECKING:
     import optuna
-
-
-def late_families(trials: Sequence[TrialRow], times: int) -> frozenset[str]:
-    """The families whose last trials, so many `times`, all ran out of time."""
-    last: dict[str, int] = {}  # family -> how many of its trials have run out of time since one did not
-    for row in sorted(trials, key=lambda row: row.number):
-        family = row.evaluation.config[FAMILY]
-        last[family] = last.get(family, 0) + 1 if row.evaluation.state == State.TIMEOUT else 0
-    return frozenset(family for family, late in last.items() if late >= times)
 
 
 CHEAP = ("linear", "naive_bayes", "knn")  # families whose defaults end soon on any table
@@ -57,6 +64,7 @@ class Trials:
         isolation: Isolation,
         progress: Progress,
         first: FirstModel | None = None,
+        rungs: Rungs | None = None,
     ) -> None:
         """Reads the finished trials of the study; `settle` sees to those that were cut off."""
         self.run, self.plan, self.clock, self.study = run, plan, clock, study
@@ -64,6 +72,9 @@ class Trials:
         self.metric = run.task.metric
         self.finished = list(run.trials(study))
         self.first = first  # made at the start, where there is a time budget
+        self.rungs = rungs or Rungs((run.task.n,))
+        self._places: NDArray[np.float64] | None = None  # of the rows, once they are asked for
+        self._climbed = {row.grown_from for row in self.finished if row.grown_from}  # a trial, and with how many rows
         self._ranked, self._leaders = -1, list[TrialRow]()  # of how many finished trials
         self.interrupted = False  # by the person
         self._lock = threading.RLock()
@@ -81,14 +92,15 @@ class Trials:
     def begin_with_the_default(self) -> None:
         """Where the table is large for the time, the library's default of boosting comes first, whatever is proposed.
 
-        Past tasks are smaller, and what was best there often cannot end here.
+        Past tasks are smaller, and what was best there often cannot end here. It tells what a trial takes.
         """
         from autometa.sampler import ORIGIN, REASON
 
         settings, space = self.run.settings, self.plan.space
         if self.finished or settings.seconds is None:
             return
-        if cells_per_second(self.run.task, settings.seconds, self.plan.options) < self.plan.options.default_first_load:
+        load = cells_per_second(self.run.task, settings.seconds, self.plan.options)
+        if load < self.plan.options.default_first_load and len(self.rungs.ladder) == 1:
             return
         for config in space.defaults():
             if rounds_of(config) is not None:
@@ -167,10 +179,11 @@ class Trials:
                     if not self._may_begin(best):
                         return
                     self._leave_out_the_late()
+                    self._climb(best)
                     trial = self.study.ask()
                     config = self.plan.space.suggest(trial)
                     begun = self.clock.budget.elapsed
-                    seconds = self.clock.deadline(best)
+                    seconds = self.clock.deadline(best, self._longest(self._rows(trial)))
                     patience = self.clock.patience(best, seconds)
                 self._try(trial, config, begun, seconds, patience)
         except Cancelled:
@@ -182,12 +195,24 @@ class Trials:
     def _may_begin(self, best: Evaluation | None) -> bool:
         from optuna.trial import TrialState
 
-        if self._stop.is_set():
+        if self._stop.is_set() or self._is_enough(best):
             return False
         begun = len(self.finished)
         if self.clock.budget.trials is not None:
             begun += len(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
         return self.clock.may_begin(best, begun=begun)
+
+    def _is_enough(self, best: Evaluation | None) -> bool:
+        """Whether nothing better is expected; said once."""
+        clock, left, asked = self.clock, self.clock.left_to_search(best), self.run.settings.patience
+        if left <= 0 or (self.rungs.samples and asked == AUTO):  # on a sample more time is more rows
+            return False
+        options, elapsed = self.plan.options, clock.budget.elapsed
+        if not is_enough(self.finished, self.metric, asked, elapsed=elapsed, left=left, options=options):
+            return False
+        self._stop.set()
+        self.progress.note(why_enough(asked, left, clock.budget.seconds))
+        return True
 
     def _leave_out_the_late(self) -> None:
         """Tells the sampler which families ran out of time again and again, and what a trial may take here."""
@@ -199,7 +224,7 @@ class Trials:
         for family in sorted(limit.late - before.late):
             self.progress.note(f"{FAMILIES[family].label} ran out of time again and again: it is left out from now on.")
         if self.finished and sampler.limit is not None:  # by now trials tell how fast this machine is
-            limit = replace(limit, seconds=self.clock.longest)
+            limit = replace(limit, seconds=self._longest(self.rungs.rows))
         if limit != before:
             sampler.limit = limit
 
@@ -209,10 +234,14 @@ class Trials:
     def _try(self, trial: optuna.Trial, config: Config, begun: float, seconds: float, patience: float) -> None:
         """One configuration: evaluated, journalled and told."""
         origin, reason = origin_of(trial)
+        rows = self._rows(trial)
         with self._lock:
-            config = self._affordable(config, seconds)
+            aim = self.clock.to_grow(seconds, self._longest(rows))
+            if aim is not None:
+                folds = self.plan.splits.n_folds
+                config = affordable(config, self.finished, seconds=aim, folds=folds, rows=rows)
             self.progress.trial_started(trial.number, config, origin, reason)
-            attempt = self._attempt(trial.number, config, origin, seconds)
+            attempt = self._attempt(trial.number, config, origin, seconds, rows)
         evaluation = evaluate_isolated(
             self.isolation,
             self.run.folder / "task",
@@ -223,7 +252,12 @@ class Trials:
             patience=patience,
         )
         with self._lock:
-            row = TrialRow(trial.number, evaluation, origin, reason, begun, self.clock.budget.elapsed)
+            self._choose_base(evaluation)
+            if rows != self.rungs.rows and ROWS not in trial.user_attrs:  # the base has moved meanwhile
+                trial.set_user_attr(ROWS, rows)
+            source = trial.user_attrs.get(GROWN_FROM)
+            grown = None if source is None else (int(source), rows)
+            row = TrialRow(trial.number, evaluation, origin, reason, begun, self.clock.budget.elapsed, grown)
             trial.set_user_attr(FILES, self.run.keep_files(trial.number))
             trial.set_user_attr(STARTED, row.started)
             trial.set_user_attr(FINISHED, row.finished)
@@ -243,31 +277,47 @@ class Trials:
                 self.run.drop_models(row.number)
                 self._without_models.add(row.number)
 
-    def _affordable(self, config: Config, seconds: float) -> Config:
-        """A boosting configuration with the rounds that there is time for, and a rate and a size that suit them.
+    def _rows(self, trial: Any) -> int:
+        """That a trial learns from, of the whole table."""
+        return int(trial.user_attrs.get(ROWS, self.rungs.rows))
 
-        Cut off at the rate that was meant for many rounds it would underfit. By what a round of this family took last.
-        """
-        aim = self.clock.to_grow(seconds)
-        if aim is None:
-            return config
-        family, folds = config[FAMILY], len(self.plan.splits)
-        rows = sorted(self.finished, key=lambda row: -row.number)
-        known = (row.evaluation for row in rows if row.evaluation.config[FAMILY] == family and row.evaluation.n_folds)
-        for last in known:
-            rounds = rounds_of(last.config)
-            if rounds is None:
-                return config
-            pace = last.fit_seconds / last.n_folds / rounds
-            return suited_to(config, int(aim / folds / max(pace, 1e-9)))
-        return config
+    def _longest(self, rows: int) -> float:
+        """Seconds that a trial on so many rows should take at most."""
+        return self.clock.longest_on_sample if self.rungs.samples and rows <= self.rungs.rows else self.clock.longest
 
-    def _attempt(self, number: int, config: Config, origin: str, seconds: float) -> Attempt:
+    def _choose_base(self, evaluation: Evaluation) -> None:
+        """By the first trial that came to an end, where a first one was only expected to take its share."""
+        seconds, complete = self.clock.seconds, evaluation.state == State.COMPLETE
+        if seconds is None or not complete or self.leaders or evaluation.rows != self.rungs.rows:
+            return
+        self.rungs = self.rungs.moved(evaluation.seconds, self.plan.options.sample_share * seconds)
+
+    def _climb(self, best: Evaluation | None) -> None:
+        """Puts next in the queue what should go on with more rows."""
+        from autometa.sampler import ORIGIN, REASON
+
+        left, longest = self.clock.left_to_search(best), self.clock.longest
+        up = self.rungs.climb(self.finished, self.metric, begun=self._climbed, left=left, longest=longest)
+        if up is None:
+            return
+        self._climbed.add((up.row.number, up.rows))
+        reason = f"Trial {up.row.number} on {up.rows:,} of {self.rungs.n:,} rows, after {up.row.evaluation.rows:,}."
+        noted = {ORIGIN: Origin.GROWN.value, REASON: reason, ROWS: up.rows, GROWN_FROM: up.row.number}
+        self.study.enqueue_trial(up.row.evaluation.config, user_attrs=noted)
+
+    def _splits(self, rows: int) -> Splits:
+        if rows >= self.run.task.n:
+            return self.plan.splits
+        if self._places is None:
+            self._places = places(self.run.task, seed=self.run.settings.seed)
+        return sampled(self.plan.splits, self._places, rows)
+
+    def _attempt(self, number: int, config: Config, origin: str, seconds: float, rows: int) -> Attempt:
         """How a configuration is tried: against the incumbent, its models kept if they may enter the ensemble."""
         leaders, most = self.leaders, self.plan.options.candidates
         return Attempt(
             config,
-            self.plan.splits,
+            self._splits(rows),
             self.run.settings.seed,
             threads=self.plan.threads,
             device=self.run.settings.device,
@@ -276,17 +326,23 @@ class Trials:
             keep_above=leaders[most - 1].evaluation.scores[self.metric] if len(leaders) >= most else None,
             calibrate=True,
             threshold=self.plan.threshold,
-            growth=self.clock.to_grow(seconds),
+            growth=self.clock.to_grow(seconds, self._longest(rows)),
             origin=origin,
+            rows=rows,
         )
 
     def _tell(self, trial: Any, evaluation: Evaluation) -> None:
         """Complete trials have a value; the others are pruned, which Optuna ranks below, with what was seen of them.
 
         What was seen is the mean over the folds that were finished, reported at the last of them: without it a sampler
-        could not tell a hopeless family from one that was never tried.
+        could not tell a hopeless family from one that was never tried. A trial on other rows than those by which
+        configurations are proposed is none of a sampler's, and so counts as failed: those look past it.
         """
         from optuna.trial import TrialState
+
+        if ROWS in self.study._storage.get_trial(trial._trial_id).user_attrs:
+            self.study.tell(trial.number, state=TrialState.FAIL)
+            return
 
         value, folds = evaluation.scores.get(self.metric, math.nan), evaluation.folds.get(self.metric, ())
         if math.isfinite(value):
@@ -321,7 +377,7 @@ class Trials:
             run.task, plan.splits, seed=run.settings.seed, seconds=self.clock.to_first_model, options=plan.options
         )
         number = len(self.study.get_trials(deepcopy=False))
-        attempt = replace(self._attempt(number, CONFIG, Origin.FALLBACK.value, math.inf), rival=None)
+        attempt = replace(self._attempt(number, CONFIG, Origin.FALLBACK.value, math.inf, run.task.n), rival=None)
         outcome = judged(run.task, attempt, first.predictions)
         assert outcome.predictions is not None
         evaluation = replace(outcome.evaluation, fit_seconds=first.fit_seconds, rows=first.rows)

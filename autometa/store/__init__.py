@@ -35,12 +35,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from autometa.moved import former
-from autometa.store.records import Exclusion, PastTasks, PastTrials, TaskRecord
+from autometa.store.records import Exclusion, PastTasks, PastTrials, TaskRecord, sample_fingerprint
 
 if TYPE_CHECKING:
     from autometa.store.metastore import MetaStore
 
-__all__ = ["Exclusion", "MetaStore", "PastTasks", "PastTrials", "TaskRecord"]
+__all__ = ["Exclusion", "MetaStore", "PastTasks", "PastTrials", "TaskRecord", "sample_fingerprint"]
 
 if not TYPE_CHECKING:
 

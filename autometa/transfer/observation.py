@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
-from autometa.origins import CONFIG, GIVEN
+from autometa.origins import CONFIG, GIVEN, ROWS
 from autometa.space import Config, SearchSpace, config_key, family_in
 from autometa.space.values import plain, plain_params
 from autometa.transfer.cost import TrialLimit
@@ -64,7 +64,7 @@ class Observation:
     def of_trials(
         cls, trials: Iterable[FrozenTrial], reading: TrialReading, configs: dict[int, Config] | None = None
     ) -> list[Observation]:
-        """The trials whose configuration is known, in their order.
+        """The trials whose configuration is known, in their order; those on other rows are left out.
 
         `configs` are those of trials that ended, by their number; it is added to, so that each is read once.
 
@@ -76,7 +76,7 @@ class Observation:
             >>> seen.tried, seen.score, seen.fidelity
             ({'x': 2.0}, -2.0, 1.0)
         """
-        trials = list(trials)
+        trials = [trial for trial in trials if ROWS not in trial.user_attrs]
         last, known = _last_step(trials, reading), {} if configs is None else configs
         for trial in trials:
             if trial.state.is_finished() and trial.number not in known and (config := config_of(trial)) is not None:
