@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from autometa import FewShotClassifier
 
-model = FewShotClassifier("protonet").meta_fit("digits", steps=60)
+model = FewShotClassifier("protonet").meta_fit("digits", steps=40)
 
 X, y = load_digits(return_X_y=True)
 new = np.flatnonzero(y >= 7)
