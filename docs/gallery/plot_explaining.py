@@ -21,7 +21,7 @@ model = AutoMetaRegressor(trials=2, families=["linear"], remember=False).fit(X_t
 # out of fold.
 found = permutation_importance(model, X_test, y_test, n_repeats=3, random_state=0)
 order = found.importances_mean.argsort()
-fig, ax = plt.subplots(figsize=(5, 3))
+fig, ax = plt.subplots(figsize=(5, 3), layout="constrained")
 ax.barh(X.columns[order], found.importances_mean[order], xerr=found.importances_std[order])
 ax.set_xlabel("loss of R² when shuffled")
 plt.show()

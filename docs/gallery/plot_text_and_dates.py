@@ -41,8 +41,7 @@ print(model.predict(table.head(3)))
 # %%
 # The words decide, and the model has found them: each of your columns is shuffled, and the model asked again.
 found = permutation_importance(model, table, returned, scoring="roc_auc", n_repeats=2, random_state=0)
-fig, ax = plt.subplots(figsize=(5, 2.5))
+fig, ax = plt.subplots(figsize=(5, 2.5), layout="constrained")
 ax.barh(table.columns, found.importances_mean, xerr=found.importances_std)
 ax.set_xlabel("loss of ROC AUC when shuffled")
-fig.tight_layout()
 plt.show()

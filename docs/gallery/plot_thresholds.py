@@ -34,7 +34,7 @@ print("at 0.5:", cost(0.5), "best:", min(costs), "at", round(thresholds[np.argmi
 
 # %%
 # Probabilities are calibrated, so theory has a good guess without looking: 1 / (1 + 10).
-fig, ax = plt.subplots(figsize=(5, 3))
+fig, ax = plt.subplots(figsize=(5, 3), layout="constrained")
 ax.plot(thresholds, costs)
 ax.axvline(1 / 11, color="black", linestyle="--", label="1 / 11")
 ax.set_xlabel("threshold")

@@ -20,7 +20,7 @@ runs = {
 
 # %%
 # The leaderboards, and the score of the best so far, trial by trial.
-fig, ax = plt.subplots(figsize=(6, 3.5))
+fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 for name, model in runs.items():
     board = model.leaderboard_.sort_values("trial")
     print(name, model.leaderboard_[["family", "origin", "roc_auc"]].head(3), sep="\n")
