@@ -13,6 +13,8 @@
                 the peak resident memory of the process tree
 `reading`       a table of 300,000 x 18 as CSV: seconds of the CPU, on one thread, of `read_table` and of `read_task`
                 beside those of PyArrow's reader alone, in turns
+`describing`    tables that are wide, or of many classes, as parquet: seconds of the CPU, children included, to read it,
+                make the task, its meta-features and fingerprint, and to save and open it as a trial does
 `metafeatures`  calls benchmarks/metafeatures.py: the description of a table against pymfe's
 """
 
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -136,6 +139,53 @@ def reading(arguments: argparse.Namespace) -> Iterator[Record]:
     yield {"measure": "reading", **middle, "ratio": middle["task"] / middle["pyarrow"]}
 
 
+SHAPES = {"2000x5000": 2, "100x20000": 2, "20000x2000": 2, "50000x10": 500}  # rows x columns: classes
+
+
+def describing(arguments: argparse.Namespace) -> Iterator[Record]:
+    """Every shape: numbers, a fifth of the columns categories, some cells missing."""
+    import numpy as np
+    import pandas as pd
+
+    from autometa.metafeatures import describe
+    from autometa.task import Task, make_task
+    from autometa.task.read import raw_table
+
+    def took() -> float:
+        used = os.times()
+        return used.user + used.system + used.children_user + used.children_system
+
+    describe(make_task(pd.DataFrame({"a": range(20), "b": list("xyyx") * 5})))  # loads what is loaded once
+    for shape, classes in SHAPES.items():
+        rows, columns = map(int, shape.split("x"))
+        rng = np.random.default_rng(0)
+        numeric = rng.normal(size=(rows, columns - columns // 5)).astype(np.float32)
+        numeric[rng.random(rows) < 0.1, 0] = np.nan
+        words = rng.choice(np.array(["red", "green", "blue", "grey"]), (rows, columns // 5))
+        label = np.array([f"class {i}" for i in range(classes)])[rng.integers(0, classes, rows)]
+        frame = pd.concat([pd.DataFrame(numeric).add_prefix("n"), pd.DataFrame(words).add_prefix("k")], axis=1)
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name) / "table.parquet"
+            frame.assign(target=label).to_parquet(path)
+            times = [took()]
+            raw = raw_table(path)
+            times.append(took())
+            task = make_task(raw)
+            times.append(took())
+            describe(task)
+            times.append(took())
+            assert task.fingerprint
+            times.append(took())
+            task.save(Path(name) / "task")
+            times.append(took())
+            Task.load(Path(name) / "task")
+            times.append(took())
+        steps = dict(
+            zip(("read", "make", "describe", "fingerprint", "save", "open"), np.diff(times).round(2), strict=True)
+        )
+        yield {"measure": "describing", "shape": shape, "classes": classes, **steps}
+
+
 def metafeatures(arguments: argparse.Namespace) -> Iterator[Record]:
     """What benchmarks/metafeatures.py prints."""
     program = [sys.executable, Path(__file__).with_name("metafeatures.py")]
@@ -148,6 +198,7 @@ MEASURES: dict[str, Callable[[argparse.Namespace], Iterator[Record]]] = {
     "trials": trials,
     "budget": budget,
     "reading": reading,
+    "describing": describing,
     "metafeatures": metafeatures,
 }
 
@@ -198,6 +249,11 @@ def table_of(records: list[Record]) -> str:
             alone, ours = f"{r['pyarrow']:.2f} s of the CPU by PyArrow alone", f"{r['table']:.2f} s as a table"
             task = f"{r['task']:.2f} s as a task, {r['ratio']:.1f} times as much"
             lines += [f"Reading 300,000 x 18: {alone}, {ours}, {task}.", ""]
+        if r["measure"] == "describing":
+            steps = ", ".join(
+                f"{step} {r[step]:.1f}" for step in ("read", "make", "describe", "fingerprint", "save", "open")
+            )
+            lines += [f"Describing {r['shape']} of {r['classes']} classes, seconds of the CPU: {steps}.", ""]
         if r["measure"] == "metafeatures":
             lines += ["Meta-features:", "", r["error"] or r["output"].strip(), ""]
     return "\n".join(lines)

@@ -54,8 +54,9 @@ def dom(browser: str, page: str, width: int = 1280) -> str:
 def violations(browser: str, page: Path, script: str, width: int, dark: bool = False) -> list[dict[str, Any]] | None:
     """What axe has to say about one page, or None where it said nothing at all."""
     text = page.read_text(encoding="utf-8")
-    if dark:
-        text = text.replace("<body", '<body data-theme="dark"', 1)
+    if dark:  # as if it had been chosen before
+        text, chosen = re.subn(r'localStorage\.getItem\("theme"\) \|\| "auto"', '"dark"', text)
+        assert chosen, f"{page} does not ask for its theme as it did"
     text = text.replace("<head>", f'<head><base href="{page.as_uri()}">', 1)
     text = text.replace("</body>", f"<script>{script}</script><script>{ASK}</script></body>")
     with tempfile.TemporaryDirectory() as folder:

@@ -42,6 +42,7 @@ myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 4
 suppress_warnings = ["myst.header"]  # what is included begins where its page is, not at a first heading
 nitpicky = True
+smartquotes = False  # which would make one dash of the two of an option
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
@@ -66,7 +67,8 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_signature": False,
-    "write_computation_times": False,
+    "write_computation_times": False,  # they are the building machine's
+    "min_reported_time": 3600,
     "abort_on_example_error": True,
 }
 

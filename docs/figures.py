@@ -312,7 +312,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         name: str, raw: str, text: str, line: int, inliner: Inliner, options: Any = None, content: Any = None
     ) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         try:
-            shown = nodes.inline(raw, looked_up(text), classes=["figure"])
+            shown = nodes.inline(raw, looked_up(text))
             file = text.partition(";")[0].strip()
             to = {"reftype": "ref", "refdomain": "std", "reftarget": label(file), "refexplicit": True, "refwarn": True}
             return [pending_xref(raw, shown, refdoc=app.env.docname, **to)], []

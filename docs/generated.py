@@ -114,7 +114,7 @@ def python_pages() -> Iterator[tuple[Path, str]]:
         parts = [
             titled(module),
             f"{about[0].upper()}{about[1:]}.\n",
-            "::\n",
+            ".. code-block:: text\n   :class: words\n",
             *(f"   {line}".rstrip() for line in doc.splitlines()),
             "",
         ]

@@ -197,6 +197,13 @@ def test_only_these_blocks_are_not_run() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_row_stands_outside_of_its_table(page: Path) -> None:
+    """A blank line before a row ends the table, and the row is shown as text."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"(?<=\n\n)\|.*\n(?!\|[\s|:-]+\|\n)", text) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_block_says_what_it_is(page: Path) -> None:
     odd = [language for language, _ in fences(page) if language not in LANGUAGES and not language.startswith("{")]
     assert odd == [], "a block without a language, or with one that is not run, escapes the tests"
@@ -278,10 +285,29 @@ def test_every_figure_in_prose_is_in_the_results(figures) -> None:
         assert figures.looked_up(role)
 
 
+def test_what_is_counted_in_words_is_as_many() -> None:
+    from autometa import MetaStore
+    from autometa.families import FAMILIES
+    from autometa.fewshot import LEARNERS
+    from autometa.libraries import LIBRARIES
+    from autometa.metafeatures import FEATURE_NAMES
+
+    memory = MetaStore.with_shipped("none_yet.db").tasks(space=None)
+    counted = {
+        r"(\d+) (?:numbers|\*{0,2}meta-features)\b": {str(len(FEATURE_NAMES))},
+        r"(\d+) (?:tables under|tables, lies|that the shipped)": {str(len({task.name for task in memory}))},
+        r"(\w+) model families, one file each": {{15: "Fifteen"}.get(len(FAMILIES))},
+        r"(\w+) (?:episodic )?learners(?:, one trainer:| \(MAML)": {{14: "Fourteen"}.get(len(LEARNERS))},
+        r"XGBoost, LightGBM, CatBoost and (\w+) more": {{12: "nine"}.get(len(LIBRARIES))},
+    }
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES if page.name != "decisions.md")
+    assert {words: set(re.findall(words, text)) for words in counted} == counted
+
+
 SETTINGS = {  # page -> what looks like a measured figure there, and is a setting, a limit, a rule or an example
     "README.md": {"3.11", "60 s"},
     "benchmarking.md": {"10 s", "3 GB"},
-    "budgets.md": {".2", "5 s", "10 s", "30 s", "60 s"},
+    "budgets.md": {".2", "5 s", "10 s", "30 s", "30 seconds", "41 s", "60 s"},
     "errors.md": {"30 s"},
     "fewshot.md": {"0.2", "95 %"},  # learn2learn's version
     "gaussian_process.md": {"60 s", "95 %"},

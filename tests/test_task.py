@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from autometa.errors import InputError
 from autometa.task import Schema, Task, make_task, read_table, read_task
-from autometa.task.fingerprint import number_bits
+from autometa.task.fingerprint import number_bits, shortest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -296,3 +296,23 @@ def test_real_tables_keep_kind_and_fingerprint_through_a_csv_file(name: str) -> 
     assert task.kind == catalogue.task[name]
     again = read_task(as_csv(pd.read_parquet(path)), kind=task.kind)
     assert again.fingerprint == task.fingerprint
+
+
+def test_the_shortest_decimals_of_single_precision_are_those_that_are_written() -> None:
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 2**32, 200_000, dtype=np.uint32).view(np.float32)
+    twos, tens = 2.0 ** np.arange(-149, 128), 10.0 ** np.arange(-45, 39)
+    kinds = (
+        bits[np.isfinite(bits)],
+        rng.normal(size=50_000),
+        rng.normal(size=50_000).round(3),
+        twos,
+        tens,
+        [np.nan, -0.0],
+    )
+    for values in (np.asarray(kind, dtype=np.float32) for kind in kinds):
+        written = pa.array(values, from_pandas=False).cast(pa.string()).cast(pa.float64()).to_numpy()
+        np.testing.assert_array_equal(shortest(values), written)
+        beside = np.nextafter(values, np.float32(np.inf))
+        written = pa.array(beside, from_pandas=False).cast(pa.string()).cast(pa.float64()).to_numpy()
+        np.testing.assert_array_equal(shortest(beside), written)

@@ -8,7 +8,7 @@ import pytest
 
 from autometa.errors import InputError
 from autometa.task import Schema, make_task, read_table, read_task
-from autometa.task.later import drift
+from autometa.task.later import drift, tallies
 
 N = 60
 
@@ -82,6 +82,17 @@ def test_new_categories_are_told_where_they_are_many_and_missing_columns_where_t
     _, (told,) = schema.apply_later(raw.assign(x=np.nan, gaps=np.nan))
     assert "all 60 cells are missing" in str(told)
     assert "'x'" in str(told)
+
+
+@pytest.mark.parametrize("cut", [1, 7, 30, 59])
+def test_what_is_counted_in_parts_of_a_table_adds_up_to_the_whole(raw: pd.DataFrame, schema: Schema, cut: int) -> None:
+    x = pd.Series(["0.5 kg" if i % 3 else i for i in range(N)], dtype=object)
+    later = raw.assign(x=x, town=[f"town {i}" for i in range(N)], gaps=np.inf, flag=np.nan)
+    where = np.array([later.columns.get_loc(name) for name in schema.raw])
+    whole = tallies(schema.encoders, later, where)
+    parts = [tallies(schema.encoders, part, where) for part in (later[:cut], later[cut:])]
+    assert [one + other for one, other in zip(*parts, strict=True)] == whole
+    assert [str(told.said(one)) for one, told in zip(schema.encoders, whole, strict=True) if told.said(one)]
 
 
 def test_all_that_is_lost_is_refused_at_once(raw: pd.DataFrame, schema: Schema) -> None:

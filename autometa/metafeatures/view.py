@@ -26,6 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.metafeatures.options import OPTIONS, MetafeatureOptions
+from autometa.task.names import columns_at
 
 if TYPE_CHECKING:
     from autometa.task import Task
@@ -160,16 +161,26 @@ class Column:
 
 def _columns(task: Task) -> list[Column]:
     """All columns of the task, cells in the order of its rows."""
-    columns = [Column("numeric", task.X[name].to_numpy(dtype=np.float64)) for name in task.columns.numeric]
-    for name in task.columns.categorical:
-        labels = task.X[name].cat
-        names = labels.categories.astype(str).to_numpy(dtype=object)
-        order = np.argsort(names)
-        rank = np.append(np.argsort(order), -1)  # of each category; at -1, of missing
-        hashes = np.append(pd.util.hash_array(names[order], categorize=False), np.uint64(0))
-        columns.append(Column("categorical", rank[labels.codes.to_numpy()], len(names), hashes))
-    for name in task.columns.text:
-        texts = task.X[name].to_numpy(dtype=object)
+    numeric, categorical, text = task.columns.numeric, task.columns.categorical, task.columns.text
+    X = task.X if tuple(task.X.columns) == task.columns.all else task.X[list(task.columns.all)]
+    columns = []
+    step = max(1, OPTIONS.hashed_at_once // max(len(X), 1))
+    for start in range(0, len(numeric), step):
+        block = X.iloc[:, start : min(start + step, len(numeric))].to_numpy(np.float64)
+        columns += [Column("numeric", values) for values in block.T]  # each contiguous
+    known: dict[tuple[str, ...], tuple[NDArray[np.integer], NDArray[np.uint64]]] = {}
+    for column in columns_at(X, slice(len(numeric), len(numeric) + len(categorical))):
+        names = tuple(map(str, column.array.categories.tolist()))
+        if names not in known:
+            array = np.array(names, dtype=object)
+            order = np.argsort(array)
+            rank = np.append(np.argsort(order), -1)  # of each category; at -1, of missing
+            hashes = pd.util.hash_array(array[order], categorize=False) if names else np.zeros(0, np.uint64)
+            known[names] = rank, np.append(hashes, np.uint64(0))
+        rank, hashes = known[names]
+        columns.append(Column("categorical", rank[column.array.codes], len(names), hashes))
+    for name in text:
+        texts = X[name].to_numpy(dtype=object)
         columns.append(Column("text", texts, hashes=pd.util.hash_array(texts)))
     return columns
 
@@ -177,7 +188,9 @@ def _columns(task: Task) -> list[Column]:
 def _bits(values: NDArray[np.float64]) -> NDArray[np.uint64]:  # (n,)
     """The bits of numbers, equal for 0.0 and -0.0 and for every NaN."""
     numbers = values + 0.0
-    numbers[np.isnan(numbers)] = np.nan
+    missing = np.isnan(numbers)
+    if missing.any():
+        numbers[missing] = np.nan
     return numbers.view(np.uint64)
 
 
@@ -197,9 +210,8 @@ def _blend(bits: NDArray[np.uint64], salt: NDArray[np.uint64]) -> NDArray[np.uin
 def _hash_columns(columns: Sequence[Column], hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:  # (n,) -> (p,)
     """Hashes of the columns from the hashes of the rows: sums over the cells, which do not depend on their order."""
     keys = np.zeros(len(columns), np.uint64)
-    for rows in _chunks(len(hashes)):
-        for j, column in enumerate(columns):
-            keys[j : j + 1] += _blend(column.bits(rows), hashes[rows]).sum()
+    for some, rows, bits in _blocks(columns, len(hashes)):
+        keys[some] += _blend(bits, hashes[rows]).sum(axis=1, dtype=np.uint64)
     return keys
 
 
@@ -210,10 +222,22 @@ def _hash_rows(
 ) -> NDArray[np.uint64]:  # (n,)
     """Hashes of the rows that tell more of them apart, from these and the hashes of the columns."""
     finer = hashes.copy()
-    for rows in _chunks(len(hashes)):
-        for key, column in zip(keys, columns, strict=True):
-            finer[rows] += _blend(column.bits(rows), key)
+    for some, rows, bits in _blocks(columns, len(hashes)):
+        finer[rows] += _blend(bits, keys[some, np.newaxis]).sum(axis=0, dtype=np.uint64)
     return _blend(finer, np.zeros((), np.uint64))
+
+
+def _blocks(columns: Sequence[Column], n: int) -> Iterator[tuple[slice, slice, NDArray[np.uint64]]]:
+    """The table in parts that stay in the processor's cache: which columns, which rows, and the bits of their cells."""
+    wide = max(1, OPTIONS.hashed_at_once // max(n, 1))
+    for rows in _chunks(n):
+        for start in range(0, len(columns), wide):
+            some = columns[start : start + wide]
+            if all(one.hashes is None for one in some):
+                bits = _bits(np.stack([one.values[rows] for one in some]))
+            else:
+                bits = np.stack([one.bits(rows) for one in some])
+            yield slice(start, start + wide), rows, bits
 
 
 def _chunks(n: int) -> Iterator[slice]:

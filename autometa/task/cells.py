@@ -127,19 +127,27 @@ def labels(column: pd.Series, missing: Collection[str] = MISSING_TEXTS) -> tuple
         (array([ 0,  1, -1, -1,  0]), ['b', 'a'])
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
-        codes, values = column.cat.codes.to_numpy().astype(np.intp), column.cat.categories
+        codes, values = column.array.codes.astype(np.intp), column.array.categories.tolist()
+    elif isinstance(column.dtype, pd.StringDtype) and column.dtype.storage == "pyarrow":
+        codes, values = _factorized(column.array)
     else:
         try:
-            codes, values = pd.factorize(column)
+            codes, found = pd.factorize(column)
         except TypeError:  # unhashable cells, such as lists out of JSON
-            codes, values = pd.factorize(column.map(str, na_action="ignore").astype(object))
+            codes, found = pd.factorize(column.map(str, na_action="ignore").astype(object))
+        values = found.tolist()
     known: dict[str, int] = {}
-    mapping = np.full(len(values) + 1, -1, dtype=np.intp)  # the last is for code -1
-    for i, value in enumerate(values.tolist()):
-        text = label(value)
-        if text not in missing:
-            mapping[i] = known.setdefault(text, len(known))
-    return mapping[codes], list(known)
+    mapping = [known.setdefault(text, len(known)) if (text := label(one)) not in missing else -1 for one in values]
+    return np.array([*mapping, -1], dtype=np.intp)[codes], list(known)  # the last is for code -1
+
+
+def _factorized(texts: Any) -> tuple[NDArray[np.integer], list[str]]:  # (n,) of pandas' dtype str, in PyArrow's memory
+    """As `pandas.factorize`, at a third of its cost for a column of a hundred rows: there may be thousands of these."""
+    import pyarrow as pa
+
+    cells = pa.array(texts)
+    coded = (cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells).dictionary_encode()
+    return coded.indices.fill_null(-1).to_numpy(), coded.dictionary.to_pylist()
 
 
 def label(value: Any) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -88,14 +89,25 @@ class ColumnEncoder:
     def category(self, column: pd.Series) -> pd.Categorical:  # (n,) -> (n,)
         """A column of categories; one that training did not see is missing."""
         codes, texts = labels(column, self.missing)
-        index = pd.Index(self.categories, dtype="str")
-        mapping = np.append(index.get_indexer(texts) if texts else np.empty(0, dtype=np.intp), -1)
-        return pd.Categorical.from_codes(mapping[codes], categories=index)
+        place = {category: i for i, category in enumerate(self.categories)}
+        mapping = np.array([*(place.get(text, -1) for text in texts), -1], dtype=np.int32)
+        return pd.Categorical.from_codes(mapping[codes], dtype=category_dtype(self.categories), validate=False)
 
     def text(self, column: pd.Series) -> pd.api.extensions.ExtensionArray:  # (n,) -> (n,)
         """A column of free text; "" where missing."""
         codes, texts = labels(column, self.missing)
         return pd.array(np.array([*texts, ""], dtype=object)[codes], dtype="str")
+
+
+@lru_cache(maxsize=256)
+def category_dtype(categories: tuple[str, ...]) -> pd.CategoricalDtype:
+    """The dtype of these categories; made once where columns share them, as those of a thousand genes do.
+
+    Example:
+        >>> category_dtype(("no", "yes")).categories.tolist()
+        ['no', 'yes']
+    """
+    return pd.CategoricalDtype(pd.Index(categories, dtype="str"))
 
 
 def missing_numbers(words: Collection[str]) -> NDArray[np.float64]:

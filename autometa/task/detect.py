@@ -107,12 +107,15 @@ def find_columns(
     direct = [holds_plain_numbers(dtype) for dtype in frame.dtypes]
     long = long_columns(frame)
     plain = [i for i, name in enumerate(frame.columns) if direct[i] and name not in asked and i not in long]
-    others = sorted(set(range(frame.shape[1])) - set(plain))
-    texts = {i: TextColumn.of(frame.iloc[:, i], request.missing) for i in others if is_text(frame.iloc[:, i])}
+    others = dict(frame.iloc[:, sorted(set(range(frame.shape[1])) - set(plain))].items())
+    texts = {name: TextColumn.of(column, request.missing) for name, column in others.items() if is_text(column)}
     decimal = request.decimal or shown_decimal(texts.values())
     seen = Seen(request, decimal, y, classes)
-    by_name = _find_numbers(frame.iloc[:, plain], seen, remarks) if plain else {}
-    by_name |= {frame.columns[i]: _find_column(frame.iloc[:, i], texts.get(i), seen, remarks) for i in others}
+    by_name: dict[str, Found] = {}
+    step = max(1, OPTIONS.cells_at_once // max(len(frame), 1))
+    for start in range(0, len(plain), step):
+        by_name |= _find_numbers(frame.iloc[:, plain[start : start + step]], seen, remarks)
+    by_name |= {name: _find_column(column, texts.get(name), seen, remarks) for name, column in others.items()}
     found: list[Found] = [_kept(by_name[name], frame, seen, remarks) for name in frame.columns]
     if not any(isinstance(one, ColumnEncoder) for one in found):
         found = [
@@ -158,10 +161,10 @@ def _find_numbers(frame: pd.DataFrame, seen: Seen, remarks: Remarks) -> dict[str
     n = len(values)
     truth = [dtype.kind == "b" for dtype in frame.dtypes]
     finite = np.isfinite(values)
-    infinite = np.isinf(values).any(axis=0)
-    known = finite.sum(axis=0)
-    low = np.where(finite, values, np.inf).min(axis=0, initial=np.inf)
-    high = np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf)
+    infinite = np.isinf(values).any(axis=0).tolist()
+    known = finite.sum(axis=0).tolist()
+    low = np.where(finite, values, np.inf).min(axis=0, initial=np.inf).tolist()
+    high = np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf).tolist()
     out: dict[str, Found] = {}
     for i, name in enumerate(frame.columns):
         if known[i] == 0:
@@ -182,7 +185,7 @@ def _find_numbers(frame: pd.DataFrame, seen: Seen, remarks: Remarks) -> dict[str
         if infinite[i]:
             remarks.infinite.append(name)
         if known[i] < n:
-            remarks.missing[name] = n - int(known[i])
+            remarks.missing[name] = n - known[i]
         out[name] = ColumnEncoder(name, "boolean" if truth[i] else "number", missing=seen.request.missing)
     return out
 

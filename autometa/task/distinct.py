@@ -60,12 +60,14 @@ class TextColumn:
         strange = [i for i in odd if self.texts[i].casefold() not in UNKNOWN_TEXTS]
         if not strange:
             return good >= 2
+        if good <= beside:  # most columns of words
+            return False
         cells = self.cells(strange)
         rare = len(strange) <= OPTIONS.odd_words and cells <= max(OPTIONS.odd_share * self.known, 1)
         share = OPTIONS.repeated_share if len(strange) == 1 else OPTIONS.several_share
         several = len(strange) <= OPTIONS.odd_words and all(self.cells([i]) > 1 for i in strange)
         repeats = several and cells <= share * self.known
-        return good > beside and (rare or repeats)
+        return rare or repeats
 
 
 def is_text(column: pd.Series) -> bool:

@@ -22,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.task.cells import are_long, label, number_style
+from autometa.task.names import columns_at
 from autometa.task.options import OPTIONS
 
 Bits = NDArray[np.uint64]
@@ -49,12 +50,11 @@ def fingerprint(X: pd.DataFrame, y: NDArray[Any], classes: Sequence[object], kin
     """
     rows = np.zeros(len(X), dtype=np.uint64)
     numeric = [i for i, dtype in enumerate(X.dtypes) if pd.api.types.is_numeric_dtype(dtype)]
-    values = X.iloc[:, numeric].to_numpy(np.float64)
     step = max(1, OPTIONS.hashed_at_once // max(len(X), 1))
     for start in range(0, len(numeric), step):
-        rows += _salted(number_bits(values[:, start : start + step]))
-    for i in sorted(set(range(X.shape[1])) - set(numeric)):
-        rows += _salted(_column_bits(X.iloc[:, i])[:, np.newaxis])
+        rows += _salted(number_bits(X.iloc[:, numeric[start : start + step]].to_numpy(np.float64)))
+    for column in columns_at(X, sorted(set(range(X.shape[1])) - set(numeric))):
+        rows += _salted(_column_bits(column)[:, np.newaxis])
     target = label_bits([label(c) for c in classes])[y] if len(classes) else number_bits(y[:, np.newaxis])[:, 0]
     rows += mix(target ^ _TARGET)
     first, second = mix(rows).sum(dtype=np.uint64), mix(rows ^ _TARGET).sum(dtype=np.uint64)
@@ -83,16 +83,67 @@ def number_bits(values: NDArray[np.float64]) -> Bits:  # (n, p) -> (n, p)
         near = np.abs(values - single) <= 2.0**-40 * np.abs(values)
     short = (near | missing).all(axis=0) & ~((values == np.rint(values)) | missing).all(axis=0)
     if short.any():
-        import pyarrow as pa
-
         values = values.copy()
-        decimals = pa.array(single[:, short].ravel(), from_pandas=False).cast(pa.string()).cast(pa.float64())
-        values[:, short] = decimals.to_numpy().reshape(len(values), -1)
+        values[:, short] = shortest(single[:, short].ravel()).reshape(len(values), -1)
     drop = np.uint64(52 - MANTISSA_BITS)
     bits = (values + 0.0).view(np.uint64)  # adding zero turns -0 into 0
     bits = (bits + (np.uint64(1) << (drop - np.uint64(1)))) >> drop  # carries into the exponent, as rounding should
     bits[missing] = _MISSING
     return bits
+
+
+def shortest(values: NDArray[np.float32]) -> NDArray[np.float64]:  # (n,) -> (n,)
+    """The shortest decimals that single precision reads as these numbers, of several the nearest; as float64.
+
+    A number of few digits and the power of ten by which it is divided are float64 themselves, so their quotient is the
+    decimal's nearest float64. Where rounding leaves a doubt, and far from 1, PyArrow writes and reads the decimal.
+
+    Example:
+        >>> shortest(np.array([0.1, 2.5, 1 / 3, np.inf], dtype=np.float32))
+        array([0.1       , 2.5       , 0.33333334,        inf])
+    """
+    out = np.empty(len(values))
+    for start in range(0, len(values), _SHORTENED_AT_ONCE):
+        out[start : start + _SHORTENED_AT_ONCE] = _shortest(values[start : start + _SHORTENED_AT_ONCE])
+    return out
+
+
+_SHORTENED_AT_ONCE = 1 << 15  # cells, so that what is computed on the way stays in the processor's cache
+_FLT_DIG = 6  # decimal digits of which single precision keeps every number apart; so one is the shortest, if any is
+_TENS = 10.0 ** np.arange(23)  # each of them exact
+
+
+def _shortest(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    exact = values.astype(np.float64)
+    size = np.abs(exact)
+    plain = (size > 1e-12) & (size < 1e12)  # where the power of ten is exact, whatever the number of digits
+    mantissa = values.view(np.uint32) & np.uint32(0x7FFFFF)
+    plain &= mantissa != 0  # the gap below a power of two is half of that above
+    place = np.zeros(len(values), dtype=np.int64)
+    place[plain] = np.floor(np.log10(size[plain])).astype(np.int64)
+    out, left = exact.copy(), np.flatnonzero(plain)
+    doubtful = [np.flatnonzero(~plain & (size > 0) & np.isfinite(size))]
+    for digits in range(_FLT_DIG, 10):
+        shift = digits - 1 - place[left]
+        scale = _TENS[np.abs(shift)]
+        scaled = np.where(shift >= 0, exact[left] * scale, exact[left] / scale)
+        whole = np.rint(scaled)
+        near = np.where(shift >= 0, whole / scale, whole * scale)
+        tie = np.abs(np.abs(scaled - whole) - 0.5) < 1e-5
+        halfway = (near.view(np.uint64) & np.uint64(0x1FFFFFFF)) == np.uint64(0x10000000)
+        doubt = tie | halfway
+        found = (near.astype(np.float32) == values[left]) & ~doubt
+        out[left[found]] = near[found]
+        doubtful.append(left[doubt])
+        left = left[~found & ~doubt]
+    doubtful.append(left)
+    rest = np.concatenate(doubtful)
+    if len(rest):
+        import pyarrow as pa
+
+        written = pa.array(values[rest], from_pandas=False).cast(pa.string())
+        out[rest] = written.cast(pa.float64()).to_numpy()
+    return out
 
 
 def label_bits(texts: Sequence[str]) -> Bits:  # (len(texts),)
@@ -117,8 +168,8 @@ def _salted(cells: Bits) -> Bits:  # (n, p) -> (n,)
 def _column_bits(column: pd.Series) -> Bits:  # (n,)
     """A column of categories or text as bits."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        bits = label_bits([label(value) for value in column.cat.categories])
-        return np.append(bits, _MISSING)[column.cat.codes.to_numpy()]
+        bits = label_bits([label(value) for value in column.array.categories])
+        return np.append(bits, _MISSING)[column.array.codes]
     codes, texts = pd.factorize(column)
     bits = label_bits([str(text) for text in texts])
     bits[np.asarray(texts) == ""] = _MISSING

@@ -19,8 +19,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.task.columns import ColumnEncoder
+from autometa.task.fingerprint import mix
 from autometa.task.identifiers import foretells, names_group
-from autometa.task.names import listed
+from autometa.task.names import columns_at, listed
 from autometa.task.options import OPTIONS
 
 
@@ -87,7 +88,7 @@ def _repeats(
     n = len(X)
     if n < OPTIONS.foretold_rows:
         return [], None
-    codes, distinct = pd.factorize(pd.util.hash_pandas_object(X, index=False))
+    codes, distinct = pd.factorize(_row_hashes(X))
     if len(distinct) == n or not _is_rich(X):
         return [], None
     together = not grouped and n <= OPTIONS.most_rows_together and len(distinct) > 2 * OPTIONS.fewest_groups
@@ -102,17 +103,41 @@ def _repeats(
     return notes, codes.astype(np.int64) if together else None
 
 
+def _row_hashes(X: pd.DataFrame) -> NDArray[np.uint64]:  # (n, p) -> (n,)
+    """Hashes of the rows, equal where the rows are.
+
+    Numbers are taken as many at once as are a small part of the table, and no more where those tell all rows apart.
+    """
+    salts = mix(np.arange(1, X.shape[1] + 1, dtype=np.uint64))
+    hashes = np.zeros(len(X), dtype=np.uint64)
+    numeric = [i for i, dtype in enumerate(X.dtypes) if pd.api.types.is_numeric_dtype(dtype)]
+    step = max(1, OPTIONS.cells_at_once // max(len(X), 1))
+    for start in range(0, len(numeric), step):
+        some = numeric[start : start + step]
+        values = X.iloc[:, some].to_numpy(np.float64) + 0.0  # which turns -0 into 0, and is a copy
+        values[np.isnan(values)] = np.nan
+        hashes += mix(np.ascontiguousarray(values).view(np.uint64) ^ salts[some]).sum(axis=1, dtype=np.uint64)
+        if start == 0 and len(np.unique(hashes)) == len(X):
+            return hashes
+    others = sorted(set(range(X.shape[1])) - set(numeric))
+    for i, column in zip(others, columns_at(X, others), strict=True):
+        is_category = isinstance(column.dtype, pd.CategoricalDtype)
+        codes = column.array.codes if is_category else pd.factorize(column)[0]
+        hashes += mix(codes.astype(np.int64).view(np.uint64) ^ salts[i])
+    return hashes
+
+
 def _is_rich(X: pd.DataFrame) -> bool:
     """Whether rows hardly repeat by chance: some column has mostly values of its own, but for copies of rows."""
     enough = OPTIONS.rich_share * len(X)
-    return any(X[name].nunique() >= enough for name in X.columns[: OPTIONS.columns_looked_at])
+    return any(column.nunique() >= enough for column in columns_at(X, slice(OPTIONS.columns_looked_at)))
 
 
 def _disguises(X: pd.DataFrame, y: NDArray[Any], *, classes: bool) -> list[str]:
     """Columns that tell the target of every row."""
-    looked_at = X.columns[: OPTIONS.columns_looked_at]
     first = OPTIONS.rows_looked_at  # most columns are told by the first rows
-    found = [name for name in looked_at if _tells(X[name].iloc[:first], y[:first], classes=classes)]
+    some = X.iloc[:first, : OPTIONS.columns_looked_at]
+    found = [name for name, column in some.items() if _tells(column, y[:first], classes=classes)]
     found = [str(name) for name in found if len(y) <= first or _tells(X[name], y, classes=classes)]
     if not found:
         return []
@@ -136,7 +161,8 @@ def _tells(column: pd.Series, y: NDArray[Any], *, classes: bool) -> bool:
         values, target = values - values.mean(), y - y.mean()
         spread = float(np.sqrt((values @ values) * (target @ target)))
         return spread > 0 and abs(float(values @ target)) / spread > OPTIONS.disguise_correlation
-    codes, distinct = pd.factorize(column)
+    cells = column.to_numpy() if isinstance(column.dtype, np.dtype) else column
+    codes, distinct = pd.factorize(cells)
     if len(distinct) < 2 or len(distinct) * OPTIONS.code_rows > n or (codes < 0).any():
         return False
     pairs = np.unique(codes.astype(np.int64) * (int(y.max()) + 1) + y)

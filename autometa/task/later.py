@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from autometa.task.cells import holds_plain_numbers, labels
 from autometa.task.columns import ColumnEncoder
-from autometa.task.names import listed
+from autometa.task.names import columns_at, listed
 from autometa.task.options import OPTIONS
 
 
@@ -63,11 +63,71 @@ class LaterColumn:
 _NOUNS = {"number": "numbers as in training", "boolean": "truth values", "datetime": "dates as in training"}
 
 
-def unread(encoders: Sequence[ColumnEncoder], frame: pd.DataFrame) -> list[LaterColumn]:
-    """The columns of a later table, (n, p) in the order of the encoders, that cannot be read as they were learned.
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What of a column, or of a part of its rows, cannot be read as it was learned: counts that add up."""
 
-    Numbers, truth values and dates that cannot be read are always told; new categories where they are half of a column;
-    a column that is wholly missing where training had few missing cells in it.
+    rows: int = 0
+    missing: int = 0  # cells that are not there
+    unread: int = 0  # cells that are there and cannot be read
+    examples: tuple[str, ...] = ()  # of those
+
+    def __add__(self, other: Tally) -> Tally:
+        """Of these rows and those below them."""
+        examples = tuple(dict.fromkeys(self.examples + other.examples))[: OPTIONS.unread_shown]
+        return Tally(self.rows + other.rows, self.missing + other.missing, self.unread + other.unread, examples)
+
+    def said(self, encoder: ColumnEncoder) -> LaterColumn | None:
+        """The column, if there is anything to say about it.
+
+        Numbers, truth values and dates that cannot be read are always told; new categories where they are half of a
+        column; a column that is wholly missing where training had few missing cells in it.
+        """
+        known = self.rows - self.missing
+        few = encoder.holds == "category" and self.unread < OPTIONS.new_categories_share * known
+        if not self.rows or (not self.unread and (known or encoder.had_missing)) or (self.unread and few):
+            return None
+        return LaterColumn(encoder.name, encoder.holds, self.rows, self.missing, self.unread, self.examples)
+
+
+def tallies(encoders: Sequence[ColumnEncoder], frame: pd.DataFrame, where: NDArray[np.intp]) -> list[Tally]:
+    """What of each encoder's column, (p,) places `where` in a table (n, any), cannot be read as it was learned."""
+    n = len(frame)
+    plain = [
+        k
+        for k, (encoder, dtype) in enumerate(zip(encoders, frame.dtypes.iloc[where], strict=True))
+        if encoder.is_plain and holds_plain_numbers(dtype)
+    ]
+    out: dict[int, Tally] = {}
+    step = max(1, OPTIONS.cells_at_once // max(n, 1))
+    for start in range(0, len(plain), step):
+        some = plain[start : start + step]
+        values = frame.iloc[:, where[some]].to_numpy(np.float64)
+        missing, infinite = np.isnan(values).sum(axis=0).tolist(), np.isinf(values).sum(axis=0).tolist()
+        for place, k in enumerate(some):
+            cells = values[:, place]
+            examples = dict.fromkeys(map(str, cells[np.isinf(cells)].tolist())) if infinite[place] else ()
+            out[k] = Tally(n, missing[place], infinite[place], tuple(examples))
+    others = [k for k in range(len(encoders)) if k not in out]
+    for k, column in zip(others, columns_at(frame, where[others]), strict=True):
+        out[k] = _tally(encoders[k], column)
+    return [out[k] for k in range(len(encoders))]
+
+
+def _tally(encoder: ColumnEncoder, column: pd.Series) -> Tally:  # (n,)
+    """One column that does not hold plain numbers."""
+    n = len(column)
+    codes, texts = labels(column, encoder.missing | frozenset(encoder.odd))
+    missing = int((codes < 0).sum())
+    if encoder.holds == "text" or missing == n:
+        return Tally(n, missing)
+    lost = (codes >= 0) & _without_value(encoder, column)
+    first = pd.unique(codes[lost])[: OPTIONS.unread_shown]
+    return Tally(n, missing, int(lost.sum()), tuple(texts[code] for code in first.tolist()))
+
+
+def unread(encoders: Sequence[ColumnEncoder], frame: pd.DataFrame, where: NDArray[np.intp]) -> list[LaterColumn]:
+    """The columns of a later table, (n, any) with those of the encoders at `where`, that are not as they were learned.
 
     Example:
         >>> from autometa.task import Schema
@@ -78,40 +138,8 @@ def unread(encoders: Sequence[ColumnEncoder], frame: pd.DataFrame) -> list[Later
         >>> later[0].is_lost
         True
     """
-    out = []
-    for i, encoder in enumerate(encoders):
-        column = frame.iloc[:, i]
-        found = _looked_at(encoder, column) if len(column) else None
-        if found is not None:
-            out.append(found)
-    return out
-
-
-def _looked_at(encoder: ColumnEncoder, column: pd.Series) -> LaterColumn | None:
-    """One column, if there is anything to say about it."""
-    n = len(column)
-    if encoder.is_plain and holds_plain_numbers(column.dtype):
-        values = column.to_numpy(np.float64)
-        missing, infinite = int(np.isnan(values).sum()), np.isinf(values)
-        if infinite.any():
-            examples = tuple(map(str, dict.fromkeys(values[infinite].tolist())))
-            return LaterColumn(encoder.name, encoder.holds, n, missing, int(infinite.sum()), examples)
-        if missing < n or encoder.had_missing:
-            return None
-        return LaterColumn(encoder.name, encoder.holds, n, missing, 0, ())
-    codes, texts = labels(column, encoder.missing | frozenset(encoder.odd))
-    missing = int((codes < 0).sum())
-    if missing == n:
-        return None if encoder.had_missing else LaterColumn(encoder.name, encoder.holds, n, n, 0, ())
-    if encoder.holds == "text":
-        return None
-    lost = (codes >= 0) & _without_value(encoder, column)
-    count = int(lost.sum())
-    few = encoder.holds == "category" and count < OPTIONS.new_categories_share * (n - missing)
-    if count == 0 or few:
-        return None
-    examples = tuple(texts[code] for code in dict.fromkeys(codes[lost].tolist()))[: OPTIONS.unread_shown]
-    return LaterColumn(encoder.name, encoder.holds, n, missing, count, examples)
+    found = (tally.said(one) for one, tally in zip(encoders, tallies(encoders, frame, where), strict=True))
+    return [column for column in found if column is not None]
 
 
 def _without_value(encoder: ColumnEncoder, column: pd.Series) -> NDArray[np.bool_]:  # (n,)
@@ -172,12 +200,19 @@ def profile(X: pd.DataFrame) -> tuple[ColumnProfile, ...]:  # (n, p) typed
     step = max(1, len(X) // OPTIONS.pictured_rows)
     X = X.iloc[::step]
     numeric = [i for i, dtype in enumerate(X.dtypes) if pd.api.types.is_numeric_dtype(dtype)]
-    deciles, gaps = _deciles(X.iloc[:, numeric].to_numpy(np.float64))
-    found = [ColumnProfile(str(X.columns[i]), gaps[k], tuple(deciles[k])) for k, i in enumerate(numeric)]
-    for name in X.columns[[isinstance(dtype, pd.CategoricalDtype) for dtype in X.dtypes]]:
-        shares = X[name].value_counts(normalize=True).head(OPTIONS.pictured_categories)
-        missing = float(X[name].isna().mean()) if len(X) else 0.0
-        found.append(ColumnProfile(name, missing, shares=tuple((str(k), float(v)) for k, v in shares.items() if v > 0)))
+    found, width = [], max(1, OPTIONS.cells_at_once // max(len(X), 1))
+    for start in range(0, len(numeric), width):
+        some = X.iloc[:, numeric[start : start + width]]
+        deciles, gaps = _deciles(some.to_numpy(np.float64))
+        found += [ColumnProfile(str(name), gaps[k], tuple(deciles[k])) for k, name in enumerate(some.columns)]
+    others = [i for i, dtype in enumerate(X.dtypes) if isinstance(dtype, pd.CategoricalDtype)]
+    for column in columns_at(X, others):
+        codes, names = column.array.codes, column.array.categories.tolist()
+        counts = np.bincount(codes[codes >= 0], minlength=len(names))
+        known, missing = counts.sum(), float((codes < 0).mean()) if len(X) else 0.0
+        frequent = np.argsort(-counts, kind="stable")[: OPTIONS.pictured_categories]
+        shares = tuple((str(names[i]), float(counts[i] / known)) for i in frequent.tolist() if counts[i])
+        found.append(ColumnProfile(str(column.name), missing, shares=shares))
     return tuple(found)
 
 

@@ -43,6 +43,16 @@ def named(frame: pd.DataFrame) -> pd.DataFrame:  # (n, p)
     return renamed(frame, names)
 
 
+def columns_at(frame: pd.DataFrame, places: Any) -> list[pd.Series]:
+    """The columns of a table, (n, p), at these places: a list, or a slice; a fifth of what ``iloc`` takes for each.
+
+    Example:
+        >>> [column.name for column in columns_at(pd.DataFrame({"a": [1], "b": [2], "c": [3]}), [2, 0])]
+        ['c', 'a']
+    """
+    return [column for _, column in frame.iloc[:, places].items()]
+
+
 def renamed(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:  # (n, p), (p,)
     """`frame` under these names, text even where there are none; its cells are shared, not copied."""
     return frame.set_axis(pd.Index(names, dtype="str"), axis=1)

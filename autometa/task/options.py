@@ -79,6 +79,9 @@ class TaskOptions:
     database_seconds: float = 15.0
 
     # --- columns ---
+    # Cells of numbers that are looked at or copied at once: 8 MiB for each array on the way, whatever the table's size.
+    # Judgement, not measured; it changes nothing that is found.
+    cells_at_once: int = 1 << 20
     # Texts by which the patterns of dates are tried. Judgement, not measured: a cheap look before the exact one.
     dates_looked_at: int = 50
     # Share of the cells that may be impossible dates (31.02.) or one odd word that repeats. Judgement, not measured.

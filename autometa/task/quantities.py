@@ -32,6 +32,7 @@ _TIMES = {  # words for powers of ten, and how Python writes these
     "億": "e8",
     "亿": "e8",
 }
+_DIGIT = re.compile(r"\d")  # of any script
 _WORD = r"[^\W\d_]{1,12}[²³]?"
 _QUANTITY = re.compile(
     rf"(?P<first>({_CURRENCY})?)\s?(?P<open>\(?)(?P<sign>[+\-−–]?)\s?(?P<before>({_CURRENCY})?)\s?(?P<inner>[+\-−–]?)"
@@ -64,6 +65,8 @@ def quantity(text: str) -> Quantity | None:
          Quantity(number='-1234', unit='', in_parentheses=True),
          Quantity(number='1.2e6', unit='$', in_parentheses=False), None]
     """
+    if _DIGIT.search(text) is None:  # most words, cheaply
+        return None
     text = in_ascii(text)
     found = _QUANTITY.fullmatch(text)
     if found is None or bool(found["open"]) != bool(found["close"]):

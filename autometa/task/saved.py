@@ -1,7 +1,7 @@
 """A Task but for its arrays, as JSON: data only, so that reading it runs nothing, whoever wrote it.
 
-Records of this room are written by their names and fields, and read back by calling them with the fields that they
-still have: a field that a newer version adds needs a default.
+Records of this room are written by their names and the fields that are not at their defaults, and read back by calling
+them with the fields that they still have: a field that a newer version adds needs a default, and keeps it.
 
 Law: ``decoded(encoded(value)) == value`` for whatever a Task holds; a file names records of this room and nothing else.
 
@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ _PICKLED_NAMES = frozenset({
 })  # fmt: skip
 
 
+_PLAIN = frozenset({str, float, int, bool, type(None)})  # what JSON has as it is
+
 # Labels that JSON has no word for: their type, how they are written, and how they are read.
 _WRITTEN: dict[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {
     "bytes": (bytes, bytes.hex, bytes.fromhex),
@@ -70,10 +73,10 @@ def encoded(value: Any) -> Any:
     """
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, tuple):
-        return {"tuple": [encoded(part) for part in value]}
+        return {"tuple": [part if type(part) in _PLAIN else encoded(part) for part in value]}
     if isinstance(value, list):
         return [encoded(part) for part in value]
     if isinstance(value, frozenset | set):
@@ -83,11 +86,17 @@ def encoded(value: Any) -> Any:
     for name, (kind, written, _) in _WRITTEN.items():
         if isinstance(value, kind):
             return {name: written(value)}
-    kind = type(value)
-    if dataclasses.is_dataclass(value) and _is_of_this_room(kind.__module__):
-        fields = {field.name: encoded(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"record": f"{kind.__module__}.{kind.__qualname__}", "fields": fields}
-    what = f"a saved task cannot hold a {kind.__module__}.{kind.__qualname__}, such as {str(value)[:40]!r}"
+    own: Any = type(value)
+    if dataclasses.is_dataclass(value) and _is_of_this_room(own.__module__):
+        cells = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        defaults = _defaults(own)
+        fields = {
+            name: part if type(part) in _PLAIN else encoded(part)
+            for name, part in cells.items()
+            if name not in defaults or part != defaults[name]
+        }
+        return {"record": f"{own.__module__}.{own.__qualname__}", "fields": fields}
+    what = f"a saved task cannot hold a {own.__module__}.{own.__qualname__}, such as {str(value)[:40]!r}"
     raise InputError(Problem("", what, "Make such labels texts or numbers."))
 
 
@@ -99,7 +108,7 @@ def decoded(value: Any) -> Any:
     """
     match value:
         case {"tuple": list(parts)}:
-            return tuple(map(decoded, parts))
+            return tuple(part if type(part) in _PLAIN else decoded(part) for part in parts)
         case {"set": list(parts)}:
             return frozenset(map(decoded, parts))
         case {"mapping": list(pairs)}:
@@ -166,6 +175,7 @@ def _is_of_a_task(module: str, name: str) -> bool:
     return _is_of_this_room(module) and "." not in name and _record_class(module, name) is not None
 
 
+@cache
 def _record_class(module: str, name: str) -> type | None:
     """The record of this room that is called so, today or before; None where there is none."""
     if not _is_of_this_room(module):
@@ -178,13 +188,32 @@ def _record_class(module: str, name: str) -> type | None:
     return found if ours else None
 
 
+@cache
+def _known(kind: Any) -> frozenset[str]:
+    """The fields of a record by which it is called."""
+    return frozenset(field.name for field in dataclasses.fields(kind) if field.init)
+
+
+@cache
+def _defaults(kind: Any) -> dict[str, Any]:
+    """The fields of a record that may be left out, each with what it is then."""
+    found = dataclasses.fields(kind)
+    return {field.name: field.default for field in found if field.default is not dataclasses.MISSING}
+
+
 def _record(name: str, fields: Mapping[str, Any]) -> Any:
     module, _, own = name.rpartition(".")
     kind: Any = _record_class(module, own)
     if kind is None:
         raise ValueError(f"{name!r} is no record of a task")
-    known = {field.name for field in dataclasses.fields(kind) if field.init}
+    known = _known(kind)
     try:
-        return kind(**{field: decoded(value) for field, value in fields.items() if field in known})
+        return kind(
+            **{
+                field: value if type(value) in _PLAIN else decoded(value)
+                for field, value in fields.items()
+                if field in known
+            }
+        )
     except TypeError as error:
         raise ValueError(f"{name} cannot be made: {error}") from error

@@ -27,7 +27,7 @@ from autometa.task.columns import ColumnEncoder, missing_numbers
 from autometa.task.detect import NOTHING_ASKED, ColumnRequest, find_columns
 from autometa.task.in_memory import as_table
 from autometa.task.later import ColumnProfile, LaterColumn, unread
-from autometa.task.names import listed, named
+from autometa.task.names import columns_at, listed, named
 from autometa.task.options import OPTIONS
 
 if not TYPE_CHECKING:
@@ -128,14 +128,13 @@ class Schema:
         Raises:
             InputError: If columns are missing (all are listed), or an array has another width than the training table.
         """
-        frame = self._aligned(frame)
-        numeric = self._numeric(frame)
+        frame, where = self._aligned(frame)
+        numeric = self._numeric(frame, where)
+        places = [i for i, encoder in enumerate(self.encoders) if encoder.holds in ("category", "text")]
         others: dict[str, Any] = {}
-        for i, encoder in enumerate(self.encoders):
-            if encoder.holds == "category":
-                others[encoder.name] = encoder.category(frame.iloc[:, i])
-            elif encoder.holds == "text":
-                others[encoder.name] = encoder.text(frame.iloc[:, i])
+        for i, column in zip(places, columns_at(frame, where[places]), strict=True):
+            encoder = self.encoders[i]
+            others[encoder.name] = encoder.category(column) if encoder.holds == "category" else encoder.text(column)
         if not others:
             return numeric
         rest = pd.DataFrame({name: others[name] for name in (*self.columns.categorical, *self.columns.text)})
@@ -171,7 +170,7 @@ class Schema:
         Raises:
             InputError: As `apply`.
         """
-        return unread(self.encoders, self._aligned(frame))
+        return unread(self.encoders, *self._aligned(frame))
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -185,26 +184,34 @@ class Schema:
         text = tuple(encoder.name for encoder in self.encoders if encoder.written)
         return {"na": None if words == MISSING_TEXTS else tuple(sorted(words)), "decimal": self.decimal, "text": text}
 
-    def _numeric(self, frame: pd.DataFrame) -> pd.DataFrame:  # (n, raw p) aligned -> (n, numeric p)
+    def _numeric(
+        self, frame: pd.DataFrame, where: NDArray[np.intp]
+    ) -> pd.DataFrame:  # (n, any), (raw p,) -> (n, numeric p)
         """Numbers and truth values, then the parts of moments; infinite values are missing."""
         block = np.empty((len(self.columns.numeric), len(frame)))  # (numeric p, n): each column contiguous
         plain = [i for i, encoder in enumerate(self.encoders) if encoder.is_plain]
-        direct = np.array([holds_plain_numbers(dtype) for dtype in frame.dtypes], dtype=bool)[plain]
+        direct = _direct(frame)[where[plain]]
         if plain and len(missing_numbers(self.encoders[plain[0]].missing)):  # -999, where somebody says so
             direct[:] = False
-        block[: len(plain)][direct] = frame.iloc[:, np.array(plain, dtype=int)[direct]].to_numpy(np.float64).T
+        own, step = where[plain], max(1, OPTIONS.cells_at_once // max(len(frame), 1))
+        rows = np.flatnonzero(direct)
+        for start in range(0, len(rows), step):
+            some = rows[start : start + step]
+            block[some] = frame.iloc[:, own[some]].to_numpy(np.float64).T
         for k in np.flatnonzero(~direct).tolist():
-            block[k] = self.encoders[plain[k]].numbers(frame.iloc[:, plain[k]])
+            block[k] = self.encoders[plain[k]].numbers(frame.iloc[:, own[k]])
         k = len(plain)
         for i, encoder in enumerate(self.encoders):
             if encoder.holds == "datetime":
-                block[k : k + len(encoder.parts)] = encoder.moment_parts(frame.iloc[:, i])
+                block[k : k + len(encoder.parts)] = encoder.moment_parts(frame.iloc[:, where[i]])
                 k += len(encoder.parts)
-        block[np.isinf(block)] = np.nan
+        for start in range(0, len(block), step):
+            part = block[start : start + step]
+            part[np.isinf(part)] = np.nan
         return pd.DataFrame(block.T, columns=pd.Index(self.columns.numeric, dtype="str"), copy=False)
 
-    def _aligned(self, frame: Any) -> pd.DataFrame:
-        """The raw columns needed, in order, under their names."""
+    def _aligned(self, frame: Any) -> tuple[pd.DataFrame, NDArray[np.intp]]:
+        """The table under unique names, and the places in it of the raw columns needed, (raw p,)."""
         raw, frame = self.raw, as_table(frame)
         if not isinstance(frame, pd.DataFrame):
             array = np.asarray(frame)
@@ -223,7 +230,7 @@ class Schema:
             raise InputError(Problem("table", what, "In training there was one: rename the others, or leave them out."))
         frame = named(frame)
         if tuple(frame.columns) == raw:
-            return frame
+            return frame, np.arange(len(raw))
         where = frame.columns.get_indexer(list(raw))
         lacking = [name for name, i in zip(raw, where, strict=True) if i < 0]
         if lacking:
@@ -232,7 +239,12 @@ class Schema:
             if len(lacking) > most:
                 problems.append(Problem("table", f"{len(lacking) - most} more columns are missing"))
             raise InputError(problems)
-        return frame.iloc[:, where]
+        return frame, np.asarray(where)
+
+
+def _direct(frame: pd.DataFrame) -> NDArray[np.bool_]:  # (p,)
+    """Which columns of a table are plain numbers."""
+    return np.array([holds_plain_numbers(dtype) for dtype in frame.dtypes], dtype=bool)
 
 
 def _part_names(encoders: tuple[ColumnEncoder, ...]) -> list[str]:

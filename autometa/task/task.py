@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from autometa.files import private_folder, whole
 from autometa.moved import former
+from autometa.task.columns import category_dtype
 from autometa.task.fingerprint import fingerprint
 from autometa.task.saved import read_head, read_pickle, write_head
 from autometa.task.schema import Columns, Schema
@@ -148,9 +149,11 @@ class Task:
         private_folder(folder)
         columns = self.columns
         arrays = {"numeric": np.asfortranarray(self.X[list(columns.numeric)].to_numpy(np.float64))}
-        arrays["codes"] = np.empty((len(columns.categorical), self.n), dtype=np.int32)
-        for k, name in enumerate(columns.categorical):
-            arrays["codes"][k] = self.X[name].cat.codes
+        coded = [column.array for _, column in self.X[list(columns.categorical)].items()]
+        smallest = np.result_type(np.int8, *(one.codes.dtype for one in coded))  # as pandas has them, that maps them
+        arrays["codes"] = np.empty((len(coded), self.n), dtype=smallest)
+        for k, one in enumerate(coded):
+            arrays["codes"][k] = one.codes
         arrays |= {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
         for name, values in arrays.items():
             with whole(folder / f"{name}.npy") as temporary, temporary.open("wb") as file:
@@ -159,7 +162,9 @@ class Task:
             with whole(folder / "text.feather") as temporary:
                 feather.write_feather(self.X[list(columns.text)], temporary, compression="uncompressed")
         head = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in ("X", *_ARRAYS)}
-        categories = {name: tuple(self.X[name].cat.categories) for name in columns.categorical}
+        categories = {
+            name: tuple(one.categories.tolist()) for name, one in zip(columns.categorical, coded, strict=True)
+        }
         write_head(folder / HEAD, {**head, "arrays": tuple(arrays), "categories": categories, **self._computed})
 
     @staticmethod
@@ -223,8 +228,7 @@ def _features(folder: Path, columns: Columns, categories: dict[str, tuple[Any, .
         codes = _mapped(folder / "codes.npy")
         cells = {}
         for name, own in zip(columns.categorical, codes, strict=True):
-            index = pd.Index(categories[name], dtype=None if categories[name] else "str")
-            cells[name] = pd.Categorical.from_codes(own, dtype=pd.CategoricalDtype(index), validate=False)
+            cells[name] = pd.Categorical.from_codes(own, dtype=category_dtype(categories[name]), validate=False)
         parts.append(pd.DataFrame(cells))
     if columns.text:
         parts.append(feather.read_table(folder / "text.feather", memory_map=True).to_pandas())

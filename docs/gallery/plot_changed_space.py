@@ -47,7 +47,7 @@ print(*sampler.notes, sep="\n")
 # %%
 # It begins where the past was good, and widens from there.
 values = [trial.value for trial in study.trials]
-fig, ax = plt.subplots(figsize=(5, 3))
+fig, ax = plt.subplots(figsize=(5, 3), layout="constrained")
 ax.plot(range(1, len(values) + 1), values, "o", label="trial")
 ax.step(range(1, len(values) + 1), np.minimum.accumulate(values), where="post", label="best so far")
 ax.set_yscale("log")

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from autometa import FewShotClassifier
 
-model = FewShotClassifier("protonet").meta_fit("digits", steps=60)
+model = FewShotClassifier("protonet").meta_fit("digits", steps=40)
 
 X, y = load_digits(return_X_y=True)
 new = np.flatnonzero(y >= 7)
@@ -22,7 +22,7 @@ print("right:", model.score(X[query] / 16, y[query]), "by chance: 0.33")
 
 # %%
 # The nine examples it was given, and what it makes of some it was not.
-fig, axes = plt.subplots(2, 9, figsize=(9, 2.4))
+fig, axes = plt.subplots(2, 9, figsize=(9, 2.4), layout="constrained")
 for ax, i in zip(axes[0], support, strict=True):
     ax.imshow(X[i].reshape(8, 8), cmap="gray_r")
     ax.set_title(int(y[i]))

@@ -28,7 +28,7 @@ scores = [model.leaderboard_["roc_auc"].iloc[0] for model in (naive, honest)]
 print(scores)
 
 # %%
-fig, ax = plt.subplots(figsize=(5, 3))
+fig, ax = plt.subplots(figsize=(5, 3), layout="constrained")
 ax.bar(["rows split at random", "people kept together"], scores)
 ax.axhline(0.5, color="black", linestyle="--")
 ax.set_ylabel("ROC AUC, as estimated")

@@ -26,10 +26,9 @@ scores = np.asarray(past.scores)
 best = np.nanargmax(np.where(np.isnan(scores), -np.inf, scores), axis=1)
 wins = Counter(past.configs[i]["family"] for i in best)
 names, counts = zip(*wins.most_common(), strict=True)
-fig, ax = plt.subplots(figsize=(6, 3.5))
+fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 ax.barh(names[::-1], counts[::-1])
 ax.set_xlabel("tables of two classes on which it is the best known")
-plt.tight_layout()
 plt.show()
 
 # %%

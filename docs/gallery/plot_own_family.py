@@ -51,7 +51,7 @@ for shrinkage in (0.0, 0.05, 0.1, 0.2, 0.5, 1.0):
     losses[shrinkage] = -outcome.evaluation.scores["neg_log_loss"]
 del FAMILIES["lda"]
 
-fig, ax = plt.subplots(figsize=(5, 3))
+fig, ax = plt.subplots(figsize=(5, 3), layout="constrained")
 ax.plot(list(losses), list(losses.values()), "o-")
 ax.set_xlabel("shrinkage")
 ax.set_ylabel("log loss, cross-validated")

@@ -17,7 +17,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, strati
 
 # %%
 # ``metric=`` decides what is searched for.
-model = AutoMetaClassifier(metric="f1_macro", trials=3, families=["linear", "naive_bayes"], remember=False)
+model = AutoMetaClassifier(metric="f1_macro", trials=2, families=["linear", "naive_bayes"], remember=False)
 model.fit(X_train, y_train)
 print(model.leaderboard_[["family", "f1_macro", "matthews_corrcoef", "neg_log_loss"]])
 

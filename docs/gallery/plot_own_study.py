@@ -43,7 +43,7 @@ warm = optuna.create_study(sampler=autometa.WarmStartSampler(store, space="valle
 warm.optimize(problem(99), n_trials=15)
 
 # %%
-fig, ax = plt.subplots(figsize=(6, 3.5))
+fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 for name, study in {"cold (TPE)": cold, "warm": warm}.items():
     ax.plot(np.minimum.accumulate([trial.value for trial in study.trials]), marker=".", label=name)
 ax.set_yscale("log")

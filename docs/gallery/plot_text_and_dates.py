@@ -14,7 +14,7 @@ from sklearn.inspection import permutation_importance
 from autometa import AutoMetaClassifier, make_task
 
 rng = np.random.default_rng(0)
-n = 300
+n = 500
 remarks = ["arrived late and broken", "all was fine", "asks for a refund", "will order again", "no answer to the mail"]
 table = pd.DataFrame(
     {
@@ -40,9 +40,8 @@ print(model.predict(table.head(3)))
 
 # %%
 # The words decide, and the model has found them: each of your columns is shuffled, and the model asked again.
-found = permutation_importance(model, table, returned, scoring="roc_auc", n_repeats=3, random_state=0)
-fig, ax = plt.subplots(figsize=(5, 2.5))
+found = permutation_importance(model, table, returned, scoring="roc_auc", n_repeats=2, random_state=0)
+fig, ax = plt.subplots(figsize=(5, 2.5), layout="constrained")
 ax.barh(table.columns, found.importances_mean, xerr=found.importances_std)
 ax.set_xlabel("loss of ROC AUC when shuffled")
-fig.tight_layout()
 plt.show()

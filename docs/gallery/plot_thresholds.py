@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from autometa import AutoMetaClassifier
 
-X, y = make_classification(600, 8, weights=[0.9], random_state=0)
+X, y = make_classification(700, 8, weights=[0.9], random_state=0)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 model = AutoMetaClassifier(trials=2, families=["linear"], remember=False).fit(X_train, y_train)
 sure = model.predict_proba(X_test)[:, 1]
@@ -34,7 +34,7 @@ print("at 0.5:", cost(0.5), "best:", min(costs), "at", round(thresholds[np.argmi
 
 # %%
 # Probabilities are calibrated, so theory has a good guess without looking: 1 / (1 + 10).
-fig, ax = plt.subplots(figsize=(5, 3))
+fig, ax = plt.subplots(figsize=(5, 3), layout="constrained")
 ax.plot(thresholds, costs)
 ax.axvline(1 / 11, color="black", linestyle="--", label="1 / 11")
 ax.set_xlabel("threshold")

@@ -27,7 +27,7 @@ errors = [-model.leaderboard_["neg_root_mean_squared_error"].iloc[0] for model i
 print(errors)
 
 # %%
-fig, ax = plt.subplots(figsize=(5, 3))
+fig, ax = plt.subplots(figsize=(5, 3), layout="constrained")
 ax.bar(["random folds", "time order"], errors)
 ax.set_ylabel("RMSE, as estimated")
 plt.show()

@@ -17,11 +17,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from autometa.task.cells import decimal_shown, has_points_between_thousands
 from autometa.task.findings import InputFindings
-from autometa.task.names import renamed
+from autometa.task.names import columns_at, renamed
 from autometa.task.options import OPTIONS
 from autometa.task.read.dialect import Dialect, cells, sniff
 from autometa.task.read.header import footer, is_header, is_rule, note_above, note_footer, note_total, shortened
@@ -152,13 +151,13 @@ def _is_comma(parsed: Parsed, rows: Body) -> bool:
         for i, dtype in enumerate(frame.dtypes)
     ]
     floats = [i for i, is_float, _ in kinds if is_float]
-    if not may_show and not any(_may_be_thousands(frame.iloc[:, i].to_numpy()) for i in floats):
+    thousands = _any_thousands(frame, floats)
+    if not may_show and not thousands:
         return False
     shown = frozenset[str]()
-    for i, _, is_text in kinds:
-        if is_text:
-            cells = frame.iloc[: OPTIONS.decimals_looked_at, i].unique().tolist()
-            shown |= decimal_shown(cell for cell in cells if isinstance(cell, str))
+    texts = [i for i, _, is_text in kinds if is_text]
+    for column in columns_at(frame.iloc[: OPTIONS.decimals_looked_at], texts):
+        shown |= decimal_shown(cell for cell in column.unique().tolist() if isinstance(cell, str))
     if not shown:  # it may show itself further down
         some = (
             re.search(rb'(^|[";\t|\n])[0-9]+,[0-9]{1,2}["; \t|\r\n]', rows.data)
@@ -166,7 +165,7 @@ def _is_comma(parsed: Parsed, rows: Body) -> bool:
             else None
         )
         shown = frozenset(",") if some else shown
-    if shown != {","} and (shown or not any(_may_be_thousands(frame.iloc[:, i].to_numpy()) for i in floats)):
+    if shown != {","} and (shown or not thousands):
         return False
     columns = rows.written(floats) if floats else []
     written = [column.dropna().str.strip().unique().tolist() for column in columns]
@@ -175,11 +174,18 @@ def _is_comma(parsed: Parsed, rows: Body) -> bool:
     return shown == {","} or any(has_points_between_thousands(texts, OPTIONS.pointed_numbers) for texts in written)
 
 
-def _may_be_thousands(values: NDArray[np.float64]) -> bool:  # (n,)
+def _any_thousands(frame: pd.DataFrame, floats: Sequence[int]) -> bool:  # (n, p)
     """A cheap look before `has_points_between_thousands`: up to three digits behind a point, and none below 1 but 0."""
-    known = np.abs(values[np.isfinite(values)])
-    whole = known == np.floor(known)
-    return bool(not whole.all() and whole.any() and (known < 1000).all() and (known[~whole] > 1).all())
+    step = max(1, OPTIONS.cells_at_once // max(len(frame), 1))
+    for start in range(0, len(floats), step):
+        sizes = np.abs(frame.iloc[:, floats[start : start + step]].to_numpy(np.float64))
+        known = np.isfinite(sizes)
+        whole = known & (sizes == np.floor(sizes))
+        fits = ~known | whole | (sizes > 1)
+        fits &= ~known | (sizes < 1000)
+        if (fits.all(axis=0) & whole.any(axis=0) & (known & ~whole).any(axis=0)).any():
+            return True
+    return False
 
 
 def _allow_width(data: bytes, limits: Limits, findings: InputFindings) -> bool:
