@@ -87,7 +87,7 @@ def explain(
         gathered.problems.append(
             Problem(f"--out {out}", "is a folder" if out.is_dir() else "its folder does not exist")
         )
-    from autometa.cli.table import say_what_runs
+    from autometa.cli.trusting import say_what_runs
 
     say_what_runs(run, trust)
     if not data:

@@ -7,7 +7,7 @@ import typer
 
 from autometa.cli.app import AsJson, Data, Offline, RunFolder, Trust, app, source_of
 from autometa.cli.reading import Download, Encoding, Header, LimitsOption, Member, Query, Sheet, reading_of
-from autometa.cli.table import say_what_runs
+from autometa.cli.trusting import say_what_runs
 from autometa.cli.usage import Command
 
 if TYPE_CHECKING:

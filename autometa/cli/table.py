@@ -57,6 +57,7 @@ from autometa.cli.reading import (
     costs_of,
     reading_of,
 )
+from autometa.cli.trusting import say_what_runs
 from autometa.cli.usage import CLOSED, INTERRUPTED, Command
 from autometa.errors import AutoMetaError, Problem
 
@@ -372,19 +373,6 @@ def report(
         emit({"run": str(run), "report": str(path)})
     else:
         print(path)
-
-
-def say_what_runs(run: Path, trust: bool, *, everything: bool = False) -> None:
-    """Tells whoever trusts a run what reading it will run: its model and its table, or every model in it."""
-    if not trust:
-        return
-    from autometa.search import what_runs
-
-    paths = [run] if run.is_file() else [run / "model.pkl", run / "task" / "task.pickle"]
-    paths += sorted((run / "models").glob("*.pkl")) if everything else []
-    for path in paths:
-        if path.exists():
-            print(f"autometa: {what_runs(path)}", file=sys.stderr)
 
 
 def conclude(result: "Result", *, as_json: bool) -> int:

@@ -140,9 +140,7 @@ def resume(
         study = folder.study(repair=True, tell=progress.note)
         rows = folder.trials(study)
         if not (seconds or trials) and finished(folder, study):
-            progress.note(
-                f"{run} is finished, and nothing is fitted again; --time or --trials (seconds=, trials=) add to its budget."
-            )
+            progress.note(f"{run} is finished, and nothing is fitted again; --time or --trials add to its budget.")
             return open_run(run, trusted=trusted)
         used = max((t.finished for t in rows), default=0.0)
         more_seconds, more_trials = folder.grant(study, seconds or 0.0, trials or 0)
