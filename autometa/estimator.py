@@ -53,7 +53,7 @@ class _AutoMeta(BaseEstimator):
     def __init__(
         self,
         *,
-        metric: str | None = None,
+        metric: Any = None,
         time: float | str | None = None,
         trials: int | None = None,
         jobs: int | None = None,
@@ -355,7 +355,9 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
     """A classifier that finds its own pipeline, starting from what past tasks taught.
 
     Args:
-        metric: A scikit-learn scorer name; None for ``roc_auc`` with two classes and ``neg_log_loss`` with more.
+        metric: A scikit-learn scorer, by its name or what `make_scorer` gives; a function of ``(y_true, y_pred)`` or of
+            ``(estimator, X, y)`` that can be imported, or ``"module:function"``. None for ``roc_auc`` with two classes
+            and ``neg_log_loss`` with more.
         time: Seconds for everything, or a text such as ``"5m"``; None for 60, unless `trials` is given.
         trials: Configurations to evaluate; None for as many as the time allows. With `trials` alone, the same
             `random_state` and the same store, two fits end in the same model.

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation import METRIC_KINDS, check_metric, resolve_metric, shared_isolation
+from autometa.evaluation.custom import name_of
 from autometa.explain import explain, kept_seconds, time_for
 from autometa.openml import read_task
 from autometa.search import Progress, Result, Run, Settings, Silent, default_folder, resume, search
@@ -120,7 +121,7 @@ def fit_table(
     y: NDArray[Any],
     *,
     kind: str | None = None,
-    metric: str | None = None,
+    metric: Any = None,
     groups: ArrayLike | None = None,
     time_order: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
@@ -141,7 +142,8 @@ def fit_table(
         frame: (n, p) table.
         y: (n,) labels or numbers.
         kind: ``classification`` or ``regression``; None to decide by `y`.
-        metric: A scikit-learn scorer name; None for the usual one of the kind of task.
+        metric: A scikit-learn scorer, by name or itself, or a function that can be imported; None for the usual one of
+            the kind of task.
         groups: (n,) rows of one group stay together in a fold.
         time_order: (n,) moments; folds never train on the future.
         sample_weight: (n,) how much each row counts.
@@ -176,7 +178,7 @@ def fit_table(
         frame,
         y=y,
         kind=kind,
-        metric=metric,
+        metric=name_of(metric),
         known_metrics=METRIC_KINDS,
         group=group,
         time_order=order,

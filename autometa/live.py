@@ -258,7 +258,8 @@ class LiveProgress:
     def _score(self, trial: TrialRow | None) -> str:
         if trial is None or self._task is None:
             return "nothing yet"
-        return spoken_score(self._task.metric, trial.evaluation.scores[self._task.metric])
+        metric, positive = self._task.metric, self._task.positive_label
+        return printable(spoken_score(metric, trial.evaluation.scores[metric], positive=positive))
 
     def _say(self, line: Text) -> None:
         self._spoken = time.monotonic()

@@ -115,7 +115,7 @@ Metric = Annotated[
     typer.Option(
         "--metric",
         metavar="NAME",
-        help="scikit-learn scorer; default: roc_auc, neg_log_loss or neg_root_mean_squared_error.",
+        help="scikit-learn scorer, or module:function; default: AUC, log loss or RMSE.",
         rich_help_panel=TABLE_PANEL,
     ),
 ]

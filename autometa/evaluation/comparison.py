@@ -59,12 +59,15 @@ class Comparison:
         positive: int = 1,
         weights: Weights = (),
         sample_weight: ArrayLike | None = None,
+        classes: Sequence[Any] = (),
     ) -> None:
         """Class codes (n,) with probabilities (n, c), or values (n,) with values (n,).
 
         `positive` is the code of the positive class, of two; `weights` say how labels come from probabilities
-        (`labels_of`); `sample_weight` (n,) how much each row counts, None for all the same.
+        (`labels_of`); `sample_weight` (n,) how much each row counts, None for all the same; `classes` (c,) are the
+        labels, for metrics of one's own.
         """
+        self.classes = tuple(classes)
         self.positive, self.weights = positive, weights
         self.sample_weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         self.prediction: Values = np.asarray(prediction, dtype=np.float64)

@@ -14,6 +14,9 @@ Letters:  n rows · c classes · k weights that are compared.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,6 +68,7 @@ def fit_weights(
     threshold: float | str = AUTO,
     costs: Weights = (),
     sample_weight: NDArray[np.float64] | None = None,
+    classes: Sequence[Any] = (),
 ) -> Weights:
     """The weights (c,) of the classes with which the largest probability is the label; () for the most probable class.
 
@@ -78,6 +82,7 @@ def fit_weights(
         threshold: A number, the probability from which a row of two classes counts as positive; or ``auto``.
         costs: (c, c) of each true class (down) taken for each (across); () where it is not said.
         sample_weight: (n,) how much each row counts; None for all the same.
+        classes: (c,) the labels, for metrics of one's own.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -105,7 +110,7 @@ def fit_weights(
     def judged(rows: NDArray[np.bool_], some: list[Weights]) -> NDArray[np.float64]:  # (k,)
         counted = None if counts is None else counts[rows]
         scores = [
-            score(metric, truth[rows], p[rows], c, positive=positive, weights=weights, sample_weight=counted)
+            score(metric, truth[rows], p[rows], classes or c, positive=positive, weights=weights, sample_weight=counted)
             for weights in some
         ]
         return np.nan_to_num(np.asarray(scores), nan=-np.inf)

@@ -61,7 +61,7 @@ class Dummy:
                         task.metric,
                         y[test],
                         said,
-                        task.c,
+                        task.classes,
                         positive=task.positive,
                         weights=task.costs,
                         sample_weight=counted,

@@ -16,14 +16,15 @@ Letters:  n rows · c classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from autometa.errors import InputError, Problem, did_you_mean
 from autometa.evaluation.comparison import Comparison, Metric, Weights
+from autometa.evaluation.custom import custom_metric, custom_takes_weights, is_custom
 from autometa.evaluation.formulas import COST, METRICS, OTHERS
 from autometa.evaluation.scorers import scorer_metric, scorer_takes_weights
 
@@ -81,6 +82,8 @@ def _folded(name: str) -> str:
 
 
 def _meant(name: str) -> tuple[str, ...]:
+    if is_custom(name):
+        return (custom_metric(name.strip()).name,)
     asked = _folded(name)
     meant = (asked,) if asked in METRICS or asked in OTHERS else _BY_STEM.get(_stem(asked), ())
     if meant or (found := scorer_metric(asked)) is None:
@@ -90,7 +93,8 @@ def _meant(name: str) -> tuple[str, ...]:
 
 def _known(name: str) -> Metric:
     """A metric by its own name: one of ours, or what a scorer of scikit-learn says."""
-    metric = METRICS.get(name) or OTHERS.get(name) or scorer_metric(name)
+    metric = METRICS.get(name) or OTHERS.get(name)
+    metric = metric or (custom_metric(name) if is_custom(name) else scorer_metric(name))
     if metric is None:
         raise KeyError(name)
     return metric
@@ -191,6 +195,25 @@ def check_metric(metric: str, task: Task) -> None:
         what, fix = f"{title} takes no weights of rows", "Choose another, or leave out --weight (sample_weight=)."
     if what:
         raise InputError(Problem("metric", what, fix))
+    if is_custom(metric):
+        _try(metric, task)
+
+
+def _try(metric: str, task: Task) -> None:
+    """Asks a metric of one's own once, for the truth itself and a little beside it.
+
+    Raises:
+        InputError: It raises, or gives no number.
+    """
+    y = np.asarray(task.y)[:200]
+    said = 0.9 * np.eye(task.c)[y] + 0.1 / task.c if task.c else y + 0.1 * y.std()
+    counts = None if task.weights is None else np.asarray(task.weights)[:200]
+    try:
+        found = score(metric, y, said, task.classes, positive=task.positive, sample_weight=counts)
+    except Exception as error:  # somebody's function raises anything
+        raise InputError(Problem("metric", f"{metric} raises {type(error).__name__}: {error}")) from error
+    if not np.isfinite(found):
+        raise InputError(Problem("metric", f"{metric} gives {found}, and not a number"))
 
 
 def takes_weights(metric: str) -> bool:
@@ -200,6 +223,8 @@ def takes_weights(metric: str) -> bool:
         >>> takes_weights("roc_auc"), takes_weights("neg_max_error"), takes_weights("jaccard_macro")
         (True, False, True)
     """
+    if is_custom(metric):
+        return custom_takes_weights(metric)
     return metric in OTHERS or (metric in METRICS and metric != "neg_max_error") or scorer_takes_weights(metric)
 
 
@@ -217,7 +242,7 @@ def score(
     metric: str,
     y: ArrayLike,
     prediction: ArrayLike,
-    n_classes: int = 0,
+    classes: int | Sequence[Any] = 0,
     *,
     positive: int = 1,
     weights: Weights = (),
@@ -225,15 +250,22 @@ def score(
 ) -> float:
     """One score, larger is better; NaN where undefined. Quick: a greedy ensemble asks thousands of times.
 
-    `prediction` is (n, c) probabilities, or (n,) values for regression, where `n_classes` is 0; `positive`,
-    `weights` and `sample_weight` as in `Comparison`.
+    `prediction` is (n, c) probabilities, or (n,) values for regression, where there are no `classes`: the labels, which
+    metrics of one's own need, or how many. `positive`, `weights` and `sample_weight` as in `Comparison`.
 
     Example:
         >>> score("neg_root_mean_squared_error", [1.0, 2.0], [1.0, 4.0]).__round__(3)
         -1.414
     """
     chosen = _known(metric)
-    seen = Comparison(y, prediction, positive=positive, weights=weights, sample_weight=sample_weight)
+    seen = Comparison(
+        y,
+        prediction,
+        positive=positive,
+        weights=weights,
+        sample_weight=sample_weight,
+        classes=() if isinstance(classes, int) else classes,
+    )
     return chosen.sign * float(chosen.formula(seen))
 
 
@@ -241,7 +273,7 @@ def score_all(
     kind: Kind,
     y: ArrayLike,
     prediction: ArrayLike,
-    n_classes: int = 0,
+    classes: int | Sequence[Any] = 0,
     *,
     also: str | None = None,
     positive: int = 1,
@@ -254,7 +286,14 @@ def score_all(
         >>> score_all("regression", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])["r2"]
         1.0
     """
-    seen = Comparison(y, prediction, positive=positive, weights=weights, sample_weight=sample_weight)
+    seen = Comparison(
+        y,
+        prediction,
+        positive=positive,
+        weights=weights,
+        sample_weight=sample_weight,
+        classes=() if isinstance(classes, int) else classes,
+    )
     metrics = {name: metric for name, metric in METRICS.items() if kind in metric.kinds}
     if also is not None and also not in METRICS:
         metrics[also] = _known(also)

@@ -307,11 +307,12 @@ class _Folds:
                 threshold=self.attempt.threshold,
                 costs=task.costs,
                 sample_weight=counts,
+                classes=task.classes,
             )
         first = 0 if self.calibrated and done == len(self.attempt.splits) else done - 1
         judge = partial(score_all, task.kind, also=task.metric, positive=task.positive, weights=weights)
         new = [
-            judge(y, calibration.apply(p), task.c, sample_weight=counted)
+            judge(y, calibration.apply(p), task.classes, sample_weight=counted)
             for (p, y), counted in zip(self.answers[first:], self.counts[first:], strict=True)
         ]
         self.scores = {m: (*self.scores.get(m, ())[:first], *(fold[m] for fold in new)) for m in new[0]}

@@ -286,7 +286,7 @@ def _shuffle(
 
     def judge(said: Values) -> float:
         how = {"positive": task.positive, "weights": judges.weights, "sample_weight": counts}
-        return score(task.metric, y, said, task.c, **how)  # type: ignore[arg-type]
+        return score(task.metric, y, said, task.classes, **how)  # type: ignore[arg-type]
 
     at_once = max(1, OPTIONS.cells // max(len(X) * task.p, 1))
     before: Values | None = None

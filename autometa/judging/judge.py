@@ -95,7 +95,7 @@ def _promised(result: Result) -> dict[str, float]:
         task.kind,
         np.asarray(task.y)[rows],
         result.oof[rows],
-        task.c,
+        task.classes,
         positive=task.positive,
         weights=result.weights,
         sample_weight=None if task.weights is None else np.asarray(task.weights)[rows],
@@ -127,7 +127,7 @@ def _board(model: Model, result: Result, table: Labelled, trusted: bool) -> Iter
     folder.trials(folder.study())
     members, found = {member.number: member for member in model.members}, []
     promised = {row.number: row for row in leaderboard(result.trials, model.metric)}
-    judged = partial(score, model.metric, n_classes=len(model.classes), positive=model.positive, weights=model.weights)
+    judged = partial(score, model.metric, classes=model.classes, positive=model.positive, weights=model.weights)
     for number, row in promised.items():
         member = members.get(number) or _by_folds(folder, result, number)
         if member is None:

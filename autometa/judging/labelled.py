@@ -112,7 +112,7 @@ def judge_of(
             model.kind,  # type: ignore[arg-type]
             y[rows],
             answer[rows],
-            len(model.classes),
+            model.classes,
             also=model.metric,
             positive=model.positive,
             weights=model.weights,

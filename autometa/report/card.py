@@ -24,13 +24,14 @@ from autometa.explain.slices import find_slices, row_errors
 from autometa.report.findings import judged
 from autometa.report.options import OPTIONS
 from autometa.report.parts import Report, command, version
-from autometa.report.verdict import dummy_words, scored
+from autometa.report.verdict import dummy_words, interval_words
 from autometa.report.words import (
     counted,
     family_label,
     metric_heading,
     metric_title,
     number,
+    spoken_score,
     spoken_seconds,
     spoken_value,
 )
@@ -110,7 +111,9 @@ def _data(task: Task) -> list[str]:
 
 def _scores(report: Report) -> list[str]:
     result, positive = report.result, report.task.positive_label
-    words = f"**{_plain(scored(result))}** out of fold"
+    words = f"**{_plain(spoken_score(report.metric, result.score, positive=positive))}** out of fold"
+    if result.interval is not None:
+        words += f" (95 %: {interval_words(report.metric, result.interval)})"
     if beside := dummy_words(result):
         words += f", where {_plain(beside)}"
     words += f"; {_split(report)}. Scores are a little flattered by the search, which chose the best of many."

@@ -100,6 +100,8 @@ def command(task: Task, settings: Settings) -> str:
     flags = {
         "--positive": task.positive_label if given or task.metric in OF_POSITIVE else None,
         "--threshold": settings.threshold if given else None,
+        "--weight": None if task.weights is None else "COL",
+        "--costs": "FILE" if task.costs else None,
         "--time": None if settings.seconds is None else f"{settings.seconds:g}",
         "--trials": settings.trials,
         "--jobs": settings.jobs,

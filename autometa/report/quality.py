@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from autometa.evaluation import Weights, labels_of, threshold_of
 from autometa.explain.options import OPTIONS as EXPLAINED
 from autometa.report import charts
-from autometa.report.findings import calibration, confusion, judged, roc, thinned
+from autometa.report.findings import calibration, confusion, judged, roc, thinned, threshold_curves
 from autometa.report.html import Markup, join, tag
 from autometa.report.options import OPTIONS
 from autometa.report.parts import Report, figure, fold, table
@@ -34,15 +34,18 @@ def quality(report: Report) -> Markup | None:
         return None
     lead = f"From predictions of {int(rows.sum()):,} rows by models that had not seen them."
     y, prediction = np.asarray(task.y)[rows], oof[rows]
+    counted = None if task.weights is None else np.asarray(task.weights)[rows]
     body = (
         _regression_quality(task, y, prediction)
         if task.kind == "regression"
-        else _class_quality(task, y, prediction, report.result.weights)
+        else _class_quality(task, y, prediction, report.result.weights, counted)
     )
     return join([tag("p", lead, cls="lead"), body])
 
 
-def _class_quality(task: Task, y: NDArray[Any], probability: NDArray[np.float64], weights: Weights) -> Markup:
+def _class_quality(
+    task: Task, y: NDArray[Any], probability: NDArray[np.float64], weights: Weights, counted: Any = None
+) -> Markup:
     names = [str(label) for label in task.classes]
     counts = confusion(y, labels_of(probability, weights), task.c)
     by = "the most probable class"
@@ -55,6 +58,8 @@ def _class_quality(task: Task, y: NDArray[Any], probability: NDArray[np.float64]
         _roc_figure(task, y, probability, names),
         _calibration_figure(task, y, probability),
     ]
+    if task.kind == "binary":
+        figures.insert(1, _threshold_figure(task, y, probability, names, weights, counted))
     truths, guesses, right = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
     rows = []
     for k in np.argsort(-truths, kind="stable")[: OPTIONS.classes]:
@@ -64,6 +69,34 @@ def _class_quality(task: Task, y: NDArray[Any], probability: NDArray[np.float64]
     titles = [("class", "name"), ("rows", "n"), ("recall", "n"), ("precision", "n"), ("F1", "n")]
     figures.append(tag("div", tag("h3", "Class by class"), table(titles, rows)))
     return tag("div", figures, cls="pair")
+
+
+def _threshold_figure(
+    task: Task, y: Any, probability: Any, names: Sequence[str], weights: Weights, counted: Any
+) -> Markup:
+    """What each threshold would give, and where the one in use stands."""
+    one, other = task.positive, 1 - task.positive
+    costs = np.asarray(task.costs or (1.0 - np.eye(2)), dtype=np.float64)
+    outcomes = (costs[other, other], costs[other, one], costs[one, other], costs[one, one])
+    found = threshold_curves(y == one, probability[:, one], costs=outcomes, sample_weight=counted)
+    low, high = float(found.cost.min()), float(found.cost.max())
+    frame = charts.Frame((0.0, 1.0), (0.0, 1.0), f"probability of {names[one]}", "", width=440, height=360)
+    used = threshold_of(weights, one)
+    frame.path([(used, 0.0), (used, 1.0)], "diagonal")
+    height = (found.cost - low) / ((high - low) or 1.0)
+    for series, values in enumerate((found.precision, found.recall, height)):
+        known = np.isfinite(values)
+        frame.path(thinned(found.thresholds[known], values[known]), f"series-{series}")
+    what = "cost per row" if task.costs else "share of wrong labels"
+    entries = [
+        ("line", "series-0", "precision"),
+        ("line", "series-1", "recall"),
+        ("line", "series-2", f"{what}, from {number(low)} to {number(high)}"),
+    ]
+    at = int(np.abs(found.thresholds - used).argmin())
+    words = f"what each threshold gives; {used:.3g} is used: precision {number(float(found.precision[at]), 3)}, recall "
+    words += f"{number(float(found.recall[at]), 3)}, {what} {number(float(found.cost[at]), 3)}"
+    return figure("Threshold", tag("div", frame.svg("Threshold"), charts.legend(entries)), words)
 
 
 def _confusion_figure(counts: NDArray[np.int64], names: Sequence[str], by: str) -> Markup:

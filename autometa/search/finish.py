@@ -234,7 +234,7 @@ class Finish:
         task, splits = self.task, self.plan.splits
         held = np.flatnonzero(splits.test.any(axis=0))  # all rows, but for a hold-out or an order in time
         judge = judged_by_fold(
-            partial(score, task.metric, n_classes=task.c, positive=task.positive, weights=labelled),
+            partial(score, task.metric, classes=task.classes, positive=task.positive, weights=labelled),
             self._truths,
             splits.by_fold(oof),
             [test for _, test in splits],
@@ -279,6 +279,7 @@ class Finish:
             threshold=self.plan.threshold,
             costs=task.costs,
             sample_weight=self._count,
+            classes=task.classes,
         )
 
     def _members(self, chosen: Sequence[tuple[Candidate, float]]) -> tuple[list[Member], bool]:
@@ -357,7 +358,7 @@ class Finish:
         task = self.task
         judge = partial(score, task.metric, positive=task.positive, weights=labelled)
         folds = zip(self._truths, self.plan.splits.by_fold(oof), self._counts, strict=True)
-        return np.array([judge(y, prediction, task.c, sample_weight=counts) for y, prediction, counts in folds])
+        return np.array([judge(y, prediction, task.classes, sample_weight=counts) for y, prediction, counts in folds])
 
     def _pooled(self, oof: NDArray[np.float64]) -> NDArray[np.float64]:
         """The predictions of all folds of all repeats, end to end, as a trial is judged by them."""

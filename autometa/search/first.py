@@ -139,7 +139,7 @@ def _better(
         score,
         task.metric,
         y[test],
-        n_classes=task.c,
+        classes=task.classes,
         positive=task.positive,
         weights=task.costs,
         sample_weight=None if counts is None else counts[test],

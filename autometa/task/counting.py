@@ -9,7 +9,7 @@ Letters:  n rows · c classes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,21 @@ from autometa.task.cells import label, numbers
 from autometa.task.findings import InputFindings
 from autometa.task.kinds import target_numbers
 from autometa.task.names import listed
+
+if TYPE_CHECKING:
+    from autometa.task.target import Target
+
+
+def read_counting(
+    weights: pd.Series | None, weight: str | None, costs: Any, target: Target | None, findings: InputFindings
+) -> tuple[NDArray[np.float64] | None, tuple[tuple[float, ...], ...]]:  # (n,), (c, c)
+    """The weights of rows, and the costs of mistakes, as far as they are asked for and can be."""
+    counts = None if weights is None else read_weights(weights, str(weight), findings)
+    if target is None:
+        return counts, ()
+    if counts is not None and target.classes:
+        check_classes_count(counts, target.y, target.classes, findings)
+    return counts, () if costs is None else read_costs(costs, target.classes, findings)
 
 
 def read_weights(column: pd.Series, name: str, findings: InputFindings) -> NDArray[np.float64] | None:  # (n,) -> (n,)
@@ -50,6 +65,23 @@ def read_weights(column: pd.Series, name: str, findings: InputFindings) -> NDArr
     said = f"Rows count by {name!r} ({values.min():g} to {values.max():g}), in fitting, scores and calibration"
     findings.note(f"{said}; it is not a feature.")
     return values / values.mean()
+
+
+def check_classes_count(
+    counts: NDArray[np.float64], y: NDArray[Any], classes: tuple[Any, ...], findings: InputFindings
+) -> None:  # (n,), (n,), (c,)
+    """Refuses classes of which no row counts: nothing could be said of them.
+
+    Example:
+        >>> findings = InputFindings()
+        >>> check_classes_count(np.array([1.0, 0.0]), np.array([0, 1]), ("a", "b"), findings)
+        >>> findings.problems[0].what
+        "the weights of all rows are 0 of: class 'b'"
+    """
+    total = np.bincount(y, weights=counts, minlength=len(classes))
+    if none := [one for one, weight in zip(classes, total, strict=True) if not weight > 0]:
+        what = f"the weights of all rows are 0 of: {'class' if len(none) == 1 else 'classes'} {listed(none)}"
+        findings.at("weight").refuse(what, "Leave these rows out, or let one of them count.")
 
 
 def read_costs(costs: Any, classes: tuple[Any, ...], findings: InputFindings) -> tuple[tuple[float, ...], ...]:

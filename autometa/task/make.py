@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, did_you_mean
 from autometa.task.cells import MISSING_TEXTS, labels, number_style, numbers
-from autometa.task.counting import read_costs, read_weights
+from autometa.task.counting import read_counting
 from autometa.task.detect import TYPES, ColumnRequest
 from autometa.task.findings import InputFindings
 from autometa.task.hazards import find_hazards
@@ -176,8 +176,7 @@ def make_task(
     schema = _fit_schema(parts.features, columns, found, findings)
     group_codes = None if parts.groups is None else _read_groups(parts.groups, group, findings)
     times_as_numbers = None if parts.times is None else _read_times(parts.times, time_order, findings)
-    counts = None if parts.weights is None else read_weights(parts.weights, str(weight), findings)
-    matrix = () if costs is None or found is None else read_costs(costs, found.classes, findings)
+    counts, matrix = read_counting(parts.weights, weight, costs, found, findings)
     if findings.problems:
         raise InputError(findings.problems)
     assert schema is not None
