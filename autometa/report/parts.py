@@ -14,6 +14,7 @@ from autometa.moved import former
 from autometa.origins import Origin
 from autometa.report.html import Markup, tag
 from autometa.report.words import origin_words, own_parameters, setting
+from autometa.space.narrowing import wish_text
 from autometa.task import OF_POSITIVE
 
 if TYPE_CHECKING:
@@ -107,12 +108,15 @@ def command(task: Task, settings: Settings) -> str:
         "--store": settings.shown_store,
         "--max-ram": settings.max_ram,
         "--trial-time": None if settings.trial_seconds is None else f"{settings.trial_seconds:g}",
+        "--folds": settings.folds,
         "--patience": settings.patience if settings.patience != AUTO else None,
         "--device": settings.device if settings.device != "auto" else None,
         "--seed": settings.seed,
     }
     for flag, value in flags.items():
         words += [] if value is None else [flag, str(value)]
+    for name, wanted in settings.space.items():
+        words += ["--set", f"{name}={wish_text(wanted)}"]
     words += ["--cold"] if settings.cold else []
     words += [] if settings.remember else ["--no-remember"]
     return " ".join(shlex.quote(word) for word in words)
