@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from autometa.errors import InputError, Problem, did_you_mean
 
@@ -138,38 +136,6 @@ def patience_of(option: str, text: str) -> float | str:
     except InputError:
         fix = f"Such as {option} off or {option} 30s; leave it out for auto."
         raise InputError(Problem(f"{option} {text}", "is neither auto, off, nor a time above 0", fix)) from None
-
-
-def wishes_of(fixed: Sequence[str], file: Path | None) -> dict[str, Any]:
-    """What ``--set NAME=VALUE`` and a TOML file want of parameters; what is set on the command line counts.
-
-    Raises:
-        InputError: One is no NAME=VALUE, or the file cannot be read; everything is named.
-
-    Example:
-        >>> wishes_of(["knn.n_neighbors=3..9", "knn.weights=distance"], None)
-        {'knn.n_neighbors': (3, 9), 'knn.weights': 'distance'}
-    """
-    from autometa.space.narrowing import read_wish, read_wishes
-
-    problems: list[Problem] = []
-    wishes: dict[str, Any] = {}
-    if file is not None:
-        try:
-            wishes |= read_wishes(tomllib.loads(file.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            problems.append(Problem(f"--space {file}", "there is no such file"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            problems.append(Problem(f"--space {file}", f"cannot be read: {error}", "It has to be TOML."))
-    for text in fixed:
-        name, sign, value = (part.strip() for part in text.partition("="))
-        if sign and name and value:
-            wishes[name] = read_wish(value)
-        else:
-            problems.append(Problem(f"--set {text}", "is no NAME=VALUE", "Such as --set lightgbm.num_leaves=31."))
-    if problems:
-        raise InputError(problems)
-    return wishes
 
 
 def size(option: str, text: str) -> int:

@@ -55,7 +55,8 @@ def searching_of(
     gathered: "Gathered", *, fixed: list[str] | None, space: Path | None, folds: str | None, patience: str | None
 ) -> dict[str, Any]:
     """What these options say, by the names of a search's settings."""
-    from autometa.values import patience_of, whole, wishes_of
+    from autometa.space.narrowing import wishes_of
+    from autometa.values import patience_of, whole
 
     patient = gathered.option(patience_of, "--patience", patience)
     return {

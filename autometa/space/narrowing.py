@@ -7,8 +7,10 @@ may go beyond those of the space: whoever asks for 5,000 rounds gets them.
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -93,6 +95,36 @@ def read_wishes(tables: Mapping[str, Any]) -> dict[str, Any]:
         else:
             out[family] = own  # refused by its name
     return out
+
+
+def wishes_of(fixed: Sequence[str], file: Path | None) -> dict[str, Any]:
+    """What ``--set NAME=VALUE`` and a TOML file want of parameters; what is set on the command line counts.
+
+    Raises:
+        InputError: One is no NAME=VALUE, or the file cannot be read; everything is named.
+
+    Example:
+        >>> wishes_of(["knn.n_neighbors=3..9", "knn.weights=distance"], None)
+        {'knn.n_neighbors': (3, 9), 'knn.weights': 'distance'}
+    """
+    problems: list[Problem] = []
+    wishes: dict[str, Any] = {}
+    if file is not None:
+        try:
+            wishes |= read_wishes(tomllib.loads(file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            problems.append(Problem(f"--space {file}", "there is no such file"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            problems.append(Problem(f"--space {file}", f"cannot be read: {error}", "It has to be TOML."))
+    for text in fixed:
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if sign and name and value:
+            wishes[name] = read_wish(value)
+        else:
+            problems.append(Problem(f"--set {text}", "is no NAME=VALUE", "Such as --set lightgbm.num_leaves=31."))
+    if problems:
+        raise InputError(problems)
+    return wishes
 
 
 def _scalar(text: str) -> Any:
