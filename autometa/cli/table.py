@@ -347,6 +347,9 @@ def report(
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="Where to write it; default: report.html in the run."),
     ] = None,
+    no_rows: Annotated[
+        bool, typer.Option("--no-rows", help="Leave out the rows that the model gets most wrong, and their cells.")
+    ] = False,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
@@ -363,7 +366,7 @@ def report(
     result, known = open_run(run, trusted=trust), ModelExplanation.load(run)
     if known is None or not known.importance:
         known = explain(run, seconds=OPTIONS.importance_seconds, thorough=False, trusted=trust, result=result)
-    path = write(result, out or run / "report.html", explanation=known)
+    path = write(result, out or run / "report.html", explanation=known, rows=not no_rows)
     if as_json:
         emit({"run": str(run), "report": str(path)})
     else:

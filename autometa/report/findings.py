@@ -39,6 +39,26 @@ def roc(positive: NDArray[np.bool_], score: Values) -> tuple[Values, Values, flo
     return x, y, float(np.trapezoid(y, x))
 
 
+def precision_recall(positive: NDArray[np.bool_], score: Values) -> tuple[Values, Values, float]:  # (n,), (n,)
+    """Recall and precision from the strictest threshold to the loosest, and the average precision.
+
+    Precision is what it is at the strictest threshold up to its recall. NaN, and two points, without a positive row.
+
+    Example:
+        >>> recall, precision, average = precision_recall(np.array([True, False, True]), np.array([0.9, 0.8, 0.7]))
+        >>> recall.tolist(), precision.round(2).tolist(), round(average, 3)
+        ([0.0, 0.5, 0.5, 1.0], [1.0, 1.0, 0.5, 0.67], 0.833)
+    """
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # the end of each run of ties
+    caught = np.cumsum(positive[order])[last]
+    if caught[-1] == 0:
+        return np.array([0.0, 1.0]), np.array([0.0, 0.0]), math.nan
+    recall, precision = caught / caught[-1], caught / (last + 1)
+    average = float(np.diff(recall, prepend=0.0) @ precision)
+    return np.append(0.0, recall), np.append(precision[0], precision), average
+
+
 def thinned(x: Values, y: Values, most: int = 200) -> list[tuple[float, float]]:  # (k,), (k,)
     """At most so many points of a curve, its ends among them."""
     keep = np.unique(np.linspace(0, len(x) - 1, min(len(x), most)).round().astype(int))
