@@ -60,7 +60,7 @@ def _class_quality(task: Task, y: NDArray[Any], probability: NDArray[np.float64]
         _calibration_figure(task, y, probability),
     ]
     if task.kind == "binary":
-        limit = threshold_of(tuple(weights), task.positive) if weights else 0.5
+        limit = threshold_of(weights, task.positive) if weights else 0.5
         figures.append(threshold_figure(task, y, probability, limit))
     wide = tag("div", tag("div", confused, cls="wide"), cls="scroll") if many else None
     costs = costs_table(task, y, probability) if task.kind == "binary" else None

@@ -73,7 +73,7 @@ def costs_table(task: Task, y: NDArray[Any], probability: Values) -> Markup:
     positive, p = y == task.positive, probability[:, task.positive]
     at, caught, alarms = counts_at(positive, p)
     total, n = int(positive.sum()), len(y)
-    costs = np.asarray(getattr(task, "costs", ()) or (), dtype=np.float64)
+    costs = np.asarray(task.costs, dtype=np.float64)
     rows = []
     if costs.ndim == 2:
         own, other = task.positive, 1 - task.positive
