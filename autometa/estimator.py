@@ -35,7 +35,7 @@ from autometa.report.verdict import warning
 from autometa.search import Model, Progress, Result, Run, Settings, Silent, TrialRow, leaderboard, load_model
 from autometa.search.signature import pickled, read_signed, write_signed
 from autometa.task import as_table, label_array
-from autometa.values import Gathered, duration, names, size
+from autometa.values import Gathered, duration, names, patience_of, size
 
 if TYPE_CHECKING:
     from autometa.space import Config
@@ -73,6 +73,8 @@ class _AutoMeta(BaseEstimator):
         max_ram: int | str | None = None,
         trial_time: float | str | None = None,
         patience: float | str = "auto",
+        space: Mapping[str, Any] | None = None,
+        cv: Any = None,
         device: str = "auto",
         verbose: bool | int = True,
         progress: Progress | None = None,
@@ -97,6 +99,8 @@ class _AutoMeta(BaseEstimator):
         self.max_ram = max_ram
         self.trial_time = trial_time
         self.patience = patience
+        self.space = space
+        self.cv = cv
         self.device = device
         self.verbose = verbose
         self.progress = progress
@@ -169,6 +173,7 @@ class _AutoMeta(BaseEstimator):
                 types=self.types,
                 na=self.na,
                 positive=self.positive,
+                cv=None if isinstance(self.cv, (int, np.integer)) else self.cv,
                 settings=settings,
                 run=folder,
                 progress=told,
@@ -201,7 +206,9 @@ class _AutoMeta(BaseEstimator):
             cold=self.cold,
             remember=self.remember,
             seed=_seed(self.random_state),
-            patience=self.patience,
+            patience=_read(gathered, patience_of, "patience", self.patience),
+            space=dict(self.space or {}),
+            folds=int(self.cv) if isinstance(self.cv, (int, np.integer)) else None,
             device=self.device,
             threshold=self.threshold,
         )
@@ -317,7 +324,7 @@ class _AutoMeta(BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What an older version did not know has its default."""
-        new: dict[str, Any] = dict.fromkeys(("keep", "drop", "types", "na", "positive", "costs"))
+        new: dict[str, Any] = dict.fromkeys(("keep", "drop", "types", "na", "positive", "costs", "space", "cv"))
         new |= {"threshold": "auto", "verbose": True, "patience": "auto"}
         super().__setstate__(new | state)
 
@@ -383,6 +390,10 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         trial_time: Seconds for one trial, or a text such as ``"30s"``.
         patience: Seconds without a better trial after which the search ends; "auto": where nothing better is expected
             of the rest of `time`; "off": never before the budget is spent.
+        space: Parameters that are fixed or have other ranges: ``{"lightgbm.num_leaves": 31, "lightgbm.learning_rate":
+            (0.01, 0.1), "knn.weights": ["uniform"]}``.
+        cv: How trials are judged: a number of folds (1 is a hold-out), a splitter of scikit-learn, or pairs of row
+            numbers (to learn from, to predict); None for what suits the size of the table.
         device: ``auto``, ``cpu`` or ``cuda``.
         verbose: Say on standard error what the command line says: how the table was read, each new best, what came of
             it. False for silence; `notes_` keeps what should be known.

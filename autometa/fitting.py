@@ -17,11 +17,19 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from autometa.errors import InputError, Problem, RunError
-from autometa.evaluation import METRIC_KINDS, check_metric, resolve_metric, shared_isolation
+from autometa.evaluation import (
+    METRIC_KINDS,
+    Splits,
+    available_cpus,
+    check_metric,
+    resolve_metric,
+    shared_isolation,
+    splits_of,
+)
 from autometa.evaluation.custom import name_of
 from autometa.explain import explain, kept_seconds, time_for
 from autometa.openml import read_task
-from autometa.search import Progress, Result, Run, Settings, Silent, default_folder, resume, search
+from autometa.search import Progress, Result, Run, SearchPlan, Settings, Silent, default_folder, resume, search
 from autometa.task import Task, make_task
 from autometa.task.read.sources import shown
 
@@ -131,6 +139,7 @@ def fit_table(
     types: Mapping[str, str] | None = None,
     na: Sequence[str] | None = None,
     positive: Any = None,
+    cv: Any = None,
     settings: Settings,
     run: Path,
     progress: Progress | None = None,
@@ -153,6 +162,7 @@ def fit_table(
         types: As there.
         na: As there.
         positive: As there.
+        cv: A splitter of scikit-learn, or pairs of row numbers, by which trials are judged; None as `settings` say.
         settings: Everything else.
         run: Folder to make.
         progress: Told what happens.
@@ -191,10 +201,11 @@ def fit_table(
         positive=positive,
         keep_lone_classes=True,
     )
-    progress = progress or Silent()
+    progress, task = progress or Silent(), _with_known_metric(task)
     for note in task.notes:
         progress.note(note)
-    return _searched(_with_known_metric(task), settings, run, progress, started)
+    splits = None if cv is None else splits_of(cv, frame, y, groups)
+    return _searched(task, settings, run, progress, started, splits)
 
 
 def resume_run(
@@ -230,10 +241,18 @@ def _stamp(run: str | Path) -> int | None:
     return path.stat().st_mtime_ns if path.exists() else None
 
 
-def _searched(task: Task, settings: Settings, run: Path, progress: Progress | None, started: float) -> Result:
+def _searched(
+    task: Task,
+    settings: Settings,
+    run: Path,
+    progress: Progress | None,
+    started: float,
+    splits: Splits | None = None,
+) -> Result:
     """Searches, and explains what was found in the time that is kept for it."""
     kept = kept_seconds(settings.seconds)
-    result = search(task, settings, run, progress=progress, started=started, kept=kept)
+    plan = None if splits is None else SearchPlan.of(task, settings, available_cpus(), splits=splits)
+    result = search(task, settings, run, progress=progress, started=started, plan=plan, kept=kept)
     explained(result, time_for(settings.seconds, time.monotonic() - started), progress or Silent())
     return result
 

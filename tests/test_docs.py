@@ -309,6 +309,7 @@ SETTINGS = {  # page -> what looks like a measured figure there, and is a settin
     "benchmarking.md": {"10 s", "3 GB"},
     "budgets.md": {".2", "5 s", "10 s", "30 s", "30 seconds", "41 s", "60 s"},
     "errors.md": {"30 s"},
+    "explaining.md": {"0.6", "10 s", "20 s", "3 %", "90 %"},
     "fewshot.md": {"0.2", "95 %"},  # learn2learn's version
     "gaussian_process.md": {"60 s", "95 %"},
     "how.md": {"40 %"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import shutil
@@ -18,11 +19,12 @@ from autometa.cli.result_page import warm_start_words
 from autometa.evaluation import Evaluation, score_all
 from autometa.explain import Dependence, Importance, ModelExplanation
 from autometa.report import write
-from autometa.report.charts import Scale, nice_step
-from autometa.report.findings import calibration, confusion, roc, thinned
+from autometa.report.charts import LETTER, Frame, Scale, nice_step
+from autometa.report.columns import column_warnings
+from autometa.report.findings import calibration, confusion, precision_recall, roc, thinned
 from autometa.report.html import Markup, tag
 from autometa.report.sections import SECTIONS
-from autometa.report.words import number, spoken_seconds, spoken_value
+from autometa.report.words import number, spoken_seconds, spoken_value, written
 from autometa.search import Result, Settings, TrialRow
 from autometa.task import make_task
 from autometa.transfer import Evidence, Recommendation
@@ -135,7 +137,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module", params=["binary", "multiclass", "regression"])
-def written(request, tmp_path_factory) -> Path:
+def page_of(request, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp(request.param)
     result = a_result(request.param, folder)
     return write(result, folder / "report.html", explanation=an_explanation(result.task))
@@ -144,15 +146,15 @@ def written(request, tmp_path_factory) -> Path:
 # ------------------------------------------------------------------------------------------------------- the whole page
 
 
-def test_every_section_is_there(written):
-    page = Page(written.read_text(encoding="utf-8"))
+def test_every_section_is_there(page_of):
+    page = Page(page_of.read_text(encoding="utf-8"))
     names = [attributes.get("id") for name, attributes in page.elements if name == "section"]
     assert names == [name for name, _, _ in SECTIONS]
     assert [a["href"] for n, a in page.elements if n == "a"] == [f"#{name}" for name in names]
 
 
-def test_nothing_from_the_table_becomes_markup(written):
-    text = written.read_text(encoding="utf-8")
+def test_nothing_from_the_table_becomes_markup(page_of):
+    text = page_of.read_text(encoding="utf-8")
     page = Page(text)
     assert page.count("script") == 1  # its own
     assert not {name for name, _ in page.elements} & {"em", "u", "img", "iframe"}
@@ -160,8 +162,8 @@ def test_nothing_from_the_table_becomes_markup(written):
     assert "owned" not in re.sub(r"&lt;script&gt;.*?&lt;/script&gt;", "", text)
 
 
-def test_the_page_refers_to_nothing_outside_itself(written):
-    text = written.read_text(encoding="utf-8")
+def test_the_page_refers_to_nothing_outside_itself(page_of):
+    text = page_of.read_text(encoding="utf-8")
     page = Page(text)
     links = [
         v
@@ -176,8 +178,8 @@ def test_the_page_refers_to_nothing_outside_itself(written):
     assert "@import" not in text
 
 
-def test_the_page_is_small(written):
-    assert written.stat().st_size < 1_500_000
+def test_the_page_is_small(page_of):
+    assert page_of.stat().st_size < 1_500_000
 
 
 def test_a_report_replaces_the_one_before_and_leaves_nothing_else(tmp_path):
@@ -213,6 +215,83 @@ def test_the_shortest_run_has_a_report(tmp_path):
     )
     page = Page(write(result, tmp_path / "report.html").read_text(encoding="utf-8"))
     assert {"outcome", "data", "model", "again"} <= {attributes.get("id") for _, attributes in page.elements}
+
+
+def cells_of(path: Path) -> list[str]:
+    return [words.strip() for words in Page(path.read_text(encoding="utf-8")).words if words.strip()]
+
+
+def test_precision_and_recall_and_what_mistakes_cost_are_shown_of_two_classes(tmp_path):
+    words = cells_of(write(a_result("binary", tmp_path), tmp_path / "report.html"))
+    for said in ("Precision and recall", "Thresholds", "What mistakes cost", "10 times as much", "best threshold"):
+        assert said in words
+
+
+def test_partial_dependence_of_the_six_most_important_columns_is_drawn(page_of):
+    text = page_of.read_text(encoding="utf-8")
+    assert text.count('<svg viewBox="0 0 440 260"') == 5  # and the categories of the sixth are bars
+    assert "Partial dependence" in text
+
+
+def test_the_worst_rows_are_shown_with_a_warning_or_left_out(tmp_path):
+    result = a_result("regression", tmp_path)
+    frame = result.task.X
+    errors = np.abs(result.task.y - result.oof)
+    worst = int(np.nanargmax(errors))
+    words = cells_of(write(result, tmp_path / "report.html"))
+    assert f"{worst + 1:,}" in words[words.index("The worst rows") :]
+    assert any("whoever gets this file gets them" in said for said in words)
+    assert any(written(frame.iloc[worst, 0]) == said for said in words[words.index("The worst rows") :])
+    without = cells_of(write(result, tmp_path / "report.html", rows=False))
+    assert "The worst rows" not in without
+    assert "The worst rows were left out (--no-rows)." in without
+
+
+def test_every_class_is_named_however_many_there_are(tmp_path):
+    rng = np.random.default_rng(0)
+    names = [f"a class with a long name, number {k:02d}" for k in range(30)]
+    y = np.repeat(np.arange(30), 10)
+    frame = pd.DataFrame({"x": y + rng.normal(size=300), "kind": [names[k] for k in y]})
+    result = a_result("multiclass", tmp_path)
+    task = make_task(frame, target="kind")
+    oof = rng.dirichlet(np.ones(30), 300)
+    words = cells_of(write(replace(result, task=task, oof=oof), tmp_path / "report.html"))
+    assert set(names) <= set(words)
+
+
+def test_columns_that_are_unique_twice_there_or_know_too_much_are_warned_of():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=90), "b": rng.normal(size=90), "c": rng.integers(0, 4, 90)})
+    frame["again"], frame["customer_id"] = frame["a"], rng.permutation(90) * 7 + 11
+    frame["y"] = rng.normal(size=90)
+    task = make_task(frame, target="y", keep=["customer_id"])
+    drops = [Importance("c", 9.0, 8.0, 10.0), Importance("a", 0.2), Importance("b", 0.1), Importance("again", 0.0)]
+    known = ModelExplanation((*drops, Importance("customer_id", 0.0)), columns=5)
+    said = column_warnings(task, known)
+    assert said[0].startswith("Column 'c' carries 97% of the importance")
+    assert "Columns 'a' and 'again' are the same in every row" in said[1]
+    assert said[2].startswith("Column 'customer_id' is different in every row")
+    assert len(said) == 3
+    assert column_warnings(task, replace(known, columns=9))[0] == said[1]  # not all were measured
+
+
+def test_numbers_are_written_as_people_write_them(tmp_path):
+    task = make_task(pd.DataFrame({"x": np.arange(60.0) ** 1.1}), y=144_982.0 + 1e6 * np.arange(60.0), name="prices")
+    result = replace(a_result("regression", tmp_path, trials=5), task=task, oof=task.y + 2e6)
+    shown = cells_of(write(result, tmp_path / "report.html"))
+    assert not [said for said in shown if re.fullmatch(r"-?\d(\.\d+)?e[+-]?\d+", said)]
+    assert "20,000,000" in shown
+
+
+@pytest.mark.parametrize("labels", [(0.0, 1.0), (0.0, 2e6), (-3e9, 4e9), (0.9912, 0.9931)])
+@pytest.mark.parametrize("width", [440, 960])
+def test_no_label_of_an_axis_is_printed_over_another(labels, width):
+    frame = Frame(labels, labels, "across", "up", width=width)
+    step = frame.x_ticks[1] - frame.x_ticks[0] if len(frame.x_ticks) > 1 else 1.0
+    ends = [(frame.across(v), LETTER * len(frame.x_text(v, step)) / 2) for v in frame.x_ticks]
+    assert all(b[0] - b[1] >= a[0] + a[1] for a, b in itertools.pairwise(ends))
+    longest = max(len(frame.y_text(v, frame.up.ticks(6)[1] - frame.up.ticks(6)[0])) for v in frame.up.ticks(6))
+    assert frame.left - 8 - LETTER * longest >= 14  # the title of the axis stands there
 
 
 # --------------------------------------------------------------------------------------------------------- in a browser
@@ -269,6 +348,34 @@ def test_the_area_under_the_roc_curve_is_that_of_scikit_learn():
 
 def test_a_curve_of_one_class_has_no_area():
     assert math.isnan(roc(np.ones(5, bool), np.arange(5.0))[2])
+    assert math.isnan(precision_recall(np.zeros(5, bool), np.arange(5.0))[2])
+
+
+def test_average_precision_is_that_of_scikit_learn():
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
+    rng = np.random.default_rng(0)
+    y, p = rng.random(300) < 0.2, rng.integers(0, 20, 300) / 20
+    recall, precision, average = precision_recall(y, p)
+    assert average == pytest.approx(average_precision_score(y, p))
+    expected = precision_recall_curve(y, p)
+    np.testing.assert_allclose(recall[1:], expected[1][:-1][::-1])
+    np.testing.assert_allclose(precision[1:], expected[0][:-1][::-1])
+
+
+def test_a_phone_has_no_part_of_the_leaderboard_outside_of_its_screen(tmp_path):
+    """In a real browser, 390 pixels wide: rows of the leaderboard are cards. At 1280 it is whole."""
+    path = write(a_result("binary", tmp_path), tmp_path / "report.html")
+    for width in (390, 1280):
+        ask = (
+            f"<iframe id=f src='{path.name}' style='width:{width}px;height:900px;border:0'></iframe><script>"
+            "f.onload = () => { const s = f.contentDocument.querySelector('#leaderboard .scroll');"
+            "document.title = s.scrollWidth <= s.clientWidth + 4 ? 'whole' : 'cut ' + s.scrollWidth; }</script>"
+        )
+        (tmp_path / "frame.html").write_text(ask)
+        given = ("--allow-file-access-from-files", "--window-size=1400,1000", "--dump-dom")
+        shown = in_chromium(*given, (tmp_path / "frame.html").as_uri(), profile=tmp_path / "profile")
+        assert "<title>whole</title>" in shown.stdout, shown.stdout[:600]
 
 
 def test_a_thinned_curve_keeps_its_ends():

@@ -57,6 +57,7 @@ from autometa.cli.reading import (
     costs_of,
     reading_of,
 )
+from autometa.cli.searching import Fixed, Folds, PatienceOption, SpaceFile, searching_of
 from autometa.cli.trusting import say_what_runs
 from autometa.cli.usage import CLOSED, INTERRUPTED, Command
 from autometa.errors import AutoMetaError, Problem
@@ -109,16 +110,10 @@ def fit(
     seed: Seed = "0",
     max_ram: MaxRam = None,
     trial_time: TrialTime = None,
-    patience: Annotated[
-        str | None,
-        typer.Option(
-            "--patience",
-            metavar="auto|off|TIME",
-            help="End early: where nothing better is expected (auto, the default), never (off), or after TIME without "
-            "a better trial.",
-            rich_help_panel=SEARCH_PANEL,
-        ),
-    ] = None,
+    fixed: Fixed = None,
+    space: SpaceFile = None,
+    folds: Folds = None,
+    patience: PatienceOption = None,
     device: Device = "auto",
     store: Store = None,
     cold: Annotated[bool, typer.Option("--cold", help="Search without it.", rich_help_panel=MEMORY_PANEL)] = False,
@@ -135,13 +130,13 @@ def fit(
 
     Tries what worked on similar tables first, then searches; ends in a folder with the model and a report.
     """
-    from autometa.values import Gathered, one_of, patience_of
+    from autometa.values import Gathered, one_of
 
     gathered = Gathered()
     budget = budget_of(gathered, time, trials)
     of_trials = limits_of(gathered, jobs, seed, max_ram, trial_time)
     gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
-    patient = gathered.option(patience_of, "--patience", patience)
+    searching = searching_of(gathered, fixed=fixed, space=space, folds=folds, patience=patience)
     chosen = families_of(gathered, families)
     labelled = threshold_of(gathered, threshold)
     reading = reading_of(
@@ -191,7 +186,7 @@ def fit(
         remember=not no_remember,
         device=device,
         threshold=labelled,
-        patience="auto" if patient is None else patient,
+        **searching,
     )
     with live() as progress:
         result = fit_file(
@@ -352,6 +347,9 @@ def report(
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="Where to write it; default: report.html in the run."),
     ] = None,
+    no_rows: Annotated[
+        bool, typer.Option("--no-rows", help="Leave out the rows that the model gets most wrong, and their cells.")
+    ] = False,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
@@ -368,7 +366,7 @@ def report(
     result, known = open_run(run, trusted=trust), ModelExplanation.load(run)
     if known is None or not known.importance:
         known = explain(run, seconds=OPTIONS.importance_seconds, thorough=False, trusted=trust, result=result)
-    path = write(result, out or run / "report.html", explanation=known)
+    path = write(result, out or run / "report.html", explanation=known, rows=not no_rows)
     if as_json:
         emit({"run": str(run), "report": str(path)})
     else:

@@ -41,7 +41,7 @@ from autometa.evaluation.metrics import (
 )
 from autometa.evaluation.record import Evaluation, Outcome, mean_of_repeats
 from autometa.evaluation.samples import places, sampled
-from autometa.evaluation.splits import Splits, plan_splits
+from autometa.evaluation.splits import Splits, plan_splits, splits_of
 from autometa.evaluation.trial import Attempt, evaluate, judged
 from autometa.evaluation.uncertainty import Interval, bootstrap, drawings, interval, judged_by_fold
 from autometa.evaluation.watch import Cancelled, Killed
@@ -99,6 +99,7 @@ __all__ = [
     "score",
     "score_all",
     "shared_isolation",
+    "splits_of",
     "threshold_of",
     "weights_of",
 ]

@@ -72,6 +72,25 @@ class ScoreRanks:
         place = int(np.searchsorted(self.ranks, rank))
         return float(self.values[place]) if rank <= self.count else math.inf
 
+    def clear_of_ties(self, level: float) -> float:
+        """As `needed`, of probabilities: with all rows of a tie, or with none but a few, where many are all but equal.
+
+        A model that says nearly the same of many rows (a few leaves, the shares of the classes) says it a little
+        differently in each fold and in the end. A limit in the midst of such rows would hold all of them, or none.
+
+        Example:
+            >>> ranks = ScoreRanks.of(np.concatenate([np.full(60, 0.35), np.linspace(0.64, 0.66, 40)]))
+            >>> round(ranks.needed(0.8), 2), round(ranks.clear_of_ties(0.8), 2)
+            (0.65, 0.67)
+        """
+        limit = self.needed(level)
+        if math.isinf(limit):
+            return limit
+        near = limit + OPTIONS.tied_width * max(limit * (1.0 - limit), 0.0)
+        last = int(np.searchsorted(self.values, near, side="right")) - 1
+        tied = self.ranks[last] - self.ranks[int(np.searchsorted(self.values, limit))]
+        return float(near) if tied >= OPTIONS.tied_share * self.count else limit
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conformal:
@@ -146,11 +165,11 @@ class Conformal:
         """
         self.check(level)
         if by is not None and by == target:
-            limits = np.array([own.needed(level) for own in self.classes])[None, :]
+            limits = np.array([own.clear_of_ties(level) for own in self.classes])[None, :]
         elif by is not None:
             limits = self._by_group(level, X, by)[:, None]
         else:
-            limits = np.full((1, 1), self.overall.needed(level))
+            limits = np.full((1, 1), self.overall.clear_of_ties(level))
         return np.asarray(1.0 - probability <= limits + 1e-12)
 
     def check_column(self, by: str, columns: Sequence[str]) -> None:

@@ -159,6 +159,58 @@ def plan_splits(task: Task, *, seed: int, folds: int | None = None) -> Splits:
     return Splits(~test, test, _sentence(k, hold_out, repeats, f"stratified by {by}", task.groups is not None))
 
 
+def splits_of(cv: Any, X: Any, y: Any, groups: Any = None) -> Splits:
+    """The splits that somebody chose: by a splitter of scikit-learn, or pairs of row numbers.
+
+    Args:
+        cv: Has ``split(X, y, groups)``, or gives pairs of row numbers: to learn from, to predict.
+        X: (n, p) table.
+        y: (n,) labels or numbers.
+        groups: (n,) of the rows; None for none.
+
+    Raises:
+        InputError: There is no pair, a side is empty, a row is on both sides of a pair, or there is no such row.
+
+    Example:
+        >>> from sklearn.model_selection import KFold
+        >>> splits_of(KFold(4), np.zeros((8, 1)), np.arange(8)).n_folds
+        4
+    """
+    n = len(y)
+    try:
+        pairs = list(cv.split(X, y, groups) if hasattr(cv, "split") else cv)
+        sides = [tuple(_mask(side, n) for side in (train, test)) for train, test in pairs]
+    except (TypeError, ValueError, IndexError) as error:
+        raise InputError(Problem("cv", f"{error}", "Give a splitter, or pairs of row numbers.")) from error
+    if not sides:
+        raise InputError(Problem("cv", "gives no split", "Give a splitter, or pairs of row numbers."))
+    for number, (train, test) in enumerate(sides, start=1):
+        if not train.any() or not test.any():
+            raise InputError(
+                Problem("cv", f"split {number} has no rows to {'predict' if train.any() else 'learn from'}")
+            )
+        if both := int((train & test).sum()):
+            raise InputError(Problem("cv", f"split {number} predicts {both} rows that it learns from"))
+    train, test = (np.stack(side) for side in zip(*sides, strict=True))
+    times = "1 split" if len(sides) == 1 else f"{len(sides)} splits"
+    return Splits(train, test, f"{times} of your own")
+
+
+def _mask(rows: Any, n: int) -> NDArray[np.bool_]:
+    """Whether each row is among some row numbers, or a mask as it is."""
+    rows = np.asarray(rows)
+    if rows.dtype == bool:
+        if len(rows) != n:
+            raise ValueError(f"a mask of {len(rows)} rows is not of {n}")
+        return rows
+    rows = rows if len(rows) else np.zeros(0, dtype=np.intp)
+    if len(rows) and (rows.min() < 0 or rows.max() >= n):
+        raise ValueError(f"row {rows.min() if rows.min() < 0 else rows.max()} is none of {n}")
+    mask = np.zeros(n, dtype=bool)
+    mask[rows] = True
+    return mask
+
+
 def _folds(n: int, cells: int) -> int:
     if n >= OPTIONS.hold_out_rows or cells >= OPTIONS.hold_out_cells:
         return 1

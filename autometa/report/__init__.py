@@ -8,6 +8,9 @@
     data       the section on the table
     trials     the sections on what was tried
     quality    the sections on how good the model is, and which columns matter to it
+    thresholds what a threshold buys, and what mistakes cost
+    mistakes   the section on where the model errs
+    columns    warnings about columns
     sections   the other sections, and their order
     card       the model card: Markdown beside the model
     page       the whole file, with page.css and page.js
@@ -31,13 +34,14 @@ if TYPE_CHECKING:
 __all__ = ["write", "write_card"]
 
 
-def write(result: Result, path: str | Path, *, explanation: ModelExplanation | None = None) -> Path:
+def write(result: Result, path: str | Path, *, explanation: ModelExplanation | None = None, rows: bool = True) -> Path:
     """Writes the report of a finished search.
 
     Args:
         result: A `search.Result`.
         path: The HTML file; one that is there is replaced.
         explanation: Why the model answers as it does; None for what is kept in the folder of the run.
+        rows: Show the rows that the model gets most wrong, with their cells.
 
     Returns:
         `path`.
@@ -54,7 +58,7 @@ def write(result: Result, path: str | Path, *, explanation: ModelExplanation | N
     from autometa.report.parts import Report
 
     path = Path(path)
-    files.replace(path, page(Report.of(result, explanation)).encode("utf-8", errors="replace"))
+    files.replace(path, page(Report.of(result, explanation, rows=rows)).encode("utf-8", errors="replace"))
     return path
 
 

@@ -21,6 +21,7 @@ from autometa.report.words import number
 
 Point = tuple[float, float]
 SERIES = 6  # colours that the page has for series
+LETTER = 6.8  # pixels of a letter of a label, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,10 @@ def tick_text(value: float, step: float) -> str:
     """A tick's label with as many decimals as its step needs."""
     if value == 0:
         return "0"
-    if abs(value) >= 1e5 or step < 1e-5:
+    if abs(value) >= 1e12 or step < 1e-5:
         return f"{value:.3g}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
     decimals = next((d for d in range(6) if abs(step - round(step, d)) < step * 1e-6), 6)
-    return f"{value:,.{decimals}f}"
+    return f"{value:,.{decimals}f}" if abs(value) >= 1e4 else f"{value:.{decimals}f}"
 
 
 @dataclass(slots=True)
@@ -97,6 +98,25 @@ class Frame:
     x_text: Callable[[float, float], str] = tick_text
     y_text: Callable[[float, float], str] = tick_text
     shapes: list[Markup] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Makes room for the longest label of the vertical axis: `1,250,000` is written in full."""
+        ticks = self.up.ticks(6)
+        step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
+        longest = max((len(self.y_text(value, step)) for value in ticks), default=0)
+        self.left = max(self.left, round(LETTER * longest) + (34 if self.y_title else 16))
+
+    @property
+    def x_ticks(self) -> list[float]:
+        """As many as can be labelled without one label over another."""
+        across = self.across
+        for about in range(max(3, self.width // 110), 0, -1):
+            ticks = across.ticks(about)
+            step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
+            widest = LETTER * max((len(self.x_text(value, step)) for value in ticks), default=0) + 10
+            if len(ticks) < 2 or widest <= across(ticks[1]) - across(ticks[0]):
+                return ticks
+        return across.ticks(1)[:1]
 
     @property
     def across(self) -> Scale:
@@ -133,7 +153,7 @@ class Frame:
         """The drawing; `label` is what a screen reader says."""
         across, up = self.across, self.up
         parts: list[Any] = []
-        x_ticks, y_ticks = across.ticks(max(3, self.width // 110)), up.ticks(6)
+        x_ticks, y_ticks = self.x_ticks, up.ticks(6)
         for value in y_ticks:
             parts.append(tag("line", x1=self.left, x2=self.width - self.right, y1=up(value), y2=up(value), cls="grid"))
             words = self.y_text(value, y_ticks[1] - y_ticks[0] if len(y_ticks) > 1 else 1.0)
@@ -197,8 +217,12 @@ def bars(
     cls: str = "series-0",
     name_share: float = 0.3,
 ) -> Markup:
-    """Horizontal bars: (name, value, words at its end); values below zero go left. `errors` are drawn as whiskers."""
-    height_of_row, left = 24, round(width * name_share)
+    """Horizontal bars: (name, value, words at its end); values below zero go left. `errors` are drawn as whiskers.
+
+    Names have `name_share` of the width, or half of it where they are long.
+    """
+    height_of_row, longest_name = 24, max((len(name) for name, _, _ in rows), default=0)
+    left = round(min(max(width * name_share, LETTER * longest_name + 14), width * max(name_share, 0.5)))
     longest = max((len(words) for _, _, words in rows), default=0)
     right = 16 + 7 * longest
     whiskers = errors if errors is not None else [0.0] * len(rows)
@@ -245,12 +269,15 @@ def columns(
 def matrix(counts: Sequence[Sequence[int]], names: Sequence[str], label: str, *, width: int = 440) -> Markup:
     """A confusion matrix: true classes down, predicted across; the shade is the share of the true class."""
     c = len(names)
-    letters = 14 if c <= 8 else 8
+    letters = 14 if c <= 8 else 24
     shown = [name if len(name) <= letters else f"{name[: letters - 1]}…" for name in names]
-    left = 30 + round(6.8 * max(len(name) for name in shown))
+    widest = LETTER * max(len(name) for name in shown)
+    left = 30 + round(widest)
     cell = (width - left - 8) / c
-    slanted = max(len(name) for name in shown) * 6.8 > cell
-    top = 24 + (round(4.9 * max(len(name) for name in shown)) if slanted else 14)
+    slanted = widest > cell
+    if slanted:  # the last name leans out to the right
+        cell = (width - left - max(8.0, 0.77 * LETTER * len(shown[-1]) - cell / 2)) / c
+    top = 24 + (round(0.68 * widest) if slanted else 14)
     high = min(cell, 64.0)
     height = top + c * high + 6
     parts = [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autometa.report import charts
+from autometa.report.columns import column_warnings
 from autometa.report.html import Markup, join, tag
 from autometa.report.options import OPTIONS
 from autometa.report.parts import Report, figure, figures, fold, table
@@ -42,6 +43,8 @@ def data(report: Report) -> Markup:
         left_out = table([("column", "name"), ("why", "")], list(dropped.items()))
         count = f"{len(dropped)} column{'s' if len(dropped) > 1 else ''} left out"
         right.append(join([tag("h3", count), left_out]) if len(dropped) <= OPTIONS.dropped else fold(count, left_out))
+    if warned := column_warnings(task, report.explanation):
+        right = [tag("h3", "To look at"), _notes(warned), *right]
     target = tag("div", _target_figure(task))
     listing = fold(f"All {task.p:,} columns", _column_table(task, X))
     return join([figures(facts), tag("div", target, tag("div", right), cls="pair"), listing])

@@ -6,7 +6,6 @@ Letters:  n rows · c classes · k points of a curve.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,46 +39,24 @@ def roc(positive: NDArray[np.bool_], score: Values) -> tuple[Values, Values, flo
     return x, y, float(np.trapezoid(y, x))
 
 
-@dataclass(frozen=True, slots=True)
-class ThresholdCurves:
-    """What each threshold would give: of the positive class, on rows that no model had seen."""
+def precision_recall(positive: NDArray[np.bool_], score: Values) -> tuple[Values, Values, float]:  # (n,), (n,)
+    """Recall and precision from the strictest threshold to the loosest, and the average precision.
 
-    thresholds: Values  # (k,) ascending
-    precision: Values  # (k,) NaN where nothing is called positive
-    recall: Values  # (k,)
-    cost: Values  # (k,) per row, of `costs`, or where it is not said the share of wrong labels
-
-
-def threshold_curves(
-    positive: NDArray[np.bool_],  # (n,)
-    probability: Values,  # (n,) of the positive class
-    *,
-    costs: tuple[float, float, float, float] = (0.0, 1.0, 1.0, 0.0),
-    sample_weight: Values | None = None,
-    points: int = 101,
-) -> ThresholdCurves:
-    """Precision, recall and cost where rows count as positive from a probability on, at evenly spread ones.
-
-    `costs` are those of a true negative, a false positive, a false negative and a true positive.
+    Precision is what it is at the strictest threshold up to its recall. NaN, and two points, without a positive row.
 
     Example:
-        >>> found = threshold_curves(np.array([True, False]), np.array([0.8, 0.3]), points=3)
-        >>> found.precision.tolist(), found.recall.tolist(), found.cost.tolist()
-        ([0.5, 1.0, nan], [1.0, 1.0, 0.0], [0.5, 0.0, 0.5])
+        >>> recall, precision, average = precision_recall(np.array([True, False, True]), np.array([0.9, 0.8, 0.7]))
+        >>> recall.tolist(), precision.round(2).tolist(), round(average, 3)
+        ([0.0, 0.5, 0.5, 1.0], [1.0, 1.0, 0.5, 0.67], 0.833)
     """
-    counts = np.ones(len(probability)) if sample_weight is None else sample_weight
-    thresholds = np.linspace(0.0, 1.0, points)
-    order = np.argsort(probability, kind="stable")
-    below = np.searchsorted(probability[order], thresholds, side="left")  # rows that are not called positive
-    missed = np.concatenate([[0.0], np.cumsum((counts * positive)[order])])[below]
-    passed = np.concatenate([[0.0], np.cumsum((counts * ~positive)[order])])[below]
-    positives, negatives = float((counts * positive).sum()), float((counts * ~positive).sum())
-    hits, alarms = positives - missed, negatives - passed
-    with np.errstate(divide="ignore", invalid="ignore"):
-        precision = np.where(hits + alarms > 0, hits / (hits + alarms), np.nan)
-        recall = hits / positives
-    per_row = costs[0] * passed + costs[1] * alarms + costs[2] * missed + costs[3] * hits
-    return ThresholdCurves(thresholds, precision, recall, per_row / (positives + negatives))
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # the end of each run of ties
+    caught = np.cumsum(positive[order])[last]
+    if caught[-1] == 0:
+        return np.array([0.0, 1.0]), np.array([0.0, 0.0]), math.nan
+    recall, precision = caught / caught[-1], caught / (last + 1)
+    average = float(np.diff(recall, prepend=0.0) @ precision)
+    return np.append(0.0, recall), np.append(precision[0], precision), average
 
 
 def thinned(x: Values, y: Values, most: int = 200) -> list[tuple[float, float]]:  # (k,), (k,)

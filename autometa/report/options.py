@@ -16,6 +16,8 @@ class ReportOptions:
     # Classes in the distribution of the target, in the confusion matrix and in the table of classes. Judgement, not
     # measured: the labels of a matrix of 20 x 20 can still be read.
     classes: int = 20
+    # Classes up to which the confusion matrix takes half of the page. Judgement: their names have room in it.
+    narrow_classes: int = 8
     # Rows from which facts about columns are taken. Judgement, not measured: quantiles of more look the same.
     facts_rows: int = 100_000
     # Notes on the data that are listed; the others are folded. Judgement, not measured.
@@ -33,6 +35,14 @@ class ReportOptions:
     dots: int = 1500
     # Most frequent confusions, where the classes are too many for a matrix. Judgement, not measured.
     confusions: int = 15
+    # Columns beside a worst row, and letters of a cell of it. Judgement, not measured: a screen.
+    worst_columns: int = 4
+    cell_letters: int = 40
+    # Columns that are looked at for warnings; rows from which "all different" says something; and the share of all
+    # importance from which one column is suspected of knowing the answer. Judgement, not measured.
+    warned_columns: int = 500
+    unique_rows: int = 50
+    leaking_share: float = 0.8
     # Columns in the chart of feature importance. Judgement, not measured.
     important: int = 20
 

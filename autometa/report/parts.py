@@ -14,6 +14,7 @@ from autometa.moved import former
 from autometa.origins import Origin
 from autometa.report.html import Markup, tag
 from autometa.report.words import origin_words, own_parameters, setting
+from autometa.space.narrowing import wish_text
 from autometa.task import OF_POSITIVE
 
 if TYPE_CHECKING:
@@ -27,12 +28,13 @@ class Report:
 
     result: Result
     explanation: ModelExplanation
+    rows: bool = True  # whether rows of the table are shown
 
     @classmethod
-    def of(cls, result: Result, explanation: ModelExplanation | None = None) -> Report:
+    def of(cls, result: Result, explanation: ModelExplanation | None = None, *, rows: bool = True) -> Report:
         """With what is kept in the folder of the run, unless another explanation is given."""
         known = explanation or ModelExplanation.load(result.run)
-        return cls(result, known or ModelExplanation((), why_not="It was not measured."))
+        return cls(result, known or ModelExplanation((), why_not="It was not measured."), rows)
 
     @property
     def task(self) -> Task:
@@ -56,15 +58,30 @@ class Report:
         return float(trial.evaluation.scores.get(self.metric, math.nan))
 
 
-def table(titles: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], *, first: bool = False) -> Markup:
-    """A table from (title, class of the column) and rows of cells; `first` sets its first row off."""
+def table(
+    titles: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], *, first: bool = False, cards: bool = False
+) -> Markup:
+    """A table from (title, class of the column) and rows of cells; `first` sets its first row off.
+
+    With `cards` each row becomes a card on a narrow screen, where every cell says what it is.
+    """
     head = tag("thead", tag("tr", [tag("th", title, cls=cls or None) for title, cls in titles]))
     body = []
     for k, row in enumerate(rows):
-        cells = [tag("td", cell, cls=cls or None) for cell, (_, cls) in zip(row, titles, strict=True)]
+        cells = [
+            tag("td", cell, cls=cls or None, data_is=title if cards else None)
+            for cell, (title, cls) in zip(row, titles, strict=True)
+        ]
         body.append(tag("tr", cells, cls="first" if first and k == 0 else None))
     return tag(
-        "div", tag("table", head if any(title for title, _ in titles) else None, tag("tbody", body)), cls="scroll"
+        "div",
+        tag(
+            "table",
+            head if any(title for title, _ in titles) else None,
+            tag("tbody", body),
+            cls="cards" if cards else None,
+        ),
+        cls="scroll",
     )
 
 
@@ -109,12 +126,15 @@ def command(task: Task, settings: Settings) -> str:
         "--store": settings.shown_store,
         "--max-ram": settings.max_ram,
         "--trial-time": None if settings.trial_seconds is None else f"{settings.trial_seconds:g}",
+        "--folds": settings.folds,
         "--patience": settings.patience if settings.patience != AUTO else None,
         "--device": settings.device if settings.device != "auto" else None,
         "--seed": settings.seed,
     }
     for flag, value in flags.items():
         words += [] if value is None else [flag, str(value)]
+    for name, wanted in settings.space.items():
+        words += ["--set", f"{name}={wish_text(wanted)}"]
     words += ["--cold"] if settings.cold else []
     words += [] if settings.remember else ["--no-remember"]
     return " ".join(shlex.quote(word) for word in words)

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from autometa.evaluation import Weights, labels_of, threshold_of
 from autometa.explain.options import OPTIONS as EXPLAINED
 from autometa.report import charts
-from autometa.report.findings import calibration, confusion, judged, roc, thinned, threshold_curves
+from autometa.report.findings import calibration, confusion, judged, roc, thinned
 from autometa.report.html import Markup, join, tag
 from autometa.report.options import OPTIONS
 from autometa.report.parts import Report, figure, fold, table
+from autometa.report.thresholds import class_table, costs_table, precision_recall_figure, threshold_figure
 from autometa.report.words import metric_title, number
 
 if TYPE_CHECKING:
@@ -34,18 +35,15 @@ def quality(report: Report) -> Markup | None:
         return None
     lead = f"From predictions of {int(rows.sum()):,} rows by models that had not seen them."
     y, prediction = np.asarray(task.y)[rows], oof[rows]
-    counted = None if task.weights is None else np.asarray(task.weights)[rows]
     body = (
         _regression_quality(task, y, prediction)
         if task.kind == "regression"
-        else _class_quality(task, y, prediction, report.result.weights, counted)
+        else _class_quality(task, y, prediction, report.result.weights)
     )
     return join([tag("p", lead, cls="lead"), body])
 
 
-def _class_quality(
-    task: Task, y: NDArray[Any], probability: NDArray[np.float64], weights: Weights, counted: Any = None
-) -> Markup:
+def _class_quality(task: Task, y: NDArray[Any], probability: NDArray[np.float64], weights: Weights) -> Markup:
     names = [str(label) for label in task.classes]
     counts = confusion(y, labels_of(probability, weights), task.c)
     by = "the most probable class"
@@ -53,55 +51,27 @@ def _class_quality(
         by = f"a threshold: {task.positive_label} from {threshold_of(weights, task.positive):.3g}"
     elif weights:
         by = "the least expected cost" if task.costs else "the largest probability after the classes are weighed"
+    many = len(names) > OPTIONS.narrow_classes
+    confused = _confusion_figure(counts, names, by, width=920 if many else 440)
     figures = [
-        _confusion_figure(counts, names, by),
+        None if many else confused,
         _roc_figure(task, y, probability, names),
+        precision_recall_figure(task, y, probability, names),
         _calibration_figure(task, y, probability),
     ]
     if task.kind == "binary":
-        figures.insert(1, _threshold_figure(task, y, probability, names, weights, counted))
-    truths, guesses, right = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
-    rows = []
-    for k in np.argsort(-truths, kind="stable")[: OPTIONS.classes]:
-        precision = f"{right[k] / guesses[k]:.3f}" if guesses[k] else "-"
-        recall, f1 = right[k] / max(truths[k], 1), 2 * right[k] / max(truths[k] + guesses[k], 1)
-        rows.append([names[k], f"{truths[k]:,}", f"{recall:.3f}", precision, f"{f1:.3f}"])
-    titles = [("class", "name"), ("rows", "n"), ("recall", "n"), ("precision", "n"), ("F1", "n")]
-    figures.append(tag("div", tag("h3", "Class by class"), table(titles, rows)))
-    return tag("div", figures, cls="pair")
+        limit = threshold_of(weights, task.positive) if weights else 0.5
+        figures.append(threshold_figure(task, y, probability, limit))
+    wide = tag("div", tag("div", confused, cls="wide"), cls="scroll") if many else None
+    costs = costs_table(task, y, probability) if task.kind == "binary" else None
+    return join(
+        [wide, tag("div", figures, cls="pair"), costs, class_table(task, y, probability, counts, OPTIONS.classes)]
+    )
 
 
-def _threshold_figure(
-    task: Task, y: Any, probability: Any, names: Sequence[str], weights: Weights, counted: Any
-) -> Markup:
-    """What each threshold would give, and where the one in use stands."""
-    one, other = task.positive, 1 - task.positive
-    costs = np.asarray(task.costs or (1.0 - np.eye(2)), dtype=np.float64)
-    outcomes = (costs[other, other], costs[other, one], costs[one, other], costs[one, one])
-    found = threshold_curves(y == one, probability[:, one], costs=outcomes, sample_weight=counted)
-    low, high = float(found.cost.min()), float(found.cost.max())
-    frame = charts.Frame((0.0, 1.0), (0.0, 1.0), f"probability of {names[one]}", "", width=440, height=360)
-    used = threshold_of(weights, one)
-    frame.path([(used, 0.0), (used, 1.0)], "diagonal")
-    height = (found.cost - low) / ((high - low) or 1.0)
-    for series, values in enumerate((found.precision, found.recall, height)):
-        known = np.isfinite(values)
-        frame.path(thinned(found.thresholds[known], values[known]), f"series-{series}")
-    what = "cost per row" if task.costs else "share of wrong labels"
-    entries = [
-        ("line", "series-0", "precision"),
-        ("line", "series-1", "recall"),
-        ("line", "series-2", f"{what}, from {number(low)} to {number(high)}"),
-    ]
-    at = int(np.abs(found.thresholds - used).argmin())
-    words = f"what each threshold gives; {used:.3g} is used: precision {number(float(found.precision[at]), 3)}, recall "
-    words += f"{number(float(found.recall[at]), 3)}, {what} {number(float(found.cost[at]), 3)}"
-    return figure("Threshold", tag("div", frame.svg("Threshold"), charts.legend(entries)), words)
-
-
-def _confusion_figure(counts: NDArray[np.int64], names: Sequence[str], by: str) -> Markup:
+def _confusion_figure(counts: NDArray[np.int64], names: Sequence[str], by: str, *, width: int) -> Markup:
     if len(names) <= OPTIONS.classes:
-        chart = charts.matrix(counts.tolist(), names, "Confusion matrix")
+        chart = charts.matrix(counts.tolist(), names, "Confusion matrix", width=width)
         return figure("Confusion", chart, f"rows of each true class, by {by}")
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
@@ -110,7 +80,7 @@ def _confusion_figure(counts: NDArray[np.int64], names: Sequence[str], by: str) 
         true, taken = divmod(int(k), len(names))
         if wrong[true, taken]:
             pairs.append((f"{names[true]} → {names[taken]}", float(wrong[true, taken]), f"{wrong[true, taken]:,}"))
-    chart = charts.bars(pairs, "Most frequent confusions", width=440, name_share=0.5)
+    chart = charts.bars(pairs, "Most frequent confusions", width=width, name_share=0.5)
     return figure("Most frequent confusions", chart, "true class → predicted class, in rows")
 
 
@@ -131,6 +101,8 @@ def _roc_figure(task: Task, y: Any, probability: Any, names: Sequence[str]) -> M
         if task.kind == "binary"
         else "each class against all others"
     )
+    if task.kind != "binary" and len(shown) < len(names):
+        words += f"; the {len(shown)} most frequent of {len(names)}, all of which are in the table"
     return figure("ROC", tag("div", frame.svg("ROC curves"), charts.legend(entries)), words)
 
 
@@ -213,5 +185,42 @@ def importance(report: Report) -> Markup:
             tag("p", lead, cls="lead"),
             tag("figure", tag("div", tag("div", chart, cls="wide"), cls="scroll")),
             fold("Which way each column moves the answer", directions) if ways else None,
+            _dependence(report),
         ]
     )
+
+
+def _dependence(report: Report) -> Markup | None:
+    """The mean answer over the values of each of the most important columns, all on one scale."""
+    known = report.explanation.dependence
+    if not known:
+        return None
+    ends = charts.spread([value for one in known for curve in one.curves.values() for value in curve])
+    task = report.task
+    what = f"mean {task.target}" if task.kind == "regression" else "mean probability"
+    if task.c == 2:
+        what = f"mean probability of {task.positive_label}"
+    words = f"The {what} when one column has the same value in every row, and the others are as they are."
+    if task.c > 2:
+        words += " The classes that it moves most."
+    drawn = []
+    for one in known:
+        entries = []
+        if one.categorical:
+            label, curve = next(iter(one.curves.items()))
+            rows = [(str(name), value, number(value, 3)) for name, value in zip(one.at, curve, strict=True)]
+            chart = charts.bars(rows, f"{what} by {one.column}", width=440)
+            drawn.append(figure(one.column, chart, f"of {label}" if task.c > 2 else None))
+            continue
+        low, high = charts.spread([float(at) for at in one.at], 0.0)
+        frame = charts.Frame((low, high), ends, one.column, what, width=440, height=260)
+        for series, (label, curve) in enumerate(list(one.curves.items())[: charts.SERIES]):
+            points = [(float(x), y) for x, y in zip(one.at, curve, strict=True)]
+            frame.path(points, f"series-{series}")
+            for x, y in points:
+                tip = f"{one.column} {number(x)}: {number(y, 3)}"
+                frame.marker(x, y, "circle", f"series-{series}", f"{label}\n{tip}" if task.c > 2 else tip, 3)
+            entries.append(("line", f"series-{series}", label))
+        legend = charts.legend(entries) if len(entries) > 1 else None
+        drawn.append(figure(one.column, tag("div", frame.svg(f"{what} over {one.column}"), legend)))
+    return join([tag("h3", "Partial dependence"), tag("p", words, cls="quiet small"), tag("div", drawn, cls="pair")])

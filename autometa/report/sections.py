@@ -15,6 +15,7 @@ from autometa.origins import State
 from autometa.report import charts
 from autometa.report.data import data
 from autometa.report.html import Markup, join, tag
+from autometa.report.mistakes import mistakes
 from autometa.report.options import OPTIONS
 from autometa.report.parts import Report, command, figure, figures, fold, origin, parameters, table, version
 from autometa.report.quality import importance, quality
@@ -56,7 +57,7 @@ def outcome(report: Report) -> Markup:
         ),
         (f"{len(result.members)} pipelines", "in the ensemble", "") if several else (family, "is the model", ""),
         (spoken_value(metric, report.score(best)), f"best single pipeline: {family}, trial {best.number}", ""),
-        (f"{len(result.trials)}", "configurations tried", ends_words(Ends.of(result.trials))),
+        (f"{len(result.trials):,}", "configurations tried", ends_words(Ends.of(result.trials))),
         (spoken_seconds(result.seconds), f"of {_budget_words(result.settings)}", ""),
     ]
     interrupted = "The run was interrupted; this is the best of what had been tried by then."
@@ -266,6 +267,7 @@ SECTIONS = (
     ("model", "Model", model),
     ("quality", "How good it is", quality),
     ("importance", "Feature importance", importance),
+    ("mistakes", "Where it errs", mistakes),
     ("memory", "Past tasks", memory),
     ("failures", "Failures", failures),
     ("again", "Reproduce", again),

@@ -144,31 +144,32 @@ def board(report: Report) -> Markup | None:
     titles = [
         ("#", "n"),
         ("family", "keep"),
-        ("from", ""),
         (metric_heading(metric, positive), "n chosen"),
         ("weight", "n"),
+        ("from", ""),
+        ("trial", "n"),
+        ("fit", "n"),
+        ("predict", "n"),
+        ("memory", "n"),
+        ("parameters", ""),
     ]
-    titles += [("trial", "n"), ("fit", "n"), ("predict", "n"), ("memory", "n"), ("parameters", "")]
-    titles += [(metric_heading(m, positive), "n") for m in others]
-    rows = []
+    rows, judged = [], []
     for rank, trial in enumerate(leaders[: OPTIONS.leaders], start=1):
         e = trial.evaluation
         weight = f"{weights[trial.number]:.0%}" if trial.number in weights else ""
-        cells = [
-            str(rank),
-            family_label(e.config["family"]),
-            origin(trial.origin),
-            score_words(trial, metric),
-            weight,
-        ]
-        cells += [str(trial.number), spoken_seconds(e.fit_seconds), spoken_seconds(e.predict_seconds)]
-        cells += [spoken_bytes(e.peak_ram), parameters(e.config)]
-        rows.append([*cells, *(spoken_value(m, e.scores[m]) if m in e.scores else "" for m in others)])
+        family, score = family_label(e.config["family"]), score_words(trial, metric)
+        costs = [spoken_seconds(e.fit_seconds), spoken_seconds(e.predict_seconds), spoken_bytes(e.peak_ram)]
+        cells = [str(rank), family, score, weight, origin(trial.origin), str(trial.number), *costs]
+        rows.append([*cells, parameters(e.config)])
+        values = [spoken_value(m, e.scores[m]) if m in e.scores else "" for m in (metric, *others)]
+        judged.append([str(rank), family, *values])
     lead = (
         f"The {min(OPTIONS.leaders, len(leaders))} best of {len(leaders)} complete trials. Means over the folds, ± "
         "their standard deviation. ↑ higher is better, ↓ lower is better."
     )
-    return join([tag("p", lead, cls="lead"), table(titles, rows, first=True)])
+    heads = [("#", "n"), ("family", "keep"), *((metric_heading(m, positive), "n") for m in (metric, *others))]
+    every = fold("All metrics", table(heads, judged, first=True, cards=True)) if others else None
+    return join([tag("p", lead, cls="lead"), table(titles, rows, first=True, cards=True), every])
 
 
 def failures(report: Report) -> Markup | None:

@@ -118,15 +118,30 @@ def number(value: Any, digits: int = 4) -> str:
     return f"{value:,.{max(digits - 1 - size, 0)}f}"
 
 
+def written(value: Any) -> str:
+    """A number of a table as people write it: whole ones whole, points between thousands from 10,000 on, years plain.
+
+    Example:
+        >>> [written(v) for v in (1982.0, 144982.0, 0.123456, 7.0)]
+        ['1982', '144,982', '0.1235', '7']
+    """
+    value = float(value)
+    if not math.isfinite(value) or value != round(value) or abs(value) >= 1e15:
+        return number(value)
+    return f"{value:.0f}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
 def setting(value: Any) -> str:
     """A parameter's value, short enough to compare and exact enough to copy.
 
     Example:
-        >>> [setting(v) for v in (0.0001, 1000, 0.123456, None, "gini", False)]
-        ['0.0001', '1000', '0.1235', 'None', 'gini', 'False']
+        >>> [setting(v) for v in (0.0001, 1000, 0.123456, None, "gini", False, 144982.4)]
+        ['0.0001', '1000', '0.1235', 'None', 'gini', 'False', '144982']
     """
     value = value.item() if hasattr(value, "item") else value
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def own_parameters(config: Mapping[str, Any]) -> dict[str, Any]:

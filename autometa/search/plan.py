@@ -13,6 +13,7 @@ from autometa.families import FAMILIES, available, cash_space, suited
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.settings import Settings
 from autometa.space import SearchSpace
+from autometa.space.narrowing import narrowed
 from autometa.task import Task
 
 
@@ -115,7 +116,7 @@ def search_space(task: Task, settings: Settings) -> SearchSpace:
     """The conditional space of every family that was asked for, is installed and suits the table.
 
     Raises:
-        InputError: A family is unknown, or none is left.
+        InputError: A family or parameter is unknown, none is left, or a parameter cannot take what was asked for.
     """
     asked = tuple(settings.families or available(task.kind))
     cash_space(task.kind, asked)  # refuses unknown names
@@ -123,7 +124,7 @@ def search_space(task: Task, settings: Settings) -> SearchSpace:
     kept = tuple(f for f in asked if f not in unsuited)
     if not kept:
         raise InputError([Problem(f"family {f}", why, "Choose another.") for f, why in unsuited.items()])
-    return cash_space(task.kind, kept)
+    return narrowed(cash_space(task.kind, kept), settings.space)
 
 
 def without_weights(task: Task, settings: Settings) -> str | None:
@@ -142,7 +143,9 @@ def affordable_splits(task: Task, settings: Settings, cpus: int, options: Search
     does not make up for that. Repeats wait for five minutes, and a table too large for five folds gets three or one.
     With one CPU there is half of the time, while more than two run more trials, none of them faster.
     """
-    full = plan_splits(task, seed=settings.seed)
+    full = plan_splits(task, seed=settings.seed, folds=settings.folds)
+    if settings.folds is not None:
+        return full
     if settings.seconds is None:
         return full
     load = cells_per_second(task, settings.seconds * min(cpus, 2) / 2, options)

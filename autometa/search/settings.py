@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -65,6 +65,8 @@ class Settings:
         patience: Seconds without a better trial after which the search ends; "auto": where nothing better is expected
             of the rest of a time budget; "off": never.
         trial_seconds: Longest that one trial may take, in seconds.
+        space: Parameters of families that are fixed or have other ranges (`autometa.space.narrowed`).
+        folds: Of the cross-validation that judges every trial; 1 is a hold-out; None for what suits the table.
         device: ``auto``, ``cpu`` or ``cuda``.
         exclude: Past tasks that must not be learned from.
         threshold: Of two classes, the probability from which a row counts as positive; ``auto`` chooses it out of fold
@@ -94,6 +96,8 @@ class Settings:
     exclude: Exclusion = field(default_factory=Exclusion)
     threshold: float | str = AUTO
     patience: Patience = AUTO
+    space: Mapping[str, Any] = field(default_factory=dict)
+    folds: int | None = None
 
     def __post_init__(self) -> None:
         """Reports every impossible value in one error; without any budget the time is 60 seconds."""
@@ -118,6 +122,7 @@ class Settings:
             ("trials", self.trials, "a number of at least 1"),
             ("jobs", self.jobs, "a number of at least 1"),
             ("max-ram", self.max_ram, "a size above 0, such as 2GB"),
+            ("folds", self.folds, "a number of at least 1"),
             ("trial-time", self.trial_seconds, "a number of seconds above 0"),
         ):
             if given is not None and not given > 0:

@@ -239,7 +239,8 @@ class Trials:
             aim = self.clock.to_grow(seconds, self._longest(rows))
             if aim is not None:
                 folds = self.plan.splits.n_folds
-                config = affordable(config, self.finished, seconds=aim, folds=folds, rows=rows)
+                faster = affordable(config, self.finished, seconds=aim, folds=folds, rows=rows)
+                config = faster if self.plan.space.contains(faster) else config  # a parameter may be fixed
             self.progress.trial_started(trial.number, config, origin, reason)
             attempt = self._attempt(trial.number, config, origin, seconds, rows)
         evaluation = evaluate_isolated(

@@ -1,0 +1,66 @@
+"""The options of `fit` that say how it searches: parameters and their ranges, folds, and when it is enough."""
+
+# Annotations are evaluated once, here: typer would compile them from text at every start, which costs 10 ms.
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from autometa.cli.app import SEARCH_PANEL
+
+if TYPE_CHECKING:
+    from autometa.values import Gathered
+
+Fixed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Fix a parameter (lightgbm.num_leaves=31), or give it a range (lightgbm.learning_rate=0.01..0.1) or "
+        "choices (knn.weights=uniform|distance). As often as you like.",
+        rich_help_panel=SEARCH_PANEL,
+    ),
+]
+SpaceFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--space",
+        metavar="FILE",
+        help="The same from a TOML file: a table for each family, num_leaves = 31, learning_rate = [0.01, 0.1].",
+        rich_help_panel=SEARCH_PANEL,
+    ),
+]
+Folds = Annotated[
+    str | None,
+    typer.Option(
+        "--folds",
+        metavar="N",
+        help="Judge every trial by N folds; 1 is a hold-out; default: what suits the table and the time.",
+        rich_help_panel=SEARCH_PANEL,
+    ),
+]
+PatienceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--patience",
+        metavar="auto|off|TIME",
+        help="End early: where nothing better is expected (auto, the default), never (off), or after TIME without a "
+        "better trial.",
+        rich_help_panel=SEARCH_PANEL,
+    ),
+]
+
+
+def searching_of(
+    gathered: "Gathered", *, fixed: list[str] | None, space: Path | None, folds: str | None, patience: str | None
+) -> dict[str, Any]:
+    """What these options say, by the names of a search's settings."""
+    from autometa.space.narrowing import wishes_of
+    from autometa.values import patience_of, whole
+
+    patient = gathered.option(patience_of, "--patience", patience)
+    return {
+        "patience": "auto" if patient is None else patient,
+        "space": gathered.take(wishes_of, fixed or (), space) or {},
+        "folds": gathered.option(whole, "--folds", folds, 1),
+    }
