@@ -24,7 +24,12 @@ GROUP = "autometa.families"
 
 
 class FamilyOrigin(NamedTuple):
-    """Where a process finds a registered family."""
+    """Where a process finds a registered family.
+
+    Example:
+        >>> FamilyOrigin("shrunken", "shrunken", "/home/me/models").module
+        'shrunken'
+    """
 
     name: str
     module: str

@@ -58,5 +58,5 @@ ax.set_ylabel("log loss, cross-validated")
 plt.show()
 
 # %%
-# For a search of your own to try it, put ``MINE`` into a module, and call ``register_family(MINE)`` there: trials run in
-# processes of their own, which import it. A package announces its families by entry points (*Writing a family*).
+# For a search of your own to try it, put ``MINE`` into a module, and call ``register_family(MINE)`` there: trials run
+# in processes of their own, which import it. A package announces its families by entry points (*Writing a family*).
