@@ -47,6 +47,7 @@ ROOMS = {  # whose `__all__` is public, with what a reader goes there for
     "fitting": "from a file to a run",
     "judging": "a model on a labelled table, two runs beside each other",
     "estimator": "the scikit-learn estimators",
+    "explain": "why a model answers as it does",
     "report": "the HTML report",
     "collect": "building experience",
     "bench": "benchmarks",

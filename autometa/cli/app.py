@@ -255,14 +255,14 @@ def families_of(gathered: "Gathered", text: str | None) -> tuple[str, ...] | Non
     """Known families; whether they suit the table is for the search to say."""
     if text is None:
         return None
-    from autometa.families import FAMILIES
+    from autometa.families import catalogue
     from autometa.values import names, one_of
 
-    chosen = names(text)
+    chosen, known = names(text), tuple(catalogue())
     if not chosen:
-        gathered.problems.append(Problem("--families", "names none", f"Known: {', '.join(FAMILIES)}."))
+        gathered.problems.append(Problem("--families", "names none", f"Known: {', '.join(known)}."))
     for name in chosen:
-        gathered.option(one_of, "--families", name, tuple(FAMILIES))
+        gathered.option(one_of, "--families", name, known)
     return chosen
 
 

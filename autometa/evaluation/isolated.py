@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from autometa.origins import State
 from autometa.space import FAMILY
 
 if TYPE_CHECKING:
+    from autometa.families import FamilyOrigin
     from autometa.space import Config
     from autometa.task import Task
 
@@ -70,11 +71,14 @@ def evaluate_isolated(
         >>> found.state.value
         'complete'
     """
+    from autometa.families import REGISTRY
+
     models = None if attempt.keep_models is None else Path(attempt.keep_models).absolute()
     attempt = replace(attempt, deadline=seconds, keep_models=models, patience=patience)
     folder, oof = Path(task_folder).absolute(), None if oof_path is None else Path(oof_path).absolute()
     try:
-        returned = isolation.run(_trial, folder, attempt, oof, seconds=seconds, max_ram=max_ram, patience=patience)
+        call = _trial, folder, attempt, oof, REGISTRY.registered()
+        returned = isolation.run(*call, seconds=seconds, max_ram=max_ram, patience=patience)
         return replace(returned.value, peak_ram=returned.peak_ram)
     except Killed as end:
         partial: Evaluation = end.partial or _unstarted(attempt)
@@ -85,11 +89,14 @@ def evaluate_isolated(
         return replace(partial, state=end.state, reason=f"{end.reason}, {where}", peak_ram=peak)
 
 
-def _trial(task_folder: Path, attempt: Attempt, oof_path: Path | None) -> Iterator[Evaluation]:
+def _trial(
+    task_folder: Path, attempt: Attempt, oof_path: Path | None, families: Sequence[FamilyOrigin]
+) -> Iterator[Evaluation]:
     """What the process of a trial runs: the evaluation so far, and the predictions in a file once it is complete."""
     from autometa.task import Task
 
     began = time.monotonic()
+    _recall(families)
     task = Task.load(task_folder)
     assert attempt.deadline is not None
     if attempt.patience:  # what was loaded until now is not charged
@@ -103,6 +110,15 @@ def _trial(task_folder: Path, attempt: Attempt, oof_path: Path | None) -> Iterat
             with whole(oof_path) as temporary, temporary.open("wb") as file:
                 np.save(file, predictions if len(predictions) > 1 else predictions[0])
         yield outcome.evaluation
+
+
+def _recall(families: Sequence[FamilyOrigin]) -> None:
+    """Makes the families known that were registered where the search is; what is wrong with one shows in its trial."""
+    if families:
+        from autometa.families import REGISTRY
+
+        with suppress(Exception):
+            REGISTRY.recalled(families)
 
 
 def _load_libraries(task: Task, config: Config) -> None:

@@ -42,6 +42,7 @@ from autometa.families.family import QUICK, QUICK_LABEL, Family
 from autometa.families.learners.truncation import Truncatable
 from autometa.families.options import OPTIONS
 from autometa.families.presets import PRESETS
+from autometa.families.registry import FamilyOrigin, Registry
 from autometa.moved import former
 from autometa.space import FAMILY, Config, SearchSpace, split_family
 
@@ -59,13 +60,17 @@ __all__ = [
     "FAMILIES",
     "QUICK",
     "QUICK_LABEL",
+    "REGISTRY",
     "Family",
+    "FamilyOrigin",
     "as_truncated",
     "available",
     "build",
     "cash_space",
+    "catalogue",
     "fit",
     "presets",
+    "register_family",
     "rounds_of",
     "suited",
     "suited_to",
@@ -95,8 +100,52 @@ FAMILIES: dict[str, Family] = {
 }
 
 
+REGISTRY = Registry(FAMILIES)  # of what is not in this file
+
+
+def register_family(family: Family) -> Family:
+    """Puts a family of your own into the catalogue, so that it joins the search, the memory and the report.
+
+    It has to be defined in a module that can be imported, and is best registered there: trials run in processes of
+    their own. A package announces its families to everybody who installs it by entry points of the group
+    ``autometa.families``.
+
+    Args:
+        family: With a name that the catalogue does not have.
+
+    Returns:
+        The family.
+
+    Raises:
+        InputError: It is none, its name is taken or no name, or it is defined where no other process finds it.
+
+    See Also:
+        `Family`, which says what a family is made of.
+
+    Example:
+        >>> from autometa.families import naive_bayes
+        >>> register_family(naive_bayes.MODEL_FAMILY)
+        Traceback (most recent call last):
+            ...
+        autometa.errors.InputError: family 'naive_bayes': is in the catalogue already. Choose another name.
+    """
+    REGISTRY.add(family)
+    return family
+
+
+def catalogue() -> dict[str, Family]:
+    """`FAMILIES`, with those that installed packages announce.
+
+    Example:
+        >>> "naive_bayes" in catalogue()
+        True
+    """
+    REGISTRY.announced()
+    return FAMILIES
+
+
 def available(kind: Kind) -> tuple[str, ...]:
-    """The families for a kind of task whose library is installed, in catalogue order.
+    """The families for a kind of task whose library is installed, in catalogue order; those of others come last.
 
     Example:
         >>> "naive_bayes" in available("binary"), "naive_bayes" in available("regression")
@@ -104,7 +153,7 @@ def available(kind: Kind) -> tuple[str, ...]:
     """
     return tuple(
         family.name
-        for family in FAMILIES.values()
+        for family in catalogue().values()
         if kind in family.kinds and (family.requires is None or importlib.util.find_spec(family.requires) is not None)
     )
 
@@ -196,7 +245,7 @@ def build(
         KNeighborsClassifier(n_jobs=1)
     """
     family, own = split_family(config)
-    if family not in FAMILIES:
+    if family not in catalogue():
         raise InputError(_problem(family, kind))
     return FAMILIES[family].build(own, columns, kind, n_rows=n_rows, seed=seed, threads=threads, device=device)
 

@@ -38,6 +38,7 @@ from autometa.evaluation import (
     mean_of_repeats,
     score,
 )
+from autometa.families import REGISTRY
 from autometa.search.clock import Clock
 from autometa.search.ensemble import greedy_ensemble
 from autometa.search.first import CONFIG
@@ -137,6 +138,7 @@ def isolated_fit(run: Run, plan: SearchPlan, isolation: Isolation) -> Fit:
                 threads=threads,
                 device=run.settings.device,
                 rows=rows,
+                families=REGISTRY.registered(),
             )
             return path.read_bytes()
         finally:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import io
 import pickle
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,9 @@ from autometa.search.records import DamagedError
 from autometa.search.signature import pickled, read_signed, write_signed
 from autometa.space import Config
 from autometa.task import ColumnDrift, Schema, Task, as_table, drift, label_array
+
+if TYPE_CHECKING:
+    from autometa.families import FamilyOrigin
 
 
 @dataclass(eq=False)
@@ -306,7 +310,15 @@ class Model:
 
 
 def refit(
-    task_folder: Path, config: Config, path: Path, *, seed: int, threads: int, device: str, rows: int | None = None
+    task_folder: Path,
+    config: Config,
+    path: Path,
+    *,
+    seed: int,
+    threads: int,
+    device: str,
+    rows: int | None = None,
+    families: Sequence[FamilyOrigin] = (),
 ) -> None:
     """Fits one configuration on the whole task and leaves the model at `path`. Runs in a process of its own.
 
@@ -314,6 +326,9 @@ def refit(
     """
     from threadpoolctl import threadpool_limits
 
+    from autometa.families import REGISTRY
+
+    REGISTRY.recalled(families)
     task = Task.load(task_folder)
     with warnings.catch_warnings(), threadpool_limits(threads):
         warnings.simplefilter("ignore")  # its warnings were judged by its score

@@ -99,7 +99,9 @@ def shipped_surrogate(kind: str, space: SearchSpace, exclude: Exclusion, progres
     try:
         return Surrogate.load(path).restricted(space)
     except InputError as error:
-        progress.note(f"The surrogate that ships with AutoMeta is not used: {error}")
+        what = ", ".join(str(problem.where) for problem in error.problems[:3])
+        more = f" and {len(error.problems) - 3} others" if len(error.problems) > 3 else ""
+        progress.note(f"The surrogate that ships with AutoMeta is not used: it was not trained for this {what}{more}.")
         return None
 
 

@@ -58,6 +58,5 @@ ax.set_ylabel("log loss, cross-validated")
 plt.show()
 
 # %%
-# For a search of your own to try it, put ``MINE`` into a module, and the line ``FAMILIES["lda"] = MINE`` too:
-# trials run in processes of their own, which import it. In the repository it is a file and a line in
-# ``autometa/families/__init__.py``, and the contract tests find it there.
+# For a search of your own to try it, put ``MINE`` into a module, and call ``register_family(MINE)`` there: trials run
+# in processes of their own, which import it. A package announces its families by entry points (*Writing a family*).
