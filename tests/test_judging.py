@@ -164,6 +164,22 @@ def test_compare_pairs_the_rows_of_two_runs_on_one_table(place, capsys):
     assert "By ROC AUC the second is better by" in capsys.readouterr().out
 
 
+def test_of_errors_the_smaller_is_better_and_intervals_ascend(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.normal(size=150), "b": rng.normal(size=150)})
+    table.assign(price=3 * table["a"] + rng.normal(size=150)).to_csv(tmp_path / "t.csv", index=False)
+    for name, drop in (("good", "b"), ("bad", "a")):
+        words = ["fit", str(tmp_path / "t.csv"), "--run", str(tmp_path / name), "--drop", drop, "--trials", "1"]
+        assert main([*words, "--families", "linear", "--cold", "--no-remember"]) == 0
+    capsys.readouterr()
+    assert main(["compare", str(tmp_path / "good"), str(tmp_path / "bad")]) == 0
+    shown = capsys.readouterr().out
+    row = next(line for line in shown.splitlines() if line.startswith("RMSE")).split()
+    low, high = (float(row[k].replace(",", "")) for k in (5, 7))
+    assert low < high < 0
+    assert "By RMSE the first is better by" in shown
+
+
 def test_a_run_is_no_better_than_itself(place, tmp_path, capsys):
     shutil.copytree(place / "run", tmp_path / "copy")
     assert compare(place / "run", tmp_path / "copy").scores["accuracy"].verdict == "neither"

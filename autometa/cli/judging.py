@@ -183,14 +183,14 @@ def _show_versus(found: "Versus") -> None:
         console.print(Text(printable(note), style="dim"))
     table = _table(f"on {counted(found.rows, 'row')}", "first", "second", "difference", "95 %", "better")
     for name, one in found.scores.items():
-        ends = "" if one.interval is None else " to ".join(_signed(own_unit(name, end)) for end in sorted(one.interval))
+        between = sorted(own_unit(name, end) for end in one.interval or ())
         better = "" if one.verdict == "neither" else one.verdict
         cells = (
             metric_heading(name, found.positive),
             spoken_value(name, one.first),
             spoken_value(name, one.second),
             _signed(own_unit(name, one.difference)),
-            ends,
+            " to ".join(map(_signed, between)),
             better,
         )
         table.add_row(*(Text(printable(cell), style="bold" if name == metric else "") for cell in cells))

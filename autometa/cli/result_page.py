@@ -46,7 +46,7 @@ def show_result(result: Result, report: Path | None) -> None:
     grid = facts_grid()
     grid.add_row("model", _model_words(result))
     if (dummy := dummy_words(result)) is not None:
-        grid.add_row("beside it", Text(printable(dummy)))
+        grid.add_row("dummy", Text(printable(dummy)))
     if (doubt := warning(result)) is not None:
         grid.add_row("warning", Text(printable(doubt), style="bold yellow"))
     if result.weights:
