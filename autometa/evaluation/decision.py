@@ -109,10 +109,8 @@ def fit_weights(
 
     def judged(rows: NDArray[np.bool_], some: list[Weights]) -> NDArray[np.float64]:  # (k,)
         counted = None if counts is None else counts[rows]
-        scores = [
-            score(metric, truth[rows], p[rows], classes or c, positive=positive, weights=weights, sample_weight=counted)
-            for weights in some
-        ]
+        how: dict[str, Any] = {"positive": positive, "sample_weight": counted, "classes": classes}
+        scores = [score(metric, truth[rows], p[rows], c, weights=weights, **how) for weights in some]
         return np.nan_to_num(np.asarray(scores), nan=-np.inf)
 
     parts = parts_of(truth, OPTIONS.decision_parts)

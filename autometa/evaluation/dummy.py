@@ -61,10 +61,11 @@ class Dummy:
                         task.metric,
                         y[test],
                         said,
-                        task.classes,
+                        task.c,
                         positive=task.positive,
                         weights=task.costs,
                         sample_weight=counted,
+                        classes=task.classes,
                     )
                     for says, said in constants
                 }

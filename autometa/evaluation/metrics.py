@@ -209,7 +209,7 @@ def _try(metric: str, task: Task) -> None:
     said = 0.9 * np.eye(task.c)[y] + 0.1 / task.c if task.c else y + 0.1 * y.std()
     counts = None if task.weights is None else np.asarray(task.weights)[:200]
     try:
-        found = score(metric, y, said, task.classes, positive=task.positive, sample_weight=counts)
+        found = score(metric, y, said, task.c, positive=task.positive, sample_weight=counts, classes=task.classes)
     except Exception as error:  # somebody's function raises anything
         raise InputError(Problem("metric", f"{metric} raises {type(error).__name__}: {error}")) from error
     if not np.isfinite(found):
@@ -242,16 +242,17 @@ def score(
     metric: str,
     y: ArrayLike,
     prediction: ArrayLike,
-    classes: int | Sequence[Any] = 0,
+    n_classes: int = 0,
     *,
     positive: int = 1,
     weights: Weights = (),
     sample_weight: ArrayLike | None = None,
+    classes: Sequence[Any] = (),
 ) -> float:
     """One score, larger is better; NaN where undefined. Quick: a greedy ensemble asks thousands of times.
 
-    `prediction` is (n, c) probabilities, or (n,) values for regression, where there are no `classes`: the labels, which
-    metrics of one's own need, or how many. `positive`, `weights` and `sample_weight` as in `Comparison`.
+    `prediction` is (n, c) probabilities, or (n,) values for regression, where `n_classes` is 0; `positive`,
+    `weights`, `sample_weight` and `classes` as in `Comparison`.
 
     Example:
         >>> score("neg_root_mean_squared_error", [1.0, 2.0], [1.0, 4.0]).__round__(3)
@@ -264,7 +265,7 @@ def score(
         positive=positive,
         weights=weights,
         sample_weight=sample_weight,
-        classes=() if isinstance(classes, int) else classes,
+        classes=classes,
     )
     return chosen.sign * float(chosen.formula(seen))
 
@@ -273,12 +274,13 @@ def score_all(
     kind: Kind,
     y: ArrayLike,
     prediction: ArrayLike,
-    classes: int | Sequence[Any] = 0,
+    n_classes: int = 0,
     *,
     also: str | None = None,
     positive: int = 1,
     weights: Weights = (),
     sample_weight: ArrayLike | None = None,
+    classes: Sequence[Any] = (),
 ) -> dict[str, float]:
     """Every score of `METRICS` that a task of this kind allows, and another asked for; larger is better, or NaN.
 
@@ -292,7 +294,7 @@ def score_all(
         positive=positive,
         weights=weights,
         sample_weight=sample_weight,
-        classes=() if isinstance(classes, int) else classes,
+        classes=classes,
     )
     metrics = {name: metric for name, metric in METRICS.items() if kind in metric.kinds}
     if also is not None and also not in METRICS:

@@ -310,9 +310,11 @@ class _Folds:
                 classes=task.classes,
             )
         first = 0 if self.calibrated and done == len(self.attempt.splits) else done - 1
-        judge = partial(score_all, task.kind, also=task.metric, positive=task.positive, weights=weights)
+        judge = partial(
+            score_all, task.kind, also=task.metric, positive=task.positive, weights=weights, classes=task.classes
+        )
         new = [
-            judge(y, calibration.apply(p), task.classes, sample_weight=counted)
+            judge(y, calibration.apply(p), task.c, sample_weight=counted)
             for (p, y), counted in zip(self.answers[first:], self.counts[first:], strict=True)
         ]
         self.scores = {m: (*self.scores.get(m, ())[:first], *(fold[m] for fold in new)) for m in new[0]}

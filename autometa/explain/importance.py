@@ -285,8 +285,8 @@ def _shuffle(
     counts = None if task.weights is None else np.asarray(task.weights)[block.rows]
 
     def judge(said: Values) -> float:
-        how = {"positive": task.positive, "weights": judges.weights, "sample_weight": counts}
-        return score(task.metric, y, said, task.classes, **how)  # type: ignore[arg-type]
+        how = {"positive": task.positive, "weights": judges.weights, "sample_weight": counts, "classes": task.classes}
+        return score(task.metric, y, said, task.c, **how)  # type: ignore[arg-type]
 
     at_once = max(1, OPTIONS.cells // max(len(X) * task.p, 1))
     before: Values | None = None

@@ -95,10 +95,11 @@ def _promised(result: Result) -> dict[str, float]:
         task.kind,
         np.asarray(task.y)[rows],
         result.oof[rows],
-        task.classes,
+        task.c,
         positive=task.positive,
         weights=result.weights,
         sample_weight=None if task.weights is None else np.asarray(task.weights)[rows],
+        classes=task.classes,
     )
     return {**found, task.metric: result.score}
 

@@ -112,11 +112,12 @@ def judge_of(
             model.kind,  # type: ignore[arg-type]
             y[rows],
             answer[rows],
-            model.classes,
+            len(model.classes),
             also=model.metric,
             positive=model.positive,
             weights=model.weights,
             sample_weight=None if counts is None else counts[rows],
+            classes=model.classes,
         )
         return np.array([found.get(name, np.nan) for name in metrics])
 

@@ -358,9 +358,9 @@ class Finish:
     def _scores(self, oof: NDArray[np.float64], labelled: Weights) -> NDArray[np.float64]:  # (folds,)
         """The score of each fold of each repeat: averaged over repeats first, predictions would be judged too well."""
         task = self.task
-        judge = partial(score, task.metric, positive=task.positive, weights=labelled)
+        judge = partial(score, task.metric, positive=task.positive, weights=labelled, classes=task.classes)
         folds = zip(self._truths, self.plan.splits.by_fold(oof), self._counts, strict=True)
-        return np.array([judge(y, prediction, task.classes, sample_weight=counts) for y, prediction, counts in folds])
+        return np.array([judge(y, prediction, task.c, sample_weight=counts) for y, prediction, counts in folds])
 
     def _pooled(self, oof: NDArray[np.float64]) -> NDArray[np.float64]:
         """The predictions of all folds of all repeats, end to end, as a trial is judged by them."""
