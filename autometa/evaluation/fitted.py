@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.evaluation.options import OPTIONS
+from autometa.quantiles import quantile_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +108,8 @@ def fit_model(
     counted: dict[str, Any] = {"seconds": seconds}
     if task.weights is not None:
         counted["sample_weight"] = np.asarray(task.weights)[rows]
-    model: Any = build(config, task.columns, task.kind, n_rows=len(rows), seed=seed, threads=threads, device=device)
+    how: dict[str, Any] = {"seed": seed, "threads": threads, "device": device, "quantile": quantile_of(task.metric)}
+    model: Any = build(config, task.columns, task.kind, n_rows=len(rows), **how)
     if task.kind == "regression":
         return ClippedRegressor.around(fit(model, X, y, **counted), y)
     present, codes = np.unique(y, return_inverse=True)

@@ -25,8 +25,9 @@ from numpy.typing import ArrayLike
 from autometa.errors import InputError, Problem, did_you_mean
 from autometa.evaluation.comparison import Comparison, Metric, Weights
 from autometa.evaluation.custom import custom_metric, custom_takes_weights, is_custom
-from autometa.evaluation.formulas import COST, METRICS, OTHERS
+from autometa.evaluation.formulas import COST, METRICS, OTHERS, pinball_metric
 from autometa.evaluation.scorers import scorer_metric, scorer_takes_weights
+from autometa.quantiles import pinball_name, quantile_of
 
 if TYPE_CHECKING:
     from autometa.task import Kind, Task
@@ -85,6 +86,8 @@ def _meant(name: str) -> tuple[str, ...]:
     if is_custom(name):
         return (custom_metric(name.strip()).name,)
     asked = _folded(name)
+    if (pinball := pinball_name(asked)) is not None:
+        return (pinball,)
     meant = (asked,) if asked in METRICS or asked in OTHERS else _BY_STEM.get(_stem(asked), ())
     if meant or (found := scorer_metric(asked)) is None:
         return meant
@@ -93,7 +96,7 @@ def _meant(name: str) -> tuple[str, ...]:
 
 def _known(name: str) -> Metric:
     """A metric by its own name: one of ours, or what a scorer of scikit-learn says."""
-    metric = METRICS.get(name) or OTHERS.get(name)
+    metric = METRICS.get(name) or OTHERS.get(name) or pinball_metric(name)
     metric = metric or (custom_metric(name) if is_custom(name) else scorer_metric(name))
     if metric is None:
         raise KeyError(name)
@@ -225,7 +228,8 @@ def takes_weights(metric: str) -> bool:
     """
     if is_custom(metric):
         return custom_takes_weights(metric)
-    return metric in OTHERS or (metric in METRICS and metric != "neg_max_error") or scorer_takes_weights(metric)
+    ours = metric in OTHERS or quantile_of(metric) is not None
+    return ours or (metric in METRICS and metric != "neg_max_error") or scorer_takes_weights(metric)
 
 
 def judges_labels(metric: str) -> bool:

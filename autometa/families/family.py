@@ -52,3 +52,5 @@ class Family:
     grows_by: str | None = None
     # Whether its learner's `fit` takes `sample_weight` (n,): how much each row counts.
     takes_weights: bool = False
+    # Rows up to which it fits a quantile of the target instead of its mean (`build` then takes `quantile`); 0: none.
+    quantile_rows: float = 0
