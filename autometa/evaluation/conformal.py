@@ -79,9 +79,9 @@ class ScoreRanks:
         differently in each fold and in the end. A limit in the midst of such rows would hold all of them, or none.
 
         Example:
-            >>> ranks = ScoreRanks.of(np.concatenate([np.full(60, 0.35), np.linspace(0.64, 0.66, 40)]))
-            >>> round(ranks.needed(0.8), 2), round(ranks.clear_of_ties(0.8), 2)
-            (0.65, 0.67)
+            >>> ranks = ScoreRanks.of(np.concatenate([np.full(60, 0.35), np.linspace(0.65, 0.653, 40)]))
+            >>> round(ranks.needed(0.8), 3), round(ranks.clear_of_ties(0.8), 3)
+            (0.652, 0.656)
         """
         limit = self.needed(level)
         if math.isinf(limit):
