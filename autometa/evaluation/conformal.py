@@ -103,6 +103,9 @@ class Conformal:
         groups: By column, by category, of its rows.
         classes: (c,) of the rows of each class.
         least: Below which no truth lies: 0 where no target that was learned from is negative.
+
+    See Also:
+        `fit_conformal`.
     """
 
     overall: ScoreRanks
@@ -202,6 +205,9 @@ def fit_conformal(task: Task, oof: Values) -> Conformal | None:
         task: The table.
         oof: (n,) values or (n, c) calibrated probabilities; NaN where a row was not held out.
 
+    See Also:
+        `Conformal`.
+
     Example:
         >>> from autometa.task import make_task
         >>> x = np.arange(100.0)
@@ -237,6 +243,9 @@ def read_level(value: Any) -> float:
 
     Raises:
         InputError: It is none.
+
+    See Also:
+        `fit_conformal`.
 
     Example:
         >>> read_level("0.9")

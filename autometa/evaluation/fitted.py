@@ -92,6 +92,9 @@ def fit_model(
         device: Where a family that can choose runs, ``cpu`` or ``cuda``.
         seconds: After which a learner that grows by trees or epochs ends with those there are; None for no limit.
 
+    See Also:
+        `predict_aligned`, `autometa.families.build`.
+
     Example:
         >>> from sklearn.datasets import load_wine
         >>> from autometa.families import cash_space
@@ -124,6 +127,9 @@ def fit_model(
 
 def predict_aligned(model: Any, X: pd.DataFrame, kind: str, n_classes: int) -> NDArray[np.float64]:
     """(n,) values, or (n, c) probabilities of all classes, rows summing to one; 0 for a class it was not fitted on.
+
+    See Also:
+        `fit_model`.
 
     Example:
         >>> import pandas as pd

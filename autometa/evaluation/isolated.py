@@ -56,6 +56,9 @@ def evaluate_isolated(
     Raises:
         Cancelled: If `Isolation.cancel_all` was called meanwhile.
 
+    See Also:
+        `evaluate`, `Isolation`.
+
     Example:
         >>> import tempfile
         >>> import numpy as np

@@ -124,6 +124,9 @@ METRIC_KINDS: Mapping[str, frozenset[str]] = _Kinds()
 def metric_for(kind: Kind) -> str:
     """The metric of a task that names none: AUC, log loss or RMSE (the AutoML Benchmark's convention).
 
+    See Also:
+        `resolve_metric`.
+
     Example:
         >>> metric_for("multiclass")
         'neg_log_loss'
@@ -138,6 +141,9 @@ def resolve_metric(name: str, kind: Kind) -> str:
 
     Raises:
         InputError: If the metric is unknown, or does not fit a task of this kind; lists those that do.
+
+    See Also:
+        `metric_for`, `score`.
 
     Example:
         >>> resolve_metric("RMSE", "regression"), resolve_metric("auc", "multiclass")
@@ -235,6 +241,9 @@ def takes_weights(metric: str) -> bool:
 def judges_labels(metric: str) -> bool:
     """Whether a metric judges labels, rather than probabilities or values.
 
+    See Also:
+        `fit_weights`, `resolve_metric`.
+
     Example:
         >>> judges_labels("f1"), judges_labels("roc_auc"), judges_labels("jaccard_macro"), judges_labels("r2")
         (True, False, True, False)
@@ -256,6 +265,9 @@ def score(
 
     `prediction` is (n, c) probabilities, or (n,) values for regression, where there are no `classes`: the labels, which
     metrics of one's own need, or how many. `positive`, `weights` and `sample_weight` as in `Comparison`.
+
+    See Also:
+        `score_all`, `resolve_metric`.
 
     Example:
         >>> score("neg_root_mean_squared_error", [1.0, 2.0], [1.0, 4.0]).__round__(3)
@@ -285,6 +297,9 @@ def score_all(
     sample_weight: ArrayLike | None = None,
 ) -> dict[str, float]:
     """Every score of `METRICS` that a task of this kind allows, and another asked for; larger is better, or NaN.
+
+    See Also:
+        `score`.
 
     Example:
         >>> score_all("regression", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])["r2"]

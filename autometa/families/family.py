@@ -31,6 +31,9 @@ QUICK, QUICK_LABEL = "quick_linear", "Quick linear model"
 class Family:
     """One entry of the catalogue.
 
+    See Also:
+        `autometa.families.FAMILIES`; docs/extending.md writes one.
+
     Example:
         >>> from autometa.families import FAMILIES
         >>> FAMILIES["random_forest"].grows_by, FAMILIES["svm"].limit(50_000, 10, 2)

@@ -29,6 +29,9 @@ class SearchPlan:
         jobs: Trials at once.
         max_ram: Bytes that one trial may hold; None for a share of what is free when it begins.
         options: The tuned numbers.
+
+    See Also:
+        `Settings`.
     """
 
     space: SearchSpace
@@ -184,6 +187,9 @@ def default_jobs(task: Task, settings: Settings, cpus: int, options: SearchOptio
 
 def jobs_on(cores: int) -> int | None:
     """`Settings.jobs` for somebody who may use `cores` CPUs; None, which leaves it to the search, where they are all.
+
+    See Also:
+        `Settings`.
 
     Example:
         >>> jobs_on(10_000) is None

@@ -151,6 +151,9 @@ def remember_run(run: str | Path, *, store: str | None = None, trusted: bool = F
         RunError: It is not a run, not finished, or damaged.
         StoreError: The metadata store cannot be used.
 
+    See Also:
+        `autometa.MetaStore`.
+
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:

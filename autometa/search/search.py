@@ -70,6 +70,9 @@ def search(
         NoModelError: The budget ended before any configuration could be evaluated.
         StoreError: The metadata store cannot be used.
 
+    See Also:
+        `resume`, `Settings`, `autometa.fitting.fit_file`.
+
     Example:
         >>> import tempfile
         >>> from sklearn.datasets import load_wine
@@ -119,6 +122,9 @@ def resume(
     Raises:
         RunError: The folder is not a run, is in use, or is somebody else's.
         NoModelError: The budget ended before any configuration could be evaluated.
+
+    See Also:
+        `search`.
 
     Example:
         >>> from autometa.search import open_run
