@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 class Dummy:
     """The best constant answer, and what it scores.
 
+    See Also:
+        `score`.
+
     Example:
         >>> from autometa.evaluation import plan_splits
         >>> from autometa.task import make_task

@@ -173,6 +173,9 @@ def check_metric(metric: str, task: Task) -> None:
     Raises:
         InputError: It is not: logarithms of negative targets, percentages of 0, an order that classes do not have.
 
+    See Also:
+        `resolve_metric`.
+
     Example:
         >>> from autometa.task import make_task
         >>> task = make_task(np.arange(20.0).reshape(10, 2), y=np.arange(10.0) - 3.5)

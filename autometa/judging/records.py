@@ -14,7 +14,11 @@ from autometa.evaluation import Interval
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One score, larger is better, and where it would be, 19 times of 20, had other rows been drawn."""
+    """One score, larger is better, and where it would be, 19 times of 20, had other rows been drawn.
+
+    See Also:
+        `Judgement`.
+    """
 
     score: float
     interval: Interval | None
@@ -23,7 +27,11 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """How a score differs from what was promised out of fold; `interval` of the difference, new less promised."""
+    """How a score differs from what was promised out of fold; `interval` of the difference, new less promised.
+
+    See Also:
+        `Judgement`.
+    """
 
     score: float
     difference: float
@@ -39,7 +47,11 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One trial on the table: as it answers in the model where it is a member, else by the models of its folds."""
+    """One trial on the table: as it answers in the model where it is a member, else by the models of its folds.
+
+    See Also:
+        `Judgement`.
+    """
 
     trial: int
     family: str
@@ -50,6 +62,9 @@ class Judged:
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What a model is worth on a labelled table.
+
+    See Also:
+        `judge`.
 
     Example:
         >>> from sklearn.datasets import load_wine
@@ -96,7 +111,11 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One metric of two runs, and the difference, first less second, with its interval."""
+    """One metric of two runs, and the difference, first less second, with its interval.
+
+    See Also:
+        `Versus`.
+    """
 
     first: float
     second: float
@@ -118,6 +137,9 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Versus:
     """Two runs beside each other, on the same rows.
+
+    See Also:
+        `compare`.
 
     Example:
         >>> from autometa.judging import compare

@@ -179,6 +179,9 @@ def failed(trials: Sequence[TrialRow]) -> list[TrialRow]:
 class Ends:
     """How the trials of a search ended: evaluated, stopped because they could not win any more, or failed.
 
+    See Also:
+        `failed`, `Result`.
+
     Example:
         >>> from autometa.evaluation import Evaluation, State
         >>> def row(number, state):
