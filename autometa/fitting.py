@@ -274,6 +274,12 @@ def explained(result: Result, seconds: float, progress: Progress, *, trusted: bo
 
     See Also:
         `fit_file`.
+
+    Example:
+        >>> from autometa.search import Silent, open_run
+        >>> explained(open_run(run), seconds=1, progress=Silent())
+        >>> (run / "explanation.json").is_file(), (run / "model_card.md").is_file()
+        (True, True)
     """
     from autometa.report import write_card
 

@@ -116,6 +116,13 @@ def explain_table(
 
     See Also:
         `explain`.
+
+    Example:
+        >>> from sklearn.datasets import load_wine
+        >>> from autometa.task import make_task
+        >>> task = make_task(wines, y=load_wine().target)
+        >>> explain_table(run, task, seconds=60).importance[0].column in wines.columns
+        True
     """
     import tempfile
 
@@ -136,6 +143,13 @@ def explain_answers(model: Model, frame: Any, y: Any, *, seconds: float) -> Mode
 
     See Also:
         `explain_table`.
+
+    Example:
+        >>> from sklearn.datasets import load_wine
+        >>> from autometa import load_model
+        >>> found = explain_answers(load_model(run), wines, load_wine().target, seconds=1)
+        >>> found.importance[0].column in wines.columns
+        True
     """
     judges = of_model(labelled_task(model, frame, y), model, source="table")
     steps = look(judges, seconds=seconds, rows=OPTIONS.rows_asked, repeats=OPTIONS.repeats_asked, seed=0)

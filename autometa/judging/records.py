@@ -18,6 +18,10 @@ class Scored:
 
     See Also:
         `Judgement`.
+
+    Example:
+        >>> Scored(0.9, (0.85, 0.94), promised=0.91).interval
+        (0.85, 0.94)
     """
 
     score: float
@@ -31,6 +35,10 @@ class Promise:
 
     See Also:
         `Judgement`.
+
+    Example:
+        >>> Promise(0.9, -0.01, (-0.03, 0.01)).verdict, Promise(0.8, -0.11, (-0.15, -0.06)).verdict
+        ('as promised', 'lower')
     """
 
     score: float
@@ -51,6 +59,10 @@ class Judged:
 
     See Also:
         `Judgement`.
+
+    Example:
+        >>> Judged(3, "linear", Scored(0.9, None), weight=0.4).here.score
+        0.9
     """
 
     trial: int
@@ -115,6 +127,11 @@ class Side:
 
     See Also:
         `Versus`.
+
+    Example:
+        >>> side = Side(0.9, 0.8, (0.02, 0.18))
+        >>> round(side.difference, 2), side.verdict
+        (0.1, 'first')
     """
 
     first: float
