@@ -148,9 +148,6 @@ def catalogue() -> dict[str, Family]:
 def available(kind: Kind) -> tuple[str, ...]:
     """The families for a kind of task whose library is installed, in catalogue order; those of others come last.
 
-    See Also:
-        `suited`, `cash_space`.
-
     Example:
         >>> "naive_bayes" in available("binary"), "naive_bayes" in available("regression")
         (True, False)
@@ -190,9 +187,6 @@ def cash_space(kind: Kind, families: Sequence[str] | None = None) -> SearchSpace
 def presets(kind: Kind) -> list[Config]:
     """Configurations of `cash_space` that did well elsewhere, families taking turns in catalogue order.
 
-    See Also:
-        `cash_space`, `autometa.collect.pool`.
-
     Example:
         >>> [config["family"] for config in presets("binary")][:1]
         ['lightgbm']
@@ -209,9 +203,6 @@ def presets(kind: Kind) -> list[Config]:
 
 def suited(task: Task, families: Sequence[str]) -> dict[str, str]:
     """Which of `families` are left out for a table of this size, with weights, or for a quantile, and why.
-
-    See Also:
-        `available`.
 
     Example:
         >>> import numpy as np
@@ -289,9 +280,6 @@ def fit(
     Raises:
         TimeoutError: There is not even time for the least that the learner can do.
 
-    See Also:
-        `build`, `as_truncated`.
-
     Example:
         >>> import numpy as np
         >>> import pandas as pd
@@ -318,9 +306,6 @@ def fit(
 def truncatable(space: SearchSpace) -> frozenset[str]:
     """The families of a CASH space whose learners train piece by piece, so that they can end at a deadline.
 
-    See Also:
-        `as_truncated`, `autometa.transfer.TrialLimit`.
-
     Example:
         >>> sorted(truncatable(cash_space("binary", ["linear", "mlp", "random_forest"])))
         ['mlp', 'random_forest']
@@ -335,9 +320,6 @@ def as_truncated(config: Config, model: Any) -> Config:
 
     Raises:
         TimeoutError: There were fewer than the family's space allows.
-
-    See Also:
-        `truncatable`, `rounds_of`.
 
     Example:
         >>> as_truncated({"family": "knn", "knn.n_neighbors": 5}, None)  # what cannot be truncated is what it was
@@ -359,9 +341,6 @@ def as_truncated(config: Config, model: Any) -> Config:
 def rounds_of(config: Config) -> int | None:
     """How many rounds a boosting configuration has; None of any other family.
 
-    See Also:
-        `suited_to`.
-
     Example:
         >>> rounds_of(cash_space("binary", ["lightgbm"]).default), rounds_of(cash_space("binary", ["knn"]).default)
         (100, None)
@@ -378,9 +357,6 @@ def suited_to(config: Config, rounds: int) -> Config:
 
     The rate grows as the rounds become fewer, up to `BoostingOptions.largest_rate`: rate times rounds is what a model
     has learned. Where even that does not make up for them, trees become as large as the library's default.
-
-    See Also:
-        `rounds_of`.
 
     Example:
         >>> slow = cash_space("binary", ["lightgbm"]).default

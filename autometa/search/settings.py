@@ -65,7 +65,7 @@ class Settings:
         patience: Seconds without a better trial after which the search ends; "auto": where nothing better is expected
             of the rest of a time budget; "off": never.
         trial_seconds: Longest that one trial may take, in seconds.
-        space: Parameters of families that are fixed or have other ranges (`autometa.space.narrowed`).
+        space: Parameters of families that are fixed or have other ranges (`autometa.space.narrowing.narrowed`).
         folds: Of the cross-validation that judges every trial; 1 is a hold-out; None for what suits the table.
         device: ``auto``, ``cpu`` or ``cuda``.
         exclude: Past tasks that must not be learned from.
