@@ -25,6 +25,9 @@ from dataclasses import dataclass
 class Problem:
     """One thing that is wrong: where it is, what it is, and what to do about it.
 
+    See Also:
+        `InputError`, `did_you_mean`.
+
     Example:
         >>> print(Problem("adult.csv", "no column 'clas'", "Did you mean 'class'?"))
         adult.csv: no column 'clas'. Did you mean 'class'?
@@ -44,6 +47,9 @@ class Problem:
 class AutoMetaError(Exception):
     """What every error of this package is.
 
+    See Also:
+        `InputError`, `StoreError`, `RunError`, `OpenMLError`, `NoModelError`.
+
     Example:
         >>> try:
         ...     raise StoreError("store.db is no store")
@@ -57,6 +63,9 @@ class AutoMetaError(Exception):
 
 class InputError(AutoMetaError, ValueError):
     """What was asked cannot be done; every problem found is listed.
+
+    See Also:
+        `Problem`, of which it is made.
 
     Example:
         >>> print(InputError([Problem("adult.csv", "no column 'clas'", "Did you mean 'class'?")]))
@@ -80,6 +89,9 @@ class InputError(AutoMetaError, ValueError):
 class TableWarning(UserWarning):
     """A table that can be used, though not as it should: what is wrong with it, and what it counts as.
 
+    See Also:
+        `autometa.load_model`, `autometa.task.drift`.
+
     Example:
         >>> import warnings
         >>> with warnings.catch_warnings(record=True) as told:
@@ -93,6 +105,9 @@ class TableWarning(UserWarning):
 class StoreError(AutoMetaError, RuntimeError):
     """A metadata store that is missing, corrupt, newer than this program, or in use.
 
+    See Also:
+        `autometa.MetaStore`.
+
     Example:
         >>> StoreError("what is wrong, and what to do").exit_code
         3
@@ -103,6 +118,9 @@ class StoreError(AutoMetaError, RuntimeError):
 
 class RunError(AutoMetaError, RuntimeError):
     """A run folder that is missing, corrupt, in use, or from another version.
+
+    See Also:
+        `autometa.search.open_run`, `autometa.search.verify_run`.
 
     Example:
         >>> RunError("what is wrong, and what to do").exit_code
@@ -115,6 +133,9 @@ class RunError(AutoMetaError, RuntimeError):
 class OpenMLError(AutoMetaError, ConnectionError):
     """The server cannot be reached, fails, does not answer in time, or sends what is not whole.
 
+    See Also:
+        `autometa.openml.OpenML`.
+
     Example:
         >>> OpenMLError("what is wrong, and what to do").exit_code
         3
@@ -126,6 +147,9 @@ class OpenMLError(AutoMetaError, ConnectionError):
 class NoModelError(AutoMetaError, RuntimeError):
     """The budget ended before any configuration could be evaluated.
 
+    See Also:
+        `InputError`; docs/budgets.md says when there is always a model.
+
     Example:
         >>> NoModelError("what is wrong, and what to do").exit_code
         4
@@ -136,6 +160,9 @@ class NoModelError(AutoMetaError, RuntimeError):
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """``Did you mean 'class'?`` when something known resembles `name`, else an empty string.
+
+    See Also:
+        `Problem`.
 
     Example:
         >>> did_you_mean("clas", ["age", "class"])

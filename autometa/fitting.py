@@ -81,6 +81,9 @@ def fit_file(
     Raises:
         InputError: Everything that is wrong with the table, the folder and the settings, together.
 
+    See Also:
+        `fit_table`, `autometa.search.search`.
+
     Example:
         >>> import tempfile
         >>> from sklearn.datasets import load_wine
@@ -171,6 +174,9 @@ def fit_table(
     Raises:
         InputError: Everything that is wrong with the table, the folder and the settings, together.
 
+    See Also:
+        `fit_file`, `autometa.AutoMetaClassifier`.
+
     Example:
         >>> import tempfile
         >>> from sklearn.datasets import load_wine
@@ -219,6 +225,9 @@ def resume_run(
 ) -> Result:
     """`autometa.search.resume`, and what `fit_file` does after a search: why the model answers as it does.
 
+    See Also:
+        `autometa.search.resume`.
+
     Example:
         >>> resume_run("nowhere")
         Traceback (most recent call last):
@@ -262,6 +271,15 @@ def explained(result: Result, seconds: float, progress: Progress, *, trusted: bo
 
     A run that was interrupted has no explanation: whoever interrupts does not wait. Where it cannot be made, or kept,
     that is a note, and the run is no less finished.
+
+    See Also:
+        `fit_file`.
+
+    Example:
+        >>> from autometa.search import Silent, open_run
+        >>> explained(open_run(run), seconds=1, progress=Silent())
+        >>> (run / "explanation.json").is_file(), (run / "model_card.md").is_file()
+        (True, True)
     """
     from autometa.report import write_card
 

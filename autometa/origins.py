@@ -80,6 +80,9 @@ class Origin(StrEnum):
 class State(StrEnum):
     """How the evaluation of a configuration ended.
 
+    See Also:
+        `Evaluation`.
+
     Example:
         >>> State.TIMEOUT.label, State.STOPPED.ended_well, State("memory").ended_well
         ('ran out of time', True, False)

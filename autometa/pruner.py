@@ -28,6 +28,9 @@ from autometa.transfer.observation import bounded, is_feasible
 class PrunerOptions:
     """Constants of the forecast; `OPTIONS` are the ones in use. Judgement, neither was measured.
 
+    See Also:
+        `autometa.ImprobableWinPruner`.
+
     Example:
         >>> PrunerOptions(telling=0.5).slope_prior
         1.0
@@ -103,6 +106,9 @@ def chance(report: float, pairs: Sequence[tuple[float, float]], *, best: float) 
         report: What the trial reports at a step.
         pairs: What finished trials reported at that step, and where they ended.
         best: The incumbent.
+
+    See Also:
+        `autometa.ImprobableWinPruner`.
 
     Example:
         >>> curves = [(0.5, 0.6), (0.6, 0.71), (0.4, 0.49), (0.7, 0.8)]

@@ -103,12 +103,13 @@ def as_code(app: Any, env: Any, node: Any, shown: Any) -> Any:
 def accessible(app: Any, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
     """What axe finds in the theme's pages (`docs/axe.py`).
 
-    Headings say their level, what scrolls can be reached by keys, the lines of a long signature are no list of
-    definitions, and links behind the gallery's pictures have names.
+    Headings say their level, an empty one of a column is none, what scrolls can be reached by keys, the lines of a long
+    signature are no list of definitions, and links behind the gallery's pictures have names.
     """
     for part, found, instead in (
         ("furo_navigation_tree", r'role="heading"', r'role="heading" aria-level="2"'),
         ("body", r"<pre>", r'<pre tabindex="0">'),
+        ("body", r'<th class="head[^>]*>\s*</th>', "<td></td>"),
         ("body", r'<div class="table-wrapper', r'<div tabindex="0" class="table-wrapper'),
         ("body", r'<dl>\n((?:<dd><em class="sig-param">.*</dd>\n)+)</dl>', r'<div class="sig-lines">\n\1</div>'),
         ("body", r'<dd>(<em class="sig-param">.*)</dd>', r"<div>\1</div>"),

@@ -248,7 +248,7 @@ def origins() -> str:
         "# Where figures come from\n",
         "Every figure that these pages name is looked up, when they are built, in a file of `benchmarks/results`, and "
         "leads here. A program appends a line of JSON for each thing it measures; what the lines say of themselves is "
-        "below. `benchmarks/README.md` says what each program asks.\n",
+        "below. [benchmarks/README.md](benchmarks_README.md) says what each program asks.\n",
     ]
     for stem, kinds in files.items():
         version, machine, days = origin(stem)

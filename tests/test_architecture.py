@@ -19,7 +19,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "autometa"
 GUIDE = PACKAGE.parent / "CONTRIBUTING.md"
 FLOORS = (
-    {"errors", "files", "origins", "moved", "passwords", "pickled"},
+    {"quantiles", "errors", "files", "origins", "moved", "passwords", "pickled"},
     {"task", "space", "families", "values"},
     {"evaluation", "metafeatures", "openml"},
     {"store"},

@@ -457,6 +457,14 @@ def test_everything_public_has_an_example(generated) -> None:
     assert without == []
 
 
+def test_what_most_people_need_says_what_to_see_also(generated) -> None:
+    import autometa
+
+    values = {name: getattr(autometa, name) for name in generated.front()}
+    said = {name: (inspect.getdoc(value) or "").count("See Also:") for name, value in values.items() if callable(value)}
+    assert {name for name, times in said.items() if times != 1} == set()
+
+
 def test_every_environment_variable_is_described() -> None:
     page = (DOCS / "reference" / "environment.md").read_text(encoding="utf-8")
     described = set(re.findall(r"^\| `([A-Z_]+)`", page, re.MULTILINE))

@@ -455,6 +455,12 @@ class TestRowsThatGrow:
         assert result.trials[0].origin == "default"
         assert {row.evaluation.rows for row in result.trials} == {15_000, 60_000}
 
+    def test_as_long_as_the_default_comes_to_no_end_it_comes_again_with_fewer_rows(self, large, tmp_path, monkeypatch):
+        machine, result, _ = self.searched(large, tmp_path, monkeypatch, seconds=40.0)
+        assert machine.learned[:2] == [60_000, 15_000]
+        assert [row.evaluation.state for row in result.trials][:2] == [State.TIMEOUT, State.COMPLETE]
+        assert [row.origin for row in result.trials][:2] == ["default", "default"]
+
     def test_the_sampler_hears_only_of_what_can_be_compared(self, large, tmp_path, monkeypatch):
         _, result, _ = self.searched(large, tmp_path, monkeypatch)
         study = Run.open(result.run).study()

@@ -337,3 +337,8 @@ class TestRows:
         few = candidate(task, tmp_path, 0, 0.1, rows=10, fit_seconds=1.0)
         finished = a_finish(task, Fits()).conduct([few])
         assert (answers(finished, task), finished.refitted) == ([WHOLE], True)
+
+    def test_with_no_time_left_what_took_none_answers_as_it_is(self, task, tmp_path):
+        """A quick model takes no time by a simulated clock."""
+        finished = a_finish(task, Fits(), elapsed=70.0).conduct([candidate(task, tmp_path, 0, 0.1, fit_seconds=0.0)])
+        assert answers(finished, task) == [FOLDS]

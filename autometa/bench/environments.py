@@ -37,6 +37,9 @@ def interpreter(method: str, folder: Path = FOLDER) -> Path | None:
 def missing(methods: Iterable[str], folder: Path = FOLDER) -> list[str]:
     """The methods whose environment is not there.
 
+    See Also:
+        `set_up`.
+
     Example:
         >>> missing(["rf", "lightgbm"])  # they live in ours
         []
@@ -52,6 +55,9 @@ def set_up(methods: Iterable[str], folder: Path = FOLDER, tell: Callable[[str], 
 
     Raises:
         RunError: An environment could not be made; what it lacks and why.
+
+    See Also:
+        `missing`.
 
     Example:
         >>> set_up(["rf"])  # nothing to make

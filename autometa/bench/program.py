@@ -27,6 +27,9 @@ from autometa.errors import InputError, Problem
 class Prepared:
     r"""A suite, and a plan of those methods that can run here.
 
+    See Also:
+        `prepare`.
+
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -43,6 +46,9 @@ class Prepared:
 @dataclass(frozen=True, slots=True)
 class Concluded:
     """What a session came to: the cells, what they say, and where that was written.
+
+    See Also:
+        `session`.
 
     Example:
         >>> Concluded(Session(Path("results"), []), Plan(), None, {}).scored
@@ -110,6 +116,9 @@ def prepare(
     Raises:
         InputError: Everything that is wrong with the suite, the plan and the methods, together.
 
+    See Also:
+        `session`, `Prepared`.
+
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -150,6 +159,9 @@ def session(prepared: Prepared, out: Path, watcher: Watcher | None = None) -> Co
 
     Raises:
         RunError: `out` is in use, or its results are of other data.
+
+    See Also:
+        `prepare`, `Concluded`.
 
     Example:
         >>> import tempfile

@@ -60,6 +60,9 @@ class Plan:
         environments: Folder of the other methods' environments.
         retry: Run cells again that ended without a score.
 
+    See Also:
+        `bench`, `prepare`.
+
     Example:
         >>> plan = Plan(("autometa", "rf"), seconds=30.0, folds=(0, 1), cores=1)
         >>> plan.setting("rf").deadline  # seconds
@@ -114,6 +117,9 @@ class Plan:
 class Session:
     """What one run of the program came to.
 
+    See Also:
+        `bench`.
+
     Example:
         >>> Session(Path("results"), [], cell_seconds=75.0, seconds=100.0).overhead
         0.25
@@ -136,6 +142,9 @@ class Session:
 
 class Watcher:
     """What is told while cells run; this one is told and does nothing.
+
+    See Also:
+        `bench`.
 
     Example:
         >>> class Counting(Watcher):
@@ -175,6 +184,9 @@ def bench(suite: Suite, plan: Plan, out: Path, watcher: Watcher | None = None) -
 
     Raises:
         RunError: `out` is in use, or its results are of other data; a method's environment is not there.
+
+    See Also:
+        `Plan`, `open_suite`, `session`.
 
     Example:
         >>> import tempfile

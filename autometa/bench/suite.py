@@ -40,6 +40,9 @@ Rows = NDArray[np.intp]
 class BenchTask:
     """A table with its splits.
 
+    See Also:
+        `Suite`, `bench_task`.
+
     Example:
         >>> import pandas as pd
         >>> frame = pd.DataFrame({"x": range(40), "z": [1.5, 2.5] * 20, "class": ["a", "b"] * 20})
@@ -78,6 +81,9 @@ class SuiteEntry:
 class Suite:
     r"""Tasks to compare methods on, each loaded when it is its turn.
 
+    See Also:
+        `open_suite`, `only`.
+
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -105,6 +111,9 @@ def open_suite(text: str, *, openml: Callable[[], Any] | None = None) -> Suite:
 
     Raises:
         InputError: It is none of these, or a catalogue is wrong: everything that is.
+
+    See Also:
+        `only`, `Suite`.
 
     Example:
         >>> import tempfile
@@ -136,6 +145,9 @@ def only(suite: Suite, names: Sequence[str]) -> Suite:
 
     Raises:
         InputError: Some are not in the suite: all of those.
+
+    See Also:
+        `open_suite`.
 
     Example:
         >>> import tempfile
@@ -186,6 +198,9 @@ def bench_task(
     Raises:
         InputError: The table cannot be one: all that is wrong.
 
+    See Also:
+        `BenchTask`.
+
     Example:
         >>> import pandas as pd
         >>> frame = pd.DataFrame({"x": range(40), "z": [1.5, 2.5] * 20, "class": ["a", "b"] * 20})
@@ -233,6 +248,9 @@ def left_out(task: BenchTask, records: Iterable[TaskRecord]) -> Exclusion:
     Args:
         task: The task under test.
         records: Everything the memory holds, of every search space.
+
+    See Also:
+        `autometa.store.Exclusion`.
 
     Example:
         >>> import pandas as pd

@@ -12,6 +12,9 @@ class CollectOptions:
 
     ``meta_db/README.md`` lists the commands by which the memory that ships was collected, with 1,000 rows and 3 folds.
 
+    See Also:
+        `collect`.
+
     Example:
         >>> CollectOptions(configs=13, rows=1000, folds=3).trial_seconds
         60.0

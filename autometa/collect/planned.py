@@ -26,6 +26,9 @@ def pool(
     Every prefix of it is a pool too, so collecting with more configurations goes on from fewer; with `families` it is
     the pool without the others.
 
+    See Also:
+        `winners`, `autometa.families.presets`.
+
     Example:
         >>> [config["family"] for config in pool("binary", 3, seed=0, families=["knn", "linear"])]
         ['linear', 'knn', 'linear']
@@ -50,6 +53,9 @@ def winners(
 
     Those come first that are furthest ahead, on average where they are known, of the best that most tasks know; of
     `families` alone, unless that is None.
+
+    See Also:
+        `pool`.
 
     Example:
         >>> configs = tuple({"family": "knn", "knn.n_neighbors": k} for k in (1, 2, 3))

@@ -60,6 +60,9 @@ def collect(
     Raises:
         StoreError: If the store cannot be used; what was evaluated before is kept.
 
+    See Also:
+        `find_sources`, `pool`.
+
     Example:
         >>> from autometa.collect import find_sources
         >>> with tempfile.TemporaryDirectory() as folder:

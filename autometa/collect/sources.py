@@ -20,6 +20,9 @@ SOURCE_SUFFIXES = (  # of a folder; a file that is named is read whatever its en
 class TableSource:
     """A table to collect on, and what the catalogue knows about it.
 
+    See Also:
+        `find_sources`.
+
     Example:
         >>> TableSource(Path("tables/adult-1000.csv"), family="adult", openml_id=1590).family
         'adult'
@@ -40,6 +43,9 @@ def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Tab
 
     Raises:
         InputError: Every path that does not exist, folders without a table, a catalogue without names.
+
+    See Also:
+        `TableSource`, `collect`.
 
     Example:
         >>> [source.path for source in find_sources([Path("openml:task/31")])]

@@ -32,7 +32,11 @@ Values = NDArray[np.float64]
 
 
 class Freedom(IntEnum):
-    """What a map may change."""
+    """What a map may change.
+
+    See Also:
+        `Calibration`, `fit_calibration`.
+    """
 
     NOTHING = 0
     SLOPE = 1  # one slope about equal probabilities, which is a temperature
@@ -43,6 +47,9 @@ class Freedom(IntEnum):
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """A map of probabilities: a slope and an offset for the logarithm of each class's.
+
+    See Also:
+        `fit_calibration`, `Freedom`.
 
     Example:
         >>> import numpy as np
@@ -83,6 +90,9 @@ def fit_calibration(
         y: (n,) class codes.
         freedom: What the map may change; None for what foretells best: the log loss of each is cross-validated.
         sample_weight: (n,) how much each row counts, 1 on average; None for all the same.
+
+    See Also:
+        `Calibration`, `fit_weights`.
 
     Example:
         >>> import numpy as np

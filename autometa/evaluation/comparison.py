@@ -24,6 +24,9 @@ Weights = tuple[float, ...] | tuple[tuple[float, ...], ...]
 def labels_of(probability: Values, weights: Weights = ()) -> NDArray[np.intp]:  # (n, c) -> (n,)
     """The most probable class, that with the largest weighted probability, or that of the least expected cost.
 
+    See Also:
+        `fit_weights`.
+
     Example:
         >>> probability = np.array([[0.8, 0.2], [0.6, 0.4]])
         >>> labels_of(probability, (0.3, 0.7)), labels_of(probability, ((0.0, 1.0), (3.0, 0.0)))
@@ -146,6 +149,9 @@ class Comparison:
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One way to judge a prediction.
+
+    See Also:
+        `score`, `resolve_metric`.
 
     Example:
         >>> from autometa.evaluation import METRICS

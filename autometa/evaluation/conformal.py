@@ -79,9 +79,9 @@ class ScoreRanks:
         differently in each fold and in the end. A limit in the midst of such rows would hold all of them, or none.
 
         Example:
-            >>> ranks = ScoreRanks.of(np.concatenate([np.full(60, 0.35), np.linspace(0.64, 0.66, 40)]))
-            >>> round(ranks.needed(0.8), 2), round(ranks.clear_of_ties(0.8), 2)
-            (0.65, 0.67)
+            >>> ranks = ScoreRanks.of(np.concatenate([np.full(60, 0.35), np.linspace(0.65, 0.653, 40)]))
+            >>> round(ranks.needed(0.8), 3), round(ranks.clear_of_ties(0.8), 3)
+            (0.652, 0.656)
         """
         limit = self.needed(level)
         if math.isinf(limit):
@@ -103,6 +103,14 @@ class Conformal:
         groups: By column, by category, of its rows.
         classes: (c,) of the rows of each class.
         least: Below which no truth lies: 0 where no target that was learned from is negative.
+
+    See Also:
+        `fit_conformal`.
+
+    Example:
+        >>> made = Conformal(ScoreRanks.of(np.arange(100.0)))  # held-out rows that were off by 0, 1 ... 99
+        >>> made.reach(0.9, np.zeros(2), pd.DataFrame(index=range(2)), by=None)
+        array([90., 90.])
     """
 
     overall: ScoreRanks
@@ -202,6 +210,9 @@ def fit_conformal(task: Task, oof: Values) -> Conformal | None:
         task: The table.
         oof: (n,) values or (n, c) calibrated probabilities; NaN where a row was not held out.
 
+    See Also:
+        `Conformal`.
+
     Example:
         >>> from autometa.task import make_task
         >>> x = np.arange(100.0)
@@ -237,6 +248,9 @@ def read_level(value: Any) -> float:
 
     Raises:
         InputError: It is none.
+
+    See Also:
+        `fit_conformal`.
 
     Example:
         >>> read_level("0.9")

@@ -43,6 +43,9 @@ def read_threshold(value: float | str) -> float | str:
     Raises:
         InputError: It is neither.
 
+    See Also:
+        `threshold_of`.
+
     Example:
         >>> read_threshold(" AUTO "), read_threshold("0.3"), read_threshold(0.5)
         ('auto', 0.3, 0.5)
@@ -83,6 +86,9 @@ def fit_weights(
         costs: (c, c) of each true class (down) taken for each (across); () where it is not said.
         sample_weight: (n,) how much each row counts; None for all the same.
         classes: (c,) the labels, for metrics of one's own.
+
+    See Also:
+        `labels_of`, `fit_calibration`.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -126,6 +132,9 @@ def fit_weights(
 def weights_of(threshold: float, positive: int) -> Weights:
     """The weights of two classes that are a threshold.
 
+    See Also:
+        `threshold_of`, `fit_weights`.
+
     Example:
         >>> weights_of(0.25, 1), weights_of(0.25, 0)
         ((0.25, 0.75), (0.75, 0.25))
@@ -135,6 +144,9 @@ def weights_of(threshold: float, positive: int) -> Weights:
 
 def threshold_of(weights: Weights, positive: int = 1) -> float:
     """The probability from which a row of two classes counts as positive.
+
+    See Also:
+        `weights_of`, `read_threshold`.
 
     Example:
         >>> threshold_of((0.2, 0.8)), threshold_of(()), threshold_of(((0.0, 1.0), (4.0, 0.0)))

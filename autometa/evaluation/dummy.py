@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from autometa.evaluation.formulas import METRICS
 from autometa.evaluation.metrics import judges_labels, score
 from autometa.evaluation.options import OPTIONS
+from autometa.quantiles import quantile_of
 
 if TYPE_CHECKING:
     from autometa.evaluation.splits import Splits
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Dummy:
     """The best constant answer, and what it scores.
+
+    See Also:
+        `score`.
 
     Example:
         >>> from autometa.evaluation import plan_splits
@@ -112,6 +116,9 @@ def _constants(
         median = np.median(y) if alike else quantile
         yield "predicting the mean", np.full(n, np.average(y, weights=counts))
         yield "predicting the median", np.full(n, median)
+        if (wanted := quantile_of(task.metric)) is not None:
+            usual = np.quantile(y[known], wanted, weights=counts[known], method="inverted_cdf")
+            yield f"predicting the quantile {wanted:g}", np.full(n, usual)
         return
     shares = np.bincount(y, weights=counts, minlength=task.c) / counts.sum()
     if not judges_labels(task.metric):

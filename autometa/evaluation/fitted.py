@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.evaluation.options import OPTIONS
+from autometa.quantiles import quantile_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,6 +92,9 @@ def fit_model(
         device: Where a family that can choose runs, ``cpu`` or ``cuda``.
         seconds: After which a learner that grows by trees or epochs ends with those there are; None for no limit.
 
+    See Also:
+        `predict_aligned`, `autometa.families.build`.
+
     Example:
         >>> from sklearn.datasets import load_wine
         >>> from autometa.families import cash_space
@@ -107,7 +111,8 @@ def fit_model(
     counted: dict[str, Any] = {"seconds": seconds}
     if task.weights is not None:
         counted["sample_weight"] = np.asarray(task.weights)[rows]
-    model: Any = build(config, task.columns, task.kind, n_rows=len(rows), seed=seed, threads=threads, device=device)
+    how: dict[str, Any] = {"seed": seed, "threads": threads, "device": device, "quantile": quantile_of(task.metric)}
+    model: Any = build(config, task.columns, task.kind, n_rows=len(rows), **how)
     if task.kind == "regression":
         return ClippedRegressor.around(fit(model, X, y, **counted), y)
     present, codes = np.unique(y, return_inverse=True)
@@ -122,6 +127,9 @@ def fit_model(
 
 def predict_aligned(model: Any, X: pd.DataFrame, kind: str, n_classes: int) -> NDArray[np.float64]:
     """(n,) values, or (n, c) probabilities of all classes, rows summing to one; 0 for a class it was not fitted on.
+
+    See Also:
+        `fit_model`.
 
     Example:
         >>> import pandas as pd

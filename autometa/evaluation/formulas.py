@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.evaluation.comparison import Comparison, Metric, Values
+from autometa.quantiles import quantile_of
 
 
 def _share(part: Values, whole: Values) -> Values:
@@ -172,6 +173,26 @@ def _deviance(power: float) -> Callable[[Comparison], float]:
 _BOTH, _TWO, _MANY, _REAL = (
     frozenset(kinds) for kinds in (("binary", "multiclass"), ("binary",), ("multiclass",), ("regression",))
 )
+
+
+def pinball_metric(name: str) -> Metric | None:
+    """The pinball loss of a quantile by its name, such as ``neg_mean_pinball_loss_0.9``; None of any other name.
+
+    Example:
+        >>> pinball_metric("neg_mean_pinball_loss_0.9").function([10.0, 0.0], [8.0, 1.0])
+        0.95
+    """
+    quantile = quantile_of(name)
+    if quantile is None:
+        return None
+
+    def formula(seen: Comparison) -> float:
+        beyond = seen.y - seen.prediction
+        return seen.mean(np.maximum(quantile * beyond, (quantile - 1.0) * beyond))
+
+    return Metric(name, f"pinball loss at {quantile:g}", frozenset(("regression",)), "value", -1, formula)
+
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (

@@ -56,6 +56,9 @@ def evaluate_isolated(
     Raises:
         Cancelled: If `Isolation.cancel_all` was called meanwhile.
 
+    See Also:
+        `evaluate`, `Isolation`.
+
     Example:
         >>> import tempfile
         >>> import numpy as np
@@ -134,5 +137,6 @@ def _load_libraries(task: Task, config: Config) -> None:
 def _unstarted(attempt: Attempt) -> Evaluation:
     """The record of an attempt whose process ended before it had yielded anything."""
     return Evaluation(
-        attempt.config, State.CRASHED, None, {}, {}, 0.0, 0.0, 0, attempt.seed, attempt.splits.n, {}, attempt.origin
-    )
+        attempt.config, State.CRASHED, None, {}, {}, 0.0, 0.0, 0, attempt.seed, attempt.rows or attempt.splits.n, {},
+        attempt.origin,
+    )  # fmt: skip

@@ -62,6 +62,9 @@ PRELOAD = (
 class Isolation:
     """Calls functions in processes of their own. A context manager; safe to share between threads.
 
+    See Also:
+        `evaluate_isolated`; `Killed` and `Cancelled`, which it raises.
+
     Example:
         >>> import os
         >>> with Isolation(preload=()) as isolation:

@@ -43,6 +43,9 @@ _RAM_LIMITS = (
 def available_cpus() -> int:
     """CPUs that this process may really use: its affinity, and the quota of its control group.
 
+    See Also:
+        `available_ram`, `crowding`.
+
     Example:
         >>> 1 <= available_cpus() <= (os.cpu_count() or 1)
         True
@@ -58,6 +61,9 @@ def available_cpus() -> int:
 
 def available_ram() -> int:
     """Bytes that can still be taken without the system running out: of the machine, and of the control group.
+
+    See Also:
+        `available_cpus`.
 
     Example:
         >>> available_ram() > 0
@@ -104,6 +110,9 @@ def processor_seconds(tree: Sequence[int]) -> float:
 
 def crowding() -> float:
     """How many seconds of the wall a processor second takes here and now; 1 on an idle machine.
+
+    See Also:
+        `available_cpus`.
 
     Example:
         >>> crowding() >= 1.0

@@ -25,8 +25,9 @@ from numpy.typing import ArrayLike
 from autometa.errors import InputError, Problem, did_you_mean
 from autometa.evaluation.comparison import Comparison, Metric, Weights
 from autometa.evaluation.custom import custom_metric, custom_takes_weights, is_custom
-from autometa.evaluation.formulas import COST, METRICS, OTHERS
+from autometa.evaluation.formulas import COST, METRICS, OTHERS, pinball_metric
 from autometa.evaluation.scorers import scorer_metric, scorer_takes_weights
+from autometa.quantiles import pinball_name, quantile_of
 
 if TYPE_CHECKING:
     from autometa.task import Kind, Task
@@ -85,6 +86,8 @@ def _meant(name: str) -> tuple[str, ...]:
     if is_custom(name):
         return (custom_metric(name.strip()).name,)
     asked = _folded(name)
+    if (pinball := pinball_name(asked)) is not None:
+        return (pinball,)
     meant = (asked,) if asked in METRICS or asked in OTHERS else _BY_STEM.get(_stem(asked), ())
     if meant or (found := scorer_metric(asked)) is None:
         return meant
@@ -93,7 +96,7 @@ def _meant(name: str) -> tuple[str, ...]:
 
 def _known(name: str) -> Metric:
     """A metric by its own name: one of ours, or what a scorer of scikit-learn says."""
-    metric = METRICS.get(name) or OTHERS.get(name)
+    metric = METRICS.get(name) or OTHERS.get(name) or pinball_metric(name)
     metric = metric or (custom_metric(name) if is_custom(name) else scorer_metric(name))
     if metric is None:
         raise KeyError(name)
@@ -121,6 +124,9 @@ METRIC_KINDS: Mapping[str, frozenset[str]] = _Kinds()
 def metric_for(kind: Kind) -> str:
     """The metric of a task that names none: AUC, log loss or RMSE (the AutoML Benchmark's convention).
 
+    See Also:
+        `resolve_metric`.
+
     Example:
         >>> metric_for("multiclass")
         'neg_log_loss'
@@ -135,6 +141,9 @@ def resolve_metric(name: str, kind: Kind) -> str:
 
     Raises:
         InputError: If the metric is unknown, or does not fit a task of this kind; lists those that do.
+
+    See Also:
+        `metric_for`, `score`.
 
     Example:
         >>> resolve_metric("RMSE", "regression"), resolve_metric("auc", "multiclass")
@@ -163,6 +172,9 @@ def check_metric(metric: str, task: Task) -> None:
 
     Raises:
         InputError: It is not: logarithms of negative targets, percentages of 0, an order that classes do not have.
+
+    See Also:
+        `resolve_metric`.
 
     Example:
         >>> from autometa.task import make_task
@@ -225,11 +237,15 @@ def takes_weights(metric: str) -> bool:
     """
     if is_custom(metric):
         return custom_takes_weights(metric)
-    return metric in OTHERS or (metric in METRICS and metric != "neg_max_error") or scorer_takes_weights(metric)
+    ours = metric in OTHERS or quantile_of(metric) is not None
+    return ours or (metric in METRICS and metric != "neg_max_error") or scorer_takes_weights(metric)
 
 
 def judges_labels(metric: str) -> bool:
     """Whether a metric judges labels, rather than probabilities or values.
+
+    See Also:
+        `fit_weights`, `resolve_metric`.
 
     Example:
         >>> judges_labels("f1"), judges_labels("roc_auc"), judges_labels("jaccard_macro"), judges_labels("r2")
@@ -253,6 +269,9 @@ def score(
 
     `prediction` is (n, c) probabilities, or (n,) values for regression, where `n_classes` is 0; `positive`,
     `weights`, `sample_weight` and `classes` as in `Comparison`.
+
+    See Also:
+        `score_all`, `resolve_metric`.
 
     Example:
         >>> score("neg_root_mean_squared_error", [1.0, 2.0], [1.0, 4.0]).__round__(3)
@@ -283,6 +302,9 @@ def score_all(
     classes: Sequence[Any] = (),
 ) -> dict[str, float]:
     """Every score of `METRICS` that a task of this kind allows, and another asked for; larger is better, or NaN.
+
+    See Also:
+        `score`.
 
     Example:
         >>> score_all("regression", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])["r2"]

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 class Evaluation:
     """One configuration tried on one task, whatever came of it.
 
+    See Also:
+        `Outcome`, `evaluate`, `State`.
+
     Example:
         >>> config = {"family": "knn", "knn.n_neighbors": 5}
         >>> scores, folds = {"roc_auc": 0.9}, {"roc_auc": (0.88, 0.92)}
@@ -83,6 +86,9 @@ class Evaluation:
 class Outcome:
     """An evaluation and its out-of-fold predictions.
 
+    See Also:
+        `Evaluation`, `evaluate`.
+
     Example:
         >>> from autometa.evaluation import evaluate, plan_splits
         >>> from autometa.families import cash_space
@@ -106,6 +112,9 @@ class Outcome:
 
 def mean_of_repeats(predictions: NDArray[np.float64]) -> NDArray[np.float64]:  # (r, n[, c]) -> (n[, c])
     """The mean of a row's predictions; NaN where there is none.
+
+    See Also:
+        `Outcome`, `plan_splits`.
 
     Example:
         >>> mean_of_repeats(np.array([[0.25, np.nan], [0.75, np.nan]]))

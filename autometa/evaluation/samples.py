@@ -29,6 +29,9 @@ def places(task: Task, *, seed: int) -> NDArray[np.float64]:  # (n,)
         task: The table, its classes and groups.
         seed: The same seed gives the same places.
 
+    See Also:
+        `sampled`.
+
     Example:
         >>> from autometa.task import make_task
         >>> task = make_task(np.arange(12.0).reshape(6, 2), y=[0, 1] * 3)
@@ -59,6 +62,9 @@ def sampled(splits: Splits, place: NDArray[np.float64], rows: int) -> Splits:
         splits: Of the whole table.
         place: (n,) of each row, as `places` gives them.
         rows: Of the table that they stand for; all of them or more change nothing.
+
+    See Also:
+        `plan_splits`, `places`.
 
     Example:
         >>> from autometa.evaluation import plan_splits

@@ -36,6 +36,9 @@ Rows = NDArray[np.intp]
 class Splits:
     """A sequence of (train, test) row numbers, one pair per fold; cheap to pickle.
 
+    See Also:
+        `plan_splits`.
+
     Example:
         >>> from autometa.task import make_task
         >>> splits = plan_splits(make_task(np.arange(40.0).reshape(20, 2), y=[0, 1] * 10), seed=0)
@@ -128,6 +131,9 @@ def plan_splits(task: Task, *, seed: int, folds: int | None = None) -> Splits:
 
     Raises:
         InputError: If there are too few rows, groups or points in time to learn from some and predict others.
+
+    See Also:
+        `Splits`, `sampled`.
 
     Example:
         >>> from sklearn.datasets import load_wine

@@ -112,6 +112,9 @@ def evaluate(task: Task, config: Config, splits: Splits, *, seed: int, **how: An
     Raises:
         ValueError: The splits are of another task.
 
+    See Also:
+        `evaluate_isolated`, `plan_splits`, `autometa.families.cash_space`.
+
     Example:
         >>> from sklearn.datasets import load_wine
         >>> from autometa.evaluation import plan_splits

@@ -45,6 +45,9 @@ def bootstrap(
         times: Drawings, b.
         out_of_time: Ends them early, once there are enough for an interval.
 
+    See Also:
+        `interval`, `judged_by_fold`.
+
     Example:
         >>> y = np.random.default_rng(0).normal(size=400)
         >>> deviations = bootstrap(lambda rows: [y[rows].mean()], 400)
@@ -66,6 +69,9 @@ def bootstrap(
 def drawings(metric: str) -> int:
     """How many drawings there are for a metric: fewer where judging costs more.
 
+    See Also:
+        `bootstrap`.
+
     Example:
         >>> drawings("roc_auc"), drawings("jaccard")
         (200, 50)
@@ -75,6 +81,9 @@ def drawings(metric: str) -> int:
 
 def interval(score: float, deviations: NDArray[np.float64], level: float = 0.95) -> Interval | None:
     """The interval of a score by the deviations (b,) of drawn rows; None where there are too few of them to say.
+
+    See Also:
+        `bootstrap`.
 
     Example:
         >>> [round(end, 3) for end in interval(0.8, np.linspace(-0.1, 0.1, 201))]
@@ -107,6 +116,9 @@ def judged_by_fold(
         tests: The row numbers of each fold's test rows.
         n: Rows of the table.
         sample_weight: (n,) how much each row counts; None for all the same.
+
+    See Also:
+        `bootstrap`.
 
     Example:
         >>> y = np.arange(4.0)

@@ -33,6 +33,9 @@ from autometa.origins import State
 class Killed(Exception):
     """A call that did not return: why, and what it had handed over by then.
 
+    See Also:
+        `Isolation`, `Cancelled`.
+
     Example:
         >>> from autometa.origins import State
         >>> killed = Killed(State.TIMEOUT, "killed at its deadline of 3 s")
@@ -54,6 +57,9 @@ class Killed(Exception):
 
 class Cancelled(Exception):
     """A call that was ended by `Isolation.cancel_all`.
+
+    See Also:
+        `Isolation`, `Killed`.
 
     Example:
         >>> try:

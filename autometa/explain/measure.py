@@ -29,6 +29,9 @@ _NOT_IN_TIME = ModelExplanation((), why_not="It was not measured in time.")  # s
 def kept_seconds(budget: float | None) -> float:
     """Of a time budget in seconds, those that are kept for the explanation after the search; 0 without a budget.
 
+    See Also:
+        `time_for`.
+
     Example:
         >>> kept_seconds(None), kept_seconds(5.0), round(kept_seconds(60.0), 1), kept_seconds(3600.0)
         (0.0, 0.6, 1.8, 10.0)
@@ -42,6 +45,9 @@ def time_for(budget: float | None, elapsed: float) -> float:
     """Seconds that the explanation after a search may take, `elapsed` after the beginning: what is left, and as kept.
 
     A little is there even where the budget is over: a run without an answer to "why" is the worse of the two faults.
+
+    See Also:
+        `kept_seconds`.
 
     Example:
         >>> time_for(None, 1e9), time_for(60.0, 50.0), round(time_for(60.0, 59.0), 2), time_for(60.0, 61.0)
@@ -76,6 +82,9 @@ def explain(
     Raises:
         RunError: It is no finished run, or damaged.
 
+    See Also:
+        `explain_table`, `ModelExplanation`.
+
     Example:
         >>> explain(run, seconds=60).importance[0].column in wines.columns
         True
@@ -104,6 +113,16 @@ def explain_table(
         task: The table, read as `task_of` does.
         seconds: How long it may take; None for `OPTIONS.patient`.
         trusted: Read the model though somebody else made it.
+
+    See Also:
+        `explain`.
+
+    Example:
+        >>> from sklearn.datasets import load_wine
+        >>> from autometa.task import make_task
+        >>> task = make_task(wines, y=load_wine().target)
+        >>> explain_table(run, task, seconds=60).importance[0].column in wines.columns
+        True
     """
     import tempfile
 
@@ -121,6 +140,16 @@ def explain_answers(model: Model, frame: Any, y: Any, *, seconds: float) -> Mode
         frame: (n, p) a raw table.
         y: (n,) its answers.
         seconds: After which no further step is begun.
+
+    See Also:
+        `explain_table`.
+
+    Example:
+        >>> from sklearn.datasets import load_wine
+        >>> from autometa import load_model
+        >>> found = explain_answers(load_model(run), wines, load_wine().target, seconds=1)
+        >>> found.importance[0].column in wines.columns
+        True
     """
     judges = of_model(labelled_task(model, frame, y), model, source="table")
     steps = look(judges, seconds=seconds, rows=OPTIONS.rows_asked, repeats=OPTIONS.repeats_asked, seed=0)

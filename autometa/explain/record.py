@@ -22,6 +22,9 @@ EXPLANATION_FORMAT = 1  # of that file
 class Importance:
     """How much the score falls when the values of one column are shuffled.
 
+    See Also:
+        `ModelExplanation`.
+
     Example:
         >>> Importance("age", drop=0.031, low=0.02, high=0.042, direction="the higher, the more likely 'yes'").column
         'age'
@@ -37,6 +40,9 @@ class Importance:
 @dataclass(frozen=True, slots=True)
 class Dependence:
     """The mean answer when one column has the same value in every row, for several values.
+
+    See Also:
+        `ModelExplanation`.
 
     Example:
         >>> Dependence("age", False, (20.0, 60.0), {"yes": (0.2, 0.4)}).curves["yes"]
@@ -64,6 +70,9 @@ class ModelExplanation:
         answering: Pipelines of the ensemble that answered, and how many there are.
         weight: Of those that answered, in the ensemble.
         why_not: Why there is no importance; empty where there is.
+
+    See Also:
+        `explain`.
 
     Example:
         >>> found = ModelExplanation((Importance("age", 0.03),), (), "held out", 250, 1, 4, (1, 2), 0.7)

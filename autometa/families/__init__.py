@@ -44,6 +44,7 @@ from autometa.families.options import OPTIONS
 from autometa.families.presets import PRESETS
 from autometa.families.registry import FamilyOrigin, Registry
 from autometa.moved import former
+from autometa.quantiles import quantile_of
 from autometa.space import FAMILY, Config, SearchSpace, split_family
 
 if TYPE_CHECKING:
@@ -164,6 +165,9 @@ def cash_space(kind: Kind, families: Sequence[str] | None = None) -> SearchSpace
     Raises:
         InputError: If a family is unknown, not made for this kind, or its library is not installed; all are listed.
 
+    See Also:
+        `available`, `build`, `autometa.SearchSpace`.
+
     Example:
         >>> cash_space("binary", ["knn", "linear"]).default["family"]
         'linear'
@@ -198,7 +202,7 @@ def presets(kind: Kind) -> list[Config]:
 
 
 def suited(task: Task, families: Sequence[str]) -> dict[str, str]:
-    """Which of `families` are left out for a table of this size, or with weights of rows, and why; empty for none.
+    """Which of `families` are left out for a table of this size, with weights, or for a quantile, and why.
 
     Example:
         >>> import numpy as np
@@ -211,6 +215,10 @@ def suited(task: Task, families: Sequence[str]) -> dict[str, str]:
     reasons = {name: FAMILIES[name].limit(task.n, task.p, task.c) for name in families}
     if task.weights is not None:
         reasons |= {name: "takes no weights of rows" for name in families if not FAMILIES[name].takes_weights}
+    if quantile_of(task.metric) is not None:
+        for name in (one for one in families if FAMILIES[one].quantile_rows < task.n):
+            most = FAMILIES[name].quantile_rows
+            reasons[name] = f"fits quantiles of at most {most:,} rows" if most else "fits the mean, and no quantile"
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
@@ -223,6 +231,7 @@ def build(
     seed: int,
     threads: int = 1,
     device: str = "cpu",
+    quantile: float | None = None,
 ) -> Pipeline:
     """The unfitted pipeline of a configuration of `cash_space`; it takes a typed frame and y as codes or values.
 
@@ -234,9 +243,13 @@ def build(
         seed: Of whatever the learner draws.
         threads: CPU threads that it may take.
         device: ``cpu``, ``cuda`` or ``auto``; only families that gain from a GPU look at it.
+        quantile: Of the target that is predicted, by families with `quantile_rows`; None for its mean.
 
     Raises:
         InputError: The configuration is of a family that is unknown.
+
+    See Also:
+        `fit`, `cash_space`.
 
     Example:
         >>> from autometa.task import Columns
@@ -247,7 +260,8 @@ def build(
     family, own = split_family(config)
     if family not in catalogue():
         raise InputError(_problem(family, kind))
-    return FAMILIES[family].build(own, columns, kind, n_rows=n_rows, seed=seed, threads=threads, device=device)
+    asked = {} if quantile is None or not FAMILIES[family].quantile_rows else {"quantile": quantile}
+    return FAMILIES[family].build(own, columns, kind, n_rows=n_rows, seed=seed, threads=threads, device=device, **asked)
 
 
 def fit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from autometa.families.boosting import boosting_pipeline
@@ -38,7 +39,15 @@ def space(kind: Kind) -> SearchSpace:
 
 
 def build(
-    config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
+    config: Config,
+    columns: Columns,
+    kind: Kind,
+    *,
+    n_rows: int,
+    seed: int,
+    threads: int,
+    device: str,
+    quantile: float | None = None,
 ) -> Pipeline:
     """On the processor whatever `device` says: its GPU learner has other defaults, and other results."""
     from autometa.families.learners.catboost import train
@@ -56,6 +65,8 @@ def build(
         "allow_writing_files": False,
         "logging_level": "Silent",
     }
+    if quantile is not None:
+        parameters["loss_function"] = f"Quantile:alpha={quantile:g}"
     return boosting_pipeline(columns, kind, train, parameters, rounds=rounds, early_stop=early_stop, seed=seed)
 
 
@@ -67,5 +78,13 @@ def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
 
 
 MODEL_FAMILY = Family(
-    "catboost", "CatBoost", space, build, requires="catboost", limit=limit, grows_by="n_estimators", takes_weights=True
+    "catboost",
+    "CatBoost",
+    space,
+    build,
+    requires="catboost",
+    limit=limit,
+    grows_by="n_estimators",
+    takes_weights=True,
+    quantile_rows=math.inf,
 )

@@ -31,6 +31,9 @@ QUICK, QUICK_LABEL = "quick_linear", "Quick linear model"
 class Family:
     """One entry of the catalogue.
 
+    See Also:
+        `autometa.families.FAMILIES`; docs/extending.md writes one.
+
     Example:
         >>> from autometa.families import FAMILIES
         >>> FAMILIES["random_forest"].grows_by, FAMILIES["svm"].limit(50_000, 10, 2)
@@ -52,3 +55,5 @@ class Family:
     grows_by: str | None = None
     # Whether its learner's `fit` takes `sample_weight` (n,): how much each row counts.
     takes_weights: bool = False
+    # Rows up to which it fits a quantile of the target instead of its mean (`build` then takes `quantile`); 0: none.
+    quantile_rows: float = 0

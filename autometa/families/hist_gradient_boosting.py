@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from autometa.families.boosting import NO_PENALTY, boosting_pipeline, penalty
@@ -35,7 +36,15 @@ def space(kind: Kind) -> SearchSpace:
 
 
 def build(
-    config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
+    config: Config,
+    columns: Columns,
+    kind: Kind,
+    *,
+    n_rows: int,
+    seed: int,
+    threads: int,
+    device: str,
+    quantile: float | None = None,
 ) -> Pipeline:
     """Its threads are OpenMP's, which the caller limits; the learner itself has no such parameter."""
     from autometa.families.learners.hist_gradient_boosting import train
@@ -47,6 +56,8 @@ def build(
         "l2_regularization": penalty(config["l2_regularization"]),
         "random_state": seed,
     }
+    if quantile is not None:
+        parameters |= {"loss": "quantile", "quantile": quantile}
     if early_stop == "auto":
         early_stop = n_rows > 10_000
     return boosting_pipeline(columns, kind, train, parameters, rounds=rounds, early_stop=early_stop, seed=seed)
@@ -67,4 +78,5 @@ MODEL_FAMILY = Family(
     limit=limit,
     grows_by="max_iter",
     takes_weights=True,
+    quantile_rows=math.inf,
 )

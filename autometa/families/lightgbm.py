@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from autometa.families.boosting import NO_PENALTY, boosting_pipeline, penalty
@@ -36,7 +37,15 @@ def space(kind: Kind) -> SearchSpace:
 
 
 def build(
-    config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
+    config: Config,
+    columns: Columns,
+    kind: Kind,
+    *,
+    n_rows: int,
+    seed: int,
+    threads: int,
+    device: str,
+    quantile: float | None = None,
 ) -> Pipeline:
     """Deterministic: one histogram layout whatever the machine finds faster."""
     from autometa.families.learners.lightgbm import train
@@ -53,9 +62,18 @@ def build(
         "force_col_wise": True,
         "verbosity": -1,
     }
+    if quantile is not None:
+        parameters |= {"objective": "quantile", "alpha": quantile}
     return boosting_pipeline(columns, kind, train, parameters, rounds=rounds, early_stop=early_stop, seed=seed)
 
 
 MODEL_FAMILY = Family(
-    "lightgbm", "LightGBM", space, build, requires="lightgbm", grows_by="n_estimators", takes_weights=True
+    "lightgbm",
+    "LightGBM",
+    space,
+    build,
+    requires="lightgbm",
+    grows_by="n_estimators",
+    takes_weights=True,
+    quantile_rows=math.inf,
 )

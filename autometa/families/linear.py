@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autometa.families.family import Family
+from autometa.families.options import OPTIONS
 from autometa.space import Condition, Config, Parameter, SearchSpace, choice, integer, real
 
 if TYPE_CHECKING:
@@ -36,13 +37,25 @@ def space(kind: Kind) -> SearchSpace:
 
 
 def build(
-    config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
+    config: Config,
+    columns: Columns,
+    kind: Kind,
+    *,
+    n_rows: int,
+    seed: int,
+    threads: int,
+    device: str,
+    quantile: float | None = None,
 ) -> Pipeline:
     """Inputs are always scaled: the penalty means nothing otherwise."""
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import Pipeline
 
-    from autometa.families.learners.linear import ElasticNetOnScaledTarget, LogisticRegressionUpToACap
+    from autometa.families.learners.linear import (
+        ElasticNetOnScaledTarget,
+        LogisticRegressionUpToACap,
+        QuantileOnScaledTarget,
+    )
     from autometa.families.learners.preprocess import preprocessing
 
     steps = preprocessing(
@@ -58,6 +71,8 @@ def build(
         model = LogisticRegressionUpToACap(
             C=config["C"], l1_ratio=l1_ratio, class_weight=config.get("class_weight"), seed=seed
         )
+    elif quantile is not None:
+        model = QuantileOnScaledTarget(alpha=config["alpha"], quantile=quantile)
     elif l1_ratio:
         model = ElasticNetOnScaledTarget(alpha=config["alpha"], l1_ratio=l1_ratio)
     else:
@@ -65,4 +80,6 @@ def build(
     return Pipeline([("preprocessing", steps), ("model", model)])
 
 
-MODEL_FAMILY = Family("linear", "Linear model", space, build, takes_weights=True)
+MODEL_FAMILY = Family(
+    "linear", "Linear model", space, build, takes_weights=True, quantile_rows=OPTIONS.linear.quantile_rows
+)

@@ -93,6 +93,8 @@ class LinearOptions:
     elastic_logistic_passes: int = 100  # of SAGA, over all rows
     elastic_passes: int = 500  # of coordinate descent, over all columns
     tolerance: float = 1e-3  # of SAGA and of coordinate descent
+    # Rows up to which a quantile is fitted: a linear programme, of 3,000 rows and 30 inputs some seconds. Judgement.
+    quantile_rows: int = 3_000
 
 
 @dataclass(frozen=True, slots=True)

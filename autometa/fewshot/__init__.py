@@ -72,6 +72,9 @@ if not TYPE_CHECKING:
 def catalogue() -> dict[str, Any]:
     """The learners with what they learn, their options and their papers, the data sets, and the samplers.
 
+    See Also:
+        `find_learner`, `load_data`.
+
     Example:
         >>> sorted(catalogue())
         ['data', 'learners', 'samplers']

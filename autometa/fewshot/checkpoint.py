@@ -32,6 +32,9 @@ FILE = "checkpoint.npz"
 class Checkpoint:
     """Everything that a training needs to go on, and a trained learner to answer.
 
+    See Also:
+        `Trained`, `train`.
+
     Example:
         >>> import tempfile
         >>> from autometa.fewshot import find_learner, load_data, make, Training, TrainingSettings, train

@@ -29,6 +29,9 @@ EpisodeKind = Literal["classification", "regression"]
 class EpisodeSpec:
     """What all episodes of a source have in common, and so what a learner is built for.
 
+    See Also:
+        `Episode`, `make`.
+
     Example:
         >>> EpisodeSpec("classification", shape=(1, 28, 28), outputs=5).outputs  # five ways
         5
@@ -43,6 +46,9 @@ class EpisodeSpec:
 class Examples(NamedTuple):
     """Examples of one task, or with a leading axis of several.
 
+    See Also:
+        `Episode`.
+
     Example:
         >>> one = Examples(torch.zeros(3, 4), torch.tensor([0, 1, 2]), torch.ones(3, dtype=torch.bool))
         >>> one.x.shape
@@ -56,6 +62,9 @@ class Examples(NamedTuple):
 
 class Episode(NamedTuple):
     """A batch of tasks; without the leading axis, one of them.
+
+    See Also:
+        `Examples`, `EpisodeSpec`.
 
     Example:
         >>> import numpy

@@ -39,6 +39,9 @@ TellProgress = Callable[[int, int, str], None]  # how many are done, of how many
 class EpisodeScores:
     """How well the queries of each episode were answered.
 
+    See Also:
+        `evaluate`.
+
     Example:
         >>> scores = EpisodeScores(np.array([0.9, 0.8, 1.0]), transductive=False, seconds=1.0)
         >>> round(scores.mean, 2), round(scores.interval, 2)
@@ -101,6 +104,9 @@ def evaluate(
         sampler: Which tasks to draw; by default all are as likely.
         tell: Progress.
 
+    See Also:
+        `EpisodeScores`, `judge_checkpoint`.
+
     Example:
         >>> import torch
         >>> from autometa.fewshot import find_learner, load_data
@@ -140,6 +146,9 @@ def judge_checkpoint(
 
     Raises:
         InputError: The data are gone or too few, or the learner cannot tell so many classes apart.
+
+    See Also:
+        `evaluate`, `Checkpoint`.
 
     Example:
         >>> from autometa.fewshot import find_learner, load_data, make, Training, TrainingSettings, train

@@ -30,6 +30,9 @@ if not TYPE_CHECKING:
 class TaskOutcome(NamedTuple):
     """What a learner's loss tells beside its value, of one task in training.
 
+    See Also:
+        `Learner`.
+
     Example:
         >>> import torch
         >>> TaskOutcome(torch.zeros(5, 3), {}).outputs.shape
@@ -43,6 +46,9 @@ class TaskOutcome(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Training:
     """How a learner is meta-trained; each learner's `training` says how its paper does it.
+
+    See Also:
+        `Learner`, `TrainingSettings`.
 
     Example:
         >>> Training(tasks=8, rate=1e-2).optimizer
@@ -64,6 +70,9 @@ class Training:
 
 class Learner(Protocol):
     """A learner of episodes: four methods of one task, and how its paper trains it.
+
+    See Also:
+        `make`, `TaskOutcome`; docs/fewshot.md says how to write one.
 
     Example:
         >>> from autometa.fewshot import EpisodeSpec, find_learner
@@ -128,6 +137,9 @@ def make(kind: type[Any], problem: EpisodeSpec, options: dict[str, Any] | None =
 
     Raises:
         InputError: It cannot learn problems of that kind, or has no such option, or not of that type; all of it.
+
+    See Also:
+        `find_learner`, `EpisodeSpec`.
 
     Example:
         >>> from autometa.fewshot import EpisodeSpec, find_learner

@@ -32,6 +32,9 @@ from autometa.fewshot.options import OPTIONS
 class Trained:
     """A learner with its weights, ready to adapt and answer.
 
+    See Also:
+        `Checkpoint`, `autometa.FewShotClassifier`.
+
     Example:
         >>> import numpy as np
         >>> from autometa.fewshot import TrainingSettings, find_learner, load_data, make, train

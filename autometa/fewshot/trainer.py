@@ -45,6 +45,9 @@ class TrainingSettings:
 
     The names are those of the command line's flags, and of the checkpoint.
 
+    See Also:
+        `train`, `Training`.
+
     Example:
         >>> TrainingSettings(steps=300, way=3).shot
         1
@@ -128,6 +131,9 @@ def train(
         InputError: The data are too few for such episodes.
         RunError: `out` has a checkpoint and `resume` is not set, or has none to resume, or one of another learner; or
             the loss is no longer finite.
+
+    See Also:
+        `TrainingSettings`, `evaluate`.
 
     Example:
         >>> from autometa.fewshot import Trained, find_learner, load_data, make

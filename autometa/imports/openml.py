@@ -57,6 +57,9 @@ def import_openml(
         InputError: Neither a suite nor a task is named, or there is no such suite.
         OpenMLError: None of the tasks could be had.
 
+    See Also:
+        `import_table`, `Imported`.
+
     Example:
         >>> from autometa.openml import OpenML
         >>> from autometa.store import MetaStore

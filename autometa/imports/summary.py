@@ -11,6 +11,9 @@ from typing import Any
 class Imported:
     """Counts of one import; `left_out` names what could not be brought, with its reason.
 
+    See Also:
+        `import_table`, `import_openml`.
+
     Example:
         >>> brought = Imported(tasks=1, read=3, new=2)
         >>> brought.left_out["weka.J48", "no family of ours is J48"] += 1

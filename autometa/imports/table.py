@@ -62,6 +62,9 @@ def import_table(
     Raises:
         InputError: Everything that is wrong with the table and the mapping, together; nothing was added then.
 
+    See Also:
+        `import_openml`, `Imported`.
+
     Example:
         >>> import tempfile
         >>> from autometa.store import MetaStore

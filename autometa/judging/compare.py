@@ -45,6 +45,9 @@ def compare(
         InputError: They were judged on different tables, and no other is named; or as `judge`.
         RunError: A run is not finished, damaged, or somebody else's.
 
+    See Also:
+        `Versus`, `judge`.
+
     Example:
         >>> compare(run, run).scores["accuracy"].interval
         (0.0, 0.0)

@@ -49,6 +49,9 @@ def judge(
         InputError: The table cannot be read, lacks columns or its target, or has labels that the model does not know.
         RunError: The run is not finished, damaged, or somebody else's.
 
+    See Also:
+        `Judgement`, `compare`.
+
     Example:
         >>> from sklearn.datasets import load_wine
         >>> judge(run, load_wine(as_frame=True).frame).leaderboard[0].family

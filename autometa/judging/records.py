@@ -14,7 +14,15 @@ from autometa.evaluation import Interval
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One score, larger is better, and where it would be, 19 times of 20, had other rows been drawn."""
+    """One score, larger is better, and where it would be, 19 times of 20, had other rows been drawn.
+
+    See Also:
+        `Judgement`.
+
+    Example:
+        >>> Scored(0.9, (0.85, 0.94), promised=0.91).interval
+        (0.85, 0.94)
+    """
 
     score: float
     interval: Interval | None
@@ -23,7 +31,15 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """How a score differs from what was promised out of fold; `interval` of the difference, new less promised."""
+    """How a score differs from what was promised out of fold; `interval` of the difference, new less promised.
+
+    See Also:
+        `Judgement`.
+
+    Example:
+        >>> Promise(0.9, -0.01, (-0.03, 0.01)).verdict, Promise(0.8, -0.11, (-0.15, -0.06)).verdict
+        ('as promised', 'lower')
+    """
 
     score: float
     difference: float
@@ -39,7 +55,15 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One trial on the table: as it answers in the model where it is a member, else by the models of its folds."""
+    """One trial on the table: as it answers in the model where it is a member, else by the models of its folds.
+
+    See Also:
+        `Judgement`.
+
+    Example:
+        >>> Judged(3, "linear", Scored(0.9, None), weight=0.4).here.score
+        0.9
+    """
 
     trial: int
     family: str
@@ -50,6 +74,9 @@ class Judged:
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What a model is worth on a labelled table.
+
+    See Also:
+        `judge`.
 
     Example:
         >>> from sklearn.datasets import load_wine
@@ -96,7 +123,16 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One metric of two runs, and the difference, first less second, with its interval."""
+    """One metric of two runs, and the difference, first less second, with its interval.
+
+    See Also:
+        `Versus`.
+
+    Example:
+        >>> side = Side(0.9, 0.8, (0.02, 0.18))
+        >>> round(side.difference, 2), side.verdict
+        (0.1, 'first')
+    """
 
     first: float
     second: float
@@ -118,6 +154,9 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Versus:
     """Two runs beside each other, on the same rows.
+
+    See Also:
+        `compare`.
 
     Example:
         >>> from autometa.judging import compare

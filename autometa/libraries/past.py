@@ -48,6 +48,9 @@ class Glossary:
         library: Whose words.
         renamed: The library's name of a parameter -> the objective's own.
 
+    See Also:
+        `Word`, `Library`.
+
     Example:
         >>> glossary = Glossary(LIBRARIES["xgboost"], {"gamma": "least_gain"})
         >>> [glossary.find(name).names[0] for name in ("eta", "xgb_eta", "model__lambda", "least_gain")]
@@ -97,6 +100,9 @@ class LibraryPast:
         past: Evaluations of its families, in the catalogue's words; others are left out.
         table: What is known of the study's table.
         renamed: The library's name of a parameter -> the objective's own.
+
+    See Also:
+        `read_library`.
 
     Example:
         >>> from autometa.store import TaskRecord

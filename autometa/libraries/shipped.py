@@ -34,6 +34,9 @@ def shipped_store() -> MetaStore:
     Raises:
         StoreError: This installation came without it.
 
+    See Also:
+        `read_library`, `autometa.MetaStore`.
+
     Example:
         >>> len(shipped_store().tasks(kind="regression")) > 100
         True
@@ -70,6 +73,9 @@ def read_library(
     Raises:
         InputError: The name is of no library, or kind and metric are not known, not made for one another, or without
             any evaluation in the store.
+
+    See Also:
+        `shipped_store`, `LibraryPast`.
 
     Example:
         >>> past = read_library(shipped_store(), "xgboost", kind="binary")
@@ -114,6 +120,9 @@ def _unknown(space: str, store: MetaStore) -> Problem:
 
 def target_of(task: Any) -> NDArray[Any] | None:
     """The target in what a person hands over as a task, (n,); None where that has none.
+
+    See Also:
+        `NewTable`.
 
     Example:
         >>> target_of(([[1.0], [2.0]], [0.5, 1.5]))

@@ -16,7 +16,11 @@ from autometa.space import Config
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """The words of one library for one family of models."""
+    """The words of one library for one family of models.
+
+    See Also:
+        `Word`, `autometa.libraries.LIBRARIES`.
+    """
 
     name: str  # what a person calls it, as `space=`
     label: str  # for people

@@ -31,6 +31,9 @@ UNKNOWN = math.nan  # among equivalents: there is a number as well, which cannot
 class NewTable:
     """What some words need to know of the new table; None for what is not known.
 
+    See Also:
+        `Word`.
+
     Example:
         >>> NewTable("binary", rows=1000).columns is None
         True
@@ -53,6 +56,9 @@ class Meaning:
 @dataclass(frozen=True, slots=True)
 class Word:
     """A parameter of a library, under all its names.
+
+    See Also:
+        `Library`, `Glossary`.
 
     Example:
         >>> from autometa.libraries import LIBRARIES
@@ -139,6 +145,9 @@ class Taken(NamedTuple):
 
 def taken(equivalents: Sequence[Any], distribution: BaseDistribution) -> Taken | None:
     """The equivalent that a distribution takes, else the nearest number it has; None where it has none.
+
+    See Also:
+        `autometa.studies.fit_value`.
 
     Example:
         >>> (

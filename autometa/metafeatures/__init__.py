@@ -65,6 +65,9 @@ FEATURE_NAMES: tuple[str, ...] = tuple(feature.__name__ for group in GROUPS.valu
 class MetaFeatures:
     """What a task looks like: a vector with a name for every value; made by `describe`.
 
+    See Also:
+        `autometa.describe`.
+
     Example:
         >>> from autometa.task import make_task
         >>> look = describe(make_task(np.arange(40.0).reshape(20, 2), y=[0, 1] * 10))

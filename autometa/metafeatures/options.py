@@ -12,6 +12,9 @@ from dataclasses import dataclass
 class MetafeatureOptions:
     """How large the samples are that meta-features are computed from, and what the landmarks learn with.
 
+    See Also:
+        `autometa.describe`.
+
     Example:
         >>> OPTIONS.rows, OPTIONS.small_tree_depth
         (50000, 4)

@@ -33,6 +33,9 @@ MEASURES: dict[str, dict[str, str]] = {
 def is_address(data: Any) -> bool:
     """Whether `data` names something at OpenML rather than a file.
 
+    See Also:
+        `as_task`, `read_table`.
+
     Example:
         >>> is_address("openml:task/31"), is_address("openml.csv")
         (True, False)
@@ -61,6 +64,9 @@ def read_table(
     data: Any, *, offline: bool = False, tell: Tell | None = None, **options: Any
 ) -> tuple[pd.DataFrame, list[str]]:
     r"""`autometa.task.read_table`, for which a dataset or a task's table at OpenML is a table as well.
+
+    See Also:
+        `as_task`, `autometa.task.read_table`.
 
     Example:
         >>> import tempfile
@@ -128,6 +134,9 @@ def _allowed(options: dict[str, Any], offline: bool) -> dict[str, Any]:
 
 def as_task(found: OpenMLTask | OpenMLTable, **options: Any) -> Task:
     """A task or table from OpenML as a task to be searched; `options` are those of `autometa.task.make_task` and win.
+
+    See Also:
+        `is_address`, `OpenMLTask`.
 
     Example:
         >>> import pandas as pd

@@ -34,6 +34,9 @@ class OpenML:
     Raises:
         InputError: `server` is not an address.
 
+    See Also:
+        `OpenMLTask`, `OpenMLSuite`, `as_task`.
+
     Example:
         >>> openml = OpenML(deadline=60.0, tell=print)
         >>> task = openml.task(31)  # doctest: +SKIP

@@ -22,6 +22,9 @@ Split = tuple[int, int, NDArray[np.intp], NDArray[np.intp]]  # repeat, fold, row
 class OpenMLTable:
     """A dataset: every column but row ids and those that its maker marked to be ignored.
 
+    See Also:
+        `OpenMLTask`, `OpenML`.
+
     Example:
         >>> import pandas as pd
         >>> table = OpenMLTable(61, "iris", pd.DataFrame({"sepal": [5.1], "class": ["setosa"]}), "class", ("class",))
@@ -39,6 +42,9 @@ class OpenMLTable:
 @dataclass(frozen=True, slots=True)
 class OpenMLTask:
     """A dataset, what to predict in it, and on which rows to be judged.
+
+    See Also:
+        `OpenMLTable`, `as_task`.
 
     Example:
         >>> import pandas as pd
@@ -59,6 +65,9 @@ class OpenMLTask:
 class OpenMLSuite:
     """A named collection of tasks.
 
+    See Also:
+        `OpenML`, `autometa.bench.open_suite`.
+
     Example:
         >>> OpenMLSuite(99, "OpenML-CC18", (3, 6, 11)).task_ids[0]
         3
@@ -72,6 +81,9 @@ class OpenMLSuite:
 @dataclass(frozen=True, slots=True)
 class Publication:
     """What was published, or in a dry run would be.
+
+    See Also:
+        `OpenML`.
 
     Example:
         >>> Publication(None, None, None, "<flow/>", "<run/>", 150).run_id is None  # a dry run

@@ -46,6 +46,9 @@ def write(result: Result, path: str | Path, *, explanation: ModelExplanation | N
     Returns:
         `path`.
 
+    See Also:
+        `write_card`, `autometa.search.open_run`.
+
     Example:
         >>> from autometa.search import open_run
         >>> import tempfile
@@ -68,6 +71,9 @@ def write_card(result: Result, explanation: ModelExplanation | None = None) -> P
     Args:
         result: A `search.Result`.
         explanation: Why the model answers as it does; None for what is kept in the folder of the run.
+
+    See Also:
+        `write`.
 
     Example:
         >>> from autometa.search import open_run

@@ -45,10 +45,10 @@ def family_label(name: str) -> str:
 
 def metric_title(metric: str, positive: str | None = None) -> str:
     """What people call a metric, with the positive class where it is of that: ``RMSE``, ``F1 of 'fraud'``."""
-    from autometa.evaluation.formulas import METRICS, OTHERS
+    from autometa.evaluation.formulas import METRICS, OTHERS, pinball_metric
     from autometa.task import OF_POSITIVE
 
-    known = METRICS.get(metric) or OTHERS.get(metric)
+    known = METRICS.get(metric) or OTHERS.get(metric) or pinball_metric(metric)
     title = metric.removeprefix("neg_").replace("_", " ") if known is None else known.title
     return f"{title} of {positive!r}" if positive is not None and metric in OF_POSITIVE else title
 

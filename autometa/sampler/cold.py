@@ -32,6 +32,9 @@ def cold_sampler(
 
     The default TPE's joint space is only what all trials share, in a CASH space the choice of family.
 
+    See Also:
+        `autometa.WarmStartSampler`.
+
     Example:
         >>> study = optuna.create_study(sampler=cold_sampler(seed=0))
         >>> study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=3)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 class SamplerOptions:
     """Constants of the initial design; `OPTIONS` are the ones in use.
 
+    See Also:
+        `autometa.WarmStartSampler`.
+
     Example:
         >>> OPTIONS.guided_initial, OPTIONS.several_initial
         (3, 10)

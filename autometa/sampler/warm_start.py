@@ -98,7 +98,8 @@ class WarmStartSampler(BaseSampler):
         notes: What was done to past configurations to fit them into it, for people; it is on Optuna's log, too.
 
     See Also:
-        `remember` and `remember_study`, which tell it of a study; `MetaStore`; `ImprobableWinPruner`.
+        `autometa.remember` keeps a study while it runs, `autometa.remember_study` one that has ended;
+        `autometa.ImprobableWinPruner` stops trials that improbably win; `autometa.MetaStore`.
 
     Example:
         Nothing is remembered, so the first study is the cold sampler's; the second begins with what the first found. A
@@ -119,10 +120,6 @@ class WarmStartSampler(BaseSampler):
         >>> first = study_of(1).trials[0]
         >>> first.user_attrs["autometa:origin"], bool(first.user_attrs["autometa:reason"])
         ('portfolio', True)
-
-    See Also:
-        `autometa.remember` keeps a study while it runs, `autometa.remember_study` one that has ended;
-        `autometa.ImprobableWinPruner` stops trials that improbably win.
     """
 
     _guard: Guard | None  # made when it is first asked

@@ -350,7 +350,7 @@ class Finish:
         expected = self.clock.to_refit(evaluation)
         if expected <= left:
             return n, max(left, 0.1)
-        part = int(self.plan.options.partial_refit * n * max(left, 0.0) / expected)
+        part = int(self.plan.options.partial_refit * n * max(left, 0.0) / max(expected, 1e-9))
         if part > self.plan.options.worth_refitting * evaluation.rows:
             return part, left
         return (n, max(left, 2 * expected + 1.0)) if must else (0, 0.0)

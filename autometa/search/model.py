@@ -109,6 +109,9 @@ class Model:
         positive: The code of the positive class, of two.
         conformal: What intervals and sets are made of; None of a model of an older version.
 
+    See Also:
+        `autometa.load_model`, `Result`.
+
     Example:
         >>> model = load_model(run)  # of a run on scikit-learn's wines
         >>> model.kind, model.metric, len(model.members)

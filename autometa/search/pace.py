@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from autometa.families import rounds_of, suited_to
 from autometa.origins import State
 from autometa.search.settings import TrialRow
-from autometa.space import FAMILY, Config
+from autometa.space import FAMILY, Config, SearchSpace
 
 
 def late_families(trials: Sequence[TrialRow], times: int) -> frozenset[str]:
@@ -17,6 +17,11 @@ def late_families(trials: Sequence[TrialRow], times: int) -> frozenset[str]:
         family = row.evaluation.config[FAMILY]
         last[family] = last.get(family, 0) + 1 if row.evaluation.state == State.TIMEOUT else 0
     return frozenset(family for family, late in last.items() if late >= times)
+
+
+def boosting_default(space: SearchSpace) -> Config | None:
+    """The default of the first family that is boosting; None where none is searched."""
+    return next((config for config in space.defaults() if rounds_of(config) is not None), None)
 
 
 def affordable(config: Config, trials: Sequence[TrialRow], *, seconds: float, folds: int, rows: int) -> Config:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from autometa.errors import InputError, Problem
 from autometa.evaluation import AUTO, Splits, available_cpus, available_ram, plan_splits
 from autometa.families import FAMILIES, available, cash_space, suited
+from autometa.quantiles import quantile_of
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.settings import Settings
 from autometa.space import SearchSpace
@@ -28,6 +29,9 @@ class SearchPlan:
         jobs: Trials at once.
         max_ram: Bytes that one trial may hold; None for a share of what is free when it begins.
         options: The tuned numbers.
+
+    See Also:
+        `Settings`.
     """
 
     space: SearchSpace
@@ -136,6 +140,15 @@ def without_weights(task: Task, settings: Settings) -> str | None:
     return f"Left out, since they take no weights of rows: {', '.join(names)}." if names else None
 
 
+def without_quantiles(task: Task, settings: Settings) -> str | None:
+    """Which families are left out because they fit no quantile; None where none is asked for."""
+    if quantile_of(task.metric) is None:
+        return None
+    asked = settings.families or available(task.kind)
+    names = [FAMILIES[name].label for name in asked if FAMILIES[name].quantile_rows < task.n]
+    return f"Left out, since they fit no quantile of so many rows: {', '.join(names)}." if names else None
+
+
 def affordable_splits(task: Task, settings: Settings, cpus: int, options: SearchOptions = OPTIONS) -> Splits:
     """The splits that suit the task's size, with fewer fits per trial where the time budget is short for it.
 
@@ -174,6 +187,9 @@ def default_jobs(task: Task, settings: Settings, cpus: int, options: SearchOptio
 
 def jobs_on(cores: int) -> int | None:
     """`Settings.jobs` for somebody who may use `cores` CPUs; None, which leaves it to the search, where they are all.
+
+    See Also:
+        `Settings`.
 
     Example:
         >>> jobs_on(10_000) is None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from autometa.errors import InputError, RunError, StoreError
 from autometa.evaluation import METRICS, crowding
 from autometa.families import truncatable
+from autometa.quantiles import quantile_of
 from autometa.search.clock import Clock
 from autometa.search.first import CONFIG
 from autometa.search.options import OPTIONS
@@ -121,6 +122,8 @@ def why_not_remembered(task: Task) -> str | None:
     odd = [
         what for what, there in (("weights of rows", task.weights is not None), ("costs", bool(task.costs))) if there
     ]
+    if quantile_of(task.metric) is not None:
+        return "Not remembered: what fits a quantile says nothing of how a configuration does at the mean."
     if odd:
         return f"Not remembered: with {' and '.join(odd)} scores are not those that other searches of this table find."
     return None
@@ -147,6 +150,9 @@ def remember_run(run: str | Path, *, store: str | None = None, trusted: bool = F
     Raises:
         RunError: It is not a run, not finished, or damaged.
         StoreError: The metadata store cannot be used.
+
+    See Also:
+        `autometa.MetaStore`.
 
     Example:
         >>> import tempfile

@@ -58,6 +58,9 @@ def verify_run(folder: str | Path, *, trusted: bool = False) -> list[Problem]:
     Raises:
         RunError: It is not a run, or one of a newer version.
 
+    See Also:
+        `repair_run`.
+
     Example:
         >>> verify_run(run)
         []
@@ -70,6 +73,9 @@ def repair_run(folder: str | Path, *, trusted: bool = False) -> list[str]:
 
     Raises:
         RunError: It is not a run, is in use, or has lost what it cannot do without.
+
+    See Also:
+        `verify_run`.
 
     Example:
         >>> repair_run(run)  # nothing had to be

@@ -56,6 +56,9 @@ class Result:
             version, and where too few rows say.
         dummy: What a constant answer scores; None of a run of an older version.
 
+    See Also:
+        `open_run`, `leaderboard`.
+
     Example:
         >>> result = open_run(run)  # on scikit-learn's wines
         >>> result.task.kind, len(result.trials), result.best.evaluation.config["family"]
@@ -134,6 +137,9 @@ class Result:
 def leaderboard(trials: Sequence[TrialRow], metric: str) -> list[TrialRow]:
     """The complete trials with a finite score in `metric`, best first; ties go to the earlier.
 
+    See Also:
+        `failed`, `TrialRow`.
+
     Example:
         >>> from autometa.evaluation import Evaluation, State
         >>> def row(number, score, state=State.COMPLETE):
@@ -154,6 +160,9 @@ def failed(trials: Sequence[TrialRow]) -> list[TrialRow]:
 
     What was stopped because it could not win any more did not fail.
 
+    See Also:
+        `leaderboard`.
+
     Example:
         >>> from autometa.evaluation import Evaluation, State
         >>> def row(number, score, state=State.COMPLETE):
@@ -169,6 +178,9 @@ def failed(trials: Sequence[TrialRow]) -> list[TrialRow]:
 @dataclass(frozen=True, slots=True)
 class Ends:
     """How the trials of a search ended: evaluated, stopped because they could not win any more, or failed.
+
+    See Also:
+        `failed`, `Result`.
 
     Example:
         >>> from autometa.evaluation import Evaluation, State
@@ -204,6 +216,9 @@ class WarmStart:
         evaluated: How many of these have a finite score, and so a place on the leaderboard.
         best_proposed: The best of them; None if there is none.
         best_other: The best of all other trials on the leaderboard; None if there is none.
+
+    See Also:
+        `Result`.
 
     Example:
         >>> from autometa.evaluation import Evaluation, State
@@ -271,6 +286,9 @@ def open_run(run: str | Path, *, trusted: bool = False) -> Result:
 
     Raises:
         RunError: It is not a run, not finished, or damaged.
+
+    See Also:
+        `Result`, `autometa.load_model`.
 
     Example:
         >>> open_run(run).summary()["metric"]

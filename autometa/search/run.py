@@ -62,6 +62,9 @@ GRANTED = "autometa:granted"  # of the study: seconds and trials that were added
 class Run:
     """An open run folder.
 
+    See Also:
+        `open_run`, `default_folder`.
+
     Example:
         >>> folder = Run.open(run)
         >>> folder.task.n, len(folder.trials(folder.study()))
@@ -388,6 +391,9 @@ def trial_row(trial: optuna.trial.FrozenTrial) -> TrialRow | None:
 
 def default_folder(name: str) -> Path:
     """``autometa_runs/NAME-DATE-TIME`` in the current folder, made unique; the folder is not made.
+
+    See Also:
+        `Run`.
 
     Example:
         >>> default_folder("my table.csv").name.rsplit("-", 2)[0]

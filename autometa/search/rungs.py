@@ -15,9 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
-from autometa.evaluation import crowding
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.evaluation import Splits, crowding, places, sampled
 from autometa.origins import Origin
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.plan import SearchPlan
@@ -128,12 +132,33 @@ class Rungs:
         """
         options = self.options
         for row in best:
-            known, took = row.evaluation.rows, max(row.evaluation.seconds, 1e-9)
-            most = min(self.n, int(known * left / options.last_climb / took))
-            soon = left < options.last_climb * options.last_climb * took * self.n / known
+            known, took, start = row.evaluation.rows, max(row.evaluation.seconds, 1e-9), _start(row)
+            most = min(self.n, int(known * max(left / options.last_climb - start, 0.0) / took))
+            soon = left < options.last_climb * options.last_climb * (start + took * self.n / known)
             if soon and most >= options.least_climb * known and row.number not in {number for number, _ in begun}:
                 return self._to(row, most)
         return None
 
     def _to(self, row: TrialRow, rows: int) -> Climb:
-        return Climb(row, rows, row.evaluation.seconds * rows / max(row.evaluation.rows, 1))
+        return Climb(row, rows, _start(row) + row.evaluation.seconds * rows / max(row.evaluation.rows, 1))
+
+
+class Samples:
+    """The splits of a search with fewer rows to learn from."""
+
+    def __init__(self, task: Task, splits: Splits, seed: int) -> None:
+        """Draws nothing until it is asked."""
+        self.task, self.splits, self.seed = task, splits, seed
+
+    def of(self, rows: int) -> Splits:
+        """As of a table of so many rows (`sampled`)."""
+        return self.splits if rows >= self.task.n else sampled(self.splits, self._places, rows)
+
+    @cached_property
+    def _places(self) -> NDArray[np.float64]:
+        return places(self.task, seed=self.seed)
+
+
+def _start(row: TrialRow) -> float:
+    """Seconds that a trial took beside fitting and predicting: its process, libraries, the table."""
+    return max(row.finished - row.started - row.evaluation.seconds, 0.0)

@@ -26,7 +26,7 @@ from autometa.search.clock import Clock
 from autometa.search.finish import Finish, candidates_of, isolated_fit, why_no_model
 from autometa.search.first import first_model
 from autometa.search.keys import why_fleeting
-from autometa.search.plan import SearchPlan, without_weights
+from autometa.search.plan import SearchPlan, without_quantiles, without_weights
 from autometa.search.recall import first_recommendations, recall, remember_late, why_not_remembered
 from autometa.search.result import Result, finished, leaderboard, open_run, save_result
 from autometa.search.run import GRANTED, Run
@@ -70,6 +70,9 @@ def search(
         NoModelError: The budget ended before any configuration could be evaluated.
         StoreError: The metadata store cannot be used.
 
+    See Also:
+        `resume`, `Settings`, `autometa.fitting.fit_file`.
+
     Example:
         >>> import tempfile
         >>> from sklearn.datasets import load_wine
@@ -85,8 +88,9 @@ def search(
     budget = Budget(seconds, settings.trials, time.monotonic() if started is None else started)
     plan = plan or SearchPlan.of(task, settings, available_cpus())
     folder = Run.create(run, task, settings, plan.splits)
-    if progress is not None and (left_out := without_weights(task, settings)):
-        progress.note(left_out)
+    for left_out in (without_weights(task, settings), without_quantiles(task, settings)):
+        if progress is not None and left_out:
+            progress.note(left_out)
     with folder.locked():
         return _conduct(folder, plan, budget, progress or Silent(), isolation or shared_isolation())
 
@@ -118,6 +122,9 @@ def resume(
     Raises:
         RunError: The folder is not a run, is in use, or is somebody else's.
         NoModelError: The budget ended before any configuration could be evaluated.
+
+    See Also:
+        `search`.
 
     Example:
         >>> from autometa.search import open_run

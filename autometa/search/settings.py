@@ -65,7 +65,7 @@ class Settings:
         patience: Seconds without a better trial after which the search ends; "auto": where nothing better is expected
             of the rest of a time budget; "off": never.
         trial_seconds: Longest that one trial may take, in seconds.
-        space: Parameters of families that are fixed or have other ranges (`autometa.space.narrowed`).
+        space: Parameters of families that are fixed or have other ranges (`autometa.space.narrowing.narrowed`).
         folds: Of the cross-validation that judges every trial; 1 is a hold-out; None for what suits the table.
         device: ``auto``, ``cpu`` or ``cuda``.
         exclude: Past tasks that must not be learned from.
@@ -74,6 +74,9 @@ class Settings:
 
     Raises:
         InputError: Every impossible value, in one error.
+
+    See Also:
+        `search`, `SearchPlan`.
 
     Example:
         >>> Settings().seconds, Settings(trials=20).seconds
@@ -158,6 +161,9 @@ class Settings:
 class TrialRow:
     """One finished trial of a run; times are seconds since the run began.
 
+    See Also:
+        `leaderboard`, `Result`.
+
     Example:
         >>> from autometa.evaluation import Evaluation, State
         >>> def row(number, score, state=State.COMPLETE):
@@ -186,6 +192,9 @@ class TrialRow:
 class Progress(Protocol):
     """The one small interface through which a search reports; the command line draws it, tests record it.
 
+    See Also:
+        `Silent`.
+
     Example:
         >>> class Printing(Silent):
         ...     def note(self, text):
@@ -213,6 +222,9 @@ class Progress(Protocol):
 
 class Silent:
     """Progress that nobody watches: every method does nothing.
+
+    See Also:
+        `Progress`.
 
     Example:
         >>> Silent().note("nobody hears this")

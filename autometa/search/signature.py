@@ -103,6 +103,9 @@ def check_whole(path: Path, *, trusted: bool = False) -> None:
 def what_runs(path: Path) -> str:
     """A sentence on what reading a file runs, for whoever is about to trust it.
 
+    See Also:
+        `autometa.load_model`.
+
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:

@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autometa.evaluation import (
     AUTO,
@@ -23,24 +22,21 @@ from autometa.evaluation import (
     Cancelled,
     Evaluation,
     Isolation,
-    Splits,
     State,
     evaluate_isolated,
     judged,
-    places,
-    sampled,
 )
-from autometa.families import FAMILIES, rounds_of
+from autometa.families import FAMILIES
 from autometa.files import whole
 from autometa.origins import GROWN_FROM, ROWS, Origin
 from autometa.search.clock import Clock
 from autometa.search.first import CONFIG, FirstModel, first_model
-from autometa.search.pace import affordable, late_families
+from autometa.search.pace import affordable, boosting_default, late_families
 from autometa.search.patience import is_enough, why_enough
 from autometa.search.plan import SearchPlan, cells_per_second
 from autometa.search.result import leaderboard
 from autometa.search.run import EVALUATION, FILES, FINISHED, STARTED, Run, origin_of, trial_row
-from autometa.search.rungs import Rungs
+from autometa.search.rungs import Rungs, Samples
 from autometa.search.settings import Progress, TrialRow
 from autometa.space import FAMILY, Config
 from autometa.transfer.cost import TrialLimit
@@ -73,7 +69,7 @@ class Trials:
         self.finished = list(run.trials(study))
         self.first = first  # made at the start, where there is a time budget
         self.rungs = rungs or Rungs((run.task.n,))
-        self._places: NDArray[np.float64] | None = None  # of the rows, once they are asked for
+        self._samples = Samples(run.task, plan.splits, run.settings.seed)
         self._climbed = {row.grown_from for row in self.finished if row.grown_from}  # a trial, and with how many rows
         self._ranked, self._leaders = -1, list[TrialRow]()  # of how many finished trials
         self.interrupted = False  # by the person
@@ -89,25 +85,23 @@ class Trials:
             self._ranked, self._leaders = known, leaderboard(self.finished, self.metric)
         return self._leaders
 
-    def begin_with_the_default(self) -> None:
+    def begin_with_the_default(self, *, again: bool = False) -> None:
         """Where the table is large for the time, the library's default of boosting comes first, whatever is proposed.
 
         Past tasks are smaller, and what was best there often cannot end here. It tells what a trial takes.
         """
         from autometa.sampler import ORIGIN, REASON
 
-        settings, space = self.run.settings, self.plan.space
-        if self.finished or settings.seconds is None:
+        seconds, options, default = self.run.settings.seconds, self.plan.options, boosting_default(self.plan.space)
+        if seconds is None or default is None or (self.finished and not again):
             return
-        load = cells_per_second(self.run.task, settings.seconds, self.plan.options)
-        if load < self.plan.options.default_first_load and len(self.rungs.ladder) == 1:
-            return
-        for config in space.defaults():
-            if rounds_of(config) is not None:
-                reason = "The library's default first: the table is large for the time."
-                attributes = {ORIGIN: Origin.DEFAULT.value, REASON: reason}
-                self.study.enqueue_trial(config, user_attrs=attributes, skip_if_exists=True)
-                return
+        if (
+            len(self.rungs.ladder) > 1
+            or cells_per_second(self.run.task, seconds, options) >= options.default_first_load
+        ):
+            reason = "The library's default first: the table is large for the time."
+            attributes = {ORIGIN: Origin.DEFAULT.value, REASON: reason}
+            self.study.enqueue_trial(default, user_attrs=attributes, skip_if_exists=not again)
 
     def settle(self) -> None:
         """Trials that were running when the process died: finished if their evaluation is there, else tried again."""
@@ -287,11 +281,18 @@ class Trials:
         return self.clock.longest_on_sample if self.rungs.samples and rows <= self.rungs.rows else self.clock.longest
 
     def _choose_base(self, evaluation: Evaluation) -> None:
-        """By the first trial that came to an end, where a first one was only expected to take its share."""
-        seconds, complete = self.clock.seconds, evaluation.state == State.COMPLETE
-        if seconds is None or not complete or self.leaders or evaluation.rows != self.rungs.rows:
+        """By the first trial that came to an end, where a first one was only expected to take its share.
+
+        As long as none does, for want of time, the next one has fewer rows; the default comes again.
+        """
+        seconds = self.clock.seconds
+        if seconds is None or self.leaders or evaluation.rows != self.rungs.rows:
             return
-        self.rungs = self.rungs.moved(evaluation.seconds, self.plan.options.sample_share * seconds)
+        if evaluation.state == State.COMPLETE:
+            self.rungs = self.rungs.moved(evaluation.seconds, self.plan.options.sample_share * seconds)
+        elif evaluation.state == State.TIMEOUT and self.rungs.base > 0:
+            self.rungs = self.rungs.at(self.rungs.base - 1)
+            self.begin_with_the_default(again=True)
 
     def _climb(self, best: Evaluation | None) -> None:
         """Puts next in the queue what should go on with more rows."""
@@ -306,19 +307,12 @@ class Trials:
         noted = {ORIGIN: Origin.GROWN.value, REASON: reason, ROWS: up.rows, GROWN_FROM: up.row.number}
         self.study.enqueue_trial(up.row.evaluation.config, user_attrs=noted)
 
-    def _splits(self, rows: int) -> Splits:
-        if rows >= self.run.task.n:
-            return self.plan.splits
-        if self._places is None:
-            self._places = places(self.run.task, seed=self.run.settings.seed)
-        return sampled(self.plan.splits, self._places, rows)
-
     def _attempt(self, number: int, config: Config, origin: str, seconds: float, rows: int) -> Attempt:
         """How a configuration is tried: against the incumbent, its models kept if they may enter the ensemble."""
         leaders, most = self.leaders, self.plan.options.candidates
         return Attempt(
             config,
-            self._splits(rows),
+            self._samples.of(rows),
             self.run.settings.seed,
             threads=self.plan.threads,
             device=self.run.settings.device,

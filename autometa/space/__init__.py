@@ -66,6 +66,9 @@ __all__ = [
 class Encoded(NamedTuple):
     """A configuration as numbers; several of them are stacked to (m, d).
 
+    See Also:
+        `autometa.SearchSpace`.
+
     Example:
         >>> space = SearchSpace.of(C=real(1e-2, 1e2, 1.0, log=True), kernel=choice("rbf", "linear"))
         >>> encoded = space.encode({"C": 1.0, "kernel": "rbf"})
@@ -80,6 +83,9 @@ class Encoded(NamedTuple):
 def real(low: float, high: float, default: float, *, log: bool = False) -> tuple[FloatDistribution, float]:
     """A real parameter in [low, high] and its default, to be named in `SearchSpace.of`; `log` for its logarithm.
 
+    See Also:
+        `integer`, `choice`.
+
     Example:
         >>> SearchSpace.of(rate=real(1e-4, 1.0, 0.1, log=True)).default
         {'rate': 0.1}
@@ -90,6 +96,9 @@ def real(low: float, high: float, default: float, *, log: bool = False) -> tuple
 def integer(low: int, high: int, default: int, *, log: bool = False) -> tuple[IntDistribution, int]:
     """An integer parameter from `low` to `high` and its default, to be named in `SearchSpace.of`.
 
+    See Also:
+        `real`, `choice`.
+
     Example:
         >>> SearchSpace.of(depth=integer(1, 10, 6)).default
         {'depth': 6}
@@ -99,6 +108,9 @@ def integer(low: int, high: int, default: int, *, log: bool = False) -> tuple[In
 
 def choice(*choices: Any) -> tuple[CategoricalDistribution, Any]:
     """A categorical parameter whose default is its first choice, to be named in `SearchSpace.of`.
+
+    See Also:
+        `real`, `integer`.
 
     Example:
         >>> SearchSpace.of(kernel=choice("rbf", "linear")).default
@@ -401,6 +413,9 @@ class SearchSpace:
 def family_in(config: Mapping[str, Any]) -> str:
     """The model family that a configuration names; "" where there is none, also if its ``family`` is no name.
 
+    See Also:
+        `split_family`.
+
     Example:
         >>> family_in({"family": "knn"}), family_in({"family": 3})
         ('knn', '')
@@ -411,6 +426,9 @@ def family_in(config: Mapping[str, Any]) -> str:
 
 def split_family(config: Mapping[str, Any]) -> tuple[str, Config]:
     """A configuration of a CASH space as its family and that family's own parameters.
+
+    See Also:
+        `family_in`, `autometa.families.cash_space`.
 
     Example:
         >>> split_family({"family": "knn", "knn.n_neighbors": 5})

@@ -21,6 +21,9 @@ FAMILY = "family"  # the top-level choice of a CASH space
 class Interval:
     """The numbers from `low` to `high`, both included.
 
+    See Also:
+        `Condition`.
+
     Example:
         >>> 3 in Interval(low=2), 1 in Interval(low=2), "3" in Interval(low=2)
         (True, False, False)
@@ -37,6 +40,9 @@ class Interval:
 @dataclass(frozen=True, slots=True)
 class Condition:
     """The condition of a parameter that is active only while `name` is active and takes one of `values`.
+
+    See Also:
+        `Parameter`.
 
     Example:
         >>> Condition("layers", Interval(low=2)).holds({"layers": 3}), Condition("kind", ("mlp",)).holds({"layers": 3})
@@ -74,6 +80,9 @@ class Condition:
 class Parameter:
     """One parameter: its Optuna distribution, its default, and the condition under which it is active.
 
+    See Also:
+        `real`, `integer`, `choice`, which make one; `Condition`.
+
     Example:
         >>> from optuna.distributions import FloatDistribution
         >>> Parameter("C", FloatDistribution(0.1, 10, log=True), 1.0).width
@@ -95,6 +104,9 @@ class Parameter:
 
 def config_key(config: Mapping[str, Any]) -> str:
     """One text per configuration, whatever the order of its keys: canonical JSON with floats to 10 digits.
+
+    See Also:
+        `split_family`.
 
     Example:
         >>> config_key({"b": 0.1 + 0.2, "a": 1})

@@ -159,6 +159,9 @@ def plain(value: Any) -> Any:
     A tuple reads like the list that a storage makes of it, the keys of a mapping like texts and in order, a function by
     its name.
 
+    See Also:
+        `fit_value`.
+
     Example:
         >>> plain(np.float64(0.5)), plain((16, "a")), plain({"b": 1, "a": None}), plain(float("nan")), plain(len)
         (0.5, "[16, 'a']", "{'a': None, 'b': 1}", 'nan', 'builtins.len')

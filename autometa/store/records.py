@@ -27,6 +27,9 @@ def _now() -> str:
 def sample_fingerprint(fingerprint: str, rows: int) -> str:
     """Of some rows of a table: what wins on a thousand of them need not win on all, so the two are two tasks.
 
+    See Also:
+        `TaskRecord`.
+
     Example:
         >>> len(sample_fingerprint("5eed" * 8, 1000))
         32
@@ -40,6 +43,9 @@ class TaskRecord:
 
     One record per fingerprint and space. `family` names the data set family whose variants share answers; `space` is
     ``"fit"`` for the product's own search space, else the name that somebody gave to their own.
+
+    See Also:
+        `autometa.MetaStore`, `autometa.describe`.
 
     Example:
         >>> TaskRecord("5eed" * 8, "bank", "binary", "roc_auc", n_rows=45211, n_columns=16, n_classes=2).space
@@ -91,6 +97,9 @@ class TaskRecord:
 class Exclusion:
     """Which tasks a reader must not see: a benchmark never sees its own answer.
 
+    See Also:
+        `autometa.MetaStore`, `autometa.bench.left_out`.
+
     Example:
         >>> bank = TaskRecord("5eed" * 8, "bank-1000", "binary", "roc_auc", 1000, 16, 2, family="bank", openml_id=1461)
         >>> Exclusion(families=frozenset({"bank"})).excludes(bank), Exclusion(openml_ids=frozenset({31})).excludes(bank)
@@ -116,6 +125,9 @@ NOTHING = Exclusion()
 @dataclass(frozen=True, slots=True, eq=False)
 class PastTasks:
     """What recommenders learn from: a table of tasks and configurations in one metric.
+
+    See Also:
+        `PastTrials`, `autometa.transfer.AdaptivePortfolio`.
 
     Example:
         >>> task = TaskRecord("5eed" * 8, "bank", "binary", "roc_auc", 45211, 16, 2)
@@ -146,6 +158,9 @@ class PastTasks:
 @dataclass(frozen=True, slots=True, eq=False)
 class PastTrials:
     """What each past task tried, in one metric: for tasks that each tried configurations of their own.
+
+    See Also:
+        `PastTasks`.
 
     Example:
         >>> task = TaskRecord("5eed" * 8, "bank", "binary", "roc_auc", 45211, 16, 2)

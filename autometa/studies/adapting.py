@@ -45,6 +45,9 @@ from autometa.transfer.selection import evenly
 class AdaptedPast:
     """Past studies in the space as it is now.
 
+    See Also:
+        `adapt`.
+
     Example:
         >>> from optuna.distributions import FloatDistribution
         >>> from autometa.store import TaskRecord
@@ -74,6 +77,9 @@ def adapt(
         renamed: Old name of a parameter -> its new one.
         distributions: Of the study at hand, as far as its trials show them; they prevail over what was before.
         configs: What the study at hand has tried: an active parameter that none of them has was dropped.
+
+    See Also:
+        `AdaptedPast`.
 
     Example:
         >>> from optuna.distributions import FloatDistribution
@@ -129,6 +135,9 @@ def adapt(
 class ShownSpace:
     """What the trials of one study show of its space: distributions, and which parameters occur together.
 
+    See Also:
+        `FollowedPast`.
+
     Example:
         >>> import optuna
         >>> line = {"x": optuna.distributions.FloatDistribution(0, 1)}
@@ -166,6 +175,9 @@ class FollowedPast:
         renamed: Old name of a parameter -> its new one.
         space_name: The name under which the store keeps the studies.
         about: What the study is about.
+
+    See Also:
+        `adapt`, `ShownSpace`.
 
     Example:
         >>> from autometa.store import TaskRecord

@@ -20,6 +20,9 @@ def told_constraints(
 ) -> dict[str, ToldConstraint]:
     """By the name of the constraint, what past studies said of it; of each study an even selection.
 
+    See Also:
+        `autometa.remember_study`.
+
     Example:
         >>> told_constraints([], SearchSpace([]), {})
         {}

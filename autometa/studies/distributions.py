@@ -40,6 +40,9 @@ def read_distribution(text: str) -> BaseDistribution:
 def spanned(values: Sequence[Any]) -> BaseDistribution:
     """The smallest distribution that holds some values: a range of numbers, logarithmic when wide, else categories.
 
+    See Also:
+        `fit_value`.
+
     Example:
         >>> spanned([0.001, 1.0]), spanned(["b", "a"]).choices
         (FloatDistribution(high=1.0, log=True, low=0.001, step=None), ('a', 'b'))
@@ -85,6 +88,9 @@ def fit_value(value: Any, distribution: BaseDistribution) -> tuple[bool, Any]:
     """Whether a distribution can take a plain value, numbers after clipping; and the value as it takes it.
 
     A category is found by what `plain` makes of the choices, also where an older version wrote a tuple as such.
+
+    See Also:
+        `spanned`.
 
     Example:
         >>> fit_value(7, FloatDistribution(0.0, 5.0)), fit_value("c", CategoricalDistribution(["a", "b"]))

@@ -48,6 +48,9 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)  # trials that
 class About:
     """What a study is about, as far as that is kept: never a row of a table.
 
+    See Also:
+        `described`.
+
     Example:
         >>> About.of(None).table is None
         True
@@ -65,6 +68,9 @@ class About:
 
 def described(task: Any) -> tuple[Task | None, MetaFeatures | None]:
     """The task and the meta-features in what a person hands over: ``(X, y)``, a `Task`, meta-features, or None.
+
+    See Also:
+        `About`, `autometa.describe`.
 
     Example:
         >>> import numpy as np
@@ -92,6 +98,9 @@ def signs_of(study: Study) -> tuple[float, ...]:
 def sign_of(study: Study) -> float:
     """`signs_of` a study of one objective. ValueError for several.
 
+    See Also:
+        `autometa.remember_study`.
+
     Example:
         >>> import optuna
         >>> sign_of(optuna.create_study(direction="minimize")), sign_of(optuna.create_study(direction="maximize"))
@@ -115,6 +124,9 @@ def objectives_told(record: TaskRecord) -> list[list[str]]:
 
 def own_fingerprint(study: Study, space: str, about: About | None = None) -> str:
     """What tells a study from others of its space; of studies on one table and metric it is one.
+
+    See Also:
+        `autometa.remember_study`.
 
     Example:
         >>> import optuna

@@ -115,6 +115,9 @@ def remember_studies(
         InputError: If there is no such storage, it cannot be read, or lacks a study.
         StoreError: If the store cannot be used.
 
+    See Also:
+        `autometa.remember_study`, `autometa.remember`.
+
     Example:
         >>> import tempfile
         >>> optuna.logging.set_verbosity(optuna.logging.WARNING)

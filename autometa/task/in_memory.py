@@ -28,6 +28,9 @@ def as_table(table: Any, name: str = "table") -> Any:
     Raises:
         InputError: It is lazy, has no two dimensions, or is sparse and too large.
 
+    See Also:
+        `autometa.make_task`.
+
     Example:
         >>> import pyarrow as pa
         >>> as_table(pa.table({"x": [1, 2]})).equals(pd.DataFrame({"x": [1, 2]}))

@@ -195,6 +195,9 @@ def _sorted(values: list[Any]) -> list[int]:
 def label_array(classes: Iterable[Any]) -> NDArray[Any]:  # (c,)
     """Labels as an array that keeps each in its type: of Python objects where there are several, or no other will do.
 
+    See Also:
+        `autometa.make_task`.
+
     Example:
         >>> [label_array(labels).dtype.kind for labels in ((1, 2), ("a", "b "), (1, "a"), (2**70, 1))]
         ['i', 'U', 'O', 'O']

@@ -176,6 +176,9 @@ class ColumnProfile:
 class ColumnDrift:
     """How far a column of a new table is from that of the training table.
 
+    See Also:
+        `drift`, which makes them.
+
     Example:
         >>> old = pd.DataFrame({"x": np.arange(100.0)})
         >>> column = drift(profile(old), old + 50)[0]
@@ -233,6 +236,9 @@ def _deciles(values: NDArray[np.float64]) -> tuple[list[list[float]], list[float
 
 def drift(before: Sequence[ColumnProfile], X: pd.DataFrame) -> list[ColumnDrift]:  # X: (n, p) typed, with n > 0
     """How the columns of a new table differ from the training table's, the furthest first.
+
+    See Also:
+        `autometa predict --drift`; `ColumnDrift`.
 
     Example:
         >>> old = pd.DataFrame({"x": np.arange(100.0), "y": np.arange(100.0)})

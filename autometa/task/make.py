@@ -69,6 +69,9 @@ def read_task(
     Raises:
         InputError: With the problems of both, all of them.
 
+    See Also:
+        `autometa.make_task`, `read_table`.
+
     Example:
         >>> task = read_task(b"age,town,class\n" + b"31,Ulm,yes\n45,Bern,no\n27,Ulm,yes\n" * 4)
         >>> task.n, task.columns.categorical, task.classes

@@ -38,6 +38,9 @@ if not TYPE_CHECKING:
 class Columns:
     """The names of the typed feature columns, by what they hold.
 
+    See Also:
+        `Schema`, `autometa.families.build`.
+
     Example:
         >>> Columns(numeric=("age",), text=("note",)).all
         ('age', 'note')
@@ -56,6 +59,9 @@ class Columns:
 @dataclass(frozen=True, slots=True, eq=False)
 class Schema:
     """How a raw table becomes typed features; made by `Schema.fit`.
+
+    See Also:
+        `Columns`; `autometa.make_task`, which fits one.
 
     Example:
         >>> raw = pd.DataFrame({"age": ["31", "?", "45"], "town": ["Ulm", "Bern", "Ulm"], "x": [1, 1, 1]})

@@ -279,6 +279,9 @@ def later_target(
     Raises:
         InputError: Labels are missing, or are none of the classes, or no numbers; all are named.
 
+    See Also:
+        `autometa.make_task`.
+
     Example:
         >>> later_target(pd.Series(["b", None, "a"]), ("a", "b"), target="y", drop_missing=True)
         (array([1, 0]), array([ True, False,  True]))

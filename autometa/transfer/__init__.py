@@ -87,6 +87,9 @@ def __getattr__(name: str) -> Any:
 class Recommender(Protocol):
     """What every recommender can do.
 
+    See Also:
+        `autometa.transfer.RECOMMENDERS`, `AdaptivePortfolio`.
+
     Example:
         >>> from autometa.store import MetaStore
         >>> from autometa.families import cash_space

@@ -65,6 +65,9 @@ class _Timeless(ABC):
 class Defaults(_Timeless):
     """Each family's default configuration, in the order of its mean rank among the defaults on past tasks.
 
+    See Also:
+        `Portfolio`, `AdaptivePortfolio`.
+
     Example:
         >>> from autometa.families import cash_space
         >>> from autometa.store import MetaStore
@@ -113,6 +116,9 @@ class Portfolio(_Timeless):
 
     Next is the configuration with the largest expected improvement over those before it, averaged over past tasks. The
     same list for every task: the bar for everything that adapts.
+
+    See Also:
+        `AdaptivePortfolio`, `Defaults`.
 
     Example:
         >>> from autometa.families import cash_space
@@ -170,6 +176,9 @@ class Portfolio(_Timeless):
 
 class NearestTasks(_Timeless):
     """The best configurations of the past tasks whose meta-features are nearest, taking turns.
+
+    See Also:
+        `AdaptivePortfolio`, `Neighbour`.
 
     Example:
         >>> from autometa.families import cash_space
@@ -232,6 +241,9 @@ class LearnedRanker(_Timeless):
     """The greedy portfolio over past tasks, moved by what the learned ranker predicts of this one.
 
     Results change nothing. It also predicts configurations that no past task has tried (`expected`).
+
+    See Also:
+        `AdaptivePortfolio`.
 
     Example:
         >>> from autometa.families import cash_space

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 class TrialLimit:
     """How long one trial may take: a family that stops early ends by then with what it has, any other fails.
 
+    See Also:
+        `autometa.families.truncatable`.
+
     Example:
         >>> limit = TrialLimit(10.0, frozenset({"catboost"}))
         >>> limit.costs(np.array([3.0, 30.0, 30.0]), np.array(["svm", "svm", "catboost"]))

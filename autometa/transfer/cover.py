@@ -64,6 +64,9 @@ class AdaptivePortfolio:
     With meta-features that say nothing, past tasks of one size and no results it is the static portfolio, configuration
     for configuration. Without a past it recommends the space's defaults.
 
+    See Also:
+        `Guard`, which goes on; `Portfolio`, `Recommendation`.
+
     Example:
         >>> from autometa.space import real
         >>> from autometa.store import PastTasks, TaskRecord

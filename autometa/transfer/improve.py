@@ -38,6 +38,9 @@ EXPERT_PHRASES = {"transfer": "the meta-learned surrogate", "past": "past tasks"
 class Suggestion:
     """What to try next, and why.
 
+    See Also:
+        `Guard`.
+
     Example:
         >>> weights = {"past": 0.6, "cold": 0.4}
         >>> max(Suggestion({"C": 1.0}, "expected to be the best", weights, cold=False, expected=0.9).weights)
@@ -56,6 +59,9 @@ class Suggestion:
 class Prediction:
     """What is expected of some configurations, in the warped scale: 1 is the best so far, 0 the median.
 
+    See Also:
+        `Guard`.
+
     Example:
         >>> one = np.array([0.5])
         >>> Prediction(mean=one, std=one, better=one / 2, seconds=None, failure=one * 0).better
@@ -73,6 +79,9 @@ class Guard:
     """Suggests what to try next, guarded against a past that misleads: experts are weighed by their own forecasts.
 
     It keeps nothing between questions, so one serves all trials and workers.
+
+    See Also:
+        `AdaptivePortfolio`, which comes before; `Surrogate`, `History`.
 
     Example:
         >>> from autometa.space import real

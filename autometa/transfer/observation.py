@@ -97,7 +97,11 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """The evaluations of one task so far; their order never matters."""
+    """The evaluations of one task so far; their order never matters.
+
+    See Also:
+        `Guard`.
+    """
 
     x: NDArray[np.float64]  # (m, d) as of `SearchSpace.encode_all`
     mask: NDArray[np.bool_]  # (m, d)

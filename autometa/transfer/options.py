@@ -31,6 +31,9 @@ class Grid(NamedTuple):
 class TransferOptions:
     """How past tasks are read, weighed against results, and asked; `OPTIONS` are the values in use.
 
+    See Also:
+        `AdaptivePortfolio`, `Guard`.
+
     Example:
         >>> OPTIONS.floor_quantile, OPTIONS.size_spread
         (0.25, 2.0)

@@ -21,6 +21,9 @@ from autometa.transfer.similarity import Resemblance
 class Evidence:
     """How a configuration did on one past task.
 
+    See Also:
+        `Recommendation`, `Neighbour`.
+
     Example:
         >>> Evidence("adult", 0.8, ("rows",), score=0.92, standing=0.97, rank=2, of=53).rank
         2
@@ -39,6 +42,9 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class Recommendation:
     """A configuration to try, and why.
+
+    See Also:
+        `Recommender`, `Evidence`.
 
     Example:
         >>> one = Recommendation({"family": "linear"}, Origin.DEFAULT, None, "the family's default")
@@ -65,6 +71,9 @@ class Recommendation:
 class Neighbour:
     """How a past task resembles the new one, and what it counts.
 
+    See Also:
+        `Explanation`.
+
     Example:
         >>> Neighbour("adult", distance=1.2, similarity=0.8, agrees=("rows",), differs=("gravity",), weight=0.3).task
         'adult'
@@ -81,6 +90,9 @@ class Neighbour:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What recommendations rest on.
+
+    See Also:
+        `Neighbour`, `AdaptivePortfolio`.
 
     Example:
         >>> Explanation(tasks=0, configurations=0, abstains="nothing in the memory resembles this table").neighbours

@@ -17,7 +17,7 @@ def train(job: BoostingJob) -> tuple[CatBoostModel, int]:
     import catboost
 
     options, rows = dict(job.parameters), job.rows
-    if options["loss_function"] == "RMSE":
+    if options["loss_function"].startswith(("RMSE", "Quantile")):
         model = catboost.CatBoostRegressor(iterations=job.rounds, **options)
     else:  # a fold may lack classes: those it has decide
         options["loss_function"] = "Logloss" if rows.y.max() == 1 else "MultiClass"

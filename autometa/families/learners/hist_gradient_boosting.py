@@ -63,7 +63,8 @@ def weighted_percentiles(
 def train(job: BoostingJob) -> tuple[Any, int]:
     """The fitted model and its number of rounds; the split is ours, the library's own refuses a class of one row."""
     parameters, (X, y, counts), validation = job.parameters, job.rows, job.validation
-    learner = HistGradientBoostingRegressor if parameters["loss"] == "squared_error" else QuicklyBinnedClassifier
+    of_values = parameters["loss"] in ("squared_error", "quantile")
+    learner = HistGradientBoostingRegressor if of_values else QuicklyBinnedClassifier
     model = learner(
         **parameters,
         warm_start=job.deadline is not None,

@@ -19,7 +19,7 @@ def train(job: BoostingJob) -> tuple[LightGBMModel, int]:
     import lightgbm
 
     parameters, (X, y, counts) = job.parameters, job.rows
-    if parameters["objective"] == "regression":
+    if parameters["objective"] in ("regression", "quantile"):
         model = lightgbm.LGBMRegressor(n_estimators=job.rounds, **parameters)
     else:  # a fold may lack classes: LightGBM counts those it sees
         objective = "binary" if y.max() == 1 else "multiclass"

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import ElasticNet, LogisticRegression
+from sklearn.linear_model import ElasticNet, LogisticRegression, QuantileRegressor
 
 from autometa.families.learners.faces import ProbabilityClassifier, StandardisedTargetRegressor, converged_or_not
 from autometa.families.options import OPTIONS
@@ -67,4 +67,24 @@ class ElasticNetOnScaledTarget(StandardisedTargetRegressor):
 
     def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
         """Predicted values, in the target's unit."""
+        return self._restore(self.model_.predict(X))
+
+
+class QuantileOnScaledTarget(StandardisedTargetRegressor):
+    """Linear quantile regression; `alpha` is in ridge regression's unit, of the sum of the coefficients' sizes."""
+
+    def __init__(self, *, alpha: float, quantile: float) -> None:
+        self.alpha = alpha
+        self.quantile = quantile
+
+    def fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None) -> Self:
+        """Fits rows X (n, p) and their targets y (n,), each counting as much as it does."""
+        target = self._standardise(X, y)
+        self.model_ = QuantileRegressor(quantile=self.quantile, alpha=self.alpha / len(y), solver="highs")
+        with converged_or_not():
+            self.model_.fit(X, target, sample_weight)
+        return self
+
+    def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
+        """Predicted quantiles, in the target's unit."""
         return self._restore(self.model_.predict(X))

@@ -44,6 +44,9 @@ def load_data(name: str, path: str | None = None, **options: Any) -> Data:
     Raises:
         InputError: There is none of that name, or nothing usable at that path; says where to get it.
 
+    See Also:
+        `Data`, `catalogue`.
+
     Example:
         >>> data = load_data("digits")
         >>> data.train.names, data.test.names, data.train.problem(way=5).shape

@@ -33,6 +33,9 @@ if not TYPE_CHECKING:
 class Choice:
     """A task that could be learned from.
 
+    See Also:
+        `EpisodeSource`.
+
     Example:
         >>> Choice("alphabet 3", (1.0, 2.0)).domain
         'alphabet 3'
@@ -51,6 +54,9 @@ class Description(NamedTuple):
 
 class EpisodeSource(Protocol):
     """Where the episodes of one split come from.
+
+    See Also:
+        `Data`, `Episode`.
 
     Example:
         >>> import numpy
@@ -93,6 +99,9 @@ class EpisodeSource(Protocol):
 
 class Data(NamedTuple):
     """The three splits of one data set.
+
+    See Also:
+        `load_data`.
 
     Example:
         >>> from autometa.fewshot.data import load_data

@@ -48,6 +48,9 @@ def find_learner(name: str) -> type[Any]:
     Raises:
         InputError: There is none of that name.
 
+    See Also:
+        `make`, `catalogue`.
+
     Example:
         >>> find_learner("maml").__name__
         'Maml'

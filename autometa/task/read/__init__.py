@@ -95,6 +95,9 @@ def read_table(
     Raises:
         InputError: With everything that is wrong with the file.
 
+    See Also:
+        `read_task`; `autometa.openml.read_table`.
+
     Example:
         >>> frame, notes = read_table(b"town;price\nUlm;1,5\nBern;2,5\n")
         >>> frame["price"].tolist(), notes

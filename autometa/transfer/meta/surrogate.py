@@ -32,6 +32,9 @@ SURROGATE_FORMAT = "autometa surrogate"
 class Posterior(NamedTuple):
     """What is expected at q points.
 
+    See Also:
+        `Surrogate`.
+
     Example:
         >>> q = np.zeros(2)
         >>> Posterior(mean=q, std=q + 1, log_seconds=None, failure=q).std
@@ -86,6 +89,9 @@ class Surrogate:
     """What was meta-learned from past tasks about the configurations of one space.
 
     The fields are what a file holds. `train` makes one, `Surrogate.load` reads one.
+
+    See Also:
+        `train`, `Guard`.
 
     Example:
         >>> from importlib.resources import files

@@ -93,6 +93,9 @@ def train(
         InputError: With fewer than four tasks that tell configurations of `space` apart, or a checkpoint of another
             training.
 
+    See Also:
+        `Surrogate`, `judged`.
+
     Example:
         >>> from autometa.space import real
         >>> from autometa.store import PastTasks, TaskRecord

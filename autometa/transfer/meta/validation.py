@@ -28,6 +28,9 @@ def judged(
     Supports and up to `most` queries are drawn at random; densities are of the warped score, by what is known of the
     support alone.
 
+    See Also:
+        `train`.
+
     Example:
         >>> from autometa.space import SearchSpace, real
         >>> from autometa.store import PastTasks, TaskRecord
