@@ -66,7 +66,7 @@ def measure(path: Path, family: str, seconds: float) -> dict[str, Any]:
     known, unseen = frame.iloc[order[:cut]], frame.iloc[order[cut : cut + MOST_JUDGING]]
     task = make_task(known.reset_index(drop=True), target="target", name=path.stem, family=family)
     exclude = Exclusion(families=frozenset({family}), fingerprints=frozenset({task.fingerprint}))
-    settings = Settings(seconds=seconds, jobs=1, remember=False, exclude=exclude)
+    settings = Settings(seconds=seconds, jobs=1, remember=False, exclude=exclude, patience="off")
     with tempfile.TemporaryDirectory() as folder:
         result = search(task, settings, Path(folder) / "run")
         fitted: dict[int, bytes] = {}

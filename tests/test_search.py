@@ -431,11 +431,11 @@ class TestInterruption:
         assert "interrupted True" in out
         assert load_model(tmp_path / "run").members
 
-    def test_killed_at_random_points_twenty_times_no_finished_trial_is_lost(self, tmp_path, alive):
+    def test_killed_at_random_points_no_finished_trial_is_lost(self, tmp_path, alive):
         draw = random.Random(0)
         reported: set[int] = set()
         kills = 0
-        while kills < 20:
+        while kills < 12:
             process = start(tmp_path, trials=10_000)
             reported |= wait_for_trials(process, 1)
             time.sleep(draw.uniform(0, 0.8))
@@ -450,7 +450,7 @@ class TestInterruption:
             with run.locked():
                 rows = run.trials(run.study(repair=True))
             assert reported <= {row.number for row in rows}
-        assert len(reported) >= 20
+        assert len(reported) >= 12
         head = json.loads((tmp_path / "run" / "run.json").read_text())
         assert head["settings"]["trials"] == 10_000
         process = start(tmp_path, trials=10_000)  # and once more, to the end

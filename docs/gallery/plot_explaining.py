@@ -2,12 +2,12 @@
 Explaining
 ==========
 
-Which columns a model leans on, and how.
+Which columns a model needs, and which way they move its answers.
 """
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_diabetes
-from sklearn.inspection import PartialDependenceDisplay, permutation_importance
+from sklearn.inspection import PartialDependenceDisplay
 from sklearn.model_selection import train_test_split
 
 from autometa import AutoMetaRegressor
@@ -17,16 +17,22 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 model = AutoMetaRegressor(trials=2, families=["linear"], remember=False).fit(X_train, y_train)
 
 # %%
-# How much worse the model gets on unseen rows when a column is shuffled. The HTML report of a run has the same,
-# out of fold.
-found = permutation_importance(model, X_test, y_test, n_repeats=3, random_state=0)
-order = found.importances_mean.argsort()
+# Every ``fit`` ends with it: how much the score falls when the values of a column are shuffled, on rows that the
+# answering models had not learned from.
+found = model.feature_importance()
+print(found)
+
+# %%
+# The bars are 90 % intervals: by how much the figure would change with other rows.
+found = found[::-1]
 fig, ax = plt.subplots(figsize=(5, 3), layout="constrained")
-ax.barh(X.columns[order], found.importances_mean[order], xerr=found.importances_std[order])
-ax.set_xlabel("loss of R² when shuffled")
+beside = [found["importance"] - found["low"], found["high"] - found["importance"]]
+ax.barh(found["column"], found["importance"], xerr=beside)
+ax.set_xlabel("how much RMSE grows when shuffled")
 plt.show()
 
 # %%
-# In which direction: scikit-learn's tools take the estimator as any other.
-PartialDependenceDisplay.from_estimator(model, X_test, ["bmi", "s5"], grid_resolution=6)
+# In which shape: scikit-learn's tools take the estimator as any other.
+fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
+PartialDependenceDisplay.from_estimator(model, X_test, ["bmi", "s5"], grid_resolution=6, ax=ax)
 plt.show()
