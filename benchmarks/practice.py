@@ -90,12 +90,12 @@ def coverage(path: Path, of_classes: bool, seconds: float) -> dict[str, Any]:
             codes = np.searchsorted(np.asarray(model.classes_, dtype=str), truth.astype(str))
             known = np.isin(truth.astype(str), np.asarray(model.classes_, dtype=str))
             held = inside[np.arange(len(new)), np.minimum(codes, inside.shape[1] - 1)] & known
-            found[f"size {level}"] = float(inside.sum(axis=1).mean())
+            found[f"size_{level:.0%}".rstrip("%")] = float(inside.sum(axis=1).mean())
         else:
             low, high = model.predict_interval(new, level).T
             held = (low <= truth) & (truth <= high)
-            found[f"width {level}"] = float((high - low).mean() / np.std(truth))
-        found[f"covered {level}"] = float(held.mean())
+            found[f"width_{level:.0%}".rstrip("%")] = float((high - low).mean() / np.std(truth))
+        found[f"covered_{level:.0%}".rstrip("%")] = float(held.mean())
     return found
 
 
@@ -116,13 +116,14 @@ def report() -> str:
     text = ["# practice.py", "", f"Coverage on {len(found)} tables.", ""]
     text += ["| asked | covered, mean | lowest | highest | tables within 2 points |", "|---|---|---|---|---|"]
     for level in LEVELS:
-        own = np.array([line[f"covered {level}"] for line in found if f"covered {level}" in line])
+        name = f"covered_{level:.0%}".rstrip("%")
+        own = np.array([line[name] for line in found if name in line])
         near = int((np.abs(own - level) <= 0.02).sum())
         text.append(f"| {level} | {own.mean():.3f} | {own.min():.3f} | {own.max():.3f} | {near} of {len(own)} |")
     text += ["", "| table | rows | judged | trials | covered at 0.9 | width or size at 0.9 |", "|---" * 6 + "|"]
     for line in found:
-        said = f"{line['width 0.9']:.2f} sd" if "width 0.9" in line else f"{line['size 0.9']:.2f} classes"
-        cells = [line["table"], line["rows"], line["judged"], line["trials"], f"{line['covered 0.9']:.3f}", said]
+        said = f"{line['width_90']:.2f} sd" if "width_90" in line else f"{line['size_90']:.2f} classes"
+        cells = [line["table"], line["rows"], line["judged"], line["trials"], f"{line['covered_90']:.3f}", said]
         text.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(text) + "\n"
 

@@ -24,6 +24,7 @@ from autometa.explain.labelled import labelled_task
 from autometa.explain.options import OPTIONS
 from autometa.explain.shapley import contributions
 from autometa.explain.slices import find_slices, row_errors, worst_rows
+from autometa.explain.trees import tree_contributions
 from autometa.fitting import fit_file
 from autometa.search import Settings, load_model
 from autometa.task import make_task
@@ -343,6 +344,23 @@ def test_contributions_are_shapley_values(p):
                 for s in range(p) for some in combinations(others, s)
             )  # fmt: skip
             assert found.values[row, j] == pytest.approx(exact, abs=1e-9 if p == 3 else 0.6)
+
+
+def test_contributions_of_trees_are_exact_and_add_up_to_the_answer():
+    """The oracle asks every coalition of six columns."""
+    pytest.importorskip("shap", reason="needs the extra shap")
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(250, 5)), columns=[f"x{k}" for k in range(5)])
+    y = X["x0"] * X["x1"] + np.sin(X["x2"]) + rng.normal(0, 0.1, 250)
+    kept = {"trials": 2, "families": ["random_forest", "lightgbm"], "cold": True, "remember": False}
+    model = AutoMetaRegressor(**kept).fit(X, y).model_
+    typed, background = model.schema.apply(X.head(6)), model.schema.apply(X.tail(8))
+    found = tree_contributions(model, typed, background)
+    np.testing.assert_allclose(found.base + found.values.sum(axis=1), model.answer(typed), atol=1e-4)
+    exact = contributions(model.answer, typed, background)
+    np.testing.assert_allclose(found.values, exact.values, atol=2e-3 * np.ptp(y))
+    linear = AutoMetaRegressor(trials=1, **QUICK).fit(X, y).model_
+    assert tree_contributions(linear, typed, background) is None
 
 
 def test_slices_name_where_the_errors_are_and_nothing_where_they_are_everywhere():

@@ -147,6 +147,7 @@ def explained_rows(
     import pandas as pd
 
     from autometa.explain.shapley import Contributions, background_of, contributions, in_time
+    from autometa.explain.trees import tree_contributions
 
     X, _ = model.schema.apply_later(frame)
     background, said = background_of(task), model.answer(X)
@@ -157,7 +158,9 @@ def explained_rows(
         codes = said.argmax(axis=1)
 
     def some(start: int, end: int) -> Contributions:
-        return contributions(model.answer, X.iloc[start:end], background, None if codes is None else codes[start:end])
+        part, own = X.iloc[start:end], None if codes is None else codes[start:end]
+        exact = tree_contributions(model, part, background)
+        return contributions(model.answer, part, background, own) if exact is None else exact
 
     parts = list(in_time(some, len(X), lambda: clock.monotonic() > until))
     joined = Contributions(

@@ -6,6 +6,7 @@
     measure     all of that for a run, within a time box
     slices      which rows the model gets wrong
     shapley     why one row is answered as it is
+    trees       the same, exact, where all models are of trees
     labelled    a table with known answers, as a task of the model
     options     the tuned numbers
 
