@@ -59,6 +59,14 @@ def test_the_dummy_of_numbers_is_scikit_learns_best_constant(metric):
     assert Dummy.of(task, splits).score == pytest.approx(best)
 
 
+def test_the_dummy_of_a_quantile_is_the_quantile():
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    task = make_task(X, y=y, metric="neg_mean_pinball_loss_0.9")
+    found = Dummy.of(task, plan_splits(task, seed=0))
+    assert found.says == "predicting the quantile 0.9"
+    assert found.answer == pytest.approx(np.quantile(y, 0.9), abs=2)
+
+
 @pytest.mark.parametrize(
     ("metric", "says", "score"),
     [

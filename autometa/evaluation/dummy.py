@@ -116,6 +116,9 @@ def _constants(
         median = np.median(y) if alike else quantile
         yield "predicting the mean", np.full(n, np.average(y, weights=counts))
         yield "predicting the median", np.full(n, median)
+        if (share := quantile_of(task.metric)) is not None:
+            asked = np.quantile(y[known], share, weights=counts[known], method="inverted_cdf")
+            yield f"predicting the quantile {share:g}", np.full(n, asked)
         if (wanted := quantile_of(task.metric)) is not None:
             usual = np.quantile(y[known], wanted, weights=counts[known], method="inverted_cdf")
             yield f"predicting the quantile {wanted:g}", np.full(n, usual)
