@@ -171,13 +171,14 @@ PARTS = 40  # rows that a model answers at once
 def parted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Everything is answered part by part; the rows of each part that a model was asked."""
     from autometa.search import Model, model, options
-    from autometa.task.read import batches
+    from autometa.task.read import batches, survey
 
     answer, seen = Model.answer, []
     small = replace(options.OPTIONS, answered_rows=PARTS)
     monkeypatch.setattr(options, "OPTIONS", small)
     monkeypatch.setattr(model, "OPTIONS", small)
-    monkeypatch.setattr(batches, "OPTIONS", replace(batches.OPTIONS, batched_from_bytes=1, batch_bytes=900))
+    for one in (batches, survey):
+        monkeypatch.setattr(one, "OPTIONS", replace(batches.OPTIONS, batched_from_bytes=1, batch_bytes=900))
     monkeypatch.setattr(Model, "answer", lambda self, X: (seen.append(len(X)), answer(self, X))[1])
     return seen
 

@@ -20,6 +20,7 @@ import pytest
 from autometa.errors import InputError
 from autometa.task import read_table
 from autometa.task.read import batches as room
+from autometa.task.read import survey
 from autometa.task.read.batches import Batches, batches
 
 COLUMNS: dict[str, Callable[[int, int, random.Random], str]] = {  # a row of so many -> its cell
@@ -58,7 +59,8 @@ COLUMNS: dict[str, Callable[[int, int, random.Random], str]] = {  # a row of so 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of a few hundred bytes."""
-    monkeypatch.setattr(room, "OPTIONS", dataclasses.replace(room.OPTIONS, batch_bytes=400, batched_from_bytes=0))
+    for one in (room, survey):
+        monkeypatch.setattr(one, "OPTIONS", dataclasses.replace(room.OPTIONS, batch_bytes=400, batched_from_bytes=0))
 
 
 def text_of(seed: int) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from rich.text import Text
 from autometa.cli.show import emit, page
 from autometa.errors import InputError, Problem, TableWarning, did_you_mean
 from autometa.files import whole
+from autometa.task.written import write_parquet
 from autometa.values import printable
 
 if TYPE_CHECKING:
@@ -73,8 +74,11 @@ def answer(model: Model, table: pd.DataFrame | Batches, asked: Answering) -> Non
     for quoted in (False, True):
         answered = _Answered(model, asked)
         with _kept(asked.out) as file:
-            form = _Parquet if asked.out is not None and asked.out.suffix.lower() == ".parquet" else _Csv
-            form(file, quoted=quoted).write(answered.of(table, stop_at_returns=not quoted))
+            parts = answered.of(table, stop_at_returns=not quoted)
+            if asked.out is not None and asked.out.suffix.lower() == ".parquet":
+                write_parquet(file.path, parts)
+            else:
+                _write_csv(file.path, parts, csv.QUOTE_NONNUMERIC if quoted else csv.QUOTE_MINIMAL)
             if not answered.returns or quoted:
                 answered.say()
                 file.commit()
@@ -213,43 +217,11 @@ def _copy(path: Path, out: Path | None) -> None:
         shutil.copyfileobj(text, sys.stdout)
 
 
-class _Csv:
-    """Answers as CSV; with quotes around all texts where one has a carriage return."""
-
-    def __init__(self, file: _Kept, *, quoted: bool) -> None:
-        self.path, self.quoting = file.path, csv.QUOTE_NONNUMERIC if quoted else csv.QUOTE_MINIMAL
-
-    def write(self, parts: Iterator[pd.DataFrame]) -> None:
-        """Writes all of them, under one header."""
-        with self.path.open("w", encoding="utf-8", newline="") as file:
-            for number, answers in enumerate(parts):
-                answers.to_csv(file, index=False, header=number == 0, quoting=self.quoting)
-
-
-class _Parquet:
-    """Answers as parquet; labels of several types become text."""
-
-    def __init__(self, file: _Kept, *, quoted: bool) -> None:
-        self.path = file.path
-
-    def write(self, parts: Iterator[pd.DataFrame]) -> None:
-        """Writes all of them, a group of rows for each."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        schema, writer = None, None
-        try:
-            for answers in parts:
-                mixed = [i for i, dtype in enumerate(answers.dtypes) if pd.api.types.is_object_dtype(dtype)]
-                plain = {i: answers.iloc[:, i].astype("str") for i in mixed}
-                columns = [plain.get(i, answers.iloc[:, i]) for i in range(answers.shape[1])]
-                table = pa.table([pa.array(column) for column in columns], names=list(map(str, answers.columns)))
-                schema = schema or table.schema
-                writer = writer or pq.ParquetWriter(self.path, schema)
-                writer.write_table(table.cast(schema))
-        finally:
-            if writer is not None:
-                writer.close()
+def _write_csv(path: Path, parts: Iterator[pd.DataFrame], quoting: Literal[0, 2]) -> None:
+    """Writes the parts of a table, under one header."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for number, answers in enumerate(parts):
+            answers.to_csv(file, index=False, header=number == 0, quoting=quoting)
 
 
 def without_formulas(answers: pd.DataFrame) -> tuple[pd.DataFrame, int]:  # (n, p)
