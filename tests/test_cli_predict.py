@@ -6,7 +6,9 @@ import contextlib
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -158,3 +160,109 @@ def test_no_cell_is_a_formula_where_that_is_asked_and_else_it_is_said(spread, ta
 def test_nothing_is_said_of_formulas_where_there_are_none(run, table, tmp_path, capsys):
     _, said = predicted(run, table.assign(key=["-1", "+2.5"] * (N // 2)), tmp_path, capsys, "--id", "key")
     assert "formula" not in said
+
+
+# --- part by part -----------------------------------------------------------------------------------------------------
+
+PARTS = 40  # rows that a model answers at once
+
+
+@pytest.fixture
+def parted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Everything is answered part by part; the rows of each part that a model was asked."""
+    from autometa.search import Model, model, options
+    from autometa.task.read import batches, survey
+
+    answer, seen = Model.answer, []
+    small = replace(options.OPTIONS, answered_rows=PARTS)
+    monkeypatch.setattr(options, "OPTIONS", small)
+    monkeypatch.setattr(model, "OPTIONS", small)
+    for one in (batches, survey):
+        monkeypatch.setattr(one, "OPTIONS", replace(batches.OPTIONS, batched_from_bytes=1, batch_bytes=900))
+    monkeypatch.setattr(Model, "answer", lambda self, X: (seen.append(len(X)), answer(self, X))[1])
+    return seen
+
+
+def in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    from autometa.task.read import batches
+
+    monkeypatch.setattr(batches, "OPTIONS", replace(batches.OPTIONS, batched_from_bytes=1 << 40))
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "parquet", "-"])
+@pytest.mark.parametrize("options", [("--proba", "--keep-columns", "--escape-formulas"), ("--id", "key")])
+def test_answers_part_by_part_are_those_of_one_piece_byte_for_byte(
+    run, table, tmp_path, capsys, monkeypatch, parted, form, options
+):
+    new = pd.concat([table] * 3, ignore_index=True)
+    new["town"] = ["Oslo" if i % 3 else town for i, town in enumerate(new["town"])]
+    new["size"] = [None if i == 300 else i for i in range(3 * N)]
+    odd = [text for text in FORMULAS if form == "parquet" or "\r" not in text]  # a text with one is read in one piece
+    new["note"] = [odd[i % len(odd)] if i > 200 else "fine" for i in range(3 * N)]
+    path = tmp_path / f"new.{'csv' if form == '-' else form}"
+    new.to_parquet(path) if form == "parquet" else new.to_csv(path, index=False)
+    said = []
+    for out in ("parts.csv", "whole.csv"):
+        if form == "-":
+            monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(path.read_bytes()), closed=False))
+        source = "-" if form == "-" else str(path)
+        parted.clear()
+        assert main(["predict", str(run), source, "--out", str(tmp_path / out), *options]) == 0
+        said.append(capsys.readouterr().err.replace(out, ""))
+        if out == "parts.csv":
+            assert set(parted) == {PARTS}
+            in_one_piece(monkeypatch)
+    assert parted[:10] == [3 * N, *[PARTS] * 9]
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert said[0] == said[1]
+    assert "Column 'town': 240 of 360 cells" in said[0]
+
+
+def test_answers_are_the_same_on_standard_output_and_as_parquet(run, table, tmp_path, capsys, parted):
+    new = tmp_path / "new.csv"
+    pd.concat([table] * 2, ignore_index=True).to_csv(new, index=False)
+    words = ["predict", str(run), str(new), "--proba", "--id", "key"]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert parted == [PARTS] * 6
+    for out in ("out.csv", "out.parquet"):
+        assert main([*words, "--out", str(tmp_path / out)]) == 0
+    assert (tmp_path / "out.csv").read_text() == printed
+    read = pd.read_parquet(tmp_path / "out.parquet")
+    pd.testing.assert_frame_equal(read, pd.read_csv(tmp_path / "out.csv", dtype={"prediction": str}), check_exact=True)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_nothing_is_written_where_the_input_turns_out_bad_further_down(run, table, tmp_path, capsys, parted, form):
+    new = pd.concat([table] * 20, ignore_index=True)
+    if form == "csv":
+        (tmp_path / "new.csv").write_text(new.to_csv(index=False) + "K,1.5,a,01,1,more\n")
+    else:
+        new.to_parquet(tmp_path / "new.parquet", row_group_size=200)
+        content = bytearray((tmp_path / "new.parquet").read_bytes())
+        content[len(content) // 2 : len(content) // 2 + 2000] = b"\x07" * 2000
+        (tmp_path / "new.parquet").write_bytes(content)
+    (tmp_path / "out.csv").write_text("as it was")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    for out in (("--out", str(tmp_path / "out.csv")), ()):
+        assert main(["predict", str(run), str(tmp_path / f"new.{form}"), *out]) == 2
+        shown = capsys.readouterr()
+        assert ("line 2402 has 6" if form == "csv" else "damaged parquet data") in shown.err
+        assert shown.out == ""
+    assert (tmp_path / "out.csv").read_text() == "as it was"
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_column_is_lost_where_no_part_of_it_can_be_read(run, table, tmp_path, capsys, parted):
+    new = pd.concat([table] * 2, ignore_index=True)
+    new.assign(x=["much" if i < 150 else 0.5 for i in range(2 * N)]).to_csv(tmp_path / "new.csv", index=False)
+    assert main(["predict", str(run), str(tmp_path / "new.csv"), "--out", str(tmp_path / "out.csv")]) == 0
+    assert "Column 'x': 150 of 240 cells" in capsys.readouterr().err
+    assert parted == [PARTS] * 6
+    new.assign(x="much").to_csv(tmp_path / "new.csv", index=False)
+    assert main(["predict", str(run), str(tmp_path / "new.csv")]) == 2
+    assert "Column 'x': 240 of 240 cells" in capsys.readouterr().err
+    new.drop(columns="x").to_csv(tmp_path / "new.csv", index=False)
+    assert main(["predict", str(run), str(tmp_path / "new.csv")]) == 2
+    assert "no column 'x'" in capsys.readouterr().err
+    assert main(["predict", str(run), str(tmp_path / "new.csv"), "--allow-missing"]) == 0

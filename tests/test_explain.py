@@ -204,7 +204,7 @@ def test_a_model_card_stands_beside_every_model(run, tmp_path):
     for title in ("What it was learned from", "How good it is", "Which columns it needs", "made again"):
         assert f"## {title}" in text.replace("How it is made again", "made again")
     assert "520 rows, 2 numeric, 1 categorical columns" in text
-    assert re.search(r"\*\*ROC AUC 0\.9\d+ \(95 %: 0\.\d+ to 0\.\d+\)\*\* out of fold, where", text)
+    assert re.search(r"\*\*ROC AUC 0\.9\d+\*\* out of fold \(95 %: 0\.\d+ to 0\.\d+\), where", text)
     assert "| x | " in text
     assert "the higher, the more likely 'yes'" in text
     assert f"autometa predict {run}" in text

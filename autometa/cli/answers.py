@@ -1,15 +1,19 @@
-"""What ``autometa predict`` writes: answers as CSV, columns carried beside them, and how a table differs."""
+"""What ``autometa predict`` writes: answers as CSV or parquet, columns carried beside them, and how a table differs."""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 import sys
+import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,11 +22,15 @@ from rich.text import Text
 
 from autometa.cli.show import emit, page
 from autometa.errors import InputError, Problem, TableWarning, did_you_mean
+from autometa.files import whole
+from autometa.task.written import write_parquet
 from autometa.values import printable
 
 if TYPE_CHECKING:
     from autometa.search import Model
     from autometa.task import ColumnDrift
+    from autometa.task.later import LaterColumn, Tally
+    from autometa.task.read.batches import Batches
 
 
 _SIGNS = tuple("=+-@＝＋－＠")  # with their wide twins, which some spreadsheets take for them
@@ -45,54 +53,175 @@ class Answering:
     by: str | None = None  # the column whose categories are to have that share each
 
 
-def answer(model: Model, frame: pd.DataFrame, asked: Answering) -> None:
-    """Writes the answers for a raw table, and says what of it cannot be read as it was learned."""
-    carried = _carried(frame, asked.beside)
-    later = model.schema.apply_later(frame, allow_missing=asked.allow_missing)[1]
-    for column in later:
-        print(f"autometa: {printable(column)}", file=sys.stderr)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TableWarning)  # said above
-        answers = answers_of(
-            model,
-            frame,
-            proba=asked.proba,
-            allow_missing=asked.allow_missing,
-            threshold=asked.threshold,
-            interval=asked.interval,
-            by=asked.by,
-        )
-    answers = pd.concat([carried, answers], axis=1)
-    if asked.out is not None or not asked.as_json:
-        escaped, count = without_formulas(answers)
-        if count and not asked.escape:
-            cells = "1 cell begins" if count == 1 else f"{count} cells begin"
-            print(
-                f"autometa: {cells} as a formula does, which a spreadsheet would run: --escape-formulas.",
-                file=sys.stderr,
+def answer(model: Model, table: pd.DataFrame | Batches, asked: Answering) -> None:
+    """Writes the answers for a raw table, part by part where it comes so, and says what of it cannot be read.
+
+    Nothing is written where anything is wrong, were it in the last row: answers take their place when all are there.
+
+    Raises:
+        InputError: A column that was asked for is not there, or one that the model needs cannot be read.
+    """
+    names = list(table.columns) if isinstance(table, pd.DataFrame) else table.names
+    lacking = [name for name in asked.beside if name not in names]
+    if lacking:
+        raise InputError([Problem(f"--id {one}", "no such column", did_you_mean(one, names)) for one in lacking])
+    if asked.as_json and asked.out is None:
+        answered = _Answered(model, asked)
+        answers = pd.concat(list(answered.of(table)), ignore_index=True)
+        answered.say()
+        emit({**answered.summary(), "predictions": answers.to_dict(orient="records")})
+        return
+    for quoted in (False, True):
+        answered = _Answered(model, asked)
+        with _kept(asked.out) as file:
+            parts = answered.of(table, stop_at_returns=not quoted)
+            if asked.out is not None and asked.out.suffix.lower() == ".parquet":
+                write_parquet(file.path, parts)
+            else:
+                _write_csv(file.path, parts, csv.QUOTE_NONNUMERIC if quoted else csv.QUOTE_MINIMAL)
+            if not answered.returns or quoted:
+                answered.say()
+                file.commit()
+                break
+    if asked.as_json:
+        emit(answered.summary())
+    elif asked.out is not None:
+        print(f"{answered.rows} predictions are in {asked.out}", file=sys.stderr)
+
+
+def parts_of(source: Any, model: Model, carry: str | None, *, keep_columns: bool, **said: Any) -> Any:
+    """A table that is answered part by part, or what is to be read in one piece: what is small, or read otherwise.
+
+    A column of moments that is carried is printed by all of its cells: with hours, or without.
+    """
+    from autometa.cli.reading import listed_names
+    from autometa.openml.address import is_address
+    from autometa.search.options import OPTIONS
+    from autometa.task.read.batches import Batches, batches
+
+    if is_address(source):
+        return source
+    found = batches(source, rows=OPTIONS.answered_rows, **said, **model.schema.reading)
+    if not isinstance(found, Batches):
+        return found
+    beside = found.names if keep_columns else listed_names(carry or "")
+    return found.in_one_piece() if found.dated & set(beside) else found
+
+
+class _Answered:
+    """The answers for the parts of a table, and what is counted on the way."""
+
+    def __init__(self, model: Model, asked: Answering) -> None:
+        self.model, self.asked = model, asked
+        self.rows = self.formulas = 0
+        self.returns = False  # whether a text has a carriage return
+        self.tallies: list[Tally] | None = None
+        self.later: list[LaterColumn] = []
+
+    def of(self, table: pd.DataFrame | Batches, *, stop_at_returns: bool = False) -> Iterator[pd.DataFrame]:
+        """The answers part by part; with no more of them once a text has a carriage return, where that is asked."""
+        asked, schema = self.asked, self.model.schema
+        for frame in [table] if isinstance(table, pd.DataFrame) else table:
+            X, tallies = schema.apply_counted(frame, allow_missing=asked.allow_missing)
+            self.tallies = (
+                tallies if self.tallies is None else [a + b for a, b in zip(self.tallies, tallies, strict=True)]
             )
+            if isinstance(table, pd.DataFrame):
+                self._check()  # before anything is computed
+            answers = pd.concat([_carried(frame, asked.beside), answers_of(self.model, X, asked)], axis=1)
+            self.returns = self.returns or _has_returns(answers)
+            if self.returns and stop_at_returns:
+                return
+            named = bool(self.rows) and sum(map(_is_formula, map(str, answers.columns)))  # counted already
+            escaped, count = without_formulas(answers)
+            self.formulas += count - named
+            self.rows += len(answers)
+            yield escaped if asked.escape and count else answers
+        self._check()
+
+    def _check(self) -> None:
+        """Finds what cannot be read as it was learned.
+
+        Raises:
+            InputError: Of a column nothing can be, and that was not allowed.
+        """
+        self.later = self.model.schema.judged(self.tallies or [], allow_missing=self.asked.allow_missing)
+
+    def say(self) -> None:
+        """What of the table cannot be read, and which cells a spreadsheet would run."""
+        for column in self.later:
+            print(f"autometa: {printable(column)}", file=sys.stderr)
+        count = self.formulas
+        if self.asked.as_json and self.asked.out is None:
+            return
+        if count and not self.asked.escape:
+            cells = "1 cell begins" if count == 1 else f"{count} cells begin"
+            said = f"{cells} as a formula does, which a spreadsheet would run: --escape-formulas."
+            print(f"autometa: {said}", file=sys.stderr)
         elif count:
             cells = "1 cell" if count == 1 else f"{count} cells"
             print(f"autometa: an apostrophe stands before {cells} that begin as a formula does.", file=sys.stderr)
-            answers = escaped
-    if asked.out is not None:
-        _write(answers, asked.out)
-    if asked.as_json:
-        said = [{"column": one.name, "share": one.share, "says": str(one)} for one in later]
-        values = {"run": str(asked.run), "rows": len(answers), "out": str(asked.out) if asked.out else None}
-        values = {**values, "columns": said}
-        emit(values if asked.out is not None else {**values, "predictions": answers.to_dict(orient="records")})
-    elif asked.out is None:
-        _write(answers, sys.stdout)
-    else:
-        print(f"{len(answers)} predictions are in {asked.out}", file=sys.stderr)
+
+    def summary(self) -> dict[str, object]:
+        """As JSON."""
+        out = self.asked.out
+        said = [{"column": one.name, "share": one.share, "says": str(one)} for one in self.later]
+        return {"run": str(self.asked.run), "rows": self.rows, "out": str(out) if out else None, "columns": said}
 
 
-def _write(answers: pd.DataFrame, where: Path | IO[str]) -> None:
-    """Writes CSV; quotes stand around all texts where one has a carriage return, which pandas leaves bare."""
+def _has_returns(answers: pd.DataFrame) -> bool:
+    """Whether a text has a carriage return, which pandas leaves bare."""
     texts = answers.select_dtypes(exclude="number")
-    bare = any("\r" in cell for _, column in texts.items() for cell in column.array if isinstance(cell, str))
-    answers.to_csv(where, index=False, quoting=csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL)
+    return any("\r" in cell for _, column in texts.items() for cell in pd.unique(column) if isinstance(cell, str))
+
+
+# --- where answers are written ----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A file to write to, whose content takes its place once all of it is there."""
+
+    path: Path
+    commit: Callable[[], None]
+
+
+@contextmanager
+def _kept(out: Path | None) -> Iterator[_Kept]:
+    """A file beside `out`, or a temporary one for standard output and for what is no file, such as a pipe."""
+    if out is None or (out.exists() and not out.is_file()):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"answers{'' if out is None else out.suffix}"
+            yield _Kept(path, lambda: _copy(path, out))
+        return
+    out, done, mask = out.resolve(), list[bool](), os.umask(0)
+    os.umask(mask)
+    with suppress(_Unfinished), whole(out) as path:
+        path.chmod(0o666 & ~mask)  # as whoever opens a file has it
+        yield _Kept(path, lambda: done.append(True))
+        if not done:
+            raise _Unfinished
+
+
+class _Unfinished(Exception):
+    """Answers are not what is wanted: another form is tried."""
+
+
+def _copy(path: Path, out: Path | None) -> None:
+    """All of a file to standard output, or to a pipe or device."""
+    if out is not None:
+        with path.open("rb") as file, out.open("wb") as there:
+            shutil.copyfileobj(file, there)
+        return
+    with path.open(encoding="utf-8", newline="") as text:
+        shutil.copyfileobj(text, sys.stdout)
+
+
+def _write_csv(path: Path, parts: Iterator[pd.DataFrame], quoting: Literal[0, 2]) -> None:
+    """Writes the parts of a table, under one header."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for number, answers in enumerate(parts):
+            answers.to_csv(file, index=False, header=number == 0, quoting=quoting)
 
 
 def without_formulas(answers: pd.DataFrame) -> tuple[pd.DataFrame, int]:  # (n, p)
@@ -127,42 +256,32 @@ def _is_formula(text: str) -> bool:
     return begins and number_style([text.strip()]) is None
 
 
-def answers_of(
-    model: Model,
-    frame: pd.DataFrame,
-    *,
-    proba: bool,
-    allow_missing: bool = False,
-    threshold: float | None = None,
-    interval: float | None = None,
-    by: str | None = None,
-) -> pd.DataFrame:
+def answers_of(model: Model, X: pd.DataFrame, asked: Answering) -> pd.DataFrame:
     """Predictions as a table with a column ``prediction`` and, if asked for, ``proba_LABEL`` for each class.
 
     With an interval, numbers have ``lower`` and ``upper``, and classes a ``prediction_set``, as JSON: those that a row
     may be of.
     """
-    if interval is not None:
-        answers = answers_of(model, frame, proba=proba, allow_missing=allow_missing, threshold=threshold)
-        if model.kind == "regression":
-            low, high = model.predict_interval(frame, interval, by=by, allow_missing=allow_missing).T
-            return answers.assign(lower=low, upper=high)
-        inside = model.predict_set(frame, interval, by=by, allow_missing=allow_missing)
-        sets = [[one for one, held in zip(model.classes, row, strict=True) if held] for row in inside]
-        return answers.assign(prediction_set=[json.dumps(one, default=str, ensure_ascii=False) for one in sets])
-    if not proba:
-        return pd.DataFrame({"prediction": model.predict(frame, allow_missing=allow_missing, threshold=threshold)})
-    probabilities = model.predict_proba(frame, allow_missing=allow_missing)  # (n, c)
-    columns = {f"proba_{label}": probabilities[:, k] for k, label in enumerate(model.classes)}
-    return pd.DataFrame({"prediction": model.labels(probabilities, threshold), **columns})
+    values = model.answer(X)  # (n,) or (n, c)
+    if model.kind == "regression":
+        answers = pd.DataFrame({"prediction": values})
+        if asked.interval is None:
+            return answers
+        low, high = model.interval_of(X, values, asked.interval, asked.by).T
+        return answers.assign(lower=low, upper=high)
+    answers = pd.DataFrame({"prediction": model.labels(values, asked.threshold)})
+    if asked.proba:
+        probabilities = {f"proba_{label}": values[:, k] for k, label in enumerate(model.classes)}
+        answers = pd.DataFrame({"prediction": answers["prediction"], **probabilities})
+    if asked.interval is None:
+        return answers
+    inside = model.set_of(X, values, asked.interval, asked.by)
+    sets = [[one for one, held in zip(model.classes, row, strict=True) if held] for row in inside]
+    return answers.assign(prediction_set=[json.dumps(one, default=str, ensure_ascii=False) for one in sets])
 
 
 def _carried(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Columns of the table as they are, those that have the name of an answer under another."""
-    lacking = [name for name in names if name not in frame.columns]
-    if lacking:
-        columns = list(frame.columns)
-        raise InputError([Problem(f"--id {one}", "no such column", did_you_mean(one, columns)) for one in lacking])
     return frame[list(names)].rename(columns={"prediction": "prediction_before"}).reset_index(drop=True)
 
 

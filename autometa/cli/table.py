@@ -241,7 +241,8 @@ def predict(
     data: Data,
     proba: Annotated[bool, typer.Option("--proba", help="Add a column proba_LABEL for each class.")] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the CSV here instead of standard output.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write them here: CSV, or parquet where it ends so."),
     ] = None,
     carry: Annotated[
         str | None, typer.Option("--id", metavar="COL,...", help="Columns of the table to write beside the answers.")
@@ -291,10 +292,11 @@ def predict(
 
     The answers are in the column `prediction`, in the target's own labels.
     """
-    from autometa.cli.answers import Answering, answer, show_drift
+    from autometa.cli.answers import Answering, answer, parts_of, show_drift
     from autometa.cli.reading import listed_names
     from autometa.openml import read_table
     from autometa.search import load_model
+    from autometa.task.read.batches import Batches
     from autometa.values import Gathered, probability, share
 
     gathered = Gathered()
@@ -310,7 +312,13 @@ def predict(
         query=query,
         download=download,
     )
-    read = gathered.take(read_table, source_of(data), offline=offline, allow_empty=True, **said, **model.schema.reading)
+    source: Any = source_of(data)
+    if not drift and (out is not None or not as_json):  # else all of it is needed at once
+        source = gathered.take(parts_of, source, model, carry, keep_columns=keep_columns, **said) or source
+    read: Any = source
+    if not isinstance(source, Batches):
+        whole = gathered.take(read_table, source, offline=offline, allow_empty=True, **said, **model.schema.reading)
+        read = None if whole is None else whole[0]
     if proba and model.kind == "regression":
         gathered.problems.append(
             Problem("--proba", f"{model.target!r} is a number, and has no probabilities", "Leave it out.")
@@ -332,12 +340,11 @@ def predict(
     gathered.refuse()
     assert read is not None
     if drift:
-        show_drift(model, read[0], allow_missing=allow_missing, as_json=as_json)
+        show_drift(model, read, allow_missing=allow_missing, as_json=as_json)
         return
-    beside = tuple(read[0].columns) if keep_columns else listed_names(carry or "")
-    answer(
-        model, read[0], Answering(run, proba, out, beside, allow_missing, escape_formulas, as_json, limit, level, by)
-    )
+    names = read.names if isinstance(read, Batches) else read.columns
+    beside = tuple(names) if keep_columns else listed_names(carry or "")
+    answer(model, read, Answering(run, proba, out, beside, allow_missing, escape_formulas, as_json, limit, level, by))
 
 
 @app.command(cls=Command)

@@ -36,6 +36,7 @@ from autometa.evaluation import (
     weights_of,
 )
 from autometa.files import replace
+from autometa.search.options import OPTIONS
 from autometa.search.records import DamagedError
 from autometa.search.signature import pickled, read_signed, write_signed
 from autometa.space import Config
@@ -217,10 +218,16 @@ class Model:
             InputError: The target has classes (`predict_set`); a level for which there are too few rows; no such
                 column; or as `predict`.
         """
+        self._conformal(numbers=True).check(level)
+        X = self._features(frame, allow_missing)
+        return self.interval_of(X, self.answer(X), level, by)
+
+    def interval_of(
+        self, X: pd.DataFrame, values: NDArray[np.float64], level: float, by: str | None = None
+    ) -> NDArray[np.float64]:  # (n, p), (n,) -> (n, 2)
+        """As `predict_interval`, for a table that the schema was applied to, and what `answer` says of it."""
         conformal = self._conformal(numbers=True)
         conformal.check(level)
-        X = self._features(frame, allow_missing)
-        values = self.answer(X)
         reach = conformal.reach(level, values, X, by)
         low = np.maximum(values - reach, np.minimum(conformal.least, values))
         return np.column_stack([low, values + reach])
@@ -241,10 +248,17 @@ class Model:
         Raises:
             InputError: The target is a number (`predict_interval`); or as there.
         """
+        self._conformal(numbers=False).check(level)
+        X = self._features(frame, allow_missing)
+        return self.set_of(X, self.answer(X), level, by)
+
+    def set_of(
+        self, X: pd.DataFrame, probability: NDArray[np.float64], level: float, by: str | None = None
+    ) -> NDArray[np.bool_]:  # (n, p), (n, c) -> (n, c)
+        """As `predict_set`, for a table that the schema was applied to, and what `answer` says of it."""
         conformal = self._conformal(numbers=False)
         conformal.check(level)
-        X = self._features(frame, allow_missing)
-        return conformal.within(level, self.answer(X), X, by, self.target)
+        return conformal.within(level, probability, X, by, self.target)
 
     def check_interval(self, level: float, by: str | None = None) -> None:
         """Refuses a level, or a column, that `predict_interval` and `predict_set` would.
@@ -303,8 +317,14 @@ class Model:
         return drift(self.schema.picture, X)
 
     def answer(self, X: pd.DataFrame) -> NDArray[np.float64]:  # (n,) or (n, c)
-        """Values or probabilities for a table that the schema was applied to."""
-        c = len(self.classes)
+        """Values or probabilities for a table that the schema was applied to.
+
+        So many rows at once (`SearchOptions.answered_rows`): what is computed on the way stays small, and a row has the
+        same answer, to the last bit, in a whole table and in parts of that many rows.
+        """
+        c, step = len(self.classes), OPTIONS.answered_rows
+        if len(X) > step:
+            return np.concatenate([self.answer(X.iloc[start : start + step]) for start in range(0, len(X), step)])
         if not len(X):
             return np.empty(0 if self.kind == "regression" else (0, c))
         mean = sum(member.weight * member.predict(X, self.kind, c) for member in self.members)

@@ -208,11 +208,21 @@ def has_points_between_thousands(texts: Iterable[str], fewest: int) -> bool:
         (False, False)
     """
     distinct = set(texts)
-    if not all(_POINTED.fullmatch(text) or _BARE.fullmatch(text) for text in distinct):
+    if not may_have_points_between_thousands(distinct):
         return False
     pointed = sum("." in text for text in distinct)
     bare = len(distinct) - pointed
     return pointed >= fewest and bare >= max(1, pointed // 100)
+
+
+def may_have_points_between_thousands(texts: Iterable[str]) -> bool:
+    """Whether three digits follow every point in these numbers, and whatever has none is below a thousand.
+
+    Example:
+        >>> may_have_points_between_thousands(["1.020", "7"]), may_have_points_between_thousands(["1.02", "7"])
+        (True, False)
+    """
+    return all(_POINTED.fullmatch(text) or _BARE.fullmatch(text) for text in texts)
 
 
 def common_unit(texts: Sequence[str]) -> str:

@@ -29,6 +29,10 @@ class TaskOptions:
     # Different keys up to which PyArrow reads JSON lines, which takes it rows times keys: 9,000 of each took over two
     # minutes. Judgement.
     keys_at_once: int = 1000
+    # Bytes of a table from which it is answered part by part, and those of a text that are parsed at once. Judgement: a
+    # table of the former takes some 300 MB in one piece; of the latter, a block of PyArrow's and its columns 50 MB.
+    batched_from_bytes: int = 1 << 25
+    batch_bytes: int = 1 << 23
     # Share of control characters in the sample beyond which a file is binary data. Judgement, not measured.
     control_share: float = 0.02
     # A text without a byte order mark is UTF-16 when one half of its bytes, the even or the odd ones, holds zeros in

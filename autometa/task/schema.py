@@ -11,7 +11,7 @@ Letters:  n rows · p columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from autometa.task.cells import MISSING_TEXTS, holds_plain_numbers
 from autometa.task.columns import ColumnEncoder, missing_numbers
 from autometa.task.detect import NOTHING_ASKED, ColumnRequest, find_columns
 from autometa.task.in_memory import as_table
-from autometa.task.later import ColumnProfile, LaterColumn, unread
+from autometa.task.later import ColumnProfile, LaterColumn, Tally, tallies, unread
 from autometa.task.names import columns_at, listed, named
 from autometa.task.options import OPTIONS
 
@@ -158,17 +158,47 @@ class Schema:
         Raises:
             InputError: As `apply`; and if of a column no cell that is there can be read, unless `allow_missing`.
         """
-        frame = as_table(frame)
-        if allow_missing and isinstance(frame, pd.DataFrame):
-            frame = named(frame)
-            lacking = {name: np.nan for name in self.raw if name not in frame.columns}
-            frame = frame.assign(**lacking) if lacking else frame
-        later = self.unread(frame)
+        frame = self._filled(frame) if allow_missing else as_table(frame)
+        later = self.judged(tallies(self.encoders, *self._aligned(frame)), allow_missing=allow_missing)
+        return self.apply(frame), later
+
+    def apply_counted(
+        self, frame: Any, *, allow_missing: bool = False
+    ) -> tuple[pd.DataFrame, list[Tally]]:  # (n, raw p) -> (n, p)
+        """As `apply`, for a part of the rows of a table, with counts of what of it cannot be read, for `judged`.
+
+        Args:
+            frame: As `apply`.
+            allow_missing: Take a column that is lacking as missing.
+
+        Raises:
+            InputError: As `apply`.
+        """
+        frame = self._filled(frame) if allow_missing else as_table(frame)
+        return self.apply(frame), tallies(self.encoders, *self._aligned(frame))
+
+    def judged(self, counts: Sequence[Tally], *, allow_missing: bool = False) -> list[LaterColumn]:
+        """The columns of a table that cannot be read as they were learned, by the sums of what its parts have.
+
+        Raises:
+            InputError: Of a column no cell that is there can be read, unless `allow_missing`.
+        """
+        said = [count.said(encoder) for encoder, count in zip(self.encoders, counts, strict=False)]
+        later = [column for column in said if column is not None]
         lost = [column for column in later if column.is_lost]
         if lost and not allow_missing:
             fix = "Is it the right column? --allow-missing (allow_missing=True) takes it as missing."
             raise InputError([Problem("table", column.found, fix) for column in lost])
-        return self.apply(frame), later
+        return later
+
+    def _filled(self, frame: Any) -> Any:
+        """A table with the columns that it lacks, as missing."""
+        frame = as_table(frame)
+        if not isinstance(frame, pd.DataFrame):
+            return frame
+        frame = named(frame)
+        lacking = {name: np.nan for name in self.raw if name not in frame.columns}
+        return frame.assign(**lacking) if lacking else frame
 
     def unread(self, frame: Any) -> list[LaterColumn]:
         """The columns of a later table, as `apply` takes it, that cannot be read as they were learned.

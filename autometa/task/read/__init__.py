@@ -10,8 +10,9 @@ report them with its own.
 To add a format, see `formats`. Where things are decided: `sources` and `joined` which files, and how several are one;
 `decode`, `encoding` and `archives` compression, encoding and members, `dialect` delimiter, quotes and decimal sign,
 `header` what is no row, `records` the rows, `workbooks` sheets, `json`, `arff` and `arrow` the formats of these names,
-`limits` how much is read, `apart` what another process reads, `databases` and `download` what is not a file; what a
-cell means, and what a column holds, is decided later, in `autometa.task.cells` and `autometa.task.columns`.
+`limits` how much is read, `apart` what another process reads, `databases` and `download` what is not a file, `batches`
+and `survey` what is read part by part; what a cell means, and what a column holds, is decided later, in
+`autometa.task.cells` and `autometa.task.columns`.
 """
 
 from __future__ import annotations

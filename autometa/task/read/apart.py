@@ -16,10 +16,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
+from autometa.errors import InputError
 from autometa.files import nameless
 from autometa.task.findings import InputFindings
 from autometa.task.options import OPTIONS
@@ -56,6 +60,85 @@ def read_apart(data: bytes, format_: Format, findings: InputFindings, limits: Li
     return None
 
 
+def survey_apart(file: IO[bytes], limits: Limits, rows: int) -> dict[str, Any] | None:
+    """What has to be known of a parquet file on the disk before it is read part by part.
+
+    Its ``names`` and ``rows``, and of each column its kind, whether it has missing cells, and whether float64 would
+    merge its whole numbers. None where it has to be read in one piece, which may say what is wrong with it.
+    """
+    size = os.fstat(file.fileno()).st_size
+    file.seek(0)
+    try:
+        with _started("parquet", file.fileno(), file.fileno(), size, limits, "survey", rows) as process:
+            try:
+                said, _ = process.communicate(timeout=_seconds(size))
+            finally:
+                process.kill()
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    answer: dict[str, Any] = json.loads(said) if process.returncode == 0 and said else {}
+    return answer if "names" in answer else None
+
+
+def stream_apart(file: IO[bytes], name: str, limits: Limits, rows: int, columns: Sequence[str]) -> Iterator[Any]:
+    """Some columns of a parquet file on the disk as tables of PyArrow, as another process reads them.
+
+    Args:
+        file: The file.
+        name: What messages call it.
+        limits: Of what is read.
+        rows: Of one table, at most.
+        columns: Those that are read; a table has them by their places.
+
+    Raises:
+        InputError: It is damaged or too much, which may show after the first rows.
+    """
+    import pyarrow as pa
+
+    findings = InputFindings(name)
+    size = os.fstat(file.fileno()).st_size
+    seconds = _seconds(size)
+    reading, writing = os.pipe()
+    file.seek(0)
+    with (
+        os.fdopen(reading, "rb") as pipe,
+        _started("parquet", file.fileno(), writing, size, limits, "stream", rows, columns) as process,
+    ):
+        os.close(writing)
+        try:
+            with _deadline(process, seconds):
+                stream = pa.ipc.open_stream(pipe) if pipe.peek(1) else ()
+            batches = iter(stream)
+            while True:
+                with _deadline(process, seconds):
+                    batch = next(batches, None)
+                if batch is None:
+                    break
+                yield pa.Table.from_batches([batch])
+        except GeneratorExit:
+            process.kill()
+            raise
+        except (pa.ArrowException, OSError):  # the other process died over it: its answer says why
+            process.kill()
+        said, _ = process.communicate(timeout=seconds)
+    answer: dict[str, Any] = json.loads(said) if process.returncode == 0 and said else {"died": process.returncode}
+    if "names" not in answer:
+        _refuse(answer, "parquet", findings, limits)
+        raise InputError(findings.problems)
+
+
+@contextmanager
+def _deadline(process: subprocess.Popen[bytes], seconds: float) -> Iterator[None]:
+    """Ends a process that is not done in time."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def _run(format_: Format, source: int, out: int, size: int, limits: Limits) -> tuple[int, bytes]:
     """Exit code and answer of the process that reads.
 
@@ -63,33 +146,54 @@ def _run(format_: Format, source: int, out: int, size: int, limits: Limits) -> t
         subprocess.TimeoutExpired: It did not end in time.
         OSError: It could not be started.
     """
-    seconds = OPTIONS.apart_seconds + size // OPTIONS.apart_bytes_a_second
+    with _started(format_, source, out, size, limits) as process:
+        try:
+            said, _ = process.communicate(timeout=_seconds(size))
+        finally:
+            process.kill()
+    return process.returncode, said
+
+
+def _seconds(size: int) -> int:
+    """How long reading so many bytes may take."""
+    return OPTIONS.apart_seconds + size // OPTIONS.apart_bytes_a_second
+
+
+def _started(
+    format_: Format,
+    source: int,
+    out: int,
+    size: int,
+    limits: Limits,
+    does: Literal["read", "survey", "stream"] = "read",
+    rows: int = 0,
+    columns: Sequence[str] = (),
+) -> subprocess.Popen[bytes]:
+    """The process that reads from one descriptor and writes to another: all of it, or some columns by so many rows."""
     asked = {
         "path": [str(place) for place in sys.path],
         "parent": os.getpid(),
         "format": format_,
         "source": source,
         "out": out,
+        "does": does,
+        "rows": rows,
+        "columns": list(columns),
         "limits": asdict(limits),
         "threads": size > OPTIONS.threads_from_bytes,
-        "seconds": 4 * seconds,  # of all its threads
+        "seconds": 4 * _seconds(size),  # of all its threads
         "memory": OPTIONS.apart_bytes + min(2 * limits.size, _machine()),
     }
     program = [sys.executable, "-I", "-S", str(Path(__file__).with_name("worker.py")), json.dumps(asked)]
     quiet = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1"}  # other pools reserve what they may need
-    with subprocess.Popen(
+    return subprocess.Popen(
         program,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         pass_fds=[source, out],
         env=os.environ | quiet,
-    ) as process:
-        try:
-            said, _ = process.communicate(timeout=seconds)
-        finally:
-            process.kill()
-    return process.returncode, said
+    )
 
 
 def _machine() -> int:

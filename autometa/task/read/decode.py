@@ -1,6 +1,6 @@
 """Bytes: where they come from, what they are compressed with, and the encoding of text.
 
-To read another compression, add its first bytes to `_COMPRESSIONS`, and what opens it to `_unpacking`; encodings that
+To read another compression, add its first bytes to `_COMPRESSIONS`, and what opens it to `unpacking`; encodings that
 are neither UTF-8 nor UTF-16 are guessed in `encoding`.
 """
 
@@ -41,7 +41,9 @@ def read_bytes(source: Any, limits: Limits = USUAL) -> tuple[bytes | None, Input
         return (bytes(source) if limits.allow_size(len(source), findings) else None), findings
     if hasattr(source, "read"):
         data = source.read()
-        return data.encode() if isinstance(data, str) else data, InputFindings(str(getattr(source, "name", "table")))
+        data = data.encode() if isinstance(data, str) else data
+        findings = InputFindings(str(getattr(source, "name", "table")))
+        return (data if limits.allow_size(len(data), findings) else None), findings
     if str(source) == "-":
         findings = InputFindings("standard input")
         return read_all(sys.stdin.buffer, findings, limits), findings
@@ -83,11 +85,11 @@ def decompress(data: bytes, findings: InputFindings, limits: Limits = USUAL) -> 
         b'a,b'
     """
     for _ in range(OPTIONS.packed_layers):
-        name = next((name for name, first in _COMPRESSIONS.items() if first.match(data)), None)
+        name = compression(data)
         if name is None:
             return data
         try:
-            content = content_of(_unpacking(name, data), len(data), findings, limits)
+            content = content_of(unpacking(name, io.BytesIO(data)), len(data), findings, limits)
         except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
             findings.refuse(f"damaged {name} data: {error}", "Fetch or write the file again.")
             return None
@@ -98,13 +100,18 @@ def decompress(data: bytes, findings: InputFindings, limits: Limits = USUAL) -> 
     return None
 
 
-def _unpacking(name: str, data: bytes) -> Any:
-    """A readable file of what compressed data holds."""
+def compression(data: bytes) -> str | None:
+    """How data is compressed, by its first bytes; None where it is not."""
+    return next((name for name, first in _COMPRESSIONS.items() if first.match(data)), None)
+
+
+def unpacking(name: str, file: Any) -> Any:
+    """A readable file of what a compressed one holds."""
     if name == "xz":
-        return lzma.open(io.BytesIO(data))
+        return lzma.open(file)
     import pyarrow as pa
 
-    return pa.CompressedInputStream(pa.BufferReader(data), name)
+    return pa.CompressedInputStream(pa.PythonFile(file, mode="r"), name)
 
 
 def content_of(stream: Any, packed: int, findings: InputFindings, limits: Limits) -> bytes | None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from autometa.task.cells import decimal_shown, has_points_between_thousands
 from autometa.task.findings import InputFindings
@@ -31,8 +32,58 @@ from autometa.task.read.records import Body, read_rows
 _SPELLED = {"\t": "tab", ";": "semicolon", "|": "bar", " ": "blanks"}  # delimiters, as a note calls them
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first lines of a text."""
+
+    names: Sequence[str]  # (p,)
+    lines: int  # before the rows
+    above: Sequence[tuple[int, str]]  # the lines above the header that are left out
+    found: bool  # whether there is a header
+    rule: tuple[int, str] | None = None  # the line that does nothing but underline it
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A delimited text whose dialect and header are known."""
+
+    data: bytes  # UTF-8, without what stands before its first line, and as PyArrow can parse it
+    dialect: Dialect
+    head: Head
+    offset: int  # of the first row in `data`
+    first_line: int  # of the file: that of the first row
+
+
 def read_delimited(data: bytes, findings: InputFindings, request: ReadRequest) -> Parsed | None:  # data: UTF-8
     """The table in delimited text; None, with a problem, where it cannot be parsed."""
+    text = opened(data, findings, request)
+    if text is None:
+        return None
+    dialect, head, body = text.dialect, text.head, text.data[text.offset :]
+    if not re.compile(rb"\S").search(body):
+        findings.refuse(NO_ROWS, "Rows are needed below the header.")
+        empty = pd.DataFrame({i: pd.Series(dtype=object) for i in range(len(head.names))})
+        return Parsed(renamed(empty, head.names))
+    _note_dialect(dialect, head, request, findings)
+    end, below = footer(body, dialect.delimiter, dialect.quote, len(head.names))
+    note_footer(below, text.first_line + body[:end].count(b"\n"), findings)
+    missing = sorted(request.missing - {"None"})
+    body = body[:end] if body[:end].endswith((b"\n", b"\r")) else body[:end] + b"\n"  # PyArrow's last cell needs one
+    rows = Body(body, head.names, dialect, text.first_line)
+    parsed = read_rows(rows, findings, missing)
+    if parsed is None or not _allow_cells(parsed, len(body), request.limits, findings):
+        return None
+    if dialect.decimal == "." and _is_comma(parsed, rows):
+        dialect = replace(dialect, decimal=",")
+        findings.note("Decimal sign: comma.")
+        parsed = read_rows(replace(rows, dialect=dialect), InputFindings(), missing) or parsed
+    if len(parsed.frame):
+        note_total([cell for cell in parsed.frame.iloc[-1].tolist() if isinstance(cell, str)], findings)
+    return replace(parsed, decimal=dialect.decimal if dialect.decimal == "," else None)
+
+
+def opened(data: bytes, findings: InputFindings, request: ReadRequest) -> Opened | None:  # data: UTF-8
+    """How a delimited text is written, by its first lines; None, with a problem, where these cannot be parsed."""
     start = re.match(rb"[\r\n]*(sep=(.)\r?\n)?", data)
     assert start is not None
     above, data = data[: start.end()].count(b"\n"), data[start.end() :]
@@ -60,42 +111,10 @@ def read_delimited(data: bytes, findings: InputFindings, request: ReadRequest) -
     offset = 0
     for _ in range(head.lines):
         offset = data.find(b"\n", offset) + 1 or len(data)
-    body = data[offset:]
-    if not re.compile(rb"\S").search(body):
-        findings.refuse(NO_ROWS, "Rows are needed below the header.")
-        empty = pd.DataFrame({i: pd.Series(dtype=object) for i in range(len(head.names))})
-        return Parsed(renamed(empty, head.names))
-    _note_dialect(dialect, head, request, findings)
-    first_line = above + head.lines + 1
-    end, below = footer(body, dialect.delimiter, dialect.quote, len(head.names))
-    note_footer(below, first_line + body[:end].count(b"\n"), findings)
-    missing = sorted(request.missing - {"None"})
-    body = body[:end] if body[:end].endswith((b"\n", b"\r")) else body[:end] + b"\n"  # PyArrow's last cell needs one
-    rows = Body(body, head.names, dialect, first_line)
-    parsed = read_rows(rows, findings, missing)
-    if parsed is None or not _allow_cells(parsed, len(body), request.limits, findings):
-        return None
-    if dialect.decimal == "." and _is_comma(parsed, rows):
-        dialect = replace(dialect, decimal=",")
-        findings.note("Decimal sign: comma.")
-        parsed = read_rows(replace(rows, dialect=dialect), InputFindings(), missing) or parsed
-    if len(parsed.frame):
-        note_total([cell for cell in parsed.frame.iloc[-1].tolist() if isinstance(cell, str)], findings)
-    return replace(parsed, decimal=dialect.decimal if dialect.decimal == "," else None)
+    return Opened(data, dialect, head, offset, above + head.lines + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """The first lines of a text."""
-
-    names: Sequence[str]  # (p,)
-    lines: int  # before the rows
-    above: Sequence[tuple[int, str]]  # the lines above the header that are left out
-    found: bool  # whether there is a header
-    rule: tuple[int, str] | None = None  # the line that does nothing but underline it
-
-
-def _head(sample: str, dialect: Dialect, request: ReadRequest) -> _Head:
+def _head(sample: str, dialect: Dialect, request: ReadRequest) -> Head:
     """What stands above the rows, and the names of the columns: numbered where there is no header.
 
     Raises:
@@ -119,13 +138,13 @@ def _head(sample: str, dialect: Dialect, request: ReadRequest) -> _Head:
     rows = rows[dialect.above + 1 :]
     header = is_header(first, rows) if request.header is None else request.header
     if not header:
-        return _Head([f"column_{i + 1}" for i in range(len(first))], line, above, False)
+        return Head([f"column_{i + 1}" for i in range(len(first))], line, above, False)
     names = [cell.strip() for cell in first]
     names = {"first": ["", *names], "last": [*names, ""]}.get(dialect.extra, names)
     line = reader.line_num
     ruled = len(rows) > 1 and is_rule(rows[0]) and len(rows[0]) == len(first)
     names = [name or f"Unnamed: {i}" for i, name in enumerate(names)]
-    return _Head(names, line + ruled, above, True, (line + 1, written[line].strip()) if ruled else None)
+    return Head(names, line + ruled, above, True, (line + 1, written[line].strip()) if ruled else None)
 
 
 def _told(dialect: Dialect, sample: str, data: bytes, request: ReadRequest) -> Dialect:
@@ -175,17 +194,27 @@ def _is_comma(parsed: Parsed, rows: Body) -> bool:
 
 
 def _any_thousands(frame: pd.DataFrame, floats: Sequence[int]) -> bool:  # (n, p)
-    """A cheap look before `has_points_between_thousands`: up to three digits behind a point, and none below 1 but 0."""
+    """A cheap look before `has_points_between_thousands`: whole numbers and others, all as `may_be_thousands` wants."""
     step = max(1, OPTIONS.cells_at_once // max(len(frame), 1))
     for start in range(0, len(floats), step):
-        sizes = np.abs(frame.iloc[:, floats[start : start + step]].to_numpy(np.float64))
-        known = np.isfinite(sizes)
-        whole = known & (sizes == np.floor(sizes))
-        fits = ~known | whole | (sizes > 1)
-        fits &= ~known | (sizes < 1000)
-        if (fits.all(axis=0) & whole.any(axis=0) & (known & ~whole).any(axis=0)).any():
+        values = frame.iloc[:, floats[start : start + step]].to_numpy(np.float64)
+        known = np.isfinite(values)
+        whole = known & (values == np.floor(values))
+        if (may_be_thousands(values) & whole.any(axis=0) & (known & ~whole).any(axis=0)).any():
             return True
     return False
+
+
+def may_be_thousands(values: NDArray[np.float64]) -> NDArray[np.bool_]:  # (n, p) -> (p,)
+    """Which columns may have points between thousands: none is as large as a thousand, and below 1 are none but zeros.
+
+    Example:
+        >>> may_be_thousands(np.array([[1.02, 0.5], [12.5, 2.0]]))
+        array([ True, False])
+    """
+    sizes = np.abs(values)
+    fits = ~np.isfinite(sizes) | ((sizes < 1000) & ((sizes == np.floor(sizes)) | (sizes > 1)))
+    return np.asarray(fits.all(axis=0))
 
 
 def _allow_width(data: bytes, limits: Limits, findings: InputFindings) -> bool:
@@ -219,7 +248,7 @@ def _whole_lines(data: bytes) -> str:
     return data[: end if len(data) > OPTIONS.sample_bytes else len(data)].decode("utf-8", "replace")
 
 
-def _note_dialect(dialect: Dialect, head: _Head, request: ReadRequest, findings: InputFindings) -> None:
+def _note_dialect(dialect: Dialect, head: Head, request: ReadRequest, findings: InputFindings) -> None:
     """Says what of the dialect is unusual."""
     if dialect.delimiter != ",":
         findings.note(f"Delimiter: {_SPELLED.get(dialect.delimiter, dialect.delimiter)}.")

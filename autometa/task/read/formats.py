@@ -40,6 +40,13 @@ def parse(data: bytes, findings: InputFindings, request: ReadRequest) -> Parsed 
     return None if text is None else _reader_of_text(text)(text, findings, request)
 
 
+def is_delimited(data: bytes) -> bool:
+    """Whether the first bytes of a file are those of a delimited text: of no binary format, and no other text."""
+    if is_workbook(data) or any(data.startswith(first) for first in _BINARY):
+        return False
+    return _reader_of_text(data) is read_delimited
+
+
 def _reader_of_text(text: bytes) -> Reader:
     """Which format a text is in, by its beginning."""
     start = text[: OPTIONS.sample_bytes].lstrip()

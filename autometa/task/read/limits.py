@@ -20,7 +20,7 @@ from autometa.errors import InputError, Problem, did_you_mean
 from autometa.task.findings import InputFindings
 
 _PART = 1 << 20  # bytes that are read at once
-_RATIO_FROM = 1 << 28  # bytes: whatever is smaller unpacks to no harm
+RATIO_FROM = 1 << 28  # bytes: whatever is smaller unpacks to no harm
 _DEEPEST = 300  # levels that Python prints within its 1,000 frames
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 
@@ -149,7 +149,7 @@ def unpacked(
             once = "" if packed is None else " once it is unpacked"
             findings.refuse(f"more than {limits.size:,} bytes{once}", "Is it meant? --limits size=... reads more.")
             return None
-        if packed is not None and size > max(_RATIO_FROM, limits.ratio * packed):
+        if packed is not None and size > max(RATIO_FROM, limits.ratio * packed):
             what = f"{packed:,} bytes that unpack to more than {limits.ratio:,} times as many"
             findings.refuse(what, "Is it meant? --limits ratio=... reads more.")
             return None

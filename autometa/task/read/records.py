@@ -29,7 +29,7 @@ from autometa.task.read.dialect import Dialect
 from autometa.task.read.raw import NO_ROWS, Parsed
 
 _EDGE = rb"[\s,;|\"'+-]"
-_DISGUISED = {  # cells that PyArrow takes for numbers, and the letters that they have
+DISGUISED = {  # cells that PyArrow takes for numbers, and the letters that they have
     "hexadecimal": ((b"0x", b"0X"), re.compile(_EDGE + rb"0[xX][0-9a-fA-F]+" + _EDGE)),
     "powers": ((b"e", b"E"), re.compile(_EDGE + rb"[0-9]+[eE][0-9]+" + _EDGE)),
 }
@@ -140,7 +140,7 @@ def read_rows(body: Body, findings: InputFindings, missing: Sequence[str]) -> Pa
     else:
         _check_lines(body, table.num_rows, findings)
     disguises = [may_have_been(column) for column in table.columns]
-    found = {what for what in set(disguises) - {""} if _has(body.data, *_DISGUISED[what])}
+    found = {what for what in set(disguises) - {""} if has_cell(b"", body.data, *DISGUISED[what])}
     places = [i for i, what in enumerate(disguises) if what in found or is_unsafe(table.column(i))]
     frame = as_frame(table)
     if places:
@@ -160,15 +160,22 @@ def read_rows(body: Body, findings: InputFindings, missing: Sequence[str]) -> Pa
     return Parsed(renamed(frame, body.names), written=written)
 
 
-def _has(data: bytes, letters: Sequence[bytes], shape: re.Pattern[bytes]) -> bool:
-    """Whether a text has a cell of a shape; most have not even its letters."""
-    return any(data.find(some) >= 0 for some in letters) and shape.search(data) is not None
+def has_cell(before: bytes, data: bytes, letters: Sequence[bytes], shape: re.Pattern[bytes]) -> bool:
+    """Whether a text, and what stands before it, has a cell of a shape; most have not even its letters."""
+    return any(data.find(some) >= 0 for some in letters) and shape.search(before + data if before else data) is not None
+
+
+def lines_are_rows(body: Body, rows: int) -> bool:
+    """Whether so many rows are as many as there are lines outside quotes; nothing is said where they are not."""
+    findings = InputFindings()
+    _check_lines(body, rows, findings)
+    return not findings.problems
 
 
 def _check_lines(body: Body, rows: int, findings: InputFindings) -> None:
     """Compares the rows that were read with the lines there are; says which cells span several."""
     data, quote = body.data, body.dialect.quote.encode()
-    ends, inside = _line_ends(data, quote if data.find(quote) >= 0 else None)
+    ends, inside = line_ends(data, quote if data.find(quote) >= 0 else None)
     if _count(data, ends[~inside], count_blank=len(body.names) == 1) != rows:  # a quote within a cell, an escape
         try:
             found = [(first, last) for first, last, _ in body.rows()]
@@ -203,7 +210,7 @@ def _looks_like_row(line: bytes, body: Body) -> bool:
     return line.count(body.dialect.delimiter.encode()) == len(body.names) - 1
 
 
-def _line_ends(data: bytes, quote: bytes | None) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:  # (lines,) each
+def line_ends(data: bytes, quote: bytes | None) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:  # (lines,) each
     """The places of all line ends, and whether each is within quotes."""
     ends, within = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=bool)]
     odd, size = False, 1 << 24

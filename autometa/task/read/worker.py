@@ -22,7 +22,7 @@ def main(arguments: str) -> None:
     sys.path[:] = asked["path"]
     _limit(asked["memory"], asked["seconds"], asked["parent"])
     try:
-        answer = _read(asked)
+        answer = {"read": _read, "survey": _survey, "stream": _stream}[asked["does"]](asked)
     except MemoryError:
         answer = {"beyond": "memory"}
     except Exception as error:  # noqa: BLE001 - what is wrong with a stranger's file can be anything
@@ -56,6 +56,73 @@ def _read(asked: dict[str, Any]) -> dict[str, Any]:
     with os.fdopen(asked["out"], "wb") as out, pa.ipc.new_stream(out, clean.schema) as writer:
         writer.write_table(clean)
     return {"names": names}
+
+
+def _survey(asked: dict[str, Any]) -> dict[str, Any]:
+    """What has to be known of a parquet file before a part of it is read as the whole would be."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    file = _opened(asked)
+    if isinstance(file, dict):
+        return file
+    schema = file.schema_arrow
+    kinds, nulls, long = [], [False] * len(schema), [False] * len(schema)
+    for kind in schema.types:
+        if pa.types.is_decimal(kind) and kind.scale <= 0 and kind.precision > 15:
+            return {"whole": True}  # what it is read as depends on all of its cells
+        names = {"boolean": pa.types.is_boolean, "integer": pa.types.is_integer, "temporal": pa.types.is_temporal}
+        found = next((name for name, is_such in names.items() if is_such(kind)), "other")
+        kinds.append("unsigned" if kind == pa.uint64() else found)
+    doubtful = [i for i, kind in enumerate(kinds) if kind in ("boolean", "integer", "unsigned")]
+    wanted = [schema.names[i] for i in doubtful]
+    for batch in file.iter_batches(batch_size=asked["rows"], columns=wanted, use_threads=False) if wanted else ():
+        for i, column in zip(doubtful, batch.columns, strict=True):
+            nulls[i] |= column.null_count > 0
+            ends: dict[str, Any] = pc.min_max(column).as_py() if kinds[i] != "boolean" else {"max": None}
+            long[i] |= ends["max"] is not None and max(ends["max"], -ends["min"]) > 2**53
+    rows = file.metadata.num_rows
+    return {"names": schema.names, "rows": rows, "kinds": kinds, "nulls": nulls, "long": long}
+
+
+def _stream(asked: dict[str, Any]) -> dict[str, Any]:
+    """Some columns of a parquet file, so many rows at once; whoever asked reads what is written meanwhile."""
+    import pyarrow as pa
+
+    file, out = _opened(asked), os.fdopen(asked["out"], "wb")
+    if isinstance(file, dict):
+        return file
+    names, writer = asked["columns"], None
+    for batch in file.iter_batches(batch_size=asked["rows"], columns=names, use_threads=False):
+        table = pa.Table.from_batches([batch])
+        table.validate(full=True)
+        columns = []
+        for name, column in zip(names, table.columns, strict=True):
+            longest = _longest(column)
+            if longest > asked["limits"]["cell"]:
+                return {"beyond": "cell", "value": longest, "column": name}
+            columns.append(_plain(column))
+        clean = pa.Table.from_arrays(columns, names=[str(i) for i in range(len(names))])
+        writer = writer or pa.ipc.new_stream(out, clean.schema)
+        writer.write_table(clean)
+    if writer is not None:
+        writer.close()
+    out.close()
+    return {"names": names}
+
+
+def _opened(asked: dict[str, Any]) -> Any:
+    """A parquet file of which nothing but its head was read; or what of it is too much."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(pa.PythonFile(os.fdopen(asked["source"], "rb"), mode="r"))
+    width = len(file.schema_arrow)
+    deepest = max(map(_depth, file.schema_arrow.types), default=0)
+    for name, value in (("columns", width), ("nesting", deepest), ("size", 8 * file.metadata.num_rows * width)):
+        if value > asked["limits"][name]:
+            return {"beyond": name, "value": value}
+    return file
 
 
 def _read_parquet(source: Any, asked: dict[str, Any]) -> Any:
