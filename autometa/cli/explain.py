@@ -30,7 +30,7 @@ def explain(
     run: RunFolder,
     data: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[DATA]", help="A table, as of predict; its rows are explained one by one."),
+        typer.Argument(metavar="DATA", help="A table, as of predict; its rows are explained one by one."),
     ] = None,
     out: Annotated[
         Path | None,
