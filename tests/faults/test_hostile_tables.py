@@ -129,7 +129,7 @@ def test_any_json_is_a_table_or_refused(values):
 
 
 def test_an_archive_of_much_more_than_it_seems_is_refused_before_it_is_unpacked(monkeypatch):
-    monkeypatch.setattr(limits, "_RATIO_FROM", 1 << 20)
+    monkeypatch.setattr(limits, "RATIO_FROM", 1 << 20)
     bomb = gzip.compress(b"a,target\n" + bytes(1 << 25))  # 32 MiB in 33 kB
     parts = []
     monkeypatch.setattr(
@@ -200,7 +200,7 @@ def _zipped(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("kind", [*PACKED, "zip"])
 def test_every_way_to_pack_has_the_limits_of_what_it_unpacks_to(kind, monkeypatch):
-    monkeypatch.setattr(limits, "_RATIO_FROM", 1 << 18)
+    monkeypatch.setattr(limits, "RATIO_FROM", 1 << 18)
     pack = PACKED.get(kind, _zipped)
     try:
         assert read_task(pack(b"a,b,target\n" + ROWS)).n == 40
