@@ -215,7 +215,7 @@ class TestAlwaysAModel:
         task, heard = make_task(X, y=y.to_numpy(), kind=kind, name="crowded"), Notes()
         machine = Machine(task, lambda config: 1e9)
         machine.install(monkeypatch)
-        settings = Settings(seconds=60.0, cold=True, store=str(tmp_path / "store.db"))
+        settings = Settings(seconds=60.0, jobs=1, cold=True, store=str(tmp_path / "store.db"))
         began = machine.now
         result = search(task, settings, tmp_path / "run", isolation=machine.isolation, progress=heard)
         assert machine.now - began <= 60.0
@@ -235,7 +235,7 @@ class TestAlwaysAModel:
     def test_the_run_goes_on_from_it_where_there_is_more_time(self, task, tmp_path, monkeypatch):
         machine = Machine(task, lambda config: 1e9)
         machine.install(monkeypatch)
-        settings = Settings(seconds=60.0, families=("knn", "naive_bayes"), cold=True, remember=False)
+        settings = Settings(seconds=60.0, jobs=1, families=("knn", "naive_bayes"), cold=True, remember=False)
         search(task, settings, tmp_path / "run", isolation=machine.isolation)
         machine.seconds = lambda config: 10.0
         result = resume(tmp_path / "run", seconds=60.0)
@@ -246,7 +246,7 @@ class TestAlwaysAModel:
     def test_what_was_evaluated_in_time_answers_instead(self, task, tmp_path, monkeypatch):
         machine = Machine(task, lambda config: 10.0)
         machine.install(monkeypatch)
-        settings = Settings(seconds=60.0, families=("knn", "naive_bayes"), cold=True, remember=False)
+        settings = Settings(seconds=60.0, jobs=1, families=("knn", "naive_bayes"), cold=True, remember=False)
         result = search(task, settings, tmp_path / "run", isolation=machine.isolation)
         assert QUICK not in {row.evaluation.config[FAMILY] for row in result.trials}
 
