@@ -241,7 +241,10 @@ class _Parts:
 
 def _without(frame: pd.DataFrame, aside: set[str | None]) -> pd.DataFrame:
     """The columns that are not set aside."""
-    return frame[[name for name in frame.columns if name not in aside]] if aside & set(frame.columns) else frame
+    kept = frame.copy(deep=False)
+    for name in aside & set(frame.columns):
+        del kept[name]  # a view of the others, where a list of them would be a copy
+    return kept
 
 
 def _target_column(
