@@ -33,9 +33,10 @@ def column_warnings(task: Task, explanation: ModelExplanation) -> list[str]:
 def _leaking(task: Task, explanation: ModelExplanation) -> list[str]:
     """A column that carries nearly all that the model knows."""
     drops = [max(one.drop, 0.0) for one in explanation.importance if one.drop == one.drop]
-    if len(drops) < 3 or len(drops) < explanation.columns or drops[0] < OPTIONS.leaking_share * sum(drops):
+    total = sum(drops)
+    if len(drops) < 3 or len(drops) < explanation.columns or not total or drops[0] < OPTIONS.leaking_share * total:
         return []
-    name, share = explanation.importance[0].column, drops[0] / sum(drops)
+    name, share = explanation.importance[0].column, drops[0] / total
     if explanation.importance[0].low <= 0:
         return []
     end = "is it known when an answer is needed, or does it come of the answer?"

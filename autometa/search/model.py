@@ -319,8 +319,8 @@ class Model:
     def answer(self, X: pd.DataFrame) -> NDArray[np.float64]:  # (n,) or (n, c)
         """Values or probabilities for a table that the schema was applied to.
 
-        So many rows at once (`SearchOptions.answered_rows`): what is computed on the way stays small, and a row has the
-        same answer, to the last bit, in a whole table and in parts of that many rows.
+        So many rows at once (`SearchOptions.answered_rows`), so that what is computed on the way stays small; to the last
+        bit the same in a whole table and in parts of that many rows.
         """
         c, step = len(self.classes), OPTIONS.answered_rows
         if len(X) > step:
@@ -343,10 +343,7 @@ def refit(
     rows: int | None = None,
     families: Sequence[FamilyOrigin] = (),
 ) -> None:
-    """Fits one configuration on the whole task and leaves the model at `path`. Runs in a process of its own.
-
-    On so many rows only, where `rows` says so: those that a trial would learn from.
-    """
+    """Fits one configuration on all rows, or so many of them, into a file. Runs in a process of its own."""
     from threadpoolctl import threadpool_limits
 
     from autometa.families import REGISTRY
