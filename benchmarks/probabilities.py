@@ -5,10 +5,10 @@
     python benchmarks/probabilities.py --report             results/probabilities.md
 
 Half of the rows (3,000 at most) are learned from, the other half (10,000 at most) judge. `autometa` has `--time`
-seconds, one job, its default metric and no memory; beside it stand a logistic regression and LightGBM with their
-defaults, each calibrated by scikit-learn (`CalibratedClassifierCV`, isotonic from 1,000 rows on, Platt's below). The
-tables are real ones of families that are all different, drawn with a fixed seed and never by result, every second one
-with a class below a tenth of the rows.
+seconds, one job, its default metric and the memory that ships, less the table's family; beside it stand a logistic
+regression and LightGBM with their defaults, each calibrated by scikit-learn (`CalibratedClassifierCV`, isotonic from
+1,000 rows on, Platt's below). The tables are real ones of families that are all different, drawn with a fixed seed and
+never by result, every second one with a class below a tenth of the rows.
 
 What an older version says is measured by the same program with that version in front: ``PYTHONPATH=../before python
 benchmarks/probabilities.py --label before``.
@@ -26,6 +26,7 @@ import argparse
 import csv
 import json
 import random
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -41,8 +42,8 @@ SINGLE = ("logistic regression", "lightgbm")
 MOST_TRAIN, MOST_TEST, BINS, RARE = 3_000, 10_000, 15, 0.1
 
 
-def choose(catalog: Path, most: int) -> list[str]:
-    """Tables of classes, real, of 600 to 20,000 rows and no family twice; rare classes and others in turn."""
+def choose(catalog: Path, most: int) -> list[tuple[str, str]]:
+    """Names and families of real tables, of 600 to 20,000 rows, no family twice; with rare classes and not, in turn."""
     with catalog.open(encoding="utf-8", newline="") as file:
         rows = [r for r in csv.DictReader(file) if r["origin"] == "real" and r["task"] != "regression"]
     rows = [r for r in rows if 600 <= int(r["n_rows"]) <= 20_000 and int(r["n_features"]) <= 100]
@@ -50,13 +51,13 @@ def choose(catalog: Path, most: int) -> list[str]:
     rows.sort(key=lambda r: r["name"])
     random.Random(0).shuffle(rows)
     families: set[str] = set()
-    chosen: list[str] = []
+    chosen: list[tuple[str, str]] = []
     for turn in range(most):
         free = [r for r in rows if r["family"] not in families]
         wanted = [r for r in free if (float(r["minority_fraction"]) < RARE) == (turn % 2 == 0)]
         first = (wanted or free)[0]
         families.add(first["family"])
-        chosen.append(first["name"])
+        chosen.append((first["name"], first["family"]))
     return chosen
 
 
@@ -111,7 +112,21 @@ def single(name: str, X: pd.DataFrame, y: NDArray[Any]) -> Any:
     return CalibratedClassifierCV(make_pipeline(columns, model), method=method, cv=5).fit(X, y)
 
 
-def cell(path: Path, method: str, seconds: float) -> dict[str, Any]:
+def searched(X: pd.DataFrame, y: NDArray[Any], family: str, seconds: float) -> tuple[Any, int]:
+    """The model of a search with the memory that ships, less the table's family, and the number of its trials."""
+    from autometa.fitting import fit_table
+    from autometa.search import Settings, load_model
+    from autometa.store import Exclusion
+
+    with tempfile.TemporaryDirectory() as folder:
+        exclude = Exclusion(families=frozenset({family}))
+        store = str(Path(folder) / "store.db")
+        settings = Settings(seconds=seconds, jobs=1, remember=False, exclude=exclude, store=store)
+        result = fit_table(X, y, kind="classification", settings=settings, run=Path(folder) / "run")
+        return load_model(result.run), len(result.trials)
+
+
+def cell(path: Path, family: str, method: str, seconds: float) -> dict[str, Any]:
     """One method on one table."""
     train, test = halves(pd.read_parquet(path))
     X, y = train.drop(columns="target"), train["target"].to_numpy()
@@ -121,13 +136,12 @@ def cell(path: Path, method: str, seconds: float) -> dict[str, Any]:
         if method in SINGLE:
             model = single(method, X, y)
         else:
-            from autometa import AutoMetaClassifier
-
-            model = AutoMetaClassifier(time=seconds, jobs=1, cold=True, remember=False).fit(X, y)
+            model, trials = searched(X, y, family, seconds)
         took = time.monotonic() - began
         p = model.predict_proba(test.drop(columns="target"))
-    codes = np.searchsorted(np.asarray(model.classes_, dtype=str), test["target"].to_numpy(dtype=str))
-    trials = {} if method in SINGLE else {"trials": len(model.leaderboard_)}
+    classes = model.classes_ if method in SINGLE else model.classes
+    codes = np.searchsorted(np.asarray(classes, dtype=str), test["target"].to_numpy(dtype=str))
+    trials = {} if method in SINGLE else {"trials": trials}
     return {"rows": len(train), "classes": p.shape[1], "seconds": round(took, 1), **trials, **judged(codes, p)}
 
 
@@ -178,12 +192,12 @@ def main() -> None:
         print(report())
         return
     tables, seconds = (3, 5.0) if options.quick else (options.tables, options.time)
-    for table in choose(options.data / "catalog.csv", tables):
+    for table, family in choose(options.data / "catalog.csv", tables):
         for method in (options.label, *SINGLE):
             if (table, method) in read():
                 continue
             found = {"table": table, "method": method, "time": seconds}
-            found |= cell(options.data / "tabular" / f"{table}.parquet", method, seconds)
+            found |= cell(options.data / "tabular" / f"{table}.parquet", family, method, seconds)
             print(json.dumps(found), flush=True)
             RESULTS.parent.mkdir(exist_ok=True)
             with RESULTS.open("a", encoding="utf-8") as file:

@@ -319,8 +319,8 @@ class Model:
     def answer(self, X: pd.DataFrame) -> NDArray[np.float64]:  # (n,) or (n, c)
         """Values or probabilities for a table that the schema was applied to.
 
-        So many rows at once (`SearchOptions.answered_rows`): what is computed on the way stays small. To the last bit it
-        is the same in a whole table and in parts of that many rows.
+        So many rows at once (`SearchOptions.answered_rows`): what is computed on the way stays small. To the last bit
+        it is the same in a whole table and in parts of that many rows.
         """
         c, step = len(self.classes), OPTIONS.answered_rows
         if len(X) > step:
