@@ -159,7 +159,7 @@ def report() -> str:
     methods = list(dict.fromkeys(method for _, method in found))
     tables = [t for t in dict.fromkeys(t for t, _ in found) if all((t, m) in found for m in methods)]
     text = ["# probabilities.py", "", f"{len(tables)} tables, {', '.join(methods)}.", ""]
-    text += ["| | mean \\|gap\\| | largest \\|gap\\| | ECE | log loss | accuracy |", "|---|---|---|---|---|---|"]
+    text += ["| | mean gap | largest gap | ECE | log loss | accuracy |", "|---|---|---|---|---|---|"]
     for method in methods:
         own = [found[t, method] for t in tables]
         gaps = [abs(one["gap"]) for one in own]
