@@ -168,17 +168,19 @@ def reference(size: str) -> dict[str, Any]:
     known, unseen = (part.astype(dict.fromkeys(words, "category")) for part in (known, unseen))
     held = np.random.default_rng(0).random(len(known)) < 0.1
     model: Any = (lightgbm.LGBMRegressor if classes == 0 else lightgbm.LGBMClassifier)(n_estimators=200, verbosity=-1)
-    X, y, began = known.drop(columns="target"), known["target"], time.monotonic()
-    model.fit(
-        X[~held], y[~held], eval_X=X[held], eval_y=y[held], callbacks=[lightgbm.early_stopping(20, verbose=False)]
-    )
-    took, unknown = time.monotonic() - began, unseen.drop(columns="target")
+    names, codes = np.unique(pd.concat([known["target"], unseen["target"]]), return_inverse=True)
+    y = known["target"].to_numpy() if classes == 0 else codes[: len(known)]
+    truth = unseen["target"].to_numpy() if classes == 0 else codes[len(known) :]
+    X, Z, began = known.drop(columns="target"), unseen.drop(columns="target"), time.monotonic()
+    stop = [lightgbm.early_stopping(20, verbose=False)]
+    model.fit(X[~held], y[~held], eval_X=X[held], eval_y=y[held], callbacks=stop)
+    took = time.monotonic() - began
     if classes == 0:
-        found = worth(unseen["target"], model.predict(unknown))
+        found = worth(truth, model.predict(Z))
     elif classes == 2:
-        found = worth(unseen["target"] == "yes", model.predict_proba(unknown)[:, list(model.classes_).index("yes")])
+        found = worth(truth == int(np.flatnonzero(names == "yes")[0]), model.predict_proba(Z)[:, 1])
     else:
-        found = round(float((model.predict(unknown) == unseen["target"].to_numpy()).mean()), 4)
+        found = round(float((model.predict(Z) == truth).mean()), 4)
     return {"size": size, "reference": True, "seconds": round(took, 1), "score": found, "lightgbm": version("lightgbm")}
 
 
