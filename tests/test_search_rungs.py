@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -129,6 +130,26 @@ def test_the_best_quarter_goes_on_and_each_once():
     assert rungs.climb(trials[:3], "roc_auc", begun=set(), left=1e6, longest=1e6) is None  # three have no best quarter
 
 
+def test_one_that_went_on_in_vain_leaves_its_place_to_the_next():
+    rungs = Rungs((10, 40), 0)
+    trials = [trial(k, 0.5 + k / 100, 10) for k in range(4)]
+    vain = [*trials, replace(trial(4, math.nan, 40, state=State.TIMEOUT), grown_from=(3, 40))]
+    up = rungs.climb(vain, "roc_auc", begun={(3, 40)}, left=1e6, longest=1e6)
+    assert up is not None
+    assert up.row.number == 2
+    came = [*trials, replace(trial(4, 0.9, 40), grown_from=(3, 40))]
+    assert rungs.climb(came, "roc_auc", begun={(3, 40)}, left=1e6, longest=1e6) is None
+
+
+def test_boosting_may_be_expected_to_take_longer_for_it_is_cut_to_the_time():
+    rungs = Rungs((10, 40), 0)
+    plain = [trial(k, 0.5, 10) for k in range(4)]
+    config = {"family": "lightgbm", "lightgbm.n_estimators": 100, "lightgbm.learning_rate": 0.1}
+    boosted = [replace(row, evaluation=replace(row.evaluation, config=config)) for row in plain]
+    assert rungs.climb(plain, "roc_auc", begun=set(), left=1e6, longest=3.0) is None
+    assert rungs.climb(boosted, "roc_auc", begun=set(), left=1e6, longest=3.0) is not None
+
+
 def test_what_takes_too_long_or_came_to_no_end_does_not_go_on():
     rungs = Rungs((10, 40), 0)
     trials = [trial(k, 0.5, 10) for k in range(4)]
@@ -150,4 +171,4 @@ def test_before_the_time_is_over_the_best_goes_as_far_up_as_it_can():
     number, rows = climb(13.0)
     assert (number, rows) == (0, 100)  # which takes 10 of the 13 seconds
     assert climb(1.5) is None  # hardly more rows than it knows
-    assert climb(13.0, begun={(0, 40)}) is None  # it has gone on
+    assert climb(13.0, begun={(0, 40)}) == (1, 100)  # it has gone on, so the next one does

@@ -97,6 +97,9 @@ class SearchOptions:
     sample_slack: float = 1.5
     boosted_cells: float = 2e6
 
+    # Times the longest that a trial should take, which boosting may be expected to take with more rows. Judgement.
+    boosted_climb: float = 2.0
+
     # Of the longest that a trial should take, what one on a sample should: there are to be many of them. Judgement.
     sample_trial_share: float = 0.5
 

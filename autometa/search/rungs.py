@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.evaluation import Splits, crowding, places, sampled
+from autometa.families import rounds_of
 from autometa.origins import Origin
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.plan import SearchPlan
@@ -113,30 +114,51 @@ class Rungs:
         if not self.samples:
             return None
         ranked = leaderboard(trials, metric)
-        return self._late(ranked[:1], begun, left) or self._promising(ranked, begun, min(left, longest))
+        ended = {row.grown_from for row in trials if row.grown_from is not None}
+        vain = ended - {row.grown_from for row in ranked}
+        return self._late(ranked, begun, left) or self._promising(ranked, begun, vain, left, min(left, longest))
 
-    def _promising(self, ranked: Sequence[TrialRow], begun: Set[tuple[int, int]], left: float) -> Climb | None:
-        """From the highest rung down, one of the best quarter of a rung that has not gone on yet."""
+    def _promising(
+        self,
+        ranked: Sequence[TrialRow],
+        begun: Set[tuple[int, int]],
+        vain: Set[tuple[int, int]],
+        left: float,
+        longest: float,
+    ) -> Climb | None:
+        """From the highest rung down, the best of a rung that has not gone on yet, as many as a quarter of its trials.
+
+        One that went on in vain does not count. Boosting may be expected to take longer than a trial should: it gets
+        the rounds that there is time for.
+        """
         for rows, more in reversed(list(pairwise(self.ladder))):
             here = [row for row in ranked if row.evaluation.rows == rows]
-            for row in here[: len(here) // self.options.halving]:
-                up = self._to(row, more)
-                if (row.number, more) not in begun and up.seconds <= left:
+            went = [row for row in here if (row.number, more) in begun]
+            places, lost = len(here) // self.options.halving, sum((row.number, more) in vain for row in went)
+            if len(went) - lost >= places:
+                continue
+            for row in here[: places + lost]:
+                up, boosted = self._to(row, more), rounds_of(row.evaluation.config) is not None
+                most = min(self.options.boosted_climb * longest, left) if boosted else longest
+                if row not in went and up.seconds <= most:
                     return up
         return None
 
-    def _late(self, best: Sequence[TrialRow], begun: Set[tuple[int, int]], left: float) -> Climb | None:
+    def _late(self, ranked: Sequence[TrialRow], begun: Set[tuple[int, int]], left: float) -> Climb | None:
         """The best so far, on as many rows as there is time for, once there will soon be no time for it any more.
 
-        Where not even twice its rows can be had, it stays.
+        Where not even twice its rows can be had, it stays; where it has gone on in vain, the next one goes.
         """
-        options = self.options
-        for row in best:
+        options, tried = self.options, {number for number, _ in begun}
+        for row in ranked:
             known, took, start = row.evaluation.rows, max(row.evaluation.seconds, 1e-9), _start(row)
+            if known >= self.n:
+                return None
+            if row.number in tried:
+                continue
             most = min(self.n, int(known * max(left / options.last_climb - start, 0.0) / took))
             soon = left < options.last_climb * options.last_climb * (start + took * self.n / known)
-            if soon and most >= options.least_climb * known and row.number not in {number for number, _ in begun}:
-                return self._to(row, most)
+            return self._to(row, most) if soon and most >= options.least_climb * known else None
         return None
 
     def _to(self, row: TrialRow, rows: int) -> Climb:
