@@ -17,6 +17,8 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+from autometa.evaluation import shared_isolation
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything numerical is imported
 
 # Of several processes that test at once each has CPUs of its own: threads that share one wait busily for one another.
@@ -51,6 +53,9 @@ def no_store_of_the_user(tmp_path_factory: pytest.TempPathFactory):
         folder = tmp_path_factory.mktemp("user_data")
         patch.setenv("XDG_DATA_HOME", str(folder))
         patch.setattr("platformdirs.user_data_dir", lambda *_, **__: str(folder))
+        if shared_isolation.cache_info().currsize:  # that of doctests before has processes with the folder of the user
+            shared_isolation().close()
+            shared_isolation.cache_clear()
         yield folder
 
 
