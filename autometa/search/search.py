@@ -30,7 +30,6 @@ from autometa.search.plan import SearchPlan, without_quantiles, without_weights
 from autometa.search.recall import first_recommendations, recall, remember_late, why_not_remembered
 from autometa.search.result import Result, finished, leaderboard, open_run, save_result
 from autometa.search.run import GRANTED, Run
-from autometa.search.rungs import Rungs
 from autometa.search.settings import OFF, Progress, Settings, Silent
 from autometa.search.signature import check_signature
 from autometa.search.trials import Trials
@@ -182,11 +181,10 @@ def _conduct(
     # Where the budget is over by now nothing will be tried: no time is spent on what to try.
     over = first is not None and clock.left_to_search(None) <= 0
     study = study or run.study(repair=True)
-    rungs = Rungs.of(task, settings, plan, run.trials(study))
+    trials = Trials(run, plan, clock, study, isolation, progress, first)
     asked = replace(settings, cold=True, remember=False) if over else settings
-    recalled = recall(task, asked, plan, clock, rungs, progress)
+    recalled = recall(task, asked, plan, clock, trials.rungs, progress)
     study.sampler = recalled.sampler
-    trials = Trials(run, plan, clock, study, isolation, progress, first, rungs)
     recommendations: list[Recommendation] = []
     if not over:
         recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)

@@ -60,7 +60,6 @@ class Trials:
         isolation: Isolation,
         progress: Progress,
         first: FirstModel | None = None,
-        rungs: Rungs | None = None,
     ) -> None:
         """Reads the finished trials of the study; `settle` sees to those that were cut off."""
         self.run, self.plan, self.clock, self.study = run, plan, clock, study
@@ -68,7 +67,7 @@ class Trials:
         self.metric = run.task.metric
         self.finished = list(run.trials(study))
         self.first = first  # made at the start, where there is a time budget
-        self.rungs = rungs or Rungs((run.task.n,))
+        self.rungs = Rungs.of(run.task, run.settings, plan, self.finished)
         self._samples = Samples(run.task, plan.splits, run.settings.seed)
         self._climbed = {row.grown_from for row in self.finished if row.grown_from}  # a trial, and with how many rows
         self._ranked, self._leaders = -1, list[TrialRow]()  # of how many finished trials
