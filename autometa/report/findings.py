@@ -6,10 +6,13 @@ Letters:  n rows · c classes · k points of a curve.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from autometa.task import Task
 
 Values = NDArray[np.float64]
 
@@ -22,6 +25,13 @@ def judged(oof: Values) -> NDArray[np.bool_]:  # oof: (n,) or (n, c) -> (n,)
 def confusion(y: NDArray[Any], labels: NDArray[Any], c: int) -> NDArray[np.int64]:  # (n,), (n,) -> (c, c)
     """How many rows of each true class (down) were taken for each class (across)."""
     return np.bincount(y * c + labels, minlength=c * c).reshape(c, c)
+
+
+def classes_shown(task: Task, y: NDArray[Any], most: int) -> list[int]:
+    """Of which classes a figure has a curve: the positive one, or of several the `most` most frequent ones."""
+    if task.kind == "binary":
+        return [task.positive]
+    return [int(k) for k in np.argsort(-np.bincount(y, minlength=task.c), kind="stable")[:most]]
 
 
 def roc(positive: NDArray[np.bool_], score: Values) -> tuple[Values, Values, float]:  # (n,), (n,)

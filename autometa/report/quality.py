@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from autometa.evaluation import Weights, labels_of, threshold_of
 from autometa.explain.options import OPTIONS as EXPLAINED
 from autometa.report import charts
-from autometa.report.findings import calibration, confusion, judged, roc, thinned
+from autometa.report.findings import calibration, classes_shown, confusion, judged, roc, thinned
 from autometa.report.html import Markup, join, tag
 from autometa.report.options import OPTIONS
 from autometa.report.parts import Report, figure, fold, table
@@ -87,10 +87,7 @@ def _confusion_figure(counts: NDArray[np.int64], names: Sequence[str], by: str, 
 def _roc_figure(task: Task, y: Any, probability: Any, names: Sequence[str]) -> Markup:
     frame = charts.Frame((0.0, 1.0), (0.0, 1.0), "false positive rate", "true positive rate", width=440, height=360)
     frame.path([(0, 0), (1, 1)], "diagonal")
-    if task.kind == "binary":
-        shown = [task.positive]
-    else:
-        shown = [int(k) for k in np.argsort(-np.bincount(y, minlength=len(names)), kind="stable")[: charts.SERIES]]
+    shown = classes_shown(task, y, charts.SERIES)
     entries = []
     for series, k in enumerate(shown):
         x, rate, area = roc(y == k, probability[:, k])

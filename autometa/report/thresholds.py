@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.report import charts
-from autometa.report.findings import precision_recall, thinned
+from autometa.report.findings import classes_shown, precision_recall, thinned
 from autometa.report.html import Markup, join, tag
 from autometa.report.parts import figure, table
 from autometa.report.words import number
@@ -27,10 +27,7 @@ RATIOS = (1, 3, 10, 30, 100)  # what a missed positive may cost, in false alarms
 def precision_recall_figure(task: Task, y: NDArray[Any], probability: Values, names: Sequence[str]) -> Markup:
     """Precision over recall, of the positive class, or of each of the most frequent against all others."""
     frame = charts.Frame((0.0, 1.0), (0.0, 1.0), "recall", "precision", width=440, height=360)
-    if task.kind == "binary":
-        shown = [task.positive]
-    else:
-        shown = [int(k) for k in np.argsort(-np.bincount(y, minlength=len(names)), kind="stable")[: charts.SERIES]]
+    shown = classes_shown(task, y, charts.SERIES)
     entries = []
     for series, k in enumerate(shown):
         recall, precision, average = precision_recall(y == k, probability[:, k])
