@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from autometa.errors import InputError, Problem, did_you_mean
@@ -170,6 +171,16 @@ def one_of(option: str, text: str, known: Sequence[str]) -> str:
         return text
     fix = f"{did_you_mean(text, known)} Known: {', '.join(known)}.".strip()
     raise InputError(Problem(f"{option} {text}", "is not known", fix))
+
+
+def check_writable(option: str, path: Path | None) -> None:
+    """Refuses a path, where one was given, at which no file can be written.
+
+    Example:
+        >>> check_writable("--out", None)
+    """
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise InputError(Problem(f"{option} {path}", "is a folder" if path.is_dir() else "its folder does not exist"))
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def explain(
     from autometa.explain import explain as explain_run
     from autometa.openml import read_table
     from autometa.search import load_model, open_run
-    from autometa.values import Gathered, duration, whole
+    from autometa.values import Gathered, check_writable, duration, whole
 
     gathered = Gathered()
     seconds = gathered.option(duration, "--time", time)
@@ -83,10 +83,7 @@ def explain(
     for name, value in (("--out", out), ("--rows", rows)):
         if value is not None and not data:
             gathered.problems.append(Problem(name, "is of a table", f"autometa explain {shlex.quote(str(run))} DATA"))
-    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
-        gathered.problems.append(
-            Problem(f"--out {out}", "is a folder" if out.is_dir() else "its folder does not exist")
-        )
+    gathered.take(check_writable, "--out", out)
     from autometa.cli.trusting import say_what_runs
 
     say_what_runs(run, trust)

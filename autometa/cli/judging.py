@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autometa.cli.app import AsJson, Data, Offline, RunFolder, Trust, app, source_of
-from autometa.cli.reading import Download, Encoding, Header, LimitsOption, Member, Query, Sheet, reading_of
+from autometa.cli.reading import (
+    AllowMissing,
+    Download,
+    Encoding,
+    Header,
+    LimitsOption,
+    Member,
+    Query,
+    Sheet,
+    reading_of,
+)
 from autometa.cli.trusting import say_what_runs
 from autometa.cli.usage import Command
 
@@ -14,9 +24,6 @@ if TYPE_CHECKING:
     from autometa.judging import Judgement, Versus
 
 DropUnlabelled = Annotated[bool, typer.Option("--drop-missing-target", help="Leave out rows whose target is missing.")]
-AllowMissing = Annotated[
-    bool, typer.Option("--allow-missing", help="Answer though a column is lacking or cannot be read at all.")
-]
 
 
 @app.command(cls=Command)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 READING_PANEL = "How the table is read"
 KINDS = ("classification", "binary", "multiclass", "regression")
 
+AllowMissing = Annotated[
+    bool, typer.Option("--allow-missing", help="Answer though a column is lacking or cannot be read at all.")
+]
 Kind = Annotated[
     str | None,
     typer.Option(

@@ -40,6 +40,7 @@ from autometa.cli.app import (
 )
 from autometa.cli.options import OPTIONS
 from autometa.cli.reading import (
+    AllowMissing,
     Costs,
     Download,
     Drop,
@@ -248,9 +249,7 @@ def predict(
         str | None, typer.Option("--id", metavar="COL,...", help="Columns of the table to write beside the answers.")
     ] = None,
     keep_columns: Annotated[bool, typer.Option("--keep-columns", help="All of them.")] = False,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Answer though a column is lacking or cannot be read at all.")
-    ] = False,
+    allow_missing: AllowMissing = False,
     threshold: Annotated[
         str | None,
         typer.Option("--threshold", metavar="VALUE", help="Probability from which a row is positive, for this once."),
@@ -297,7 +296,7 @@ def predict(
     from autometa.openml import read_table
     from autometa.search import load_model
     from autometa.task.read.batches import Batches
-    from autometa.values import Gathered, probability, share
+    from autometa.values import Gathered, check_writable, probability, share
 
     gathered = Gathered()
     say_what_runs(run, trust)
@@ -331,10 +330,7 @@ def predict(
         gathered.take(model.check_interval, level, by)
     elif by is not None and interval is None:
         gathered.problems.append(Problem(f"--by {by}", "is for --interval", "Add --interval 0.9, or leave it out."))
-    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
-        gathered.problems.append(
-            Problem(f"--out {out}", "is a folder" if out.is_dir() else "its folder does not exist")
-        )
+    gathered.take(check_writable, "--out", out)
     if out is None and "stdout" in CLOSED:
         gathered.problems.append(Problem("standard output", "is closed", "Name a file with --out."))
     gathered.refuse()
