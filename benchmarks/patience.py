@@ -29,6 +29,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autometa.bench.results import read_lines
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "patience.jsonl"
 MOST_ROWS, LEAST_ROWS, MOST_JUDGING = 2_000, 150, 2_000
@@ -145,13 +147,6 @@ def answer(result: Any, trials: Sequence[Any], fit: Any) -> Any:
     return finish.conduct(candidates_of(run, leaders, options.candidates)).model
 
 
-def read() -> list[dict[str, Any]]:
-    """What was measured so far."""
-    if not RESULTS.exists():
-        return []
-    return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
-
-
 def main() -> None:
     """Measures what is missing, or reports."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -165,7 +160,7 @@ def main() -> None:
         RESULTS.with_suffix(".md").write_text(report(), encoding="utf-8")
         print(report())
         return
-    done = {(line["table"], line["budget"]) for line in read()}
+    done = {(line["table"], line["budget"]) for line in read_lines(RESULTS)}
     for which in ("validation", "held-back") if options.half is None else (options.half,):
         for row in choose(options.data / "catalog.csv", which)[: options.tables]:
             if (row["name"], options.time) in done:
@@ -217,7 +212,7 @@ def report() -> str:
 
     text = ["# patience.py", ""]
     for which in ("validation", "held-back"):
-        lines = [line for line in read() if line["half"] == which and line["answers"]]
+        lines = [line for line in read_lines(RESULTS) if line["half"] == which and line["answers"]]
         if not lines:
             continue
         text += [f"## {which}: {len(lines)} tables, {lines[0]['budget']:g} s", ""]

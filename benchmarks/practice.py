@@ -33,6 +33,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from autometa.bench.results import read_lines
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "practice.jsonl"
 LEVELS = (0.8, 0.9, 0.95)
@@ -106,10 +108,7 @@ MEASURES: dict[str, Callable[[Path, bool, float], dict[str, Any]]] = {"coverage"
 
 def read() -> dict[tuple[str, str], dict[str, Any]]:
     """What was measured so far, by measure and table."""
-    if not RESULTS.exists():
-        return {}
-    lines = map(json.loads, RESULTS.read_text(encoding="utf-8").splitlines())
-    return {(line["measure"], line["table"]): line for line in lines}
+    return {(line["measure"], line["table"]): line for line in read_lines(RESULTS)}
 
 
 def report() -> str:

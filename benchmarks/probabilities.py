@@ -36,6 +36,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autometa.bench.results import read_lines
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "probabilities.jsonl"
 SINGLE = ("logistic regression", "lightgbm")
@@ -147,10 +149,7 @@ def cell(path: Path, family: str, method: str, seconds: float) -> dict[str, Any]
 
 def read() -> dict[tuple[str, str], dict[str, Any]]:
     """What was measured so far, by table and method."""
-    if not RESULTS.exists():
-        return {}
-    lines = map(json.loads, RESULTS.read_text(encoding="utf-8").splitlines())
-    return {(line["table"], line["method"]): line for line in lines}
+    return {(line["table"], line["method"]): line for line in read_lines(RESULTS)}
 
 
 def report() -> str:

@@ -61,16 +61,25 @@ def tables(text: str) -> list[tuple[str, list[str], list[list[str]]]]:
     return found
 
 
+def results(file: str) -> str:
+    """What a file of the results holds.
+
+    Raises:
+        MissingFigureError: There is no such file.
+    """
+    path = RESULTS / file
+    if not path.is_file():
+        raise MissingFigureError(f"there is no benchmarks/results/{file}")
+    return path.read_text(encoding="utf-8")
+
+
 def figure(file: str, row: str, column: str, heading: str = "") -> str:
     """One cell of a table in the results.
 
     Raises:
         MissingFigureError: There is no such file, row or column.
     """
-    path = RESULTS / file
-    if not path.is_file():
-        raise MissingFigureError(f"there is no benchmarks/results/{file}")
-    for above, titles, rows in tables(path.read_text(encoding="utf-8")):
+    for above, titles, rows in tables(results(file)):
         if heading in above and column in titles:
             for line in rows:
                 if line and line[0] == row:
@@ -130,10 +139,7 @@ def counted(file: str, conditions: str, value: str, written: str = "") -> str:
     Raises:
         MissingFigureError: There is no such file, line or field.
     """
-    path = RESULTS / file
-    if not path.is_file():
-        raise MissingFigureError(f"there is no benchmarks/results/{file}")
-    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    lines = map(json.loads, results(file).splitlines())
     records = [record for record in lines if meant(record, conditions)]
     if not records:
         raise MissingFigureError(f"no line of benchmarks/results/{file} has {conditions!r}")
