@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -179,42 +182,47 @@ def survey(tmp_path_factory) -> Path:
     return folder
 
 
-def test_the_weight_column_counts_rows_and_is_no_feature(survey, capsys):
+@pytest.fixture(scope="module")
+def weighed(survey) -> SimpleNamespace:
+    """What the command line said of a weighted run, which is in the folder of the survey."""
     words = ["fit", str(survey / "t.csv"), "--weight", "w", "--run", str(survey / "run"), "--json"]
-    assert main([*words, "--trials", "3", "--families", "linear,knn,lightgbm", "--cold"]) == 0
-    shown = capsys.readouterr()
-    assert "Rows count by 'w' (1 to 20)" in shown.err
-    assert "Left out, since they take no weights of rows: Nearest neighbours." in shown.err
-    assert "Not remembered: with weights of rows" in shown.err
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        assert main([*words, "--trials", "3", "--families", "linear,knn,lightgbm", "--cold"]) == 0
+    return SimpleNamespace(out=out.getvalue(), err=err.getvalue())
+
+
+def test_the_weight_column_counts_rows_and_is_no_feature(survey, weighed):
+    assert "Rows count by 'w' (1 to 20)" in weighed.err
+    assert "Left out, since they take no weights of rows: Nearest neighbours." in weighed.err
+    assert "Not remembered: with weights of rows" in weighed.err
     result = open_run(survey / "run")
     assert "w" not in load_model(survey / "run").schema.raw
     table = pd.read_csv(survey / "t.csv")
     np.testing.assert_allclose(result.task.weights, table["w"] / table["w"].mean())
     splits, y = plan_splits(result.task, seed=0), result.task.y
     pooled = score("roc_auc", y, result.oof, 2, sample_weight=result.task.weights)
-    assert json.loads(shown.out)["score"] == pytest.approx(pooled, abs=0.05)
+    assert json.loads(weighed.out)["score"] == pytest.approx(pooled, abs=0.05)
     assert splits.n == 300
     said = load_model(survey / "run").predict_proba(table)[:, 1]
     heavy = (table["w"] > 1).to_numpy()
     assert np.corrcoef(said[heavy], table["x"][heavy])[0, 1] < -0.5  # as in the group that counts
 
 
+@pytest.mark.usefixtures("weighed")
 def test_a_weighted_run_goes_on_and_is_not_remembered(survey):
     from autometa.errors import RunError
     from autometa.search import resume
 
-    if not (survey / "run").exists():
-        pytest.skip("needs the run of the test before")
     assert len(resume(survey / "run", trials=1).trials) == 4
     with pytest.raises(RunError, match="Not remembered: with weights of rows"):
         remember_run(survey / "run", store=str(survey / "store.db"))
 
 
+@pytest.mark.usefixtures("weighed")
 def test_a_weighted_run_is_judged_with_weights_or_says_that_it_is_not(survey, capsys):
     from autometa.judging import compare, judge
 
-    if not (survey / "run").exists():
-        pytest.skip("needs the run of the test before")
     table = pd.read_csv(survey / "t.csv")
     plain = judge(survey / "run", survey / "t.csv")
     assert any("here each counts the same" in note for note in plain.notes)
