@@ -130,6 +130,14 @@ def test_one_callback_serves_several_studies(store: MetaStore) -> None:
     assert list(kept(store).values()) == [3, 3]
 
 
+def test_a_study_whose_storage_lies_where_that_of_the_one_before_lay_is_another(store: MetaStore, monkeypatch) -> None:
+    monkeypatch.setattr("autometa.studies.remembering.id", lambda _: 7, raising=False)  # as of objects that are gone
+    callback = remember(store, "mine")
+    for name in ("one", "two"):
+        optuna.create_study(study_name=name).optimize(line, 3, callbacks=[callback])
+    assert list(kept(store).values()) == [3, 3]
+
+
 # ------------------------------------------------------------------------------------------------------- the callback
 
 

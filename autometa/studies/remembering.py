@@ -12,9 +12,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import optuna
 from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.storages import BaseStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 from optuna.trial import FrozenTrial
@@ -144,7 +146,7 @@ def remember_studies(
     return new
 
 
-def _storage(address: str) -> optuna.storages.BaseStorage:
+def _storage(address: str) -> BaseStorage:
     """Optuna's storage at a URL or in a journal's file, which must be there: Optuna would create it."""
     file = address.removeprefix("sqlite:///") if address.startswith("sqlite:///") else address
     if ("://" not in address or file != address) and not Path(file).is_file():
@@ -173,16 +175,17 @@ class Remembering:
     def __init__(self, store: MetaStore, space: str, about: About) -> None:
         """Of one store and space; any number of studies may call it."""
         self._store, self._space, self._about = store, space, about
-        self._kept: dict[tuple[int, int], StudyKeeper] = {}
+        # By the storage itself, not its id: that of one that is gone may be the next one's.
+        self._kept: WeakKeyDictionary[BaseStorage, dict[int, StudyKeeper]] = WeakKeyDictionary()
 
     def __call__(self, study: Study, trial: FrozenTrial) -> None:
         """Keeps a trial that ended; what goes wrong with the store is logged."""
-        key = id(study._storage), study._study_id
-        if key not in self._kept:
+        keepers = self._kept.setdefault(study._storage, {})
+        if study._study_id not in keepers:
             refresh(self._store, self._space)  # when a study begins, those before it have ended
-        keeper = self._kept.setdefault(key, StudyKeeper(self._store, self._space, self._about))
+            keepers[study._study_id] = StudyKeeper(self._store, self._space, self._about)
         try:
-            keeper.keep(study, trial)
+            keepers[study._study_id].keep(study, trial)
         except StoreError as error:
             _log.warning(f"{error} Trial {trial.number} is kept with a later one, once the store can be written.")
 

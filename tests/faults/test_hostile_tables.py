@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import bz2
+import gc
 import gzip
 import io
 import json
 import lzma
+import math
 import os
 import time
 import zipfile
@@ -403,16 +405,20 @@ GROWING: dict[str, tuple[int, Callable[[int], bytes]]] = {  # how many at first,
 
 @pytest.mark.parametrize("what", GROWING)
 def test_eight_times_as_much_takes_about_eight_times_as_long(what):
-    """CPU seconds of this process, the less of two: a loop over pairs would take 64 times as long."""
+    """CPU seconds of this process, the least of up to five: a loop over pairs would take 64 times as long."""
     n, table = GROWING[what]
+    tables = {size: table(size) for size in (n, 8 * n)}
+    least = dict.fromkeys(tables, math.inf)
 
-    def seconds(n: int) -> float:
-        data = table(n)
-        taken = []
-        for _ in range(2):
+    def measure() -> bool:
+        for size, data in tables.items():
+            gc.collect()
+            gc.disable()  # what it goes through is what all tests before left
             start = time.process_time()
-            assert not isinstance(outcome(data, limits={"columns": 10**6}), str)
-            taken.append(time.process_time() - start)
-        return min(taken)
+            told = outcome(data, limits={"columns": 10**6})
+            least[size] = min(least[size], time.process_time() - start)
+            gc.enable()
+            assert not isinstance(told, str)
+        return least[8 * n] < 24 * least[n]
 
-    assert seconds(8 * n) < 24 * seconds(n)
+    assert any(measure() for _ in range(5)), least
