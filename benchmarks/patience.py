@@ -128,8 +128,9 @@ def answer(result: Any, trials: Sequence[Any], fit: Any) -> Any:
     from dataclasses import replace
 
     from autometa.search.budget import Budget
+    from autometa.search.candidates import candidates_of
     from autometa.search.clock import Clock
-    from autometa.search.finish import Finish, candidates_of
+    from autometa.search.finish import Finish
     from autometa.search.options import OPTIONS
     from autometa.search.plan import SearchPlan
     from autometa.search.result import leaderboard

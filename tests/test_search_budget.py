@@ -31,7 +31,8 @@ from autometa.search import Run, SearchPlan, Settings, TrialRow, load_model, ope
 from autometa.search.budget import Budget
 from autometa.search.first import first_model
 from autometa.search.options import OPTIONS
-from autometa.search.pace import late_families
+from autometa.search.pace import cheap_defaults, default_to_begin_with, late_families
+from autometa.search.plan import search_space, without_many_trees
 from autometa.search.settings import Silent
 from autometa.space import FAMILY
 from autometa.store import MetaStore, sample_fingerprint
@@ -63,6 +64,7 @@ class Machine:
         module = sys.modules["autometa.search.search"]
         monkeypatch.setattr(module, "isolated_fit", lambda *_: self.fit)
         monkeypatch.setattr(module, "Budget", lambda *given: Budget(*given, now=lambda: self.now))
+        monkeypatch.setattr(module, "crowding", lambda: 1.0)
         monkeypatch.setattr(module, "shared_isolation", lambda: self.isolation)
         monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
 
@@ -539,3 +541,36 @@ class TestPatience:
         before = len(machine.tried)
         resume(tmp_path / "run", seconds=5.0)
         assert len(machine.tried) > before + 5
+
+
+class TestManyClasses:
+    """Boosting grows a tree for each class: with 500 of them a round outlasts what a trial may take."""
+
+    @pytest.fixture(scope="class")
+    def many(self) -> Task:
+        rows = np.arange(3_000)
+        return make_task(pd.DataFrame({"a": rows * 7 % 101.0}), y=[f"c{k % 500}" for k in rows], name="many")
+
+    def test_boosting_is_left_out_where_there_is_no_time_for_a_tree_for_each_class(self, many):
+        short, long = (search_space(many, Settings(seconds=seconds)).families for seconds in (60.0, 3600.0))
+        assert {"lightgbm", "xgboost"} & set(long)
+        assert set(long) - set(short) <= {"lightgbm", "xgboost", "hist_gradient_boosting"}
+        assert not {"lightgbm", "xgboost"} & set(short)
+        told = without_many_trees(many, Settings(seconds=60.0))
+        assert told is not None
+        assert "60 s are short for a tree for each of 500 classes" in told
+        assert "LightGBM" in told
+        assert without_many_trees(many, Settings(seconds=3600.0)) is None
+        assert without_many_trees(many, Settings(trials=3)) is None
+
+    def test_who_asks_for_it_by_name_gets_it(self, many):
+        asked = Settings(seconds=60.0, families=("lightgbm", "linear"))
+        assert search_space(many, asked).families == ("lightgbm", "linear")
+        assert without_many_trees(many, asked) is None
+
+    def test_a_family_whose_work_does_not_grow_with_the_classes_falls_back_first(self, many):
+        space = search_space(many, Settings(seconds=60.0))
+        assert next(config["family"] for config in cheap_defaults(space, 500)) == "discriminant"
+        assert next(config["family"] for config in cheap_defaults(space, 3)) == "linear"
+        assert default_to_begin_with(space, 500)["family"] == "discriminant"
+        assert default_to_begin_with(cash_space("binary"), 2)["family"] == "lightgbm"

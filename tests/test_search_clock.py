@@ -47,6 +47,11 @@ def test_time_is_kept_for_what_comes_after_the_trials(seconds, elapsed, best, le
     assert a_clock(seconds, elapsed).left_to_search(best) == pytest.approx(left)
 
 
+@pytest.mark.parametrize(("crowding", "kept"), [(1.0, 6.0), (2.0, 12.0), (8.0, 15.0), (0.5, 6.0)])
+def test_more_time_is_kept_on_a_crowded_machine(crowding, kept):
+    assert Budget(60.0, None, 0.0, lambda: 0.0, crowding).reserve == kept
+
+
 @pytest.mark.parametrize(
     ("seconds", "trial_seconds", "longest", "growth"),
     [(None, None, math.inf, None), (None, 20.0, 20.0, 20.0), (60.0, None, 15.0, 15.0), (60.0, 8.0, 8.0, 8.0)],

@@ -15,8 +15,9 @@ from autometa.errors import InputError, NoModelError
 from autometa.evaluation import Cancelled, Evaluation, Killed, State, evaluate, plan_splits, score
 from autometa.search import SearchPlan, Settings, TrialRow
 from autometa.search.budget import Budget
+from autometa.search.candidates import Candidate, candidates_of
 from autometa.search.clock import Clock
-from autometa.search.finish import Candidate, Finish, candidates_of, why_no_model
+from autometa.search.finish import Finish, why_no_model
 from autometa.search.options import OPTIONS
 from autometa.search.settings import Silent
 from autometa.task import make_task
@@ -342,3 +343,37 @@ class TestRows:
         """A quick model takes no time by a simulated clock."""
         finished = a_finish(task, Fits(), elapsed=70.0).conduct([candidate(task, tmp_path, 0, 0.1, fit_seconds=0.0)])
         assert answers(finished, task) == [FOLDS]
+
+
+def test_of_many_rows_and_classes_the_ensemble_is_chosen_by_some_of_them_and_scored_by_all(tmp_path):
+    rng = np.random.default_rng(0)
+    truth = np.arange(400) % 4
+    task = make_task(pd.DataFrame({"a": rng.normal(size=400)}), y=[f"c{k}" for k in truth], name="many")
+    found, sure = [], np.eye(4)[task.y]
+    for number in range(3):
+        said = sure + rng.random((400, 4))
+        one = candidate_of_classes(task, tmp_path, number, said / said.sum(axis=1, keepdims=True))
+        found.append(one)
+    whole, part = (a_finish(task, Fits(), ensemble_cells=cells).conduct(found) for cells in (10**6, 400))
+    assert part.oof.shape == whole.oof.shape == (400, 4)
+    assert np.isfinite(part.oof).all()
+    assert len(part.model.members) > 1
+    assert part.score == pytest.approx(whole.score, abs=0.02)
+
+
+def candidate_of_classes(task, folder, number: int, oof: np.ndarray) -> Candidate:
+    return replace(candidate(task, folder, number, 1.0), oof=oof[None])
+
+
+def test_predictions_that_are_too_large_to_hold_are_those_of_the_best_only(tmp_path, monkeypatch):
+    run = types.SimpleNamespace(
+        oof=lambda number: np.zeros((1, 40)),
+        fold_models=lambda number: None,
+        task=types.SimpleNamespace(kind="regression"),
+        folder=tmp_path,
+    )
+    rows = [types.SimpleNamespace(number=number) for number in range(5)]
+    monkeypatch.setattr("autometa.search.candidates.OPTIONS", replace(OPTIONS, candidate_bytes=3 * 40 * 8))
+    assert [one.row.number for one in candidates_of(run, rows, 4)] == [0, 1, 2]
+    monkeypatch.setattr("autometa.search.candidates.OPTIONS", replace(OPTIONS, candidate_bytes=1))
+    assert [one.row.number for one in candidates_of(run, rows, 4)] == [0]  # one there must be

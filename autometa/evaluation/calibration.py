@@ -112,7 +112,9 @@ def fit_calibration(
     if len(np.unique(y)) < 2:
         return IDENTITY
     c = probability.shape[1]
-    step = -(-len(y) // max(min(OPTIONS.calibration_rows, OPTIONS.calibration_cells // c), 10 * c))
+    affordable, each_class = OPTIONS.calibration_cells // c, OPTIONS.calibration_class_rows * c
+    rows = max(min(OPTIONS.calibration_rows, affordable), min(each_class, OPTIONS.calibration_slack * affordable))
+    step = -(-len(y) // rows)
     logs, truth = _logs(probability[::step]), np.asarray(y[::step], dtype=np.intp)
     counts = np.ones(len(truth)) if sample_weight is None else sample_weight[::step]
     if freedom is not None:
@@ -160,8 +162,7 @@ def _fitted(logs: Values, y: NDArray[np.intp], freedom: Freedom, counts: Values)
         spread = [OPTIONS.spread_of_shift, *[OPTIONS.spread_of_class] * (len(directions) - 1)]
     slopes = c if freedom >= Freedom.SLOPES else 0
     deviations = np.array([OPTIONS.spread_of_slope, *spread, *[OPTIONS.spread_of_class_slope] * slopes])
-    truth, around, last = np.zeros((n, c)), logs - centre, 1 + len(directions)
-    truth[np.arange(n), y] = 1.0
+    around, last, at = logs - centre, 1 + len(directions), (np.arange(n), y)
 
     def unpacked(x: Values) -> tuple[Values, Values]:  # slopes (c,) and offsets (c,) about the centre
         return np.exp(x[0] + (x[last:] if slopes else np.zeros(c))), centre + x[1:last] @ directions
@@ -170,10 +171,13 @@ def _fitted(logs: Values, y: NDArray[np.intp], freedom: Freedom, counts: Values)
         slope, offset = unpacked(x)
         scaled = around * slope + offset
         scaled -= scaled.max(axis=1, keepdims=True)
-        total = np.exp(scaled).sum(axis=1)
-        wrong = (np.exp(scaled) / total[:, None] - truth) * counts[:, None]
-        value = ((np.log(total) - (scaled * truth).sum(axis=1)) * counts).sum() + 0.5 * ((x / deviations) ** 2).sum()
-        by_slope = (wrong * around).sum(axis=0) * slope
+        true = scaled[at]
+        wrong = np.exp(scaled, out=scaled)
+        total = wrong.sum(axis=1)
+        wrong *= (counts / total)[:, None]
+        wrong[at] -= counts
+        value = ((np.log(total) - true) * counts).sum() + 0.5 * ((x / deviations) ** 2).sum()
+        by_slope = np.einsum("nc,nc->c", wrong, around) * slope
         gradient = np.concatenate([[by_slope.sum()], directions @ wrong.sum(axis=0), by_slope if slopes else []])
         return float(value), gradient + x / deviations**2
 

@@ -49,9 +49,12 @@ class EvaluationOptions:
     # --------------------------------------------------------------------------------------------------- calibration
 
     # Rows to which a map of probabilities is fitted, at most, and cells of rows and classes, unless that were fewer
-    # than ten rows a class: more do not make a few numbers better. Judgement.
+    # than ten rows a class, for which there may be so many times the cells: more do not make a few numbers better.
+    # Judgement.
     calibration_rows: int = 5_000
     calibration_cells: int = 50_000
+    calibration_class_rows: int = 10
+    calibration_slack: int = 20
 
     # Parts of the rows, each foretold by maps fitted to the others, by which what a map may change is chosen; and of
     # the standard error of a gain, what more freedom must gain. Without a margin eight classes

@@ -121,6 +121,8 @@ def mean_of_repeats(predictions: NDArray[np.float64]) -> NDArray[np.float64]:  #
         array([0.5, nan])
     """
     known = np.isfinite(predictions)
+    if len(predictions) == 1:
+        return np.where(known[0], predictions[0], np.nan)
     times = known.sum(axis=0)
     return np.where(known, predictions, 0.0).sum(axis=0) / np.where(times == 0, np.nan, times)
 

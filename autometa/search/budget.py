@@ -27,6 +27,7 @@ class Budget:
     trials: int | None
     started: float = field(default_factory=time.monotonic)
     now: Callable[[], float] = field(default=time.monotonic, repr=False)
+    crowding: float = 1.0  # seconds of the wall that a processor second takes here
 
     @property
     def elapsed(self) -> float:
@@ -40,10 +41,11 @@ class Budget:
 
     @property
     def reserve(self) -> float:
-        """Seconds set aside for ensembling, refitting and remembering: a tenth, between 1 and 30 s."""
+        """Seconds set aside for ensembling, refitting and remembering: a tenth, between 1 and 30 s where it is idle."""
         if self.seconds is None:
             return 0.0
-        return min(max(OPTIONS.reserve * self.seconds, OPTIONS.least_reserve), OPTIONS.most_reserve)
+        idle = min(max(OPTIONS.reserve * self.seconds, OPTIONS.least_reserve), OPTIONS.most_reserve)
+        return idle * min(max(self.crowding, 1.0), OPTIONS.crowded_reserve)
 
     @property
     def left_to_search(self) -> float:

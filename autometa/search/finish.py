@@ -17,10 +17,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.errors import NoModelError, RunError
+from autometa.errors import NoModelError
 from autometa.evaluation import (
     IDENTITY,
-    Calibration,
     Cancelled,
     Dummy,
     Freedom,
@@ -39,6 +38,7 @@ from autometa.evaluation import (
     score,
 )
 from autometa.families import REGISTRY
+from autometa.search.candidates import Candidate, mapped
 from autometa.search.clock import Clock
 from autometa.search.ensemble import greedy_ensemble
 from autometa.search.first import CONFIG
@@ -60,16 +60,6 @@ class Fit(Protocol):
             Killed: It could not be fitted, or not within `seconds`.
             Cancelled: The person ended it.
         """
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """A trial that may answer in the final model."""
-
-    row: TrialRow
-    oof: NDArray[np.float64]  # (r, n) or (r, n, c) out-of-fold prediction of each repeat, calibrated, or NaN
-    models: Path | None  # pickled models of its folds; None where they were too large to be kept
-    calibration: Calibration = IDENTITY
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,22 +92,6 @@ class Finished:
     refitted: bool
     interval: Interval | None = None
     dummy: Dummy | None = None
-
-
-def candidates_of(run: Run, leaders: Sequence[TrialRow], most: int) -> list[Candidate]:
-    """The best trials of a run folder whose predictions are there.
-
-    Raises:
-        RunError: There are none.
-    """
-    found = []
-    for row in leaders[:most]:
-        oof = run.oof(row.number)
-        if oof is not None:
-            found.append(Candidate(row, _layers(oof, run), run.fold_models(row.number)))
-    if not found:
-        raise RunError(f"{run.folder / 'oof'} lacks the predictions of every complete trial")
-    return found
 
 
 def isolated_fit(run: Run, plan: SearchPlan, isolation: Isolation) -> Fit:
@@ -183,29 +157,20 @@ class Finish:
             NoModelError: Not one of them could be fitted, and no models of its folds are there.
         """
         self.progress.stage("ensembling")
-        candidates = self._ready(candidates)
-        candidates = [self._calibrated(candidate) for candidate in candidates]
-        # All candidates are on one scale now, so the threshold that suits the best of them suits the others.
-        labelled = self._labels(candidates[0].oof)
-        weights = greedy_ensemble(
-            [candidate.oof for candidate in candidates],
-            lambda oof: float(np.nanmean(self._scores(oof, labelled))),
-            rounds=self.plan.options.ensemble_rounds,
-            out_of_time=lambda: self.clock.too_late_to_choose,
-        )
-        chosen = [(c, float(w)) for c, w in zip(candidates, weights, strict=True) if w > 0]
-        chosen.sort(key=lambda pair: -pair[1])  # the largest weight is fitted first
+        chosen = self._chosen([self._calibrated(candidate) for candidate in self._ready(candidates)])
         self.progress.stage("refitting", f"{len(chosen)} pipelines" if len(chosen) > 1 else "1 pipeline")
         members, refitted = self._members(chosen)
-        oofs = {candidate.row.number: candidate.oof for candidate in candidates}
+        oofs = {one.row.number: mapped(one.oof, one.calibration) for one, _ in chosen}
         oof = np.asarray(sum(member.weight * oofs[member.number] for member in members))
+        del oofs
         calibration = IDENTITY
         if self.task.kind != "regression" and len(members) > 1:  # one alone has its own
             simple = Freedom.OFFSETS if self.clock.too_late_to_choose else None
-            calibration = fit_calibration(self._pooled(oof), self._truth, simple, sample_weight=self._count)
-            oof = _mapped(oof, calibration)
-        labelled = self._labels(oof)
-        per_fold = self._scores(oof, labelled)
+            calibration = fit_calibration(self._pooled(oof), self._truth(), simple, sample_weight=self._count())
+            oof = mapped(oof, calibration)
+        pooled = self._pooled(oof)
+        labelled = self._labels(pooled)
+        per_fold = self._judge()(pooled, labelled)
         held_out = mean_of_repeats(oof)
         model = Model(
             self.task.name,
@@ -230,6 +195,27 @@ class Finish:
             interval(found, between),
             Dummy.of(self.task, self.plan.splits),
         )
+
+    def _chosen(self, candidates: Sequence[Candidate]) -> list[tuple[Candidate, float]]:
+        """The greedy ensemble's members and weights, the largest first: that one is fitted first.
+
+        Where there are many rows and classes it is chosen by every so many of the rows, of each fold alike.
+        """
+        shape = candidates[0].oof.shape
+        per_row = shape[-1] if len(shape) == 3 else 1
+        step = -(-sum(map(len, self._truths)) * per_row // self.plan.options.ensemble_cells)
+        judge = self._judge(step)
+        known = [one.calibration.apply(self._pooled(one.oof, step)) for one in candidates]
+        # All candidates are on one scale now, so the threshold that suits the best of them suits the others.
+        labelled = self._labels(known[0], step)
+        weights = greedy_ensemble(
+            known,
+            lambda pooled: float(np.nanmean(judge(pooled, labelled))),
+            rounds=self.plan.options.ensemble_rounds,
+            out_of_time=lambda: self.clock.too_late_to_choose,
+        )
+        chosen = [(one, float(weight)) for one, weight in zip(candidates, weights, strict=True) if weight > 0]
+        return sorted(chosen, key=lambda pair: -pair[1])
 
     def _interval(self, oof: NDArray[np.float64], labelled: Weights) -> NDArray[np.float64]:  # (b,)
         """How far the score of other held-out rows would be from that of these."""
@@ -265,22 +251,22 @@ class Finish:
         if self.task.kind == "regression":
             return candidate
         pooled = self._pooled(candidate.oof)
-        calibration = fit_calibration(pooled, self._truth, Freedom.OFFSETS, sample_weight=self._count)
-        return replace(candidate, oof=_mapped(candidate.oof, calibration), calibration=calibration)
+        calibration = fit_calibration(pooled, self._truth(), Freedom.OFFSETS, sample_weight=self._count())
+        return replace(candidate, calibration=calibration)
 
-    def _labels(self, oof: NDArray[np.float64]) -> Weights:
-        """With which weights of the classes the largest probability is the label."""
+    def _labels(self, pooled: NDArray[np.float64], step: int = 1) -> Weights:
+        """With which weights of the classes the largest probability is the label; by predictions as of `_pooled`."""
         if self.task.kind == "regression":
             return ()
         task = self.task
         return fit_weights(
             task.metric,
-            self._truth,
-            self._pooled(oof),
+            self._truth(step),
+            pooled,
             positive=task.positive,
             threshold=self.plan.threshold,
             costs=task.costs,
-            sample_weight=self._count,
+            sample_weight=self._count(step),
             classes=task.classes,
         )
 
@@ -355,36 +341,28 @@ class Finish:
             return part, left
         return (n, max(left, 2 * expected + 1.0)) if must else (0, 0.0)
 
-    def _scores(self, oof: NDArray[np.float64], labelled: Weights) -> NDArray[np.float64]:  # (folds,)
-        """The score of each fold of each repeat: averaged over repeats first, predictions would be judged too well."""
-        task = self.task
-        judge = partial(score, task.metric, positive=task.positive, weights=labelled, classes=task.classes)
-        folds = zip(self._truths, self.plan.splits.by_fold(oof), self._counts, strict=True)
-        return np.array([judge(y, prediction, task.c, sample_weight=counts) for y, prediction, counts in folds])
+    def _judge(self, step: int = 1) -> Callable[[NDArray[np.float64], Weights], NDArray[np.float64]]:  # (folds,)
+        """Scores predictions as of `_pooled`, by each fold of each repeat: their averages would be judged too well."""
+        task, truths = self.task, [truth[::step] for truth in self._truths]
+        counts = [None if one is None else one[::step] for one in self._counts]
+        ends = np.cumsum([len(truth) for truth in truths])[:-1]
 
-    def _pooled(self, oof: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The predictions of all folds of all repeats, end to end, as a trial is judged by them."""
-        return np.concatenate(self.plan.splits.by_fold(oof))
+        def judged(pooled: NDArray[np.float64], labelled: Weights) -> NDArray[np.float64]:
+            judge = partial(score, task.metric, positive=task.positive, weights=labelled, classes=task.classes)
+            folds = zip(truths, np.split(pooled, ends), counts, strict=True)
+            return np.array([judge(y, prediction, task.c, sample_weight=counted) for y, prediction, counted in folds])
 
-    @property
-    def _count(self) -> NDArray[np.float64] | None:
+        return judged
+
+    def _pooled(self, oof: NDArray[np.float64], step: int = 1) -> NDArray[np.float64]:
+        """The predictions of all folds of all repeats, end to end, as a trial is judged by them; one row of `step`."""
+        return np.concatenate([fold[::step] for fold in self.plan.splits.by_fold(oof)])
+
+    def _count(self, step: int = 1) -> NDArray[np.float64] | None:
         """How much the rows of `_pooled` count; None for all the same."""
-        counts = [one for one in self._counts if one is not None]
+        counts = [one[::step] for one in self._counts if one is not None]
         return np.concatenate(counts) if counts else None
 
-    @property
-    def _truth(self) -> NDArray[Any]:
+    def _truth(self, step: int = 1) -> NDArray[Any]:
         """What is true of the rows of `_pooled`."""
-        return np.concatenate(self._truths)
-
-
-def _mapped(oof: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:  # (r, n, c)
-    """Each repeat's probabilities calibrated."""
-    return calibration.apply(oof.reshape(-1, oof.shape[-1])).reshape(oof.shape)
-
-
-def _layers(oof: NDArray[np.float64], run: Run) -> NDArray[np.float64]:  # (r, n) or (r, n, c)
-    """The predictions of a trial, a layer for each repeat; of an older run, which kept their mean, that for each."""
-    if oof.ndim == (2 if run.task.kind == "regression" else 3):
-        return oof
-    return np.repeat(oof[None], int(run.splits.test.sum(axis=0).max()), axis=0)
+        return np.concatenate([truth[::step] for truth in self._truths])

@@ -23,6 +23,9 @@ class SearchOptions:
     least_reserve: float = 1.0
     most_reserve: float = 30.0
 
+    # Times that reserve on a machine where a processor second takes longer, at most. Judgement.
+    crowded_reserve: float = 2.5
+
     # Seconds for what has no time budget, so that a hang still ends. Judgement.
     unhurried: float = 600.0
 
@@ -53,6 +56,11 @@ class SearchOptions:
     # always a next try, and a cheaper one. Judgement.
     first_share: float = 0.5
     least_first: float = 2.0
+
+    # Seconds of a tree of boosting on few rows (LightGBM, 3,000 to 12,500 rows of 10 columns, a thread: 1.2 to 2.2
+    # ms), and classes from which those families come first whose work does not grow with them. Judgement.
+    tree_seconds: float = 0.002
+    many_classes: int = 50
 
     # Seconds, the shortest deadline of a trial. Judgement.
     shortest: float = 0.1
@@ -141,6 +149,12 @@ class SearchOptions:
 
     # Best trials whose predictions may enter the ensemble, and whose fold models are kept. Judgement.
     candidates: int = 25
+
+    # Bytes of their predictions that are held at once: fewer candidates where classes are many. Judgement.
+    candidate_bytes: int = 1 << 30
+
+    # Numbers of a candidate's predictions by which the ensemble is chosen: of 500 classes 4,000 rows. Judgement.
+    ensemble_cells: int = 2_000_000
 
     # Additions that the greedy ensemble tries; weights are multiples of one over the number kept. Judgement.
     ensemble_rounds: int = 40

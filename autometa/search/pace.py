@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from autometa.families import rounds_of, suited_to
 from autometa.origins import State
+from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.settings import TrialRow
 from autometa.space import FAMILY, Config, SearchSpace
 
@@ -19,9 +20,36 @@ def late_families(trials: Sequence[TrialRow], times: int) -> frozenset[str]:
     return frozenset(family for family, late in last.items() if late >= times)
 
 
-def boosting_default(space: SearchSpace) -> Config | None:
-    """The default of the first family that is boosting; None where none is searched."""
-    return next((config for config in space.defaults() if rounds_of(config) is not None), None)
+def default_to_begin_with(space: SearchSpace, classes: int, options: SearchOptions = OPTIONS) -> Config:
+    """The library's default that tells what a trial takes: boosting's, else that of the cheapest family."""
+    defaults = space.defaults()
+    boosting = [config for config in defaults if rounds_of(config) is not None]
+    return [*boosting, *cheap_defaults(space, classes, options), *defaults][0]
+
+
+def cheap_defaults(space: SearchSpace, classes: int, options: SearchOptions = OPTIONS) -> list[Config]:
+    """Defaults that end soon on any table, the best first; of many classes those that need no descent for each."""
+    few = classes <= options.many_classes
+    order = ("linear", "naive_bayes", "knn") if few else ("discriminant", "naive_bayes", "linear", "knn")
+    return [config for family in order for config in space.defaults() if config[FAMILY] == family]
+
+
+def too_many_trees(
+    space: SearchSpace, classes: int, seconds: float | None, options: SearchOptions = OPTIONS
+) -> list[str]:
+    """The families of boosting that outlast a trial with their fewest rounds, for they grow a tree for each class.
+
+    Example:
+        >>> from autometa.families import cash_space
+        >>> space = cash_space("multiclass", ["lightgbm", "linear"])
+        >>> too_many_trees(space, 500, seconds=60.0), too_many_trees(space, 500, seconds=600.0)
+        (['lightgbm'], [])
+    """
+    if seconds is None:
+        return []
+    fewest = {config[FAMILY]: rounds_of(suited_to(config, 0)) for config in space.defaults()}
+    each = classes * options.tree_seconds
+    return [family for family, rounds in fewest.items() if (rounds or 0) * each > options.trial_share * seconds]
 
 
 def affordable(config: Config, trials: Sequence[TrialRow], *, seconds: float, folds: int, rows: int) -> Config:

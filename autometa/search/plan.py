@@ -12,6 +12,7 @@ from autometa.evaluation import AUTO, Splits, available_cpus, available_ram, pla
 from autometa.families import FAMILIES, available, cash_space, suited
 from autometa.quantiles import quantile_of
 from autometa.search.options import OPTIONS, SearchOptions
+from autometa.search.pace import too_many_trees
 from autometa.search.settings import Settings
 from autometa.space import SearchSpace
 from autometa.space.narrowing import narrowed
@@ -73,7 +74,7 @@ class SearchPlan:
             (5, 4, 1, 2)
         """
         _check_threshold(task, settings)
-        space = search_space(task, settings)
+        space = search_space(task, settings, options)
         return cls(
             space=space,
             splits=splits or affordable_splits(task, settings, cpus, options),
@@ -116,8 +117,8 @@ def _check_threshold(task: Task, settings: Settings) -> None:
     raise InputError(Problem("threshold", what, fix))
 
 
-def search_space(task: Task, settings: Settings) -> SearchSpace:
-    """The conditional space of every family that was asked for, is installed and suits the table.
+def search_space(task: Task, settings: Settings, options: SearchOptions = OPTIONS) -> SearchSpace:
+    """The conditional space of every family that was asked for, is installed and suits the table and the time.
 
     Raises:
         InputError: A family or parameter is unknown, none is left, or a parameter cannot take what was asked for.
@@ -125,10 +126,26 @@ def search_space(task: Task, settings: Settings) -> SearchSpace:
     asked = tuple(settings.families or available(task.kind))
     cash_space(task.kind, asked)  # refuses unknown names
     unsuited = suited(task, asked)
-    kept = tuple(f for f in asked if f not in unsuited)
+    slow = too_slow(task, settings, options)
+    kept = tuple(f for f in asked if f not in unsuited and f not in slow)
     if not kept:
         raise InputError([Problem(f"family {f}", why, "Choose another.") for f, why in unsuited.items()])
     return narrowed(cash_space(task.kind, kept), settings.space)
+
+
+def too_slow(task: Task, settings: Settings, options: SearchOptions = OPTIONS) -> list[str]:
+    """The families that no trial would end of, for all the classes; one that was asked for by name is tried."""
+    if settings.families or not task.c:
+        return []
+    space = cash_space(task.kind, available(task.kind))
+    return too_many_trees(space, task.c, settings.seconds, options)
+
+
+def without_many_trees(task: Task, settings: Settings, options: SearchOptions = OPTIONS) -> str | None:
+    """Which families are left out because a tree for each class takes too long; None where there are none."""
+    names = [FAMILIES[name].label for name in too_slow(task, settings, options) if not suited(task, [name])]
+    short = f"{settings.seconds or 0:g} s are short for a tree for each of {task.c} classes"
+    return f"Left out, since {short}: {', '.join(names)}." if names else None
 
 
 def without_weights(task: Task, settings: Settings) -> str | None:

@@ -18,15 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autometa.errors import NoModelError
-from autometa.evaluation import Isolation, available_cpus, shared_isolation
+from autometa.evaluation import Isolation, available_cpus, crowding, shared_isolation
 from autometa.moved import former
 from autometa.search.adoption import adopt
 from autometa.search.budget import Budget
+from autometa.search.candidates import candidates_of
 from autometa.search.clock import Clock
-from autometa.search.finish import Finish, candidates_of, isolated_fit, why_no_model
+from autometa.search.finish import Finish, isolated_fit, why_no_model
 from autometa.search.first import first_model
 from autometa.search.keys import why_fleeting
-from autometa.search.plan import SearchPlan, without_quantiles, without_weights
+from autometa.search.plan import SearchPlan, without_many_trees, without_quantiles, without_weights
 from autometa.search.recall import first_recommendations, recall, remember_late, why_not_remembered
 from autometa.search.result import Result, finished, leaderboard, open_run, save_result
 from autometa.search.run import GRANTED, Run
@@ -84,10 +85,11 @@ def search(
         ('linear', 'model.pkl', False)
     """
     seconds = None if settings.seconds is None else settings.seconds - kept
-    budget = Budget(seconds, settings.trials, time.monotonic() if started is None else started)
+    budget = _crowded(Budget(seconds, settings.trials, time.monotonic() if started is None else started))
     plan = plan or SearchPlan.of(task, settings, available_cpus())
     folder = Run.create(run, task, settings, plan.splits)
-    for left_out in (without_weights(task, settings), without_quantiles(task, settings)):
+    reasons = (without_weights(task, settings), without_quantiles(task, settings), without_many_trees(task, settings))
+    for left_out in reasons:
         if progress is not None and left_out:
             progress.note(left_out)
     with folder.locked():
@@ -155,10 +157,15 @@ def resume(
             # What comes after the last trial needs its time even when the search had spent all of its own.
             total = max(total + more_seconds - kept, used + 2 * Budget(total, None).reserve)
         wanted = settings.trials if settings.trials is None else settings.trials + more_trials
-        budget = Budget(total, wanted, started - used)
+        budget = _crowded(Budget(total, wanted, started - used))
         plan = SearchPlan.of(folder.task, settings, available_cpus(), splits=folder.splits)
         folder.check_kept([row.number for row in leaderboard(rows, folder.task.metric)[: plan.options.candidates]])
         return _conduct(folder, plan, budget, progress, shared_isolation(), study)
+
+
+def _crowded(budget: Budget) -> Budget:
+    """With more time for the end where processors are busy with others'."""
+    return budget if budget.seconds is None else replace(budget, crowding=crowding())
 
 
 def _conduct(

@@ -31,7 +31,7 @@ from autometa.files import whole
 from autometa.origins import GROWN_FROM, ROWS, Origin
 from autometa.search.clock import Clock
 from autometa.search.first import CONFIG, FirstModel, first_model
-from autometa.search.pace import affordable, boosting_default, late_families
+from autometa.search.pace import affordable, cheap_defaults, default_to_begin_with, late_families
 from autometa.search.patience import is_enough, why_enough
 from autometa.search.plan import SearchPlan, cells_per_second
 from autometa.search.result import leaderboard
@@ -43,9 +43,6 @@ from autometa.transfer.cost import TrialLimit
 
 if TYPE_CHECKING:
     import optuna
-
-
-CHEAP = ("linear", "naive_bayes", "knn")  # families whose defaults end soon on any table
 
 
 class Trials:
@@ -91,13 +88,14 @@ class Trials:
         """
         from autometa.sampler import ORIGIN, REASON
 
-        seconds, options, default = self.run.settings.seconds, self.plan.options, boosting_default(self.plan.space)
-        if seconds is None or default is None or (self.finished and not again):
+        seconds, options = self.run.settings.seconds, self.plan.options
+        if seconds is None or (self.finished and not again):
             return
         if (
             len(self.rungs.ladder) > 1
             or cells_per_second(self.run.task, seconds, options) >= options.default_first_load
         ):
+            default = default_to_begin_with(self.plan.space, self.run.task.c, options)
             reason = "The library's default first: the table is large for the time."
             attributes = {ORIGIN: Origin.DEFAULT.value, REASON: reason}
             self.study.enqueue_trial(default, user_attrs=attributes, skip_if_exists=not again)
@@ -353,7 +351,7 @@ class Trials:
         from autometa.sampler import ORIGIN, REASON
 
         tried = {row.evaluation.config[FAMILY] for row in self.finished}
-        cheap = [config for family in CHEAP for config in self.plan.space.defaults() if config[FAMILY] == family]
+        cheap = cheap_defaults(self.plan.space, self.run.task.c, self.plan.options)
         for config in [config for config in cheap if config[FAMILY] not in tried][:1]:
             reason = "A cheap default, because nothing that was tried so far came to an end."
             attributes = {ORIGIN: Origin.FALLBACK.value, REASON: reason}
