@@ -546,7 +546,7 @@ class TestPatience:
 class TestManyClasses:
     """Boosting grows a tree for each class: with 500 of them a round outlasts what a trial may take."""
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def many(self) -> Task:
         rows = np.arange(3_000)
         return make_task(pd.DataFrame({"a": rows * 7 % 101.0}), y=[f"c{k % 500}" for k in rows], name="many")
