@@ -386,7 +386,7 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         cold: Search without memory.
         remember: Add the finished task to the store.
         random_state: Seed; None for a fresh one.
-        max_ram: Bytes for one trial, or a text such as ``"2GB"``.
+        max_ram: Bytes for all processes together, or a text such as ``"2GB"``.
         trial_time: Seconds for one trial, or a text such as ``"30s"``.
         patience: Seconds without a better trial after which the search ends; "auto": where nothing better is expected
             of the rest of `time`; "off": never before the budget is spent.

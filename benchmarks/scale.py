@@ -96,7 +96,7 @@ def peak(process: psutil.Process) -> int:
     return total
 
 
-def cell(size: str, seconds: float, load: int) -> dict[str, Any]:
+def cell(size: str, seconds: float, load: int, max_ram: str | None = None) -> dict[str, Any]:
     """One fit, and what became of it."""
     rows, columns, classes = parts(size)
     with tempfile.TemporaryDirectory() as name, busy(load):
@@ -109,6 +109,7 @@ def cell(size: str, seconds: float, load: int) -> dict[str, Any]:
             sys.executable, "-m", "autometa", "fit", str(folder / "known.parquet"), "--time", f"{seconds:g}", "--json",
             "--no-remember", "--run", str(folder / "run"),
         ]  # fmt: skip
+        command += [] if max_ram is None else ["--max-ram", max_ram]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         watched, most, killed = psutil.Process(process.pid), 0, False
         while process.poll() is None:
@@ -121,7 +122,7 @@ def cell(size: str, seconds: float, load: int) -> dict[str, Any]:
         said = process.stdout.read() if process.stdout is not None else ""
         line: dict[str, Any] = {
             "size": size, "budget": seconds, "loops": load, "load": round(before, 1), "exit": process.returncode,
-            "killed": killed, "seconds": round(took, 1), "peak_mb": round(most / 1e6), "score": None,
+            "killed": killed, "max_ram": max_ram, "seconds": round(took, 1), "peak_mb": round(most / 1e6), "score": None,
         }  # fmt: skip
         if process.returncode == 0:
             summary = json.loads(said)
@@ -188,14 +189,30 @@ def report() -> str:
     """The newest line of every cell, as Markdown."""
     lines = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
     best = {line["size"]: line for line in lines if "reference" in line}
-    newest = {(line["size"], line["loops"], line["budget"]): line for line in lines if "reference" not in line}
+    newest = {
+        (line["size"], line["loops"], line["budget"], line.get("max_ram")): line
+        for line in lines
+        if "reference" not in line
+    }
     text = ["# scale.py", "", "AUC, accuracy (several classes) or R2 (a number) on unseen rows.", ""]
-    heads = ("rows x columns", "budget", "loops", "load", "seconds", "peak MB", "score", "LightGBM", "trials", "best")
+    heads = (
+        "rows x columns",
+        "budget",
+        "memory",
+        "loops",
+        "load",
+        "seconds",
+        "peak MB",
+        "score",
+        "LightGBM",
+        "trials",
+        "best",
+    )
     text += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for line in newest.values():
         beside = best.get(line["size"])
         cells = (
-            line["size"], f"{line['budget']:g} s", line["loops"], line["load"], line["seconds"], line["peak_mb"],
+            line["size"], f"{line['budget']:g} s", line.get("max_ram") or "", line["loops"], line["load"], line["seconds"], line["peak_mb"],
             "no model" if line["score"] is None else f"{line['score']:.4f}",
             "" if beside is None else f"{beside['score']:.4f} in {beside['seconds']:g} s",
             line.get("trials", 0), line.get("family", ""),
@@ -217,6 +234,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="ROWSxCOLUMNS[:number|:CLASSES]")
     parser.add_argument("--load", nargs="+", type=int, default=(0, 8), metavar="LOOPS", help="busy loops beside it")
     parser.add_argument("--time", type=float, default=60.0)
+    parser.add_argument("--max-ram", metavar="SIZE", help="of all processes of the fit")
     parser.add_argument("--reference", action="store_true")
     parser.add_argument("--report", action="store_true")
     arguments = parser.parse_args()
@@ -230,7 +248,7 @@ def main() -> None:
         return
     for load in arguments.load:
         for size in arguments.sizes:
-            keep(cell(size, arguments.time, load))
+            keep(cell(size, arguments.time, load, arguments.max_ram))
 
 
 if __name__ == "__main__":

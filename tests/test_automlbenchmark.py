@@ -113,7 +113,7 @@ def test_time_cores_memory_and_seed_are_the_constraints(program, monkeypatch):
     exclude = Exclusion(frozenset({"f"}))
     settings = program.settings(SimpleNamespace(**config(framework_params={"cold": True})), exclude, "folder")
     assert (settings.seconds, settings.jobs, settings.seed, settings.cold) == (60.0, 2, 7, True)
-    assert settings.max_ram * settings.jobs == pytest.approx(0.8 * 8192e6)
+    assert settings.max_ram == pytest.approx(0.8 * 8192e6)
     assert settings.exclude is exclude
     monkeypatch.setattr(search, "available_cpus", lambda: 2)  # all of them
     assert program.settings(SimpleNamespace(**config()), exclude, "folder").jobs is None

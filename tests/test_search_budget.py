@@ -56,7 +56,8 @@ class Machine:
         self.learned: list[int] = []  # from how many rows, trial by trial
         self.refitted: list[int] = []  # on how many rows
         self.tried: list[tuple[dict[str, Any], float]] = []  # configuration, and the seconds that it was given
-        self.isolation: Any = types.SimpleNamespace(warm_up=lambda: None, cancel_all=lambda: None)
+        self.ram: list[int] = []  # bytes that each trial was given
+        self.isolation: Any = types.SimpleNamespace(warm_up=lambda: None, cancel_all=lambda: None, overhead=lambda: 0)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every search until the end of the test runs on this machine."""
@@ -83,6 +84,7 @@ class Machine:
         rows = attempt.rows or self.task.n
         takes = self.seconds(attempt.config) * rows / self.task.n
         self.learned.append(rows)
+        self.ram.append(max_ram)
         self.tried.append((attempt.config, seconds))
         self.now += min(takes, seconds)
         head = attempt.config, State.TIMEOUT, "killed at its deadline", {}, {}, seconds, 0.0, 0, attempt.seed
@@ -367,6 +369,14 @@ def test_proposals_are_priced_by_how_crowded_the_machine_is_until_a_trial_tells(
 
 
 class TestLargeForTheTime:
+    def test_what_the_processes_beside_a_trial_hold_is_not_the_trials(self, task, tmp_path, monkeypatch):
+        machine = Machine(task, lambda config: 1.0)
+        machine.isolation.overhead = lambda: 700_000_000
+        machine.install(monkeypatch)
+        settings = Settings(trials=2, jobs=1, max_ram=2 * 10**9, cold=True, remember=False)
+        search(task, settings, tmp_path / "run")
+        assert machine.ram == [1_300_000_000] * 2
+
     def test_the_default_of_boosting_comes_first_and_the_proposals_after_it(self, task, tmp_path, monkeypatch):
         machine = Machine(task, lambda config: 5.0)
         machine.install(monkeypatch)

@@ -12,6 +12,7 @@ from autometa.evaluation import Evaluation, State
 from autometa.search import SearchPlan, Settings
 from autometa.search.budget import Budget
 from autometa.search.clock import Clock
+from autometa.search.options import OPTIONS
 from autometa.search.plan import default_jobs
 from autometa.task import make_task
 
@@ -152,8 +153,14 @@ def wide():
 def test_a_plan_shares_the_cpus_out_among_trials_and_fits(wide):
     plan = SearchPlan.of(wide, Settings(seconds=60.0, families=("knn",)), cpus=8)
     assert (plan.jobs, plan.threads, plan.threads_for(2), plan.threads_for(100)) == (8, 1, 4, 1)
-    plan = SearchPlan.of(wide, Settings(seconds=60.0, families=("knn",), jobs=3, max_ram=500_000_000), cpus=8)
-    assert (plan.jobs, plan.threads, plan.trial_ram()) == (3, 2, 500_000_000)
+    plan = SearchPlan.of(wide, Settings(seconds=60.0, families=("knn",), jobs=3, max_ram=2_100_000_000), cpus=8)
+    assert (plan.jobs, plan.threads, plan.trial_ram(600_000_000)) == (3, 2, 500_000_000)
+    assert plan.trial_ram(2_000_000_000) == OPTIONS.least_ram  # a trial cannot do with less
+
+
+@pytest.mark.parametrize(("max_ram", "jobs"), [(None, 8), (64 * 10**9, 8), (2 * 10**9, 3), (10**9, 1)])
+def test_no_more_trials_run_side_by_side_than_there_is_memory_for(wide, max_ram, jobs):
+    assert default_jobs(wide, Settings(seconds=60.0, max_ram=max_ram), 8) == jobs
 
 
 @pytest.mark.parametrize(("seconds", "jobs"), [(None, 1), (60.0, 8), (5.0, 1)])

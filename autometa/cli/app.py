@@ -194,7 +194,9 @@ Seed = Annotated[
 ]
 MaxRam = Annotated[
     str | None,
-    typer.Option("--max-ram", metavar="SIZE", help="Memory of one trial, such as 2GB.", rich_help_panel=SEARCH_PANEL),
+    typer.Option(
+        "--max-ram", metavar="SIZE", help="Memory of all its processes, such as 2GB.", rich_help_panel=SEARCH_PANEL
+    ),
 ]
 TrialTime = Annotated[
     str | None,

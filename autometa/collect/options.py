@@ -34,9 +34,11 @@ class CollectOptions:
     folds: int | None = None
     # Stop after so many seconds; None to finish.
     seconds: float | None = None
-    # Seconds that one evaluation may take, and bytes that it may use. Judgement, not measured.
+    # Seconds that one evaluation may take, and bytes. Judgement, not measured.
     trial_seconds: float = 60.0
-    max_ram: int = 4 * 2**30
+    evaluation_ram: int = 4 * 2**30
+    # Bytes of all processes together; None for `evaluation_ram` for each evaluation.
+    max_ram: int | None = None
     # Evaluations at once; None for one per CPU.
     jobs: int | None = None
     # Of samples, splits and models.

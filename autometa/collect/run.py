@@ -21,6 +21,7 @@ from autometa.families import available, suited
 from autometa.metafeatures import VERSION, describe
 from autometa.openml import is_address, read_task
 from autometa.origins import State
+from autometa.search.options import OPTIONS as SEARCH
 from autometa.space import FAMILY, Config, config_key
 from autometa.store import MetaStore, TaskRecord, sample_fingerprint
 from autometa.task import Task
@@ -139,6 +140,14 @@ class _Collection:
             "seconds": round(time.monotonic() - self.began, 1),
         }
 
+    def evaluation_ram(self) -> int:
+        """Bytes that the next evaluation may hold."""
+        options = self.options
+        if options.max_ram is None:
+            return options.evaluation_ram
+        left = (options.max_ram - self.isolation.overhead()) // (options.jobs or available_cpus())
+        return max(left, SEARCH.least_ram)
+
     def evaluate(self, index: int, k: int) -> None:
         """The evaluation of a table in a round, unless there is none, it is known, or the time is over."""
         limit = self.options.seconds
@@ -154,7 +163,7 @@ class _Collection:
                 ready.folder,
                 Attempt(config, ready.splits, self.options.seed, calibrate=True),  # as `fit` judges
                 seconds=self.options.trial_seconds,
-                max_ram=self.options.max_ram,
+                max_ram=self.evaluation_ram(),
             )
         except Cancelled:
             return

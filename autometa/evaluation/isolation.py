@@ -26,7 +26,7 @@ from functools import cache
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from autometa.evaluation.forkserver import kill
-from autometa.evaluation.machine import is_stopped
+from autometa.evaluation.machine import is_stopped, resident
 from autometa.evaluation.watch import Returned, Watch, cut, last_words
 from autometa.files import nameless
 from autometa.moved import former
@@ -166,6 +166,12 @@ class Isolation:
                     with self._lock:
                         self._running.pop(lifeline, None)
                         self._cancelled.discard(lifeline)
+
+    def overhead(self) -> int:
+        """Resident bytes of this process and of the one that trials are forked from: what is there beside trials."""
+        with self._lock:
+            server = [] if self._server is None else [self._server.pid]
+        return resident([os.getpid(), *server])
 
     def was_cancelled(self, lifeline: socket.socket) -> bool:
         """Whether a call was ended by `cancel_all`."""

@@ -107,7 +107,7 @@ def isolated_fit(run: Run, plan: SearchPlan, isolation: Isolation) -> Fit:
                 row.evaluation.config,
                 path,
                 seconds=seconds,
-                max_ram=plan.trial_ram(),
+                max_ram=plan.trial_ram(isolation.overhead()),
                 seed=run.settings.seed,
                 threads=threads,
                 device=run.settings.device,

@@ -36,6 +36,10 @@ class SearchOptions:
     # Least bytes of memory for a trial: it starts from about 300 MB, most of it shared with the others (measured).
     least_ram: int = 400_000_000
 
+    # Bytes of the process that searches, with a small table, and of the one that trials are forked from (measured: 300
+    # MB each), and the least of which something is left for a trial.
+    parent_ram: int = 600_000_000
+
     # Share of the free memory of the machine that all trials at once may take. Judgement.
     ram_share: float = 0.8
 

@@ -28,7 +28,7 @@ class SearchPlan:
         splits: By which every trial is judged.
         cpus: That the search may use.
         jobs: Trials at once.
-        max_ram: Bytes that one trial may hold; None for a share of what is free when it begins.
+        max_ram: Bytes that all processes may hold together; None for a share of what is free when a trial begins.
         options: The tuned numbers.
 
     See Also:
@@ -94,9 +94,14 @@ class SearchPlan:
         """CPU threads of one fit, where there are `fits` in all."""
         return max(self.threads, self.cpus // fits)
 
-    def trial_ram(self) -> int:
-        """Bytes that one trial may hold: `max_ram`, or else a share of the memory that is free now."""
-        return self.max_ram or int(self.options.ram_share * available_ram() / self.jobs)
+    def trial_ram(self, others: int = 0) -> int:
+        """Bytes that one trial may hold: its part of what `max_ram` leaves, or else a share of what is free now.
+
+        `others` are held beside trials (`Isolation.overhead`).
+        """
+        if self.max_ram is None:
+            return int(self.options.ram_share * available_ram() / self.jobs)
+        return max((self.max_ram - others) // self.jobs, self.options.least_ram)
 
 
 def _check_threshold(task: Task, settings: Settings) -> None:
@@ -194,12 +199,14 @@ def cells_per_second(task: Task, seconds: float, options: SearchOptions = OPTION
 def default_jobs(task: Task, settings: Settings, cpus: int, options: SearchOptions = OPTIONS) -> int:
     """Trials at once where nobody says: one per CPU, but one with all CPUs where a trial is heavy for the budget.
 
-    Two heavy trials side by side on half of the threads each end too late, or not at all. Without a time budget there
-    is one, so that a search repeats exactly.
+    Two heavy trials side by side on half of the threads each end too late, or not at all; and no more than there is
+    memory for. Without a time budget there is one, so that a search repeats exactly.
     """
     if settings.seconds is None or cells_per_second(task, settings.seconds, options) > options.hold_out_load:
         return 1
-    return cpus
+    if settings.max_ram is None:
+        return cpus
+    return min(cpus, max((settings.max_ram - options.parent_ram) // options.least_ram, 1))
 
 
 def jobs_on(cores: int) -> int | None:

@@ -61,7 +61,7 @@ class Settings:
         cold: Search without memory: no store is read, no recommendation made.
         remember: Add the finished task to the store.
         seed: Seeds splits, models and sampler.
-        max_ram: Bytes that one trial's processes may hold together; None leaves a share of what the machine has free.
+        max_ram: Bytes that all processes of the search may hold together; None gives trials a share of what is free.
         patience: Seconds without a better trial after which the search ends; "auto": where nothing better is expected
             of the rest of a time budget; "off": never.
         trial_seconds: Longest that one trial may take, in seconds.
@@ -130,9 +130,10 @@ class Settings:
         ):
             if given is not None and not given > 0:
                 wrong.append(Problem(name, f"{given} is not {least}", "Leave it out for the default."))
-        if self.max_ram is not None and 0 < self.max_ram < LEAST_RAM:
-            what = f"{self.max_ram / 1e6:.0f} MB is less than the libraries of a trial take"
-            wrong.append(Problem("max-ram", what, f"Allow {LEAST_RAM / 1e6:.0f} MB or more."))
+        needed = OPTIONS.parent_ram + OPTIONS.least_ram
+        if self.max_ram is not None and 0 < self.max_ram < needed:
+            what = f"{self.max_ram / 1e6:.0f} MB is less than the libraries of a search and one trial take"
+            wrong.append(Problem("max-ram", what, f"Allow {needed / 1e9:g} GB or more."))
         for read, value in ((read_threshold, self.threshold), (read_patience, self.patience)):
             try:
                 read(value)

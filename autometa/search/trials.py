@@ -239,7 +239,7 @@ class Trials:
             self.run.folder / "task",
             attempt,
             seconds=seconds,
-            max_ram=self.plan.trial_ram(),
+            max_ram=self.plan.trial_ram(self.isolation.overhead()),
             oof_path=self.run.oof_path(trial.number),
             patience=patience,
         )

@@ -102,7 +102,6 @@ def metric(name: str | None, kind: str) -> str:
 def settings(config: Any, exclude: Any, folder: str) -> Any:
     """The search's settings out of the constraint and the framework's parameters."""
     from autometa.search import Settings, jobs_on
-    from autometa.search.options import OPTIONS
 
     given = {name: value for name, value in dict(config.framework_params or {}).items() if not name.startswith("_")}
     if unknown := sorted(set(given) - set(PARAMETERS)):
@@ -114,7 +113,7 @@ def settings(config: Any, exclude: Any, folder: str) -> Any:
         seconds=float(config.max_runtime_seconds),
         jobs=jobs_on(int(config.cores)),
         seed=int(config.seed) % 2**31 if config.seed is not None else 0,
-        max_ram=max(int(RAM_SHARE * megabytes * 1e6 / config.cores), OPTIONS.least_ram) if megabytes else None,
+        max_ram=int(RAM_SHARE * megabytes * 1e6) if megabytes else None,
         store=str(Path(folder) / "none.db"),  # which does not exist: the memory that AutoMeta ships with, and no other
         remember=False,
         exclude=exclude,
