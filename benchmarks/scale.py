@@ -122,7 +122,8 @@ def cell(size: str, seconds: float, load: int, max_ram: str | None = None) -> di
         said = process.stdout.read() if process.stdout is not None else ""
         line: dict[str, Any] = {
             "size": size, "budget": seconds, "loops": load, "load": round(before, 1), "exit": process.returncode,
-            "killed": killed, "max_ram": max_ram, "seconds": round(took, 1), "peak_mb": round(most / 1e6), "score": None,
+            "killed": killed, "max_ram": max_ram, "seconds": round(took, 1), "peak_mb": round(most / 1e6),
+            "score": None,
         }  # fmt: skip
         if process.returncode == 0:
             summary = json.loads(said)
@@ -195,24 +196,13 @@ def report() -> str:
         if "reference" not in line
     }
     text = ["# scale.py", "", "AUC, accuracy (several classes) or R2 (a number) on unseen rows.", ""]
-    heads = (
-        "rows x columns",
-        "budget",
-        "memory",
-        "loops",
-        "load",
-        "seconds",
-        "peak MB",
-        "score",
-        "LightGBM",
-        "trials",
-        "best",
-    )
+    heads = "rows x columns,budget,memory,loops,load,seconds,peak MB,score,LightGBM,trials,best".split(",")
     text += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for line in newest.values():
         beside = best.get(line["size"])
         cells = (
-            line["size"], f"{line['budget']:g} s", line.get("max_ram") or "", line["loops"], line["load"], line["seconds"], line["peak_mb"],
+            line["size"], f"{line['budget']:g} s", line.get("max_ram") or "", line["loops"], line["load"],
+            line["seconds"], line["peak_mb"],
             "no model" if line["score"] is None else f"{line['score']:.4f}",
             "" if beside is None else f"{beside['score']:.4f} in {beside['seconds']:g} s",
             line.get("trials", 0), line.get("family", ""),
