@@ -196,7 +196,10 @@ def report() -> str:
         if "reference" not in line
     }
     text = ["# scale.py", "", "AUC, accuracy (several classes) or R2 (a number) on unseen rows.", ""]
-    heads = ["rows x columns", "budget", "memory", "loops", "load", "seconds", "peak MB", "score", "LightGBM", "trials", "best"]
+    heads = (
+        "rows x columns", "budget", "memory", "loops", "load", "seconds", "peak MB", "score", "LightGBM", "trials",
+        "best",
+    )  # fmt: skip
     text += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for line in newest.values():
         beside = best.get(line["size"])
