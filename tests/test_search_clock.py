@@ -50,7 +50,9 @@ def test_time_is_kept_for_what_comes_after_the_trials(seconds, elapsed, best, le
 
 @pytest.mark.parametrize(("crowding", "kept"), [(1.0, 6.0), (2.0, 12.0), (8.0, 15.0), (0.5, 6.0)])
 def test_more_time_is_kept_on_a_crowded_machine(crowding, kept):
-    assert Budget(60.0, None, 0.0, lambda: 0.0, crowding).reserve == kept
+    clock = Clock(Budget(60.0, None, 0.0, lambda: 0.0, crowding), 60.0, None)
+    assert clock.left_to_search(complete(0.1)) == 60.0 - kept
+    assert clock.left_to_search(None) == 54.0  # as long as there is nothing to put together
 
 
 @pytest.mark.parametrize(

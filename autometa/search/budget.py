@@ -41,11 +41,15 @@ class Budget:
 
     @property
     def reserve(self) -> float:
-        """Seconds set aside for ensembling, refitting and remembering: a tenth, between 1 and 30 s where it is idle."""
+        """Seconds set aside for ensembling, refitting and remembering: a tenth, between 1 and 30 s."""
         if self.seconds is None:
             return 0.0
-        idle = min(max(OPTIONS.reserve * self.seconds, OPTIONS.least_reserve), OPTIONS.most_reserve)
-        return idle * min(max(self.crowding, 1.0), OPTIONS.crowded_reserve)
+        return min(max(OPTIONS.reserve * self.seconds, OPTIONS.least_reserve), OPTIONS.most_reserve)
+
+    @property
+    def crowded_reserve(self) -> float:
+        """The same where processors are busy with others' work."""
+        return self.reserve * min(max(self.crowding, 1.0), OPTIONS.crowded_reserve)
 
     @property
     def left_to_search(self) -> float:

@@ -59,18 +59,19 @@ class Clock:
     def left_to_search(self, best: Evaluation | None) -> float:
         """Seconds for more trials; where the best so far takes long to fit on all rows, that time is kept for it.
 
-        None is kept where its models know nearly all rows as it is.
+        None is kept where its models know nearly all rows as it is. Without a best one there is little to put together.
         """
         if self.seconds is None:
             return math.inf
         wanted = 0.0
         if best is not None and self.lacking(best) > self.options.as_good_as_all:
-            there = self.options.refit_reserve * self.budget.reserve
+            there = self.options.refit_reserve * self.budget.crowded_reserve
             wanted = max(self.options.refit_margin * self.to_refit(best) - there, 0.0)
         most = self.options.refit_share * self.seconds
         if wanted > most and best is not None and best.rows < self.rows:  # it goes on with more rows before that
             wanted = 0.0
-        return self.budget.left_to_search - min(wanted, most)
+        kept = self.budget.reserve if best is None else self.budget.crowded_reserve
+        return self.budget.left - kept - min(wanted, most)
 
     def may_begin(self, best: Evaluation | None, *, begun: int) -> bool:
         """Whether time and trials are left for another trial, `begun` trials having begun."""
@@ -127,9 +128,9 @@ class Clock:
         """Seconds left for fitting the members of the final model on all rows."""
         if self.seconds is None:
             return self.options.unhurried
-        return self.budget.left - self.options.refit_until * self.budget.reserve
+        return self.budget.left - self.options.refit_until * self.budget.crowded_reserve
 
     @property
     def too_late_to_choose(self) -> bool:
         """Whether the ensemble should be settled, because what comes after it needs the time."""
-        return self.budget.left < self.options.ensemble_until * self.budget.reserve
+        return self.budget.left < self.options.ensemble_until * self.budget.crowded_reserve
