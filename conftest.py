@@ -8,6 +8,7 @@ Both are made when the first example names them, once in a process of tests.
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any
 
 import pytest
 from _pytest.doctest import DoctestItem
+
+# What imports an extra at its top has examples only where that is installed.
+collect_ignore = [] if importlib.util.find_spec("fastapi") else ["autometa/serve/web.py", "autometa/serve/running.py"]
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +39,7 @@ def _names_of_examples(request: pytest.FixtureRequest, doctest_namespace: dict[s
     """Only examples that name the run have it made."""
     names: dict[str, Any] = {}
     if isinstance(request.node, DoctestItem) and re.match(
-        r"autometa\.(search|report|judging|explain|fitting)", request.node.dtest.name
+        r"autometa\.(search|report|judging|explain|fitting|serve|watch)", request.node.dtest.name
     ):
         source = "".join(example.source for example in request.node.dtest.examples)
         if re.search(r"\((run|wines)\b", source):

@@ -49,6 +49,8 @@ ROOMS = {  # whose `__all__` is public, with what a reader goes there for
     "estimator": "the scikit-learn estimators",
     "explain": "why a model answers as it does",
     "report": "the HTML report",
+    "serve": "a model as a web service",
+    "watch": "a page that follows a search",
     "collect": "building experience",
     "bench": "benchmarks",
     "fewshot": "few-shot learners",

@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "autometa"
 GUIDE = PACKAGE.parent / "CONTRIBUTING.md"
 FLOORS = (
     {"quantiles", "errors", "files", "origins", "moved", "passwords", "pickled"},
-    {"task", "space", "families", "values"},
+    {"task", "space", "families", "values", "extras", "listening"},
     {"evaluation", "metafeatures", "openml"},
     {"store"},
     {"transfer", "fewshot"},
@@ -28,7 +28,8 @@ FLOORS = (
     {"learn", "libraries"},
     {"sampler", "pruner"},
     {"search", "report", "explain", "collect", "imports"},
-    {"fitting", "live", "judging"},
+    {"fitting", "live", "judging", "serve"},
+    {"watch"},
     {"estimator"},
     {"bench"},
     {"cli"},
@@ -69,6 +70,8 @@ DOORS = {
     "psutil": ("evaluation", "cli/doctor.py"),
     "pyarrow": ("task", "store"),
     "filelock": ("search", "bench", "openml"),
+    "fastapi": ("serve",),
+    "uvicorn": ("serve/running.py",),
     "platformdirs": ("store", "search"),
     # Servers, a reader that may crash, libraries, git.
     "subprocess": ("evaluation/isolation.py", "openml/process.py", "task/read/apart.py", "bench", "cli/doctor.py"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import shutil
 import sys
@@ -23,6 +22,7 @@ from rich.text import Text
 from autometa.cli.show import emit, page
 from autometa.errors import InputError, Problem, TableWarning, did_you_mean
 from autometa.files import whole
+from autometa.search.answers import answers_of
 from autometa.task.written import write_parquet
 from autometa.values import printable
 
@@ -128,7 +128,10 @@ class _Answered:
             )
             if isinstance(table, pd.DataFrame):
                 self._check()  # before anything is computed
-            answers = pd.concat([_carried(frame, asked.beside), answers_of(self.model, X, asked)], axis=1)
+            own = answers_of(
+                self.model, X, proba=asked.proba, threshold=asked.threshold, interval=asked.interval, by=asked.by
+            )
+            answers = pd.concat([_carried(frame, asked.beside), own], axis=1)
             self.returns = self.returns or _has_returns(answers)
             if self.returns and stop_at_returns:
                 return
@@ -254,30 +257,6 @@ def _is_formula(text: str) -> bool:
 
     begins = text[:1] in _FORMULA or text.lstrip()[:1] in _SIGNS
     return begins and number_style([text.strip()]) is None
-
-
-def answers_of(model: Model, X: pd.DataFrame, asked: Answering) -> pd.DataFrame:
-    """Predictions as a table with a column ``prediction`` and, if asked for, ``proba_LABEL`` for each class.
-
-    With an interval, numbers have ``lower`` and ``upper``, and classes a ``prediction_set``, as JSON: those that a row
-    may be of.
-    """
-    values = model.answer(X)  # (n,) or (n, c)
-    if model.kind == "regression":
-        answers = pd.DataFrame({"prediction": values})
-        if asked.interval is None:
-            return answers
-        low, high = model.interval_of(X, values, asked.interval, asked.by).T
-        return answers.assign(lower=low, upper=high)
-    answers = pd.DataFrame({"prediction": model.labels(values, asked.threshold)})
-    if asked.proba:
-        probabilities = {f"proba_{label}": values[:, k] for k, label in enumerate(model.classes)}
-        answers = pd.DataFrame({"prediction": answers["prediction"], **probabilities})
-    if asked.interval is None:
-        return answers
-    inside = model.set_of(X, values, asked.interval, asked.by)
-    sets = [[one for one, held in zip(model.classes, row, strict=True) if held] for row in inside]
-    return answers.assign(prediction_set=[json.dumps(one, default=str, ensure_ascii=False) for one in sets])
 
 
 def _carried(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -16,12 +16,9 @@ from autometa.cli.usage import Command
 from autometa.errors import Problem
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from autometa.explain import ModelExplanation
     from autometa.explain.shapley import Contributions
     from autometa.explain.slices import Slice
-    from autometa.search import Model
     from autometa.task import Task
 
 
@@ -63,6 +60,8 @@ def explain(
     """
     from autometa.explain import ModelExplanation, explain_table
     from autometa.explain import explain as explain_run
+    from autometa.explain.rows import explained_rows
+    from autometa.explain.shapley import background_of
     from autometa.openml import read_table
     from autometa.search import load_model, open_run
     from autometa.values import Gathered, check_writable, duration, whole
@@ -107,7 +106,8 @@ def explain(
     if out is not None or model.target not in frame.columns:
         wanted = frame if most is None else frame.head(most)
         task = open_run(run, trusted=trust).task
-        explained, table = explained_rows(model, task, wanted, until)
+        X, _ = model.schema.apply_later(wanted)
+        explained, table = explained_rows(model, background_of(task), X, until)
         if len(explained) < len(wanted):
             done = f"{len(explained):,} of {len(wanted):,} rows were explained in {budget:g} s"
             print(f"autometa: {done}; --time gives more.", file=sys.stderr)
@@ -134,45 +134,6 @@ def slices_of(task: "Task", prediction: Any) -> "list[Slice]":
     from autometa.explain.slices import find_slices, row_errors
 
     return find_slices(task, row_errors(task, prediction))
-
-
-def explained_rows(
-    model: "Model", task: "Task", frame: "pd.DataFrame", until: float
-) -> "tuple[Contributions, pd.DataFrame]":
-    """The contributions of the columns of a raw table's rows, as far as there is time, and the table to be written."""
-    import numpy as np
-    import pandas as pd
-
-    from autometa.explain.shapley import Contributions, background_of, contributions, in_time
-    from autometa.explain.trees import tree_contributions
-
-    X, _ = model.schema.apply_later(frame)
-    background, said = background_of(task), model.answer(X)
-    codes = None
-    if model.kind == "binary":
-        codes = np.full(len(X), model.positive)
-    elif model.kind == "multiclass":
-        codes = said.argmax(axis=1)
-
-    def some(start: int, end: int) -> Contributions:
-        part, own = X.iloc[start:end], None if codes is None else codes[start:end]
-        exact = tree_contributions(model, part, background)
-        return contributions(model.answer, part, background, own) if exact is None else exact
-
-    parts = list(in_time(some, len(X), lambda: clock.monotonic() > until))
-    joined = Contributions(
-        tuple(map(str, X.columns)),
-        *(np.concatenate([getattr(part, name) for part in parts]) if parts else np.empty((0, *([X.shape[1]] * many)))
-          for name, many in (("base", 0), ("values", 1), ("answer", 0))),
-    )  # fmt: skip
-    n = len(joined)
-    prediction = said[:n] if codes is None else model.labels(said[:n])
-    head: dict[str, Any] = {"prediction": prediction}
-    if codes is not None:
-        head["explained"] = np.array([str(model.classes[k]) for k in codes[:n]], dtype=object)
-    head |= {"answer": joined.answer, "base": joined.base}
-    own = {f"shap_{name}": joined.values[:, j] for j, name in enumerate(joined.columns)}
-    return joined, pd.DataFrame({**head, **own})
 
 
 def mean_sizes(explained: "Contributions") -> list[dict[str, Any]]:

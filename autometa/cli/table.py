@@ -125,6 +125,9 @@ def fit(
         Path | None,
         typer.Option("--run", metavar="DIR", help="Folder for everything; default: autometa_runs/NAME-DATE-TIME."),
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show the search on a page while it runs, to this machine alone.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Find, tune and save a model for a table.
@@ -134,8 +137,7 @@ def fit(
     from autometa.values import Gathered, one_of
 
     gathered = Gathered()
-    budget = budget_of(gathered, time, trials)
-    of_trials = limits_of(gathered, jobs, seed, max_ram, trial_time)
+    asked = budget_of(gathered, time, trials) | limits_of(gathered, jobs, seed, max_ram, trial_time)
     gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
     searching = searching_of(gathered, fixed=fixed, space=space, folds=folds, patience=patience)
     chosen = families_of(gathered, families)
@@ -174,13 +176,13 @@ def fit(
         task_of(gathered, data, metric, {**table, **reading})
     gathered.refuse()
 
+    from autometa.cli.watching import followed
     from autometa.estimator import fit_file
     from autometa.live import live
     from autometa.search import Settings
 
     settings = Settings(
-        **budget,
-        **of_trials,
+        **asked,
         families=chosen,
         store=store,
         cold=cold,
@@ -189,7 +191,7 @@ def fit(
         threshold=labelled,
         **searching,
     )
-    with live() as progress:
+    with live() as said, followed(said, run, data, wanted=watch) as (progress, run):
         result = fit_file(
             source_of(data),
             metric=metric,

@@ -7,6 +7,7 @@
     slices      which rows the model gets wrong
     shapley     why one row is answered as it is
     trees       the same, exact, where all models are of trees
+    rows        both, for the rows of a table, as far as there is time
     labelled    a table with known answers, as a task of the model
     options     the tuned numbers
 

@@ -25,25 +25,50 @@ def page(report: Report) -> str:
     return document(f"{task.name} · AutoMeta", task.name, f"{what}, judged by {metric_title(report.metric)}", sections)
 
 
-def document(title: str, heading: str, what: str, sections: Sequence[tuple[str, str, Any]]) -> str:
-    """One self-contained file: (name, title, content) of each section, under a heading and a line about it."""
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; form-action 'none'"
+def document(
+    title: str,
+    heading: str,
+    what: str,
+    sections: Sequence[tuple[str, str, Any]],
+    *,
+    script: str = "",
+    style: str = "",
+    connects: bool = False,
+    foot: str | None = None,
+) -> str:
+    """One self-contained page: (name, title, content) of each section, under a heading and a line about it.
+
+    Args:
+        title: Of the window.
+        heading: Of the page.
+        what: A line about it.
+        sections: In order.
+        script: Of this page alone, after that of every page.
+        style: Of this page alone, after that of every page.
+        connects: Whether its script may ask the server that the page came from.
+        foot: The last line; None for that of a file.
+    """
+    scripts = [SCRIPT, script] if script else [SCRIPT]
+    digests = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    own = "connect-src 'self'; " if connects else ""
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {allowed}; {own}form-action 'none'"
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", title),
-        tag("style", Markup(CSS)),
+        tag("style", Markup(CSS + style)),
     )
+    foot = foot or f"Written by AutoMeta {version()}. This file needs nothing else: no network, no other file."
     body = tag(
         "body",
         tag("header", tag("h1", heading), tag("p", what, cls="what"), cls="top"),
         tag("nav", tag("div", [tag("a", words, href=f"#{name}") for name, words, _ in sections])),
         tag("main", [tag("section", tag("h2", words), content, id=name) for name, words, content in sections]),
-        tag("footer", f"Written by AutoMeta {version()}. This file needs nothing else: no network, no other file."),
+        tag("footer", foot),
         tag("div", id="tip", role="status"),
-        tag("script", Markup(SCRIPT)),
+        [tag("script", Markup(one)) for one in scripts],
     )
     return f'<!doctype html>\n<html lang="en">\n{head}\n{body}\n</html>\n'

@@ -179,5 +179,15 @@ class SearchOptions:
     ensemble_until: float = 0.6
     refit_until: float = 0.4
 
+    # ------------------------------------------------------------------------------------------------ looking at a run
+
+    # How often a journal that looks damaged is read again, and seconds between: it may be in the middle of an entry,
+    # which takes a synchronised write. Judgement, not measured.
+    looks: int = 6
+    look_again_seconds: float = 0.1
+    # Seconds after the last entry of a journal within which somebody is taken to work on it. Judgement: the lock, which
+    # is asked after that, is then not touched in the moment in which a search begins.
+    quiet_seconds: float = 5.0
+
 
 OPTIONS = SearchOptions()
