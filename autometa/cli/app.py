@@ -47,10 +47,7 @@ class AutoMeta(Program):
             "Say which columns a model needs, where it errs, and why a row is answered as it is.",
         ),
         "report": (("table",), "Write what happened in a run as one HTML file."),
-        "watch": (
-            ("watching",),
-            "Follow a search on a page while it runs: the best so far, what is tried and why, the time left.",
-        ),
+        "watch": (("watching",), "Follow a search on a page while it runs."),
         "serve": (("serving",), "Serve a model over HTTP: predictions, explanations, and a page to try it by hand."),
         "remember": (("trust",), "Add a finished run to the memory."),
         "verify": (("trust",), "Read everything in a run or a store and say what is damaged."),

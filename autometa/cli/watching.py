@@ -23,9 +23,10 @@ def watch(
     browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     trust: Trust = False,
 ) -> None:
-    """Follow a search on a page while it runs: the best so far, what is tried and why, the time left.
+    """Follow a search on a page while it runs.
 
-    Only this machine hears it, and only who knows the address that is printed. Ctrl-C ends the page, not the search.
+    It shows the best so far, what is tried and why, and the time left. Only this machine hears it, and only who knows
+    the address that is printed. Ctrl-C ends the page, not the search.
     """
     from autometa.search import Run
     from autometa.values import Gathered, whole
