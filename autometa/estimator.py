@@ -144,6 +144,7 @@ class _AutoMeta(BaseEstimator):
         groups: ArrayLike | None,
         time_order: ArrayLike | None,
         sample_weight: ArrayLike | None,
+        validation: tuple[Any, ...] | None,
     ) -> Self:
         started = time.monotonic()
         frame, target = self._validated(X, y)
@@ -174,6 +175,7 @@ class _AutoMeta(BaseEstimator):
                 na=self.na,
                 positive=self.positive,
                 cv=None if isinstance(self.cv, (int, np.integer)) else self.cv,
+                validation=validation,
                 settings=settings,
                 run=folder,
                 progress=told,
@@ -430,6 +432,7 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         groups: ArrayLike | None = None,
         time_order: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        validation: tuple[Any, ...] | None = None,
     ) -> Self:
         """Searches, and keeps the best ensemble.
 
@@ -440,8 +443,11 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
             time_order: (n,) moments; folds never train on the future.
             sample_weight: (n,) how much each row counts, from 0 up: in fitting, in every score, in the ensemble and in
                 calibration. Families that take no weights are left out; `notes_` says which.
+            validation: ``(X, y)`` or ``(X, y, sample_weight)`` of rows on which every configuration is judged: scores,
+                ensemble, threshold, calibration and intervals are from them, and no model learns from them, the final
+                one neither. They are data, so they are given here, as `eval_set` is elsewhere.
         """
-        self._fit(X, y, "classification", groups, time_order, sample_weight)
+        self._fit(X, y, "classification", groups, time_order, sample_weight, validation)
         self.classes_ = label_array(self.model_.classes)
         return self
 
@@ -497,6 +503,7 @@ class AutoMetaRegressor(RegressorMixin, _AutoMeta):
         groups: ArrayLike | None = None,
         time_order: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        validation: tuple[Any, ...] | None = None,
     ) -> Self:
         """Searches, and keeps the best ensemble.
 
@@ -507,8 +514,11 @@ class AutoMetaRegressor(RegressorMixin, _AutoMeta):
             time_order: (n,) moments; folds never train on the future.
             sample_weight: (n,) how much each row counts, from 0 up: in fitting, in every score, in the ensemble and in
                 calibration. Families that take no weights are left out; `notes_` says which.
+            validation: ``(X, y)`` or ``(X, y, sample_weight)`` of rows on which every configuration is judged: scores,
+                ensemble, threshold, calibration and intervals are from them, and no model learns from them, the final
+                one neither. They are data, so they are given here, as `eval_set` is elsewhere.
         """
-        return self._fit(X, y, "regression", groups, time_order, sample_weight)
+        return self._fit(X, y, "regression", groups, time_order, sample_weight, validation)
 
     def predict_interval(
         self, X: Any, level: float = 0.9, *, by: str | None = None, allow_missing: bool = False

@@ -24,7 +24,15 @@ from rich.text import Text
 
 from autometa.origins import Origin, State
 from autometa.report.verdict import dummy_words, ends_words, scored, warning
-from autometa.report.words import counted, family_label, origin_words, spoken_score, spoken_seconds
+from autometa.report.words import (
+    counted,
+    family_label,
+    held_out_words,
+    origin_words,
+    rows_words,
+    spoken_score,
+    spoken_seconds,
+)
 from autometa.search import Ends
 from autometa.values import printable
 
@@ -144,7 +152,7 @@ class LiveProgress:
         with self._lock:
             self._task, self._settings = task, settings
             words = (
-                f"{printable(task.name)}: {task.n:,} rows, {task.p:,} columns, predicting {printable(task.target)!r}"
+                f"{printable(task.name)}: {rows_words(task)}, {task.p:,} columns, predicting {printable(task.target)!r}"
             )
             self._say(Text(f"{words} ({task.kind}, {task.metric})", style="bold"))
             warm = sum(known.proposed for r in recommendations if (known := Origin.read(r.origin)) is not None)
@@ -188,7 +196,7 @@ class LiveProgress:
         """What came of the search, where no page follows that says it: the score, what a constant gets, the trials."""
         with self._lock:
             self._stage = "done"
-            words = f"{counted(len(result.members), 'pipeline')}: {scored(result)} out of fold"
+            words = f"{counted(len(result.members), 'pipeline')}: {scored(result)} {held_out_words(result.task)}"
             self._say(Text(printable(words), style="bold"))
             for line, style in ((dummy_words(result), ""), (warning(result), "bold yellow")):
                 if line is not None:

@@ -402,7 +402,14 @@ def a_trial(number: int, score: float, state: str = "complete", origin: str = "s
 def a_search(progress, trials: int = 6) -> None:
     """What a search reports."""
     task = SimpleNamespace(
-        name="a[bold]\x1b[31m", n=120, p=3, target="class", kind="binary", metric="roc_auc", positive_label="yes"
+        name="a[bold]\x1b[31m",
+        n_learned=120,
+        validation=0,
+        p=3,
+        target="class",
+        kind="binary",
+        metric="roc_auc",
+        positive_label="yes",
     )
     progress.stage("reading", "a.csv")
     progress.note("Target: column 'class'.\x1b[2J")

@@ -16,7 +16,7 @@ from autometa.evaluation import plan_splits
 def table(y, *, kind="multiclass", p=3, groups=None, time_order=None):
     """What planning looks at of a task."""
     y = np.asarray(y)
-    return SimpleNamespace(y=y, n=len(y), p=p, kind=kind, groups=groups, time_order=time_order)
+    return SimpleNamespace(y=y, n=len(y), p=p, kind=kind, groups=groups, time_order=time_order, validation=0)
 
 
 labels = strategies.lists(strategies.integers(0, 3), min_size=5, max_size=80)

@@ -37,6 +37,15 @@ Weight = Annotated[
         rich_help_panel=TABLE_PANEL,
     ),
 ]
+Validation = Annotated[
+    str | None,
+    typer.Option(
+        "--validation",
+        metavar="FILE",
+        help="A table with the same columns: models are judged on its rows, and learn from none of them.",
+        rich_help_panel=TABLE_PANEL,
+    ),
+]
 Costs = Annotated[
     Path | None,
     typer.Option(

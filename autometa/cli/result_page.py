@@ -19,6 +19,7 @@ from autometa.report.verdict import dummy_words, ends_words, scored, warning
 from autometa.report.words import (
     counted,
     family_label,
+    held_out_words,
     metric_heading,
     origin_words,
     score_words,
@@ -117,8 +118,8 @@ def _leaderboard(result: Result) -> Table:
 
 
 def _model_words(result: Result) -> Text:
-    score = printable(scored(result))
+    score, where = printable(scored(result)), f" {held_out_words(result.task)}"
     if len(result.members) > 1:
-        return Text.assemble(f"an ensemble of {len(result.members)} pipelines, ", (score, "bold green"), " out of fold")
+        return Text.assemble(f"an ensemble of {len(result.members)} pipelines, ", (score, "bold green"), where)
     family = family_label(result.best.evaluation.config["family"])
-    return Text.assemble(f"{family} (trial {result.members[0][0]}), ", (score, "bold green"), " out of fold")
+    return Text.assemble(f"{family} (trial {result.members[0][0]}), ", (score, "bold green"), where)

@@ -6,11 +6,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autometa.cli.app import SEARCH_PANEL
+from autometa.cli.app import MEMORY_PANEL, SEARCH_PANEL
 
 if TYPE_CHECKING:
     from autometa.values import Gathered
 
+Time = Annotated[
+    str | None,
+    typer.Option(
+        "--time",
+        metavar="TIME",
+        help="Time for everything: 60, 90s, 5m, 1h30m; default: 60 s, none with --trials.",
+        rich_help_panel=SEARCH_PANEL,
+    ),
+]
+TrialsOption = Annotated[
+    str | None,
+    typer.Option("--trials", metavar="N", help="How many configurations to try.", rich_help_panel=SEARCH_PANEL),
+]
+Cold = Annotated[bool, typer.Option("--cold", help="Search without it.", rich_help_panel=MEMORY_PANEL)]
+NoRemember = Annotated[
+    bool, typer.Option("--no-remember", help="Do not add what is found to it.", rich_help_panel=MEMORY_PANEL)
+]
+NewRun = Annotated[
+    Path | None,
+    typer.Option("--run", metavar="DIR", help="Folder for everything; default: autometa_runs/NAME-DATE-TIME."),
+]
 Fixed = Annotated[
     list[str] | None,
     typer.Option(

@@ -21,7 +21,7 @@ from rich.text import Text
 from autometa.cli.options import OPTIONS
 from autometa.live import console_width
 from autometa.moved import former
-from autometa.report.words import counted, metric_title, number, spoken_bytes
+from autometa.report.words import counted, metric_title, number, rows_words, spoken_bytes
 from autometa.values import printable
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class _Trimmed(io.TextIOBase):
 def task_line(task: Task) -> Text:
     """``name  300 rows × 30 columns, predicting 'y': binary, judged by ROC AUC``, the name in bold."""
     kind = f"{task.kind}, {len(task.classes)} classes" if task.kind == "multiclass" else task.kind
-    size = f"{counted(task.n, 'row')} × {counted(task.p, 'column')}"
+    size = f"{rows_words(task)} × {counted(task.p, 'column')}"
     judge = printable(metric_title(task.metric, task.positive_label))
     facts = f"{size}, predicting {printable(task.target)!r}: {kind}, judged by {judge}"
     return Text.assemble((printable(task.name), "bold"), f"  {facts}")

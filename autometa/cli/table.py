@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autometa.cli.app import (
-    MEMORY_PANEL,
     PROGRAM_STARTED,
-    SEARCH_PANEL,
     AsJson,
     Data,
     Device,
@@ -54,17 +52,30 @@ from autometa.cli.reading import (
     Query,
     Sheet,
     Types,
+    Validation,
     Weight,
     costs_of,
     reading_of,
 )
-from autometa.cli.searching import Fixed, Folds, PatienceOption, SpaceFile, searching_of
+from autometa.cli.searching import (
+    Cold,
+    Fixed,
+    Folds,
+    NewRun,
+    NoRemember,
+    PatienceOption,
+    SpaceFile,
+    Time,
+    TrialsOption,
+    searching_of,
+)
 from autometa.cli.trusting import say_what_runs
 from autometa.cli.usage import CLOSED, INTERRUPTED, Command
 from autometa.errors import AutoMetaError, Problem
 
 if TYPE_CHECKING:
     from autometa.search import Result
+    from autometa.values import Gathered
 
 
 @app.command(cls=Command)
@@ -77,6 +88,7 @@ def fit(
     time_order: TimeOrder = None,
     weight: Weight = None,
     costs: Costs = None,
+    validation: Validation = None,
     drop_missing_target: DropMissing = False,
     rename_duplicates: Rename = False,
     offline: Offline = False,
@@ -92,19 +104,8 @@ def fit(
     member: Member = None,
     query: Query = None,
     download: Download = False,
-    time: Annotated[
-        str | None,
-        typer.Option(
-            "--time",
-            metavar="TIME",
-            help="Time for everything: 60, 90s, 5m, 1h30m; default: 60 s, none with --trials.",
-            rich_help_panel=SEARCH_PANEL,
-        ),
-    ] = None,
-    trials: Annotated[
-        str | None,
-        typer.Option("--trials", metavar="N", help="How many configurations to try.", rich_help_panel=SEARCH_PANEL),
-    ] = None,
+    time: Time = None,
+    trials: TrialsOption = None,
     jobs: Jobs = None,
     threshold: Threshold = None,
     families: Families = None,
@@ -117,14 +118,9 @@ def fit(
     patience: PatienceOption = None,
     device: Device = "auto",
     store: Store = None,
-    cold: Annotated[bool, typer.Option("--cold", help="Search without it.", rich_help_panel=MEMORY_PANEL)] = False,
-    no_remember: Annotated[
-        bool, typer.Option("--no-remember", help="Do not add what is found to it.", rich_help_panel=MEMORY_PANEL)
-    ] = False,
-    run: Annotated[
-        Path | None,
-        typer.Option("--run", metavar="DIR", help="Folder for everything; default: autometa_runs/NAME-DATE-TIME."),
-    ] = None,
+    cold: Cold = False,
+    no_remember: NoRemember = False,
+    run: NewRun = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Show the search on a page while it runs, to this machine alone.")
     ] = False,
@@ -142,23 +138,9 @@ def fit(
     searching = searching_of(gathered, fixed=fixed, space=space, folds=folds, patience=patience)
     chosen = families_of(gathered, families)
     labelled = threshold_of(gathered, threshold)
-    reading = reading_of(
-        gathered,
-        kind=kind,
-        keep=keep,
-        drop=drop,
-        types=types,
-        na=na,
-        encoding=encoding,
-        header=header,
-        limits=limits,
-        sheet=sheet,
-        member=member,
-        query=query,
-        download=download,
-    )
-    if positive is not None:
-        reading["positive"] = positive
+    how: dict[str, Any] = {"encoding": encoding, "header": header, "sheet": sheet, "member": member, "query": query}
+    columns: dict[str, Any] = {"keep": keep, "drop": drop, "types": types, "na": na, "positive": positive}
+    reading = reading_of(gathered, kind=kind, **columns, limits=limits, **how, download=download)
     table: dict[str, Any] = {
         "target": target,
         "group": group,
@@ -170,10 +152,7 @@ def fit(
         "offline": offline,
     }
     if gathered.problems:  # nothing will be fitted, so look at the table as well: hear of everything at once
-        from autometa.search import Run
-
-        gathered.problems += Run.check_free(run) if run is not None else []
-        task_of(gathered, data, metric, {**table, **reading})
+        _look_at_all(gathered, data, run, metric, {**table, **reading}, validation, searching["folds"])
     gathered.refuse()
 
     from autometa.cli.watching import followed
@@ -197,12 +176,35 @@ def fit(
             metric=metric,
             **table,
             reading=reading,
+            validation=validation,
             settings=settings,
             run=run,
             progress=progress,
             started=PROGRAM_STARTED,
         )
     return conclude(result, as_json=as_json)
+
+
+def _look_at_all(
+    gathered: "Gathered",
+    data: list[str],
+    run: Path | None,
+    metric: str | None,
+    table: dict[str, Any],
+    validation: str | None,
+    folds: int | None,
+) -> None:
+    """Gathers what is wrong with the tables and the folder as well, where options are wrong already."""
+    from autometa.search import Run
+
+    gathered.problems += Run.check_free(run) if run is not None else []
+    task_of(gathered, data, metric, table)
+    if validation is not None:
+        from autometa.fitting import split_twice
+        from autometa.openml import read_table
+
+        gathered.problems += split_twice(folds, table["group"], table["time_order"])
+        gathered.take(read_table, validation, offline=table["offline"])
 
 
 @app.command(cls=Command)

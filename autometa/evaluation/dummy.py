@@ -76,7 +76,8 @@ class Dummy:
             )
         means = {says: _mean([fold[says] for fold in folds if says in fold]) for says in folds[0]}
         says = max(means, key=lambda one: means[one] if np.isfinite(means[one]) else -np.inf)
-        whole = dict(_constants(task, y, None if task.weights is None else np.asarray(task.weights), 1))
+        known = task.learned
+        whole = dict(_constants(task, np.asarray(known.y), known.weights, 1))
         return cls(says, means[says], float(whole[says][0]) if task.kind == "regression" else None)
 
     def gone(self, metric: str, score: float) -> float | None:

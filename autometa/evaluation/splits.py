@@ -50,6 +50,7 @@ class Splits:
     train: NDArray[np.bool_]  # (folds, n) whether fold and row: learned from
     test: NDArray[np.bool_]  # (folds, n) whether fold and row: predicted
     description: str  # a sentence for the report
+    apart: bool = False  # whether the final model learns from no row that is predicted either
 
     @property
     def n_folds(self) -> int:
@@ -63,8 +64,9 @@ class Splits:
 
     @property
     def growth(self) -> float:
-        """How many times the rows of a fold's training side the whole task has, on average."""
-        return float(self.train.size / self.train.sum())
+        """How many times the rows of a fold's training side the final model may learn from, on average."""
+        known = self.train.any(axis=0).sum() * len(self.train) if self.apart else self.train.size
+        return float(known / self.train.sum())
 
     @property
     def folds(self) -> tuple[tuple[Rows, Rows], ...]:
@@ -100,13 +102,15 @@ class Splits:
     def save(self, path: Path) -> None:
         """Writes them to an ``.npz`` file."""
         with whole(Path(path)) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, train=self.train, test=self.test, description=np.array(self.description))
+            np.savez_compressed(
+                file, train=self.train, test=self.test, description=np.array(self.description), apart=self.apart
+            )
 
     @classmethod
     def load(cls, path: Path) -> Splits:
         """What `save` wrote."""
         with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return cls(file["train"], file["test"], str(file["description"]))
+            return cls(file["train"], file["test"], str(file["description"]), bool(file.get("apart", False)))
 
     def __len__(self) -> int:
         """`n_folds`."""
@@ -143,6 +147,8 @@ def plan_splits(task: Task, *, seed: int, folds: int | None = None) -> Splits:
         >>> splits.n_folds, splits.description
         (15, '5-fold cross-validation, stratified by class, repeated 3 times')
     """
+    if task.validation:
+        return _of_validation(task)
     repeats = 1 if folds is not None else next((count for limit, count in OPTIONS.repeats if task.n < limit), 1)
     k = folds if folds is not None else _folds(task.n, task.n * max(task.p, 1))
     hold_out, k = k == 1, _parts(task.n) if k == 1 else k
@@ -163,6 +169,12 @@ def plan_splits(task: Task, *, seed: int, folds: int | None = None) -> Splits:
     by = "target" if task.kind == "regression" else "class"
     test = np.stack([fold == j for fold in dealt for j in range(1 if hold_out else k)])
     return Splits(~test, test, _sentence(k, hold_out, repeats, f"stratified by {by}", task.groups is not None))
+
+
+def _of_validation(task: Task) -> Splits:
+    """All of the training table, judged by all of the validation table."""
+    test = np.arange(task.n)[None, :] >= task.n_learned
+    return Splits(~test, test, f"a validation table of {task.validation:,} rows, which no model learns from", True)
 
 
 def splits_of(cv: Any, X: Any, y: Any, groups: Any = None) -> Splits:

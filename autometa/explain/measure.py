@@ -230,6 +230,8 @@ def judges_of(
     kept = {number: path for number, path in paths.items() if path is not None}
     if not kept:
         cost = sum(costs[member.number] for member in model.members)
+        if task.validation:
+            return of_model(task.held_out, model, source="held out", seconds=cost)
         return of_model(task, model, source="learned", seconds=cost)
     return of_ensemble(task, model, opened.splits, kept, costs, read=opened.read_models, seconds=seconds)
 

@@ -78,6 +78,8 @@ def judge(
             "The run counted some rows more; here each counts the same. --weight COL (weight=) counts them.",
         )
     seen = 0 if result is None else seen_rows(result, table)
+    if seen and result is not None and result.task.validation:
+        notes = (*notes, "Rows of the run's validation table count as known: it chose by them.")
     return Judgement(
         metric=model.metric,
         positive=positive_of(model),

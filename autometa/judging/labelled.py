@@ -20,6 +20,7 @@ from autometa.search import Model, Result
 from autometa.task import later_target
 from autometa.task.counting import read_weights
 from autometa.task.findings import InputFindings
+from autometa.task.validation import repeated_rows
 
 Values = NDArray[np.float64]
 
@@ -77,21 +78,8 @@ def labelled(
 
 
 def seen_rows(result: Result, table: Labelled) -> int:
-    """How many rows of a table are, with their label, rows that the run learned from; 0 where chance may explain them.
-
-    In a table of few distinct rows new ones repeat old ones about as often as those of training repeat each other.
-    """
-    task = result.task
-
-    def hashed(X: pd.DataFrame, y: NDArray[Any]) -> NDArray[np.uint64]:
-        plain = X.astype(dict.fromkeys(task.columns.categorical, "object"))
-        return pd.util.hash_pandas_object(plain.assign(**{"autometa:y": np.asarray(y)}), index=False).to_numpy()
-
-    known = hashed(task.X, task.y)
-    seen = int(np.isin(hashed(table.X, table.y), known).sum())
-    _, times = np.unique(known, return_counts=True)
-    by_chance = 1.0 - float((times == 1).sum()) / len(known)
-    return seen if seen > (2.0 * by_chance + 0.01) * len(table.y) else 0
+    """How many rows of a table are, with their label, rows of a run; 0 where chance may explain them."""
+    return repeated_rows(result.task, table.X, table.y)
 
 
 def metrics_of(model: Model, y: NDArray[Any]) -> tuple[str, ...]:

@@ -28,9 +28,11 @@ from autometa.report.verdict import dummy_words, interval_words
 from autometa.report.words import (
     counted,
     family_label,
+    held_out_words,
     metric_heading,
     metric_title,
     number,
+    rows_words,
     spoken_score,
     spoken_seconds,
     spoken_value,
@@ -90,7 +92,7 @@ def _data(task: Task) -> list[str]:
         if names:
             kinds.append(f"{len(names):,} {noun}")
     missing = float(task.X.iloc[: OPTIONS.facts_rows].isna().to_numpy().mean()) if task.p else 0.0
-    facts = f"{counted(task.n, 'row')}, {', '.join(kinds)} columns, {missing:.1%} of the cells missing."
+    facts = f"{rows_words(task)}, {', '.join(kinds)} columns, {missing:.1%} of the cells missing."
     if task.kind == "regression":
         low, middle, high = np.quantile(np.asarray(task.y), [0.05, 0.5, 0.95])
         facts += (
@@ -111,7 +113,7 @@ def _data(task: Task) -> list[str]:
 
 def _scores(report: Report) -> list[str]:
     result, positive = report.result, report.task.positive_label
-    words = f"**{_plain(spoken_score(report.metric, result.score, positive=positive))}** out of fold"
+    words = f"**{_plain(spoken_score(report.metric, result.score, positive=positive))}** {held_out_words(report.task)}"
     if result.interval is not None:
         words += f" (95 %: {interval_words(report.metric, result.interval)})"
     if beside := dummy_words(result):
@@ -123,11 +125,13 @@ def _scores(report: Report) -> list[str]:
         for name, value in best.scores.items()
         if math.isfinite(value)
     ]
-    table = _table(("metric, of the best single pipeline", "out of fold"), rows)
+    table = _table(("metric, of the best single pipeline", held_out_words(report.task)), rows)
     return ["## How good it is", words, table]
 
 
 def _split(report: Report) -> str:
+    if report.task.validation:
+        return f"those are {report.task.validation:,} rows of a table of its own, from which nothing was learned"
     rows = int(judged(np.asarray(report.result.oof, dtype=np.float64)).sum())
     return f"{rows:,} of {report.task.n:,} rows were predicted by models that had not seen them"
 
@@ -165,7 +169,9 @@ def _limits(report: Report) -> list[str]:
     if task.kind == "regression":
         said.append("`--interval 0.9` gives two numbers between which nine of ten truths lie, of rows like these.")
     else:
-        said.append("Probabilities are calibrated out of fold; `--interval 0.9` gives the classes a row may be of.")
+        said.append(
+            f"Probabilities are calibrated {held_out_words(task)}; `--interval 0.9` gives the classes a row may be of."
+        )
     if task.groups is not None:
         said.append("Rows of one group were never on both sides of a split: the scores are those of new groups.")
     if task.time_order is not None:

@@ -28,7 +28,7 @@ def data(report: Report) -> Markup:
     X = task.X.iloc[: OPTIONS.facts_rows]
     missing = float(X.isna().to_numpy().mean()) if X.shape[1] else 0.0
     facts = [
-        (f"{task.n:,}", "rows", ""),
+        (f"{task.n_learned:,}", "rows", f"and {task.validation:,} to validate" if task.validation else ""),
         (f"{len(columns.numeric):,}", "numeric columns", ""),
         (f"{len(columns.categorical):,}", "categorical columns", ""),
         (f"{len(columns.text):,}", "text columns", ""),

@@ -16,7 +16,7 @@ from autometa.explain.slices import find_slices, row_errors, worst_rows
 from autometa.report.html import Markup, join, tag
 from autometa.report.options import OPTIONS
 from autometa.report.parts import Report, table
-from autometa.report.words import number, written
+from autometa.report.words import held_out_words, number, written
 
 
 def mistakes(report: Report) -> Markup | None:
@@ -27,7 +27,7 @@ def mistakes(report: Report) -> Markup | None:
         return None
     of_numbers = report.task.kind == "regression"
     what = "how far off its value is" if of_numbers else "the probability that was given to wrong classes"
-    lead = f"The error of a row is {what}, out of fold."
+    lead = f"The error of a row is {what}, {held_out_words(report.task)}."
     return join([tag("p", lead, cls="lead"), _slices(report, errors), _worst(report, oof, errors)])
 
 
@@ -60,17 +60,19 @@ def _worst(report: Report, oof: Any, errors: Any) -> Markup | None:
         return None
     names = [one.column for one in report.explanation.importance[: OPTIONS.worst_columns]]
     names = [name for name in names if name in task.X.columns] or list(task.X.columns)[: OPTIONS.worst_columns]
+    first = task.n_learned if task.validation else 0
+    table_words = "validation table" if task.validation else "table as it was learned from"
     rows = []
     for one in found:
         cells = [_cell(task.X[name].iloc[one.row]) for name in names]
         said = [_cell(one.truth), _cell(one.prediction), number(one.error, 3)]
-        rows.append([f"{one.row + 1:,}", *said, *cells])
+        rows.append([f"{one.row - first + 1:,}", *said, *cells])
     own = "n" if labels is None else "keep"
     titles = [("row", "n"), ("truth", own), ("prediction", own), ("error", "n")]
     numeric = set(task.columns.numeric)
     titles += [(name, "n" if name in numeric else "") for name in names]
     words = (
-        "Rows are counted from 1, in the table as it was learned from, with the most important columns. These are rows "
+        f"Rows are counted from 1, in the {table_words}, with the most important columns. These are rows "
         "of your table: whoever gets this file gets them. --no-rows leaves them out."
     )
     return join([tag("h3", "The worst rows"), tag("p", words, cls="quiet small"), table(titles, rows)])

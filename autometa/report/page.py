@@ -11,7 +11,7 @@ from typing import Any
 from autometa.report.html import Markup, tag
 from autometa.report.parts import Report, version
 from autometa.report.sections import SECTIONS
-from autometa.report.words import metric_title
+from autometa.report.words import metric_title, rows_words
 
 CSS, SCRIPT = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
 KIND_TITLES = {"binary": "Binary classification", "multiclass": "Multiclass classification", "regression": "Regression"}
@@ -21,7 +21,7 @@ def page(report: Report) -> str:
     """The whole file of a finished search."""
     task = report.task
     sections = [(name, title, body) for name, title, build in SECTIONS if (body := build(report)) is not None]
-    what = f"{KIND_TITLES[task.kind]} of “{task.target}” from {task.p:,} columns and {task.n:,} rows"
+    what = f"{KIND_TITLES[task.kind]} of “{task.target}” from {task.p:,} columns and {rows_words(task)}"
     return document(f"{task.name} · AutoMeta", task.name, f"{what}, judged by {metric_title(report.metric)}", sections)
 
 

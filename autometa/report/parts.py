@@ -117,7 +117,7 @@ def command(task: Task, settings: Settings) -> str:
     flags = {
         "--positive": task.positive_label if given or task.metric in OF_POSITIVE else None,
         "--threshold": settings.threshold if given else None,
-        "--weight": None if task.weights is None else "COL",
+        **_aside(task),
         "--costs": "FILE" if task.costs else None,
         "--time": None if settings.seconds is None else f"{settings.seconds:g}",
         "--trials": settings.trials,
@@ -138,6 +138,18 @@ def command(task: Task, settings: Settings) -> str:
     words += ["--cold"] if settings.cold else []
     words += [] if settings.remember else ["--no-remember"]
     return " ".join(shlex.quote(word) for word in words)
+
+
+def _aside(task: Task) -> dict[str, str]:
+    """The flags of what was named beside the table; what was handed over in Python has no name there."""
+    named, there = dict(task.aside), {"weight": task.weights is not None, "validation": bool(task.validation)}
+    found = {}
+    for role in ("group", "time_order", "weight", "validation"):
+        name = named.get(role, "autometa:" if there.get(role) else None)
+        if name is not None:
+            unnamed = "FILE" if role == "validation" else "COL"
+            found[f"--{role.replace('_', '-')}"] = unnamed if name.startswith("autometa:") else name
+    return found
 
 
 def version() -> str:

@@ -24,6 +24,7 @@ from autometa.report.verdict import dummy_words, ends_words, interval_words, war
 from autometa.report.words import (
     evidence_values,
     family_label,
+    held_out_words,
     meta_feature_words,
     metric_title,
     number,
@@ -52,7 +53,7 @@ def outcome(report: Report) -> Markup:
     facts = [
         (
             spoken_value(metric, result.score),
-            f"{metric_title(metric, report.task.positive_label)} of the model, out of fold",
+            f"{metric_title(metric, report.task.positive_label)} of the model, {held_out_words(report.task)}",
             spread,
         ),
         (f"{len(result.members)} pipelines", "in the ensemble", "") if several else (family, "is the model", ""),

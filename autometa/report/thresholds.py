@@ -15,7 +15,7 @@ from autometa.report import charts
 from autometa.report.findings import classes_shown, precision_recall, thinned
 from autometa.report.html import Markup, join, tag
 from autometa.report.parts import figure, table
-from autometa.report.words import number
+from autometa.report.words import held_out_words, number
 
 if TYPE_CHECKING:
     from autometa.task import Task
@@ -90,7 +90,8 @@ def costs_table(task: Task, y: NDArray[Any], probability: Values) -> Markup:
         ("rows taken for it", "n"),
         ("cost a row", "n"),
     ]
-    words = "Where each mistake has its price, the best threshold is the one that costs least, out of fold."
+    where = held_out_words(task)
+    words = f"Where each mistake has its price, the best threshold is the one that costs least, {where}."
     return tag("div", tag("h3", "What mistakes cost"), tag("p", words, cls="quiet small"), table(titles, rows))
 
 

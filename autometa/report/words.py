@@ -10,6 +10,7 @@ from autometa.origins import Origin, State
 
 if TYPE_CHECKING:
     from autometa.search import TrialRow
+    from autometa.task import Task
 
 
 def origin_words(origin: str) -> str:
@@ -32,6 +33,16 @@ def state_words(state: str) -> str:
     """
     known = State.read(state)
     return state if known is None else known.label
+
+
+def held_out_words(task: Task) -> str:
+    """On which rows a model is judged: ``out of fold``, or ``on the validation rows``."""
+    return "on the validation rows" if task.validation else "out of fold"
+
+
+def rows_words(task: Task) -> str:
+    """How many rows there are to learn from, and how many beside them to judge by: ``300 rows and 100 to validate``."""
+    return counted(task.n_learned, "row") + (f" and {task.validation:,} to validate" if task.validation else "")
 
 
 def family_label(name: str) -> str:

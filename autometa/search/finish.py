@@ -308,8 +308,9 @@ class Finish:
         """Where parts of the model know fewer rows than the folds of the whole table would."""
         known, n = sorted(done.rows for done in fitted), self.task.n
         if known[0] * self.plan.splits.growth < 0.99 * n:
-            rows = f"{known[0]:,}" if known[0] == known[-1] else f"{known[0]:,} to {known[-1]:,}"
-            self.progress.note(f"The model learned from {rows} of {n:,} rows: there was no time for more.")
+            low, high, most = (round(rows * self.task.n_learned / n) for rows in (known[0], known[-1], n))
+            rows = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+            self.progress.note(f"The model learned from {rows} of {most:,} rows: there was no time for more.")
 
     def _fitted(self, candidate: Candidate, *, threads: int, must: bool) -> _Fitted | None:
         """A member's pickled models; None where there are none."""
@@ -317,6 +318,8 @@ class Finish:
         quick = row.evaluation.config == CONFIG  # which says itself what it was made from
         learned = self.task.n if quick else int(row.evaluation.rows / self.plan.splits.growth)
         rows, seconds = self._rows_to_fit(candidate, must=must)
+        if kept and self.plan.splits.apart and row.evaluation.rows >= self.task.n and not quick:
+            return _Fitted(self.read(kept), True, self.task.n)  # it knows all rows that it may
         if kept and (self.interrupted() or not rows or quick):
             return _Fitted(self.read(kept), False, learned)
         try:

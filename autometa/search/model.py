@@ -352,9 +352,9 @@ def refit(
     task = Task.load(task_folder)
     with warnings.catch_warnings(), threadpool_limits(threads):
         warnings.simplefilter("ignore")  # its warnings were judged by its score
-        learned = np.arange(task.n)
+        learned = np.arange(task.n_learned)
         if rows is not None and rows < task.n:
-            learned = np.flatnonzero(places(task, seed=seed) < rows / task.n)
+            learned = np.flatnonzero(places(task, seed=seed)[: task.n_learned] < rows / task.n)
         model = fit_model(task, config, learned, seed=seed, threads=threads, device=device)
     replace(path, pickle.dumps([model], protocol=5))
 

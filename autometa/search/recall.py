@@ -54,7 +54,7 @@ def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, rungs
     metafeatures = None
     if settings.remember or not settings.cold:
         progress.stage("describing")
-        metafeatures = describe(task, seconds=clock.to_describe)
+        metafeatures = describe(task.learned, seconds=clock.to_describe)
     if settings.cold:
         return Recall(WarmStartSampler(None, plan.space, seed=settings.seed), metafeatures)
     known = task.metric if task.metric in METRICS else DEFAULT_METRICS[task.kind]  # of others past tasks know nothing
@@ -119,9 +119,12 @@ def first_recommendations(
 
 def why_not_remembered(task: Task) -> str | None:
     """Why the evaluations of a task cannot stand beside those of others in the memory; None where they can."""
-    odd = [
-        what for what, there in (("weights of rows", task.weights is not None), ("costs", bool(task.costs))) if there
-    ]
+    unusual = (
+        ("weights of rows", task.weights is not None),
+        ("costs", bool(task.costs)),
+        ("a validation table", bool(task.validation)),
+    )
+    odd = [what for what, there in unusual if there]
     if quantile_of(task.metric) is not None:
         return "Not remembered: what fits a quantile says nothing of how a configuration does at the mean."
     if odd:

@@ -13,7 +13,8 @@ one `InputError`.
     schema        a raw table -> typed features
     target, kinds what is to be predicted: classes or numbers, labels as they were written
     later         a later table beside the training table
-    make, task    a raw table -> a Task; what a Task can do
+    make, task    a raw table -> a Task; what a Task can do; ordering says how its rows may be split
+    validation    a table that judges models instead of a part of this one
     fingerprint   the same data is recognised however it arrives
 
 Law: a Task's fingerprint depends on the content alone, never on the order of rows or columns, nor on the file format.
@@ -29,6 +30,7 @@ from autometa.task.read import read_table
 from autometa.task.schema import Columns, Schema
 from autometa.task.target import DEFAULT_METRICS, MIN_ROWS, OF_POSITIVE, Kind, later_target
 from autometa.task.task import Task
+from autometa.task.validation import with_validation
 
 __all__ = [
     "DEFAULT_METRICS",
@@ -46,4 +48,5 @@ __all__ = [
     "make_task",
     "read_table",
     "read_task",
+    "with_validation",
 ]

@@ -18,16 +18,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, did_you_mean
-from autometa.task.cells import MISSING_TEXTS, labels, number_style, numbers
+from autometa.task.cells import MISSING_TEXTS
 from autometa.task.counting import read_counting
 from autometa.task.detect import TYPES, ColumnRequest
 from autometa.task.findings import InputFindings
 from autometa.task.hazards import find_hazards
 from autometa.task.in_memory import as_column
 from autometa.task.later import profile
-from autometa.task.moments import holds_dates, moment_pattern, moments, seconds
 from autometa.task.names import listed
 from autometa.task.options import OPTIONS
+from autometa.task.ordering import read_groups, read_times
 from autometa.task.read import RawTable, ReadRequest, raw_table
 from autometa.task.read.limits import Limits
 from autometa.task.schema import Schema
@@ -107,6 +107,7 @@ def make_task(
     positive: Any = None,
     openml_id: int | None = None,
     family: str | None = None,
+    apart: bool = False,
 ) -> Task:
     """The Task in a raw table.
 
@@ -133,6 +134,7 @@ def make_task(
         known_metrics: Every metric name with the kinds it serves; without it names are not checked.
         openml_id: The dataset's number at OpenML, if it is known to come from there.
         family: The family of datasets that this one is a variant of.
+        apart: Whether a table of its own judges models (`with_validation`): no row of this one is held out.
 
     Raises:
         InputError: With everything that is wrong with the input.
@@ -164,11 +166,12 @@ def make_task(
     if table.frame is None:  # nothing could be read
         raise InputError(findings.problems)
     group, time_order, weight = (None if column is None else str(column) for column in (group, time_order, weight))
+    roles = {"group": group, "time_order": time_order, "weight": weight}
     column, target = _target_column(table, y, target, request, findings)
     if target in table.duplicated:
         what = f"the name of the target, {target!r}, belongs to several columns"
         findings.refuse(what, "Rename all but one.")
-    groups, times, weights = (_column(table.frame, one, findings) for one in (group, time_order, weight))
+    groups, times, weights = (_column(table.frame, one, findings) for one in roles.values())
     if weight is not None and weight in (target, group, time_order):
         findings.refuse(f"{weight!r} cannot be the weight of the rows and something else", "Name another column.")
     _check_columns(columns, table.frame, findings)
@@ -177,8 +180,8 @@ def make_task(
     bare = partial(table.bare, target) if y is None and target in table.frame else lambda: None
     found, parts = _read_target(parts, target, request, bare, findings)
     schema = _fit_schema(parts.features, columns, found, findings)
-    group_codes = None if parts.groups is None else _read_groups(parts.groups, group, findings)
-    times_as_numbers = None if parts.times is None else _read_times(parts.times, time_order, findings)
+    group_codes = None if parts.groups is None else read_groups(parts.groups, group, findings)
+    times_as_numbers = None if parts.times is None else read_times(parts.times, time_order, findings)
     counts, matrix = read_counting(parts.weights, weight, costs, found, findings)
     if findings.problems:
         raise InputError(findings.problems)
@@ -189,14 +192,8 @@ def make_task(
         why = "because it is said what mistakes cost" if matrix else f"the usual one for {found.kind} tasks"
         findings.note(f"Metric: {metric}, {why}.")
     X = schema.apply(parts.features)
-    hazards = find_hazards(
-        X,
-        found.y,
-        schema.encoders,
-        classes=bool(found.classes),
-        grouped=group_codes is not None,
-        ordered=times_as_numbers is not None,
-    )
+    held = {"grouped": group_codes is not None or apart, "ordered": times_as_numbers is not None or apart}
+    hazards = find_hazards(X, found.y, schema.encoders, classes=bool(found.classes), **held)
     return Task(
         name=name,
         X=X,
@@ -214,6 +211,7 @@ def make_task(
         positive=found.positive,
         weights=counts,
         costs=matrix,
+        aside=tuple((role, name) for role, name in roles.items() if name is not None),
     )
 
 
@@ -355,44 +353,3 @@ def _fit_schema(
         what = f"only constant or empty feature columns: {listed(schema.seen)}"
         findings.refuse(what, "There is nothing to learn from.")
     return schema
-
-
-def _read_groups(column: pd.Series, group: str | None, findings: InputFindings) -> NDArray[np.int64]:  # (n,) -> (n,)
-    """The group of each row as a code."""
-    codes, texts = labels(column)
-    missing = int((codes < 0).sum())
-    if missing:
-        findings.refuse(f"{missing} rows have no value in the group column {group!r}", "Fill them in.")
-    elif len(texts) == 1:
-        findings.refuse(f"the group column {group!r} has one value only", "At least two groups are needed.")
-    findings.note(
-        f"Rows with the same {group!r} stay together in every split ({len(texts)} groups); it is not a feature."
-    )
-    return codes.astype(np.int64)
-
-
-def _read_times(
-    column: pd.Series, time_order: str | None, findings: InputFindings
-) -> NDArray[np.float64]:  # (n,) -> (n,)
-    """The place of each row in time as a number."""
-    values = _sortable(column)
-    missing = int((~np.isfinite(values)).sum())
-    if missing:
-        what = f"{missing} rows have no number or date in the time-order column {time_order!r}"
-        findings.refuse(what, "Fill them in.")
-    findings.note(f"Rows are ordered by {time_order!r}, and every model is judged on later rows; it is not a feature.")
-    return values
-
-
-def _sortable(column: pd.Series) -> NDArray[np.float64]:  # (n,) -> (n,)
-    """A column of numbers or moments as numbers; NaN where it is neither."""
-    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype):
-        return numbers(column)
-    pattern = "ISO8601"
-    if not holds_dates(column.dtype):
-        texts = labels(column)[1]
-        style = number_style(texts)
-        if style is not None:
-            return numbers(column.astype("str"), style)
-        pattern = moment_pattern(texts) or pattern
-    return seconds(moments(column, pattern))

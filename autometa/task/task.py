@@ -64,11 +64,29 @@ class Task:
     positive: int = 1  # the code of the positive class, where there are two
     weights: NDArray[np.float64] | None = None  # (n,) how much each row counts, 1 on average; None for all the same
     costs: tuple[tuple[float, ...], ...] = ()  # (c, c) of each true class taken for each; () where it is not said
+    validation: int = 0  # the last so many rows judge every model, and none learns from them
+    # What was named beside the table: group, time_order and weight are columns, validation is a table.
+    aside: tuple[tuple[str, str], ...] = ()
 
     @property
     def n(self) -> int:
         """The number of rows."""
         return len(self.y)
+
+    @property
+    def n_learned(self) -> int:
+        """The rows that models learn from: all but those of `validation`, which come last."""
+        return self.n - self.validation
+
+    @property
+    def learned(self) -> Task:
+        """The rows that models learn from; itself where those are all."""
+        return replace(self._take(np.arange(self.n_learned)), validation=0) if self.validation else self
+
+    @property
+    def held_out(self) -> Task:
+        """The rows that judge every model, where a validation table holds them."""
+        return replace(self._take(np.arange(self.n_learned, self.n)), validation=0)
 
     @property
     def p(self) -> int:

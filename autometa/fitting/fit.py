@@ -1,7 +1,6 @@
-"""From a table to a searched run: what the command line and the estimators have in common.
+"""A table, from a file or in memory, to a searched run: both begin to load what trials need while they read.
 
-`fit_file` reads a file, `fit_table` takes a table that is in memory; both begin to load what trials need while they
-read, settle the metric, and search.
+Letters:  n rows · p columns.
 """
 
 from __future__ import annotations
@@ -28,10 +27,12 @@ from autometa.evaluation import (
 )
 from autometa.evaluation.custom import name_of
 from autometa.explain import explain, kept_seconds, time_for
+from autometa.fitting.validation import split_twice, with_table, wrong_validation
 from autometa.openml import read_task
 from autometa.search import Progress, Result, Run, SearchPlan, Settings, Silent, default_folder, resume, search
-from autometa.task import Task, make_task
+from autometa.task import Task, make_task, with_validation
 from autometa.task.read.sources import shown
+from autometa.values import Gathered
 
 
 def fit_file(
@@ -49,6 +50,7 @@ def fit_file(
     openml_id: int | None = None,
     offline: bool = False,
     reading: Mapping[str, Any] | None = None,
+    validation: Any = None,
     settings: Settings,
     run: Path | None = None,
     progress: Progress | None = None,
@@ -73,6 +75,8 @@ def fit_file(
         reading: Further keywords of `autometa.task.read_task`: ``kind``, ``keep``, ``drop``, ``types``, ``na``,
             ``encoding``, ``header``, ``sheet``, ``member``, ``query``, ``download``,
             ``positive``.
+        validation: A table with the same columns, as `data`: every configuration is judged on its rows, and no model
+            learns from them. None for folds of the table itself.
         settings: Everything else.
         run: Folder to make; None for one under ``autometa_runs``.
         progress: Told what happens.
@@ -98,29 +102,34 @@ def fit_file(
     progress = progress or Silent()
     shared_isolation().warm_up()  # while the table is read
     progress.stage("reading", shown(data))
-    problems = Run.check_free(run) if run is not None else []
-    try:
-        task = read_task(
-            data,
-            target=target,
-            metric=metric,
-            known_metrics=METRIC_KINDS,
-            group=group,
-            time_order=time_order,
-            weight=weight,
-            costs=costs,
-            drop_missing_target=drop_missing_target,
-            rename_duplicates=rename_duplicates,
-            family=family,
-            openml_id=openml_id,
-            offline=offline,
-            tell=progress.note,
-            **(reading or {}),
-        )
-    except InputError as error:
-        raise InputError([*problems, *error.problems]) from error.__cause__
-    if problems:
-        raise InputError(problems)
+    gathered = Gathered()
+    gathered.problems += Run.check_free(run) if run is not None else []
+    if validation is not None:
+        gathered.problems += split_twice(settings.folds, group, time_order)
+    task = gathered.take(
+        read_task,
+        data,
+        target=target,
+        metric=metric,
+        known_metrics=METRIC_KINDS,
+        group=group,
+        time_order=time_order,
+        weight=weight,
+        costs=costs,
+        drop_missing_target=drop_missing_target,
+        rename_duplicates=rename_duplicates,
+        family=family,
+        openml_id=openml_id,
+        offline=offline,
+        tell=progress.note,
+        apart=validation is not None,
+        **(reading or {}),
+    )
+    if validation is not None:
+        progress.stage("reading", shown(validation))
+        task = gathered.take(with_table, task, validation, weight, drop_missing_target, offline, reading or {})
+    gathered.refuse()
+    assert task is not None
     task = _with_known_metric(task)
     for note in task.notes:
         progress.note(note)
@@ -143,6 +152,7 @@ def fit_table(
     na: Sequence[str] | None = None,
     positive: Any = None,
     cv: Any = None,
+    validation: tuple[Any, ...] | None = None,
     settings: Settings,
     run: Path,
     progress: Progress | None = None,
@@ -166,6 +176,8 @@ def fit_table(
         na: As there.
         positive: As there.
         cv: A splitter of scikit-learn, or pairs of row numbers, by which trials are judged; None as `settings` say.
+        validation: ``(X, y)`` or ``(X, y, sample_weight)`` of rows on which every configuration is judged, and from
+            which no model learns.
         settings: Everything else.
         run: Folder to make.
         progress: Told what happens.
@@ -188,6 +200,8 @@ def fit_table(
         ('multiclass', 1)
     """
     started = time.monotonic() if started is None else started
+    if validation is not None and (problems := wrong_validation(validation, settings, cv, groups, time_order)):
+        raise InputError(problems)
     shared_isolation().warm_up()
     frame, group, order, weight = _with_columns(frame, groups, time_order, sample_weight)
     task = make_task(
@@ -206,7 +220,11 @@ def fit_table(
         na=na,
         positive=positive,
         keep_lone_classes=True,
+        apart=validation is not None,
     )
+    if validation is not None:
+        X, answers, *counts = validation
+        task = with_validation(task, X, y=answers, sample_weight=counts[0] if counts else None)
     progress, task = progress or Silent(), _with_known_metric(task)
     for note in task.notes:
         progress.note(note)

@@ -1,0 +1,13 @@
+"""From a table to a searched run: what the command line and the estimators have in common.
+
+`fit_file` reads a file, `fit_table` takes a table that is in memory; both begin to load what trials need while they
+read, settle the metric, and search. `resume_run` goes on with what a kill left.
+
+fit           one table, one target
+validation    a table of its own that judges models
+"""
+
+from autometa.fitting.fit import explained, fit_file, fit_table, resume_run
+from autometa.fitting.validation import split_twice
+
+__all__ = ["explained", "fit_file", "fit_table", "resume_run", "split_twice"]
