@@ -32,7 +32,18 @@ from autometa.live import LiveProgress, live
 from autometa.passwords import masked, without_password
 from autometa.report.card import card
 from autometa.report.verdict import warning
-from autometa.search import Model, Progress, Result, Run, Settings, Silent, TrialRow, leaderboard, load_model
+from autometa.search import (
+    Model,
+    Progress,
+    Result,
+    Run,
+    Settings,
+    Silent,
+    TrialRow,
+    leaderboard,
+    load_model,
+    with_preset,
+)
 from autometa.search.signature import pickled, read_signed, write_signed
 from autometa.task import as_table, label_array
 from autometa.values import Gathered, duration, names, patience_of, size
@@ -54,6 +65,7 @@ class _AutoMeta(BaseEstimator):
         self,
         *,
         metric: Any = None,
+        preset: str | None = None,
         time: float | str | None = None,
         trials: int | None = None,
         jobs: int | None = None,
@@ -64,6 +76,7 @@ class _AutoMeta(BaseEstimator):
         na: Sequence[str] | None = None,
         positive: Any = None,
         costs: Any = None,
+        monotonic: Mapping[Any, int | str] | None = None,
         threshold: float | str = "auto",
         run: str | Path | None = None,
         store: str | None = None,
@@ -75,11 +88,13 @@ class _AutoMeta(BaseEstimator):
         patience: float | str = "auto",
         space: Mapping[str, Any] | None = None,
         cv: Any = None,
+        members: int | None = None,
         device: str = "auto",
         verbose: bool | int = True,
         progress: Progress | None = None,
     ) -> None:
         self.metric = metric
+        self.preset = preset
         self.time = time
         self.trials = trials
         self.jobs = jobs
@@ -90,6 +105,7 @@ class _AutoMeta(BaseEstimator):
         self.na = na
         self.positive = positive
         self.costs = costs
+        self.monotonic = monotonic
         self.threshold = threshold
         self.run = run
         self.store = store
@@ -101,6 +117,7 @@ class _AutoMeta(BaseEstimator):
         self.patience = patience
         self.space = space
         self.cv = cv
+        self.members = members
         self.device = device
         self.verbose = verbose
         self.progress = progress
@@ -152,9 +169,11 @@ class _AutoMeta(BaseEstimator):
             sample_weight = _check_sample_weight(sample_weight, np.empty((len(target), 1)))
         if kind == "classification":
             check_classification_targets(target)
-        settings = self._settings()
+        settings, preset = self._settings()
         with ExitStack() as stack:
             told = _Told(self.progress or (stack.enter_context(live()) if self.verbose else Silent()))
+            if preset is not None:
+                told.note(preset)
             if self.run is not None:
                 folder = Path(self.run)
             else:
@@ -174,6 +193,7 @@ class _AutoMeta(BaseEstimator):
                 types=self.types,
                 na=self.na,
                 positive=self.positive,
+                monotonic=self.monotonic,
                 cv=None if isinstance(self.cv, (int, np.integer)) else self.cv,
                 validation=validation,
                 settings=settings,
@@ -187,28 +207,33 @@ class _AutoMeta(BaseEstimator):
                 told.progress.concluded(result)
         return self
 
-    def _settings(self) -> Settings:
-        """What was asked of the search; what the flags take as text is taken here, too.
+    def _settings(self) -> tuple[Settings, str | None]:
+        """What was asked of the search, and what its preset is; what the flags take as text is taken here, too.
 
         Raises:
             InputError: Every impossible value, in one error.
         """
         gathered = Gathered()
-        budget = {"seconds": _read(gathered, duration, "time", self.time)}
-        budget["trial_seconds"] = _read(gathered, duration, "trial_time", self.trial_time)
-        max_ram = _read(gathered, size, "max_ram", self.max_ram)
+        families = names(self.families) if isinstance(self.families, str) else _names(self.families)
+        patience = None if self.patience == "auto" else _read(gathered, patience_of, "patience", self.patience)
+        asked = {
+            "seconds": _read(gathered, duration, "time", self.time),
+            "trials": self.trials,
+            "families": families,
+            "patience": patience,
+            "members": self.members,
+        }
+        chosen, said = gathered.take(with_preset, self.preset, asked) or (asked, None)
         settings = gathered.take(
             Settings,
-            **budget,
-            max_ram=max_ram,
-            trials=self.trials,
+            **{name: value for name, value in chosen.items() if value is not None},
+            trial_seconds=_read(gathered, duration, "trial_time", self.trial_time),
+            max_ram=_read(gathered, size, "max_ram", self.max_ram),
             jobs=self.jobs,
-            families=names(self.families) if isinstance(self.families, str) else _names(self.families),
             store=self.store,
             cold=self.cold,
             remember=self.remember,
             seed=_seed(self.random_state),
-            patience=_read(gathered, patience_of, "patience", self.patience),
             space=dict(self.space or {}),
             folds=int(self.cv) if isinstance(self.cv, (int, np.integer)) else None,
             device=self.device,
@@ -216,7 +241,7 @@ class _AutoMeta(BaseEstimator):
         )
         gathered.refuse()
         assert settings is not None
-        return settings
+        return settings, said
 
     def _validated(self, X: Any, y: Any) -> tuple[pd.DataFrame | NDArray[Any], NDArray[Any]]:
         if y is None:
@@ -326,7 +351,9 @@ class _AutoMeta(BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What an older version did not know has its default."""
-        new: dict[str, Any] = dict.fromkeys(("keep", "drop", "types", "na", "positive", "costs", "space", "cv"))
+        new: dict[str, Any] = dict.fromkeys(
+            ("keep", "drop", "types", "na", "positive", "costs", "space", "cv", "preset", "members", "monotonic")
+        )
         new |= {"threshold": "auto", "verbose": True, "patience": "auto"}
         super().__setstate__(new | state)
 
@@ -367,6 +394,8 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         metric: A scikit-learn scorer, by its name or what `make_scorer` gives; a function of ``(y_true, y_pred)`` or of
             ``(estimator, X, y)`` that can be imported, or ``"module:function"``. None for ``roc_auc`` with two classes
             and ``neg_log_loss`` with more.
+        preset: ``fast``, ``balanced``, ``best`` or ``light``: time, families and size under one word; what is given
+            beside it counts instead, and `notes_` says so.
         time: Seconds for everything, or a text such as ``"5m"``; None for 60, unless `trials` is given.
         trials: Configurations to evaluate; None for as many as the time allows. With `trials` alone, the same
             `random_state` and the same store, two fits end in the same model.
@@ -381,6 +410,9 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         costs: What it costs to take a row of one class for another: ``{("fraud", "ok"): 100, ("ok", "fraud"): 1}``,
             true class first, or (c, c) numbers, true classes down. Labels are then those of the least expected cost,
             and the cost per row is the metric unless another is named.
+        monotonic: Numeric columns along which the prediction may only rise, ``{"income": 1}``, or only fall,
+            ``{"age": -1}``; of two classes, the probability of the positive one. Families that cannot keep it are left
+            out; `notes_` says which.
         threshold: Of two classes, the probability from which a row counts as positive. ``auto`` is the most probable
             class, and where the metric judges labels, such as F1, what suits it best out of fold.
         run: Folder to keep the run in; None for none.
@@ -396,6 +428,7 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
             (0.01, 0.1), "knn.weights": ["uniform"]}``.
         cv: How trials are judged: a number of folds (1 is a hold-out), a splitter of scikit-learn, or pairs of row
             numbers (to learn from, to predict); None for what suits the size of the table.
+        members: Pipelines that answer together, at most; 1 is one, fitted once; None for as many as help.
         device: ``auto``, ``cpu`` or ``cuda``.
         verbose: Say on standard error what the command line says: how the table was read, each new best, what came of
             it. False for silence; `notes_` keeps what should be known.

@@ -46,6 +46,15 @@ Validation = Annotated[
         rich_help_panel=TABLE_PANEL,
     ),
 ]
+MonotonicOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--monotonic",
+        metavar="COL=+|-",
+        help="The prediction may only rise (+) or only fall (-) with this numeric column. As often as you like.",
+        rich_help_panel=TABLE_PANEL,
+    ),
+]
 Costs = Annotated[
     Path | None,
     typer.Option(
@@ -149,6 +158,7 @@ def reading_of(
     keep: str | None = None,
     drop: str | None = None,
     types: str | None = None,
+    monotonic: list[str] | None = None,
     na: str | None = None,
     limits: str | None = None,
     **as_it_is: Any,
@@ -161,6 +171,7 @@ def reading_of(
         "keep": None if keep is None else listed_names(keep),
         "drop": None if drop is None else listed_names(drop),
         "types": gathered.option(_types, "--types", types),
+        "monotonic": gathered.option(_signs, "--monotonic", None if monotonic is None else ",".join(monotonic)),
         "na": None if na is None else listed_names(na),
         "limits": gathered.option(limits_said, "--limits", limits),
         **as_it_is,  # encoding, header, sheet, member, query, download
@@ -221,6 +232,14 @@ def listed_names(text: str) -> tuple[str, ...]:
 def _types(option: str, text: str) -> dict[str, str]:
     """``zip=category,when=date`` as a mapping."""
     return _pairs(option, text, "COL=TYPE", "zip=category")
+
+
+def _signs(option: str, text: str) -> dict[str, str]:
+    """``income=+,age=-`` as a mapping."""
+    found = _pairs(option, text, "COL=+ or COL=-", "income=+")
+    if len(found) < len(listed_names(text)):
+        raise InputError(Problem(f"{option} {text}", "asks for both directions of one column", "Give one of them."))
+    return found
 
 
 def _pairs(option: str, text: str, form: str, example: str) -> dict[str, str]:

@@ -72,16 +72,52 @@ PatienceOption = Annotated[
 ]
 
 
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="fast|balanced|best|light",
+        help="Time, families and size under one word; what is given beside it counts instead.",
+        rich_help_panel=SEARCH_PANEL,
+    ),
+]
+Members = Annotated[
+    str | None,
+    typer.Option(
+        "--members",
+        metavar="N",
+        help="Pipelines that answer together, at most; 1 is one, fitted once; default: as many as help.",
+        rich_help_panel=SEARCH_PANEL,
+    ),
+]
+
+
 def searching_of(
-    gathered: "Gathered", *, fixed: list[str] | None, space: Path | None, folds: str | None, patience: str | None
+    gathered: "Gathered",
+    *,
+    fixed: list[str] | None,
+    space: Path | None,
+    folds: str | None,
+    patience: str | None,
+    members: str | None,
 ) -> dict[str, Any]:
-    """What these options say, by the names of a search's settings."""
+    """What these options say, by the names of a search's settings; None where one is not given."""
     from autometa.space.narrowing import wishes_of
     from autometa.values import patience_of, whole
 
-    patient = gathered.option(patience_of, "--patience", patience)
     return {
-        "patience": "auto" if patient is None else patient,
+        "patience": gathered.option(patience_of, "--patience", patience),
         "space": gathered.take(wishes_of, fixed or (), space) or {},
         "folds": gathered.option(whole, "--folds", folds, 1),
+        "members": gathered.option(whole, "--members", members, 1),
     }
+
+
+def preset_of(gathered: "Gathered", preset: str | None, given: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """The options of a search under a preset, less those that nobody gives, and a sentence that says what it is."""
+    if preset is None:
+        return {name: value for name, value in given.items() if value is not None}, None
+    from autometa.search.presets import with_preset
+
+    chosen, said = gathered.take(with_preset, preset, given) or (given, None)
+    return {name: value for name, value in chosen.items() if value is not None}, said

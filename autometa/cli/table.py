@@ -48,6 +48,7 @@ from autometa.cli.reading import (
     Kind,
     LimitsOption,
     Member,
+    MonotonicOption,
     Na,
     Query,
     Sheet,
@@ -61,12 +62,15 @@ from autometa.cli.searching import (
     Cold,
     Fixed,
     Folds,
+    Members,
     NewRun,
     NoRemember,
     PatienceOption,
+    PresetOption,
     SpaceFile,
     Time,
     TrialsOption,
+    preset_of,
     searching_of,
 )
 from autometa.cli.trusting import say_what_runs
@@ -88,6 +92,7 @@ def fit(
     time_order: TimeOrder = None,
     weight: Weight = None,
     costs: Costs = None,
+    monotonic: MonotonicOption = None,
     validation: Validation = None,
     drop_missing_target: DropMissing = False,
     rename_duplicates: Rename = False,
@@ -104,6 +109,7 @@ def fit(
     member: Member = None,
     query: Query = None,
     download: Download = False,
+    preset: PresetOption = None,
     time: Time = None,
     trials: TrialsOption = None,
     jobs: Jobs = None,
@@ -116,6 +122,7 @@ def fit(
     space: SpaceFile = None,
     folds: Folds = None,
     patience: PatienceOption = None,
+    members: Members = None,
     device: Device = "auto",
     store: Store = None,
     cold: Cold = False,
@@ -133,14 +140,15 @@ def fit(
     from autometa.values import Gathered, one_of
 
     gathered = Gathered()
-    asked = budget_of(gathered, time, trials) | limits_of(gathered, jobs, seed, max_ram, trial_time)
+    of_trials = limits_of(gathered, jobs, seed, max_ram, trial_time)
     gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
-    searching = searching_of(gathered, fixed=fixed, space=space, folds=folds, patience=patience)
-    chosen = families_of(gathered, families)
+    searching = searching_of(gathered, fixed=fixed, space=space, folds=folds, patience=patience, members=members)
+    asked = {**budget_of(gathered, time, trials), **searching, "families": families_of(gathered, families)}
+    chosen, said = preset_of(gathered, preset, asked)
     labelled = threshold_of(gathered, threshold)
     how: dict[str, Any] = {"encoding": encoding, "header": header, "sheet": sheet, "member": member, "query": query}
-    columns: dict[str, Any] = {"keep": keep, "drop": drop, "types": types, "na": na, "positive": positive}
-    reading = reading_of(gathered, kind=kind, **columns, limits=limits, **how, download=download)
+    columns: dict[str, Any] = {"keep": keep, "drop": drop, "types": types, "na": na, "monotonic": monotonic}
+    reading = reading_of(gathered, kind=kind, positive=positive, **columns, limits=limits, **how, download=download)
     table: dict[str, Any] = {
         "target": target,
         "group": group,
@@ -161,16 +169,17 @@ def fit(
     from autometa.search import Settings
 
     settings = Settings(
-        **asked,
-        families=chosen,
+        **of_trials,
+        **chosen,
         store=store,
         cold=cold,
         remember=not no_remember,
         device=device,
         threshold=labelled,
-        **searching,
     )
-    with live() as said, followed(said, run, data, wanted=watch) as (progress, run):
+    with live() as lines, followed(lines, run, data, wanted=watch) as (progress, run):
+        if said is not None:
+            progress.note(said)
         result = fit_file(
             source_of(data),
             metric=metric,

@@ -112,6 +112,9 @@ def fit_model(
     if task.weights is not None:
         counted["sample_weight"] = np.asarray(task.weights)[rows]
     how: dict[str, Any] = {"seed": seed, "threads": threads, "device": device, "quantile": quantile_of(task.metric)}
+    if task.monotonic:  # of the positive class, where learners mean the second
+        turned = -1 if task.c == 2 and task.positive == 0 else 1
+        how["monotonic"] = {name: sign * turned for name, sign in task.monotonic}
     model: Any = build(config, task.columns, task.kind, n_rows=len(rows), **how)
     if task.kind == "regression":
         return ClippedRegressor.around(fit(model, X, y, **counted), y)

@@ -215,6 +215,8 @@ def suited(task: Task, families: Sequence[str]) -> dict[str, str]:
     reasons = {name: FAMILIES[name].limit(task.n, task.p, task.c) for name in families}
     if task.weights is not None:
         reasons |= {name: "takes no weights of rows" for name in families if not FAMILIES[name].takes_weights}
+    if task.monotonic:
+        reasons |= {name: "cannot keep a column monotonic" for name in families if not FAMILIES[name].keeps_monotonic}
     if quantile_of(task.metric) is not None:
         for name in (one for one in families if FAMILIES[one].quantile_rows < task.n):
             most = FAMILIES[name].quantile_rows
@@ -232,6 +234,7 @@ def build(
     threads: int = 1,
     device: str = "cpu",
     quantile: float | None = None,
+    monotonic: Mapping[str, int] | None = None,
 ) -> Pipeline:
     """The unfitted pipeline of a configuration of `cash_space`; it takes a typed frame and y as codes or values.
 
@@ -244,9 +247,11 @@ def build(
         threads: CPU threads that it may take.
         device: ``cpu``, ``cuda`` or ``auto``; only families that gain from a GPU look at it.
         quantile: Of the target that is predicted, by families with `quantile_rows`; None for its mean.
+        monotonic: Numeric columns along which the answer may only rise, 1, or only fall, -1, by families that can
+            (`Family.keeps_monotonic`); of two classes, the probability of the second.
 
     Raises:
-        InputError: The configuration is of a family that is unknown.
+        InputError: The configuration is of a family that is unknown, or that cannot keep a column monotonic.
 
     See Also:
         `fit`, `cash_space`.
@@ -260,7 +265,11 @@ def build(
     family, own = split_family(config)
     if family not in catalogue():
         raise InputError(_problem(family, kind))
-    asked = {} if quantile is None or not FAMILIES[family].quantile_rows else {"quantile": quantile}
+    asked: dict[str, Any] = {} if quantile is None or not FAMILIES[family].quantile_rows else {"quantile": quantile}
+    if monotonic:
+        if not FAMILIES[family].keeps_monotonic:
+            raise InputError(Problem(f"family {family!r}", "cannot keep a column monotonic", "Choose another."))
+        asked["monotonic"] = dict(monotonic)
     return FAMILIES[family].build(own, columns, kind, n_rows=n_rows, seed=seed, threads=threads, device=device, **asked)
 
 

@@ -37,14 +37,22 @@ def boosting_pipeline(
     rounds: int,
     early_stop: bool,
     seed: int,
+    monotonic: Mapping[str, int] | None = None,
 ) -> Pipeline:
-    """Native preprocessing (category codes first, NaN kept) and a boosting estimator."""
+    """Native preprocessing (category codes first, NaN kept) and a boosting estimator.
+
+    `monotonic` are numeric columns along which its answer may only rise, 1, or only fall, -1.
+    """
     from sklearn.pipeline import Pipeline
 
     from autometa.families.learners.boosting import BoostingClassifier, BoostingRegressor
     from autometa.families.learners.preprocess import preprocessing
 
     face = BoostingRegressor if kind == "regression" else BoostingClassifier
+    if monotonic:  # numbers stand behind the categories, as they are
+        first = len(columns.categorical)
+        places = {first + columns.numeric.index(name): sign for name, sign in monotonic.items()}
+        parameters = {**parameters, "monotonic": places}
     model = face(
         train, parameters, rounds=rounds, early_stop=early_stop, categorical=len(columns.categorical), seed=seed
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from autometa.families.boosting import boosting_pipeline
@@ -48,6 +49,7 @@ def build(
     threads: int,
     device: str,
     quantile: float | None = None,
+    monotonic: Mapping[str, int] | None = None,
 ) -> Pipeline:
     """On the processor whatever `device` says: its GPU learner has other defaults, and other results."""
     from autometa.families.learners.catboost import train
@@ -67,7 +69,8 @@ def build(
     }
     if quantile is not None:
         parameters["loss_function"] = f"Quantile:alpha={quantile:g}"
-    return boosting_pipeline(columns, kind, train, parameters, rounds=rounds, early_stop=early_stop, seed=seed)
+    how = {"rounds": rounds, "early_stop": early_stop, "seed": seed}
+    return boosting_pipeline(columns, kind, train, parameters, monotonic=monotonic, **how)
 
 
 def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
@@ -87,4 +90,7 @@ MODEL_FAMILY = Family(
     grows_by="n_estimators",
     takes_weights=True,
     quantile_rows=math.inf,
+    keeps_monotonic=True,
+    # Other trees than symmetric ones it refuses, and statistics of categories and numbers together know no constraint.
+    fixed_if_monotonic={"grow_policy": "SymmetricTree", "max_ctr_complexity": 1},
 )

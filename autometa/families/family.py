@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from autometa.space import SearchSpace
 
@@ -57,3 +57,7 @@ class Family:
     takes_weights: bool = False
     # Rows up to which it fits a quantile of the target instead of its mean (`build` then takes `quantile`); 0: none.
     quantile_rows: float = 0
+    # Whether it can keep its answer from falling, or rising, along columns (`build` then takes `monotonic`).
+    keeps_monotonic: bool = False
+    # Its parameters, unprefixed, that have one value then.
+    fixed_if_monotonic: Mapping[str, Any] = field(default_factory=dict)

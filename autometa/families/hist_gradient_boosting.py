@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from autometa.families.boosting import NO_PENALTY, boosting_pipeline, penalty
@@ -45,6 +46,7 @@ def build(
     threads: int,
     device: str,
     quantile: float | None = None,
+    monotonic: Mapping[str, int] | None = None,
 ) -> Pipeline:
     """Its threads are OpenMP's, which the caller limits; the learner itself has no such parameter."""
     from autometa.families.learners.hist_gradient_boosting import train
@@ -60,7 +62,8 @@ def build(
         parameters |= {"loss": "quantile", "quantile": quantile}
     if early_stop == "auto":
         early_stop = n_rows > 10_000
-    return boosting_pipeline(columns, kind, train, parameters, rounds=rounds, early_stop=early_stop, seed=seed)
+    how = {"rounds": rounds, "early_stop": early_stop, "seed": seed}
+    return boosting_pipeline(columns, kind, train, parameters, monotonic=monotonic, **how)
 
 
 def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
@@ -79,4 +82,5 @@ MODEL_FAMILY = Family(
     grows_by="max_iter",
     takes_weights=True,
     quantile_rows=math.inf,
+    keeps_monotonic=True,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from autometa.families.boosting import NO_PENALTY, boosting_pipeline, penalty
@@ -46,6 +47,7 @@ def build(
     threads: int,
     device: str,
     quantile: float | None = None,
+    monotonic: Mapping[str, int] | None = None,
 ) -> Pipeline:
     """Deterministic: one histogram layout whatever the machine finds faster."""
     from autometa.families.learners.lightgbm import train
@@ -64,7 +66,8 @@ def build(
     }
     if quantile is not None:
         parameters |= {"objective": "quantile", "alpha": quantile}
-    return boosting_pipeline(columns, kind, train, parameters, rounds=rounds, early_stop=early_stop, seed=seed)
+    how = {"rounds": rounds, "early_stop": early_stop, "seed": seed}
+    return boosting_pipeline(columns, kind, train, parameters, monotonic=monotonic, **how)
 
 
 MODEL_FAMILY = Family(
@@ -76,4 +79,5 @@ MODEL_FAMILY = Family(
     grows_by="n_estimators",
     takes_weights=True,
     quantile_rows=math.inf,
+    keeps_monotonic=True,
 )

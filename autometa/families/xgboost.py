@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from autometa.families.boosting import NO_PENALTY, boosting_pipeline, penalty
@@ -33,7 +34,15 @@ def space(kind: Kind) -> SearchSpace:
 
 
 def build(
-    config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
+    config: Config,
+    columns: Columns,
+    kind: Kind,
+    *,
+    n_rows: int,
+    seed: int,
+    threads: int,
+    device: str,
+    monotonic: Mapping[str, int] | None = None,
 ) -> Pipeline:
     """On the processor whatever `device` says: the wheel that this package asks for is built without a GPU."""
     from autometa.families.learners.xgboost import train
@@ -48,9 +57,17 @@ def build(
         "tree_method": "hist",
         "verbosity": 0,
     }
-    return boosting_pipeline(columns, kind, train, parameters, rounds=rounds, early_stop=early_stop, seed=seed)
+    how = {"rounds": rounds, "early_stop": early_stop, "seed": seed}
+    return boosting_pipeline(columns, kind, train, parameters, monotonic=monotonic, **how)
 
 
 MODEL_FAMILY = Family(
-    "xgboost", "XGBoost", space, build, requires="xgboost", grows_by="n_estimators", takes_weights=True
+    "xgboost",
+    "XGBoost",
+    space,
+    build,
+    requires="xgboost",
+    grows_by="n_estimators",
+    takes_weights=True,
+    keeps_monotonic=True,
 )

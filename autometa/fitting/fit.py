@@ -74,7 +74,7 @@ def fit_file(
         offline: Take what is at OpenML from its cache alone.
         reading: Further keywords of `autometa.task.read_task`: ``kind``, ``keep``, ``drop``, ``types``, ``na``,
             ``encoding``, ``header``, ``sheet``, ``member``, ``query``, ``download``,
-            ``positive``.
+            ``positive``, ``monotonic``.
         validation: A table with the same columns, as `data`: every configuration is judged on its rows, and no model
             learns from them. None for folds of the table itself.
         settings: Everything else.
@@ -151,6 +151,7 @@ def fit_table(
     types: Mapping[str, str] | None = None,
     na: Sequence[str] | None = None,
     positive: Any = None,
+    monotonic: Mapping[Any, Any] | None = None,
     cv: Any = None,
     validation: tuple[Any, ...] | None = None,
     settings: Settings,
@@ -175,6 +176,7 @@ def fit_table(
         types: As there.
         na: As there.
         positive: As there.
+        monotonic: As there.
         cv: A splitter of scikit-learn, or pairs of row numbers, by which trials are judged; None as `settings` say.
         validation: ``(X, y)`` or ``(X, y, sample_weight)`` of rows on which every configuration is judged, and from
             which no model learns.
@@ -219,6 +221,7 @@ def fit_table(
         types=types,
         na=na,
         positive=positive,
+        monotonic=monotonic,
         keep_lone_classes=True,
         apart=validation is not None,
     )

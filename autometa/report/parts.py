@@ -127,12 +127,15 @@ def command(task: Task, settings: Settings) -> str:
         "--max-ram": settings.max_ram,
         "--trial-time": None if settings.trial_seconds is None else f"{settings.trial_seconds:g}",
         "--folds": settings.folds,
+        "--members": settings.members,
         "--patience": settings.patience if settings.patience != AUTO else None,
         "--device": settings.device if settings.device != "auto" else None,
         "--seed": settings.seed,
     }
     for flag, value in flags.items():
         words += [] if value is None else [flag, str(value)]
+    for name, sign in task.monotonic:
+        words += ["--monotonic", f"{name}={'+' if sign > 0 else '-'}"]
     for name, wanted in settings.space.items():
         words += ["--set", f"{name}={wish_text(wanted)}"]
     words += ["--cold"] if settings.cold else []

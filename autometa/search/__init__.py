@@ -1,6 +1,6 @@
 """The search on one task: budget, isolation, journal, resume, ensemble.
 
-settings   what was asked, and how a search reports
+settings   what was asked, and how a search reports; `presets` are several options under one word
 plan       which families, which splits, how many trials at once
 budget     what may be spent; `clock` says how much of it is for what
 run        its folder: everything it knows, on disk, at every moment
@@ -19,6 +19,7 @@ options    the tuned numbers
 
 from autometa.search.model import Model, load_model
 from autometa.search.plan import SearchPlan, jobs_on
+from autometa.search.presets import PRESETS, with_preset
 from autometa.search.recall import remember_run
 from autometa.search.repair import repair_run, verify_run
 from autometa.search.result import Ends, Result, WarmStart, failed, leaderboard, open_run
@@ -28,6 +29,7 @@ from autometa.search.settings import Progress, Settings, Silent, TrialRow
 from autometa.search.signature import what_runs
 
 __all__ = [
+    "PRESETS",
     "Ends",
     "Model",
     "Progress",
@@ -50,4 +52,5 @@ __all__ = [
     "search",
     "verify_run",
     "what_runs",
+    "with_preset",
 ]

@@ -22,11 +22,13 @@ def greedy_ensemble(
     *,
     rounds: int = OPTIONS.ensemble_rounds,
     out_of_time: Callable[[], bool] = lambda: False,
+    most: int | None = None,
 ) -> NDArray[np.float64]:  # (m,) weights, at least 0, sum 1
     """Weights of a greedy ensemble; all on the first candidate when nothing improves on it.
 
     Each round adds the candidate that gives the best score. The rounds up to the best score seen are kept. Ties go to
-    the earlier candidate, so the result depends on nothing but its arguments.
+    the earlier candidate, so the result depends on nothing but its arguments. Once `most` candidates have a weight, no
+    other gets one.
 
     Example:
         >>> y = np.arange(20.0)
@@ -41,9 +43,12 @@ def greedy_ensemble(
     total = np.array(predictions[0], dtype=np.float64)
     best_score, best_counts = score(total), counts.copy()
     for size in range(2, rounds + 2):
-        if len(predictions) == 1 or out_of_time():
+        full = most is not None and (counts > 0).sum() >= most
+        if len(predictions) == 1 or most == 1 or out_of_time():
             break
-        scores = np.array([score((total + p) / size) for p in predictions])
+        allowed = counts > 0 if full else np.ones(len(counts), dtype=bool)
+        scores = np.full(len(counts), -np.inf)
+        scores[allowed] = [score((total + predictions[k]) / size) for k in np.flatnonzero(allowed).tolist()]
         if not np.isfinite(scores).any():
             break
         pick = int(np.nanargmax(scores))

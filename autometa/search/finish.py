@@ -213,6 +213,7 @@ class Finish:
             lambda pooled: float(np.nanmean(judge(pooled, labelled))),
             rounds=self.plan.options.ensemble_rounds,
             out_of_time=lambda: self.clock.too_late_to_choose,
+            most=self.plan.members,
         )
         chosen = [(one, float(weight)) for one, weight in zip(candidates, weights, strict=True) if weight > 0]
         return sorted(chosen, key=lambda pair: -pair[1])
@@ -286,7 +287,7 @@ class Finish:
 
         with ThreadPoolExecutor(self.plan.jobs) as pool:
             found = list(pool.map(fitted, [candidate for candidate, _ in chosen]))
-        folds_answer = self.plan.splits.n_folds > 1 and self.task.time_order is None
+        folds_answer = self.plan.splits.n_folds > 1 and self.task.time_order is None and self.plan.members != 1
         members, room = [], self.plan.options.fold_models_bytes if folds_answer else 0
         for (candidate, weight), done in zip(chosen, found, strict=True):
             if done is None:

@@ -127,7 +127,7 @@ def _better(
     constant = QuickLinear(classification=classification).fit(task.X.iloc[rows, :0], y[rows], sample_weight=learned)
     X = task.X.iloc[test]
     usual = predict_aligned(constant, X, task.kind, task.c)
-    if late():
+    if late() or task.monotonic:  # which a linear model may not keep
         return constant, usual
     try:
         linear = QuickLinear(classification=classification)

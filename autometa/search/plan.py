@@ -6,6 +6,7 @@ SearchPlan.of(task, settings, cpus)    families that suit the table, folds that 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from autometa.errors import InputError, Problem
 from autometa.evaluation import AUTO, Splits, available_cpus, available_ram, plan_splits
@@ -30,6 +31,8 @@ class SearchPlan:
         jobs: Trials at once.
         max_ram: Bytes that all processes may hold together; None for a share of what is free when a trial begins.
         options: The tuned numbers.
+        threshold: As `Settings` has it.
+        members: As there.
 
     See Also:
         `Settings`.
@@ -42,6 +45,7 @@ class SearchPlan:
     max_ram: int | None = None
     options: SearchOptions = OPTIONS
     threshold: float | str = AUTO
+    members: int | None = None
 
     @classmethod
     def of(
@@ -74,6 +78,9 @@ class SearchPlan:
             (5, 4, 1, 2)
         """
         _check_threshold(task, settings)
+        if task.monotonic and quantile_of(task.metric) is not None:
+            what = "boosting that fits a quantile sets its leaves anew, and keeps no column monotonic"
+            raise InputError(Problem("monotonic", what, "Name another metric, or leave out --monotonic."))
         space = search_space(task, settings, options)
         return cls(
             space=space,
@@ -83,6 +90,7 @@ class SearchPlan:
             max_ram=settings.max_ram,
             options=options,
             threshold=settings.threshold,
+            members=settings.members,
         )
 
     @property
@@ -135,7 +143,10 @@ def search_space(task: Task, settings: Settings, options: SearchOptions = OPTION
     kept = tuple(f for f in asked if f not in unsuited and f not in slow)
     if not kept:
         raise InputError([Problem(f"family {f}", why, "Choose another.") for f, why in unsuited.items()])
-    return narrowed(cash_space(task.kind, kept), settings.space)
+    wanted: dict[str, Any] = {}
+    for name in kept if task.monotonic else ():
+        wanted |= {f"{name}.{own}": value for own, value in FAMILIES[name].fixed_if_monotonic.items()}
+    return narrowed(cash_space(task.kind, kept), {**wanted, **settings.space})
 
 
 def too_slow(task: Task, settings: Settings, options: SearchOptions = OPTIONS) -> list[str]:
@@ -169,6 +180,15 @@ def without_quantiles(task: Task, settings: Settings) -> str | None:
     asked = settings.families or available(task.kind)
     names = [FAMILIES[name].label for name in asked if FAMILIES[name].quantile_rows < task.n]
     return f"Left out, since they fit no quantile of so many rows: {', '.join(names)}." if names else None
+
+
+def without_monotonic(task: Task, settings: Settings) -> str | None:
+    """Which families are left out because they cannot keep a column monotonic; None where none is asked to."""
+    if not task.monotonic:
+        return None
+    asked = settings.families or available(task.kind)
+    names = [FAMILIES[name].label for name in asked if not FAMILIES[name].keeps_monotonic]
+    return f"Left out, since they cannot keep a column monotonic: {', '.join(names)}." if names else None
 
 
 def affordable_splits(task: Task, settings: Settings, cpus: int, options: SearchOptions = OPTIONS) -> Splits:

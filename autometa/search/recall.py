@@ -123,6 +123,7 @@ def why_not_remembered(task: Task) -> str | None:
         ("weights of rows", task.weights is not None),
         ("costs", bool(task.costs)),
         ("a validation table", bool(task.validation)),
+        ("monotonic columns", bool(task.monotonic)),
     )
     odd = [what for what, there in unusual if there]
     if quantile_of(task.metric) is not None:

@@ -27,7 +27,7 @@ from autometa.search.clock import Clock
 from autometa.search.finish import Finish, isolated_fit, why_no_model
 from autometa.search.first import first_model
 from autometa.search.keys import why_fleeting
-from autometa.search.plan import SearchPlan, without_many_trees, without_quantiles, without_weights
+from autometa.search.plan import SearchPlan, without_many_trees, without_monotonic, without_quantiles, without_weights
 from autometa.search.recall import first_recommendations, recall, remember_late, why_not_remembered
 from autometa.search.result import Result, finished, leaderboard, open_run, save_result
 from autometa.search.run import GRANTED, Run
@@ -88,9 +88,8 @@ def search(
     budget = _crowded(Budget(seconds, settings.trials, time.monotonic() if started is None else started))
     plan = plan or SearchPlan.of(task, settings, available_cpus())
     folder = Run.create(run, task, settings, plan.splits)
-    reasons = (without_weights(task, settings), without_quantiles(task, settings), without_many_trees(task, settings))
-    for left_out in reasons:
-        if progress is not None and left_out:
+    for why in (without_weights, without_quantiles, without_monotonic, without_many_trees):
+        if progress is not None and (left_out := why(task, settings)):
             progress.note(left_out)
     with folder.locked():
         return _conduct(folder, plan, budget, progress or Silent(), isolation or shared_isolation())

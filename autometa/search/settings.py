@@ -67,6 +67,8 @@ class Settings:
         trial_seconds: Longest that one trial may take, in seconds.
         space: Parameters of families that are fixed or have other ranges (`autometa.space.narrowing.narrowed`).
         folds: Of the cross-validation that judges every trial; 1 is a hold-out; None for what suits the table.
+        members: Pipelines that may answer together, at most; 1 is one pipeline, fitted once on all rows; None for as
+            many as help.
         device: ``auto``, ``cpu`` or ``cuda``.
         exclude: Past tasks that must not be learned from.
         threshold: Of two classes, the probability from which a row counts as positive; ``auto`` chooses it out of fold
@@ -101,6 +103,7 @@ class Settings:
     patience: Patience = AUTO
     space: Mapping[str, Any] = field(default_factory=dict)
     folds: int | None = None
+    members: int | None = None
 
     def __post_init__(self) -> None:
         """Reports every impossible value in one error; without any budget the time is 60 seconds."""
@@ -126,6 +129,7 @@ class Settings:
             ("jobs", self.jobs, "a number of at least 1"),
             ("max-ram", self.max_ram, "a size above 0, such as 2GB"),
             ("folds", self.folds, "a number of at least 1"),
+            ("members", self.members, "a number of at least 1"),
             ("trial-time", self.trial_seconds, "a number of seconds above 0"),
         ):
             if given is not None and not given > 0:

@@ -25,6 +25,7 @@ from autometa.task.findings import InputFindings
 from autometa.task.hazards import find_hazards
 from autometa.task.in_memory import as_column
 from autometa.task.later import profile
+from autometa.task.monotonic import read_monotonic
 from autometa.task.names import listed
 from autometa.task.options import OPTIONS
 from autometa.task.ordering import read_groups, read_times
@@ -108,6 +109,7 @@ def make_task(
     openml_id: int | None = None,
     family: str | None = None,
     apart: bool = False,
+    monotonic: Mapping[Any, Any] | None = None,
 ) -> Task:
     """The Task in a raw table.
 
@@ -134,6 +136,8 @@ def make_task(
         known_metrics: Every metric name with the kinds it serves; without it names are not checked.
         openml_id: The dataset's number at OpenML, if it is known to come from there.
         family: The family of datasets that this one is a variant of.
+        monotonic: Numeric columns along which the prediction may only rise (1, "+") or only fall (-1, "-"); of two
+            classes, the probability of the positive one.
         apart: Whether a table of its own judges models (`with_validation`): no row of this one is held out.
 
     Raises:
@@ -183,6 +187,7 @@ def make_task(
     group_codes = None if parts.groups is None else read_groups(parts.groups, group, findings)
     times_as_numbers = None if parts.times is None else read_times(parts.times, time_order, findings)
     counts, matrix = read_counting(parts.weights, weight, costs, found, findings)
+    constrained = read_monotonic(monotonic, schema, found, findings)
     if findings.problems:
         raise InputError(findings.problems)
     assert schema is not None
@@ -211,6 +216,7 @@ def make_task(
         positive=found.positive,
         weights=counts,
         costs=matrix,
+        monotonic=constrained,
         aside=tuple((role, name) for role, name in roles.items() if name is not None),
     )
 

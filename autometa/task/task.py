@@ -65,6 +65,7 @@ class Task:
     weights: NDArray[np.float64] | None = None  # (n,) how much each row counts, 1 on average; None for all the same
     costs: tuple[tuple[float, ...], ...] = ()  # (c, c) of each true class taken for each; () where it is not said
     validation: int = 0  # the last so many rows judge every model, and none learns from them
+    monotonic: tuple[tuple[str, int], ...] = ()  # numeric columns, each 1 (the prediction may only rise) or -1 (fall)
     # What was named beside the table: group, time_order and weight are columns, validation is a table.
     aside: tuple[tuple[str, str], ...] = ()
 

@@ -38,11 +38,12 @@ class LabelledRows(NamedTuple):
 class BoostingJob:
     """What a boosting library is asked to fit."""
 
-    parameters: Mapping[str, Any]  # the library's own, but for the number of rounds
+    parameters: Mapping[str, Any]  # the library's own, but for the number of rounds and `monotonic`
     rows: LabelledRows
     rounds: int  # at most
     categorical: int  # the first so many inputs are category codes
     validation: LabelledRows | None = None  # for early stopping; None for none
+    monotonic: tuple[int, ...] | None = None  # (p,) 1: the answer may only rise with the input; -1: only fall
     deadline: Deadline | None = None  # asked after each round, or for pieces where the library takes no callback
 
 
@@ -77,7 +78,10 @@ class _Boosting(Truncatable, BaseEstimator):
         rounds = min(self.rounds, options.most_trees // n_classes) if n_classes > 2 else self.rounds
         early_stop, again = self.early_stop and n >= options.fewest_rows, n < options.refit_below
         deadline = None if seconds is None else Deadline(seconds / 2 if early_stop and again else seconds)
-        job = BoostingJob(dict(self.parameters), rows, rounds, self.categorical, deadline=deadline)
+        parameters = dict(self.parameters)
+        places = parameters.pop("monotonic", None)  # by input
+        signs = None if places is None else tuple(places.get(place, 0) for place in range(rows.X.shape[1]))
+        job = BoostingJob(parameters, rows, rounds, self.categorical, monotonic=signs, deadline=deadline)
         if not early_stop:
             self.model_, self.rounds_ = self.train(job)
         else:

@@ -22,6 +22,8 @@ def train(job: BoostingJob) -> tuple[CatBoostModel, int]:
     else:  # a fold may lack classes: those it has decide
         options["loss_function"] = "Logloss" if rows.y.max() == 1 else "MultiClass"
         model = catboost.CatBoostClassifier(iterations=job.rounds, **options)
+    if job.monotonic is not None:
+        model.set_params(monotone_constraints=list(job.monotonic))
     wrapped = CatBoostModel(model, job.categorical)
     judged: dict[str, Any] = {}
     if job.validation is not None:

@@ -70,6 +70,7 @@ def train(job: BoostingJob) -> tuple[Any, int]:
         warm_start=job.deadline is not None,
         early_stopping=validation is not None,
         categorical_features=list(range(job.categorical)) or None,
+        monotonic_cst=job.monotonic,
     )
     X = np.where(np.isnan(X).all(axis=0), 0.0, X)  # its binning refuses a column without a value; no split will use it
     held_out: dict[str, Any] = {} if validation is None else {"X_val": validation.X, "y_val": validation.y}

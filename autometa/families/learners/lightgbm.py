@@ -18,7 +18,9 @@ def train(job: BoostingJob) -> tuple[LightGBMModel, int]:
     """The fitted model and its number of rounds."""
     import lightgbm
 
-    parameters, (X, y, counts) = job.parameters, job.rows
+    parameters, (X, y, counts) = dict(job.parameters), job.rows
+    if job.monotonic is not None:
+        parameters["monotone_constraints"] = list(job.monotonic)
     if parameters["objective"] in ("regression", "quantile"):
         model = lightgbm.LGBMRegressor(n_estimators=job.rounds, **parameters)
     else:  # a fold may lack classes: LightGBM counts those it sees

@@ -19,6 +19,8 @@ def train(job: BoostingJob) -> tuple[Any, int]:
             "enable_categorical": True,
             "feature_types": ["c"] * job.categorical + ["q"] * (X.shape[1] - job.categorical),
         }
+    if job.monotonic is not None:
+        options["monotone_constraints"] = job.monotonic
     if job.validation is not None:
         options["early_stopping_rounds"] = OPTIONS.boosting.patience
     if job.deadline is not None:
