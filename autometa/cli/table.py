@@ -1,4 +1,7 @@
-"""A table in, a model out: ``autometa fit``, ``resume``, ``predict`` and ``report``."""
+"""A table in, a model out: ``autometa fit``, ``resume``, ``predict`` and ``report``.
+
+Longer than 400 lines by the options of its commands.
+"""
 
 import sys
 from pathlib import Path

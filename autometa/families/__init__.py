@@ -11,6 +11,8 @@ limit, whatever is missing, constant or unseen in a fold; the same seed gives th
 learner's library happens before a pipeline is built. A learner that trains piece by piece (`Family.grows_by`) can end
 at a deadline; see `learners.truncation`.
 
+Longer than 400 lines by the examples in its docstrings.
+
 Letters:  n rows · p columns · c classes.
 """
 
