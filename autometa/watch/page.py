@@ -17,6 +17,7 @@ from autometa.report.verdict import ends_words
 from autometa.report.words import (
     family_label,
     metric_title,
+    rows_words,
     score_words,
     spoken_seconds,
     spoken_value,
@@ -59,7 +60,7 @@ def watch_page(name: str) -> str:
 def head_of(sight: Sight) -> str:
     """The line under the name of the table."""
     task = sight.result.task
-    what = f"{KIND_TITLES[task.kind]} of “{task.target}” from {task.p:,} columns and {task.n:,} rows"
+    what = f"{KIND_TITLES[task.kind]} of “{task.target}” from {task.p:,} columns and {rows_words(task)}"
     return f"{what}, judged by {metric_title(task.metric, task.positive_label)}"
 
 
