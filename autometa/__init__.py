@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AutoMetaClassifier": "estimator",
     "AutoMetaRegressor": "estimator",
-    "load_model": "estimator",
+    "load_model": "search",
     "MetaStore": "store",
     "WarmStartSampler": "sampler",
     "ImprobableWinPruner": "pruner",

@@ -20,32 +20,37 @@ options      the tuned numbers
 
 from __future__ import annotations
 
-from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Calibration, Freedom, fit_calibration
-from autometa.evaluation.comparison import Metric, Weights, as_weights, labels_of
-from autometa.evaluation.conformal import Conformal, fit_conformal, read_level
-from autometa.evaluation.decision import AUTO, fit_weights, read_threshold, threshold_of, weights_of
-from autometa.evaluation.dummy import Dummy
-from autometa.evaluation.fitted import fit_model, predict_aligned
-from autometa.evaluation.formulas import COST, METRICS
-from autometa.evaluation.isolated import evaluate_isolated
-from autometa.evaluation.isolation import Isolation, shared_isolation
-from autometa.evaluation.machine import available_cpus, available_ram, crowding
-from autometa.evaluation.metrics import (
-    METRIC_KINDS,
-    check_metric,
-    judges_labels,
-    metric_for,
-    resolve_metric,
-    score,
-    score_all,
-)
-from autometa.evaluation.record import Evaluation, Outcome, mean_of_repeats
-from autometa.evaluation.samples import places, sampled
-from autometa.evaluation.splits import Splits, plan_splits, splits_of
-from autometa.evaluation.trial import Attempt, evaluate, judged
-from autometa.evaluation.uncertainty import Interval, bootstrap, drawings, interval, judged_by_fold
-from autometa.evaluation.watch import Cancelled, Killed
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from autometa.origins import State
+
+if TYPE_CHECKING:
+    from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Calibration, Freedom, fit_calibration
+    from autometa.evaluation.comparison import Metric, Weights, as_weights, labels_of
+    from autometa.evaluation.conformal import Conformal, fit_conformal, read_level
+    from autometa.evaluation.decision import AUTO, fit_weights, read_threshold, threshold_of, weights_of
+    from autometa.evaluation.dummy import Dummy
+    from autometa.evaluation.fitted import fit_model, predict_aligned
+    from autometa.evaluation.formulas import COST, METRICS
+    from autometa.evaluation.isolated import evaluate_isolated
+    from autometa.evaluation.isolation import Isolation, shared_isolation
+    from autometa.evaluation.machine import available_cpus, available_ram, crowding
+    from autometa.evaluation.metrics import (
+        METRIC_KINDS,
+        check_metric,
+        judges_labels,
+        metric_for,
+        resolve_metric,
+        score,
+        score_all,
+    )
+    from autometa.evaluation.record import Evaluation, Outcome, mean_of_repeats
+    from autometa.evaluation.samples import places, sampled
+    from autometa.evaluation.splits import Splits, plan_splits, splits_of
+    from autometa.evaluation.trial import Attempt, evaluate, judged
+    from autometa.evaluation.uncertainty import Interval, bootstrap, drawings, interval, judged_by_fold
+    from autometa.evaluation.watch import Cancelled, Killed
 
 __all__ = [
     "AUTO",
@@ -103,3 +108,66 @@ __all__ = [
     "threshold_of",
     "weights_of",
 ]
+
+_HOMES = {
+    "AUTO": "decision",
+    "Attempt": "trial",
+    "COST": "formulas",
+    "Calibration": "calibration",
+    "Cancelled": "watch",
+    "Conformal": "conformal",
+    "Dummy": "dummy",
+    "Evaluation": "record",
+    "Freedom": "calibration",
+    "IDENTITY": "calibration",
+    "Interval": "uncertainty",
+    "Isolation": "isolation",
+    "JUDGE_SURENESS": "calibration",
+    "Killed": "watch",
+    "METRICS": "formulas",
+    "METRIC_KINDS": "metrics",
+    "Metric": "comparison",
+    "Outcome": "record",
+    "Splits": "splits",
+    "Weights": "comparison",
+    "as_weights": "comparison",
+    "available_cpus": "machine",
+    "available_ram": "machine",
+    "bootstrap": "uncertainty",
+    "check_metric": "metrics",
+    "crowding": "machine",
+    "drawings": "uncertainty",
+    "evaluate": "trial",
+    "evaluate_isolated": "isolated",
+    "fit_calibration": "calibration",
+    "fit_conformal": "conformal",
+    "fit_model": "fitted",
+    "fit_weights": "decision",
+    "interval": "uncertainty",
+    "judged": "trial",
+    "judged_by_fold": "uncertainty",
+    "judges_labels": "metrics",
+    "labels_of": "comparison",
+    "mean_of_repeats": "record",
+    "metric_for": "metrics",
+    "places": "samples",
+    "plan_splits": "splits",
+    "predict_aligned": "fitted",
+    "read_level": "conformal",
+    "read_threshold": "decision",
+    "resolve_metric": "metrics",
+    "sampled": "samples",
+    "score": "metrics",
+    "score_all": "metrics",
+    "shared_isolation": "isolation",
+    "splits_of": "splits",
+    "threshold_of": "decision",
+    "weights_of": "decision",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a file of this room when a name of it is first asked for: who answers with a model tries none."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'autometa.evaluation' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"autometa.evaluation.{_HOMES[name]}"), name)

@@ -20,6 +20,7 @@ from autometa.quantiles import quantile_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from autometa.families.learners.direct import SharedInputs
     from autometa.space import Config
     from autometa.task import Task
 
@@ -64,7 +65,10 @@ class ClippedRegressor:
 
     def predict(self, X: pd.DataFrame) -> NDArray[np.float64]:  # (n,)
         """Values; those that are not finite stay as they are, and fail as such."""
-        values = predict_aligned(self.model, X, "regression", 0)
+        return self.clipped(predict_aligned(self.model, X, "regression", 0))
+
+    def clipped(self, values: NDArray[np.float64]) -> NDArray[np.float64]:  # (n,) -> (n,)
+        """Values within the bounds."""
         return np.where(np.isfinite(values), np.clip(values, self.low, self.high), values)
 
 
@@ -128,8 +132,17 @@ def fit_model(
     return RelabelledClassifier(fit(model, X, codes, **counted), present)
 
 
-def predict_aligned(model: Any, X: pd.DataFrame, kind: str, n_classes: int) -> NDArray[np.float64]:
+def predict_aligned(
+    model: Any, X: pd.DataFrame, kind: str, n_classes: int, shared: SharedInputs | None = None
+) -> NDArray[np.float64]:
     """(n,) values, or (n, c) probabilities of all classes, rows summing to one; 0 for a class it was not fitted on.
+
+    Args:
+        model: What `fit_model` gives, or any estimator.
+        X: (n, p) typed.
+        kind: Of the task.
+        n_classes: c.
+        shared: What other models made of the same table; None where there are none.
 
     See Also:
         `fit_model`.
@@ -143,11 +156,19 @@ def predict_aligned(model: Any, X: pd.DataFrame, kind: str, n_classes: int) -> N
         array([[1., 0., 0.],
                [0., 0., 1.]])
     """
+    if shared is None:
+        from autometa.families.learners.direct import SharedInputs
+
+        shared = SharedInputs(X)
+    if isinstance(model, ClippedRegressor):
+        return model.clipped(predict_aligned(model.model, X, kind, n_classes, shared))
     if kind == "regression":
-        return np.asarray(model.predict(X), dtype=np.float64).reshape(len(X))
+        return np.asarray(shared.ask(model, "predict"), dtype=np.float64).reshape(len(X))
     out = np.zeros((len(X), n_classes))
-    if hasattr(model, "predict_proba"):
-        out[:, np.asarray(model.classes_, dtype=np.intp)] = model.predict_proba(X)
+    if isinstance(model, RelabelledClassifier):
+        out[:, np.asarray(model.classes_, dtype=np.intp)] = shared.ask(model.model, "predict_proba")
+    elif hasattr(model, "predict_proba"):
+        out[:, np.asarray(model.classes_, dtype=np.intp)] = shared.ask(model, "predict_proba")
     else:
         out[np.arange(len(X)), np.asarray(model.predict(X), dtype=np.intp)] = 1.0
     with np.errstate(divide="ignore", invalid="ignore"):  # a row of zeros becomes NaN, and fails as such

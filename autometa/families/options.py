@@ -29,6 +29,8 @@ class PreprocessingOptions:
     most_target_classes: int = 10  # columns of one target encoding, a class each, the rarest share one; judgement
     words: int = 2000  # of a text column that are weighed; judgement
     text_components: int = 30  # of a text column; judgement
+    shared_cells: int = 4_000_000  # of inputs that are kept while a table is answered, 32 MB; judgement
+    rows_on_one_thread: int = 100  # up to which a learner answers on one thread; judgement: waking others takes 10 ms
     words_for_parts: float = 1.5  # on average, below which a text column is read by parts of its words; judgement
 
 
@@ -60,6 +62,8 @@ class BoostingOptions:
     # Leaves whose trees stay in a processor's cache while LightGBM answers. Measured: a third of the time that all
     # rounds at once take on large tables.
     cached_leaves: int = 8_000
+    # Rows times trees below which LightGBM answers on one thread. Measured on two CPUs: a row takes .1 ms so.
+    trees_for_threads: int = 50_000
     most_catboost_classes: int = 30  # a round costs as much as its classes; judgement
     most_histogram_classes: int = 100  # scikit-learn grows a tree per class and round; judgement
 

@@ -11,22 +11,28 @@ adoption   one of an older version becomes one of this
 recall     what the memory has to do with it
 trials     ask, try, journal, tell
 finish     from evaluated trials to the model; `ensemble` says with which weights
-model      the final model, and `signature` whether this user wrote it, by their `keys`
+model      the final model, made of `members`, and `signature` whether this user wrote it, by their `keys`
 result     what was found, in which order, and what the warm start bought
 search     all of it, as a walk
 options    the tuned numbers
 """
 
-from autometa.search.model import Model, load_model
-from autometa.search.plan import SearchPlan, jobs_on
-from autometa.search.presets import PRESETS, with_preset
-from autometa.search.recall import remember_run
-from autometa.search.repair import repair_run, verify_run
-from autometa.search.result import Ends, Result, WarmStart, failed, leaderboard, open_run
-from autometa.search.run import Run, default_folder
-from autometa.search.search import resume, search
-from autometa.search.settings import Progress, Settings, Silent, TrialRow
-from autometa.search.signature import what_runs
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autometa.search.model import Model, load_model
+    from autometa.search.plan import SearchPlan, jobs_on
+    from autometa.search.presets import PRESETS, with_preset
+    from autometa.search.recall import remember_run
+    from autometa.search.repair import repair_run, verify_run
+    from autometa.search.result import Ends, Result, WarmStart, failed, leaderboard, open_run
+    from autometa.search.run import Run, default_folder
+    from autometa.search.search import resume, search
+    from autometa.search.settings import Progress, Settings, Silent, TrialRow
+    from autometa.search.signature import what_runs
 
 __all__ = [
     "PRESETS",
@@ -54,3 +60,48 @@ __all__ = [
     "what_runs",
     "with_preset",
 ]
+
+_HOMES = {
+    "PRESETS": "presets",
+    "Ends": "result",
+    "Model": "model",
+    "Progress": "settings",
+    "Result": "result",
+    "Run": "run",
+    "SearchPlan": "plan",
+    "Settings": "settings",
+    "Silent": "settings",
+    "TrialRow": "settings",
+    "WarmStart": "result",
+    "default_folder": "run",
+    "failed": "result",
+    "jobs_on": "plan",
+    "leaderboard": "result",
+    "load_model": "model",
+    "open_run": "result",
+    "remember_run": "recall",
+    "repair_run": "repair",
+    "resume": "search",
+    "search": "search",
+    "verify_run": "repair",
+    "what_runs": "signature",
+    "with_preset": "presets",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a file of this room when a name of it is first asked for: who loads a model needs no search."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'autometa.search' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"autometa.search.{_HOMES[name]}"), name)
+
+
+class _SearchRoom(ModuleType):
+    """This package, in which `search` is the function, though a file is called so too."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """What Python does with a file once it is imported."""
+        super().__setattr__(name, value.search if name == "search" and isinstance(value, ModuleType) else value)
+
+
+sys.modules[__name__].__class__ = _SearchRoom

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from autometa.task.cells import holds_plain_numbers, labels
 from autometa.task.columns import ColumnEncoder
-from autometa.task.names import columns_at, listed
+from autometa.task.names import columns_at, listed, part_at
 from autometa.task.options import OPTIONS
 
 
@@ -102,7 +102,7 @@ def tallies(encoders: Sequence[ColumnEncoder], frame: pd.DataFrame, where: NDArr
     step = max(1, OPTIONS.cells_at_once // max(n, 1))
     for start in range(0, len(plain), step):
         some = plain[start : start + step]
-        values = frame.iloc[:, where[some]].to_numpy(np.float64)
+        values = part_at(frame, where[some]).to_numpy(np.float64)
         missing, infinite = np.isnan(values).sum(axis=0).tolist(), np.isinf(values).sum(axis=0).tolist()
         for place, k in enumerate(some):
             cells = values[:, place]

@@ -27,7 +27,7 @@ from autometa.task.columns import ColumnEncoder, missing_numbers
 from autometa.task.detect import NOTHING_ASKED, ColumnRequest, find_columns
 from autometa.task.in_memory import as_table
 from autometa.task.later import ColumnProfile, LaterColumn, Tally, tallies, unread
-from autometa.task.names import columns_at, listed, named
+from autometa.task.names import columns_at, listed, named, part_at
 from autometa.task.options import OPTIONS
 
 if not TYPE_CHECKING:
@@ -134,7 +134,10 @@ class Schema:
         Raises:
             InputError: If columns are missing (all are listed), or an array has another width than the training table.
         """
-        frame, where = self._aligned(frame)
+        return self._encoded(*self._aligned(frame))
+
+    def _encoded(self, frame: pd.DataFrame, where: NDArray[np.intp]) -> pd.DataFrame:  # (n, any), (raw p,) -> (n, p)
+        """The typed features of a table under unique names, its raw columns at `where`."""
         numeric = self._numeric(frame, where)
         places = [i for i, encoder in enumerate(self.encoders) if encoder.holds in ("category", "text")]
         others: dict[str, Any] = {}
@@ -158,9 +161,9 @@ class Schema:
         Raises:
             InputError: As `apply`; and if of a column no cell that is there can be read, unless `allow_missing`.
         """
-        frame = self._filled(frame) if allow_missing else as_table(frame)
-        later = self.judged(tallies(self.encoders, *self._aligned(frame)), allow_missing=allow_missing)
-        return self.apply(frame), later
+        aligned = self._aligned(self._filled(frame) if allow_missing else frame)
+        later = self.judged(tallies(self.encoders, *aligned), allow_missing=allow_missing)
+        return self._encoded(*aligned), later
 
     def apply_counted(
         self, frame: Any, *, allow_missing: bool = False
@@ -174,8 +177,8 @@ class Schema:
         Raises:
             InputError: As `apply`.
         """
-        frame = self._filled(frame) if allow_missing else as_table(frame)
-        return self.apply(frame), tallies(self.encoders, *self._aligned(frame))
+        aligned = self._aligned(self._filled(frame) if allow_missing else frame)
+        return self._encoded(*aligned), tallies(self.encoders, *aligned)
 
     def judged(self, counts: Sequence[Tally], *, allow_missing: bool = False) -> list[LaterColumn]:
         """The columns of a table that cannot be read as they were learned, by the sums of what its parts have.
@@ -233,7 +236,7 @@ class Schema:
         rows = np.flatnonzero(direct)
         for start in range(0, len(rows), step):
             some = rows[start : start + step]
-            block[some] = frame.iloc[:, own[some]].to_numpy(np.float64).T
+            block[some] = part_at(frame, own[some]).to_numpy(np.float64).T
         for k in np.flatnonzero(~direct).tolist():
             block[k] = self.encoders[plain[k]].numbers(frame.iloc[:, own[k]])
         k = len(plain)

@@ -69,8 +69,13 @@ class CatBoostModel:
 
     def predict(self, X: NDArray[Any]) -> NDArray[Any]:  # (n,)
         """Predicted values."""
-        return self.model.predict(self.pool(X))
+        return self.model.predict(self.pool(X), thread_count=_threads(X))
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[Any]:  # (n, c)
         """Probabilities of all classes."""
-        return self.model.predict_proba(self.pool(X))
+        return self.model.predict_proba(self.pool(X), thread_count=_threads(X))
+
+
+def _threads(X: NDArray[Any]) -> int:
+    """One for few rows; else all there are, which is -1."""
+    return 1 if len(X) <= OPTIONS.preprocessing.rows_on_one_thread else -1

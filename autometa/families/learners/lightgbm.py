@@ -55,13 +55,14 @@ class LightGBMModel:
     def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,), or (n, c) for more than two classes
         """Values; of a classifier what its link function is then given."""
         step = max(OPTIONS.boosting.cached_leaves // (self.leaves * self.booster.num_model_per_iteration()), 1)
+        few = len(X) * step < OPTIONS.boosting.trees_for_threads  # which takes less than waking other threads
         parts = (
             self.booster.predict(
                 X,
                 raw_score=True,
                 start_iteration=start,
                 num_iteration=min(step, self.rounds - start),
-                num_threads=self.threads,
+                num_threads=1 if few else self.threads,
             )
             for start in range(0, self.rounds, step)
         )

@@ -9,7 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.linear_model import ElasticNet, LogisticRegression, QuantileRegressor
+from sklearn.utils.extmath import softmax
 
 from autometa.families.learners.faces import ProbabilityClassifier, StandardisedTargetRegressor, converged_or_not
 from autometa.families.options import OPTIONS
@@ -42,7 +44,13 @@ class LogisticRegressionUpToACap(ProbabilityClassifier):
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n, c)
         """The probability of each of `classes_`, for every row."""
-        return self.model_.predict_proba(X) if len(self.classes_) > 1 else np.ones((len(X), 1))
+        if len(self.classes_) == 1:
+            return np.ones((len(X), 1))
+        said = X @ self.model_.coef_.T + self.model_.intercept_
+        if len(self.classes_) > 2:
+            return softmax(said, copy=False)
+        positive = expit(said[:, 0])
+        return np.column_stack([1 - positive, positive])
 
 
 class ElasticNetOnScaledTarget(StandardisedTargetRegressor):
@@ -67,7 +75,7 @@ class ElasticNetOnScaledTarget(StandardisedTargetRegressor):
 
     def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
         """Predicted values, in the target's unit."""
-        return self._restore(self.model_.predict(X))
+        return self._restore(X @ self.model_.coef_ + self.model_.intercept_)
 
 
 class QuantileOnScaledTarget(StandardisedTargetRegressor):
@@ -87,4 +95,4 @@ class QuantileOnScaledTarget(StandardisedTargetRegressor):
 
     def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:  # (n,)
         """Predicted quantiles, in the target's unit."""
-        return self._restore(self.model_.predict(X))
+        return self._restore(X @ self.model_.coef_ + self.model_.intercept_)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtri
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -31,6 +32,7 @@ from sklearn.preprocessing import (
     StandardScaler,
     TargetEncoder,
 )
+from sklearn.preprocessing._data import BOUNDS_THRESHOLD
 from sklearn.utils.extmath import randomized_svd
 
 from autometa.families.options import OPTIONS
@@ -99,6 +101,23 @@ def _numbers(scale: Scale | None, seed: int) -> BaseEstimator:
     return Pipeline([("numbers", Numbers()), ("impute", Impute(scaler))])
 
 
+def transformed(step: Any, X: Any) -> NDArray[np.float64]:
+    """What a fitted step makes of inputs, to the bit; of those here without scikit-learn's checks, which take longer.
+
+    Args:
+        step: A transformer, or a pipeline of some.
+        X: (n, p) a typed frame, or a matrix.
+    """
+    if isinstance(step, Pipeline):
+        for _, one in step.steps:
+            X = transformed(one, X)
+        return X
+    if type(step) is StandardScaler and isinstance(X, np.ndarray) and X.dtype == np.float64:
+        return (X - step.mean_) / step.scale_
+    own = type(step).__module__ == __name__  # whose `transform` checks nothing, but is wrapped by what does
+    return type(step).transform.__wrapped__(step, X) if own else step.transform(X)
+
+
 class Numbers(TransformerMixin, BaseEstimator):
     """The numeric columns as one float64 matrix, within the range of float32, in which forests keep their inputs."""
 
@@ -131,8 +150,9 @@ class Impute(TransformerMixin, BaseEstimator):
 
     def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, p) to (n, p + flags)."""
-        scaled = self.scaler_.transform(self.imputer_.transform(X))
-        return np.hstack([scaled, np.isnan(X[:, self.flags_])]) if len(self.flags_) else scaled
+        missing = np.isnan(X)
+        scaled = transformed(self.scaler_, np.where(missing, self.imputer_.statistics_, X))
+        return np.hstack([scaled, missing[:, self.flags_]]) if len(self.flags_) else scaled
 
 
 class Quantiles(TransformerMixin, BaseEstimator):
@@ -151,7 +171,14 @@ class Quantiles(TransformerMixin, BaseEstimator):
 
     def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Same shape; cut at 4 standard deviations, which only values outside the training range exceed."""
-        return np.clip(self.scaler_.transform(X), -4.0, 4.0)
+        known, places = self.scaler_.quantiles_, self.scaler_.references_
+        share = np.empty(X.shape)
+        for j, (values, grid) in enumerate(zip(X.T, known.T, strict=True)):
+            below, above = np.interp(values, grid, places), -np.interp(-values, -grid[::-1], -places[::-1])
+            share[:, j] = 0.5 * (below + above)  # in the middle of a step
+        share[known[-1] < X + BOUNDS_THRESHOLD] = 1.0
+        share[known[0] > X - BOUNDS_THRESHOLD] = 0.0
+        return np.clip(ndtri(share), -4.0, 4.0)
 
 
 class RobustClip(TransformerMixin, BaseEstimator):
@@ -259,7 +286,16 @@ class TargetMeans(TransformerMixin, BaseEstimator):
 
     def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, p) or, for more than two classes, (n, p * classes)."""
-        return self.encoder_.transform(X)
+        encoder = self.encoder_
+        each = len(encoder.classes_) if encoder.target_type_ == "multiclass" else 1
+        means = np.broadcast_to(encoder.target_mean_, each)
+        out = np.empty((len(X), each * X.shape[1]))
+        for j, known in enumerate(encoder.categories_):
+            place = np.minimum(np.searchsorted(known, X[:, j]), len(known) - 1)
+            unseen = known[place] != X[:, j]
+            for k in range(each):
+                out[:, each * j + k] = np.where(unseen, means[k], encoder.encodings_[each * j + k][place])
+        return out
 
     def _encoder(self, y: NDArray[Any]) -> tuple[TargetEncoder, NDArray[Any]]:
         split = KFold(min(5, len(y)), shuffle=True, random_state=self.seed)
