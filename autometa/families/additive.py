@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autometa.families import linear
-from autometa.families.family import Family
+from autometa.families.family import Family, every_onnx
 from autometa.families.options import OPTIONS
 from autometa.space import Config, SearchSpace, choice, integer, real
 
@@ -46,4 +46,4 @@ def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     return None
 
 
-MODEL_FAMILY = Family("additive", "Additive model", space, build, limit=limit, takes_weights=True)
+MODEL_FAMILY = Family("additive", "Additive model", space, build, limit=limit, takes_weights=True, onnx=every_onnx)

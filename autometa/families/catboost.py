@@ -80,6 +80,11 @@ def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     return None
 
 
+def onnx(columns: Columns) -> str | None:
+    """What CatBoost makes of categories has no counterpart; numbers have."""
+    return "does with categories what has no counterpart in ONNX" if columns.categorical else None
+
+
 MODEL_FAMILY = Family(
     "catboost",
     "CatBoost",
@@ -93,4 +98,5 @@ MODEL_FAMILY = Family(
     keeps_monotonic=True,
     # Other trees than symmetric ones it refuses, and statistics of categories and numbers together know no constraint.
     fixed_if_monotonic={"grow_policy": "SymmetricTree", "max_ctr_complexity": 1},
+    onnx=onnx,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autometa.families.family import CLASSIFICATION, Family
+from autometa.families.family import CLASSIFICATION, Family, every_onnx
 from autometa.families.options import OPTIONS
 from autometa.space import Config, SearchSpace, choice, real
 
@@ -49,4 +49,6 @@ def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     return None
 
 
-MODEL_FAMILY = Family("discriminant", "Discriminant analysis", space, build, kinds=CLASSIFICATION, limit=limit)
+MODEL_FAMILY = Family(
+    "discriminant", "Discriminant analysis", space, build, kinds=CLASSIFICATION, limit=limit, onnx=every_onnx
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autometa.families.family import Family
+from autometa.families.family import Family, every_onnx
 from autometa.families.random_forest import forest_limit, forest_pipeline, forest_space
 from autometa.space import Config, SearchSpace
 
@@ -30,5 +30,12 @@ def build(
 
 
 MODEL_FAMILY = Family(
-    "extra_trees", "Extra trees", space, build, limit=forest_limit, grows_by="n_estimators", takes_weights=True
+    "extra_trees",
+    "Extra trees",
+    space,
+    build,
+    limit=forest_limit,
+    grows_by="n_estimators",
+    takes_weights=True,
+    onnx=every_onnx,
 )

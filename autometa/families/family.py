@@ -11,7 +11,7 @@ from autometa.space import SearchSpace
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from autometa.task import Kind
+    from autometa.task import Columns, Kind
 
 CLASSIFICATION: frozenset[Kind] = frozenset({"binary", "multiclass"})
 REGRESSION: frozenset[Kind] = frozenset({"regression"})
@@ -20,6 +20,16 @@ EVERY_KIND = CLASSIFICATION | REGRESSION
 
 def no_limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     """The `limit` of a family that suits tables of every size."""
+    return None
+
+
+def no_onnx(columns: Columns) -> str | None:
+    """The `onnx` of a family that has no counterpart there."""
+    return "has no counterpart in ONNX"
+
+
+def every_onnx(columns: Columns) -> str | None:
+    """The `onnx` of a family whose pipelines all become ONNX."""
     return None
 
 
@@ -61,3 +71,5 @@ class Family:
     keeps_monotonic: bool = False
     # Its parameters, unprefixed, that have one value then.
     fixed_if_monotonic: Mapping[str, Any] = field(default_factory=dict)
+    # onnx(columns): a sentence why its pipelines on these columns do not become ONNX (`autometa.export`), or None.
+    onnx: Callable[[Columns], str | None] = no_onnx

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from autometa.families.boosting import NO_PENALTY, boosting_pipeline, penalty
-from autometa.families.family import Family
+from autometa.families.family import Family, every_onnx
 from autometa.families.options import OPTIONS
 from autometa.moved import former
 from autometa.space import Config, SearchSpace, choice, integer, real
@@ -83,4 +83,5 @@ MODEL_FAMILY = Family(
     takes_weights=True,
     quantile_rows=math.inf,
     keeps_monotonic=True,
+    onnx=every_onnx,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autometa.families.family import Family
+from autometa.families.family import Family, every_onnx
 from autometa.families.options import OPTIONS
 from autometa.space import Condition, Config, Parameter, SearchSpace, choice, integer, real
 
@@ -81,5 +81,11 @@ def build(
 
 
 MODEL_FAMILY = Family(
-    "linear", "Linear model", space, build, takes_weights=True, quantile_rows=OPTIONS.linear.quantile_rows
+    "linear",
+    "Linear model",
+    space,
+    build,
+    takes_weights=True,
+    quantile_rows=OPTIONS.linear.quantile_rows,
+    onnx=every_onnx,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autometa.families.family import CLASSIFICATION, Family
+from autometa.families.family import CLASSIFICATION, Family, every_onnx
 from autometa.space import Config, SearchSpace, choice, real
 
 if TYPE_CHECKING:
@@ -37,4 +37,6 @@ def build(
     return Pipeline([("preprocessing", steps), ("model", model)])
 
 
-MODEL_FAMILY = Family("naive_bayes", "Naive Bayes", space, build, kinds=CLASSIFICATION, takes_weights=True)
+MODEL_FAMILY = Family(
+    "naive_bayes", "Naive Bayes", space, build, kinds=CLASSIFICATION, takes_weights=True, onnx=every_onnx
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autometa.families.family import Family
+from autometa.families.family import Family, every_onnx
 from autometa.families.options import OPTIONS
 from autometa.space import Condition, Config, Parameter, SearchSpace, choice, integer, real
 
@@ -76,5 +76,12 @@ def build(
 
 
 MODEL_FAMILY = Family(
-    "random_forest", "Random forest", space, build, limit=forest_limit, grows_by="n_estimators", takes_weights=True
+    "random_forest",
+    "Random forest",
+    space,
+    build,
+    limit=forest_limit,
+    grows_by="n_estimators",
+    takes_weights=True,
+    onnx=every_onnx,
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from autometa.families.boosting import NO_PENALTY, boosting_pipeline, penalty
-from autometa.families.family import Family
+from autometa.families.family import Family, every_onnx
 from autometa.moved import former
 from autometa.space import Config, SearchSpace, choice, integer, real
 
@@ -70,4 +70,5 @@ MODEL_FAMILY = Family(
     grows_by="n_estimators",
     takes_weights=True,
     keeps_monotonic=True,
+    onnx=every_onnx,
 )

@@ -260,7 +260,7 @@ class Model:
         Example:
             >>> model = load_model(run)
             >>> [len(models) for member in model.members for models in member.models]
-            [1, 10]
+            [1, 15]
             >>> [len(models) for member in model.compact().members for models in member.models]
             [1]
         """
