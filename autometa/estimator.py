@@ -89,6 +89,8 @@ class _AutoMeta(BaseEstimator):
         space: Mapping[str, Any] | None = None,
         cv: Any = None,
         members: int | None = None,
+        infer_limit: float | str | None = None,
+        exportable: bool = False,
         device: str = "auto",
         verbose: bool | int = True,
         progress: Progress | None = None,
@@ -118,6 +120,8 @@ class _AutoMeta(BaseEstimator):
         self.space = space
         self.cv = cv
         self.members = members
+        self.infer_limit = infer_limit
+        self.exportable = exportable
         self.device = device
         self.verbose = verbose
         self.progress = progress
@@ -238,6 +242,8 @@ class _AutoMeta(BaseEstimator):
             folds=int(self.cv) if isinstance(self.cv, (int, np.integer)) else None,
             device=self.device,
             threshold=self.threshold,
+            infer_limit=_read(gathered, duration, "infer_limit", self.infer_limit),
+            exportable=self.exportable,
         )
         gathered.refuse()
         assert settings is not None
@@ -354,7 +360,7 @@ class _AutoMeta(BaseEstimator):
         new: dict[str, Any] = dict.fromkeys(
             ("keep", "drop", "types", "na", "positive", "costs", "space", "cv", "preset", "members", "monotonic")
         )
-        new |= {"threshold": "auto", "verbose": True, "patience": "auto"}
+        new |= {"infer_limit": None, "exportable": False, "threshold": "auto", "verbose": True, "patience": "auto"}
         super().__setstate__(new | state)
 
     def save(self, path: str | Path) -> None:
@@ -429,6 +435,9 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         cv: How trials are judged: a number of folds (1 is a hold-out), a splitter of scikit-learn, or pairs of row
             numbers (to learn from, to predict); None for what suits the size of the table.
         members: Pipelines that answer together, at most; 1 is one, fitted once; None for as many as help.
+        infer_limit: Seconds that answering a row may take in a table of many, or a text such as ``"1ms"``: what takes
+            longer does not answer, nor do more pipelines than that allows. The leaderboard has it as ``row_seconds``.
+        exportable: Search only families whose pipelines become ONNX (`autometa.export.export`).
         device: ``auto``, ``cpu`` or ``cuda``.
         verbose: Say on standard error what the command line says: how the table was read, each new best, what came of
             it. False for silence; `notes_` keeps what should be known.
@@ -600,6 +609,7 @@ def leaderboard_frame(trials: Sequence[TrialRow], metric: str) -> pd.DataFrame:
                 metric: e.scores.get(metric, np.nan),
                 **{name: value for name, value in e.scores.items() if name != metric},
                 "fit_seconds": e.fit_seconds,
+                "row_seconds": row.row_seconds,
                 "config": e.config,
             }
         )

@@ -18,7 +18,7 @@ from autometa.errors import InputError, Problem, did_you_mean
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_SECONDS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+_SECONDS = {"": 1, "ms": 1e-3, "us": 1e-6, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _BYTES = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BYTES |= {f"{unit}b": size for unit, size in _BYTES.items() if unit in "kmgt" and unit}
 _BYTES |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
@@ -120,6 +120,19 @@ def duration(option: str, text: str) -> float:
             f"{option} {text}", "is not a time", f"Such as {option} 60, {option} 90s, {option} 5m or {option} 1h30m."
         )
     )
+
+
+def spoken_brief(seconds: float) -> str:
+    """A time as short as answering a row takes, as it is said.
+
+    Example:
+        >>> [spoken_brief(s) for s in (0.000012, 0.0021, 1.5, math.nan)]
+        ['12 µs', '2.1 ms', '1.5 s', '-']
+    """
+    if not math.isfinite(seconds):
+        return "-"
+    unit, size = next(((u, s) for u, s in (("s", 1.0), ("ms", 1e-3)) if seconds >= s), ("µs", 1e-6))
+    return f"{float(f'{seconds / size:.2g}'):g} {unit}"
 
 
 def patience_of(option: str, text: str) -> float | str:

@@ -46,6 +46,7 @@ ROOMS = {  # whose `__all__` is public, with what a reader goes there for
     "search": "runs, models, results",
     "fitting": "from a file to a run",
     "judging": "a model on a labelled table, two runs beside each other",
+    "export": "a model elsewhere",
     "estimator": "the scikit-learn estimators",
     "explain": "why a model answers as it does",
     "report": "the HTML report",

@@ -46,6 +46,7 @@ class AutoMeta(Program):
             ("explain",),
             "Say which columns a model needs, where it errs, and why a row is answered as it is.",
         ),
+        "export": (("exporting",), "Write a finished model as ONNX, a script, for skops, or for Docker."),
         "report": (("table",), "Write what happened in a run as one HTML file."),
         "watch": (("watching",), "Follow a search on a page while it runs."),
         "serve": (("serving",), "Serve a model over HTTP: predictions, explanations, and a page to try it by hand."),

@@ -27,7 +27,7 @@ from autometa.report.words import (
     spoken_value,
 )
 from autometa.search import Ends, leaderboard
-from autometa.values import printable
+from autometa.values import printable, spoken_brief
 
 if TYPE_CHECKING:
     from autometa.search import Result
@@ -101,6 +101,9 @@ def _leaderboard(result: Result) -> Table:
     table.add_column("family", no_wrap=True)
     for title in (metric_heading(metric, result.task.positive_label), "fit", "trial"):
         table.add_column(Text(printable(title)), justify="right", no_wrap=True)
+    limited = result.settings.infer_limit is not None
+    if limited:
+        table.add_column("a row", justify="right", no_wrap=True)
     table.add_column("from", no_wrap=True)
     table.add_column("weight", justify="right", no_wrap=True)
     for rank, trial in enumerate(leaderboard(result.trials, metric)[: OPTIONS.leaders], start=1):
@@ -111,6 +114,7 @@ def _leaderboard(result: Result) -> Table:
             score_words(trial, metric),
             spoken_seconds(evaluation.fit_seconds),
             str(trial.number),
+            *([spoken_brief(trial.row_seconds)] if limited else []),
             Text(origin_words(trial.origin), style=origin_style(trial.origin)),
             f"{weights[trial.number]:.0%}" if trial.number in weights else "",
         )

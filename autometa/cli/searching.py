@@ -70,6 +70,23 @@ PatienceOption = Annotated[
         rich_help_panel=SEARCH_PANEL,
     ),
 ]
+InferLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--infer-limit",
+        metavar="TIME",
+        help="Longest that answering a row may take in a table of many, such as 1ms; bounds the ensemble.",
+        rich_help_panel=SEARCH_PANEL,
+    ),
+]
+Exportable = Annotated[
+    bool,
+    typer.Option(
+        "--exportable",
+        help="Search only what `autometa export --to onnx` can write.",
+        rich_help_panel=SEARCH_PANEL,
+    ),
+]
 
 
 PresetOption = Annotated[
@@ -100,14 +117,18 @@ def searching_of(
     folds: str | None,
     patience: str | None,
     members: str | None,
+    infer_limit: str | None,
+    exportable: bool,
 ) -> dict[str, Any]:
     """What these options say, by the names of a search's settings; None where one is not given."""
     from autometa.space.narrowing import wishes_of
-    from autometa.values import patience_of, whole
+    from autometa.values import duration, patience_of, whole
 
     return {
         "patience": gathered.option(patience_of, "--patience", patience),
         "space": gathered.take(wishes_of, fixed or (), space) or {},
+        "exportable": exportable,
+        "infer_limit": gathered.option(duration, "--infer-limit", infer_limit),
         "folds": gathered.option(whole, "--folds", folds, 1),
         "members": gathered.option(whole, "--members", members, 1),
     }

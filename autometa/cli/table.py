@@ -63,8 +63,10 @@ from autometa.cli.reading import (
 )
 from autometa.cli.searching import (
     Cold,
+    Exportable,
     Fixed,
     Folds,
+    InferLimit,
     Members,
     NewRun,
     NoRemember,
@@ -126,6 +128,8 @@ def fit(
     folds: Folds = None,
     patience: PatienceOption = None,
     members: Members = None,
+    infer_limit: InferLimit = None,
+    exportable: Exportable = False,
     device: Device = "auto",
     store: Store = None,
     cold: Cold = False,
@@ -145,7 +149,8 @@ def fit(
     gathered = Gathered()
     of_trials = limits_of(gathered, jobs, seed, max_ram, trial_time)
     gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
-    searching = searching_of(gathered, fixed=fixed, space=space, folds=folds, patience=patience, members=members)
+    wishes: dict[str, Any] = {"members": members, "infer_limit": infer_limit, "exportable": exportable}
+    searching = searching_of(gathered, fixed=fixed, space=space, folds=folds, patience=patience, **wishes)
     asked = {**budget_of(gathered, time, trials), **searching, "families": families_of(gathered, families)}
     chosen, said = preset_of(gathered, preset, asked)
     labelled = threshold_of(gathered, threshold)

@@ -62,6 +62,17 @@ class Splits:
         """Rows of the task that these splits are of."""
         return self.train.shape[1]
 
+    def predicted(self, folds: int) -> int:
+        """How many predictions of rows the first folds make.
+
+        Example:
+            >>> from autometa.task import make_task
+            >>> splits = plan_splits(make_task(np.arange(40.0).reshape(20, 2), y=[0, 1] * 10), seed=0, folds=5)
+            >>> splits.predicted(5), splits.predicted(1)
+            (20, 4)
+        """
+        return int(self.test[:folds].sum())
+
     @property
     def growth(self) -> float:
         """How many times the rows of a fold's training side the final model may learn from, on average."""

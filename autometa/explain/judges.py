@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from autometa.evaluation import Splits
     from autometa.search import Model
-    from autometa.search.model import Member
+    from autometa.search.members import Member
     from autometa.task import Task
 
 # Of a fold and a typed table X (n, p): values (n,), or probabilities (n, c).

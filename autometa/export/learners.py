@@ -144,7 +144,7 @@ def _forest_of_classes(graph: Graph, learner: Any, x: str) -> str:
     trees: list[Tree] = []
     for one in learner.estimators_:
         shares = one.tree_.value[:, 0, :]
-        shares = shares / shares.sum(axis=1, keepdims=True)
+        shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-300)  # of inner nodes none may be kept
         trees += [of_forest(one, shares[:, k] / t, target) for target, k in enumerate(wanted)]
     found = ensemble(graph, _single(graph, x), trees, len(wanted))
     return found if c > 2 else graph.concat([graph.op("Sub", graph.constant(1.0), found), found])

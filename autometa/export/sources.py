@@ -142,7 +142,7 @@ def _defines(node: ast.stmt) -> set[str]:
 
 
 def _public(module: str, name: str) -> str:
-    """The package that hands out a name, rather than its private file: scikit-learn's ``_ridge`` is ``linear_model``."""
+    """The package that hands out a name, rather than its private file."""
     parts = module.split(".")
     for k in range(1, len(parts) + 1):
         home = ".".join(parts[:k])

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -112,7 +111,9 @@ def _answer(graph: Graph, model: Model, said: str) -> None:
 def _labels(model: Model) -> tuple[NDArray[Any], str]:
     """The labels in a dtype that ONNX has."""
     labels = label_array(model.classes)
-    if labels.dtype.kind in "iub":
+    if labels.dtype.kind == "b":
+        return labels, "bool"
+    if labels.dtype.kind in "iu":
         return labels.astype(np.int64), "int64"
     if labels.dtype.kind == "f":
         return labels.astype(np.float64), "double"
@@ -170,10 +171,3 @@ def _check(model: Model, content: bytes, X: pd.DataFrame) -> None:
     worst = float(np.abs(found - expected).max()) / spread
     if not worst <= TOLERANCE:
         raise RunError(f"the ONNX file would answer otherwise, by up to {worst:.2g}; it was not written. Please report")
-
-
-def families_that_can(names: Iterable[str]) -> tuple[str, ...]:
-    """Of model families those whose pipelines become ONNX."""
-    from autometa.families import FAMILIES
-
-    return tuple(name for name in names if FAMILIES[name].exportable)

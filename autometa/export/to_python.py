@@ -93,14 +93,18 @@ def script(result: Result, row: TrialRow, run: Run) -> str:
         raise RunError("the pipeline learned with weights of rows, which the script does not know")
     sources = Sources()
     seed, n = result.settings.seed, int(run.splits.train.sum(axis=1).mean())
-    pipeline = build(
-        config, task.columns, task.kind, n_rows=n, seed=seed, threads=1, quantile=quantile_of(task.metric)
-    )
+    pipeline = build(config, task.columns, task.kind, n_rows=n, seed=seed, threads=1, quantile=quantile_of(task.metric))
     steps, fitting = _steps(pipeline, sources, len(task.columns.categorical), task)
     metric = task.metric if task.metric in SCORES else USUAL[task.kind]
     function, how = SCORES[metric]
     sources.imports[function] = f"from sklearn.metrics import {function}"
-    for line in ("import sys", "from pathlib import Path", "import joblib", "import numpy as np", "import pandas as pd"):
+    for line in (
+        "import sys",
+        "from pathlib import Path",
+        "import joblib",
+        "import numpy as np",
+        "import pandas as pd",
+    ):
         sources.imports[line] = line
     sources.imports["Pipeline"] = "from sklearn.pipeline import Pipeline"
     options = sources.options_line()
@@ -196,13 +200,14 @@ def _expected(task: Task, row: TrialRow, run: Run, how: str) -> str:
     import sklearn.metrics
 
     oof = run.oof(row.number)
-    layered = 2 if task.kind == "regression" else 3
-    if oof is None or oof.ndim != layered:
+    if oof is None:
         return "None"
+    if oof.ndim == (1 if task.kind == "regression" else 2):
+        oof = np.repeat(oof[np.newaxis], int(run.splits.test.sum(axis=0).max()), axis=0)
     known = {"POSITIVE": task.positive, "CLASSES": task.classes, "range": range, "len": len}
     known |= {name: getattr(sklearn.metrics, name) for name, _ in SCORES.values()}
     scores = [
-        eval(how, {"__builtins__": {}}, known | {"y": np.asarray(task.y)[test], "p": p})  # noqa: S307 - of SCORES
+        eval(how, {"__builtins__": {}}, known | {"y": np.asarray(task.y)[test], "p": p})
         for (_, test), p in zip(run.splits, run.splits.by_fold(oof), strict=True)
     ]
     return repr(float(np.mean(scores)))

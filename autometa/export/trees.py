@@ -1,7 +1,7 @@
 """Trees of every library as the `TreeEnsemble` of ONNX, with thresholds and sums in float64.
 
-Each library says in its own way which branch a value takes: `of_lightgbm`, `of_xgboost`, `of_histograms` and `of_forest`
-read the fitted trees, `ensemble` writes them.
+Each library says in its own way which branch a value takes: `of_lightgbm`, `of_xgboost`, `of_histograms`, `of_forest`
+and `of_catboost` read the fitted trees, `ensemble` and `oblivious` write them.
 
 Law: a value takes the branch that it takes in the library, missing ones and categories among them.
 
@@ -205,7 +205,8 @@ def _histogram_tree(predictor: Any, target: int, order: list[int], names: dict[i
     for i in inner:
         node = nodes[i]
         feature, missing = int(node["feature_idx"]), bool(node["missing_go_to_left"])
-        mode, members = LEQ, ()
+        mode = LEQ
+        members: tuple[float, ...] = ()
         if node["is_categorical"]:
             words = sets[node["bitset_idx"]]
             codes = [c for c in range(256) if words[c // 32] >> (c % 32) & 1]

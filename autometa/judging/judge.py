@@ -20,7 +20,7 @@ from autometa.evaluation import Freedom, bootstrap, drawings, fit_calibration, i
 from autometa.judging.labelled import Labelled, Values, judge_of, labelled, metrics_of, positive_of, seen_rows
 from autometa.judging.records import Judged, Judgement, Promise, Scored
 from autometa.search import Model, Result, Run, leaderboard, load_model, open_run
-from autometa.search.model import Member
+from autometa.search.members import Member
 from autometa.space import FAMILY
 
 

@@ -23,6 +23,7 @@ from autometa.report.words import (
     spoken_value,
     state_words,
 )
+from autometa.values import spoken_brief
 
 if TYPE_CHECKING:
     from autometa.search import TrialRow
@@ -149,7 +150,7 @@ def board(report: Report) -> Markup | None:
         ("from", ""),
         ("trial", "n"),
         ("fit", "n"),
-        ("predict", "n"),
+        ("a row", "n"),
         ("memory", "n"),
         ("parameters", ""),
     ]
@@ -158,7 +159,7 @@ def board(report: Report) -> Markup | None:
         e = trial.evaluation
         weight = f"{weights[trial.number]:.0%}" if trial.number in weights else ""
         family, score = family_label(e.config["family"]), score_words(trial, metric)
-        costs = [spoken_seconds(e.fit_seconds), spoken_seconds(e.predict_seconds), spoken_bytes(e.peak_ram)]
+        costs = [spoken_seconds(e.fit_seconds), spoken_brief(trial.row_seconds), spoken_bytes(e.peak_ram)]
         cells = [str(rank), family, score, weight, origin(trial.origin), str(trial.number), *costs]
         rows.append([*cells, parameters(e.config)])
         values = [spoken_value(m, e.scores[m]) if m in e.scores else "" for m in (metric, *others)]

@@ -5,7 +5,7 @@ Letters:  n rows · c classes · r repeats of the cross-validation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from autometa.evaluation import IDENTITY, Calibration
 from autometa.search.options import OPTIONS
 from autometa.search.run import Run
 from autometa.search.settings import TrialRow
+from autometa.values import spoken_brief
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +46,30 @@ def candidates_of(run: Run, leaders: Sequence[TrialRow], most: int) -> list[Cand
     if not found:
         raise RunError(f"{run.folder / 'oof'} lacks the predictions of every complete trial")
     return found
+
+
+def quick_enough(leaders: Sequence[TrialRow], limit: float | None, tell: Callable[[str], None]) -> list[TrialRow]:
+    """The trials that answer a row within a limit in seconds; where there is none the quickest, and that is told.
+
+    Example:
+        >>> from autometa.evaluation import Evaluation, State
+        >>> done = Evaluation({"family": "knn"}, State.COMPLETE, None, {}, {}, 0.5, 0.1, 0, 0, 90, {})
+        >>> rows = [TrialRow(number, done, "search", "", 0.0, 1.0, None, n) for number, n in enumerate([10, 100])]
+        >>> [row.number for row in quick_enough(rows, 0.005, print)]
+        [1]
+        >>> [row.number for row in quick_enough(rows, 0.0001, print)]
+        No pipeline answers a row in 100 µs: the quickest, trial 1, takes 1 ms, and answers alone.
+        [1]
+    """
+    if limit is None:
+        return list(leaders)
+    quick = [row for row in leaders if not row.row_seconds > limit]
+    if quick:
+        return quick
+    best = min(leaders, key=lambda row: row.row_seconds)
+    took = f"the quickest, trial {best.number}, takes {spoken_brief(best.row_seconds)}, and answers alone"
+    tell(f"No pipeline answers a row in {spoken_brief(limit)}: {took}.")
+    return [best]
 
 
 def mapped(oof: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:  # (r, n, c)

@@ -8,6 +8,7 @@ Letters:  n rows · c classes · m candidates.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -23,12 +24,14 @@ def greedy_ensemble(
     rounds: int = OPTIONS.ensemble_rounds,
     out_of_time: Callable[[], bool] = lambda: False,
     most: int | None = None,
+    costs: Sequence[float] | None = None,
+    limit: float = math.inf,
 ) -> NDArray[np.float64]:  # (m,) weights, at least 0, sum 1
     """Weights of a greedy ensemble; all on the first candidate when nothing improves on it.
 
     Each round adds the candidate that gives the best score. The rounds up to the best score seen are kept. Ties go to
     the earlier candidate, so the result depends on nothing but its arguments. Once `most` candidates have a weight, no
-    other gets one.
+    other gets one. What those that have one cost together stays within `limit`, but for the first.
 
     Example:
         >>> y = np.arange(20.0)
@@ -47,6 +50,8 @@ def greedy_ensemble(
         if len(predictions) == 1 or most == 1 or out_of_time():
             break
         allowed = counts > 0 if full else np.ones(len(counts), dtype=bool)
+        if costs is not None:
+            allowed &= (counts > 0) | (np.asarray(costs)[counts > 0].sum() + np.asarray(costs) <= limit)
         scores = np.full(len(counts), -np.inf)
         scores[allowed] = [score((total + predictions[k]) / size) for k in np.flatnonzero(allowed).tolist()]
         if not np.isfinite(scores).any():

@@ -7,6 +7,7 @@ Letters:  n rows · c classes · m candidates · r repeats of the cross-validati
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -42,7 +43,8 @@ from autometa.search.candidates import Candidate, mapped
 from autometa.search.clock import Clock
 from autometa.search.ensemble import greedy_ensemble
 from autometa.search.first import CONFIG
-from autometa.search.model import Member, Model, refit
+from autometa.search.members import Member
+from autometa.search.model import Model, refit
 from autometa.search.plan import SearchPlan
 from autometa.search.run import Run
 from autometa.search.settings import Progress, TrialRow
@@ -214,6 +216,8 @@ class Finish:
             rounds=self.plan.options.ensemble_rounds,
             out_of_time=lambda: self.clock.too_late_to_choose,
             most=self.plan.members,
+            costs=None if self.plan.infer_limit is None else [one.row.row_seconds for one in candidates],
+            limit=self.plan.infer_limit or math.inf,
         )
         chosen = [(one, float(weight)) for one, weight in zip(candidates, weights, strict=True) if weight > 0]
         return sorted(chosen, key=lambda pair: -pair[1])
@@ -289,13 +293,17 @@ class Finish:
             found = list(pool.map(fitted, [candidate for candidate, _ in chosen]))
         folds_answer = self.plan.splits.n_folds > 1 and self.task.time_order is None and self.plan.members != 1
         members, room = [], self.plan.options.fold_models_bytes if folds_answer else 0
+        spare = math.inf
+        if self.plan.infer_limit is not None:
+            spare = self.plan.infer_limit - sum(candidate.row.row_seconds for candidate, _ in chosen)
         for (candidate, weight), done in zip(chosen, found, strict=True):
             if done is None:
                 continue
             content, kept = done.content, candidate.models
             whole = done.anew and candidate.row.evaluation.rows >= self.task.n
-            if whole and kept and (size := kept.stat().st_size) <= room:
-                content, room = content + self.read(kept), room - size
+            slower = self.plan.splits.n_folds * candidate.row.row_seconds  # where the models of folds answer as well
+            if whole and kept and (size := kept.stat().st_size) <= room and not slower > spare:
+                content, room, spare = content + self.read(kept), room - size, spare - slower
             members.append(Member(candidate.row.number, weight, content, candidate.calibration))
         if not members:
             raise NoModelError("No evaluated pipeline could be fitted on the whole table: raise --max-ram or --time")

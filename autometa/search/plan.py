@@ -5,6 +5,7 @@ SearchPlan.of(task, settings, cpus)    families that suit the table, folds that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,7 @@ class SearchPlan:
     options: SearchOptions = OPTIONS
     threshold: float | str = AUTO
     members: int | None = None
+    infer_limit: float | None = None
 
     @classmethod
     def of(
@@ -91,6 +93,7 @@ class SearchPlan:
             options=options,
             threshold=settings.threshold,
             members=settings.members,
+            infer_limit=settings.infer_limit,
         )
 
     @property
@@ -139,6 +142,8 @@ def search_space(task: Task, settings: Settings, options: SearchOptions = OPTION
     asked = tuple(settings.families or available(task.kind))
     cash_space(task.kind, asked)  # refuses unknown names
     unsuited = suited(task, asked)
+    if settings.exportable:
+        unsuited |= _unexportable(task, asked)
     slow = too_slow(task, settings, options)
     kept = tuple(f for f in asked if f not in unsuited and f not in slow)
     if not kept:
@@ -147,6 +152,26 @@ def search_space(task: Task, settings: Settings, options: SearchOptions = OPTION
     for name in kept if task.monotonic else ():
         wanted |= {f"{name}.{own}": value for own, value in FAMILIES[name].fixed_if_monotonic.items()}
     return narrowed(cash_space(task.kind, kept), {**wanted, **settings.space})
+
+
+def _unexportable(task: Task, asked: Sequence[str]) -> dict[str, str]:
+    """Which families' pipelines on this table do not become ONNX, and why.
+
+    Raises:
+        InputError: None do, since a column holds free text.
+    """
+    if task.columns.text:
+        what, names = "ONNX has no words of texts", ", ".join(map(repr, task.columns.text))
+        raise InputError(Problem("exportable", f"{what}, and free text is in {names}", "Drop them (--drop)."))
+    reasons = {name: FAMILIES[name].onnx(task.columns) for name in asked}
+    return {name: why for name, why in reasons.items() if why is not None}
+
+
+def without_export(task: Task, settings: Settings) -> str | None:
+    """Which families are left out because they cannot be exported; None where nobody asks for that."""
+    asked = settings.families or available(task.kind)
+    names = [FAMILIES[name].label for name in _unexportable(task, asked)] if settings.exportable else []
+    return f"Left out, since they cannot be exported to ONNX: {', '.join(names)}." if names else None
 
 
 def too_slow(task: Task, settings: Settings, options: SearchOptions = OPTIONS) -> list[str]:

@@ -23,6 +23,7 @@ Longer than 400 lines by the examples in its docstrings.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -236,7 +237,7 @@ class Run:
             for trial in study.get_trials(deepcopy=False):
                 self.checksums.add(trial.user_attrs.get(FILES, {}))
                 if row := trial_row(trial):
-                    found.append(row)
+                    found.append(dataclasses.replace(row, predicted=self.splits.predicted(row.evaluation.n_folds)))
             return tuple(found)
 
     def keep_files(self, number: int) -> dict[str, str]:

@@ -22,12 +22,19 @@ from autometa.evaluation import Isolation, available_cpus, crowding, shared_isol
 from autometa.moved import former
 from autometa.search.adoption import adopt
 from autometa.search.budget import Budget
-from autometa.search.candidates import candidates_of
+from autometa.search.candidates import candidates_of, quick_enough
 from autometa.search.clock import Clock
 from autometa.search.finish import Finish, isolated_fit, why_no_model
 from autometa.search.first import first_model
 from autometa.search.keys import why_fleeting
-from autometa.search.plan import SearchPlan, without_many_trees, without_monotonic, without_quantiles, without_weights
+from autometa.search.plan import (
+    SearchPlan,
+    without_export,
+    without_many_trees,
+    without_monotonic,
+    without_quantiles,
+    without_weights,
+)
 from autometa.search.recall import first_recommendations, recall, remember_late, why_not_remembered
 from autometa.search.result import Result, finished, leaderboard, open_run, save_result
 from autometa.search.run import GRANTED, Run
@@ -88,7 +95,7 @@ def search(
     budget = _crowded(Budget(seconds, settings.trials, time.monotonic() if started is None else started))
     plan = plan or SearchPlan.of(task, settings, available_cpus())
     folder = Run.create(run, task, settings, plan.splits)
-    for why in (without_weights, without_quantiles, without_monotonic, without_many_trees):
+    for why in (without_weights, without_quantiles, without_monotonic, without_many_trees, without_export):
         if progress is not None and (left_out := why(task, settings)):
             progress.note(left_out)
     with folder.locked():
@@ -206,6 +213,7 @@ def _conduct(
         if not leaders:
             raise NoModelError(why_no_model(trials.finished))
         fit = isolated_fit(run, plan, isolation)
+        leaders = quick_enough(leaders, settings.infer_limit, progress.note)
         finish = Finish(task, plan, clock, fit, progress, lambda: trials.interrupted, run.read_models)
         done = finish.conduct(candidates_of(run, leaders, plan.options.candidates))
         result = Result(

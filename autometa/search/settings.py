@@ -73,6 +73,9 @@ class Settings:
         exclude: Past tasks that must not be learned from.
         threshold: Of two classes, the probability from which a row counts as positive; ``auto`` chooses it out of fold
             where the metric judges labels.
+        infer_limit: Seconds that answering a row may take, as the folds of a trial measure it: trials that take longer
+            do not answer, nor do more of them than the limit allows together.
+        exportable: Search only families whose pipelines become ONNX (`autometa.export`).
 
     Raises:
         InputError: Every impossible value, in one error.
@@ -104,6 +107,8 @@ class Settings:
     space: Mapping[str, Any] = field(default_factory=dict)
     folds: int | None = None
     members: int | None = None
+    exportable: bool = False
+    infer_limit: float | None = None
 
     def __post_init__(self) -> None:
         """Reports every impossible value in one error; without any budget the time is 60 seconds."""
@@ -131,6 +136,7 @@ class Settings:
             ("folds", self.folds, "a number of at least 1"),
             ("members", self.members, "a number of at least 1"),
             ("trial-time", self.trial_seconds, "a number of seconds above 0"),
+            ("infer-limit", self.infer_limit, "a time above 0, such as 1ms"),
         ):
             if given is not None and not given > 0:
                 wrong.append(Problem(name, f"{given} is not {least}", "Leave it out for the default."))
@@ -186,6 +192,12 @@ class TrialRow:
     started: float
     finished: float
     grown_from: tuple[int, int] | None = None  # number of the trial that it goes on from, and its own rows
+    predicted: int = 0  # rows that its folds predicted; 0 where that is not known
+
+    @property
+    def row_seconds(self) -> float:
+        """Seconds that predicting a row took, in the test sides of its folds; NaN where that is not known."""
+        return self.evaluation.predict_seconds / self.predicted if self.predicted else math.nan
 
     @property
     def proposed(self) -> bool:

@@ -249,7 +249,8 @@ class Trials:
                 trial.set_user_attr(ROWS, rows)
             source = trial.user_attrs.get(GROWN_FROM)
             grown = None if source is None else (int(source), rows)
-            row = TrialRow(trial.number, evaluation, origin, reason, begun, self.clock.budget.elapsed, grown)
+            ended, predicted = self.clock.budget.elapsed, self.plan.splits.predicted(evaluation.n_folds)
+            row = TrialRow(trial.number, evaluation, origin, reason, begun, ended, grown, predicted)
             trial.set_user_attr(FILES, self.run.keep_files(trial.number))
             trial.set_user_attr(STARTED, row.started)
             trial.set_user_attr(FINISHED, row.finished)
@@ -379,7 +380,8 @@ class Trials:
         with whole(run.oof_path(number)) as temporary, temporary.open("wb") as file:
             np.save(file, outcome.predictions if len(outcome.predictions) > 1 else outcome.predictions[0])
         first.save(run.models_path(number))
-        row = TrialRow(number, evaluation, Origin.FALLBACK.value, first.reason, elapsed, self.clock.budget.elapsed)
+        ended, predicted = self.clock.budget.elapsed, self.plan.splits.predicted(evaluation.n_folds)
+        row = TrialRow(number, evaluation, Origin.FALLBACK.value, first.reason, elapsed, ended, None, predicted)
         attributes = {
             FILES: run.keep_files(number), STARTED: row.started, FINISHED: row.finished, ORIGIN: row.origin,
             REASON: row.reason, EVALUATION: evaluation.to_dict(),
