@@ -2,7 +2,10 @@
 
     python benchmarks/practice.py coverage              what is not in the results yet; may be stopped at any time
     python benchmarks/practice.py coverage --quick      four tables at 5 s, printed only
-    python benchmarks/practice.py coverage --report     results/practice.md
+    python benchmarks/practice.py exports               as coverage; also with --quick
+    python benchmarks/practice.py latency               as coverage; also with --quick
+    python benchmarks/practice.py latency --tag before  the same under another name, to be reported beside it
+    python benchmarks/practice.py coverage --report     results/practice.md, of all measures
 
 `coverage`: how many truths of rows that were held back lie within the intervals (`predict_interval`, of numbers) and
 the sets (`predict_set`, of classes) that were to hold 80, 90 and 95 of 100. Half of the rows, 2,000 at most, are
@@ -10,6 +13,15 @@ learned from in `--time` seconds with one job, no memory and the default metric;
 Ten tables of each kind, drawn with a fixed seed and never by result; the rule for sets of classes was chosen on the
 twenty that the seed draws before them, which are left out. *Width* is the mean width of an interval in
 standard deviations of the target, *size* the mean number of classes in a set.
+
+`exports`: a model of `--exportable`, and how far what its ONNX file answers of the other half is from what it answers:
+the largest difference of a probability, or of a number in standard deviations of the target; whether all labels are
+the same; whether the copy of skops answers the same to the bit; and how far the score of the script without AutoMeta
+is from the one that the search found, before calibration.
+
+`latency`: of the model of a search, of its compact form, and of one linear and one LightGBM pipeline: the milliseconds
+of answering one row at a time, the median and nine in ten of 100 rows after ten; and for the search's model the seconds
+of `load_model` in a new process and of the first answer there.
 
 To measure something else, write a function of a table and the seconds of a fit, and give it a line in `MEASURES`.
 
@@ -24,6 +36,9 @@ import json
 import os
 import platform
 import random
+import subprocess
+import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -103,7 +118,98 @@ def coverage(path: Path, of_classes: bool, seconds: float) -> dict[str, Any]:
     return found
 
 
-MEASURES: dict[str, Callable[[Path, bool, float], dict[str, Any]]] = {"coverage": coverage}
+def exports(path: Path, of_classes: bool, seconds: float) -> dict[str, Any]:
+    """How far the answers of exported models are from those of the model."""
+    from autometa.export import export, load_skops
+    from autometa.export.to_onnx import ask, feed_of
+    from autometa.fitting import fit_table
+    from autometa.search import Settings, load_model, open_run
+
+    train, test = halves(pd.read_parquet(path), of_classes)
+    text = [name for name in train if train[name].map(lambda cell: isinstance(cell, str) and " " in cell).mean() > 0.5]
+    X, y = train.drop(columns=["target", *text], errors="ignore"), train["target"].to_numpy()
+    settings = Settings(seconds=seconds, jobs=1, cold=True, remember=False, exportable=True)
+    with tempfile.TemporaryDirectory() as folder:
+        kind = "classification" if of_classes else "regression"
+        run = fit_table(X, y, kind=kind, settings=settings, run=Path(folder) / "run").run
+        model, result = load_model(run), open_run(run)
+        typed = model.schema.apply(test)
+        expected = model.answer(typed)
+        found: dict[str, Any] = {"rows": len(train), "judged": len(test), "members": len(model.members)}
+        (file,) = export(run, "onnx")
+        said = ask(file.read_bytes(), feed_of(model, typed))
+        answer = said["probabilities" if of_classes else "prediction"]
+        found["onnx_off"] = float(np.abs(answer - expected).max() / (1.0 if of_classes else np.std(y)))
+        found["onnx_bytes"] = file.stat().st_size
+        if of_classes:
+            found["same_labels"] = bool((said["label"].astype(str) == model.labels(expected).astype(str)).all())
+        found["skops_same"] = bool((load_skops(*export(run, "skops")).answer(typed) == expected).all())
+        export(run, "python")
+        command = [sys.executable, "pipeline.py"]
+        ran = subprocess.run(command, cwd=run / "python", capture_output=True, text=True, check=True)
+        metric, score, *_, promised = ran.stdout.strip().rstrip(")").split()
+        found |= {"family": result.best.evaluation.config["family"], "metric": metric.rstrip(":")}
+        found |= {"score": float(score), "script_off": abs(float(score) - float(promised))}
+    return found
+
+
+def latency(path: Path, of_classes: bool, seconds: float) -> dict[str, Any]:
+    """Milliseconds of answering one row, of several models."""
+    from autometa import AutoMetaClassifier, AutoMetaRegressor
+
+    train, test = halves(pd.read_parquet(path), of_classes)
+    X, y, rows = train.drop(columns="target"), train["target"].to_numpy(), test.drop(columns="target").head(110)
+    face = AutoMetaClassifier if of_classes else AutoMetaRegressor
+    found: dict[str, Any] = {"rows": len(train), "columns": X.shape[1]}
+    with tempfile.TemporaryDirectory() as folder:
+        plain = {"jobs": 1, "cold": True, "remember": False, "verbose": False}
+        fits = {"search": {"time": seconds}, "linear": {"trials": 1}, "lightgbm": {"trials": 1}}
+        for name, how in fits.items():
+            asked = how if name == "search" else how | {"families": [name]}
+            model = face(**plain, **asked, run=Path(folder) / name).fit(X, y).model_
+            found[f"{name}_members"] = len(model.members)
+            found |= _milliseconds(name, model, rows)
+            if name == "search":
+                found["families"] = sorted({str(one) for one in _families(Path(folder) / name, model)})
+            if hasattr(model, "compact"):
+                found |= _milliseconds(f"{name}_compact", model.compact(), rows)
+        rows.head(1).to_parquet(Path(folder) / "row.parquet")
+        code = (
+            "import time, sys, json; began = time.perf_counter(); from autometa import load_model;"
+            "model = load_model(sys.argv[1]); loaded = time.perf_counter(); import pandas;"
+            "row = pandas.read_parquet(sys.argv[2]); read = time.perf_counter(); model.predict(row);"
+            "print(json.dumps([loaded - began, time.perf_counter() - read, len(sys.modules)]))"
+        )
+        command = [sys.executable, "-c", code, str(Path(folder) / "search"), str(Path(folder) / "row.parquet")]
+        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+        found["load_s"], found["first_s"], found["modules"] = json.loads(ran.stdout.splitlines()[-1])
+    return found
+
+
+def _families(run: Path, model: Any) -> list[str]:
+    """The families of the members."""
+    from autometa.search import open_run
+
+    by_number = {row.number: row for row in open_run(run).trials}
+    return [by_number[member.number].evaluation.config["family"] for member in model.members]
+
+
+def _milliseconds(name: str, model: Any, rows: pd.DataFrame) -> dict[str, float]:
+    """The median and nine in ten of one row at a time."""
+    took = []
+    for k in range(len(rows)):
+        row = rows.iloc[[k]]
+        began = time.perf_counter()
+        model.predict(row, allow_missing=True)
+        took.append(1e3 * (time.perf_counter() - began))
+    return {f"{name}_p50": float(np.median(took[10:])), f"{name}_p90": float(np.quantile(took[10:], 0.9))}
+
+
+MEASURES: dict[str, Callable[[Path, bool, float], dict[str, Any]]] = {
+    "coverage": coverage,
+    "exports": exports,
+    "latency": latency,
+}
 
 
 def read() -> dict[tuple[str, str], dict[str, Any]]:
@@ -112,9 +218,74 @@ def read() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def report() -> str:
-    """Markdown: means over the tables, and each table."""
+    """Markdown: what was measured of each kind."""
+    parts = [_of_coverage(), _of_exports(), _of_latency()]
+    return "\n".join(["# practice.py", "", *filter(None, parts)])
+
+
+def _of_exports() -> str:
+    """The largest differences, and each table."""
+    found = [line for (measure, _), line in read().items() if measure == "exports"]
+    if not found:
+        return ""
+    off, script = max(line["onnx_off"] for line in found), max(line["script_off"] for line in found)
+    same = sum(line["skops_same"] for line in found)
+    text = [
+        f"Exports on {len(found)} tables: ONNX is off by {off:.1e} at most, a script's score by {script:.1e}; skops the "
+        f"same on {same}."
+    ]
+    text += [
+        "",
+        "| table | rows | members | ONNX off | ONNX MB | labels | skops | script: family | metric | score | off |",
+    ]
+    text.append("|---" * 11 + "|")
+    for line in found:
+        labels = {True: "same", False: "OTHER", None: ""}[line.get("same_labels")]
+        cells = [
+            line["table"],
+            line["judged"],
+            line["members"],
+            f"{line['onnx_off']:.0e}",
+            f"{line['onnx_bytes'] / 1e6:.1f}",
+        ]
+        cells += [labels, "same" if line["skops_same"] else "OTHER", line["family"], line["metric"]]
+        text.append("| " + " | ".join(map(str, [*cells, f"{line['score']:.4g}", f"{line['script_off']:.0e}"])) + " |")
+    return "\n".join(text) + "\n"
+
+
+def _of_latency() -> str:
+    """Medians over the tables, before and now."""
+    names = {"latency_before": "before", "latency": "now"}
+    lines = {said: [one for (m, _), one in read().items() if m == measure] for measure, said in names.items()}
+    if not any(lines.values()):
+        return ""
+    shown = {
+        "linear": "one linear",
+        "lightgbm": "one LightGBM",
+        "search": "the search's",
+        "search_compact": "the search's, compact",
+    }
+    text = ["Milliseconds of one row at a time: the median of 100 rows, then over tables (largest of a table).", ""]
+    text += [
+        "| | tables | " + " | ".join(shown.values()) + " | load, s | first answer, s | modules |",
+        "|---" * (len(shown) + 5) + "|",
+    ]
+    for said, found in lines.items():
+        if found:
+            cells = []
+            for name in [*(f"{one}_p50" for one in shown), "load_s", "first_s", "modules"]:
+                own = np.array([line[name] for line in found if name in line])
+                cells.append(f"{np.median(own):.3g} ({own.max():.3g})" if len(own) else "")
+            text.append("| " + " | ".join([said, str(len(found)), *cells]) + " |")
+    return "\n".join(text) + "\n"
+
+
+def _of_coverage() -> str:
+    """Means over the tables, and each table."""
     found = [line for (measure, _), line in read().items() if measure == "coverage"]
-    text = ["# practice.py", "", f"Coverage on {len(found)} tables.", ""]
+    if not found:
+        return ""
+    text = [f"Coverage on {len(found)} tables.", ""]
     text += ["| asked | covered, mean | lowest | highest | tables within 2 points |", "|---|---|---|---|---|"]
     for level in LEVELS:
         name = f"covered_{level:.0%}".rstrip("%")
@@ -137,6 +308,7 @@ def main() -> None:
     parser.add_argument("--tables", type=int, default=20)
     parser.add_argument("--time", type=float, default=8.0, help="seconds of a fit")
     parser.add_argument("--quick", action="store_true", help="four tables at 5 s, printed only")
+    parser.add_argument("--tag", help="a word behind the name of the measure, to be reported beside it")
     parser.add_argument("--report", action="store_true")
     options = parser.parse_args()
     if options.report:
@@ -145,11 +317,12 @@ def main() -> None:
         return
     from autometa import __version__
 
+    name = options.measure + (f"_{options.tag}" if options.tag else "")
     tables, seconds = (4, 5.0) if options.quick else (options.tables, options.time)
     for table, of_classes in choose(options.data / "catalog.csv", tables):
-        if (options.measure, table) in read() and not options.quick:
+        if (name, table) in read() and not options.quick:
             continue
-        found = {"measure": options.measure, "table": table, "time": seconds, "autometa": __version__}
+        found = {"measure": name, "table": table, "time": seconds, "autometa": __version__}
         found |= {"machine": f"{platform.machine()}, {os.cpu_count()} CPUs", "load": round(os.getloadavg()[0], 1)}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

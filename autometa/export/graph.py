@@ -81,7 +81,14 @@ class Graph:
         import onnx
         from onnx import helper
 
-        graph = helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._initializers)
+        needed = {output.name for output in self._outputs}
+        nodes: list[Any] = []
+        for node in reversed(self._nodes):  # a part of a date that no column is made of is left out
+            if needed.intersection(node.output):
+                nodes.append(node)
+                needed.update(node.input)
+        kept = [constant for constant in self._initializers if constant.name in needed]
+        graph = helper.make_graph(nodes[::-1], name, self._inputs, self._outputs, kept)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="autometa")
         helper.set_model_props(model, properties)
