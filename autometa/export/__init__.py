@@ -46,8 +46,8 @@ class ExportOrder:
         `export`.
 
     Example:
-        >>> ExportOrder(Path("run")).place("model.onnx")
-        PosixPath('run/model.onnx')
+        >>> ExportOrder(Path("run"), out=Path("churn.onnx")).place("model.onnx").name
+        'churn.onnx'
     """
 
     run: Path
