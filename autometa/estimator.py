@@ -84,6 +84,8 @@ class _AutoMeta(BaseEstimator):
         remember: bool = True,
         random_state: int | None = 0,
         max_ram: int | str | None = None,
+        cluster: Any = None,
+        tls: str | Path | None = None,
         trial_time: float | str | None = None,
         patience: float | str = "auto",
         space: Mapping[str, Any] | None = None,
@@ -115,6 +117,8 @@ class _AutoMeta(BaseEstimator):
         self.remember = remember
         self.random_state = random_state
         self.max_ram = max_ram
+        self.cluster = cluster
+        self.tls = tls
         self.trial_time = trial_time
         self.patience = patience
         self.space = space
@@ -183,6 +187,11 @@ class _AutoMeta(BaseEstimator):
             else:
                 temporary = tempfile.TemporaryDirectory(prefix="autometa-", ignore_cleanup_errors=True)
                 folder = Path(stack.enter_context(temporary)) / "run"
+            executor = None
+            if self.cluster is not None:
+                from autometa.cluster import connect
+
+                executor = stack.enter_context(connect(self.cluster, tls=self.tls, tell=told.note))
             result = fit_table(
                 frame,
                 target,
@@ -204,6 +213,7 @@ class _AutoMeta(BaseEstimator):
                 run=folder,
                 progress=told,
                 started=started,
+                executor=executor,
             )
             self._keep(result)
             self.notes_ = (*told.notes, *filter(None, [warning(result)]))
@@ -427,6 +437,9 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         remember: Add the finished task to the store.
         random_state: Seed; None for a fresh one.
         max_ram: Bytes for all processes together, or a text such as ``"2GB"``.
+        cluster: Where to try configurations, if not here: ``"tls://head:8786"``, ``"local:4"`` for workers started
+            here, or a ``distributed.Client``.
+        tls: The folder of its certificates.
         trial_time: Seconds for one trial, or a text such as ``"30s"``.
         patience: Seconds without a better trial after which the search ends; "auto": where nothing better is expected
             of the rest of `time`; "off": never before the budget is spent.

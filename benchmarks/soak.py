@@ -127,7 +127,7 @@ def soak(
     watch = Watch(about, results, window, profiler)
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(trials=trials, families=None if family == "all" else (family,), store=f"{folder}/store.db")
-        with mock.patch("autometa.search.trials.evaluate_isolated", made_up) if pretend else nullcontext():
+        with mock.patch("autometa.evaluation.executor.evaluate_isolated", made_up) if pretend else nullcontext():
             search(tiny(), settings, Path(folder) / "run", progress=watch)
         assert len(open_run(Path(folder) / "run").trials) == trials
         watch.write({"trials": trials, "end": True})

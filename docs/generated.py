@@ -53,6 +53,7 @@ ROOMS = {  # whose `__all__` is public, with what a reader goes there for
     "serve": "a model as a web service",
     "watch": "a page that follows a search",
     "collect": "building experience",
+    "cluster": "trials on other machines",
     "bench": "benchmarks",
     "fewshot": "few-shot learners",
     "errors": "the errors",

@@ -27,7 +27,7 @@ FLOORS = (
     {"studies"},
     {"learn", "libraries"},
     {"sampler", "pruner"},
-    {"search", "report", "explain", "collect", "imports"},
+    {"search", "report", "explain", "collect", "imports", "cluster"},
     {"export", "fitting", "live", "judging", "serve"},
     {"watch"},
     {"estimator"},
@@ -75,7 +75,8 @@ DOORS = {
     "filelock": ("search", "bench", "openml"),
     "fastapi": ("serve",),
     "uvicorn": ("serve/running.py",),
-    "platformdirs": ("store", "search"),
+    "platformdirs": ("store", "search", "cluster"),
+    "distributed": ("cluster",),
     # Servers, a reader that may crash, libraries, git.
     "subprocess": ("evaluation/isolation.py", "openml/process.py", "task/read/apart.py", "bench", "cli/doctor.py"),
 }

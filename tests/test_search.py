@@ -21,7 +21,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from autometa.errors import InputError, RunError
-from autometa.evaluation import Evaluation, State, available_cpus, evaluate_isolated
+from autometa.evaluation import Evaluation, Local, State, available_cpus, evaluate_isolated
 from autometa.origins import Origin
 from autometa.report import write
 from autometa.search import (
@@ -65,12 +65,12 @@ PATIENCE = 300.0  # seconds for one trial, however slow the machine
 STUCK_FIRST = 0  # a seed with which a cold search begins with the family that does not end
 
 
-def seconds_of_a_search(task, folder: Path, isolation=None) -> float:
+def seconds_of_a_search(task, folder: Path, executor=None) -> float:
     """How long a search of one cheap trial takes here and now, with a forkserver that has its modules."""
     settings = Settings(trials=1, families=("linear",), cold=True, remember=False)
-    search(task, settings, folder / "first", isolation=isolation)
+    search(task, settings, folder / "first", executor=executor)
     began = time.monotonic()
-    search(task, settings, folder / "second", isolation=isolation)
+    search(task, settings, folder / "second", executor=executor)
     return time.monotonic() - began
 
 
@@ -247,7 +247,7 @@ class TestBudget:
     def test_when_nothing_comes_to_an_end_a_cheap_default_is_next_and_told_as_a_fall_back(
         self, wine, tmp_path, waiting_isolation
     ):
-        unit = seconds_of_a_search(wine, tmp_path / "unit", waiting_isolation)
+        unit = seconds_of_a_search(wine, tmp_path / "unit", Local(waiting_isolation))
         settings = quick(
             tmp_path,
             trials=2,
@@ -256,7 +256,7 @@ class TestBudget:
             seed=STUCK_FIRST,
             trial_seconds=max(3.0, 5 * unit),
         )
-        result = search(wine, settings, tmp_path / "run", isolation=waiting_isolation)
+        result = search(wine, settings, tmp_path / "run", executor=Local(waiting_isolation))
         first, second = result.trials
         assert (first.evaluation.config["family"], first.evaluation.state) == ("stuck", "timeout")
         assert (second.evaluation.config["family"], second.evaluation.state) == ("linear", "complete")
@@ -272,7 +272,7 @@ class TestBudget:
     def test_what_can_end_early_does_so_by_the_limit_of_a_trial(self, wine, tmp_path, monkeypatch, limit, grows):
         heard = []
         monkeypatch.setattr(
-            "autometa.search.trials.evaluate_isolated",
+            "autometa.evaluation.executor.evaluate_isolated",
             lambda isolation, folder, attempt, **o: (
                 heard.append(attempt.growth) or evaluate_isolated(isolation, folder, attempt, **o)
             ),

@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from autometa.evaluation import Attempt, Evaluation, State, plan_splits, score, score_all
+from autometa.evaluation import Attempt, Evaluation, Local, State, plan_splits, score, score_all
 from autometa.evaluation.forkserver import FRAME, YIELDED
 from autometa.evaluation.watch import Watch
 from autometa.families import QUICK, cash_space, suited_to
@@ -61,9 +61,9 @@ class Machine:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every search until the end of the test runs on this machine."""
-        monkeypatch.setattr("autometa.search.trials.evaluate_isolated", self.evaluate)
+        monkeypatch.setattr("autometa.evaluation.executor.evaluate_isolated", self.evaluate)
         module = sys.modules["autometa.search.search"]
-        monkeypatch.setattr(module, "isolated_fit", lambda *_: self.fit)
+        monkeypatch.setattr(module, "fit_by", lambda *_: self.fit)
         monkeypatch.setattr(module, "Budget", lambda *given: Budget(*given, now=lambda: self.now))
         monkeypatch.setattr(module, "crowding", lambda: 1.0)
         monkeypatch.setattr(module, "shared_isolation", lambda: self.isolation)
@@ -170,7 +170,7 @@ def test_a_family_that_ran_out_of_time_three_times_is_not_proposed_again(cold, t
         trials=12, families=(slow, "knn", "naive_bayes"), trial_seconds=10.0, cold=cold, remember=False,
         store=str(tmp_path / "store.db"),
     )  # fmt: skip
-    result = search(task, settings, tmp_path / "run", isolation=machine.isolation, progress=heard)
+    result = search(task, settings, tmp_path / "run", executor=Local(machine.isolation), progress=heard)
     tried = [row.evaluation.config[FAMILY] for row in result.trials]
     assert len(tried) == 12
     assert tried.count(slow) <= 3
@@ -182,7 +182,7 @@ def test_where_every_family_is_late_the_search_goes_on(task, tmp_path, monkeypat
     machine = Machine(task, lambda config: 1e6 if len(machine.tried) < 8 else 1.0)
     machine.install(monkeypatch)
     settings = Settings(trials=10, families=("knn", "naive_bayes"), trial_seconds=10.0, cold=True, remember=False)
-    result = search(task, settings, tmp_path / "run", isolation=machine.isolation)
+    result = search(task, settings, tmp_path / "run", executor=Local(machine.isolation))
     assert [row.evaluation.state for row in result.trials].count(State.COMPLETE) == 2
 
 
@@ -221,7 +221,7 @@ class TestAlwaysAModel:
         machine.install(monkeypatch)
         settings = Settings(seconds=60.0, jobs=1, cold=True, store=str(tmp_path / "store.db"))
         began = machine.now
-        result = search(task, settings, tmp_path / "run", isolation=machine.isolation, progress=heard)
+        result = search(task, settings, tmp_path / "run", executor=Local(machine.isolation), progress=heard)
         assert machine.now - began <= 60.0
         assert result.best.evaluation.config == {FAMILY: QUICK}
         assert result.best.origin == "fallback"
@@ -240,7 +240,7 @@ class TestAlwaysAModel:
         machine = Machine(task, lambda config: 1e9)
         machine.install(monkeypatch)
         settings = Settings(seconds=60.0, jobs=1, families=("knn", "naive_bayes"), cold=True, remember=False)
-        search(task, settings, tmp_path / "run", isolation=machine.isolation)
+        search(task, settings, tmp_path / "run", executor=Local(machine.isolation))
         machine.seconds = lambda config: 10.0
         result = resume(tmp_path / "run", seconds=60.0)
         complete = [row.evaluation.config[FAMILY] for row in result.trials if row.evaluation.state == State.COMPLETE]
@@ -251,14 +251,14 @@ class TestAlwaysAModel:
         machine = Machine(task, lambda config: 10.0)
         machine.install(monkeypatch)
         settings = Settings(seconds=60.0, jobs=1, families=("knn", "naive_bayes"), cold=True, remember=False)
-        result = search(task, settings, tmp_path / "run", isolation=machine.isolation)
+        result = search(task, settings, tmp_path / "run", executor=Local(machine.isolation))
         assert QUICK not in {row.evaluation.config[FAMILY] for row in result.trials}
 
     def test_without_a_time_budget_too(self, task, tmp_path, monkeypatch):
         machine = Machine(task, lambda config: 1e9)
         machine.install(monkeypatch)
         settings = Settings(trials=2, families=("knn",), cold=True, remember=False)
-        result = search(task, settings, tmp_path / "run", isolation=machine.isolation)
+        result = search(task, settings, tmp_path / "run", executor=Local(machine.isolation))
         assert result.best.evaluation.config == {FAMILY: QUICK}
 
 
@@ -364,7 +364,7 @@ def test_proposals_are_priced_by_how_crowded_the_machine_is_until_a_trial_tells(
     settings = Settings(
         seconds=60.0, trials=3, jobs=1, families=("knn", "naive_bayes"), remember=False, store=str(tmp_path / "s.db")
     )
-    search(task, settings, tmp_path / "run", isolation=machine.isolation)
+    search(task, settings, tmp_path / "run", executor=Local(machine.isolation))
     assert limits == [1.5, 15.0, 15.0]
 
 
@@ -385,11 +385,11 @@ class TestLargeForTheTime:
         )
         options = replace(OPTIONS, default_first_load=0.0)
         plan = SearchPlan.of(task, settings, 1, options=options)
-        result = search(task, settings, tmp_path / "run", isolation=machine.isolation, plan=plan)
+        result = search(task, settings, tmp_path / "run", executor=Local(machine.isolation), plan=plan)
         assert machine.tried[0][0] == cash_space("binary", ["hist_gradient_boosting"]).default
         assert (result.trials[0].origin, "default first" in result.trials[0].reason) == ("default", True)
         usual = SearchPlan.of(task, settings, 1)
-        search(task, settings, tmp_path / "usual", isolation=machine.isolation, plan=usual)
+        search(task, settings, tmp_path / "usual", executor=Local(machine.isolation), plan=usual)
         assert not any("default first" in row.reason for row in open_run(tmp_path / "usual").trials)
 
     def test_boosting_gets_the_rounds_there_is_time_for_and_a_rate_that_suits_them(self, task, tmp_path, monkeypatch):
@@ -457,7 +457,7 @@ class TestRowsThatGrow:
         machine.install(monkeypatch)
         settings = Settings(seconds=60.0, jobs=1, cold=True, **{"remember": False} | settings)
         began = machine.now
-        result = search(task, settings, tmp_path / "run", isolation=machine.isolation, progress=heard)
+        result = search(task, settings, tmp_path / "run", executor=Local(machine.isolation), progress=heard)
         assert machine.now - began <= 60.0
         return machine, result, heard.notes
 
@@ -517,7 +517,7 @@ class TestRowsThatGrow:
         machine = Machine(large, lambda config: 20.0)
         machine.install(monkeypatch)
         settings = Settings(trials=2, families=("knn",), cold=True, remember=False)
-        search(large, settings, tmp_path / "run", isolation=machine.isolation)
+        search(large, settings, tmp_path / "run", executor=Local(machine.isolation))
         assert machine.learned == [60_000, 60_000]
 
 
@@ -527,7 +527,7 @@ class TestPatience:
         machine.says = lambda config: np.full((task.n, 2), 0.5)  # one is as good as the other
         machine.install(monkeypatch)
         settings = Settings(seconds=30.0, jobs=1, cold=True, remember=False, families=("knn", "linear"), **settings)
-        search(task, settings, tmp_path / "run", isolation=machine.isolation, progress=heard)
+        search(task, settings, tmp_path / "run", executor=Local(machine.isolation), progress=heard)
         return machine, heard.notes
 
     def test_where_nothing_better_is_expected_the_search_ends_and_says_what_it_left(self, task, tmp_path, monkeypatch):

@@ -55,6 +55,8 @@ class AutoMeta(Program):
         "key": (("trust",), "The key that your models are signed with."),
         "recommend": (("memory",), "Say what to try first on a table, and why."),
         "collect": (("memory",), "Fill a store: the same configurations on many tables."),
+        "worker": (("cluster",), "Lend this machine to searches."),
+        "cluster": (("cluster",), "Spread a search over several machines."),
         "doctor": (("doctor",), "Check that everything here works."),
         "store": (("store", "imports", "studies"), "Look into a store of past evaluations, and tend it."),
         "bench": (("bench",), "Compare methods on the fixed splits of a suite."),

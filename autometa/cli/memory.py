@@ -1,5 +1,6 @@
 """What past tasks say, and more of them: ``autometa recommend`` and ``collect``."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ from autometa.cli.app import (
     limits_of,
     task_of,
 )
+from autometa.cli.cluster import ClusterAddress, Tls, cluster_of, spread
 from autometa.cli.reading import (
     Download,
     Drop,
@@ -173,6 +175,8 @@ def collect(
     seed: Seed = "0",
     max_ram: MaxRam = None,
     trial_time: TrialTime = None,
+    cluster: ClusterAddress = None,
+    tls: Tls = None,
     as_json: AsJson = False,
 ) -> None:
     """Fill a store: the same configurations on many tables.
@@ -194,6 +198,7 @@ def collect(
         "seconds": gathered.option(duration, "--time", time),
         **limits_of(gathered, jobs, seed, max_ram, trial_time),
     }
+    cluster_of(gathered, cluster, tls)
     from autometa.collect import CollectOptions, find_sources
     from autometa.collect import collect as fill
 
@@ -208,5 +213,7 @@ def collect(
 
     with counting("collecting") as tell:
         given: Any = {name: value for name, value in asked.items() if value is not None}
-        summary = fill(sources, MetaStore(store), CollectOptions(**given, offline=offline), tell=tell)
+        collected = CollectOptions(**given, offline=offline)
+        with spread(cluster, tls, partial(tell, 0, 0)) as executor:
+            summary = fill(sources, MetaStore(store), collected, tell=tell, executor=executor)
     emit(summary) if as_json else show_collected(summary)

@@ -39,6 +39,7 @@ from autometa.cli.app import (
     task_of,
     threshold_of,
 )
+from autometa.cli.cluster import ClusterAddress, Tls, cluster_of, spread
 from autometa.cli.options import OPTIONS
 from autometa.cli.reading import (
     AllowMissing,
@@ -131,6 +132,8 @@ def fit(
     infer_limit: InferLimit = None,
     exportable: Exportable = False,
     device: Device = "auto",
+    cluster: ClusterAddress = None,
+    tls: Tls = None,
     store: Store = None,
     cold: Cold = False,
     no_remember: NoRemember = False,
@@ -154,6 +157,7 @@ def fit(
     asked = {**budget_of(gathered, time, trials), **searching, "families": families_of(gathered, families)}
     chosen, said = preset_of(gathered, preset, asked)
     labelled = threshold_of(gathered, threshold)
+    cluster_of(gathered, cluster, tls)
     how: dict[str, Any] = {"encoding": encoding, "header": header, "sheet": sheet, "member": member, "query": query}
     columns: dict[str, Any] = {"keep": keep, "drop": drop, "types": types, "na": na, "monotonic": monotonic}
     reading = reading_of(gathered, kind=kind, positive=positive, **columns, limits=limits, **how, download=download)
@@ -185,7 +189,11 @@ def fit(
         device=device,
         threshold=labelled,
     )
-    with live() as lines, followed(lines, run, data, wanted=watch) as (progress, run):
+    with (
+        live() as lines,
+        followed(lines, run, data, wanted=watch) as (progress, run),
+        spread(cluster, tls, progress.note) as executor,
+    ):
         if said is not None:
             progress.note(said)
         result = fit_file(
@@ -198,6 +206,7 @@ def fit(
             run=run,
             progress=progress,
             started=PROGRAM_STARTED,
+            executor=executor,
         )
     return conclude(result, as_json=as_json)
 
@@ -235,6 +244,8 @@ def resume(
             "--store", metavar="URL", help="Its memory, where that is another now, or needs its password again."
         ),
     ] = None,
+    cluster: ClusterAddress = None,
+    tls: Tls = None,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> int:
@@ -246,14 +257,15 @@ def resume(
 
     gathered = Gathered()
     budget = budget_of(gathered, time, trials)
+    cluster_of(gathered, cluster, tls)
     gathered.refuse()
 
     from autometa.fitting import resume_run
     from autometa.live import live
 
     say_what_runs(run, trust, everything=True)
-    with live() as progress:
-        result = resume_run(run, **budget, progress=progress, trusted=trust, store=store)
+    with live() as progress, spread(cluster, tls, progress.note) as executor:
+        result = resume_run(run, **budget, progress=progress, trusted=trust, store=store, executor=executor)
     return conclude(result, as_json=as_json)
 
 

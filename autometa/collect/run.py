@@ -16,7 +16,7 @@ from autometa.collect.options import OPTIONS, CollectOptions
 from autometa.collect.planned import SPACE, pool, proposed, winners
 from autometa.collect.sources import TableSource, stem
 from autometa.errors import AutoMetaError
-from autometa.evaluation import Attempt, Cancelled, Isolation, Splits, available_cpus, evaluate_isolated, plan_splits
+from autometa.evaluation import Attempt, Cancelled, Executor, Isolation, Local, Splits, plan_splits
 from autometa.families import available, suited
 from autometa.metafeatures import VERSION, describe
 from autometa.openml import is_address, read_task
@@ -46,6 +46,7 @@ def collect(
     options: CollectOptions = OPTIONS,
     *,
     tell: Callable[[int, int, str], None] = lambda done, total, text: None,
+    executor: Executor | None = None,
 ) -> dict[str, Any]:
     r"""Evaluates the pool on every table that it can read, round by round, into a store.
 
@@ -54,6 +55,7 @@ def collect(
         store: Where evaluations go; what is there already is not done again.
         options: What is tried on each table, and what one evaluation may take.
         tell: Called with evaluations done, evaluations in all, and what happened.
+        executor: Where they run; None for this machine.
 
     Returns:
         ``tables``, ``evaluations`` (new), ``failed`` (of those), ``unreadable`` ({path: why}), ``seconds``.
@@ -77,8 +79,9 @@ def collect(
     """
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="autometa-collect-") as folder, Isolation() as isolation:
-        isolation.warm_up()
-        collection = _Collection(sources, store, options, isolation, Path(folder), began, tell)
+        executor = executor or Local(isolation)
+        executor.warm_up()
+        collection = _Collection(sources, store, options, executor, Path(folder), began, tell)
         collection.run()
     return collection.summary()
 
@@ -91,14 +94,14 @@ class _Collection:
         sources: Sequence[TableSource],
         store: MetaStore,
         options: CollectOptions,
-        isolation: Isolation,
+        executor: Executor,
         folder: Path,
         began: float,
         tell: Callable[[int, int, str], None],
     ) -> None:
         """Reads what the store knows and makes the pools; evaluates nothing yet."""
         self.sources, self.store, self.options = sources, store, options
-        self.isolation, self.folder, self.began, self.tell = isolation, folder, began, tell
+        self.executor, self.folder, self.began, self.tell = executor, folder, began, tell
         self.known = {record.fingerprint: record for record in store.tasks(space=SPACE)}
         kinds = ("binary", "multiclass", "regression")
         self.pools = {
@@ -117,7 +120,7 @@ class _Collection:
 
     def run(self) -> None:
         """Round after round, the tables side by side; whatever ends it early ends the trials under way."""
-        workers = ThreadPoolExecutor(self.options.jobs or available_cpus())
+        workers = ThreadPoolExecutor(self.options.jobs or self.executor.cpus)
         tables = range(len(self.sources))
         try:
             for k in range(self.rounds):
@@ -125,7 +128,7 @@ class _Collection:
                 list(workers.map(self.evaluate, tables, [k] * len(tables)))
         except BaseException:
             self.stop.set()
-            self.isolation.cancel_all()
+            self.executor.cancel_all()
             raise
         finally:
             workers.shutdown(wait=True, cancel_futures=True)
@@ -145,7 +148,7 @@ class _Collection:
         options = self.options
         if options.max_ram is None:
             return options.evaluation_ram
-        left = (options.max_ram - self.isolation.overhead()) // (options.jobs or available_cpus())
+        left = (options.max_ram - self.executor.overhead()) // (options.jobs or self.executor.cpus)
         return max(left, SEARCH.least_ram)
 
     def evaluate(self, index: int, k: int) -> None:
@@ -158,8 +161,7 @@ class _Collection:
         if ready is None or config is None or config[FAMILY] in ready.unsuited or config_key(config) in ready.done:
             return
         try:
-            evaluation = evaluate_isolated(
-                self.isolation,
+            evaluation = self.executor.evaluate(
                 ready.folder,
                 Attempt(config, ready.splits, self.options.seed, calibrate=True),  # as `fit` judges
                 seconds=self.options.trial_seconds,

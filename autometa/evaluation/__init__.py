@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from autometa.evaluation.conformal import Conformal, fit_conformal, read_level
     from autometa.evaluation.decision import AUTO, fit_weights, read_threshold, threshold_of, weights_of
     from autometa.evaluation.dummy import Dummy
+    from autometa.evaluation.executor import Executor, Local
     from autometa.evaluation.fitted import fit_model, predict_aligned
     from autometa.evaluation.formulas import COST, METRICS
     from autometa.evaluation.isolated import evaluate_isolated
@@ -65,10 +66,12 @@ __all__ = [
     "Conformal",
     "Dummy",
     "Evaluation",
+    "Executor",
     "Freedom",
     "Interval",
     "Isolation",
     "Killed",
+    "Local",
     "Metric",
     "Outcome",
     "Splits",
@@ -118,12 +121,14 @@ _HOMES = {
     "Conformal": "conformal",
     "Dummy": "dummy",
     "Evaluation": "record",
+    "Executor": "executor",
     "Freedom": "calibration",
     "IDENTITY": "calibration",
     "Interval": "uncertainty",
     "Isolation": "isolation",
     "JUDGE_SURENESS": "calibration",
     "Killed": "watch",
+    "Local": "executor",
     "METRICS": "formulas",
     "METRIC_KINDS": "metrics",
     "Metric": "comparison",

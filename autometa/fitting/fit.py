@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation import (
     METRIC_KINDS,
+    Executor,
     Splits,
     available_cpus,
     check_metric,
@@ -55,6 +56,7 @@ def fit_file(
     run: Path | None = None,
     progress: Progress | None = None,
     started: float | None = None,
+    executor: Executor | None = None,
 ) -> Result:
     """Reads a table, searches, and leaves a run folder with the model in it.
 
@@ -81,6 +83,7 @@ def fit_file(
         run: Folder to make; None for one under ``autometa_runs``.
         progress: Told what happens.
         started: When the time budget began (`time.monotonic`).
+        executor: Where trials run; None for this machine.
 
     Raises:
         InputError: Everything that is wrong with the table, the folder and the settings, together.
@@ -133,7 +136,7 @@ def fit_file(
     task = _with_known_metric(task)
     for note in task.notes:
         progress.note(note)
-    return _searched(task, settings, run or default_folder(task.name), progress, started)
+    return _searched(task, settings, run or default_folder(task.name), progress, started, executor=executor)
 
 
 def fit_table(
@@ -158,6 +161,7 @@ def fit_table(
     run: Path,
     progress: Progress | None = None,
     started: float | None = None,
+    executor: Executor | None = None,
 ) -> Result:
     """Searches for a table that is in memory, and leaves a run folder with the model in it.
 
@@ -184,6 +188,7 @@ def fit_table(
         run: Folder to make.
         progress: Told what happens.
         started: When the time budget began (`time.monotonic`); None for now.
+        executor: Where trials run; None for this machine.
 
     Raises:
         InputError: Everything that is wrong with the table, the folder and the settings, together.
@@ -232,7 +237,7 @@ def fit_table(
     for note in task.notes:
         progress.note(note)
     splits = None if cv is None else splits_of(cv, frame, y, groups)
-    return _searched(task, settings, run, progress, started, splits)
+    return _searched(task, settings, run, progress, started, splits, executor)
 
 
 def resume_run(
@@ -243,6 +248,7 @@ def resume_run(
     progress: Progress | None = None,
     trusted: bool = False,
     store: str | None = None,
+    executor: Executor | None = None,
 ) -> Result:
     """`autometa.search.resume`, and what `fit_file` does after a search: why the model answers as it does.
 
@@ -258,7 +264,8 @@ def resume_run(
     budget = Run.open(Path(run), trusted=trusted).settings.seconds
     kept = kept_seconds(None if budget is None else seconds or budget)
     before = _stamp(run)
-    result = resume(run, seconds=seconds, trials=trials, progress=progress, trusted=trusted, store=store, kept=kept)
+    where = {"store": store, "executor": executor}
+    result = resume(run, seconds=seconds, trials=trials, progress=progress, trusted=trusted, kept=kept, **where)  # type: ignore[arg-type]
     if before is not None and _stamp(run) == before:  # it was finished, and nothing is new
         return result
     explained(result, kept or time_for(None, 0.0), progress or Silent(), trusted=trusted)
@@ -278,11 +285,15 @@ def _searched(
     progress: Progress | None,
     started: float,
     splits: Splits | None = None,
+    executor: Executor | None = None,
 ) -> Result:
     """Searches, and explains what was found in the time that is kept for it."""
     kept = kept_seconds(settings.seconds)
-    plan = None if splits is None else SearchPlan.of(task, settings, available_cpus(), splits=splits)
-    result = search(task, settings, run, progress=progress, started=started, plan=plan, kept=kept)
+    plan = None
+    if splits is not None:
+        cpus = available_cpus() if executor is None else executor.cpus
+        plan = SearchPlan.of(task, settings, cpus, splits=splits, machines=executor)
+    result = search(task, settings, run, progress=progress, started=started, plan=plan, kept=kept, executor=executor)
     explained(result, time_for(settings.seconds, time.monotonic() - started), progress or Silent())
     return result
 

@@ -23,9 +23,9 @@ from autometa.evaluation import (
     IDENTITY,
     Cancelled,
     Dummy,
+    Executor,
     Freedom,
     Interval,
-    Isolation,
     Killed,
     Weights,
     bootstrap,
@@ -96,29 +96,24 @@ class Finished:
     dummy: Dummy | None = None
 
 
-def isolated_fit(run: Run, plan: SearchPlan, isolation: Isolation) -> Fit:
-    """A `Fit` that fits in processes of their own, each within the memory of a trial."""
+def fit_by(executor: Executor, run: Run, plan: SearchPlan) -> Fit:
+    """A `Fit` that fits where trials run, each within the memory of a trial."""
     folder = run.folder.absolute()  # those processes stay in the folder in which the first of them began
 
     def fit(row: TrialRow, *, seconds: float, threads: int, rows: int) -> bytes:
-        path = folder / "models" / f"{row.number}-refit.pkl"
-        try:
-            isolation.call(
-                refit,
-                folder / "task",
-                row.evaluation.config,
-                path,
-                seconds=seconds,
-                max_ram=plan.trial_ram(isolation.overhead()),
-                seed=run.settings.seed,
-                threads=threads,
-                device=run.settings.device,
-                rows=rows,
-                families=REGISTRY.registered(),
-            )
-            return path.read_bytes()
-        finally:
-            path.unlink(missing_ok=True)
+        return executor.written(
+            refit,
+            folder / "task",
+            row.evaluation.config,
+            path=folder / "models" / f"{row.number}-refit.pkl",
+            seconds=seconds,
+            max_ram=plan.trial_ram(executor.overhead()),
+            seed=run.settings.seed,
+            threads=threads,
+            device=run.settings.device,
+            rows=rows,
+            families=REGISTRY.registered(),
+        )
 
     return fit
 

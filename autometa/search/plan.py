@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autometa.errors import InputError, Problem
-from autometa.evaluation import AUTO, Splits, available_cpus, available_ram, plan_splits
+from autometa.evaluation import AUTO, Executor, Splits, available_cpus, available_ram, plan_splits
 from autometa.families import FAMILIES, available, cash_space, suited
 from autometa.quantiles import quantile_of
 from autometa.search.options import OPTIONS, SearchOptions
@@ -34,6 +34,7 @@ class SearchPlan:
         options: The tuned numbers.
         threshold: As `Settings` has it.
         members: As there.
+        most_threads: That one trial can take, for it runs on one machine; None for all.
 
     See Also:
         `Settings`.
@@ -48,6 +49,7 @@ class SearchPlan:
     threshold: float | str = AUTO
     members: int | None = None
     infer_limit: float | None = None
+    most_threads: int | None = None
 
     @classmethod
     def of(
@@ -58,6 +60,7 @@ class SearchPlan:
         *,
         splits: Splits | None = None,
         options: SearchOptions = OPTIONS,
+        machines: Executor | None = None,
     ) -> SearchPlan:
         """The plan for a table.
 
@@ -67,6 +70,7 @@ class SearchPlan:
             cpus: That the search may use.
             splits: Those of a run that goes on; None for those that the time allows.
             options: The tuned numbers.
+            machines: Whose CPUs these are; None for this one's.
 
         Raises:
             InputError: A family is unknown, or none suits the table; or there are too few rows to split.
@@ -83,27 +87,28 @@ class SearchPlan:
         if task.monotonic and quantile_of(task.metric) is not None:
             what = "boosting that fits a quantile sets its leaves anew, and keeps no column monotonic"
             raise InputError(Problem("monotonic", what, "Name another metric, or leave out --monotonic."))
-        space = search_space(task, settings, options)
+        space, places = search_space(task, settings, options), 1 if machines is None else machines.places
         return cls(
             space=space,
             splits=splits or affordable_splits(task, settings, cpus, options),
             cpus=cpus,
-            jobs=settings.jobs or default_jobs(task, settings, cpus, options),
+            jobs=settings.jobs or default_jobs(task, settings, cpus, options, places),
             max_ram=settings.max_ram,
             options=options,
             threshold=settings.threshold,
             members=settings.members,
             infer_limit=settings.infer_limit,
+            most_threads=cpus if machines is None else machines.most_threads,
         )
 
     @property
     def threads(self) -> int:
         """CPU threads of one trial."""
-        return max(1, self.cpus // self.jobs)
+        return self.threads_for(self.jobs)
 
     def threads_for(self, fits: int) -> int:
         """CPU threads of one fit, where there are `fits` in all."""
-        return max(self.threads, self.cpus // fits)
+        return max(1, min(self.cpus // min(self.jobs, fits), self.most_threads or self.cpus))
 
     def trial_ram(self, others: int = 0) -> int:
         """Bytes that one trial may hold: its part of what `max_ram` leaves, or else a share of what is free now.
@@ -241,14 +246,14 @@ def cells_per_second(task: Task, seconds: float, options: SearchOptions = OPTION
     return task.n * max(task.p, 1) * max(task.c / options.free_classes, 1.0) / seconds
 
 
-def default_jobs(task: Task, settings: Settings, cpus: int, options: SearchOptions = OPTIONS) -> int:
+def default_jobs(task: Task, settings: Settings, cpus: int, options: SearchOptions = OPTIONS, places: int = 1) -> int:
     """Trials at once where nobody says: one per CPU, but one with all CPUs where a trial is heavy for the budget.
 
     Two heavy trials side by side on half of the threads each end too late, or not at all; and no more than there is
     memory for. Without a time budget there is one, so that a search repeats exactly.
     """
     if settings.seconds is None or cells_per_second(task, settings.seconds, options) > options.hold_out_load:
-        return 1
+        return 1 if settings.seconds is None else places
     if settings.max_ram is None:
         return cpus
     return min(cpus, max((settings.max_ram - options.parent_ram) // options.least_ram, 1))

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autometa.errors import NoModelError
-from autometa.evaluation import Isolation, available_cpus, crowding, shared_isolation
+from autometa.evaluation import Executor, Local, crowding, shared_isolation
 from autometa.moved import former
 from autometa.search.adoption import adopt
 from autometa.search.budget import Budget
 from autometa.search.candidates import candidates_of, quick_enough
 from autometa.search.clock import Clock
-from autometa.search.finish import Finish, isolated_fit, why_no_model
+from autometa.search.finish import Finish, fit_by, why_no_model
 from autometa.search.first import first_model
 from autometa.search.keys import why_fleeting
 from autometa.search.plan import (
@@ -56,7 +56,7 @@ def search(
     *,
     progress: Progress | None = None,
     started: float | None = None,
-    isolation: Isolation | None = None,
+    executor: Executor | None = None,
     plan: SearchPlan | None = None,
     kept: float = 0.0,
 ) -> Result:
@@ -68,7 +68,7 @@ def search(
         run: A folder that is new or empty.
         progress: Told what happens; None for silence.
         started: When the clock of the time budget began (`time.monotonic`); None for now.
-        isolation: Where trials run; None for the one that searches of this process share.
+        executor: Where trials run; None for this machine, in processes that searches of this process share.
         plan: Families, splits, jobs and tuned numbers; None for those that suit the table and the settings.
         kept: Seconds of the time budget that are not the search's: the caller does something with them afterwards.
 
@@ -93,13 +93,14 @@ def search(
     """
     seconds = None if settings.seconds is None else settings.seconds - kept
     budget = _crowded(Budget(seconds, settings.trials, time.monotonic() if started is None else started))
-    plan = plan or SearchPlan.of(task, settings, available_cpus())
+    executor = executor or Local(shared_isolation())
+    plan = plan or SearchPlan.of(task, settings, executor.cpus, machines=executor)
     folder = Run.create(run, task, settings, plan.splits)
     for why in (without_weights, without_quantiles, without_monotonic, without_many_trees, without_export):
         if progress is not None and (left_out := why(task, settings)):
             progress.note(left_out)
     with folder.locked():
-        return _conduct(folder, plan, budget, progress or Silent(), isolation or shared_isolation())
+        return _conduct(folder, plan, budget, progress or Silent(), executor)
 
 
 def resume(
@@ -110,6 +111,7 @@ def resume(
     progress: Progress | None = None,
     trusted: bool = False,
     store: str | None = None,
+    executor: Executor | None = None,
     kept: float = 0.0,
 ) -> Result:
     """Goes on with a run that was killed at any moment, with what was left of its budget.
@@ -124,6 +126,7 @@ def resume(
         trusted: Go on even though somebody else began it: that runs code that is in the folder.
         store: URL of the metadata store, where it is not that of the run any more, or needs a password that is
             neither in the environment nor in ``~/.pgpass``.
+        executor: As `search`; it need not be that with which the run began.
         kept: As `search`, of a run that has a time budget.
 
     Raises:
@@ -164,9 +167,10 @@ def resume(
             total = max(total + more_seconds - kept, used + 2 * Budget(total, None).reserve)
         wanted = settings.trials if settings.trials is None else settings.trials + more_trials
         budget = _crowded(Budget(total, wanted, started - used))
-        plan = SearchPlan.of(folder.task, settings, available_cpus(), splits=folder.splits)
+        executor = executor or Local(shared_isolation())
+        plan = SearchPlan.of(folder.task, settings, executor.cpus, splits=folder.splits, machines=executor)
         folder.check_kept([row.number for row in leaderboard(rows, folder.task.metric)[: plan.options.candidates]])
-        return _conduct(folder, plan, budget, progress, shared_isolation(), study)
+        return _conduct(folder, plan, budget, progress, executor, study)
 
 
 def _crowded(budget: Budget) -> Budget:
@@ -179,11 +183,11 @@ def _conduct(
     plan: SearchPlan,
     budget: Budget,
     progress: Progress,
-    isolation: Isolation,
+    executor: Executor,
     study: optuna.Study | None = None,  # the run's, where it was read already
 ) -> Result:
     """Recalls, tries, finishes, remembers; the caller holds the lock of the folder."""
-    isolation.warm_up()
+    executor.warm_up()
     task, settings = run.task, run.settings
     clock = Clock(budget, settings.seconds, settings.trial_seconds, plan.splits.growth, plan.options, task.n)
     first = None
@@ -194,7 +198,7 @@ def _conduct(
     # Where the budget is over by now nothing will be tried: no time is spent on what to try.
     over = first is not None and clock.left_to_search(None) <= 0
     study = study or run.study(repair=True)
-    trials = Trials(run, plan, clock, study, isolation, progress, first)
+    trials = Trials(run, plan, clock, study, executor, progress, first)
     asked = replace(settings, cold=True, remember=False) if over else settings
     recalled = recall(task, asked, plan, clock, trials.rungs, progress)
     study.sampler = recalled.sampler
@@ -212,7 +216,7 @@ def _conduct(
             raise KeyboardInterrupt
         if not leaders:
             raise NoModelError(why_no_model(trials.finished))
-        fit = isolated_fit(run, plan, isolation)
+        fit = fit_by(executor, run, plan)
         leaders = quick_enough(leaders, settings.infer_limit, progress.note)
         finish = Finish(task, plan, clock, fit, progress, lambda: trials.interrupted, run.read_models)
         done = finish.conduct(candidates_of(run, leaders, plan.options.candidates))

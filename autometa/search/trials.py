@@ -21,9 +21,8 @@ from autometa.evaluation import (
     Attempt,
     Cancelled,
     Evaluation,
-    Isolation,
+    Executor,
     State,
-    evaluate_isolated,
     judged,
 )
 from autometa.families import FAMILIES
@@ -54,13 +53,13 @@ class Trials:
         plan: SearchPlan,
         clock: Clock,
         study: optuna.Study,
-        isolation: Isolation,
+        executor: Executor,
         progress: Progress,
         first: FirstModel | None = None,
     ) -> None:
         """Reads the finished trials of the study; `settle` sees to those that were cut off."""
         self.run, self.plan, self.clock, self.study = run, plan, clock, study
-        self.isolation, self.progress = isolation, progress
+        self.executor, self.progress = executor, progress
         self.metric = run.task.metric
         self.finished = list(run.trials(study))
         self.first = first  # made at the start, where there is a time budget
@@ -145,7 +144,7 @@ class Trials:
         def heard(signum: int, frame: Any) -> None:
             again, self.interrupted = self.interrupted and signum == signal.SIGINT, True
             self._stop.set()
-            self.isolation.cancel_all()
+            self.executor.cancel_all()
             if again:
                 raise KeyboardInterrupt
 
@@ -234,12 +233,11 @@ class Trials:
                 config = faster if self.plan.space.contains(faster) else config  # a parameter may be fixed
             self.progress.trial_started(trial.number, config, origin, reason)
             attempt = self._attempt(trial.number, config, origin, seconds, rows)
-        evaluation = evaluate_isolated(
-            self.isolation,
+        evaluation = self.executor.evaluate(
             self.run.folder / "task",
             attempt,
             seconds=seconds,
-            max_ram=self.plan.trial_ram(self.isolation.overhead()),
+            max_ram=self.plan.trial_ram(self.executor.overhead()),
             oof_path=self.run.oof_path(trial.number),
             patience=patience,
         )

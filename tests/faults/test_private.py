@@ -58,12 +58,12 @@ def no_umask():
 
 
 def test_whatever_the_umask_a_run_a_store_and_a_key_are_their_owners_alone(task, tmp_path, no_umask, monkeypatch, said):
-    from autometa.evaluation import Isolation
+    from autometa.evaluation import Isolation, Local
 
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     settings = Settings(trials=2, families=("linear", "knn"), store=str(tmp_path / "stores" / "store.db"))
     with Isolation() as isolation:  # its own, whose processes inherit the umask of now
-        search(task, settings, tmp_path / "runs" / "run", isolation=isolation)
+        search(task, settings, tmp_path / "runs" / "run", executor=Local(isolation))
     assert said("report", tmp_path / "runs" / "run")[0] == 0
     assert said("key", "export", tmp_path / "home" / "exported")[0] == 0
     for name in ("runs", "stores", "home"):

@@ -1,0 +1,142 @@
+"""Where trials run: the one seam between a search and its processes, here or on other machines.
+
+A search asks for an evaluation and gets one, or hears why not; who runs it, and where, it does not know. `Local` is
+this machine; `autometa.cluster.Cluster` is any number of others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from autometa.evaluation.isolated import evaluate_isolated
+from autometa.evaluation.isolation import Isolation
+from autometa.evaluation.machine import available_cpus
+from autometa.evaluation.record import Evaluation
+from autometa.evaluation.trial import Attempt
+
+
+class Executor(Protocol):
+    """Runs trials and fits; safe to share between threads.
+
+    See Also:
+        `Local`.
+    """
+
+    @property
+    def cpus(self) -> int:
+        """CPUs that all trials together may use."""
+
+    @property
+    def most_threads(self) -> int:
+        """CPUs that one trial may use, for it runs on one machine."""
+
+    @property
+    def places(self) -> int:
+        """Trials that are heavy for their machine and may run at once: one on each."""
+
+    def warm_up(self) -> None:
+        """Begins to load what trials need, while the caller goes on."""
+
+    def overhead(self) -> int:
+        """Resident bytes on this machine beside those of trials."""
+
+    def evaluate(
+        self,
+        folder: Path,
+        attempt: Attempt,
+        *,
+        seconds: float,
+        max_ram: int | None = None,
+        oof_path: Path | None = None,
+        patience: float = 0.0,
+    ) -> Evaluation:
+        """As `evaluate_isolated`; `max_ram` is of trials on this machine.
+
+        Raises:
+            Cancelled: `cancel_all` was called meanwhile.
+        """
+
+    def written(
+        self,
+        function: Callable[..., None],
+        folder: Path,
+        *args: Any,
+        path: Path,
+        seconds: float,
+        max_ram: int | None = None,
+        **how: Any,
+    ) -> bytes:
+        """What ``function(folder, *args, path, **how)`` writes to a file, run apart; `folder` is a saved task's.
+
+        Raises:
+            Killed: It did not end, or not within `seconds`.
+            Cancelled: `cancel_all` was called meanwhile.
+        """
+
+    def cancel_all(self) -> None:
+        """Ends whatever is under way."""
+
+
+class Local:
+    """Trials in processes of this machine.
+
+    See Also:
+        `Executor`, `Isolation`.
+
+    Example:
+        >>> from autometa.evaluation import shared_isolation
+        >>> Local(shared_isolation()).cpus == available_cpus()
+        True
+    """
+
+    places = 1
+
+    def __init__(self, isolation: Isolation) -> None:
+        """Starts nothing."""
+        self.isolation = isolation
+        self.warm_up, self.cancel_all = isolation.warm_up, isolation.cancel_all
+        self.overhead = isolation.overhead
+
+    @property
+    def cpus(self) -> int:
+        """Those that this process may use."""
+        return available_cpus()
+
+    @property
+    def most_threads(self) -> int:
+        """All of them."""
+        return available_cpus()
+
+    def evaluate(
+        self,
+        folder: Path,
+        attempt: Attempt,
+        *,
+        seconds: float,
+        max_ram: int | None = None,
+        oof_path: Path | None = None,
+        patience: float = 0.0,
+    ) -> Evaluation:
+        """As `evaluate_isolated`."""
+        return evaluate_isolated(
+            self.isolation, folder, attempt, seconds=seconds, max_ram=max_ram, oof_path=oof_path, patience=patience
+        )
+
+    def written(
+        self,
+        function: Callable[..., None],
+        folder: Path,
+        *args: Any,
+        path: Path,
+        seconds: float,
+        max_ram: int | None = None,
+        **how: Any,
+    ) -> bytes:
+        """What a function writes, run in a process of its own; the file is gone afterwards."""
+        try:
+            self.isolation.call(function, folder, *args, path, seconds=seconds, max_ram=max_ram, **how)
+            return path.read_bytes()
+        finally:
+            path.unlink(missing_ok=True)
