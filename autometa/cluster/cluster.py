@@ -206,7 +206,7 @@ class Cluster:
         with suppress(Exception):
             self.client.cancel(futures, force=True)
         with suppress(Exception):
-            self.client.run(cancel, self._session, wait=False, on_error="ignore")
+            self.client.run(cancel, self._session, on_error="ignore")
 
     def evaluate(
         self,
