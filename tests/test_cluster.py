@@ -24,7 +24,7 @@ pytest.importorskip("distributed", reason="needs autometa[cluster]")
 from autometa.cli import main
 from autometa.cluster import Address, Cluster, connect, write_keys
 from autometa.cluster.options import OPTIONS
-from autometa.cluster.tables import Tables, digest_of, packed
+from autometa.cluster.tables import TableCache, digest_of, packed
 from autometa.errors import InputError
 from autometa.evaluation import Cancelled
 from autometa.search import Settings, open_run, resume, search
@@ -96,7 +96,7 @@ def test_a_run_goes_on_without_its_cluster_and_with_one(two, task, tmp_path):
 
 def test_a_table_is_sent_once_to_each_worker_that_cannot_see_it(two, task, saved, monkeypatch):
     elsewhere = saved.with_name("elsewhere")
-    monkeypatch.setattr("autometa.cluster.cluster.Table", lambda key, shared: _Unseen(key, shared))
+    monkeypatch.setattr("autometa.cluster.cluster.TableKey", lambda key, shared: _Unseen(key, shared))
     saved.rename(elsewhere)
     before = two.sent
     for k in range(6):
@@ -114,9 +114,9 @@ class _Unseen:
         self.key, self.shared = key, shared
 
     def __reduce__(self):
-        from autometa.cluster.work import Table
+        from autometa.cluster.work import TableKey
 
-        return Table, (self.key, "/nowhere")
+        return TableKey, (self.key, "/nowhere")
 
 
 # ------------------------------------------------------------------------------------------------------------- losses
@@ -334,7 +334,7 @@ def test_the_least_used_table_makes_room(tmp_path):
         folder.mkdir()
         (folder / "a").write_bytes(bytes([k]) * 10_000)
         sources.append((digest_of(folder), packed(folder)))
-    tables = Tables(tmp_path / "kept", most_bytes=35_000, in_use=0.0)
+    tables = TableCache(tmp_path / "kept", most_bytes=35_000, in_use=0.0)
     for key, content in sources[:2]:
         tables.keep(key, content)
         os.utime(tables.folder / key, (1.0, 1.0 + len(list(tables.folder.iterdir()))))

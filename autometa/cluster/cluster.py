@@ -21,7 +21,7 @@ from autometa.cluster.tables import digest_of, packed
 from autometa.cluster.work import (
     MissingTable,
     Order,
-    Table,
+    TableKey,
     Tried,
     about,
     cancel,
@@ -135,7 +135,7 @@ class Cluster:
         self.client, self.where, self.tell = client, where, tell
         self.sent = 0
         self._session = uuid.uuid4().hex
-        self._tables: dict[Path, Table] = {}
+        self._tables: dict[Path, TableKey] = {}
         self._sending: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._futures: set[Any] = set()
@@ -333,14 +333,14 @@ class Cluster:
             with suppress(Exception):
                 future.release()
 
-    def _table(self, folder: Path) -> Table:
+    def _table(self, folder: Path) -> TableKey:
         with self._lock:
             folder = folder.absolute()
             if folder not in self._tables:
-                self._tables[folder] = Table(digest_of(folder), str(folder))
+                self._tables[folder] = TableKey(digest_of(folder), str(folder))
             return self._tables[folder]
 
-    def _send(self, table: Table, worker: str) -> None:
+    def _send(self, table: TableKey, worker: str) -> None:
         """A table to a worker that lacks it, once, however many trials wait for it."""
         with self._lock:
             lock = self._sending.setdefault(f"{worker} {table.key}", threading.Lock())

@@ -22,7 +22,7 @@ from autometa.cluster.options import OPTIONS
 
 
 def packed(folder: Path) -> bytes:
-    """The files of a saved task, as one piece that `Tables.keep` takes."""
+    """The files of a saved task, as one piece that `TableCache.keep` takes."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
         for path in _files(folder):
@@ -53,12 +53,12 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-class Tables:
-    """Tables by their digest, on this worker's disk.
+class TableCache:
+    """TableCache by their digest, on this worker's disk.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as name:
-        ...     there, tables = Path(name, "task"), Tables(Path(name, "kept"))
+        ...     there, tables = Path(name, "task"), TableCache(Path(name, "kept"))
         ...     there.mkdir()
         ...     _ = (there / "a").write_text("1")
         ...     key = digest_of(there)

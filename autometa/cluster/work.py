@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autometa.cluster.options import OPTIONS
-from autometa.cluster.tables import Tables
+from autometa.cluster.tables import TableCache
 from autometa.evaluation import Attempt, Evaluation, Isolation, available_ram, evaluate_isolated
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class MissingTable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableKey:
     """Which table an order is about."""
 
     key: str  # `digest_of` its folder
@@ -47,7 +47,7 @@ class Order:
     """What a worker is asked to do."""
 
     session: str  # whose it is: a search's
-    table: Table
+    table: TableKey
     seconds: float
     threads: int
     patience: float = 0.0
@@ -77,14 +77,14 @@ _lock = threading.Lock()
 
 
 @cache
-def tables() -> Tables:
+def tables() -> TableCache:
     """What this worker keeps."""
     folder = os.environ.get(CACHE)
     if folder is None:
         import platformdirs
 
         folder = platformdirs.user_cache_dir("autometa") + "/cluster"
-    return Tables(Path(folder))
+    return TableCache(Path(folder))
 
 
 def keep_table(key: str, content: bytes) -> None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autometa.errors import InputError, Problem
-from autometa.evaluation import AUTO, Executor, Splits, available_cpus, available_ram, plan_splits
+from autometa.evaluation import AUTO, Splits, available_cpus, available_ram, plan_splits
 from autometa.families import FAMILIES, available, cash_space, suited
 from autometa.quantiles import quantile_of
 from autometa.search.options import OPTIONS, SearchOptions
@@ -19,6 +19,9 @@ from autometa.search.settings import Settings
 from autometa.space import SearchSpace
 from autometa.space.narrowing import narrowed
 from autometa.task import Task
+
+if TYPE_CHECKING:
+    from autometa.evaluation import Executor
 
 
 @dataclass(frozen=True, slots=True)
