@@ -2,6 +2,8 @@
 
 A command stands in a file with its kin, which is read when it is called. To add one, write a function that imports in
 its body, and give it a line in `AutoMeta.FILES`: its name, its file, and the first line of its help.
+
+Longer than 400 lines by the options of its commands.
 """
 
 # Annotations are evaluated once, here: typer would compile them from text at every start, which costs 10 ms.

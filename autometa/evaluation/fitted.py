@@ -156,20 +156,27 @@ def predict_aligned(
         array([[1., 0., 0.],
                [0., 0., 1.]])
     """
-    if shared is None:
-        from autometa.families.learners.direct import SharedInputs
-
-        shared = SharedInputs(X)
     if isinstance(model, ClippedRegressor):
         return model.clipped(predict_aligned(model.model, X, kind, n_classes, shared))
     if kind == "regression":
-        return np.asarray(shared.ask(model, "predict"), dtype=np.float64).reshape(len(X))
+        return np.asarray(_asked(model, "predict", X, shared), dtype=np.float64).reshape(len(X))
     out = np.zeros((len(X), n_classes))
     if isinstance(model, RelabelledClassifier):
-        out[:, np.asarray(model.classes_, dtype=np.intp)] = shared.ask(model.model, "predict_proba")
+        out[:, np.asarray(model.classes_, dtype=np.intp)] = _asked(model.model, "predict_proba", X, shared)
     elif hasattr(model, "predict_proba"):
-        out[:, np.asarray(model.classes_, dtype=np.intp)] = shared.ask(model, "predict_proba")
+        out[:, np.asarray(model.classes_, dtype=np.intp)] = _asked(model, "predict_proba", X, shared)
     else:
         out[np.arange(len(X)), np.asarray(model.predict(X), dtype=np.intp)] = 1.0
     with np.errstate(divide="ignore", invalid="ignore"):  # a row of zeros becomes NaN, and fails as such
         return out / out.sum(axis=1, keepdims=True)
+
+
+def _asked(model: Any, method: str, X: pd.DataFrame, shared: SharedInputs | None) -> NDArray[Any]:
+    """What a model answers; the first model of a search needs no library for it, and none is loaded."""
+    if shared is None and not hasattr(model, "steps"):
+        return getattr(model, method)(X)
+    if shared is None:
+        from autometa.families.learners.direct import SharedInputs
+
+        shared = SharedInputs(X)
+    return shared.ask(model, method)
