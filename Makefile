@@ -29,7 +29,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@torch=$$(sed -n 's/^torch==//p' constraints.txt); \
 	if nvidia-smi >/dev/null 2>&1; then $(BIN)/python -m pip install --quiet "torch==$$torch"; \
 	else $(BIN)/python -m pip install --quiet "torch==$$torch+cpu" 2>/dev/null || $(BIN)/python -m pip install --quiet "torch==$$torch"; fi
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,xgboost,catboost,postgresql,shap,onnx,skops,serve,cluster]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,xgboost,catboost,postgresql,shap,onnx,skops,serve,plots,mcp,cluster]"
 	@$(BIN)/python -c 'import lightgbm' || { echo "LightGBM needs the OpenMP runtime: apt-get install libgomp1, or brew install libomp"; exit 1; }
 	@touch $@
 

@@ -39,7 +39,7 @@ def _names_of_examples(request: pytest.FixtureRequest, doctest_namespace: dict[s
     """Only examples that name the run have it made."""
     names: dict[str, Any] = {}
     if isinstance(request.node, DoctestItem) and re.match(
-        r"autometa\.(search|report|judging|explain|export|fitting|serve|watch)", request.node.dtest.name
+        r"autometa\.(search|report|judging|explain|export|fitting|serve|watch|agents)", request.node.dtest.name
     ):
         source = "".join(example.source for example in request.node.dtest.examples)
         if re.search(r"\((run|wines)\b", source):

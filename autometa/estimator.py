@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, estimator_html_repr
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
@@ -28,8 +28,10 @@ from autometa.errors import RunError
 from autometa.explain import ModelExplanation, explain_answers
 from autometa.files import replace
 from autometa.fitting import fit_file, fit_table
-from autometa.live import LiveProgress, live
+from autometa.live import LiveProgress
+from autometa.notebook import progress_here, shown
 from autometa.passwords import masked, without_password
+from autometa.plots import Plots
 from autometa.report.card import card
 from autometa.report.verdict import warning
 from autometa.search import (
@@ -58,7 +60,7 @@ T = TypeVar("T")
 __all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "fit_file", "load_model"]
 
 
-class _AutoMeta(BaseEstimator):
+class _AutoMeta(Plots, BaseEstimator):
     """What both estimators share; see `AutoMetaClassifier` for the parameters."""
 
     def __init__(
@@ -140,11 +142,13 @@ class _AutoMeta(BaseEstimator):
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         return masked(super().__repr__(N_CHAR_MAX))
 
-    def _repr_html_inner(self) -> str:
-        return masked(super()._repr_html_inner())
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        return {kind: masked(text) for kind, text in super()._repr_mimebundle_(**kwargs).items()}
+    def _html_repr(self) -> str:
+        """What a notebook shows: of a fitted estimator its score, leaderboard and columns, then its parameters."""
+        plain = estimator_html_repr(self)
+        if (summary := getattr(self, "summary_", None)) is None:
+            return masked(plain)
+        found = shown(summary, self.leaderboard_, getattr(self, "explanation_", None), getattr(self, "notes_", ()))
+        return masked(f"{found}<details><summary>Parameters</summary>{plain}</details>")
 
     def __sklearn_tags__(self) -> Tags:
         """Categories, text and missing values are welcome.
@@ -179,7 +183,7 @@ class _AutoMeta(BaseEstimator):
             check_classification_targets(target)
         settings, preset = self._settings()
         with ExitStack() as stack:
-            told = _Told(self.progress or (stack.enter_context(live()) if self.verbose else Silent()))
+            told = _Told(self.progress or (stack.enter_context(progress_here()) if self.verbose else Silent()))
             if preset is not None:
                 told.note(preset)
             if self.run is not None:

@@ -51,6 +51,8 @@ ROOMS = {  # whose `__all__` is public, with what a reader goes there for
     "explain": "why a model answers as it does",
     "report": "the HTML report",
     "serve": "a model as a web service",
+    "agents": "what an agent may ask",
+    "plots": "plots of a fitted estimator",
     "watch": "a page that follows a search",
     "collect": "building experience",
     "cluster": "trials on other machines",

@@ -51,6 +51,7 @@ class AutoMeta(Program):
         "export": (("exporting",), "Write a finished model as ONNX, a script, for skops, or for Docker."),
         "report": (("table",), "Write what happened in a run as one HTML file."),
         "watch": (("watching",), "Follow a search on a page while it runs."),
+        "mcp": (("agents",), "Let an agent ask the memory, fit and predict (MCP)."),
         "serve": (("serving",), "Serve a model over HTTP: predictions, explanations, and a page to try it by hand."),
         "remember": (("trust",), "Add a finished run to the memory."),
         "verify": (("trust",), "Read everything in a run or a store and say what is damaged."),

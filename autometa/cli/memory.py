@@ -116,17 +116,9 @@ def recommend(
 
     from dataclasses import fields
 
-    from autometa.metafeatures import describe
-    from autometa.search import Settings
-    from autometa.search.plan import search_space
-    from autometa.store import MetaStore
-    from autometa.transfer import AdaptivePortfolio
+    from autometa.search.proposals import proposals_for
 
-    space = search_space(task, Settings(families=chosen))
-    past = MetaStore.with_shipped(store).past(space="fit", kind=task.kind, metric=task.metric)
-    recommender, seen = AdaptivePortfolio().fit(past, space), describe(task)
-    recommendations = recommender.recommend(seen, m)
-    explanation = recommender.explain(seen) if explain else None
+    recommendations, explanation = proposals_for(task, m, families=chosen, store=store, explain=explain)
     if not as_json:
         show_recommendations(task, recommendations, explanation)
     elif explain:  # a list either way, so that what reads the one reads the other

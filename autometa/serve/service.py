@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,17 @@ class Service:
         Raises:
             InputError: Everything that is wrong with it; `TooMuchError` where it is only too much.
         """
-        X, asked, notes = self._read(body, kind, query, PARAMETERS)
+        return self._answered(*self._read(lambda asked: self._table(body, kind, asked), query, PARAMETERS))
+
+    def predict_table(self, frame: pd.DataFrame, query: Mapping[str, str]) -> Reply:
+        """As `predict`, of a raw table (n, any) that was read already.
+
+        Raises:
+            InputError: As `predict`.
+        """
+        return self._answered(*self._read(lambda _: frame, query, PARAMETERS))
+
+    def _answered(self, X: pd.DataFrame, asked: Asked, notes: list[str]) -> Reply:
         table = answers_of(
             self.model, X, proba=asked.proba, threshold=asked.threshold, interval=asked.interval, by=asked.by
         )
@@ -152,7 +162,7 @@ class Service:
             what = "has no training table beside it, which rows are explained against"
             raise InputError(Problem(self.path.name, what, "Serve the folder of the run to have explanations."))
         most = min(self.rows, OPTIONS.explained_rows)
-        X, _, notes = self._read(body, kind, query, ("allow_missing",), most)
+        X, _, notes = self._read(lambda asked: self._table(body, kind, asked), query, ("allow_missing",), most)
         until = time.monotonic() + OPTIONS.explain_seconds
         _, table = explained_rows(self.model, self.background, X, until)
         if len(table) < len(X):
@@ -160,13 +170,17 @@ class Service:
         return Reply(table, notes, len(X))
 
     def _read(
-        self, body: bytes, kind: str, query: Mapping[str, str], known: tuple[str, ...], most: int | None = None
+        self,
+        read: Callable[[Asked], pd.DataFrame],
+        query: Mapping[str, str],
+        known: tuple[str, ...],
+        most: int | None = None,
     ) -> tuple[pd.DataFrame, Asked, list[str]]:
         """The rows, typed, what else is asked, and what could not be read; with all problems, or none."""
         values, problems = parameters_of(query, known)
         asked, gathered, notes = Asked(**values), Gathered(), list[str]()
         gathered.take(self._check, asked)
-        frame, typed = gathered.take(self._table, body, kind, asked), None
+        frame, typed = gathered.take(read, asked), None
         most = self.rows if most is None else most
         if frame is not None and len(frame) > most:
             what = f"has {len(frame):,} rows, and a request may have {most:,}"
