@@ -53,6 +53,7 @@ ROOMS = {  # whose `__all__` is public, with what a reader goes there for
     "serve": "a model as a web service",
     "agents": "what an agent may ask",
     "plots": "plots of a fitted estimator",
+    "tracking": "finished searches as runs of MLflow",
     "watch": "a page that follows a search",
     "collect": "building experience",
     "cluster": "trials on other machines",

@@ -69,6 +69,7 @@ SKIPPED = {  # page -> why a block of it is shown only, as often as it is
     "openml.md": ["OpenML cannot be reached from tests"] * 3,
     "runs.md": ["shows a page until it is ended"],
     "sampler.md": ["needs five studies, and a minute"],
+    "tools.md": ["serves until it is ended"],
 }
 
 

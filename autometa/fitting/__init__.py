@@ -5,6 +5,7 @@ read, settle the metric, and search. `resume_run` goes on with what a kill left.
 
 fit           one table, one target
 validation    a table of its own that judges models
+listeners     who is told of every finished search
 """
 
 from autometa.fitting.fit import explained, fit_file, fit_table, resume_run

@@ -28,6 +28,7 @@ from autometa.evaluation import (
 )
 from autometa.evaluation.custom import name_of
 from autometa.explain import explain, kept_seconds, time_for
+from autometa.fitting.listeners import tell_of
 from autometa.fitting.validation import split_twice, with_table, wrong_validation
 from autometa.openml import read_task
 from autometa.search import Progress, Result, Run, SearchPlan, Settings, Silent, default_folder, resume, search
@@ -269,6 +270,7 @@ def resume_run(
     if before is not None and _stamp(run) == before:  # it was finished, and nothing is new
         return result
     explained(result, kept or time_for(None, 0.0), progress or Silent(), trusted=trusted)
+    tell_of(result, progress or Silent())
     return result
 
 
@@ -295,6 +297,7 @@ def _searched(
         plan = SearchPlan.of(task, settings, cpus, splits=splits, machines=executor)
     result = search(task, settings, run, progress=progress, started=started, plan=plan, kept=kept, executor=executor)
     explained(result, time_for(settings.seconds, time.monotonic() - started), progress or Silent())
+    tell_of(result, progress or Silent())
     return result
 
 
