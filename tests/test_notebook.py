@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -111,8 +112,11 @@ def test_in_a_real_kernel_progress_draws_itself_in_its_place() -> None:
     assert "image/png" in plot[-1].data
 
 
-def test_progress_shows_the_budget_the_best_and_what_is_tried(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_shows_the_budget_the_best_and_what_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("IPython", reason="needs IPython")
+    drawn: list[str] = []
+    cell = SimpleNamespace(update=lambda shown: drawn.append(shown.data))
+    monkeypatch.setattr("IPython.display.display", lambda shown, display_id: cell)
     from autometa.notebook import NotebookProgress
 
     frame = a_table()
@@ -131,8 +135,8 @@ def test_progress_shows_the_budget_the_best_and_what_is_tried(capsys: pytest.Cap
     progress.trial_finished(row := TrialRow(3, done, "similar", "", 0.0, 1.0), row, 1.0)
     progress.end()
     assert "ROC AUC 0.9000" in progress.html()
-    assert "<table" not in progress.html()  # lasting lines alone
-    capsys.readouterr()
+    assert drawn[-1] == progress.html()
+    assert "<table" not in drawn[-1]  # lasting lines alone
 
 
 def test_elsewhere_progress_is_that_of_a_terminal() -> None:
