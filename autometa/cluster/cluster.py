@@ -139,6 +139,7 @@ class Cluster:
         self._sending: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._futures: set[Any] = set()
+        self._silent: set[str] = set()  # workers that did not answer, and are asked nothing more
         self._cancellations = 0
         self._lost = False
         self._here: Local | None = None
@@ -293,7 +294,8 @@ class Cluster:
             needs = {"cores": threads, "GPU": 1}
         ends = time.monotonic() + order.seconds + order.patience + OPTIONS.grace
         try:
-            future = self.client.submit(function, order, *args, pure=False, retries=0, resources=needs)
+            whom = self._others() if self._silent else None
+            future = self.client.submit(function, order, *args, pure=False, retries=0, resources=needs, workers=whom)
         except Exception as error:
             self._is_lost(error)
             raise _ClusterLost from error
@@ -311,8 +313,7 @@ class Cluster:
                     if self.client.status != "running":
                         raise ConnectionError("the scheduler is gone") from late
                     if time.monotonic() > ends:
-                        with suppress(Exception):
-                            future.cancel(force=True)
+                        self._give_up(future)
                         raise _WorkerLost(f"a worker has not answered for {time.monotonic() - ends:.0f} s") from late
         except KilledWorker as error:
             raise _WorkerLost("a worker died") from error
@@ -332,6 +333,20 @@ class Cluster:
                 self._futures.discard(future)
             with suppress(Exception):
                 future.release()
+
+    def _others(self) -> list[str] | None:
+        """The workers that answer; None, which is any, where there are no others."""
+        known = self.client.scheduler_info(n_workers=-1)["workers"]
+        return [worker for worker in known if worker not in self._silent] or None
+
+    def _give_up(self, future: Any) -> None:
+        """Whoever has a trial and says nothing is asked nothing more: to Dask it looks idle, once that is cancelled."""
+        with suppress(Exception):
+            for worker, keys in self.client.processing().items():
+                if future.key in keys:
+                    self._silent.add(worker)
+        with suppress(Exception):
+            future.cancel(force=True)
 
     def _table(self, folder: Path) -> TableKey:
         with self._lock:
