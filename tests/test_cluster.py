@@ -293,6 +293,7 @@ def test_keys_that_others_can_read_are_refused_and_none_are_overwritten(tmp_path
 
 
 def test_a_worker_of_another_version_is_refused(two, monkeypatch):
+    two.client.wait_for_workers(2, timeout=LONG)
     monkeypatch.setattr("autometa.__version__", "99.0")
     with pytest.raises(InputError) as caught:
         Cluster(two.client)
