@@ -22,6 +22,12 @@ class Executor(Protocol):
 
     See Also:
         `Local`.
+
+    Example:
+        >>> from autometa.evaluation import Isolation
+        >>> executor: Executor = Local(Isolation())
+        >>> executor.places
+        1
     """
 
     @property
