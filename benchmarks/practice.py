@@ -14,10 +14,10 @@ Ten tables of each kind, drawn with a fixed seed and never by result; the rule f
 twenty that the seed draws before them, which are left out. *Width* is the mean width of an interval in
 standard deviations of the target, *size* the mean number of classes in a set.
 
-`exports`: a model of `--exportable` and six trials at most, and how far what its ONNX file answers of the other half is from
-what it answers: the largest difference of a probability, or of a number in standard deviations of the target; whether
-all labels are the same; whether the copy of skops answers the same to the bit; and how far the score of the script
-without AutoMeta is from the one that the search found, before calibration.
+`exports`: a model of `--exportable` and six trials at most, and how far what its ONNX file answers of the other half is
+from what it answers: the largest difference of a probability, or of a number in standard deviations of the target;
+whether all labels are the same; whether the copy of skops answers the same to the bit; and how far the score of the
+script without AutoMeta is from the one that the search found, before calibration.
 
 `latency`: of the model of six trials at most, of its compact form, and of one linear and one LightGBM pipeline: the
 milliseconds of answering one row at a time, the median and nine in ten of 100 rows after ten; and for the search's

@@ -311,8 +311,9 @@ class TestImage:
 
     def test_a_folder_with_something_else_in_it_is_left_alone(self, a_run, tmp_path):
         (tmp_path / "mine.txt").write_text("mine")
-        with pytest.raises(InputError, match="not empty"):
-            export(a_run, "docker", tmp_path)
+        for to in ("docker", "python"):
+            with pytest.raises(InputError, match="not an empty folder"):
+                export(a_run, to, tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
     def test_requirements_are_closed_under_what_they_need(self):

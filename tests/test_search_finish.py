@@ -15,7 +15,7 @@ from autometa.errors import InputError, NoModelError
 from autometa.evaluation import Cancelled, Evaluation, Killed, State, evaluate, plan_splits, score
 from autometa.search import SearchPlan, Settings, TrialRow
 from autometa.search.budget import Budget
-from autometa.search.candidates import Candidate, candidates_of
+from autometa.search.candidates import Candidate, candidates_of, quick_enough
 from autometa.search.clock import Clock
 from autometa.search.finish import Finish, why_no_model
 from autometa.search.options import OPTIONS
@@ -96,6 +96,35 @@ def test_errors_that_cancel_answer_together_and_are_fitted_on_all_rows(task, tmp
     np.testing.assert_allclose(finished.oof, task.y)
     assert finished.score == pytest.approx(0.0)
     assert answers(finished, task) == [0.0, 0.0]  # half the weight is the folds'
+
+
+@pytest.mark.parametrize(
+    ("limit", "members", "said"), [(0.0015, [0], [WHOLE]), (0.0025, [0, 1], [WHOLE] * 2), (0.1, [0, 1], [0.0] * 2)]
+)
+def test_members_and_models_of_folds_stay_within_the_time_that_a_row_may_take(limit, members, said, task, tmp_path):
+    found = []
+    for one in (candidate(task, tmp_path, 0, 1.0), candidate(task, tmp_path, 1, 1.0)):
+        evaluation = replace(one.row.evaluation, predict_seconds=0.04)  # of 40 rows: a millisecond each
+        found.append(replace(one, row=replace(one.row, evaluation=evaluation, predicted=40)))
+    finish = a_finish(task, Fits())
+    finish.plan = replace(finish.plan, infer_limit=limit)
+    finished = finish.conduct(found)
+    assert [member.number for member in finished.model.members] == members
+    assert answers(finished, task) == said
+
+
+def test_where_nothing_is_quick_enough_the_quickest_answers_and_that_is_said(task, tmp_path):
+    rows = [replace(candidate(task, tmp_path, k, 1.0).row, predicted=40) for k in range(3)]
+    rows = [
+        replace(r, evaluation=replace(r.evaluation, predict_seconds=t))
+        for r, t in zip(rows, (4.0, 0.4, 2.0), strict=True)
+    ]
+    notes = Notes()
+    assert [row.number for row in quick_enough(rows, 0.06, notes.note)] == [1, 2]
+    assert [row.number for row in quick_enough(rows, None, notes.note)] == [0, 1, 2]
+    assert notes.notes == []
+    assert [row.number for row in quick_enough(rows, 0.001, notes.note)] == [1]
+    assert "No pipeline answers a row in 1 ms: the quickest, trial 1, takes 10 ms" in notes.notes[0]
 
 
 def test_models_of_the_folds_stay_out_where_they_are_too_large(task, tmp_path):

@@ -114,7 +114,7 @@ def export(
     try:
         return FORMATS[to](order)
     except OSError as error:
-        raise RunError(f"{error.filename or order.out} cannot be written: {error.strerror or error}") from error
+        raise RunError(f"{order.out or error.filename} cannot be written: {error.strerror or error}") from error
 
 
 def _onnx(order: ExportOrder) -> list[Path]:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from autometa.errors import InputError, Problem
+from autometa.export.to_python import check_folder
 from autometa.files import replace
 from autometa.search.model import Model
 
@@ -62,8 +62,7 @@ def write_image(model: Model, folder: Path, card: Path | None = None) -> list[Pa
     See Also:
         `export`.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / "Dockerfile").exists():
-        raise InputError(Problem("--out", f"{folder} is not empty", "Name a new folder."))
+    check_folder(folder, "Dockerfile")
     (folder / "model").mkdir(parents=True, exist_ok=True)
     model.save(folder / "model" / "model.pkl")
     if card is not None and card.is_file():

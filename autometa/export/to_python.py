@@ -52,13 +52,14 @@ def write_script(result: Result, folder: Path, trial: int | None = None, *, trus
         trusted: As `autometa.search.open_run`.
 
     Raises:
-        InputError: There is no such trial with a score.
+        InputError: There is no such trial with a score, or the folder holds something else.
         RunError: Its pipeline cannot be written as a script.
 
     See Also:
         `export`.
     """
     row = _trial(result, trial)
+    check_folder(folder, "pipeline.py")
     run = Run.open(result.run, trusted=trusted)
     source = script(result, row, run)
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,6 +71,16 @@ def write_script(result: Result, folder: Path, trial: int | None = None, *, trus
         np.savez_compressed(file, train=run.splits.train, test=run.splits.test)
     replace(folder / "pipeline.py", source.encode())
     return [folder / name for name in ("pipeline.py", "table.parquet", "folds.npz")]
+
+
+def check_folder(folder: Path, mark: str) -> None:
+    """Refuses a folder to write to that holds something else than what was written there before, which `mark` shows.
+
+    Raises:
+        InputError: It does.
+    """
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / mark).exists())):
+        raise InputError(Problem("--out", f"{folder} is not an empty folder", "Name a new one."))
 
 
 def _trial(result: Result, trial: int | None) -> TrialRow:
@@ -289,7 +300,7 @@ def main():
     for train, test in zip(folds["train"], folds["test"]):
         model, known = fitted(X[train], y[train])
         scores.append(score(y[test], predict(model, known, X[test])))
-    print(f"{METRIC}: {np.mean(scores):.6f} (the search found {EXPECTED})")
+    print(f"{METRIC}: {np.mean(scores):.12g} (the search found {EXPECTED})")
     if len(sys.argv) > 1:
         joblib.dump(fitted(X, y)[0], sys.argv[1])
 
