@@ -14,12 +14,12 @@ Ten tables of each kind, drawn with a fixed seed and never by result; the rule f
 twenty that the seed draws before them, which are left out. *Width* is the mean width of an interval in
 standard deviations of the target, *size* the mean number of classes in a set.
 
-`exports`: a model of `--exportable` and six trials at most, and how far what its ONNX file answers of the other half is
+`exports`: a model of `--exportable` and four trials, and how far what its ONNX file answers of the other half is
 from what it answers: the largest difference of a probability, or of a number in standard deviations of the target;
 whether all labels are the same; whether the copy of skops answers the same to the bit; and how far the score of the
 script without AutoMeta is from the one that the search found, before calibration.
 
-`latency`: of the model of six trials at most, of its compact form, and of one linear and one LightGBM pipeline: the
+`latency`: of the model of four trials at most, of its compact form, and of one linear and one LightGBM pipeline: the
 milliseconds of answering one row at a time, the median and nine in ten of 100 rows after ten; and for the search's
 model the seconds of `load_model` in a new process and of the first answer there.
 
@@ -54,7 +54,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "practice.jsonl"
 LEVELS = (0.8, 0.9, 0.95)
 MOST_LEARNED, MOST_JUDGED = 2_000, 10_000
-TRIALS = 6  # at most, of a search whose model is exported, or asked row by row
+TRIALS = 4  # at most, of a search whose model is exported, or asked row by row
+EXPORTED = ("lightgbm", "linear", "extra_trees", "xgboost", "hist_gradient_boosting", "additive")
 CHOSEN_ON = 20  # of the tables that are drawn, the first: what is measured here was chosen on them
 
 
@@ -129,7 +130,7 @@ def exports(path: Path, of_classes: bool, seconds: float) -> dict[str, Any]:
     train, test = halves(pd.read_parquet(path), of_classes)
     text = [name for name in train if train[name].map(lambda cell: isinstance(cell, str) and " " in cell).mean() > 0.5]
     X, y = train.drop(columns=["target", *text], errors="ignore"), train["target"].to_numpy()
-    settings = Settings(seconds=seconds, trials=TRIALS, folds=3, jobs=1, cold=True, remember=False, exportable=True)
+    settings = Settings(trials=TRIALS, folds=2, jobs=1, cold=True, remember=False, exportable=True, families=EXPORTED)
     with tempfile.TemporaryDirectory() as folder:
         kind = "classification" if of_classes else "regression"
         run = fit_table(X, y, kind=kind, settings=settings, run=Path(folder) / "run").run

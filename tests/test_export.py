@@ -241,6 +241,18 @@ class TestScript:
         assert "LGBMClassifier(" in source
         assert "autometa." not in source
 
+    def test_columns_that_a_prediction_may_only_rise_with_are_kept(self, tmp_path):
+        frame = raw_table(120)[["a", "b", "c"]]
+        how = {"trials": 1, "families": ["lightgbm"], "cold": True, "remember": False, "verbose": False, "cv": 2}
+        face = AutoMetaClassifier(**how, monotonic={"a": -1}, run=tmp_path / "run")  # against what the rows say
+        face.fit(frame, np.where(frame["a"] > 0, "high", "low"))
+        export(tmp_path / "run", "python")
+        ran = subprocess.run(
+            [sys.executable, "pipeline.py"], cwd=tmp_path / "run" / "python", capture_output=True, text=True, check=True
+        )
+        *_, expected = ran.stdout.rstrip(")\n").split()
+        assert float(ran.stdout.split()[1]) == pytest.approx(float(expected), abs=1e-9)
+
     @pytest.mark.parametrize("kind", ["multiclass", "regression"])
     def test_of_other_kinds_and_learners_of_our_own(self, kind, tmp_path):
         task = a_task(kind)

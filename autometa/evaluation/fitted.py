@@ -115,10 +115,7 @@ def fit_model(
     counted: dict[str, Any] = {"seconds": seconds}
     if task.weights is not None:
         counted["sample_weight"] = np.asarray(task.weights)[rows]
-    how: dict[str, Any] = {"seed": seed, "threads": threads, "device": device, "quantile": quantile_of(task.metric)}
-    if task.monotonic:  # of the positive class, where learners mean the second
-        turned = -1 if task.c == 2 and task.positive == 0 else 1
-        how["monotonic"] = {name: sign * turned for name, sign in task.monotonic}
+    how: dict[str, Any] = {"seed": seed, "threads": threads, "device": device, **wished(task)}
     model: Any = build(config, task.columns, task.kind, n_rows=len(rows), **how)
     if task.kind == "regression":
         return ClippedRegressor.around(fit(model, X, y, **counted), y)
@@ -130,6 +127,21 @@ def fit_model(
 
         return RelabelledClassifier(DummyClassifier(strategy="prior").fit(X, codes), present)
     return RelabelledClassifier(fit(model, X, codes, **counted), present)
+
+
+def wished(task: Task) -> dict[str, Any]:
+    """What a task wants of its pipelines, as `autometa.families.build` takes it: a quantile, columns to rise along.
+
+    Example:
+        >>> from autometa.task import make_task
+        >>> wished(make_task(np.arange(40.0).reshape(20, 2), y=[0, 1] * 10))
+        {'quantile': None}
+    """
+    found: dict[str, Any] = {"quantile": quantile_of(task.metric)}
+    if task.monotonic:  # of the positive class, where learners mean the second
+        turned = -1 if task.c == 2 and task.positive == 0 else 1
+        found["monotonic"] = {name: sign * turned for name, sign in task.monotonic}
+    return found
 
 
 def predict_aligned(

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from autometa.errors import InputError, Problem, RunError
+from autometa.evaluation.fitted import wished
 from autometa.export.sources import Sources
 from autometa.families import FAMILIES, build
 from autometa.files import replace, whole
-from autometa.quantiles import quantile_of
 from autometa.search import Result, Run, TrialRow, leaderboard
 from autometa.space import FAMILY
 from autometa.task import Task, label_array
@@ -104,7 +104,7 @@ def script(result: Result, row: TrialRow, run: Run) -> str:
         raise RunError("the pipeline learned with weights of rows, which the script does not know")
     sources = Sources()
     seed, n = result.settings.seed, int(run.splits.train.sum(axis=1).mean())
-    pipeline = build(config, task.columns, task.kind, n_rows=n, seed=seed, threads=1, quantile=quantile_of(task.metric))
+    pipeline = build(config, task.columns, task.kind, n_rows=n, seed=seed, threads=1, **wished(task))
     steps, fitting = _steps(pipeline, sources, len(task.columns.categorical), task)
     metric = task.metric if task.metric in SCORES else USUAL[task.kind]
     function, how = SCORES[metric]
@@ -179,7 +179,7 @@ def _logistic(learner: Any) -> Any:
 
 def _boosted(learner: Any, task: Task) -> Any:
     """LightGBM's own face; None of another library, which takes more than parameters."""
-    if not learner.train.__module__.endswith(".lightgbm"):
+    if not learner.train.__module__.endswith(".lightgbm") or "monotonic" in learner.parameters:
         return None
     import lightgbm
 
@@ -199,6 +199,8 @@ def _versions(sources: Sources) -> list[str]:
 
 def _constants(task: Task, metric: str) -> str:
     lines = [f"TARGET = {task.target!r}", f"METRIC = {metric!r}"]
+    after = "  # rows; those of the validation table come after" if task.validation else ""
+    lines.append(f"LEARNED = {task.n_learned}{after}")
     if task.kind != "regression":
         lines.append(f"CLASSES = {[one.item() if hasattr(one, 'item') else one for one in task.classes]!r}")
     if task.kind == "binary":
@@ -302,7 +304,7 @@ def main():
         scores.append(score(y[test], predict(model, known, X[test])))
     print(f"{METRIC}: {np.mean(scores):.12g} (the search found {EXPECTED})")
     if len(sys.argv) > 1:
-        joblib.dump(fitted(X, y)[0], sys.argv[1])
+        joblib.dump(fitted(X[:LEARNED], y[:LEARNED])[0], sys.argv[1])
 
 
 # ------------------------------------------------------------------- what of AutoMeta (BSD-3-Clause) the pipeline uses
