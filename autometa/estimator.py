@@ -12,14 +12,14 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.utils import Tags, estimator_html_repr
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
@@ -28,6 +28,8 @@ from autometa.errors import RunError
 from autometa.explain import ModelExplanation, explain_answers
 from autometa.files import replace
 from autometa.fitting import fit_file, fit_table
+from autometa.fitting.fit import task_of_table
+from autometa.fitting.targets import search_targets
 from autometa.live import LiveProgress
 from autometa.notebook import progress_here, shown
 from autometa.passwords import masked, without_password
@@ -35,6 +37,7 @@ from autometa.plots import Plots
 from autometa.report.card import card
 from autometa.report.verdict import warning
 from autometa.search import (
+    JointModel,
     Model,
     Progress,
     Result,
@@ -163,6 +166,7 @@ class _AutoMeta(Plots, BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         tags.target_tags.required = True
+        tags.target_tags.multi_output = True
         return tags
 
     def _fit(
@@ -176,6 +180,10 @@ class _AutoMeta(Plots, BaseEstimator):
         validation: tuple[Any, ...] | None,
     ) -> Self:
         started = time.monotonic()
+        for name in ("estimators_", "targets_"):
+            self.__dict__.pop(name, None)
+        if is_joint(y):
+            return self._fit_each(X, y, kind, groups, time_order, sample_weight, validation, started)
         frame, target = self._validated(X, y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, np.empty((len(target), 1)))
@@ -304,6 +312,88 @@ class _AutoMeta(Plots, BaseEstimator):
         )
         self.model_card_ = card(result, self.explanation_, ask=asked)
 
+    def _fit_each(
+        self,
+        X: Any,
+        y: Any,
+        kind: str | None,
+        groups: ArrayLike | None,
+        time_order: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        validation: tuple[Any, ...] | None,
+        started: float,
+    ) -> Self:
+        """A search for each column of the target, one after another, under one time budget and with one memory."""
+        names, columns = columns_of(y)
+        judging = None if validation is None else columns_of(validation[1])[1]
+        tasks: dict[str, Task] = {}
+        settings, preset = self._settings()
+        notes: list[str] = [] if preset is None else [preset]
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, np.empty((len(columns[0]), 1)))
+        for j, (name, column) in enumerate(zip(names, columns, strict=True)):
+            frame, target = self._validated(X, column)
+            if kind == "classification":
+                check_classification_targets(target)
+            tasks[name] = task_of_table(
+                frame,
+                pd.Series(target, name=name),
+                kind=kind,
+                metric=self.metric,
+                groups=groups,
+                time_order=time_order,
+                sample_weight=None
+                if sample_weight is None
+                else _check_sample_weight(sample_weight, np.empty((len(target), 1))),
+                costs=self.costs,
+                keep=_names(self.keep) or (),
+                drop=_names(self.drop) or (),
+                types=self.types,
+                na=self.na,
+                positive=self.positive,
+                monotonic=self.monotonic,
+                cv=None if isinstance(self.cv, (int, np.integer)) else self.cv,
+                validation=None if judging is None else (validation[0], judging[j], *validation[2:]),  # type: ignore[index]
+                settings=settings,
+            )
+            notes += [f"{name}: {note}" for note in tasks[name].notes]
+        if self.cv is not None and not isinstance(self.cv, (int, np.integer)):
+            raise ValueError("cv is a number of folds where y has several columns")
+        with ExitStack() as stack:
+            told = _Told(self.progress or (stack.enter_context(progress_here()) if self.verbose else Silent()))
+            if self.run is not None:
+                folder = Path(self.run)
+            else:
+                temporary = tempfile.TemporaryDirectory(prefix="autometa-", ignore_cleanup_errors=True)
+                folder = Path(stack.enter_context(temporary)) / "run"
+            found = search_targets(tasks, settings, folder, telling=lambda: nullcontext(told), started=started)
+            self.estimators_ = [self._of_one(result, kind) for result in found.results.values()]
+            self.notes_ = (*notes, *told.notes)
+        self.targets_ = tuple(found.results)
+        self.run_ = None if self.run is None else str(folder)
+        self.summary_ = {name: one.summary_ for name, one in zip(names, self.estimators_, strict=False)}
+        self.leaderboard_ = self._joined([one.leaderboard_ for one in self.estimators_])
+        models = {name: one.model_ for name, one in zip(names, self.estimators_, strict=False)}
+        self.model_ = JointModel(models)  # type: ignore[assignment]
+        return self
+
+    def _of_one(self, result: Result, kind: str | None) -> Self:
+        """An estimator of one of several targets."""
+        one: Self = clone(self)
+        one.n_features_in_ = self.n_features_in_
+        if hasattr(self, "feature_names_in_"):
+            one.feature_names_in_ = self.feature_names_in_
+        one._keep(result)
+        if kind == "classification":
+            one.classes_ = label_array(one.model_.classes)
+        return one
+
+    def _joined(self, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+        """Tables of several targets as one, with the target in front."""
+        named = [frame.assign(target=name) for name, frame in zip(self.targets_, frames, strict=True)]
+        whole = pd.concat(named, ignore_index=True)
+        return whole[["target", *(name for name in whole.columns if name != "target")]]
+
     def _frame(self, X: Any) -> pd.DataFrame | NDArray[Any]:
         """A table to answer: a frame by the names of its columns, an array by their places."""
         check_is_fitted(self, "model_")
@@ -330,6 +420,9 @@ class _AutoMeta(Plots, BaseEstimator):
             InputError: Columns that are needed are lacking, or cannot be read; all are listed.
         """
         frame = self._frame(X)
+        if hasattr(self, "estimators_"):
+            said = [one.predict(X, allow_missing=allow_missing, threshold=threshold) for one in self.estimators_]
+            return np.column_stack(said)
         return self.model_.predict(frame, allow_missing=allow_missing, threshold=threshold)
 
     def feature_importance(self, X: Any = None, y: Any = None, *, time: float = 20.0) -> pd.DataFrame:
@@ -359,6 +452,10 @@ class _AutoMeta(Plots, BaseEstimator):
             ['column', 'importance', 'low', 'high', 'direction']
         """
         check_is_fitted(self, "model_")
+        if hasattr(self, "estimators_"):
+            answers = [None] * len(self.estimators_) if y is None else columns_of(y)[1]
+            of_each = zip(self.estimators_, answers, strict=True)
+            return self._joined([one.feature_importance(X, own, time=time) for one, own in of_each])
         if X is None and y is None:
             known: ModelExplanation | None = getattr(self, "explanation_", None)
             if known is None or not known.importance:
@@ -461,7 +558,8 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         progress: Told what happens during `fit`, instead.
 
     Attributes:
-        classes_: (c,) the labels.
+        classes_: (c,) the labels; of several targets a list of them.
+        estimators_: Of several targets, an estimator of each, with all that is said of one; `targets_` their names.
         explanation_: What `feature_importance` shows, and from how many rows it is.
         best_config_: The best single configuration.
         leaderboard_: Every trial with all metrics, best first.
@@ -497,7 +595,7 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
 
         Args:
             X: (n, p) table.
-            y: (n,) labels.
+            y: (n,) labels; or (n, k), for k targets: a search for each.
             groups: (n,) rows of one group stay together in a fold.
             time_order: (n,) moments; folds never train on the future.
             sample_weight: (n,) how much each row counts, from 0 up: in fitting, in every score, in the ensemble and in
@@ -507,8 +605,22 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
                 one neither. They are data, so they are given here, as `eval_set` is elsewhere.
         """
         self._fit(X, y, "classification", groups, time_order, sample_weight, validation)
-        self.classes_ = label_array(self.model_.classes)
+        if hasattr(self, "estimators_"):
+            self.classes_: Any = [one.classes_ for one in self.estimators_]
+        else:
+            self.classes_ = label_array(self.model_.classes)
         return self
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """The accuracy of the answers; of several targets, the share of rows of which all are right."""
+        if hasattr(self, "estimators_"):
+            right = (self.predict(X) == np.column_stack(columns_of(y)[1])).all(axis=1)
+            return float(
+                np.average(
+                    right, weights=None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+                )
+            )
+        return float(super().score(X, y, sample_weight))
 
     def predict_proba(self, X: Any, *, allow_missing: bool = False) -> NDArray[np.float64]:  # (n, c)
         """Probability of each class, in the order of `classes_`; calibrated out of fold.
@@ -518,6 +630,8 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
             allow_missing: As `predict`.
         """
         frame = self._frame(X)
+        if hasattr(self, "estimators_"):
+            return [one.predict_proba(X, allow_missing=allow_missing) for one in self.estimators_]  # type: ignore[return-value]
         return self.model_.predict_proba(frame, allow_missing=allow_missing)
 
     def predict_set(
@@ -536,6 +650,8 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         Raises:
             InputError: As `predict`; or there are too few rows for the level.
         """
+        if hasattr(self, "estimators_"):
+            return [one.predict_set(X, level, by=by, allow_missing=allow_missing) for one in self.estimators_]  # type: ignore[return-value]
         return self.model_.predict_set(self._frame(X), level, by=by, allow_missing=allow_missing)
 
 
@@ -568,7 +684,7 @@ class AutoMetaRegressor(RegressorMixin, _AutoMeta):
 
         Args:
             X: (n, p) table.
-            y: (n,) numbers.
+            y: (n,) numbers; or (n, k), for k targets: a search for each.
             groups: (n,) rows of one group stay together in a fold.
             time_order: (n,) moments; folds never train on the future.
             sample_weight: (n,) how much each row counts, from 0 up: in fitting, in every score, in the ensemble and in
@@ -601,6 +717,8 @@ class AutoMetaRegressor(RegressorMixin, _AutoMeta):
             >>> bool(0.85 < ((low <= y) & (y <= high)).mean() < 0.97)
             True
         """
+        if hasattr(self, "estimators_"):
+            return [one.predict_interval(X, level, by=by, allow_missing=allow_missing) for one in self.estimators_]  # type: ignore[return-value]
         return self.model_.predict_interval(self._frame(X), level, by=by, allow_missing=allow_missing)
 
 
@@ -654,6 +772,31 @@ class _Told(Silent):
     def note(self, text: str) -> None:
         self.notes.append(text)
         self.progress.note(text)
+
+
+def is_joint(y: Any) -> bool:
+    """Whether a target has several columns.
+
+    Example:
+        >>> is_joint([1, 2]), is_joint([[1], [2]]), is_joint([[1, 2], [3, 4]])
+        (False, False, True)
+    """
+    shape = np.shape(y) if not hasattr(y, "shape") else y.shape
+    return len(shape) == 2 and shape[1] > 1
+
+
+def columns_of(y: Any) -> tuple[list[str], list[NDArray[Any]]]:
+    """The names and the cells of the columns of a target.
+
+    Example:
+        >>> columns_of([[1, 2], [3, 4]])
+        (['target_0', 'target_1'], [array([1, 3]), array([2, 4])])
+    """
+    frame = y if isinstance(y, pd.DataFrame) else pd.DataFrame(np.asarray(y)).add_prefix("target_")
+    names = [str(name) for name in frame.columns]
+    if len(set(names)) < len(names):
+        raise ValueError("the columns of y share a name")
+    return names, [frame.iloc[:, j].to_numpy() for j in range(len(names))]
 
 
 def _names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,7 @@ class Answering:
     threshold: float | None = None
     interval: float | None = None  # the share of rows whose truth an interval, or a set of classes, is to hold
     by: str | None = None  # the column whose categories are to have that share each
+    keep: bool = False  # carry all columns
 
 
 def answer(model: Model, table: pd.DataFrame | Batches, asked: Answering) -> None:
@@ -87,6 +88,74 @@ def answer(model: Model, table: pd.DataFrame | Batches, asked: Answering) -> Non
         emit(answered.summary())
     elif asked.out is not None:
         print(f"{answered.rows} predictions are in {asked.out}", file=sys.stderr)
+
+
+def answer_together(models: Mapping[str, Model], frames: Mapping[str, pd.DataFrame], asked: Answering) -> None:
+    """Writes the answers of several targets for one table, which each model has read as it was learned.
+
+    The answers of a target stand in the column of its name, what comes with them in ``proba_TARGET_LABEL``,
+    ``lower_TARGET``, ``upper_TARGET`` and ``set_TARGET``.
+
+    Raises:
+        InputError: A column that was asked for is not there, or one that a model needs cannot be read; all are listed.
+    """
+    columns: list[pd.DataFrame] = []
+    problems, said = list[Problem](), dict[str, None]()
+    first = next(iter(frames.values()))
+    lacking = [name for name in asked.beside if name not in first.columns]
+    problems += [Problem(f"--id {one}", "no such column", did_you_mean(one, list(first.columns))) for one in lacking]
+    for target, model in models.items():
+        try:
+            X, later = model.schema.apply_later(frames[target], allow_missing=asked.allow_missing)
+        except InputError as error:
+            problems += [one for one in error.problems if one not in problems]
+            continue
+        said |= dict.fromkeys(map(str, later))
+        if not lacking:
+            columns.append(
+                _under(target, answers_of(model, X, proba=asked.proba and bool(model.classes), interval=asked.interval))
+            )
+    if problems:
+        raise InputError(problems)
+    beside = list(first.columns) if asked.keep else list(asked.beside)
+    carried = first[beside].rename(columns={name: f"{name}_before" for name in models})
+    answers = pd.concat([carried.reset_index(drop=True), *columns], axis=1)
+    escaped, formulas = without_formulas(answers)
+    written = escaped if asked.escape else answers
+    for one in said:
+        print(f"autometa: {printable(one)}", file=sys.stderr)
+    summary = {"run": str(asked.run), "rows": len(answers), "out": str(asked.out) if asked.out else None}
+    if asked.as_json and asked.out is None:
+        emit({**summary, "predictions": written.to_dict(orient="records")})
+        return
+    if formulas and not asked.escape:
+        begins = "1 cell begins" if formulas == 1 else f"{formulas} cells begin"
+        print(
+            f"autometa: {begins} as a formula does, which a spreadsheet would run: --escape-formulas.", file=sys.stderr
+        )
+    with _kept(asked.out) as file:
+        if asked.out is not None and asked.out.suffix.lower() == ".parquet":
+            write_parquet(file.path, iter([written]))
+        else:
+            _write_csv(file.path, iter([written]), csv.QUOTE_NONNUMERIC if _has_returns(written) else csv.QUOTE_MINIMAL)
+        file.commit()
+    if asked.as_json:
+        emit(summary)
+    elif asked.out is not None:
+        print(f"{len(answers)} predictions are in {asked.out}", file=sys.stderr)
+
+
+def _under(target: str, answers: pd.DataFrame) -> pd.DataFrame:
+    """Answers under the name of their target.
+
+    Example:
+        >>> list(_under("sold", pd.DataFrame({"prediction": ["no"], "proba_no": [0.9], "prediction_set": ["[]"]})))
+        ['sold', 'proba_sold_no', 'set_sold']
+    """
+    names = {"prediction": target, "prediction_set": f"set_{target}"}
+    names |= {name: f"{name}_{target}" for name in ("lower", "upper")}
+    names |= {name: f"proba_{target}_{name.removeprefix('proba_')}" for name in answers if name.startswith("proba_")}
+    return answers.rename(columns=names)
 
 
 def parts_of(source: Any, model: Model, carry: str | None, *, keep_columns: bool, **said: Any) -> Any:

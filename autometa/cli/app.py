@@ -113,8 +113,8 @@ Target = Annotated[
     typer.Option(
         "--target",
         "-t",
-        metavar="COL",
-        help="Column to predict; default: target, class, label or y, else the last.",
+        metavar="COL,...",
+        help="Column to predict, or several, one search each; default: target, class, label or y, else the last.",
         rich_help_panel=TABLE_PANEL,
     ),
 ]

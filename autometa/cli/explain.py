@@ -4,6 +4,7 @@ import shlex
 import sys
 import time as clock
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,6 +59,36 @@ def explain(
     Without DATA it looks at rows that the run held out. With DATA whose answers are known it looks at these; --out
     explains every row by Shapley values, which add up to its answer.
     """
+    from autometa.cli.targets import each_target, refuse_for_several, refuse_stdin
+    from autometa.search import parts_of_run
+
+    how = {"encoding": encoding, "header": header, "limits": limits, "sheet": sheet, "member": member, "query": query}
+    reading: dict[str, Any] = {**how, "download": download}
+    asked = _Explaining(data, out, rows, time, reading, offline, trust, as_json)
+    if not (parts := parts_of_run(run)):
+        _explain_one(run, asked)
+        return
+    refuse_for_several(parts, {"--out": out, "--rows": rows})
+    refuse_stdin(source_of(data) if data else None)
+    each_target(parts, run, lambda part: _explain_one(part, asked), as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Explaining:
+    """What was asked of ``explain``."""
+
+    data: list[str] | None
+    out: Path | None
+    rows: str | None
+    time: str | None
+    reading: dict[str, Any]
+    offline: bool
+    trust: bool
+    as_json: bool
+
+
+def _explain_one(run: Path, asked: _Explaining) -> None:
+    """Explains the model of one run."""
     from autometa.explain import ModelExplanation, explain_table
     from autometa.explain import explain as explain_run
     from autometa.explain.rows import explained_rows
@@ -66,19 +97,11 @@ def explain(
     from autometa.search import load_model, open_run
     from autometa.values import Gathered, check_writable, duration, whole
 
+    data, out, rows, trust, as_json = asked.data, asked.out, asked.rows, asked.trust, asked.as_json
     gathered = Gathered()
-    seconds = gathered.option(duration, "--time", time)
+    seconds = gathered.option(duration, "--time", asked.time)
     most = gathered.option(whole, "--rows", rows, 1)
-    said = reading_of(
-        gathered,
-        encoding=encoding,
-        header=header,
-        limits=limits,
-        sheet=sheet,
-        member=member,
-        query=query,
-        download=download,
-    )
+    said = reading_of(gathered, **asked.reading)
     for name, value in (("--out", out), ("--rows", rows)):
         if value is not None and not data:
             gathered.problems.append(Problem(name, "is of a table", f"autometa explain {shlex.quote(str(run))} DATA"))
@@ -95,7 +118,7 @@ def explain(
         return
 
     model = load_model(run, trusted=trust)
-    read = gathered.take(read_table, source_of(data), offline=offline, **said, **model.schema.reading)
+    read = gathered.take(read_table, source_of(data), offline=asked.offline, **said, **model.schema.reading)
     gathered.refuse()
     assert read is not None
     frame = read[0]

@@ -52,7 +52,9 @@ def score(
     out of fold by more than chance.
     """
     from autometa.cli.show import emit
+    from autometa.cli.targets import each_target, refuse_stdin
     from autometa.judging import judge
+    from autometa.search import parts_of_run
     from autometa.values import Gathered
 
     gathered = Gathered()
@@ -68,6 +70,20 @@ def score(
     )
     gathered.refuse()
     say_what_runs(run, trust, everything=True)
+    if parts := parts_of_run(run):
+        refuse_stdin(source_of(data))
+        asked: dict[str, Any] = {
+            "drop_missing_target": drop_missing_target,
+            "allow_missing": allow_missing,
+            "weight": weight,
+        }
+
+        def call(part: Path) -> None:
+            one = judge(part, source_of(data), **asked, trusted=trust, reading={**reading, "offline": offline})
+            emit({"run": str(part), **one.to_dict()}) if as_json else _show_judgement(one)
+
+        each_target(parts, run, call, as_json=as_json)
+        return
     found = judge(
         run,
         source_of(data),

@@ -189,7 +189,7 @@ def limits_said(option: str, text: str) -> dict[str, int]:
     from autometa.task.read.limits import Limits
     from autometa.values import size
 
-    pairs = _pairs(option, text, "NAME=N", "columns=1000000")
+    pairs = pairs_of(option, text, "NAME=N", "columns=1000000")
     found = {name: size(option, value.replace("_", "")) for name, value in pairs.items()}
     Limits.of(found)
     return found
@@ -231,18 +231,18 @@ def listed_names(text: str) -> tuple[str, ...]:
 
 def _types(option: str, text: str) -> dict[str, str]:
     """``zip=category,when=date`` as a mapping."""
-    return _pairs(option, text, "COL=TYPE", "zip=category")
+    return pairs_of(option, text, "COL=TYPE", "zip=category")
 
 
 def _signs(option: str, text: str) -> dict[str, str]:
     """``income=+,age=-`` as a mapping."""
-    found = _pairs(option, text, "COL=+ or COL=-", "income=+")
+    found = pairs_of(option, text, "COL=+ or COL=-", "income=+")
     if len(found) < len(listed_names(text)):
         raise InputError(Problem(f"{option} {text}", "asks for both directions of one column", "Give one of them."))
     return found
 
 
-def _pairs(option: str, text: str, form: str, example: str) -> dict[str, str]:
+def pairs_of(option: str, text: str, form: str, example: str) -> dict[str, str]:
     """What stands before and behind the last equals sign of each."""
     found = {}
     for one in listed_names(text):

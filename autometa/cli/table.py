@@ -79,6 +79,16 @@ from autometa.cli.searching import (
     preset_of,
     searching_of,
 )
+from autometa.cli.targets import (
+    conclude_targets,
+    fit_several,
+    metrics_of,
+    one_target,
+    predict_targets,
+    refuse_for_several,
+    several_targets,
+    telling_of,
+)
 from autometa.cli.trusting import say_what_runs
 from autometa.cli.usage import CLOSED, INTERRUPTED, Command
 from autometa.errors import AutoMetaError, Problem
@@ -162,7 +172,7 @@ def fit(
     columns: dict[str, Any] = {"keep": keep, "drop": drop, "types": types, "na": na, "monotonic": monotonic}
     reading = reading_of(gathered, kind=kind, positive=positive, **columns, limits=limits, **how, download=download)
     table: dict[str, Any] = {
-        "target": target,
+        "target": target if several_targets(target) else one_target(target),
         "group": group,
         "time_order": time_order,
         "weight": weight,
@@ -173,6 +183,9 @@ def fit(
     }
     if gathered.problems:  # nothing will be fitted, so look at the table as well: hear of everything at once
         _look_at_all(gathered, data, run, metric, {**table, **reading}, validation, searching["folds"])
+    targets, metrics = several_targets(target), gathered.take(metrics_of, metric)
+    if targets and watch:
+        gathered.problems.append(Problem("--watch", "follows one search, and there are several", "Leave it out."))
     gathered.refuse()
 
     from autometa.cli.watching import followed
@@ -189,6 +202,9 @@ def fit(
         device=device,
         threshold=labelled,
     )
+    if targets:
+        how = {**table, "reading": reading, "validation": validation, "settings": settings, "run": run}
+        return fit_several(source_of(data), targets, metrics, how, telling_of(said), as_json=as_json)
     with (
         live() as lines,
         followed(lines, run, data, wanted=watch) as (progress, run),
@@ -224,7 +240,9 @@ def _look_at_all(
     from autometa.search import Run
 
     gathered.problems += Run.check_free(run) if run is not None else []
-    task_of(gathered, data, metric, table)
+    targets = several_targets(table["target"])
+    for name in targets or (table["target"],):
+        task_of(gathered, data, None if targets else metric, {**table, "target": name})
     if validation is not None:
         from autometa.fitting import split_twice
         from autometa.openml import read_table
@@ -260,9 +278,13 @@ def resume(
     cluster_of(gathered, cluster, tls)
     gathered.refuse()
 
-    from autometa.fitting import resume_run
+    from autometa.fitting import resume_run, resume_targets
     from autometa.live import live
+    from autometa.search import parts_of_run
 
+    if parts_of_run(run):
+        results = resume_targets(run, **budget, telling=live, trusted=trust, store=store)
+        return conclude_targets(results, as_json=as_json)
     say_what_runs(run, trust, everything=True)
     with live() as progress, spread(cluster, tls, progress.note) as executor:
         result = resume_run(run, **budget, progress=progress, trusted=trust, store=store, executor=executor)
@@ -327,13 +349,16 @@ def predict(
     from autometa.cli.answers import Answering, answer, parts_of, show_drift
     from autometa.cli.reading import listed_names
     from autometa.openml import read_table
-    from autometa.search import load_model
+    from autometa.search import load_model, parts_of_run
     from autometa.task.read.batches import Batches
     from autometa.values import Gathered, check_writable, probability, share
 
     gathered = Gathered()
     say_what_runs(run, trust)
-    model = load_model(run, trusted=trust)
+    parts = parts_of_run(run)
+    if parts:
+        refuse_for_several(parts, {"--threshold": threshold, "--by": by, "--drift": drift})
+    model = load_model(next(iter(parts.values()), run), trusted=trust)
     said = reading_of(
         gathered,
         encoding=encoding,
@@ -345,6 +370,16 @@ def predict(
         download=download,
     )
     source: Any = source_of(data)
+    if parts:
+        level = gathered.option(share, "--interval", interval)
+        gathered.take(check_writable, "--out", out)
+        gathered.refuse()
+        beside = listed_names(carry or "")
+        asked = Answering(
+            run, proba, out, beside, allow_missing, escape_formulas, as_json, None, level, keep=keep_columns
+        )
+        predict_targets(parts, source, asked, trusted=trust, offline=offline, said=said)
+        return
     if not drift and (out is not None or not as_json):  # else all of it is needed at once
         source = gathered.take(parts_of, source, model, carry, keep_columns=keep_columns, **said) or source
     read: Any = source
@@ -396,8 +431,14 @@ def report(
     from autometa.cli.show import emit
     from autometa.explain import ModelExplanation, explain
     from autometa.report import write
-    from autometa.search import open_run
+    from autometa.search import open_run, parts_of_run
 
+    if parts := parts_of_run(run):
+        from autometa.fitting import open_targets
+
+        refuse_for_several(parts, {"--out": out, "--no-rows": no_rows})
+        conclude_targets(open_targets(run, trusted=trust), as_json=as_json)
+        return
     say_what_runs(run, trust)
     result, known = open_run(run, trusted=trust), ModelExplanation.load(run)
     if known is None or not known.importance:

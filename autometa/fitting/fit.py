@@ -15,23 +15,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from autometa.errors import InputError, Problem, RunError
+from autometa.errors import InputError, Problem
 from autometa.evaluation import (
     METRIC_KINDS,
     Executor,
-    Splits,
-    available_cpus,
     check_metric,
     resolve_metric,
     shared_isolation,
     splits_of,
 )
 from autometa.evaluation.custom import name_of
-from autometa.explain import explain, kept_seconds, time_for
-from autometa.fitting.listeners import tell_of
+from autometa.fitting.searched import searched
 from autometa.fitting.validation import split_twice, with_table, wrong_validation
 from autometa.openml import read_task
-from autometa.search import Progress, Result, Run, SearchPlan, Settings, Silent, default_folder, resume, search
+from autometa.search import Progress, Result, Run, Settings, Silent, default_folder
 from autometa.task import Task, make_task, with_validation
 from autometa.task.read.sources import shown
 from autometa.values import Gathered
@@ -108,14 +105,11 @@ def fit_file(
     progress.stage("reading", shown(data))
     gathered = Gathered()
     gathered.problems += Run.check_free(run) if run is not None else []
-    if validation is not None:
-        gathered.problems += split_twice(settings.folds, group, time_order)
     task = gathered.take(
-        read_task,
+        read_file,
         data,
         target=target,
         metric=metric,
-        known_metrics=METRIC_KINDS,
         group=group,
         time_order=time_order,
         weight=weight,
@@ -125,8 +119,65 @@ def fit_file(
         family=family,
         openml_id=openml_id,
         offline=offline,
+        reading=reading,
+        validation=validation,
+        settings=settings,
+        progress=progress,
+    )
+    gathered.refuse()
+    assert task is not None
+    for note in task.notes:
+        progress.note(note)
+    return searched(task, settings, run or default_folder(task.name), progress, started, executor=executor)
+
+
+def read_file(
+    data: Any,
+    *,
+    settings: Settings,
+    progress: Progress,
+    reading: Mapping[str, Any] | None = None,
+    validation: Any = None,
+    weight: str | None = None,
+    drop_missing_target: bool = False,
+    offline: bool = False,
+    group: str | None = None,
+    time_order: str | None = None,
+    **table: Any,
+) -> Task:
+    """The task in a file, with its validation table where there is one, under the scorer that its metric means.
+
+    Args:
+        data: As `fit_file`.
+        settings: Of the search.
+        progress: Told what is fetched.
+        reading: As `fit_file`, as what follows.
+        validation: As there.
+        weight: As there.
+        drop_missing_target: As there.
+        offline: As there.
+        group: As there.
+        time_order: As there.
+        table: Its other arguments, and what else `autometa.task.make_task` takes.
+
+    Raises:
+        InputError: Everything that is wrong with both tables.
+    """
+    gathered = Gathered()
+    if validation is not None:
+        gathered.problems += split_twice(settings.folds, group, time_order)
+    task = gathered.take(
+        read_task,
+        data,
+        known_metrics=METRIC_KINDS,
+        group=group,
+        time_order=time_order,
+        weight=weight,
+        drop_missing_target=drop_missing_target,
+        offline=offline,
         tell=progress.note,
         apart=validation is not None,
+        **table,
         **(reading or {}),
     )
     if validation is not None:
@@ -134,10 +185,7 @@ def fit_file(
         task = gathered.take(with_table, task, validation, weight, drop_missing_target, offline, reading or {})
     gathered.refuse()
     assert task is not None
-    task = _with_known_metric(task)
-    for note in task.notes:
-        progress.note(note)
-    return _searched(task, settings, run or default_folder(task.name), progress, started, executor=executor)
+    return with_known_metric(task)
 
 
 def fit_table(
@@ -208,19 +256,15 @@ def fit_table(
         ('multiclass', 1)
     """
     started = time.monotonic() if started is None else started
-    if validation is not None and (problems := wrong_validation(validation, settings, cv, groups, time_order)):
-        raise InputError(problems)
-    shared_isolation().warm_up()
-    frame, group, order, weight = _with_columns(frame, groups, time_order, sample_weight)
-    task = make_task(
+    progress = progress or Silent()
+    task = task_of_table(
         frame,
-        y=y,
+        y,
         kind=kind,
-        metric=name_of(metric),
-        known_metrics=METRIC_KINDS,
-        group=group,
-        time_order=order,
-        weight=weight,
+        metric=metric,
+        groups=groups,
+        time_order=time_order,
+        sample_weight=sample_weight,
         costs=costs,
         keep=keep,
         drop=drop,
@@ -228,112 +272,69 @@ def fit_table(
         na=na,
         positive=positive,
         monotonic=monotonic,
+        cv=cv,
+        validation=validation,
+        settings=settings,
+    )
+    for note in task.notes:
+        progress.note(note)
+    splits = None if cv is None else splits_of(cv, frame, y, groups)
+    return searched(task, settings, run, progress, started, splits, executor)
+
+
+def task_of_table(
+    frame: pd.DataFrame | NDArray[Any],
+    y: Any,
+    *,
+    settings: Settings,
+    metric: Any = None,
+    groups: ArrayLike | None = None,
+    time_order: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    cv: Any = None,
+    validation: tuple[Any, ...] | None = None,
+    **table: Any,
+) -> Task:
+    """The task in a table in memory, with its validation rows where there are some, under the scorer that it means.
+
+    Args:
+        frame: As `fit_table`, as what follows.
+        y: As there.
+        settings: As there.
+        metric: As there.
+        groups: As there.
+        time_order: As there.
+        sample_weight: As there.
+        cv: As there.
+        validation: As there.
+        table: Its other arguments.
+
+    Raises:
+        InputError: Everything that is wrong with the rows.
+    """
+    if validation is not None and (problems := wrong_validation(validation, settings, cv, groups, time_order)):
+        raise InputError(problems)
+    shared_isolation().warm_up()
+    frame, group, order, weight = _with_columns(frame, groups, time_order, sample_weight)
+    task = make_task(
+        frame,
+        y=y,
+        metric=name_of(metric),
+        known_metrics=METRIC_KINDS,
+        group=group,
+        time_order=order,
+        weight=weight,
         keep_lone_classes=True,
         apart=validation is not None,
+        **table,
     )
     if validation is not None:
         X, answers, *counts = validation
         task = with_validation(task, X, y=answers, sample_weight=counts[0] if counts else None)
-    progress, task = progress or Silent(), _with_known_metric(task)
-    for note in task.notes:
-        progress.note(note)
-    splits = None if cv is None else splits_of(cv, frame, y, groups)
-    return _searched(task, settings, run, progress, started, splits, executor)
+    return with_known_metric(task)
 
 
-def resume_run(
-    run: str | Path,
-    *,
-    seconds: float | None = None,
-    trials: int | None = None,
-    progress: Progress | None = None,
-    trusted: bool = False,
-    store: str | None = None,
-    executor: Executor | None = None,
-) -> Result:
-    """`autometa.search.resume`, and what `fit_file` does after a search: why the model answers as it does.
-
-    See Also:
-        `autometa.search.resume`.
-
-    Example:
-        >>> resume_run("nowhere")
-        Traceback (most recent call last):
-            ...
-        autometa.errors.RunError: nowhere is not a run: it has no run.json
-    """
-    budget = Run.open(Path(run), trusted=trusted).settings.seconds
-    kept = kept_seconds(None if budget is None else seconds or budget)
-    before = _stamp(run)
-    where = {"store": store, "executor": executor}
-    result = resume(run, seconds=seconds, trials=trials, progress=progress, trusted=trusted, kept=kept, **where)  # type: ignore[arg-type]
-    if before is not None and _stamp(run) == before:  # it was finished, and nothing is new
-        return result
-    explained(result, kept or time_for(None, 0.0), progress or Silent(), trusted=trusted)
-    tell_of(result, progress or Silent())
-    return result
-
-
-def _stamp(run: str | Path) -> int | None:
-    """When the result of a run was written; None where it has none."""
-    path = Path(run) / "result.json"
-    return path.stat().st_mtime_ns if path.exists() else None
-
-
-def _searched(
-    task: Task,
-    settings: Settings,
-    run: Path,
-    progress: Progress | None,
-    started: float,
-    splits: Splits | None = None,
-    executor: Executor | None = None,
-) -> Result:
-    """Searches, and explains what was found in the time that is kept for it."""
-    kept = kept_seconds(settings.seconds)
-    plan = None
-    if splits is not None:
-        cpus = available_cpus() if executor is None else executor.cpus
-        plan = SearchPlan.of(task, settings, cpus, splits=splits, machines=executor)
-    result = search(task, settings, run, progress=progress, started=started, plan=plan, kept=kept, executor=executor)
-    explained(result, time_for(settings.seconds, time.monotonic() - started), progress or Silent())
-    tell_of(result, progress or Silent())
-    return result
-
-
-def explained(result: Result, seconds: float, progress: Progress, *, trusted: bool = False) -> None:
-    """Keeps in the folder of a finished run why its model answers as it does, in so many seconds, and a model card.
-
-    A run that was interrupted has no explanation: whoever interrupts does not wait. Where it cannot be made, or kept,
-    that is a note, and the run is no less finished.
-
-    See Also:
-        `fit_file`.
-
-    Example:
-        >>> from autometa.search import Silent, open_run
-        >>> explained(open_run(run), seconds=1, progress=Silent())
-        >>> (run / "explanation.json").is_file(), (run / "model_card.md").is_file()
-        (True, True)
-    """
-    from autometa.report import write_card
-
-    why = f"`autometa explain {result.run}` does it later."
-    try:
-        if not result.interrupted:
-            progress.stage("explaining")
-            explain(result.run, seconds=seconds, thorough=False, trusted=trusted, result=result).save(result.run)
-    except (RunError, OSError) as error:
-        progress.note(f"The model was not explained: {error}. {why}")
-    except KeyboardInterrupt:
-        progress.note(f"The model was not explained: stopped. {why}")
-    try:
-        write_card(result)
-    except (RunError, OSError) as error:
-        progress.note(f"The model card was not written: {error}.")
-
-
-def _with_known_metric(task: Task) -> Task:
+def with_known_metric(task: Task) -> Task:
     """Under the scorer that the name of its metric means.
 
     Raises:

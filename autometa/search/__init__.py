@@ -14,6 +14,7 @@ finish     from evaluated trials to the model; `ensemble` says with which weight
 model      the final model, made of `members`, and `signature` whether this user wrote it, by their `keys`
 result     what was found, in which order, and what the warm start bought
 search     all of it, as a walk
+several    a folder that holds the runs of several targets of one table, whose models `targets` asks together
 options    the tuned numbers
 """
 
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
     from autometa.search.repair import repair_run, verify_run
     from autometa.search.result import Ends, Result, WarmStart, failed, leaderboard, open_run
     from autometa.search.run import Run, default_folder
-    from autometa.search.search import resume, search
+    from autometa.search.search import prepare, resume, search
     from autometa.search.settings import Progress, Settings, Silent, TrialRow
+    from autometa.search.several import parts_of_run
     from autometa.search.signature import what_runs
+    from autometa.search.targets import JointModel, load_models
 
 __all__ = [
     "PRESETS",
     "Ends",
+    "JointModel",
     "Model",
     "Progress",
     "Result",
@@ -51,7 +55,10 @@ __all__ = [
     "jobs_on",
     "leaderboard",
     "load_model",
+    "load_models",
     "open_run",
+    "parts_of_run",
+    "prepare",
     "remember_run",
     "repair_run",
     "resume",
@@ -64,6 +71,7 @@ __all__ = [
 _HOMES = {
     "PRESETS": "presets",
     "Ends": "result",
+    "JointModel": "targets",
     "Model": "model",
     "Progress": "settings",
     "Result": "result",
@@ -78,7 +86,10 @@ _HOMES = {
     "jobs_on": "plan",
     "leaderboard": "result",
     "load_model": "model",
+    "load_models": "targets",
     "open_run": "result",
+    "parts_of_run": "several",
+    "prepare": "search",
     "remember_run": "recall",
     "repair_run": "repair",
     "resume": "search",

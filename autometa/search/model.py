@@ -38,6 +38,7 @@ from autometa.files import replace
 from autometa.search.members import Member
 from autometa.search.options import OPTIONS
 from autometa.search.records import DamagedError
+from autometa.search.several import why_several
 from autometa.search.signature import pickled, read_signed, write_signed
 from autometa.task import ColumnDrift, Schema, Task, as_table, drift, label_array
 
@@ -375,6 +376,8 @@ def load_model(path: str | Path, *, trusted: bool = False) -> Model:
     path = Path(path)
     path = path / "model.pkl" if path.is_dir() else path
     if not path.exists():
+        if why := why_several(path.parent):
+            raise RunError(f"{why}, or load_models")
         if (path.parent / "result.json").exists():
             raise DamagedError(path, "it is missing")
         if (path.parent / "run.json").exists():

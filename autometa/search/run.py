@@ -42,6 +42,7 @@ from autometa.files import PRIVATE, digest, private_folder, replace, sweep
 from autometa.origins import GROWN_FROM, ROWS, Origin
 from autometa.search.records import Checksums, DamagedError, json_bytes, read_record, reading, with_checksum
 from autometa.search.settings import Settings, TrialRow
+from autometa.search.several import why_several
 from autometa.search.signature import is_own, read_own, sign, write_signed
 from autometa.task import Task
 from autometa.transfer import Evidence, Recommendation
@@ -149,7 +150,7 @@ class Run:
         """
         path = folder / "run.json"
         if not path.exists():
-            raise RunError(f"{folder} is not a run: it has no run.json")
+            raise RunError(why_several(folder) or f"{folder} is not a run: it has no run.json")
         with reading(path):
             values = read_record(path, newer=FORMAT)
             return cls(folder, Settings.from_dict(values["settings"]), values, trusted=trusted)

@@ -95,12 +95,39 @@ def search(
     budget = _crowded(Budget(seconds, settings.trials, time.monotonic() if started is None else started))
     executor = executor or Local(shared_isolation())
     plan = plan or SearchPlan.of(task, settings, executor.cpus, machines=executor)
+    folder = prepare(task, settings, run, plan=plan, progress=progress)
+    with folder.locked():
+        return _conduct(folder, plan, budget, progress or Silent(), executor)
+
+
+def prepare(
+    task: Task, settings: Settings, run: Path, *, plan: SearchPlan | None = None, progress: Progress | None = None
+) -> Run:
+    """Makes the folder of a run, with all that its search needs; `resume` begins it.
+
+    Raises:
+        InputError: The folder is taken, a family is unknown, or none suits the table.
+
+    See Also:
+        `search`, which does both.
+
+    Example:
+        >>> import tempfile
+        >>> from sklearn.datasets import load_wine
+        >>> from autometa.task import make_task
+        >>> X, y = load_wine(return_X_y=True, as_frame=True)
+        >>> settings = Settings(trials=1, families=("linear",), cold=True, remember=False)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     made = prepare(make_task(X, y=y, name="wine"), settings, Path(folder) / "run")
+        >>> made.task.n, made.settings.trials
+        (178, 1)
+    """
+    plan = plan or SearchPlan.of(task, settings, Local(shared_isolation()).cpus)
     folder = Run.create(run, task, settings, plan.splits)
     for why in (without_weights, without_quantiles, without_monotonic, without_many_trees, without_export):
         if progress is not None and (left_out := why(task, settings)):
             progress.note(left_out)
-    with folder.locked():
-        return _conduct(folder, plan, budget, progress or Silent(), executor)
+    return folder
 
 
 def resume(

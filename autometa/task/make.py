@@ -109,6 +109,7 @@ def make_task(
     openml_id: int | None = None,
     family: str | None = None,
     apart: bool = False,
+    others: Sequence[str] = (),
     monotonic: Mapping[Any, Any] | None = None,
 ) -> Task:
     """The Task in a raw table.
@@ -138,6 +139,7 @@ def make_task(
         family: The family of datasets that this one is a variant of.
         monotonic: Numeric columns along which the prediction may only rise (1, "+") or only fall (-1, "-"); of two
             classes, the probability of the positive one.
+        others: Columns that are other targets: no features.
         apart: Whether a table of its own judges models (`with_validation`): no row of this one is held out.
 
     Raises:
@@ -179,7 +181,7 @@ def make_task(
     if weight is not None and weight in (target, group, time_order):
         findings.refuse(f"{weight!r} cannot be the weight of the rows and something else", "Name another column.")
     _check_columns(columns, table.frame, findings)
-    aside = {group, time_order, weight} if y is not None else {target, group, time_order, weight}
+    aside = {group, time_order, weight, *others} | (set() if y is not None else {target})
     parts = _Parts(_without(table.as_written(columns.as_written), aside), column, groups, times, weights)
     bare = partial(table.bare, target) if y is None and target in table.frame else lambda: None
     found, parts = _read_target(parts, target, request, bare, findings)
