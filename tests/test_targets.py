@@ -16,7 +16,7 @@ from autometa.cli.targets import one_target, several_targets
 from autometa.errors import InputError, RunError
 from autometa.search import load_models, open_run, parts_of_run
 
-WORDS = ("--trials", "1", "--families", "linear", "--cold", "--no-remember")
+WORDS = ("--trials", "1", "--families", "linear,naive_bayes", "--cold", "--no-remember")
 QUICK = {"trials": 1, "families": "linear", "cold": True, "remember": False, "verbose": False}
 
 
@@ -47,6 +47,8 @@ def test_each_target_has_a_run_of_its_own_kind_and_metric(done):
     assert [one.task.kind for one in results.values()] == ["regression", "binary"]
     assert [one.task.metric for one in results.values()] == ["r2", "accuracy"]
     assert all(one.score > one.dummy.score for one in results.values())
+    assert results["price"].settings.families == ("linear",)  # the other is not made for numbers
+    assert results["sold"].settings.families == ("linear", "naive_bayes")
 
 
 def test_no_target_is_a_feature_of_another(done):
@@ -193,7 +195,7 @@ def test_a_name_with_a_comma_stands_in_quotes(done, tmp_path):
     assert several_targets('"a,b",c') == ("a,b", "c")
     assert (several_targets('"a,b"'), one_target('"a,b"')) == ((), "a,b")
     houses(60, 3).rename(columns={"price": "price, net"}).to_csv(tmp_path / "t.csv", index=False)
-    words = ["--target", '"price, net"', *WORDS, "--run", str(tmp_path / "run")]
+    words = ["--target", '"price, net"', *WORDS, "--families", "linear", "--run", str(tmp_path / "run")]
     assert main(["fit", str(tmp_path / "t.csv"), *words]) == 0
     assert open_run(tmp_path / "run").task.target == "price, net"
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from autometa.errors import InputError, Problem
 from autometa.evaluation import available_cpus, shared_isolation
+from autometa.families import available, catalogue
 from autometa.files import private_folder
 from autometa.fitting.fit import read_file
 from autometa.fitting.searched import resume_run
@@ -145,21 +146,35 @@ def search_targets(
         InputError: A family is unknown, none suits one of the tasks, the folder is taken; or what was gathered.
     """
     gathered = gathered or Gathered()
+    asked = {name: _suiting(settings, task) for name, task in tasks.items()}
     plans = {
-        name: _of_target(gathered, name, SearchPlan.of, task, settings, available_cpus())
+        name: _of_target(gathered, name, SearchPlan.of, task, asked[name], available_cpus())
         for name, task in tasks.items()
     }
     gathered.problems += [one for one in Run.check_free(run) if one not in gathered.problems]
     gathered.refuse()
     left = None if settings.seconds is None else max(settings.seconds - (time.monotonic() - started), 1.0)
-    own = replace(settings, seconds=None if left is None else left / len(tasks))
+    seconds = None if left is None else left / len(tasks)
     parts = folders_of(run, list(tasks))
     private_folder(run)
     with telling() as progress:
         for name, task in tasks.items():
+            own = replace(asked[name], seconds=seconds)
             prepare(task, own, parts[name], plan=plans[name], progress=progress)
+            if lacking := sorted(set(settings.families or ()) - set(own.families or ())):
+                progress.note(f"{name}: left out, since they are not made for {task.kind}: {', '.join(lacking)}.")
     save_targets(run, parts)
     return _conducted(run, telling, None if left is None else time.monotonic() + left)
+
+
+def _suiting(settings: Settings, task: Task) -> Settings:
+    """The settings with the families, of those that were asked for, which are made for a task of this kind.
+
+    Kinds of targets differ; where none is left, it is for the search to refuse.
+    """
+    known = available(task.kind)
+    chosen = tuple(name for name in settings.families or () if name in known or name not in catalogue())
+    return replace(settings, families=chosen) if chosen else settings
 
 
 def resume_targets(
