@@ -176,6 +176,8 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(done, tmp_path, capsys
     assert "r2" in capsys.readouterr().err
     assert main(["fit", "-", *told[2:], "--target", "price,sold"]) == 2
     assert "standard input can be read once" in capsys.readouterr().err
+    assert main([*told, "--target", "price,sold", "--watch"]) == 2
+    assert "--watch: is of one search, and there are several. Leave it out." in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
     for words in (["--threshold", "0.3"], ["--by", "town"], ["--drift"]):
         assert main(["predict", str(done / "run"), str(done / "new.csv"), *words]) == 2

@@ -83,6 +83,7 @@ from autometa.cli.targets import (
     conclude_targets,
     fit_several,
     metrics_of,
+    of_one_search,
     one_target,
     predict_targets,
     refuse_for_several,
@@ -184,8 +185,7 @@ def fit(
     if gathered.problems:  # nothing will be fitted, so look at the table as well: hear of everything at once
         _look_at_all(gathered, data, run, metric, {**table, **reading}, validation, searching["folds"])
     targets, metrics = several_targets(target), gathered.take(metrics_of, metric)
-    if targets and watch:
-        gathered.problems.append(Problem("--watch", "follows one search, and there are several", "Leave it out."))
+    gathered.problems += of_one_search({"--watch": watch, "--cluster": cluster}) if targets else []
     gathered.refuse()
 
     from autometa.cli.watching import followed
@@ -283,6 +283,8 @@ def resume(
     from autometa.search import parts_of_run
 
     if parts_of_run(run):
+        gathered.problems += of_one_search({"--cluster": cluster})
+        gathered.refuse()
         results = resume_targets(run, **budget, telling=live, trusted=trust, store=store)
         return conclude_targets(results, as_json=as_json)
     say_what_runs(run, trust, everything=True)

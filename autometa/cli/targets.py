@@ -151,6 +151,17 @@ def refuse_for_several(parts: Mapping[str, Path], options: Mapping[str, Any]) ->
         raise InputError(Problem(" and ".join(given), what, f"Name the run of one: {runs}."))
 
 
+def of_one_search(options: Mapping[str, Any]) -> list[Problem]:
+    """What is given and is of one search, where there are several.
+
+    Example:
+        >>> [str(one) for one in of_one_search({"--watch": True, "--cluster": None})]
+        ['--watch: is of one search, and there are several. Leave it out.']
+    """
+    given = [name for name, value in options.items() if value not in (None, False)]
+    return [Problem(name, "is of one search, and there are several", "Leave it out.") for name in given]
+
+
 def refuse_stdin(data: Any) -> None:
     """Refuses a table that can be read once.
 
