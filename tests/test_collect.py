@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from autometa.cli import main
 from autometa.collect import CollectOptions, collect, find_sources, pool, winners
 from autometa.errors import InputError
 from autometa.families import available, cash_space
@@ -140,3 +142,17 @@ def test_after_the_pool_come_winners_and_a_search_of_each_tables_own(tables, tmp
         assert all(e.config["family"] in ("knn", "linear") for e in own)
         assert {config_key(e.config) for e in own} - everything
     assert collect(sources, store, CollectOptions(configs=3, winning=4, **options))["evaluations"] <= 8
+
+
+def test_samples_of_several_sizes_are_past_tasks_of_their_own_and_nothing_is_done_twice(tables, tmp_path, capsys):
+    command = ["collect", str(tables), "--store", str(tmp_path / "store.db"), "--configs", "1", "--folds", "2"]
+    command += ["--families", "naive_bayes", "--rows", "60,40", "--jobs", "1", "--json"]
+    assert main(command) == 0
+    done = json.loads(capsys.readouterr().out)
+    sizes = [record.n_rows for record in MetaStore(tmp_path / "store.db").tasks()]
+    assert len(sizes) == done["evaluations"]
+    assert {40, 60} <= set(sizes) <= set(range(61))
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["evaluations"] == 0
+    assert main([*command, "--rows", "40,few"]) == 2
+    assert "--rows few: is not a whole number" in capsys.readouterr().err

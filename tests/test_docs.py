@@ -63,6 +63,7 @@ CLAMPS = {  # what a block says -> what is run
 SKIPPED = {  # page -> why a block of it is shown only, as often as it is
     "README.md": ["installs", "runs for minutes and installs"],
     "benchmarking.md": ["OpenML cannot be reached from tests; installs 3 GB; publishes"],
+    "cluster.md": ["needs other machines"],
     "deployment.md": ["serves until it is ended", "installs", "is the run of this page, but for one flag"],
     "importing.md": ["OpenML cannot be reached from tests"],
     "installation.md": ["installs"],

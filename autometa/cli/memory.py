@@ -145,7 +145,12 @@ def collect(
         str, typer.Option("--search", metavar="N", help="Then N that a search of each table's own finds.")
     ] = "0",
     rows: Annotated[
-        str, typer.Option("--rows", metavar="N", help="Larger tables are sampled down to N rows.")
+        str,
+        typer.Option(
+            "--rows",
+            metavar="N,...",
+            help="Larger tables are sampled down to N rows; several: to each of them, for learning curves.",
+        ),
     ] = "5000",
     folds: Annotated[
         str | None,
@@ -175,7 +180,7 @@ def collect(
 
     Stop it at any moment and start it again: what is in the store is not done twice.
     """
-    from autometa.values import Gathered, duration, whole
+    from autometa.values import Gathered, duration, names, whole
 
     gathered = Gathered()
     if store is None:
@@ -185,14 +190,13 @@ def collect(
         "families": families_of(gathered, families),
         "winning": gathered.option(whole, "--winners", winners, 0),
         "searched": gathered.option(whole, "--search", search, 0),
-        "rows": gathered.option(whole, "--rows", rows, 1),
         "folds": gathered.option(whole, "--folds", folds, 1),
         "seconds": gathered.option(duration, "--time", time),
         **limits_of(gathered, jobs, seed, max_ram, trial_time),
     }
+    sizes = [gathered.option(whole, "--rows", part, 1) for part in names(rows) or [rows]]
     cluster_of(gathered, cluster, tls)
-    from autometa.collect import CollectOptions, find_sources
-    from autometa.collect import collect as fill
+    from autometa.collect import CollectOptions, find_sources, learning_curves
 
     sources = gathered.take(find_sources, paths, catalog)
     gathered.refuse()
@@ -207,5 +211,6 @@ def collect(
         given: Any = {name: value for name, value in asked.items() if value is not None}
         collected = CollectOptions(**given, offline=offline)
         with spread(cluster, tls, partial(tell, 0, 0)) as executor:
-            summary = fill(sources, MetaStore(store), collected, tell=tell, executor=executor)
+            counts = [size for size in sizes if size is not None]
+            summary = learning_curves(sources, MetaStore(store), counts, collected, tell=tell, executor=executor)
     emit(summary) if as_json else show_collected(summary)

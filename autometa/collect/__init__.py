@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 
 from autometa.collect.options import CollectOptions
 from autometa.collect.planned import pool, winners
-from autometa.collect.run import collect
+from autometa.collect.run import collect, learning_curves
 from autometa.collect.sources import TableSource, find_sources
 from autometa.moved import former
 
 if not TYPE_CHECKING:
     __getattr__ = former(__name__)
 
-__all__ = ["CollectOptions", "TableSource", "collect", "find_sources", "pool", "winners"]
+__all__ = ["CollectOptions", "TableSource", "collect", "find_sources", "learning_curves", "pool", "winners"]

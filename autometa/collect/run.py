@@ -86,6 +86,56 @@ def collect(
     return collection.summary()
 
 
+def learning_curves(
+    sources: Sequence[TableSource],
+    store: MetaStore,
+    rows: Sequence[int],
+    options: CollectOptions = OPTIONS,
+    **how: Any,
+) -> dict[str, Any]:
+    r"""`collect` on samples of each of so many rows: what more rows are worth, and what they take.
+
+    A table with fewer rows than a sample would have is evaluated whole, once.
+
+    Args:
+        sources: As `collect`.
+        store: As `collect`.
+        rows: Of the samples; the fewest come first.
+        options: As `collect`; its `rows` do not count, and its `seconds` are for all samples.
+        **how: As `collect`.
+
+    Returns:
+        As `collect`, of all samples together.
+
+    See Also:
+        `collect`.
+
+    Example:
+        >>> from autometa.collect import find_sources
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table, store = Path(folder) / "tiny.csv", MetaStore(Path(folder) / "store.db")
+        ...     _ = table.write_text("a,b\n" + "1,no\n2,yes\n" * 40)
+        ...     asked = CollectOptions(configs=1, families=["naive_bayes"], folds=2)
+        ...     done = learning_curves(find_sources([table]), store, [20, 40, 80, 160], asked)
+        ...     sorted(record.n_rows for record in store.tasks())
+        [20, 40, 80]
+        >>> done["tables"], done["evaluations"]
+        (1, 3)
+    """
+    began, whole = time.monotonic(), dict[str, Any]()
+    for n in sorted(set(rows)):
+        left = None if options.seconds is None else options.seconds - (time.monotonic() - began)
+        if whole and left is not None and left <= 0:
+            break
+        found = collect(sources, store, replace(options, rows=n, seconds=left), **how)
+        for name in ("evaluations", "failed"):
+            found[name] += whole.get(name, 0)
+        found["tables"] = max(found["tables"], whole.get("tables", 0))
+        found["seconds"] = round(time.monotonic() - began, 1)
+        whole = found
+    return whole
+
+
 class _Collection:
     """One call of `collect`: what the threads that evaluate share."""
 
