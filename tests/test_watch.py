@@ -236,7 +236,7 @@ def test_a_client_that_sends_rubbish_does_no_harm(looked: Looking) -> None:
 
 
 def test_watch_prints_an_address_and_ends_with_a_signal(looked: Looking) -> None:
-    words = [sys.executable, "-W", "error", "-m", "autometa", "watch", str(looked.watcher.folder)]
+    words = [sys.executable, "-m", "autometa", "watch", str(looked.watcher.folder)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         address = process.stdout.readline().strip()

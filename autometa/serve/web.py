@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from autometa.errors import AutoMetaError, InputError, Problem
 from autometa.listening import names_us
@@ -190,11 +191,14 @@ async def _body(request: Request, most: int) -> bytes:
     problem = Problem("body", f"is larger than {most:,} bytes", "Send fewer rows at once; --max-body allows more.")
     if declared.isdigit() and int(declared) > most:
         raise _Refused(413, problem)
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            raise _Refused(413, problem)
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > most:
+                raise _Refused(413, problem)
+            parts.append(part)
+    except ClientDisconnect:  # nobody hears this, and it is no fault of the service
+        raise _Refused(400, Problem("body", "was not sent to its end")) from None
     return b"".join(parts)
 
 
@@ -210,7 +214,7 @@ def _response(request: Request, kind: str, answers: Reply, as_json: Callable[[Re
 
 def _plain(value: Any, status: int = 200, headers: Any = None) -> Response:
     content = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return Response(content, status, headers=headers, media_type=JSON_KIND)
+    return Response(content.encode("utf-8", "replace"), status, headers=headers, media_type=JSON_KIND)
 
 
 def _wrong(status: int, problems: list[Problem], headers: Any = None) -> Response:
