@@ -189,3 +189,18 @@ def test_few_rows_have_one_width():
     x = np.arange(150.0)
     task = make_task(pd.DataFrame({"x": x**1.1}), y=x)
     assert fit_conformal(task, x + 1.0).edges == ()
+
+
+def test_rows_that_count_more_count_more_in_intervals():
+    """Weights are rows that are there so often: the interval of one is that of the other."""
+    rng = np.random.default_rng(0)
+    scores, counts = rng.exponential(size=3000), rng.integers(0, 4, 3000).astype(float)
+    counts[scores > 1.5] += 3
+    weighted, repeated = ScoreRanks.of(scores, counts), ScoreRanks.of(np.repeat(scores, counts.astype(int)))
+    for level in (0.5, 0.8, 0.9, 0.95):
+        assert weighted.needed(level) == pytest.approx(repeated.needed(level), rel=0.05)
+        assert weighted.needed(level) > ScoreRanks.of(scores).needed(level)
+    assert ScoreRanks.of(scores, np.full(3000, 2.0)).needed(0.9) == ScoreRanks.of(scores).needed(0.9)
+    assert np.isinf(weighted.needed(0.99999))
+    nothing = ScoreRanks.of(scores, np.zeros(3000))  # a category of which no row counts
+    assert nothing.needed(0.9) == ScoreRanks.of(scores).needed(0.9)

@@ -25,7 +25,7 @@ Source:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -48,28 +48,37 @@ class ScoreRanks:
 
     count: int  # rows
     values: Values  # (m,) ascending
-    ranks: NDArray[np.int64]  # (m,) from 1
+    ranks: NDArray[Any]  # (m,) from 1; how much the rows up to each count, where some count more
 
     @classmethod
-    def of(cls, scores: Values) -> ScoreRanks:
+    def of(cls, scores: Values, counts: Values | None = None) -> ScoreRanks:
         """The scores (n,), at most `OPTIONS.kept_scores` of them: the largest, and others evenly.
+
+        Where some rows count more, `counts` (n,), the rank of a score is how much the rows up to it count, of n in all:
+        weighted conformal prediction, in which a row to come counts as one of those held out does on average.
+
+        Source:
+            Tibshirani, Barber, Candès, Ramdas: Conformal prediction under covariate shift. NeurIPS 2019.
 
         Example:
             >>> ranks = ScoreRanks.of(np.arange(100.0))
             >>> ranks.needed(0.9), ranks.needed(0.995)
             (90.0, inf)
         """
-        ordered, most = np.sort(scores), OPTIONS.kept_scores
+        order, most = np.argsort(scores, kind="stable"), OPTIONS.kept_scores
+        ordered, ranks = scores[order], np.arange(1, len(scores) + 1)
+        if counts is not None and counts.sum() > 0:
+            ranks = np.cumsum(counts[order]) * (len(scores) / counts.sum())
         kept = np.arange(len(ordered))
         if len(ordered) > most:
             tail = len(ordered) - most // 4
             kept = np.unique(np.append(np.linspace(0, tail, most - most // 4).astype(np.int64), kept[tail:]))
-        return cls(len(ordered), ordered[kept], kept + 1)
+        return cls(len(ordered), ordered[kept], ranks[kept])
 
     def needed(self, level: float) -> float:
         """The score that holds so large a share of rows and one to come; infinite where they are too few to say."""
         rank = math.ceil((self.count + 1) * level - 1e-9)
-        place = int(np.searchsorted(self.ranks, rank))
+        place = min(int(np.searchsorted(self.ranks, rank - 1e-9)), len(self.values) - 1)
         return float(self.values[place]) if rank <= self.count else math.inf
 
     def clear_of_ties(self, level: float) -> float:
@@ -224,23 +233,28 @@ def fit_conformal(task: Task, oof: Values) -> Conformal | None:
     if not known.any():
         return None
     y, said = np.asarray(task.y)[known], oof[known]
+    counts = None if task.weights is None else np.asarray(task.weights)[known]
+
+    def ranked(own: Values, rows: Any = slice(None)) -> ScoreRanks:
+        return ScoreRanks.of(own[rows], None if counts is None else counts[rows])
+
     groups = {}
     if task.kind == "regression":
         scores = np.abs(y - said)
-        edges, parts = _parts(scores, said)
+        edges, parts = _parts(scores, said, ranked)
         least = 0.0 if float(np.min(task.y)) >= 0 else -math.inf
         classes: tuple[ScoreRanks, ...] = ()
     else:
         scores = 1.0 - said[np.arange(len(y)), y]
         edges, parts, least = (), (), -math.inf
-        classes = tuple(ScoreRanks.of(scores[y == k]) for k in range(task.c))
+        classes = tuple(ranked(scores, y == k) for k in range(task.c))
     for name in task.columns.categorical[: OPTIONS.conformal_columns]:
         column = task.X[name][known]
         if 1 < len(column.cat.categories) <= OPTIONS.conformal_categories:
             codes = column.cat.codes.to_numpy()
             categories = enumerate(map(str, column.cat.categories))
-            groups[str(name)] = {text: ScoreRanks.of(scores[codes == k]) for k, text in categories}
-    return Conformal(ScoreRanks.of(scores), edges, parts, groups, classes, least)
+            groups[str(name)] = {text: ranked(scores, codes == k) for k, text in categories}
+    return Conformal(ranked(scores), edges, parts, groups, classes, least)
 
 
 def read_level(value: Any) -> float:
@@ -266,11 +280,13 @@ def read_level(value: Any) -> float:
     return level
 
 
-def _parts(scores: Values, said: Values) -> tuple[tuple[float, ...], tuple[ScoreRanks, ...]]:
+def _parts(
+    scores: Values, said: Values, ranked: Callable[..., ScoreRanks]
+) -> tuple[tuple[float, ...], tuple[ScoreRanks, ...]]:
     """The scores by parts of what is predicted, as many as have enough rows; none where one is all there is."""
     count = min(OPTIONS.conformal_parts, len(said) // OPTIONS.conformal_rows)
     edges = np.unique(np.quantile(said, np.linspace(0, 1, count + 1)[1:-1])) if count > 1 else np.empty(0)
     places = np.searchsorted(edges, said, side="right")
     if not len(edges) or np.bincount(places, minlength=len(edges) + 1).min() < OPTIONS.conformal_rows // 2:
         return (), ()
-    return tuple(edges.tolist()), tuple(ScoreRanks.of(scores[places == k]) for k in range(len(edges) + 1))
+    return tuple(edges.tolist()), tuple(ranked(scores, places == k) for k in range(len(edges) + 1))

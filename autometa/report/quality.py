@@ -40,6 +40,8 @@ def quality(report: Report) -> Markup | None:
         if task.kind == "regression"
         else _class_quality(task, y, prediction, report.result.weights)
     )
+    if task.weights is not None:
+        lead += " Scores count rows by their weights; in these figures each row counts once."
     return join([tag("p", lead, cls="lead"), body])
 
 

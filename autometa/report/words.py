@@ -55,13 +55,47 @@ def family_label(name: str) -> str:
 
 
 def metric_title(metric: str, positive: str | None = None) -> str:
-    """What people call a metric, with the positive class where it is of that: ``RMSE``, ``F1 of 'fraud'``."""
+    """What people call a metric, with the positive class where it is of that: ``RMSE``, ``F1 of 'fraud'``.
+
+    Example:
+        >>> metric_title("f1", "fraud"), metric_title("sklearn.metrics:fbeta_score(beta=2, pos_label='yes')")
+        ("F1 of 'fraud'", "F-beta (beta=2, pos_label='yes')")
+        >>> metric_title("d2_absolute_error_score"), metric_title("neg_my_metrics:net_loss")
+        ('D² absolute error', 'net loss')
+    """
     from autometa.evaluation.formulas import METRICS, OTHERS, pinball_metric
     from autometa.task import OF_POSITIVE
 
     known = METRICS.get(metric) or OTHERS.get(metric) or pinball_metric(metric)
-    title = metric.removeprefix("neg_").replace("_", " ") if known is None else known.title
+    title = _spoken_metric(metric) if known is None else known.title
     return f"{title} of {positive!r}" if positive is not None and metric in OF_POSITIVE else title
+
+
+# Words of scorers and functions that people write otherwise.
+_METRIC_WORDS = {
+    "auc": "AUC",
+    "roc": "ROC",
+    "f1": "F1",
+    "r2": "R²",
+    "d2": "D²",
+    "fbeta": "F-beta",
+    "jaccard": "Jaccard",
+}
+_METRIC_WORDS |= {"rand": "Rand", "fowlkes": "Fowlkes", "mallows": "Mallows", "cohen": "Cohen", "matthews": "Matthews"}
+
+
+def _spoken_metric(metric: str) -> str:
+    """A scorer that has no title of its own, or one's own function, in words: without its module, its sign and "score".
+
+    Keywords that were set stay; how a scorer asks for probabilities is no part of what it measures.
+    """
+    place, bracket, keywords = metric.removeprefix("neg_").partition("(")
+    words = place.rpartition(":")[2].rpartition(".")[2].strip("_").split("_")
+    while len(words) > 1 and words[-1] in ("score", "scorer"):
+        words.pop()
+    said = [one for one in keywords.removesuffix(")").split(", ") if one and not one.startswith("response_method=")]
+    title = " ".join(_METRIC_WORDS.get(word, word) for word in words)
+    return f"{title} ({', '.join(said)})" if bracket and said else title
 
 
 def own_unit(metric: str, score: float) -> float:
