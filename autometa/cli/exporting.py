@@ -35,7 +35,7 @@ def export(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a finished model in another format.
+    """Write a finished model as ONNX, a script, for skops, or for Docker.
 
     What is written answers as the model does; where a pipeline has no counterpart in a format, it is refused with the
     reason. `autometa fit --exportable` searches only what becomes ONNX.

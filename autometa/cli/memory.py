@@ -27,7 +27,6 @@ from autometa.cli.app import (
     limits_of,
     task_of,
 )
-from autometa.cli.cluster import ClusterAddress, Tls, cluster_of, spread
 from autometa.cli.reading import (
     Download,
     Drop,
@@ -43,6 +42,7 @@ from autometa.cli.reading import (
     Types,
     reading_of,
 )
+from autometa.cli.spreading import ClusterAddress, Tls, cluster_of, spread
 from autometa.cli.usage import Command
 from autometa.errors import Problem
 

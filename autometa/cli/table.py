@@ -39,7 +39,6 @@ from autometa.cli.app import (
     task_of,
     threshold_of,
 )
-from autometa.cli.cluster import ClusterAddress, Tls, cluster_of, spread
 from autometa.cli.options import OPTIONS
 from autometa.cli.reading import (
     AllowMissing,
@@ -79,6 +78,7 @@ from autometa.cli.searching import (
     preset_of,
     searching_of,
 )
+from autometa.cli.spreading import ClusterAddress, Tls, cluster_of, spread
 from autometa.cli.targets import (
     conclude_targets,
     fit_several,

@@ -25,6 +25,7 @@ from autometa.cluster.work import (
     Tried,
     about,
     cancel,
+    crashed,
     keep_table,
     leave,
     try_out,
@@ -229,7 +230,7 @@ class Cluster:
         try:
             tried: Tried = self._done(begun, try_out, order, sent, keep_models, oof_path is not None)
         except _WorkerLost as lost:
-            return _crashed(attempt, str(lost))
+            return crashed(attempt, str(lost))
         except _ClusterLost:
             with self._locally(begun) as here:
                 return here.evaluate(
@@ -397,11 +398,3 @@ class Cluster:
             if self._cancellations > begun:
                 raise Cancelled
             yield self._here
-
-
-def _crashed(attempt: Attempt, why: str) -> Evaluation:
-    """The record of a trial whose workers died."""
-    rows = attempt.rows or attempt.splits.n
-    return Evaluation(
-        attempt.config, State.CRASHED, f"{why}, twice", {}, {}, 0.0, 0.0, 0, attempt.seed, rows, {}, attempt.origin
-    )

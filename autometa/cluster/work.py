@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from autometa.cluster.options import OPTIONS
 from autometa.cluster.tables import TableCache
-from autometa.evaluation import Attempt, Evaluation, Isolation, available_ram, evaluate_isolated
+from autometa.evaluation import Attempt, Evaluation, Isolation, State, available_ram, evaluate_isolated
 
 if TYPE_CHECKING:
     from autometa.families import FamilyOrigin
@@ -195,3 +195,11 @@ def _recall(families: Sequence[FamilyOrigin]) -> None:
         from autometa.families import REGISTRY
 
         REGISTRY.recalled(families)
+
+
+def crashed(attempt: Attempt, why: str) -> Evaluation:
+    """The record of a trial whose workers died."""
+    rows = attempt.rows or attempt.splits.n
+    return Evaluation(
+        attempt.config, State.CRASHED, f"{why}, twice", {}, {}, 0.0, 0.0, 0, attempt.seed, rows, {}, attempt.origin
+    )
