@@ -466,6 +466,21 @@ class _AutoMeta(Plots, BaseEstimator):
             raise ValueError("feature_importance takes both X and y, or neither")
         return explain_answers(self.model_, self._frame(X), y, seconds=time).frame()
 
+    @property
+    def feature_importances_(self) -> NDArray[np.float64]:  # (p,)
+        """What `feature_importance` found after `fit`, in the order of the columns: for RFE and `SelectFromModel`.
+
+        A column that the model does not need has 0, and so has one that there was no time to look at.
+
+        Raises:
+            AttributeError: There is none, such as where `fit` was interrupted.
+        """
+        try:
+            found = self.feature_importance().set_index("column")["importance"]
+        except RunError as error:
+            raise AttributeError(str(error)) from error
+        return found.reindex(self.model_.schema.seen, fill_value=0.0).clip(lower=0.0).to_numpy(np.float64)
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What an older version did not know has its default."""
         new: dict[str, Any] = dict.fromkeys(
@@ -561,6 +576,7 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         classes_: (c,) the labels; of several targets a list of them.
         estimators_: Of several targets, an estimator of each, with all that is said of one; `targets_` their names.
         explanation_: What `feature_importance` shows, and from how many rows it is.
+        feature_importances_: (p,) the same in the order of the columns, at least 0, as `RFE` takes it.
         best_config_: The best single configuration.
         leaderboard_: Every trial with all metrics, best first.
         recommendations_: What the memory proposed before the first trial.

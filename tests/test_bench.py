@@ -23,7 +23,7 @@ from autometa.bench.findings import findings, summary
 from autometa.bench.methods import METHODS, Cell
 from autometa.bench.publish import offer, publish
 from autometa.bench.ranking import compare
-from autometa.bench.report import markdown, page, write
+from autometa.bench.report import _diagram, markdown, page, write
 from autometa.bench.results import RESULTS, append, claimed, read_lines, read_results
 from autometa.cli import main
 from autometa.errors import InputError, RunError
@@ -149,6 +149,15 @@ def test_everything_wrong_with_a_catalogue_is_said_at_once(folder):
         open_suite(str(folder / "nowhere"))
 
 
+def test_a_task_is_found_by_the_name_that_a_report_prints(folder):
+    suite = open_suite(str(folder))
+    assert [entry.key for entry in only(suite, ["TWO"]).entries] == ["two"]
+    printed = {"Credit": {"two", "many"}, "gone": {"elsewhere"}}
+    assert [entry.key for entry in only(suite, ["credit", "real"], printed).entries] == ["two", "many", "real"]
+    with pytest.raises(InputError, match="gone"):
+        only(suite, ["gone"], printed)
+
+
 def test_an_unknown_task_is_met_with_what_was_probably_meant(folder):
     with pytest.raises(InputError, match="Did you mean 'many'"):
         only(open_suite(str(folder)), ["two", "manny"])
@@ -164,8 +173,12 @@ def test_tasks_of_openml_are_loaded_one_at_a_time_with_their_splits_and_numbers(
         table = SimpleNamespace(name="two", data_id=11, frame=frame)
         return SimpleNamespace(kind="classification", target="target", table=table, splits=splits)
 
-    client = SimpleNamespace(suite=lambda name: SimpleNamespace(id=99, name="CC18", task_ids=(31, 32)), task=task)
+    found = SimpleNamespace(id=99, name="CC18", task_ids=(31, 32))
+    client = SimpleNamespace(
+        suite=lambda _: found, task=task, tasks_named=lambda name: (7, 31) if name == "two" else ()
+    )
     suite = open_suite("99", openml=lambda: client)
+    assert [entry.key for entry in only(suite, ["two"]).entries] == ["openml:task/31"]  # as a report calls it
     assert not loaded
     one = suite.entries[0].load()
     assert (one.key, one.task_id, one.openml_id, one.metric, loaded) == ("openml:task/31", 31, 11, "roc_auc", [31])
@@ -471,13 +484,74 @@ def test_the_reports_say_what_was_compared_and_refer_to_nothing_outside(tmp_path
     assert "failed: why" in text
     assert "![Average ranks" in text
     assert {len(line.split(" | ")) for line in text.splitlines() if line.startswith("| d")} == {7}
+    assert "![Average ranks; a bar joins" in text
+    assert "[folds.csv](folds.csv)" in text
+    assert 'href="results.jsonl"' in html
+    folds = pd.read_csv(paths["folds.csv"])
+    assert len(folds) == 13 * 8 - 4
+    assert folds.loc[folds["metric"] == "neg_log_loss", "score"].dropna().unique().tolist() == [0.5]
     ET.parse(tmp_path / "ranks.svg")
     parser = HTMLParser()
     parser.feed(html)
-    assert set(paths) == {"report.html", "report.md", "ranks.svg"}
+    assert set(paths) == {"report.html", "report.md", "ranks.svg", "folds.csv"}
     values = json.loads(json.dumps(summary(found)))
     assert [m["method"] for m in values["methods"]] == list(methods)
     assert values["tasks"] == 13
+    assert [m["method"] for m in values["methods"] if m["average_rank"] is None] == ["lightgbm"]
+
+
+def test_a_method_without_a_time_limit_has_no_rank_and_stands_apart():
+    methods = ("lightgbm", "autometa", "cold", "rf")
+    found = findings("S", many(methods=methods), methods, 60.0, cores=2, seed=0)
+    assert found.ranked.methods == ("autometa", "cold", "rf")
+    assert found.ranked.ranks.max() == 3
+    assert [(duel.other, duel.losses) for duel in found.apart] == [("lightgbm", 12)]
+    text = markdown(found)
+    assert "AutoMeta against each that no budget holds:" in text
+    ranks = text[text.index("| average rank") : text.index("*scaled*")]
+    assert "LightGBM" not in ranks
+    assert "LightGBM" not in _diagram(found.ranked)
+    alone = findings("S", many(methods=("lightgbm", "default")), ("lightgbm", "default"), 60.0, cores=2, seed=0)
+    assert alone.ranked.methods == ("lightgbm", "default")
+    assert alone.apart == ()
+
+
+def test_of_fewer_than_six_datasets_nothing_is_tested_nor_joined():
+    methods = ("autometa", "cold", "rf")
+    for tasks in (5, 6):
+        found = findings("S", many(tasks, methods), methods, 60.0, cores=2, seed=0)
+        c, values = found.ranked, summary(found)
+        tested = [
+            c.friedman,
+            c.critical,
+            values["friedman"],
+            values["critical_difference"],
+            *(d.p for d in c.against()),
+        ]
+        assert {value is None for value in tested} == {tasks == 5}
+        text = markdown(found) + page(found)
+        assert ("5 datasets cannot tell a difference from chance" in text) == (tasks == 5)
+        assert ("critical difference" in text) == (tasks == 6)
+        assert ("a bar joins" in text) == (tasks == 6)
+
+
+def test_the_load_of_the_machine_stands_beside_the_times_and_a_cut_value_is_told_from_a_measured_one():
+    methods = ("autometa", "cold", "rf")
+    records = [r | {"load": 7.5 if r["method"] == "rf" else 1.5} for r in many(6, methods)]
+    records = [r | ({"score": 0.2} if r["method"] == "cold" else {}) for r in records]  # far below the forest
+    records[0] |= {"score": None, "state": "timeout", "fit_seconds": None, "seconds": 180.0}
+    found = findings("S", records, methods, 60.0, cores=2, seed=0)
+    ranks = markdown(found).partition("*scaled*")[0]
+    rows = {line.split(" | ")[0]: line for line in ranks.splitlines() if line.startswith("| ")}
+    assert " | 7.5 | " in rows["| random forest"]
+    assert " | -1 or less | " in rows["| cold TPE"]
+    assert " | killed after 3" in rows["| AutoMeta"]
+    assert {m["method"]: m["load"] for m in summary(found)["methods"]} == {"autometa": 1.5, "cold": 1.5, "rf": 7.5}
+    assert "1.5 processes ran or waited for 2 CPUs (median; 1.5 to 7.5)." in page(found)
+    busy = findings("S", [r | {"load": 9.0} for r in records], methods, 60.0, cores=2, seed=0)
+    assert "That is a busy machine" in markdown(busy)
+    unknown = findings("S", many(6, methods), methods, 60.0, cores=2, seed=0)
+    assert "load of the machine was not recorded" in markdown(unknown)
 
 
 def test_a_line_joins_only_methods_that_do_not_differ():

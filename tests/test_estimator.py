@@ -17,8 +17,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from autometa import AutoMetaClassifier, AutoMetaRegressor
 from autometa.errors import InputError, RunError, TableWarning
+from autometa.search import Silent
 
 QUICK = {"trials": 1, "families": ("linear",), "cold": True, "remember": False, "verbose": False}
+WITH_MEMORY = {**QUICK, "cold": False, "jobs": 2, "progress": Silent()}
 
 
 SPLITS = "rows of weight 0, or that are there twice, fall into other folds: the models that answer are others"
@@ -26,7 +28,8 @@ OTHERWISE = {f"check_sample_weight_equivalence_on_{kind}_data": SPLITS for kind 
 
 
 @parametrize_with_checks(
-    [AutoMetaClassifier(**QUICK), AutoMetaRegressor(**QUICK)], expected_failed_checks=lambda estimator: OTHERWISE
+    [AutoMetaClassifier(**WITH_MEMORY), AutoMetaRegressor(**WITH_MEMORY)],
+    expected_failed_checks=lambda estimator: OTHERWISE,
 )
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)

@@ -299,6 +299,32 @@ def test_a_column_that_is_the_class_never_raises_nor_warns():
     assert np.isfinite(found.values[found.names.index("rows")])
 
 
+CODES, NOISE = np.arange(60) % 3, np.random.default_rng(0).normal(size=60)
+GIVEN_AWAY = {  # columns that do not vary within a class
+    "number": {"a": 2.0 * CODES},
+    "two of three classes alike": {"a": (CODES > 0) * 1.0},
+    "two numbers": {"a": 2.0 * CODES, "b": -1.0 * CODES},
+    "category": {"a": np.array(["u", "v", "w"])[CODES]},
+    "truth value": {"a": CODES > 0},
+    "missing in a class": {"a": np.where(CODES > 0, np.nan, CODES)},
+    "in one class only": {"a": np.where(CODES > 0, NOISE, CODES)},
+    "beside noise": {"a": 2.0 * CODES, "b": NOISE},
+    "but for one row": {"a": 2.0 * CODES + 1e-9 * (np.arange(60) == 0)},
+    "huge": {"a": 1e300 * CODES},
+    "tiny": {"a": 1e-300 * CODES},
+}
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("given", GIVEN_AWAY)
+def test_a_table_that_gives_its_classes_away_is_described(given, classes):
+    rows = classes > CODES  # with the third class, or without
+    task = make_task(pd.DataFrame(GIVEN_AWAY[given])[rows], y=np.array(["x", "y", "z"])[CODES[rows]])
+    found = describe(task, seconds=math.inf)
+    assert not np.isinf(found.values).any()
+    assert (found["rows"], found["classes"]) == (rows.sum(), classes)
+
+
 def test_a_constant_or_huge_regression_target_never_raises_nor_warns():
     X = pd.DataFrame({"a": np.arange(30.0)})
     for y in (np.zeros(30), np.r_[1e308, -1e308, np.arange(28.0)]):

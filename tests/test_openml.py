@@ -245,6 +245,7 @@ def test_offline_asks_nothing_and_says_what_is_missing(serve, data, tmp_path):
     openml.suite(1)
     openml.task(1001)
     runs = openml.evaluations(task=1001)
+    assert (openml.tasks_named("binary"), openml.tasks_named("nobody")) == ((1001,), ())
     server.__exit__()
     offline = client(server, tmp_path, offline=True)
     for name in ("qualities.xml", "whole.autometa"):  # as the client alone leaves a cache
@@ -252,6 +253,7 @@ def test_offline_asks_nothing_and_says_what_is_missing(serve, data, tmp_path):
         path.unlink()
     is_as_served(offline.task(1001), data)
     assert offline.suite(1).task_ids == tuple(TASKS)
+    assert offline.tasks_named("binary") == (1001,)
     assert offline.evaluations(task=1001) == runs
     assert [problem.where for problem in offline.missing(1)] == ["openml:task/1002", "openml:task/1003"]
     for refused in (lambda: offline.task(1002), lambda: offline.suite(2), lambda: offline.evaluations(task=1002)):
@@ -410,6 +412,42 @@ def test_predictions_that_do_not_fit_the_task_are_refused_with_all_that_is_wrong
 
 
 # -------------------------------------------------------------------------------------------------------- as experience
+
+
+def test_a_run_without_the_first_measure_is_brought_and_one_without_any_of_ours_is_counted(
+    serve, server_module, data, tmp_path, monkeypatch
+):
+    from autometa.imports import import_openml
+    from autometa.store import MetaStore
+
+    measures = {50: "area_under_roc_curve", 100: "usercpu_time_millis_training", 200: "predictive_accuracy"}
+    rows = [["binary", "mlr.classif.ranger", measure, 0.7, trees] for trees, measure in measures.items()]
+    table = tmp_path / "evaluations.csv"
+    pd.DataFrame(rows, columns=["dataset", "flow", "function", "value", "param:num.trees"]).to_csv(table, index=False)
+    whole = server_module.OpenMLServer
+    monkeypatch.setattr(server_module, "OpenMLServer", lambda *a, evaluations, **k: whole(*a, evaluations=table, **k))
+    store = MetaStore(tmp_path / "store.db")
+    brought = import_openml(client(serve(), tmp_path), store, tasks=[1001], limit=3)
+    assert (brought.read, brought.new) == (3, 2)
+    assert brought.left_out == {("mlr.classif.ranger(1)", "no score in a measure of ours"): 1}
+    (record,) = store.tasks()
+    assert [sorted(e.scores) for e in store.evaluations(record.fingerprint)] == [["roc_auc"], ["accuracy"]]
+
+
+def test_fit_and_recommend_ask_the_server_and_the_cache_that_they_are_given(serve, tmp_path, capsys):
+    from autometa.cli import main
+
+    server = serve()
+    at = ["--server", server.api_url, "--cache", str(tmp_path / "cache")]
+    words = ["--trials", "1", "--families", "linear", "--no-remember", "--run", str(tmp_path / "run"), "--json"]
+    assert main(["fit", "openml:task/1001", *at, *words]) == 0
+    assert json.loads(capsys.readouterr().out)["task"] == "binary"
+    server.__exit__()
+    assert main(["recommend", "openml:task/1001", *at, "--offline", "-n", "1", "--json"]) == 0
+    capsys.readouterr()
+    assert main(["fit", str(tmp_path / "cache"), *at]) == 2
+    said = capsys.readouterr().err
+    assert said.count("is not at OpenML") == 2
 
 
 def test_past_runs_become_evaluations_once_and_the_rest_is_counted_and_named(serve, data, tmp_path):

@@ -16,7 +16,7 @@ import numpy as np
 
 from autometa.bench.methods import METHODS
 from autometa.bench.options import OPTIONS
-from autometa.bench.ranking import MethodComparison, compare
+from autometa.bench.ranking import Duel, MethodComparison, compare
 from autometa.bench.results import SESSIONS, Record, read_lines
 from autometa.origins import State
 from autometa.report.words import counted, state_words
@@ -27,13 +27,29 @@ class Findings:
     """A comparison, and what else a reader must know to judge it."""
 
     suite: str
-    comparison: MethodComparison | None  # None: no task has been tried with every method yet
+    comparison: MethodComparison | None  # of all methods; None: no task has been tried with every one yet
     others: tuple[MethodComparison, ...]  # under other budgets, for score against time
     absent: tuple[str, ...]  # methods that were asked for and are not installed
     unreadable: dict[str, str]  # tasks that could not be had
     sessions: tuple[Record, ...]  # each time the program ran
     seed: int
     cores: int
+
+    @property
+    def ranked(self) -> MethodComparison | None:
+        """The methods that the budget holds; all of them where it holds none."""
+        c = self.comparison
+        timed = [] if c is None else [method for method in c.methods if METHODS[method].timed]
+        return c if c is None or not timed else c.of(timed)
+
+    @property
+    def apart(self) -> tuple[Duel, ...]:
+        """The first ranked method against each that no budget holds: they had other time, so nothing is tested."""
+        c, ranked = self.comparison, self.ranked
+        if c is None or ranked is None:
+            return ()
+        duels = c.against(c.methods.index(ranked.methods[0]))
+        return tuple(duel for duel in duels if duel.other not in ranked.methods)
 
 
 def findings(
@@ -76,32 +92,54 @@ def summary(found: Findings) -> dict[str, Any]:
         "suite": found.suite, "absent": list(found.absent), "unreadable": found.unreadable,
         "overhead": overhead(found), "tasks": 0, "methods": [],
     }  # fmt: skip
-    c = found.comparison
-    if c is None:
+    whole, c = found.comparison, found.ranked
+    if whole is None or c is None:
         return out
     rank, scaled, worst = c.ranks.mean(axis=0), c.scaled.mean(axis=0), c.worst
+    duels = [*c.against(), *found.apart]
     return out | {
         "budget": c.budget,
         "tasks": len(c.tasks),
-        "cells": len(c.cells),
+        "cells": len(whole.cells),
+        "load": load(whole),
         "friedman": c.friedman,
         "critical_difference": c.critical,
         "methods": [
             {
                 "method": m, "average_rank": round(float(rank[j]), 4), "scaled": round(float(scaled[j]), 5),
                 "failed": int(c.failed[:, j].sum()), "worst": int(worst[j]),
-                "seconds": rounded(c.seconds[:, j]),
+                "seconds": rounded(c.seconds[:, j]), "load": load(c, m),
             }
             for j, m in sorted(enumerate(c.methods), key=lambda pair: rank[pair[0]])
+        ] + [
+            {
+                "method": d.other, "average_rank": None, "scaled": None,
+                "failed": int(whole.failed[:, whole.methods.index(d.other)].sum()), "worst": None,
+                "seconds": rounded(whole.seconds[:, whole.methods.index(d.other)]), "load": load(whole, d.other),
+            }
+            for d in found.apart
         ],
         "against": [
-            {"method": d.other, "wins": d.wins, "ties": d.ties, "losses": d.losses, "p": d.p} for d in c.against()
+            {
+                "method": d.other, "wins": d.wins, "ties": d.ties, "losses": d.losses,
+                "p": d.p if d.other in c.methods else None,
+            }
+            for d in duels
         ],
         "scores": {
-            task: {m: rounded(c.scores[i, [j]], 6) for j, m in enumerate(c.methods)}
-            for i, task in enumerate(c.tasks)
+            task: {m: rounded(whole.scores[i, [j]], 6) for j, m in enumerate(whole.methods)}
+            for i, task in enumerate(whole.tasks)
         },
     }  # fmt: skip
+
+
+def load(c: MethodComparison, method: str | None = None) -> float | None:
+    """Median of the machine's load as cells began: processes that ran or waited for a CPU, mean over a minute."""
+    return rounded([r["load"] for r in _loaded(c, method)], 2)
+
+
+def _loaded(c: MethodComparison, method: str | None = None) -> list[Record]:
+    return [r for r in c.cells if r.get("load") is not None and method in (None, r["method"])]
 
 
 def overhead(found: Findings) -> float | None:
@@ -124,8 +162,11 @@ def verdict(c: MethodComparison) -> str:
     rank = c.ranks.mean(axis=0)
     first = int(np.argmin(rank))
     words = f"{METHODS[c.methods[first]].title} has the lowest average rank, {rank[first]:.2f}."
+    if not c.enough:
+        have = counted(len(c.tasks), "dataset")
+        return f"{words} Nothing is tested: {have} cannot tell a difference from chance, {OPTIONS.fewest_tasks} can."
     if c.friedman is None or c.critical is None:
-        return f"{words} There are too few datasets or methods for a test."
+        return f"{words} There are too few methods for a test of all, or none differs anywhere."
     if c.friedman >= OPTIONS.level:
         return f"{words} But the methods do not differ significantly (Friedman p = {c.friedman:.2g})."
     apart = [METHODS[m].title for m, r in zip(c.methods, rank, strict=True) if r - rank[first] > c.critical]
@@ -153,6 +194,7 @@ def measured(found: Findings) -> list[str]:
         "is left out, and nothing is written back.",
         "A cell that failed counts as a constant prediction, as in the AutoML Benchmark.",
     ]
+    lines += _load_lines(c)
     share = overhead(found)
     if share is not None:
         lines.append(f"The benchmark's own work took {share:.2%} of the time; the rest were the methods' processes.")
@@ -167,7 +209,22 @@ def measured(found: Findings) -> list[str]:
 
 def _untimed(methods: Sequence[str]) -> str:
     names = [METHODS[m].title for m in methods if not METHODS[m].timed]
-    return f"Held to no budget: {', '.join(names)}. " if names else ""
+    return f"Held to no budget, and so neither ranked nor tested: {', '.join(names)}. " if names else ""
+
+
+def _load_lines(c: MethodComparison) -> list[str]:
+    """How busy the machine was, and what that means where it was busier than it has CPUs."""
+    seen = [float(r["load"]) for r in _loaded(c)]
+    if not seen:
+        return ["The load of the machine was not recorded: times may be those of a busy one."]
+    cpus, middle = c.cells[0]["machine"]["cpus"], load(c)
+    words = (
+        f"As cells began, {middle:g} processes ran or waited for {counted(cpus, 'CPU')} "
+        f"(median; {min(seen):.2g} to {max(seen):.2g})."
+    )
+    if middle is not None and middle > cpus:
+        words += " That is a busy machine: a quiet one takes less time, and comes further in the same."
+    return [words]
 
 
 def failures(c: MethodComparison) -> list[tuple[str, str, str, str]]:

@@ -27,7 +27,8 @@ class BenchOptions:
     level: float = 0.05
     # Scores closer than this on the scale 0 = constant, 1 = best are no difference. Judgement, not measured.
     tie: float = 1e-4
-    # Tasks from which on Wilcoxon's test with two sides can reach `level`: 2 / 2^5 = .0625, 2 / 2^6 = .03125.
+    # Tasks from which on Wilcoxon's test with two sides can reach `level`: 2 / 2^5 = .0625, 2 / 2^6 = .03125. Of fewer
+    # there is no test, no critical difference and no interval.
     fewest_tasks: int = 6
     # Draws of the bootstrap over datasets that gives the 95 % interval of an average rank. Judgement, not measured.
     draws: int = 2000

@@ -17,7 +17,7 @@ from autometa.bench.findings import Findings, findings, summary
 from autometa.bench.methods import METHODS
 from autometa.bench.publish import Offer, offer
 from autometa.bench.report import write
-from autometa.bench.results import RESULTS
+from autometa.bench.results import RESULTS, read_results
 from autometa.bench.run import Plan, Session, Watcher, bench
 from autometa.bench.suite import Suite, only, open_suite
 from autometa.errors import InputError, Problem
@@ -58,7 +58,7 @@ class Concluded:
     run: Session
     plan: Plan
     findings: Findings
-    paths: dict[str, Path]  # report.html, report.md, ranks.svg -> where it is
+    paths: dict[str, Path]  # report.html, report.md, ranks.svg, folds.csv -> where it is
 
     @property
     def scored(self) -> bool:
@@ -99,6 +99,7 @@ def prepare(
     methods: Sequence[str],
     *,
     tasks: Sequence[str] | None = None,
+    out: Path | None = None,
     openml: Callable[[], Any] | None = None,
     environments: Path = FOLDER,
     **plan: Any,
@@ -108,7 +109,8 @@ def prepare(
     Args:
         suite: A folder, a catalogue, or an id or alias of OpenML.
         methods: Names in `METHODS`, the one that is compared with each other one first.
-        tasks: Only these tasks of the suite.
+        tasks: Only these tasks of the suite: their keys, or the names that a report in `out` calls them by.
+        out: Where results may be already.
         openml: Makes an `autometa.openml.OpenML`, asked only if the suite is there.
         environments: Folder of the other methods' environments.
         plan: The other fields of `Plan`.
@@ -138,7 +140,7 @@ def prepare(
         problems += error.problems
     try:
         opened = open_suite(suite, openml=openml)
-        opened = opened if tasks is None else only(opened, tasks)
+        opened = opened if tasks is None else only(opened, tasks, _printed(out))
     except InputError as error:
         problems += error.problems
     if not present:
@@ -147,6 +149,14 @@ def prepare(
     if problems or planned is None or opened is None:
         raise InputError(problems)
     return Prepared(opened, planned, tuple(absent))
+
+
+def _printed(out: Path | None) -> dict[str, set[str]]:
+    """The names of tasks in a folder of results, and the keys of those that are called so."""
+    names: dict[str, set[str]] = {}
+    for record in read_results(out).values() if out is not None else ():
+        names.setdefault(record["name"], set()).add(record["task"])
+    return names
 
 
 def session(prepared: Prepared, out: Path, watcher: Watcher | None = None) -> Concluded:
@@ -172,7 +182,7 @@ def session(prepared: Prepared, out: Path, watcher: Watcher | None = None) -> Co
         ...     prepared = prepare(f"{folder}/tables", ["lightgbm"], folds=(0,), seconds=60)
         ...     done = session(prepared, Path(folder) / "results")
         >>> done.scored, sorted(done.paths)
-        (True, ['ranks.svg', 'report.html', 'report.md'])
+        (True, ['folds.csv', 'ranks.svg', 'report.html', 'report.md'])
     """
     watcher, plan = watcher or Watcher(), prepared.plan
     for name in prepared.absent:

@@ -4,6 +4,7 @@ A method's score on a task is its mean over the folds that every method was trie
 a constant prediction scores on that fold, as in the AutoML Benchmark (Gijsbers et al., 2024). Tasks are compared by
 ranks (Demsar, 2006): Friedman's test asks whether the methods differ at all, Nemenyi's critical difference says from
 where on two average ranks do, and a Wilcoxon test with Holm's adjustment compares the first method with each other one.
+Of few tasks (`BenchOptions.fewest_tasks`) nothing is tested.
 
 Two scales make scores of different tasks comparable: 0 is a constant prediction (or a random forest) and 1 the best of
 the compared methods. On the first there is always something between 0 and 1; the second is the AutoML Benchmark's, cut
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,6 +48,18 @@ class MethodComparison:
     cells: tuple[Record, ...]  # all records compared
     partial: tuple[str, ...]  # tasks that not all methods have been tried on yet
 
+    def of(self, methods: Sequence[str]) -> MethodComparison:
+        """The same tasks and folds, for some of the methods."""
+        places = [self.methods.index(method) for method in methods]
+        values = {name: getattr(self, name)[:, places] for name in ("scores", "spread", "failed", "seconds")}
+        cells = tuple(record for record in self.cells if record["method"] in methods)
+        return replace(self, methods=tuple(methods), cells=cells, **values)
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are tasks enough for a test."""
+        return len(self.tasks) >= OPTIONS.fewest_tasks
+
     @property
     def ranks(self) -> Values:  # (t, k)
         """1 for the best of a task; equals share their mean rank."""
@@ -68,17 +81,17 @@ class MethodComparison:
 
     @property
     def friedman(self) -> float | None:
-        """The p-value of all methods being alike; None for fewer than 3 methods or 2 tasks."""
+        """The p-value of all methods being alike; None for fewer than 3 methods, or too few tasks."""
         from scipy.stats import friedmanchisquare
 
-        if len(self.methods) < 3 or len(self.tasks) < 2 or np.ptp(self.ranks) == 0:
+        if len(self.methods) < 3 or not self.enough or np.ptp(self.ranks) == 0:
             return None
         return float(friedmanchisquare(*self.ranks.T).pvalue)
 
     @property
     def critical(self) -> float | None:
-        """Nemenyi's critical difference of average ranks; None where there is nothing to compare."""
-        return critical_difference(len(self.methods), len(self.tasks))
+        """Nemenyi's critical difference of average ranks; None where there is nothing to compare, or too few tasks."""
+        return critical_difference(len(self.methods), len(self.tasks)) if self.enough else None
 
     @property
     def worst(self) -> NDArray[np.int64]:  # (k,)
@@ -92,8 +105,7 @@ class MethodComparison:
 
         gap = self.scaled[:, [first]] - self.scaled  # (t, k)
         others = [j for j in range(len(self.methods)) if j != first]
-        enough = len(self.tasks) >= OPTIONS.fewest_tasks
-        p = [float(wilcoxon(gap[:, j]).pvalue) if enough and np.abs(gap[:, j]).max() > 0 else 1.0 for j in others]
+        p = [float(wilcoxon(gap[:, j]).pvalue) if self.enough and np.abs(gap[:, j]).max() > 0 else 1.0 for j in others]
         duels = []
         for j, adjusted in zip(others, holm(p), strict=True):
             sign = np.where(np.abs(gap[:, j]) < OPTIONS.tie, 0, np.sign(gap[:, j]))
@@ -107,7 +119,7 @@ class MethodComparison:
                     mean=float(gap[:, j].mean()),
                     largest_loss=min(float(gap[low, j]), 0.0),
                     where=self.about[low]["name"] if gap[low, j] < 0 else "",
-                    p=adjusted if enough else None,
+                    p=adjusted if self.enough else None,
                 )
             )
         return duels

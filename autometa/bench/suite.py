@@ -12,8 +12,8 @@ Letters:  n rows · p columns.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.errors import InputError, Problem, did_you_mean
+from autometa.errors import AutoMetaError, InputError, Problem, did_you_mean
 from autometa.moved import former
 from autometa.store import Exclusion, TaskRecord
 
@@ -99,6 +99,7 @@ class Suite:
     name: str
     entries: tuple[SuiteEntry, ...]
     openml_id: int | None = None
+    named: Callable[[str], Iterable[int]] = lambda _: ()  # the tasks at OpenML on the datasets of a name
 
 
 def open_suite(text: str, *, openml: Callable[[], Any] | None = None) -> Suite:
@@ -137,11 +138,16 @@ def open_suite(text: str, *, openml: Callable[[], Any] | None = None) -> Suite:
     )
     if not entries:
         raise InputError(Problem(text, "is a suite without tasks"))
-    return Suite(found.name or text, entries, found.id)
+    return Suite(found.name or text, entries, found.id, lambda name: client.tasks_named(name))
 
 
-def only(suite: Suite, names: Sequence[str]) -> Suite:
+def only(suite: Suite, names: Sequence[str], printed: Mapping[str, Iterable[str]] | None = None) -> Suite:
     r"""The tasks of these names alone (of OpenML's, the number is enough).
+
+    Args:
+        suite: All of them.
+        names: As `SuiteEntry.key`, as `printed`, or of datasets at OpenML; in small letters or not.
+        printed: Names of tasks in a report, and the keys of those that are called so.
 
     Raises:
         InputError: Some are not in the suite: all of those.
@@ -156,14 +162,31 @@ def only(suite: Suite, names: Sequence[str]) -> Suite:
         ...     len(only(open_suite(folder), ["toy"]).entries)
         1
     """
-    known = {entry.key: entry for entry in suite.entries}
-    known |= {entry.key.rpartition("/")[2]: entry for entry in suite.entries if entry.key.startswith("openml:")}
-    wrong = [Problem(name, f"is not in {suite.name}", did_you_mean(name, list(known))) for name in names]
-    wrong = [problem for name, problem in zip(names, wrong, strict=True) if name not in known]
+    keys = {entry.key for entry in suite.entries}
+    known = {name: keys & set(meant) for name, meant in (printed or {}).items()}
+    known |= {key.rpartition("/")[2]: {key} for key in keys if key.startswith("openml:")}
+    known |= {key: {key} for key in keys}
+    folded = {name.casefold(): meant for name, meant in known.items() if meant}
+    for name in (name for name in names if name.casefold() not in folded):
+        if meant := keys & _at_openml(suite, name):
+            folded[name.casefold()] = meant
+    wrong = [
+        Problem(name, f"is not in {suite.name}", did_you_mean(name, sorted(known)))
+        for name in names
+        if name.casefold() not in folded
+    ]
     if wrong:
         raise InputError(wrong)
-    chosen = {known[name].key for name in names}
-    return Suite(suite.name, tuple(e for e in suite.entries if e.key in chosen), suite.openml_id)
+    chosen = {key for name in names for key in known.get(name) or folded[name.casefold()]}
+    return replace(suite, entries=tuple(e for e in suite.entries if e.key in chosen))
+
+
+def _at_openml(suite: Suite, name: str) -> set[str]:
+    """The keys of tasks on the datasets of a name; none where that cannot be asked."""
+    try:
+        return {f"openml:task/{number}" for number in suite.named(name)}
+    except AutoMetaError:
+        return set()
 
 
 def bench_task(

@@ -34,7 +34,12 @@ def bench(
     ] = None,
     tasks: Annotated[
         str | None,
-        typer.Option("--tasks", metavar="A,B", help="Only these tasks of it.", rich_help_panel=_WHAT),
+        typer.Option(
+            "--tasks",
+            metavar="A,B",
+            help="Only these of its tasks: names or numbers, as a report prints them.",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
     folds: Annotated[
         str | None,
@@ -152,8 +157,9 @@ def bench(
         return OpenML(server=server, cache=cache, offline=offline, tell=_tell_openml)
 
     prepared = prepare(
-        suite, chosen, tasks=None if tasks is None else names(tasks), openml=client, environments=place, store=store,
-        retry=retry, **{name: value for name, value in asked.items() if value is not None},
+        suite, chosen, tasks=None if tasks is None else names(tasks), out=target, openml=client,
+        environments=place, store=store, retry=retry,
+        **{name: value for name, value in asked.items() if value is not None},
     )  # fmt: skip
     with watching() as watcher:
         done = session(prepared, target, watcher)

@@ -20,7 +20,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from autometa.bench.findings import Findings, failures, overhead, verdict
+from autometa.bench.findings import Findings, failures, load, overhead, verdict
 from autometa.bench.methods import METHODS
 from autometa.bench.ranking import MethodComparison
 from autometa.bench.report import MARKDOWN, PAGE
@@ -125,8 +125,18 @@ def show_findings(found: Findings, paths: Mapping[str, Path]) -> None:
     else:
         facts = f"{counted(len(c.tasks), 'dataset')}, {counted(len(c.cells), 'cell')}, {c.budget:g} s"
         console.print(Text.assemble((printable(found.suite), "bold"), f"  {facts} on {counted(found.cores, 'core')}"))
-        console.print(_ranks(c))
-        console.print(Text(verdict(c)))
+        ranked = found.ranked or c
+        console.print(_ranks(ranked))
+        console.print(Text(verdict(ranked)))
+        for duel in found.apart:
+            took = c.seconds[:, c.methods.index(duel.other)]
+            against = f"{METHODS[ranked.methods[0]].title} {duel.wins} / {duel.ties} / {duel.losses}"
+            words = f"No budget holds {METHODS[duel.other].title}: {against}, its fit {_middle(took)}"
+            console.print(Text(words, style="dim"))
+        if (busy := load(c)) is not None:
+            cpus = c.cells[0]["machine"]["cpus"]
+            style = "yellow" if busy > cpus else "dim"
+            console.print(Text(f"load {busy:g} on {counted(cpus, 'CPU')} as cells began", style=style))
         for line in _failed(c):
             console.print(Text(printable(line), style="yellow"))
     for task, why in found.unreadable.items():
@@ -152,17 +162,22 @@ def _ranks(c: MethodComparison) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     rank, scaled = c.ranks.mean(axis=0), c.scaled.mean(axis=0)
     for j, method in sorted(enumerate(c.methods), key=lambda pair: rank[pair[0]]):
-        took = c.seconds[:, j][c.seconds[:, j] == c.seconds[:, j]]  # without NaN: cells that failed
         duel = duels.get(method)
         table.add_row(
             Text(METHODS[method].title, style="bold" if method == c.methods[0] else ""),
             f"{rank[j]:.2f}",
             f"{scaled[j]:.3f}",
             f"{int(c.failed[:, j].sum())}" if c.failed[:, j].any() else "",
-            spoken_seconds(sorted(took)[len(took) // 2]) if len(took) else "-",
+            _middle(c.seconds[:, j]),
             "" if duel is None else f"{duel.wins} / {duel.ties} / {duel.losses}",
         )
     return table
+
+
+def _middle(took: Any) -> str:
+    """The median of the seconds of fits that did not fail, in words."""
+    finite = sorted(value for value in took if value == value)
+    return spoken_seconds(finite[len(finite) // 2]) if finite else "-"
 
 
 def _failed(c: MethodComparison) -> list[str]:

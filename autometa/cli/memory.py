@@ -8,6 +8,7 @@ import typer
 
 from autometa.cli.app import (
     AsJson,
+    Cache,
     Data,
     DropMissing,
     Families,
@@ -18,6 +19,7 @@ from autometa.cli.app import (
     Offline,
     Rename,
     Seed,
+    Server,
     Store,
     Target,
     TimeOrder,
@@ -58,6 +60,8 @@ def recommend(
     time_order: TimeOrder = None,
     drop_missing_target: DropMissing = False,
     rename_duplicates: Rename = False,
+    server: Server = None,
+    cache: Cache = None,
     offline: Offline = False,
     kind: Kind = None,
     keep: Keep = None,
@@ -93,6 +97,8 @@ def recommend(
         "drop_missing_target": drop_missing_target,
         "rename_duplicates": rename_duplicates,
         "offline": offline,
+        "server": server,
+        "cache": cache,
     }
     table |= reading_of(
         gathered,

@@ -20,10 +20,15 @@ def _store_command(function: Any) -> Any:
 
 @_store_command
 def info(store: Store = None, as_json: AsJson = False) -> None:
-    """How much a store knows, with the shipped memory under it."""
+    """How much a store knows, and how much the shipped memory under it."""
     from autometa.cli.show import emit, show_record
 
-    values = with_shipped(store).info()
+    both, values = with_shipped(store), own(store).info()
+    if both.beneath is not None:
+        shipped, together = both.beneath.info(), both.info()
+        told = ("tasks", "evaluations") if not as_json else ("tasks", "evaluations", "families", "bytes")
+        values["shipped"] = {name: shipped[name] for name in told}
+        values["together"] = {name: together[name] for name in ("tasks", "evaluations")}
     emit(values) if as_json else show_record(values)
 
 

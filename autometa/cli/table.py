@@ -12,6 +12,7 @@ import typer
 from autometa.cli.app import (
     PROGRAM_STARTED,
     AsJson,
+    Cache,
     Data,
     Device,
     DropMissing,
@@ -25,6 +26,7 @@ from autometa.cli.app import (
     Rename,
     RunFolder,
     Seed,
+    Server,
     Store,
     Target,
     Threshold,
@@ -113,6 +115,8 @@ def fit(
     validation: Validation = None,
     drop_missing_target: DropMissing = False,
     rename_duplicates: Rename = False,
+    server: Server = None,
+    cache: Cache = None,
     offline: Offline = False,
     kind: Kind = None,
     keep: Keep = None,
@@ -181,6 +185,8 @@ def fit(
         "drop_missing_target": drop_missing_target,
         "rename_duplicates": rename_duplicates,
         "offline": offline,
+        "server": server,
+        "cache": cache,
     }
     if gathered.problems:  # nothing will be fitted, so look at the table as well: hear of everything at once
         _look_at_all(gathered, data, run, metric, {**table, **reading}, validation, searching["folds"])

@@ -48,6 +48,8 @@ def fit_file(
     family: str | None = None,
     openml_id: int | None = None,
     offline: bool = False,
+    server: str | None = None,
+    cache: Path | None = None,
     reading: Mapping[str, Any] | None = None,
     validation: Any = None,
     settings: Settings,
@@ -72,6 +74,8 @@ def fit_file(
         family: The family of tables that this one is a variant of, for whoever leaves it out later.
         openml_id: Its number at OpenML.
         offline: Take what is at OpenML from its cache alone.
+        server: Another server than openml.org.
+        cache: Its cache; None for the client's.
         reading: Further keywords of `autometa.task.read_task`: ``kind``, ``keep``, ``drop``, ``types``, ``na``,
             ``encoding``, ``header``, ``sheet``, ``member``, ``query``, ``download``,
             ``positive``, ``monotonic``.
@@ -119,6 +123,8 @@ def fit_file(
         family=family,
         openml_id=openml_id,
         offline=offline,
+        server=server,
+        cache=cache,
         reading=reading,
         validation=validation,
         settings=settings,
@@ -182,7 +188,8 @@ def read_file(
     )
     if validation is not None:
         progress.stage("reading", shown(validation))
-        task = gathered.take(with_table, task, validation, weight, drop_missing_target, offline, reading or {})
+        of_validation = {**(reading or {}), "server": table.get("server"), "cache": table.get("cache")}
+        task = gathered.take(with_table, task, validation, weight, drop_missing_target, offline, of_validation)
     gathered.refuse()
     assert task is not None
     return with_known_metric(task)

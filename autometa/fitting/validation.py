@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autometa.errors import Problem
-from autometa.openml import read_table
+from autometa.openml import is_address, read_table
 from autometa.search import Settings
 from autometa.task import Task, with_validation
 from autometa.task.read.sources import shown
@@ -27,9 +27,8 @@ def with_table(
     Raises:
         InputError: Everything that is.
     """
-    known: dict[str, Any] = {
-        name: reading[name] for name in ("encoding", "header", "limits", "download") if name in reading
-    }
+    names = ("encoding", "header", "limits", "download", *(("server", "cache") if is_address(validation) else ()))
+    known: dict[str, Any] = {name: reading[name] for name in names if name in reading}
     if task is not None:
         known |= task.schema.reading
         if any(isinstance(one, str) for one in task.classes):  # 01 is not 1, and NA may be a class

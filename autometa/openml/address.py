@@ -61,7 +61,13 @@ def address(data: str | Path) -> tuple[str, int]:
 
 
 def read_table(
-    data: Any, *, offline: bool = False, tell: Tell | None = None, **options: Any
+    data: Any,
+    *,
+    offline: bool = False,
+    server: str | None = None,
+    cache: Path | None = None,
+    tell: Tell | None = None,
+    **options: Any,
 ) -> tuple[pd.DataFrame, list[str]]:
     r"""`autometa.task.read_table`, for which a dataset or a task's table at OpenML is a table as well.
 
@@ -80,13 +86,22 @@ def read_table(
     from autometa.task import read_table as read_file
 
     if not is_address(data):
+        _check_openml(data, server, cache)
         return read_file(data, **_allowed(options, offline))
     noun, number = address(data)
-    openml = OpenML(offline=offline, tell=tell)
+    openml = OpenML(server=server, cache=cache, offline=offline, tell=tell)
     return (openml.table(number) if noun == "data" else openml.task(number).table).frame, []
 
 
-def read_task(data: Any, *, offline: bool = False, tell: Tell | None = None, **options: Any) -> Task:
+def read_task(
+    data: Any,
+    *,
+    offline: bool = False,
+    server: str | None = None,
+    cache: Path | None = None,
+    tell: Tell | None = None,
+    **options: Any,
+) -> Task:
     r"""`autometa.task.read_task`, for which ``openml:task/31`` and ``openml:data/61`` are tables as well.
 
     A task at OpenML says its target, and its metric where it is one of ours; a dataset says its target. What is asked
@@ -95,11 +110,13 @@ def read_task(data: Any, *, offline: bool = False, tell: Tell | None = None, **o
     Args:
         data: As there, or an address.
         offline: Take what is at OpenML from the cache alone.
+        server: Another server than openml.org.
+        cache: Its cache; None for the client's.
         tell: Told what is fetched.
         **options: As there.
 
     Raises:
-        InputError: As there, or there is nothing at that address.
+        InputError: As there, or there is nothing at that address, or a server or cache of what is not at OpenML.
         OpenMLError: It cannot be had now.
 
     See Also:
@@ -117,10 +134,18 @@ def read_task(data: Any, *, offline: bool = False, tell: Tell | None = None, **o
     from autometa.task import read_task as read_file
 
     if not is_address(data):
+        _check_openml(data, server, cache)
         return read_file(data, **_allowed(options, offline))
     noun, number = address(data)
-    openml = OpenML(offline=offline, tell=tell)
+    openml = OpenML(server=server, cache=cache, offline=offline, tell=tell)
     return as_task(openml.table(number) if noun == "data" else openml.task(number), **options)
+
+
+def _check_openml(data: Any, server: str | None, cache: Path | None) -> None:
+    """Refuses a server or a cache of what is not at OpenML."""
+    if given := [name for name, value in (("--server", server), ("--cache", cache)) if value is not None]:
+        fix = "It is for an address such as openml:task/31 or openml:data/61."
+        raise InputError(Problem(name, f"{data} is not at OpenML", fix) for name in given)
 
 
 def _allowed(options: dict[str, Any], offline: bool) -> dict[str, Any]:

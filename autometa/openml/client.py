@@ -86,6 +86,10 @@ class OpenML:
         """A benchmark suite by its number or alias. Raises as `task` does."""
         return self._call("suite", name=str(id_or_alias))
 
+    def tasks_named(self, name: str) -> tuple[int, ...]:
+        """The numbers of the tasks on the datasets of a name. Raises as `task` does."""
+        return tuple(self._call("tasks_named", name=name))
+
     def missing(self, suite: int | str | OpenMLSuite) -> list[Problem]:
         """What the cache lacks of a suite; empty when all of it can be had offline. Asks nothing of the network."""
         return self._call("missing", wanted=suite if isinstance(suite, OpenMLSuite) else str(suite))

@@ -30,6 +30,19 @@ def suite(session: ClientSession, name: str, *, offline: bool = False) -> OpenML
     return OpenMLSuite(kept["id"], kept["name"], tuple(kept["task_ids"]))
 
 
+def tasks_named(session: ClientSession, name: str) -> list[int]:
+    """The tasks on the datasets of a name."""
+
+    def fetch() -> list[int]:
+        try:
+            found = session.openml.tasks.list_tasks(data_name=name, output_format="dataframe")
+        except session.openml.exceptions.OpenMLServerNoResult:
+            return []
+        return [int(number) for number in found.get("tid", ())]
+
+    return session.cache.listing(f"tasks/{name}", fetch)
+
+
 def missing(session: ClientSession, wanted: str | OpenMLSuite) -> list[Problem]:
     """What the cache lacks of a suite, itself or its name; see `OpenML.missing`."""
     if isinstance(wanted, str):
@@ -48,13 +61,17 @@ def evaluations(
     asked = json.dumps([task_id, list(flows), list(measures), limit])
 
     def fetch() -> list[dict[str, Any]]:
-        found = _found(session, task_id, flows, measures[0], limit)
+        found: dict[int, Any] = {}
+        values: dict[int, dict[str, float | None]] = {}
+        for measure in measures:  # a run may lack any of them, and is one all the same
+            for run, evaluation in _found(session, task_id, flows, measure, limit).items():
+                found.setdefault(run, evaluation)
+                values.setdefault(run, {})[measure] = evaluation.value
         runs = sorted(found)[:limit]
-        values = {run: {measures[0]: found[run].value} for run in runs}
-        for measure in measures[1:]:
-            for some in _parts(runs):
+        for measure in measures if limit is not None else ():  # of those that a listing had no place for
+            for some in _parts([run for run in runs if measure not in values[run]]):
                 for run, evaluation in _list(session, measure, task_id, runs=some, size=None).items():
-                    values.setdefault(run, {})[measure] = evaluation.value
+                    values[run][measure] = evaluation.value
         setups = _setups(session, {int(found[run].setup_id) for run in runs})
         return [_row(run, found[run], values[run], setups) for run in runs]
 

@@ -27,6 +27,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "suite": runs.suite,
     "table": tables.table,
     "task": tables.task,
+    "tasks_named": runs.tasks_named,
 }
 
 

@@ -233,7 +233,7 @@ class MetaStore:
     def info(self) -> dict[str, Any]:
         """`url`, `tasks`, `evaluations`, `families` (evaluations per model family), `bytes` and `schema`.
 
-        Counts and bytes are those of all layers together, `url` is this store's.
+        Counts and bytes are those of all layers together, `url` is this store's; `beneath` tells its own.
 
         Example:
             >>> MetaStore("no_such_folder/store.db").info()["tasks"]
