@@ -20,7 +20,16 @@ from autometa.errors import InputError, RunError, TableWarning
 from autometa.search import Silent
 
 QUICK = {"trials": 1, "families": ("linear",), "cold": True, "remember": False, "verbose": False}
-WITH_MEMORY = {**QUICK, "cold": False, "jobs": 2, "progress": Silent()}
+
+
+class Heard(Silent):
+    """A progress that prints alike in every process: names of tests hold it."""
+
+    def __repr__(self):
+        return "Heard()"
+
+
+WITH_MEMORY = {**QUICK, "cold": False, "jobs": 2, "progress": Heard()}
 
 
 SPLITS = "rows of weight 0, or that are there twice, fall into other folds: the models that answer are others"

@@ -52,6 +52,10 @@ def around(learner):
     return plain
 
 
+def named(meta):
+    return type(meta).__name__
+
+
 CLASSIFIERS = {  # meta-estimator, and what it is fitted to
     "OneVsRest": (OneVsRestClassifier(CLASSIFIER), KINDS),
     "OneVsOne": (OneVsOneClassifier(CLASSIFIER), KINDS),
@@ -78,7 +82,7 @@ def test_a_classifier_works_inside(name):
 
 
 @pytest.mark.parametrize(
-    "meta", [MultiOutputClassifier(CLASSIFIER), ClassifierChain(CLASSIFIER, order=[1, 0])], ids=str
+    "meta", [MultiOutputClassifier(CLASSIFIER), ClassifierChain(CLASSIFIER, order=[1, 0])], ids=named
 )
 def test_a_classifier_answers_several_questions(meta):
     assert (meta.fit(FLOWERS, BOTH).predict(FLOWERS) == BOTH).mean() > 0.9
@@ -102,7 +106,7 @@ def test_a_regressor_works_inside(name):
     assert found > expected - 0.05
 
 
-@pytest.mark.parametrize("meta", [MultiOutputRegressor(REGRESSOR), RegressorChain(REGRESSOR)], ids=str)
+@pytest.mark.parametrize("meta", [MultiOutputRegressor(REGRESSOR), RegressorChain(REGRESSOR)], ids=named)
 def test_a_regressor_answers_with_several_numbers(meta):
     assert meta.fit(FLOWERS[:, :2], FLOWERS[:, 2:]).score(FLOWERS[:, :2], FLOWERS[:, 2:]) > 0.5
 
