@@ -34,14 +34,15 @@ METRICS = {  # the benchmark's names; what is not here is left to the kind of ta
     "r2": "r2",
 }
 PARAMETERS = ("families", "trials", "cold")  # of the framework definition
-RAM_SHARE = 0.8  # of the task's memory that trials may take together; the rest is the search's own process
+MEGABYTE = 2**20  # bytes, as the benchmark counts memory
+STARTED = time.monotonic()
 
 log = logging.getLogger(__name__)
 
 
 def run(dataset: Any, config: Any) -> Any:
     """Searches on the training rows and predicts the test rows."""
-    started = time.monotonic()
+    import numpy as np
     import pandas as pd
     from frameworks.shared.callee import result
 
@@ -59,9 +60,9 @@ def run(dataset: Any, config: Any) -> Any:
             metric=metric(config.metric, dataset.problem_type),
             settings=options,
             run=Path(folder) / "run",
-            started=started,
+            started=STARTED,
         )
-        training = time.monotonic() - started
+        training = time.monotonic() - STARTED
         began = time.monotonic()
         model, features = load_model(Path(folder) / "run"), test.drop(columns=target)
         probabilities, labels = None, None
@@ -70,15 +71,16 @@ def run(dataset: Any, config: Any) -> Any:
             names = [str(label) for label in model.classes]
             order = sorted(range(len(names)), key=names.__getitem__)
             labels, probabilities = [names[k] for k in order], model.predict_proba(features)[:, order]
-            predictions = pd.Series(labels).to_numpy()[probabilities.argmax(axis=1)]
+            predictions = np.array(labels)[probabilities.argmax(axis=1)]
         else:
             predictions = model.predict(features)
         predicting = time.monotonic() - began
-    truth = test[target].astype(str) if classifies else test[target]
+    # Arrays of text or numbers, never of objects: those are pickled, under names that the benchmark's numpy lacks.
+    truth = np.array([str(label) for label in test[target]]) if classifies else test[target].to_numpy(np.float64)
     return result(
         output_file=config.output_predictions_file,
         predictions=predictions,
-        truth=truth.to_numpy(),
+        truth=truth,
         probabilities=probabilities,
         probabilities_labels=labels,
         target_is_encoded=False,
@@ -113,7 +115,7 @@ def settings(config: Any, exclude: Any, folder: str) -> Any:
         seconds=float(config.max_runtime_seconds),
         jobs=jobs_on(int(config.cores)),
         seed=int(config.seed) % 2**31 if config.seed is not None else 0,
-        max_ram=int(RAM_SHARE * megabytes * 1e6) if megabytes else None,
+        max_ram=int(megabytes * MEGABYTE) if megabytes and megabytes > 0 else None,  # of all processes together
         store=str(Path(folder) / "none.db"),  # which does not exist: the memory that AutoMeta ships with, and no other
         remember=False,
         exclude=exclude,

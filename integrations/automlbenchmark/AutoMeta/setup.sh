@@ -9,7 +9,7 @@ CHECKOUT="$(cd "$HERE/../../.." && pwd -P)"
 # Python 3.11 or later: the one that AUTOMETA_PYTHON names, else the first that is found.
 PYTHON="${AUTOMETA_PYTHON:-}"
 if [[ -z "$PYTHON" ]]; then
-  for candidate in python3.13 python3.12 python3.11 python3; do
+  for candidate in python3.14 python3.13 python3.12 python3.11 python3; do
     if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
       PYTHON="$candidate"
       break
@@ -21,8 +21,15 @@ if [[ -z "$PYTHON" ]]; then
   exit 1
 fi
 
+# The benchmark ends a set-up that prints nothing for ten minutes, and an installation can be as quiet as that.
+EVERY="${AUTOMETA_SETUP_SPEAKS_EVERY:-60}"
+(while sleep "$EVERY" </dev/null >/dev/null 2>&1; do echo "AutoMeta: still installing, $SECONDS s so far"; done) &
+SPEAKER=$!
+trap 'kill "$SPEAKER" 2>/dev/null || true' EXIT
+
+echo "AutoMeta: an environment with $("$PYTHON" --version) in $HERE/venv"
 [[ -x "$HERE/venv/bin/python" ]] || "$PYTHON" -m venv "$HERE/venv"
-PIP=("$HERE/venv/bin/python" -m pip install --quiet)
+PIP=("$HERE/venv/bin/python" -m pip install --progress-bar off)
 
 # torch first: without a GPU its CPU build, where there is one, is gigabytes smaller.
 if [[ "$VERSION" == local ]]; then
