@@ -7,11 +7,13 @@ person who made three mistakes hears of three.
 
 from __future__ import annotations
 
+import importlib
 import math
 import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from autometa.errors import InputError, Problem, did_you_mean
 
@@ -209,3 +211,37 @@ def printable(text: object) -> str:
         'a\ufffd[31m b'
     """
     return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in str(text))
+
+
+def called(where: str, name: str) -> Any:
+    """What ``module:name`` is of: of a module that is installed, or lies in the folder where the command was given.
+
+    Args:
+        where: What it is wanted for, for the message.
+        name: ``package.module:function``, or a class.
+
+    Raises:
+        InputError: It cannot be imported, or cannot be called.
+
+    Example:
+        >>> called("metric", "math:sqrt")(4)
+        2.0
+    """
+    module, _, path = name.partition(":")
+    try:
+        try:
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name != module.split(".")[0] or str(Path.cwd()) in sys.path:
+                raise
+            sys.path.append(str(Path.cwd()))
+            importlib.invalidate_caches()
+            found = importlib.import_module(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+    except Exception as error:  # whatever a module raises while it is imported
+        what = f"{name} cannot be imported: {type(error).__name__}: {error}"
+        raise InputError(Problem(where, what, "Is it in this folder, or installed?")) from error
+    if not callable(found):
+        raise InputError(Problem(where, f"{name} is no function", "Name a function or a class."))
+    return found

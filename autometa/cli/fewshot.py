@@ -5,6 +5,7 @@ fewshot eval DIR --episodes 1000        fewshot list        fewshot predict DIR 
 """
 
 # Annotations are evaluated once, here: typer would compile them from text at every start, which costs 10 ms.
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,13 +21,21 @@ app.add_typer(fewshot_app, name="fewshot")
 _EPISODES = "The episodes"
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="What `fewshot train --out` made.")]
 Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to calculate.")]
+OwnLearner = Annotated[
+    str | None,
+    typer.Option("--learner", metavar="module:Class", help="A learner of your own, where it was trained with one."),
+]
 Way = Annotated[str, typer.Option("--way", metavar="N", help="Classes of an episode.", rich_help_panel=_EPISODES)]
 Shot = Annotated[
     str, typer.Option("--shot", metavar="N", help="Support examples of each class.", rich_help_panel=_EPISODES)
 ]
 Query = Annotated[
-    str, typer.Option("--query", metavar="N", help="Queries of each class when judged.", rich_help_panel=_EPISODES)
-]
+    str | None,
+    typer.Option(
+        "--query", metavar="N", help="Queries of each class when judged; default: 15, or what is there.",
+        rich_help_panel=_EPISODES,
+    ),
+]  # fmt: skip
 DataPath = Annotated[
     str | None,
     typer.Option("--path", metavar="PATH", help="File or folder of the data.", rich_help_panel=_EPISODES),
@@ -44,7 +53,9 @@ def _command(function: Any) -> Any:
 
 @_command
 def train(
-    learner: Annotated[str, typer.Option("--learner", metavar="NAME", help="One of `fewshot list`.")] = "protonet",
+    learner: Annotated[
+        str, typer.Option("--learner", metavar="NAME", help="One of `fewshot list`, or module:Class.")
+    ] = "protonet",
     data: Annotated[
         str,
         typer.Option("--data", metavar="NAME", help="Data set; `fewshot list` names them.", rich_help_panel=_EPISODES),
@@ -53,7 +64,24 @@ def train(
     data_option: DataOptions = None,
     way: Way = "5",
     shot: Shot = "1",
-    query: Query = "15",
+    query: Query = None,
+    train_way: Annotated[
+        str | None,
+        typer.Option(
+            "--train-way",
+            metavar="N",
+            help="Classes of a training episode; default: its paper's, or what is there.",
+            rich_help_panel=_EPISODES,
+        ),
+    ] = None,
+    train_shot: Annotated[
+        str | None,
+        typer.Option("--train-shot", metavar="N", help="Support examples in training.", rich_help_panel=_EPISODES),
+    ] = None,
+    train_query: Annotated[
+        str | None,
+        typer.Option("--train-query", metavar="N", help="Queries of each class there.", rich_help_panel=_EPISODES),
+    ] = None,
     sampler: Annotated[
         str | None,
         typer.Option(
@@ -102,13 +130,17 @@ def train(
     numbers = {
         name: gathered.option(whole, f"--{name.replace('_', '-')}", text, 1)
         for name, text in {
-            "steps": steps, "way": way, "shot": shot, "query": query, "look_every": look_every, "patience": patience,
+            "steps": steps, "way": way, "shot": shot, "look_every": look_every, "patience": patience,
         }.items()
     }  # fmt: skip
     if (numbers["way"] or 2) < 2:
         gathered.problems.append(Problem(f"--way {way}", "must be at least 2"))
     asked: dict[str, Any] = {
         "tasks": gathered.option(whole, "--tasks", tasks, 1),
+        "train_way": gathered.option(whole, "--train-way", train_way, 2),
+        "train_shot": gathered.option(whole, "--train-shot", train_shot, 1),
+        "train_query": gathered.option(whole, "--train-query", train_query, 1),
+        "query": gathered.option(whole, "--query", query, 1),
         "rate": gathered.option(_number, "--learning-rate", learning_rate),
         "options": gathered.take(_pairs, "--set", set_),
         "data_options": gathered.take(_pairs, "--data-option", data_option),
@@ -122,7 +154,7 @@ def train(
         gathered.option(one_of, "--sampler", sampler, ("uniform", "domain", "similar", "curriculum"))
 
     from autometa.fewshot.prepare import prepare
-    from autometa.fewshot.trainer import TrainingSettings
+    from autometa.fewshot.settings import TrainingSettings
 
     # A number that cannot be read is replaced by one that can, so that learner and data are looked at all the same.
     given: dict[str, Any] = {name: value or 2 for name, value in numbers.items()}
@@ -135,7 +167,7 @@ def train(
     from autometa.live import counting
 
     with counting(f"training {learner}") as tell:
-        state = ready.run(out, resume=resume, device=device, tell=tell)
+        state = ready.run(out, resume=resume, device=device, tell=tell, say=partial(typer.echo, err=True))
     told = {
         "learner": learner,
         "data": data,
@@ -161,12 +193,13 @@ def eval_(
     shot: Annotated[
         str | None, typer.Option("--shot", metavar="N", help="Default: as trained.", rich_help_panel=_EPISODES)
     ] = None,
-    query: Query = "15",
+    query: Query = None,
     path: DataPath = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Such as test_steps=10.")
     ] = None,
     seed: Annotated[str, typer.Option("--seed", metavar="N", help="Of the episodes.")] = "0",
+    learner: OwnLearner = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -187,12 +220,14 @@ def eval_(
     from autometa.fewshot.backends import find_device
     from autometa.fewshot.checkpoint import Checkpoint
     from autometa.fewshot.evaluation import judge_checkpoint
+    from autometa.fewshot.learners import find_learner
     from autometa.live import counting
 
     where = find_device(device)
+    if learner is not None:
+        find_learner(learner)  # so that the checkpoint finds it
     state = Checkpoint.load(folder, device=where)
     assert count is not None
-    assert queries is not None
     assert first is not None
     with counting(f"judging {state.learner}") as tell:
         told = judge_checkpoint(
@@ -238,6 +273,11 @@ def predict(
     target: Annotated[
         str | None, typer.Option("--target", "-t", metavar="COL", help="Column of the labels in the support's table.")
     ] = None,
+    none: Annotated[
+        str | None,
+        typer.Option("--none", metavar="LABEL", help="Answer LABEL where a query is more probably of no class."),
+    ] = None,
+    learner: OwnLearner = None,
     explain: Annotated[
         bool,
         typer.Option("--explain", help="Say which support examples drove each answer, and what adaptation changed."),
@@ -256,31 +296,43 @@ def predict(
     from autometa.fewshot.backends import find_device
     from autometa.fewshot.checkpoint import Checkpoint
     from autometa.fewshot.inputs import read_examples
-    from autometa.fewshot.trained import Trained, support_labels
+    from autometa.fewshot.learners import find_learner
+    from autometa.fewshot.trained import Trained
 
     where = find_device(device)
+    if learner is not None:
+        find_learner(learner)  # so that the checkpoint finds it
     state = Checkpoint.load(folder, device=where)
     trained = Trained.of(state, where)
-    given = gathered.take(read_examples, support, state.problem, labelled=True, target=target)
-    asked = gathered.take(read_examples, query, state.problem, labelled=False, target=target)
+    given = gathered.take(read_examples, support, state.problem, labelled=True, target=target, data=state.data)
+    asked = gathered.take(
+        read_examples, query, state.problem, labelled=False, target=target, support=given, data=state.data
+    )
     gathered.refuse()
     assert given is not None
     assert asked is not None
     assert given.y is not None
-    answers = trained.answer(given.x, given.y, asked.x)  # (q, c) or (q, o)
+    adapted = trained.adapt(given.x, given.y)
+    answers = adapted.answer(asked.x)  # (q, c) or (q, o)
     told: dict[str, Any] = {"learner": state.learner, "queries": len(answers)}
     if state.problem.kind == "classification":
-        classes = support_labels(given.y)
+        classes = adapted.classes
         told |= {
             "classes": classes,
             "predictions": [classes[k] for k in answers.argmax(1)],
             "probabilities": answers.tolist(),
         }
+        if none is not None:
+            strange = adapted.none(asked.x)
+            told["none"] = strange.tolist()
+            told["predictions"] = [
+                none if stranger > 0.5 else found for stranger, found in zip(strange, told["predictions"], strict=True)
+            ]
     else:
         told["predictions"] = answers.tolist()
     told["names"] = asked.names
     if explain:
-        told["explanations"] = trained.explain(given.x, given.y, asked.x)
+        told["explanations"] = adapted.explain(asked.x)
         told["support_names"] = given.names
     emit(told) if as_json else _show_answers(told)
 
@@ -294,11 +346,13 @@ def _show_answers(told: dict[str, Any]) -> None:
 
     writer = csv.writer(sys.stdout)
     classes = told.get("classes", [])
+    none = ["proba_none"] if "none" in told else []
     because = ["because"] if "explanations" in told else []
-    writer.writerow(["query", "prediction", *(f"proba_{label}" for label in classes), *because])
+    writer.writerow(["query", "prediction", *(f"proba_{label}" for label in classes), *none, *because])
     for i, (name, prediction) in enumerate(zip(told["names"], told["predictions"], strict=True)):
         shares = [f"{p:.4f}" for p in told["probabilities"][i]] if classes else []
-        row = [name, prediction if classes else " ".join(f"{v:.6g}" for v in prediction), *shares]
+        strange = [f"{told['none'][i]:.4f}"] if "none" in told else []
+        row = [name, prediction if classes else " ".join(f"{v:.6g}" for v in prediction), *shares, *strange]
         if because:
             row.append(_because(told["explanations"][i], told["support_names"]))
         writer.writerow([printable(cell) for cell in row])

@@ -13,17 +13,16 @@ Letters:  n rows · c classes.
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import re
 import sys
 from collections.abc import Callable
 from functools import cache, partial
-from pathlib import Path
 from typing import Any, Literal
 
 from autometa.errors import InputError, Problem
 from autometa.evaluation.comparison import Comparison, Metric
+from autometa.values import called
 
 _NAME = re.compile(r"(neg_)?([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)(\(.*\))?", re.DOTALL)
 _FIX = "Put it at the top of a module, and say module:function, or hand over what is imported from there."
@@ -103,7 +102,7 @@ def custom_metric(name: str) -> Metric:
     match = _NAME.fullmatch(name.strip())
     assert match is not None, name
     negated, module, path, arguments = match.groups()
-    function = _imported(name, module, path)
+    function = called("metric", f"{module}:{path}")
     keywords = _keywords(name, arguments)
     sign: Literal[1, -1] = -1 if negated else 1
     method = keywords.pop("response_method", None)
@@ -127,27 +126,6 @@ def custom_takes_weights(name: str) -> bool:
     function = metric.formula.args[0]  # type: ignore[attr-defined]
     function = getattr(function, "_score_func", function)
     return "sample_weight" in inspect.signature(function).parameters
-
-
-def _imported(name: str, module: str, path: str) -> Any:
-    """What a name is of: of a module that is installed, or lies in the folder where the command was given."""
-    try:
-        try:
-            found: Any = importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            if error.name != module.split(".")[0] or str(Path.cwd()) in sys.path:
-                raise
-            sys.path.append(str(Path.cwd()))
-            importlib.invalidate_caches()
-            found = importlib.import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except Exception as error:  # whatever a module raises while it is imported
-        what = f"{name} cannot be imported: {type(error).__name__}: {error}"
-        raise InputError(Problem("metric", what, "Is it in this folder, or installed?")) from error
-    if not callable(found):
-        raise InputError(Problem("metric", f"{name} is no function", "Name a function or a scorer."))
-    return found
 
 
 def _keywords(name: str, arguments: str | None) -> dict[str, Any]:

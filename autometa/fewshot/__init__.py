@@ -1,6 +1,6 @@
 """Few-shot learners: from many small tasks, learn to learn a new one from a few examples.
 
-    data          where episodes come from                DATA       load_data("omniglot", path)
+    data          where episodes come from                DATA       load_data("omniglot", path), from_arrays(x, y)
     samplers      which tasks to learn from               SAMPLERS
     learners      what learns                             LEARNERS   make(find_learner("maml"), problem)
       descent       inner steps on the support            maml, fomaml, anil, meta_sgd, reptile
@@ -10,7 +10,8 @@
     backends      one task's function, for many           loop, vmap, chunkK; tune picks
     trainer       meta-training, resumable                train(learner, data, settings, out=...)
     prepare       a training from names, as typed         prepare("protonet", "digits", settings).run(out)
-    evaluation, trained, classifier, explain              figures with intervals; answers; why
+    suited        what of a paper's training gives way to the data
+    evaluation, trained, classifier, explain, none        figures with intervals; answers; why; none of these
     options       every tuned number, with its origin
 
 Law: weights and episodes are values, randomness is a seed; a resumed training ends where an uninterrupted one ends.
@@ -28,20 +29,22 @@ from typing import TYPE_CHECKING, Any
 
 from autometa.fewshot.checkpoint import Checkpoint
 from autometa.fewshot.classifier import FewShotClassifier
-from autometa.fewshot.data import DATA, Choice, Data, EpisodeSource, load_data
+from autometa.fewshot.data import DATA, Choice, Data, EpisodeSource, from_arrays, from_dataset, load_data
 from autometa.fewshot.episode import Episode, EpisodeSpec, Examples
 from autometa.fewshot.evaluation import EpisodeScores, evaluate, judge_checkpoint
 from autometa.fewshot.learner import Learner, TaskOutcome, Training, make
 from autometa.fewshot.learners import LEARNERS, find_learner
 from autometa.fewshot.samplers import SAMPLERS
-from autometa.fewshot.trained import Trained
-from autometa.fewshot.trainer import TrainingSettings, train
+from autometa.fewshot.settings import TrainingSettings
+from autometa.fewshot.trained import Adapted, Trained
+from autometa.fewshot.trainer import train
 from autometa.moved import former
 
 __all__ = [
     "DATA",
     "LEARNERS",
     "SAMPLERS",
+    "Adapted",
     "Checkpoint",
     "Choice",
     "Data",
@@ -59,6 +62,8 @@ __all__ = [
     "catalogue",
     "evaluate",
     "find_learner",
+    "from_arrays",
+    "from_dataset",
     "judge_checkpoint",
     "load_data",
     "make",

@@ -10,19 +10,20 @@ import json
 import os
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from autometa import files
 from autometa.errors import InputError, RunError
 from autometa.fewshot.episode import EpisodeSpec
 from autometa.fewshot.learner import Learner, make
-from autometa.fewshot.learners import find_learner
-from autometa.fewshot.networks import Weights
+from autometa.fewshot.learners import known_learner
+from autometa.fewshot.networks import EncodedSpec, Weights
 
 CHECKPOINT_FORMAT = 1
 FILE = "checkpoint.npz"
@@ -72,7 +73,9 @@ class Checkpoint:
             name: getattr(self, name)
             for name in ("learner", "options", "settings", "data", "step", "random", "progress")
         }
-        header |= {"format": CHECKPOINT_FORMAT, "problem": asdict(self.problem)}
+        header |= {"format": CHECKPOINT_FORMAT, "problem": _record(self.problem)}
+        if isinstance(self.problem, EncodedSpec):
+            header["encoder"] = {"features": self.problem.features, "tuned": self.problem.tuned}
         arrays = {
             f"{group}/{name}": w.detach().cpu().numpy()
             for group, weights in self._groups().items()
@@ -84,11 +87,25 @@ class Checkpoint:
             os.fsync(file.fileno())
 
     @classmethod
-    def load(cls, path: Path, *, device: torch.device | str = "cpu", learner: str | None = None) -> Checkpoint:
+    def load(
+        cls,
+        path: Path,
+        *,
+        device: torch.device | str = "cpu",
+        learner: str | None = None,
+        encoder: nn.Module | None = None,
+    ) -> Checkpoint:
         """Reads a file, or the one in a folder.
 
+        Args:
+            path: The file, or the folder that `train` was given.
+            device: Where its tensors go.
+            learner: The name of the learner that it must be of; None for any.
+            encoder: The module that it was trained with, if it was: its form, for the weights are in the file.
+
         Raises:
-            RunError: There is none, it is damaged, of another version, or (if `learner` is given) of another learner.
+            RunError: There is none, it is damaged, of another version, of another learner or encoder, or of a learner
+                of one's own whose module is not imported.
         """
         file = path / FILE if path.is_dir() else path
         if not file.is_file():
@@ -110,13 +127,22 @@ class Checkpoint:
         if learner is not None and header["learner"] != learner:
             raise RunError(f"{file}: a checkpoint of {header['learner']}, not of {learner}.")
         problem = _problem(header.pop("problem"))
+        made_with = header.pop("encoder", None)
+        if (made_with is None) != (encoder is None):
+            fix = "Give it as encoder=." if encoder is None else "Leave encoder= out."
+            raise RunError(f"{file}: was trained {'with' if made_with else 'without'} an encoder of one's own. {fix}")
         other = f"{file}: a checkpoint of {header['learner']} as it is in another version. Train it again."
         try:
-            fresh = make(find_learner(header["learner"]), problem, header["options"]).initialise(torch.Generator())
+            tuned = bool(made_with and made_with["tuned"])
+            built = make(
+                known_learner(header["learner"]), problem, header["options"], encoder=encoder, tune_encoder=tuned
+            )
+            problem, fresh = built.problem, built.initialise(torch.Generator())
         except InputError as error:
-            raise RunError(f"{other} {error}") from error
+            owned = ":" in header["learner"] or encoder is not None
+            raise RunError(f"{file}: {error}" if owned else f"{other} {error}") from error
         if {name: w.shape for name, w in groups["best"].items()} != {name: w.shape for name, w in fresh.items()}:
-            raise RunError(other)
+            raise RunError(f"{file}: the encoder is another than it was trained with." if encoder else other)
         header.pop("format")
         return cls(problem=problem, **{**groups, **header})
 
@@ -128,6 +154,12 @@ def _problem(values: Mapping[str, Any]) -> EpisodeSpec:
     return EpisodeSpec(**{**values, "shape": tuple(values["shape"])})
 
 
+def _record(problem: EpisodeSpec) -> dict[str, Any]:
+    """What all problems have, without an encoder: a module is no JSON."""
+    return {field.name: getattr(problem, field.name) for field in fields(EpisodeSpec)}
+
+
 def options_of(learner: Learner) -> dict[str, Any]:
     """The options of a learner by name, as JSON keeps them."""
-    return {name: value for name, value in asdict(learner).items() if name != "problem"}  # type: ignore[call-overload]
+    every = fields(learner)  # type: ignore[arg-type]
+    return {field.name: getattr(learner, field.name) for field in every if field.name != "problem"}

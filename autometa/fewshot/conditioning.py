@@ -22,7 +22,17 @@ from torch.nn.functional import relu
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.metric import class_means, prototype_logits
-from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed, head_weights, linear_head, network_for
+from autometa.fewshot.networks import (
+    RUNNING,
+    Network,
+    Norms,
+    Weights,
+    embed,
+    gathered,
+    head_weights,
+    linear_head,
+    network_for,
+)
 from autometa.fewshot.options import OPTIONS
 
 PLAIN = "plain."  # running statistics of the pass before the network is conditioned
@@ -36,7 +46,7 @@ def task_width(problem: EpisodeSpec, network: Network) -> int:
 def task_weights(problem: EpisodeSpec, network: Network, weights: Weights, generator: Generator) -> Weights:
     """What the task vector needs beside the network: the set encoder, or statistics of the plain pass."""
     if problem.kind == "classification":
-        own = {name: w for name, w in weights.items() if name.startswith(RUNNING)}
+        own = {name: w for name, w in weights.items() if gathered(name)}
         return {RUNNING + PLAIN + name.removeprefix(RUNNING): w.clone() for name, w in own.items()}
     entering = math.prod(problem.shape) + problem.outputs
     width = OPTIONS.set_encoder_width

@@ -20,26 +20,44 @@ from torch import Generator, Tensor
 
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import TaskOutcome, Training, query_loss
-from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed, head_weights, linear_head, network_for
+from autometa.fewshot.networks import (
+    RUNNING,
+    Network,
+    Norms,
+    Weights,
+    embed,
+    gathered,
+    head_weights,
+    linear_head,
+    network_for,
+)
 from autometa.fewshot.unbatched import is_unbatched
 
 Forward = Callable[[Weights, Examples], Tensor]
 
 
 def gradient_of(loss: Callable[[Weights], Tensor], at: Weights) -> Weights:
-    """The derivative of a number with respect to weights, itself differentiable where they are."""
+    """The derivative of a number with respect to weights, itself differentiable where they are.
+
+    A weight that the number does not depend on has a derivative of 0, on both ways.
+    """
     if not is_unbatched():
         return torch.func.grad(loss)(at)
     onwards = torch.is_grad_enabled() and any(w.requires_grad for w in at.values())
     with torch.enable_grad():
         leaves = at if onwards else {name: w.detach().requires_grad_() for name, w in at.items()}
-        found = torch.autograd.grad(loss(leaves), list(leaves.values()), create_graph=onwards)
+        value = loss(leaves)
+        if not value.requires_grad:
+            return {name: torch.zeros_like(w) for name, w in at.items()}
+        found = torch.autograd.grad(
+            value, list(leaves.values()), create_graph=onwards, allow_unused=True, materialize_grads=True
+        )
     return dict(zip(at, found, strict=True))
 
 
 def start(problem: EpisodeSpec, network: Network, generator: Generator) -> Weights:
     """A fresh network with its head; it is normalised by the examples at hand, so without running statistics."""
-    own = {name: w for name, w in network.initialise(generator).items() if not name.startswith(RUNNING)}
+    own = {name: w for name, w in network.initialise(generator).items() if not gathered(name)}
     return {**own, **head_weights(network.features, problem.outputs, generator)}
 
 

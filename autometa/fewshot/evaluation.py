@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 from autometa.errors import InputError, Problem
 from autometa.fewshot.backends import over_tasks
 from autometa.fewshot.checkpoint import Checkpoint
-from autometa.fewshot.data import load_data
+from autometa.fewshot.data import DATA, load_data
 from autometa.fewshot.data.source import EpisodeSource
 from autometa.fewshot.episode import Episode, score
 from autometa.fewshot.learner import Learner, make, with_outputs
-from autometa.fewshot.learners import find_learner
+from autometa.fewshot.learners import known_learner
 from autometa.fewshot.networks import Weights
 from autometa.fewshot.options import OPTIONS
 from autometa.fewshot.samplers import Domain, TaskSampler, Uniform
+from autometa.fewshot.suited import queries_there
 from autometa.fewshot.trained import Trained
 from autometa.moved import former
 
@@ -135,7 +136,7 @@ def judge_checkpoint(
     episodes: int,
     way: int | None = None,
     shot: int | None = None,
-    query: int = 15,
+    query: int | None = None,
     seed: int = 0,
     path: str | None = None,
     options: dict[str, Any] | None = None,
@@ -144,8 +145,20 @@ def judge_checkpoint(
 ) -> dict[str, Any]:
     """The figures of a trained learner on the test split of the data it was trained on, as JSON.
 
+    Args:
+        state: What `train` left.
+        episodes: How many.
+        way: Classes of each; None for as many as it was trained with.
+        shot: Support examples of a class; None likewise.
+        query: Queries of a class; None for 15, or as many as there are.
+        seed: Of the episodes.
+        path: Where the data are; None for where they were.
+        options: Of the learner, instead of those it was trained with.
+        device: Where to calculate.
+        tell: Progress.
+
     Raises:
-        InputError: The data are gone or too few, or the learner cannot tell so many classes apart.
+        InputError: The data are gone, too few or of another shape, or the learner cannot tell so many classes apart.
 
     See Also:
         `evaluate`, `Checkpoint`.
@@ -159,11 +172,20 @@ def judge_checkpoint(
         >>> judge_checkpoint(state, episodes=4, way=3, query=1)["episodes"]
         4
     """
+    if state.data["name"] not in DATA:
+        what = f"it was trained on {state.data['name']}, which was handed over in Python"
+        raise InputError(Problem("data", what, "Judge it there: autometa.fewshot.evaluate(...)."))
     data = load_data(state.data["name"], path or state.data.get("path"), **state.data.get("options", {}))
     trained = Trained.of(state, device)
     asked_way, asked_shot = way or state.settings["way"], shot or state.settings["shot"]
-    learner = make(find_learner(state.learner), state.problem, {**state.options, **(options or {})})
+    if query is None:
+        query = queries_there(data.test, asked_way, asked_shot, 15)
+    learner = make(known_learner(state.learner), state.problem, {**state.options, **(options or {})})
     wrong = data.test.check(asked_way, asked_shot + query)
+    shape = data.test.problem(asked_way).shape
+    if shape != state.problem.shape:
+        what = f"examples of shape {shape}, and it was trained on {state.problem.shape}"
+        wrong.append(Problem(str(path or state.data["name"]), what))
     if state.problem.kind == "classification" and asked_way != state.problem.outputs:
         if trained.any_way:
             learner = with_outputs(learner, asked_way)

@@ -21,12 +21,29 @@ from autometa.fewshot.learner import Learner
 from autometa.fewshot.networks import Weights
 
 
-def evidence(learner: Learner, weights: Weights, support: Examples, query: Examples) -> Tensor:  # (q, s)
-    """How much each support example counted in each answer; `kind_of_evidence` says in what unit."""
+def evidence(
+    learner: Learner,
+    weights: Weights,
+    support: Examples,
+    query: Examples,
+    adapted: Any = None,
+    whole: Tensor | None = None,
+) -> Tensor:  # (q, s)
+    """How much each support example counted in each answer; `kind_of_evidence` says in what unit.
+
+    Args:
+        learner: Which answered.
+        weights: That it has learned.
+        support: What it adapted to.
+        query: What it was asked.
+        adapted: What it learned from the support; None to learn it here.
+        whole: (q, o) its answers; None to ask for them here.
+    """
     with torch.no_grad():
+        adapted = learner.adapt(weights, support) if adapted is None else adapted
         if hasattr(learner, "attention"):
-            return learner.attention(weights, learner.adapt(weights, support), query)
-        whole = learner.predict(weights, learner.adapt(weights, support), query)  # (q, o)
+            return learner.attention(weights, adapted, query)
+        whole = learner.predict(weights, adapted, query) if whole is None else whole  # (q, o)
 
         def without(mask: Tensor) -> Tensor:
             return learner.predict(weights, learner.adapt(weights, support._replace(mask=mask)), query)
@@ -49,15 +66,24 @@ def kind_of_evidence(learner: Learner) -> str:
     return "change when left out" if learner.problem.kind == "regression" else "log-probability lost when left out"
 
 
-def change(learner: Learner, weights: Weights, support: Examples, query: Examples) -> dict[str, Any] | None:
+def change(
+    learner: Learner, weights: Weights, support: Examples, query: Examples, adapted: Any = None
+) -> dict[str, Any] | None:
     """What adaptation changed; None for a learner that does not move weights of its network.
+
+    Args:
+        learner: Which answered.
+        weights: That it has learned.
+        support: What it adapted to.
+        query: What it was asked.
+        adapted: What it learned from the support; None to learn it here.
 
     Returns:
         ``moved``: relative distance that each weight moved; ``support_loss``: before and after; ``before`` (q, o):
         what the queries would have been answered without.
     """
     with torch.no_grad():
-        adapted = learner.adapt(weights, support)
+        adapted = learner.adapt(weights, support) if adapted is None else adapted
         if not isinstance(adapted, dict) or not adapted or not set(adapted) <= set(weights):
             return None
         start = {name: weights[name] for name in adapted}

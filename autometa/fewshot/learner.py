@@ -16,11 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, get_args, get_origin, get_type_hints
 
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from autometa.errors import InputError, Problem, did_you_mean
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
-from autometa.fewshot.networks import Weights
+from autometa.fewshot.networks import EncodedSpec, Weights
 from autometa.moved import former
 
 if not TYPE_CHECKING:
@@ -127,13 +127,24 @@ def with_outputs(learner: Any, outputs: int) -> Any:
     return replace(learner, problem=replace(learner.problem, outputs=outputs))
 
 
-def make(kind: type[Any], problem: EpisodeSpec, options: dict[str, Any] | None = None) -> Any:
+def make(
+    kind: type[Any],
+    problem: EpisodeSpec,
+    options: dict[str, Any] | None = None,
+    *,
+    encoder: nn.Module | None = None,
+    tune_encoder: bool = False,
+) -> Any:
     """A learner for a problem: the options that are given, else those that its paper used there, else its own.
 
     Args:
         kind: A class of `LEARNERS`.
         problem: What its episodes have in common; a source's `problem` says it.
         options: By name; values may be text, as from a command line.
+        encoder: A module of one's own that makes a vector of each example, in place of the learner's network. It is
+            given images in 0..1, or vectors as they are.
+        tune_encoder: Whether the module's weights are learned too; else they stay as they are. The module itself is
+            never changed: weights are copies.
 
     Raises:
         InputError: It cannot learn problems of that kind, or has no such option, or not of that type; all of it.
@@ -147,6 +158,8 @@ def make(kind: type[Any], problem: EpisodeSpec, options: dict[str, Any] | None =
         >>> maml.width, maml.steps, maml.rate  # the paper takes five steps of .1 where there are 20 ways
         (32, 5, 0.1)
     """
+    if encoder is not None:
+        problem = EncodedSpec.of(problem, encoder, tuned=tune_encoder)
     given = dict(options or {})
     wrong = []
     name = kind.__name__

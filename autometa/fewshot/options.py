@@ -20,6 +20,11 @@ class FewShotOptions:
     # ---------------------------------------------------------------------------------------------- training
     # Seconds between two writes of the checkpoint where no validation step writes it: what a kill may cost. Judgement.
     save_seconds: float = 60.0
+    # Steps, and seconds, after which it is said how long a training takes; and the least that is worth saying.
+    # Judgement: the first steps warm up, and nobody plans around half a minute.
+    estimated_steps: int = 3
+    estimated_seconds: float = 1.0
+    worth_telling: float = 30.0
     # Share of a new value in the running statistics of the norms. torch's default for batch norm.
     momentum: float = 0.1
     # Adam's decay rates of its two means. Kingma and Ba (2015), torch's defaults. The epsilon, theirs too, keeps the
@@ -33,6 +38,13 @@ class FewShotOptions:
     tuning_seconds: float = 20.0
     # Episodes that `evaluate` answers at once where it is not told. Judgement: they fit into any memory.
     episodes_at_once: int = 8
+    # Support examples that are answered at once, times the examples that they were answered by, where some are left
+    # out to see what a stranger looks like. Judgement: a few dozen images of 28 x 28 through four convolutions.
+    hidden_examples: int = 256
+    # Spread below which what a learner says of members and strangers is all one. Judgement: rounding of float32.
+    sign_spread: float = 1e-4
+    # By how much a number of an image may lie outside 0..1. Judgement: rounding, and interpolation that overshoots.
+    pixel_slack: float = 0.05
     # Support examples named in an explanation. Judgement: what a person reads.
     explained: int = 3
 
@@ -78,6 +90,11 @@ class FewShotOptions:
     # Judgement: seven of ten classes leave three for the test.
     digits_trained: int = 7
     digits_held: float = 0.3
+    # Share of the classes of one's own data that is kept for validation, and as many for the test, where nothing says
+    # which. Judgement.
+    held_classes: float = 0.2
+    # Numbers of a vector at most. Judgement: encoders of images and texts make 256 to 4,096.
+    most_dimensions: int = 4096
     # Omniglot by Lake's split: background alphabets kept for validation, a sixth of them. Judgement.
     held_alphabets: int = 5
     # Columns of an episode of past or made-up tables, and of synthetic ones. Judgement; the set kernel ships for the

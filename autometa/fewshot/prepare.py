@@ -15,7 +15,9 @@ from autometa.fewshot.evaluation import TellProgress
 from autometa.fewshot.learner import Learner, Training, make
 from autometa.fewshot.learners import find_learner
 from autometa.fewshot.samplers import sampler_of
-from autometa.fewshot.trainer import TrainingSettings, check, train
+from autometa.fewshot.settings import TrainingSettings
+from autometa.fewshot.suited import suited
+from autometa.fewshot.trainer import check, train
 
 T = TypeVar("T")
 
@@ -29,6 +31,7 @@ class PreparedTraining:
     settings: TrainingSettings
     training: Training  # the learner's own, with what was asked for instead
     origin: Mapping[str, Any]  # where the data came from: name, path, options, sampler
+    notes: tuple[str, ...] = ()  # what gave way to the data
 
     def run(
         self,
@@ -37,8 +40,11 @@ class PreparedTraining:
         resume: bool = False,
         device: str = "auto",
         tell: TellProgress = lambda done, total, text: None,
+        say: Callable[[str], None] = lambda text: None,
     ) -> Checkpoint:
         """Trains, as `trainer.train` does, on a device by its name: auto, cpu or cuda."""
+        for note in self.notes:
+            say(note)
         return train(
             self.learner,
             self.data,
@@ -50,6 +56,7 @@ class PreparedTraining:
             device=find_device(device),
             origin=dict(self.origin),
             tell=tell,
+            say=say,
         )
 
 
@@ -64,6 +71,10 @@ def prepare(
     sampler: str | None = None,
     tasks: int | None = None,
     rate: float | None = None,
+    train_way: int | None = None,
+    train_shot: int | None = None,
+    train_query: int | None = None,
+    query: int | None = None,
 ) -> PreparedTraining:
     """Finds a learner and a data set by their names, and looks whether they go together.
 
@@ -77,6 +88,10 @@ def prepare(
         sampler: A name in `SAMPLERS`, or similar; None for the data's own.
         tasks: Episodes per step; None for the learner's own.
         rate: Learning rate of the meta-training; None for the learner's own.
+        train_way: Classes of a training episode; None for the learner's own, or what the data offer.
+        train_shot: Support examples of a class in training; likewise.
+        train_query: Queries of a class in training; likewise.
+        query: Queries of a class in validation; None for those of `settings`, or what the data offer.
 
     Raises:
         InputError: Everything that is wrong, together.
@@ -98,16 +113,24 @@ def prepare(
     kind = taken(find_learner, learner)
     if settings.backend not in ("auto", *BACKENDS):
         taken(group_size, settings.backend, 1)
-    loaded = taken(load_data, data, path, **(data_options or {}))
+    given = dict(data_options or {})
+    if data == "vectors":
+        given.setdefault("way", str(settings.way))  # by which classes are shared out
+    loaded = taken(load_data, data, path, **given)
     made = None
     if loaded is not None and kind is not None:
         made = taken(make, kind, loaded.train.problem(settings.way), options or {})
     if made is None or loaded is None:
         raise InputError(problems)
-    changed = {"tasks": tasks, "rate": rate}
+    changed = {"tasks": tasks, "rate": rate, "way": train_way, "shot": train_shot, "query": train_query}
     training = replace(made.training, **{name: value for name, value in changed.items() if value is not None})
-    problems += check(loaded, settings, training)
+    within = loaded.within_domain or sampler == "domain"
+    told = {"way": train_way, "shot": train_shot, "train_query": train_query, "query": query}
+    asked = [name for name, value in told.items() if value is not None]
+    settings = settings if query is None else replace(settings, query=query)
+    settings, training, notes = suited(loaded, settings, training, within=within, asked=asked)
+    problems += check(loaded, settings, training, within=within)
     if problems:
         raise InputError(problems)
-    origin = {"name": data, "path": path, "options": dict(data_options or {}), "sampler": sampler}
-    return PreparedTraining(made, loaded, settings, training, origin)
+    origin = {"name": data, "path": path, "options": given, "sampler": sampler}
+    return PreparedTraining(made, loaded, settings, training, origin, tuple(notes))

@@ -11,7 +11,9 @@ stands beside it as JSON lines, one for each validation step.
 from __future__ import annotations
 
 import json
+import math
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,43 +29,20 @@ from autometa.fewshot.episode import Episode, score
 from autometa.fewshot.evaluation import TellProgress, evaluate
 from autometa.fewshot.learner import Learner, Training
 from autometa.fewshot.learners import name_of
-from autometa.fewshot.networks import RUNNING, Weights
+from autometa.fewshot.networks import RUNNING, EncodedSpec, Weights
 from autometa.fewshot.optimiser import Optimiser
 from autometa.fewshot.options import OPTIONS
 from autometa.fewshot.samplers import Domain, TaskSampler, Uniform
+from autometa.fewshot.settings import TrainingSettings
+from autometa.fewshot.suited import offered, suited
 from autometa.moved import former
 
 if not TYPE_CHECKING:
     __getattr__ = former(__name__)  # names of before
 
 CURVE = "curve.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSettings:
-    """How long to train, on what episodes, and when to stop.
-
-    The names are those of the command line's flags, and of the checkpoint.
-
-    See Also:
-        `train`, `Training`.
-
-    Example:
-        >>> TrainingSettings(steps=300, way=3).shot
-        1
-    """
-
-    steps: int  # of the whole training, by which schedules go
-    way: int = 5  # classes of an episode
-    shot: int = 1  # support examples of a class
-    query: int = 15  # query examples of a class in a validation step
-    seed: int = 0  # of weights and episodes
-    look_every: int = 500  # steps from one validation step to the next
-    look_episodes: int = 100  # episodes of a validation step
-    patience: int = 20  # validation steps without improvement after which training stops
-    seconds: float | None = None  # of this call; what is left can be resumed
-    backend: str = "auto"  # how the tasks of a meta-batch are batched; auto times the back ends
-    compile: bool = False  # torch.compile, on a GPU
+SAME = ("way", "shot", "query", "seed", "look_episodes")  # settings that a training that goes on cannot change
+SAME_TRAINING = ("tasks", "optimizer", "way", "shot", "fewer_shots", "query")  # nor these of its training
 
 
 @dataclass(slots=True)
@@ -81,16 +60,29 @@ class TrainingProgress:
     backend: str = "auto"
 
 
-def check(data: Data, settings: TrainingSettings, training: Training) -> list[Problem]:
-    """Why episodes of that kind cannot be drawn from the data; empty when they can."""
+def check(data: Data, settings: TrainingSettings, training: Training, *, within: bool | None = None) -> list[Problem]:
+    """Why episodes of that kind cannot be drawn from the data; empty when they can.
+
+    Args:
+        data: Its train and validation splits.
+        settings: Ways, shots and queries of validation.
+        training: Those of training.
+        within: Whether every training episode stays within one domain; None for the data's own protocol.
+    """
     wrong = []
     way = training.way or settings.way
     wanted = {
         "train": (way, (training.shot or settings.shot) + training.query),
         "validation": (settings.way, settings.shot + settings.query),
     }
+    inside = {"train": data.within_domain if within is None else within, "validation": data.within_domain}
     for split, (ways, examples) in wanted.items():
-        found = getattr(data, split).check(ways, examples)
+        source = getattr(data, split)
+        found = source.check(ways, examples)
+        if inside[split] and not found and offered(source, ways, within=True) == 0:
+            largest = max(map(source.offered, source.domains))
+            what = f"{ways} ways asked, and the largest of {len(source.domains)} domains has {largest} classes"
+            found = [Problem("classes", what, "Lower --way, or --train-way.")]
         wrong += [Problem(f"{data.name} ({split}), {problem.where}", problem.what, problem.fix) for problem in found]
     return wrong
 
@@ -108,6 +100,7 @@ def train(
     origin: dict[str, Any] | None = None,
     until: int | None = None,
     tell: TellProgress = lambda done, total, text: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Checkpoint:
     """Trains until `settings.steps`, or until validation no longer improves, or until the time is over.
 
@@ -118,19 +111,21 @@ def train(
         out: Folder for checkpoint and learning curve; None keeps nothing.
         resume: Go on from the checkpoint in `out`.
         sampler: Which tasks to learn from; by default all as likely (within a domain if that is the data's protocol).
-        training: Instead of the learner's own.
+        training: Instead of the learner's own, which is suited to the data (`suited`).
         device: Where to calculate.
         origin: What to write into the checkpoint about where the data came from.
         until: Stop this call after that step, as if the time were over.
         tell: Progress: steps done, of how many, what happened.
+        say: What is said once: what gave way to the data, and how long the training takes.
 
     Returns:
         Weights, those that were best in validation, and all that going on takes.
 
     Raises:
         InputError: The data are too few for such episodes.
-        RunError: `out` has a checkpoint and `resume` is not set, or has none to resume, or one of another learner; or
-            the loss is no longer finite.
+        RunError: `out` has a checkpoint and `resume` is not set, or has none to resume, or one of another learner, of
+            other data or of other episodes; or the loss is no longer finite.
+        KeyboardInterrupt: Somebody stopped it; `out` has what was learned until then.
 
     See Also:
         `TrainingSettings`, `evaluate`.
@@ -144,26 +139,39 @@ def train(
         >>> state.step, state.progress["best_step"], Trained.of(state).any_way
         (2, 2, True)
     """
-    training = training or learner.training
-    wrong = check(data, settings, training)
+    within = data.within_domain or isinstance(sampler, Domain)
+    notes: list[str] = []
+    if training is None:
+        _, training, notes = suited(data, settings, learner.training, within=within, asked=("query",))
+    wrong = check(data, settings, training, within=within)
     if wrong:
         raise InputError(wrong)
     begun, where = time.monotonic(), torch.device(device)
+    source = {**(origin or {"name": data.name}), "fingerprint": getattr(data.train, "fingerprint", None)}
     if resume:
-        state = _resumed(learner, settings, training, out, where)
+        state, more = _resumed(learner, settings, training, out, where, source)
+        notes += more
     else:
         if out is not None and (out / FILE).exists():
             raise RunError(f"{out}: already has a checkpoint. Go on with --resume, or choose another folder.")
-        state = _fresh(learner, data, settings, training, where, origin)
+        state = _fresh(learner, settings, training, where, source)
+    for note in notes:
+        say(note)
     sampler = sampler or (Domain() if data.within_domain else Uniform())
-    run = _MetaTraining(learner, data, settings, training, sampler, where, state, out, tell, begun)
+    run = _MetaTraining(learner, data, settings, training, sampler, where, state, out, tell, say, begun)
     run.choose_backend()
-    while not run.over(until):
-        run.step()
-        if state.step % settings.look_every == 0 or state.step == settings.steps:
-            run.validate()
-        elif time.monotonic() - run.saved > OPTIONS.save_seconds:
-            run.save()
+    try:
+        if run.unjudged():
+            run.validate()  # it was stopped in the midst of this validation step
+        while not run.over(until):
+            run.step()
+            if state.step % settings.look_every == 0 or state.step == settings.steps:
+                run.validate()
+            elif time.monotonic() - run.saved > OPTIONS.save_seconds:
+                run.save()
+    except KeyboardInterrupt:
+        run.interrupted()
+        raise
     return run.finish()
 
 
@@ -181,10 +189,11 @@ class _MetaTraining:
         state: Checkpoint,
         out: Path | None,
         tell: TellProgress,
+        say: Callable[[str], None],
         begun: float,
     ) -> None:
         self.learner, self.settings, self.training, self.sampler = learner, settings, training, sampler
-        self.device, self.state, self.out, self.tell = device, state, out, tell
+        self.device, self.state, self.out, self.tell, self.say = device, state, out, tell, say
         self.source, self.validation = data.train.to(device), data.validation.to(device)
         self.validation_sampler = Domain() if data.within_domain else None
         self.optimiser, self.progress = Optimiser(training, settings.steps), TrainingProgress(**state.progress)
@@ -193,7 +202,12 @@ class _MetaTraining:
         self.gradient = accelerate.meta_gradient_of(compiled=settings.compile, device=device)
         self.chosen = ""  # which tasks the last step learned from
         self.begun = self.counted = begun  # of this call; until when `progress.seconds` has counted
-        self.saved = time.monotonic()
+        # When the checkpoint was written; the first is written after the first step, so that a kill leaves something.
+        self.saved = -math.inf
+        self.drew: Mapping[str, Any] | None = None  # the generator before the step that is being taken
+        self.moving = False  # whether weights are being changed, so that they are of no step
+        self.first, self.walked = time.monotonic(), 0  # when the steps of this call began, and how many they are
+        self.told = False  # whether it was said how long the training takes
 
     def over(self, until: int | None) -> bool:
         """Whether nothing is left to do, or the time of this call is over, or its last step was taken."""
@@ -221,20 +235,53 @@ class _MetaTraining:
             self.rng.bit_generator.state = self.state.random["tasks"]
             fastest = f"back end {self.progress.backend}, {took[self.progress.backend]:.3f} s a step"
             self.tell(self.state.step, self.settings.steps, fastest)
-        self.saved = time.monotonic()
+        self.first = time.monotonic()
+
+    def unjudged(self) -> bool:
+        """Whether the last step of a training that goes on was to be followed by a validation step, and was not."""
+        return self.progress.since > 0 and self.state.step % self.settings.look_every == 0
+
+    def estimate(self) -> None:
+        """Says once, after a few steps, how long all of them take."""
+        took = time.monotonic() - self.first
+        if self.told or self.walked < OPTIONS.estimated_steps or took < OPTIONS.estimated_seconds:
+            return
+        self.told = True
+        left, each = self.settings.steps - self.state.step, took / self.walked
+        if left * each < OPTIONS.worth_telling:
+            return
+        text = f"about {spoken(left * each)} for {left:,} more steps of {each:.2g} s, beside validation"
+        if self.settings.seconds is not None and left * each > self.settings.seconds:
+            text += f"; stops after {spoken(self.settings.seconds)}"
+        if self.out is not None:
+            text += "; stopped (Ctrl-C), it goes on with --resume"
+        self.say(text)
+
+    def interrupted(self) -> None:
+        """Keeps what was learned before the step in which somebody stopped the training."""
+        if self.moving:
+            return  # the last checkpoint is whole, and these weights are not
+        if self.drew is not None:
+            self.rng.bit_generator.state = dict(self.drew)
+        self.save()
 
     def step(self) -> None:
         """One meta-batch, one step of the optimiser; the norms' statistics move towards what they saw."""
+        self.drew = self.rng.bit_generator.state
         state, progress, episode = self.state, self.progress, self.draw()
         with accelerate.precision(self.learner, self.device):
             loss, gradients, outcome = self.gradient(self.learner, state.weights, episode, progress.backend)
+        taken, right = float(loss), float(score(self.learner.problem, outcome.outputs, episode.query).mean())
+        self.moving = True
         self.optimiser.move(state.weights, gradients, state.optimiser, state.step)
         for name, seen in outcome.statistics.items():
             state.weights[name].lerp_(seen.mean(0).to(state.weights[name]), OPTIONS.momentum)
         state.step += 1
-        progress.loss += float(loss)
-        progress.score += float(score(self.learner.problem, outcome.outputs, episode.query).mean())
+        progress.loss += taken
+        progress.score += right
         progress.since += 1
+        self.drew, self.moving, self.walked = None, False, self.walked + 1
+        self.estimate()
 
     def validate(self) -> None:
         """A validation step: the score on episodes of a fixed seed; remembers the best weights, and saves."""
@@ -250,8 +297,8 @@ class _MetaTraining:
                 "(--set rate=..., or --learning-rate)."
             )
         if progress.best is None or found.mean > progress.best:
-            progress.best, progress.best_step, progress.stale = found.mean, state.step, 0
             state.best = _copy(state.weights)
+            progress.best, progress.best_step, progress.stale = found.mean, state.step, 0
         else:
             progress.stale += 1
         progress.stopped = progress.stale >= settings.patience
@@ -271,6 +318,8 @@ class _MetaTraining:
         self.counted = now
         self.state.random["tasks"] = self.rng.bit_generator.state
         self.state.progress = asdict(self.progress)
+        if self.progress.best is None:
+            self.state.best = _copy(self.state.weights)  # nothing better is known yet
         if self.out is not None:
             self.state.save(self.out / FILE)
             if line is not None:
@@ -280,19 +329,23 @@ class _MetaTraining:
 
     def finish(self) -> Checkpoint:
         """Saves a last time, and returns the state."""
-        if self.progress.best is None:
-            self.state.best = _copy(self.state.weights)  # nothing better is known yet
         self.save()
         return self.state
 
 
 def _resumed(
-    learner: Learner, settings: TrainingSettings, training: Training, out: Path | None, device: torch.device
-) -> Checkpoint:
-    """The state in `out`, if it is of this very learner."""
+    learner: Learner,
+    settings: TrainingSettings,
+    training: Training,
+    out: Path | None,
+    device: torch.device,
+    origin: dict[str, Any],
+) -> tuple[Checkpoint, list[str]]:
+    """The state in `out`, if it is of this very learner, these data and these episodes; and what is otherwise."""
     if out is None:
         raise InputError("There is nothing to resume without a folder.")
-    state = Checkpoint.load(out, device=device, learner=name_of(learner))
+    encoder = learner.problem.encoder if isinstance(learner.problem, EncodedSpec) else None
+    state = Checkpoint.load(out, device=device, learner=name_of(learner), encoder=encoder)
     differs = [
         f"{key} was {state.options[key]!r}, is {value!r}"
         for key, value in options_of(learner).items()
@@ -301,18 +354,44 @@ def _resumed(
     differs += [] if state.problem == learner.problem else [f"problem was {state.problem}, is {learner.problem}"]
     if differs:
         raise RunError(f"{out}: cannot go on with another learner: {'; '.join(differs)}.")
-    state.settings = asdict(settings) | {"training": asdict(training)}
+    before, trained = state.settings, state.settings.get("training", {})
+    now = asdict(settings)
+    differs = [f"{key} was {before[key]}, is {now[key]}" for key in SAME if before.get(key, now[key]) != now[key]]
+    own = asdict(training)
+    changed = {key: (trained[key], value) for key, value in own.items() if trained.get(key, value) != value}
+    differs += [f"{key} of training was {a}, is {b}" for key, (a, b) in changed.items() if key in SAME_TRAINING]
+    differs += _other_data(state.data, origin)
+    if differs:
+        raise RunError(
+            f"{out}: cannot go on with other data or episodes: {'; '.join(differs)}. Ask as before, or train into "
+            "another folder."
+        )
+    notes = [f"{key} was {a}, is {b} from here on" for key, (a, b) in changed.items() if key not in SAME_TRAINING]
+    state.settings = now | {"training": own}
+    state.data = {**state.data, **{key: value for key, value in origin.items() if value is not None}}
     state.progress["stopped"] = False
-    return state
+    return state, notes
+
+
+def _other_data(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """In what the data of a checkpoint differ from those it is to go on with; where they lie does not count."""
+    differs = []
+    if before.get("name") != now.get("name"):
+        differs.append(f"data were {before.get('name')}, are {now.get('name')}")
+    elif before.get("fingerprint") and now["fingerprint"] and before["fingerprint"] != now["fingerprint"]:
+        differs.append(f"the examples of {now['name']} are others than before")
+    for key, usual in (("options", {}), ("sampler", None)):
+        if key in before and key in now and (before[key] or usual) != (now[key] or usual):
+            differs.append(f"{key} were {before[key]}, are {now[key]}")
+    return differs
 
 
 def _fresh(
     learner: Learner,
-    data: Data,
     settings: TrainingSettings,
     training: Training,
     device: torch.device,
-    origin: dict[str, Any] | None,
+    origin: dict[str, Any],
 ) -> Checkpoint:
     """The state before the first step, by the seed."""
     seeds = np.random.SeedSequence(settings.seed).spawn(2)
@@ -327,7 +406,7 @@ def _fresh(
         best=_copy(weights),
         optimiser=Optimiser(training, settings.steps).initialise(learned),
         settings=asdict(settings) | {"training": asdict(training)},
-        data=origin or {"name": data.name},
+        data=origin,
         random={"tasks": np.random.default_rng(seeds[1]).bit_generator.state},
         progress=asdict(TrainingProgress(backend=settings.backend)),
     )
@@ -335,3 +414,15 @@ def _fresh(
 
 def _copy(weights: Weights) -> Weights:
     return {name: w.clone() for name, w in weights.items()}
+
+
+def spoken(seconds: float) -> str:
+    """A time in words: two figures are enough to decide whether to wait.
+
+    Example:
+        >>> spoken(40), spoken(400), spoken(30000)
+        ('40 s', '7 min', '8.3 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -8,6 +8,7 @@ Letters:  t tasks · c classes · k examples of a class · n all examples.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -75,6 +76,19 @@ class Classes:
         return [
             Choice(domain or ANY, tuple(int(k) for k in rng.choice(pool, way, replace=False))) for _ in range(count)
         ]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A number that tells other examples, classes or turns; the place they were read from does not count."""
+        x = self.x.cpu().contiguous().numpy()
+        domains = [self.domains.index(domain) for domain in self.domain_of]  # some are named by a folder
+        names = repr((self.names, domains, self.turns, tuple(x.shape), [len(rows) for rows in self.rows]))
+        crc = zlib.crc32(memoryview(x).cast("B"), zlib.crc32(names.encode()))
+        return f"{zlib.crc32(np.concatenate(self.rows).astype('<i8').tobytes(), crc):08x}"
+
+    def offered(self, domain: str | None = None) -> int:
+        """How many classes there are, or in one domain."""
+        return self.turns * (len(self.rows) if domain is None else len(self._of(domain)))
 
     def describe(self, choices: Sequence[Choice]) -> Description:
         """By the mean thumbnails of the classes: their mean and spread; tasks of look-alike classes are hard."""

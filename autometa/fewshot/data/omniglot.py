@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
 from autometa.fewshot.data.classes import Classes, grouped
-from autometa.fewshot.data.images import read_images
+from autometa.fewshot.data.images import class_folders, image_files, read_images
 from autometa.fewshot.data.source import Data
 from autometa.fewshot.options import OPTIONS
 
@@ -99,8 +99,9 @@ def _folder(path: Path) -> tuple[NDArray[np.uint8], NDArray[Any], list[str], lis
     names: list[str] = []
     label, alphabets, lake = [], [], []
     for half, folder in enumerate(("images_background", "images_evaluation")):
-        for character in sorted((path / folder).glob("*/*/")):
-            drawings = sorted(character.glob("*.png"))
+        characters = [inner for alphabet in class_folders(path / folder) for inner in class_folders(alphabet)]
+        for character in characters:
+            drawings = image_files(character)
             if drawings:
                 label += [len(names)] * len(drawings)
                 files += drawings
@@ -111,7 +112,7 @@ def _folder(path: Path) -> tuple[NDArray[np.uint8], NDArray[Any], list[str], lis
         raise InputError(
             Problem(str(path), "lacks images_background or images_evaluation with drawings", WHERE_OMNIGLOT)
         )
-    images = 255 - read_images(files, size=SIDE, grey=True)[:, 0]  # strokes bright
+    images = 255 - read_images(files, size=SIDE, grey=True)[:, 0]  # bright strokes on black
     order = np.random.default_rng(0).permutation(len(names))
     shares = np.array([TRAIN, VALIDATION]) / 1623
     cuts = np.round(np.cumsum(shares) * len(names)).astype(int)

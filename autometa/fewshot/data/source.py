@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from autometa.errors import Problem
+from autometa.errors import InputError, Problem
 from autometa.fewshot.episode import Episode, EpisodeSpec
 from autometa.moved import former
 
@@ -43,6 +43,22 @@ class Choice:
 
     domain: str  # alphabet, dataset, table: what tasks of one kind share
     key: tuple[float, ...]  # which task it is, in the source's own terms
+
+
+def whole_option(data: str, options: dict[str, Any], name: str, default: int, least: int = 1) -> int:
+    """A whole number among the options of a data set, which may be text.
+
+    Raises:
+        InputError: It is none, or below `least`.
+    """
+    given = options.get(name, default)
+    try:
+        found = int(str(given))
+    except ValueError:
+        found = least - 1
+    if found < least:
+        raise InputError(Problem(f"{data}: {name}", f"{given!r} is not a whole number from {least}"))
+    return found
 
 
 class Description(NamedTuple):

@@ -23,7 +23,7 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from autometa.fewshot.data.source import Choice, Data, Description
+from autometa.fewshot.data.source import Choice, Data, Description, whole_option
 from autometa.fewshot.data.tables import MadeUp, standardised
 from autometa.fewshot.episode import Episode, Examples
 from autometa.fewshot.options import OPTIONS
@@ -79,7 +79,7 @@ class Synthetic(MadeUp):
 
 def synthetic(path: str | None, options: dict[str, Any]) -> Data:
     """Made-up tables as people have them; no path is needed, the option ``columns`` is the most of a table."""
-    source = Synthetic(int(options.get("columns", OPTIONS.synthetic_columns)))
+    source = Synthetic(whole_option("synthetic", options, "columns", OPTIONS.synthetic_columns))
     return Data("synthetic", source, source, source)
 
 

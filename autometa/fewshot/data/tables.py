@@ -16,6 +16,7 @@ Letters:  t tasks · n rows · p columns · c classes.
 from __future__ import annotations
 
 import csv
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
-from autometa.fewshot.data.source import Choice, Data, Description
+from autometa.fewshot.data.source import Choice, Data, Description, whole_option
 from autometa.fewshot.episode import Episode, EpisodeSpec, Examples
 from autometa.fewshot.options import OPTIONS
 
@@ -71,6 +72,15 @@ class Tables:
         named = ", ".join(short[:5]) + (", ..." if len(short) > 5 else "")
         what = f"{len(short)} of {len(self.tables)} tables lack two classes of {examples} rows: {named}"
         return [Problem("rows", what, "Lower --shot or --query, or leave these tables out.")]
+
+    @property
+    def fingerprint(self) -> str:
+        """A number that tells other tables; the place they were read from does not count."""
+        crc = 0
+        for table in self.tables:
+            crc = zlib.crc32(f"{table.name}{table.x.shape}".encode(), crc)
+            crc = zlib.crc32(np.ascontiguousarray(table.x).tobytes() + table.y.tobytes(), crc)
+        return f"{crc:08x}"
 
     def propose(self, rng: Generator, count: int, way: int, domain: str | None = None) -> list[Choice]:
         """A table, and at most `way` of its classes; the larger ones are likelier."""
@@ -197,10 +207,11 @@ def tables(path: str | None, options: dict[str, Any]) -> Data:
         raise InputError(Problem("tables", "no --path was given", WHERE_TABLES))
     files = [file for part in path.split(",") for file in _files(Path(part.strip()))]
     families = _families(files)
+    kept = whole_option("tables", options, "rows", OPTIONS.table_rows)
     read, wrong = [], []
     for file in files:
         try:
-            table = _read(file, int(options.get("rows", OPTIONS.table_rows)))
+            table = _read(file, kept)
         except InputError as error:
             wrong += list(error.problems)
             continue
@@ -229,7 +240,8 @@ def prior(path: str | None, options: dict[str, Any]) -> Data:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(f for f in path.iterdir() if f.suffix.lower() in TABLE_SUFFIXES and f.name != "catalog.csv")
+        shown = (f for f in path.iterdir() if not f.name.startswith(".") and f.name != "catalog.csv")
+        found = sorted(f for f in shown if f.suffix.lower() in TABLE_SUFFIXES)
     else:
         found = [path] if path.is_file() else []
     if not found:

@@ -19,7 +19,7 @@ from torch.nn.functional import conv2d, relu
 
 from autometa.fewshot.conditioning import ConditionedLearner, task_width
 from autometa.fewshot.episode import EpisodeSpec, Examples
-from autometa.fewshot.networks import Network, Norms, Weights, norm, norm_weights
+from autometa.fewshot.networks import Conv4, Network, Norms, Weights, norm, norm_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Dynamic(ConditionedLearner):
     def _condition_weights(self, network: Network, generator: Generator) -> Weights:
         """The extra blocks, and gates half open."""
         weights: Weights = {}
-        image = len(self.problem.shape) == 3
+        image = isinstance(network, Conv4)
         for k, w in enumerate(network.widths):
             if k == 0:
                 continue
@@ -64,4 +64,4 @@ class Dynamic(ConditionedLearner):
         return network.flatten(h)
 
     def _cost(self, condition: Tensor) -> Tensor | float:
-        return self.price * condition.mean()
+        return self.price * condition.mean() if len(condition) else 0.0

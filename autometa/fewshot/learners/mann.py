@@ -23,7 +23,7 @@ from torch import Generator, Tensor
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, one_hot
 from autometa.fewshot.learner import TaskOutcome, Training, query_loss
 from autometa.fewshot.lstm import lstm_cell, lstm_weights
-from autometa.fewshot.networks import Weights
+from autometa.fewshot.networks import Weights, flat, flat_size, flat_weights
 from autometa.fewshot.options import OPTIONS
 
 
@@ -60,24 +60,28 @@ class Mann:
 
     def initialise(self, generator: Generator) -> Weights:
         """Controller, keys, gates, and an output from hidden state and what was read."""
-        p, c = math.prod(self.problem.shape), self.problem.outputs
+        p, c = flat_size(self.problem), self.problem.outputs
         weights = lstm_weights("controller", self.hidden, self.hidden, generator)
         read = self.heads * self.row_width
 
         def normal(*shape: int) -> Tensor:
             return torch.randn(shape, generator=generator) / math.sqrt(shape[0])
 
-        return weights | {
-            "enter": normal(p, self.hidden),
-            "head_enter": normal(c, self.hidden),  # a row for each class
-            "enter_bias": torch.zeros(self.hidden),
-            "keys": normal(self.hidden, read),
-            "keys_bias": torch.zeros(read),
-            "gate": normal(self.hidden, self.heads),
-            "gate_bias": torch.zeros(self.heads),
-            "head": normal(self.hidden + read, c).T.contiguous(),
-            "head_bias": torch.zeros(c),
-        }
+        return (
+            weights
+            | flat_weights(self.problem)
+            | {
+                "enter": normal(p, self.hidden),
+                "head_enter": normal(c, self.hidden),  # a row for each class
+                "enter_bias": torch.zeros(self.hidden),
+                "keys": normal(self.hidden, read),
+                "keys_bias": torch.zeros(read),
+                "gate": normal(self.hidden, self.heads),
+                "gate_bias": torch.zeros(self.heads),
+                "head": normal(self.hidden + read, c).T.contiguous(),
+                "head_bias": torch.zeros(c),
+            }
+        )
 
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Cross-entropy of the queries, each asked after the whole support."""
@@ -85,7 +89,7 @@ class Mann:
 
     def adapt(self, weights: Weights, support: Examples) -> MemoryState:
         """Memory and state after the support, in its order."""
-        x = support.x.flatten(1)
+        x = flat(self.problem, weights, support)
         labels = one_hot(support.y, self.problem.outputs, x)
         state = self._blank(x)
         for i in range(len(x)):
@@ -97,7 +101,7 @@ class Mann:
 
     def predict(self, weights: Weights, adapted: MemoryState, query: Examples) -> Tensor:
         """Logits: one step more for each query, on a copy of memory and state."""
-        x = query.x.flatten(1)
+        x = flat(self.problem, weights, query)
         state = MemoryState(*(a.expand(len(x), *a.shape[1:]) for a in adapted))
         return self._step(weights, x, state)[1]
 

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from autometa.families.learners import set_kernel
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, one_hot
 from autometa.fewshot.learner import TaskOutcome, Training, query_loss
-from autometa.fewshot.networks import Weights
+from autometa.fewshot.networks import Weights, flat, flat_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class SetKernel:
 
     def initialise(self, generator: Generator) -> Weights:
         """Begins as an even mean of the four kernels."""
-        weights = {}
+        weights = flat_weights(self.problem)
         for name, shape in set_kernel.shapes().items():
             spread, centre = set_kernel.start(name)
             weights[name] = torch.randn(shape, generator=generator) * spread + torch.tensor(centre)
@@ -46,17 +46,17 @@ class SetKernel:
 
     def adapt(self, weights: Weights, support: Examples) -> dict[str, Tensor]:
         """The table as it was read and solved."""
-        y = one_hot(support.y, self.problem.outputs, support.x)
-        fitted = set_kernel.fit(torch, weights, support.x.flatten(1), y, support.mask)
+        x = flat(self.problem, weights, support)
+        fitted = set_kernel.fit(torch, weights, x, one_hot(support.y, self.problem.outputs, x), support.mask)
         return fitted.choice._asdict() | {k: v for k, v in fitted._asdict().items() if k != "choice"}
 
     def predict(self, weights: Weights, adapted: dict[str, Tensor], query: Examples) -> Tensor:
         """Logits of the query rows."""
-        return set_kernel.logits(torch, _fitted(adapted), query.x.flatten(1))
+        return set_kernel.logits(torch, _fitted(adapted), flat(self.problem, weights, query))
 
     def attention(self, weights: Weights, adapted: dict[str, Tensor], query: Examples) -> Tensor:  # (q, s)
         """Nearness of each support row, in the kernel that was chosen for this table."""
-        fitted, x = _fitted(adapted), query.x.flatten(1)
+        fitted, x = _fitted(adapted), flat(self.problem, weights, query)
         near = set_kernel.nearness(torch, fitted, x).clamp_min(0) * fitted.mask
         return near / near.sum(-1, keepdim=True).clamp_min(1e-12)
 
