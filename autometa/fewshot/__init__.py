@@ -7,8 +7,9 @@
       coordinates   a learned rule instead of steps       lstm_meta, learned_optimizer
       metric        distances to class means              protonet, and below
       conditioning  a vector that bends the network       task_embedding, dynamic
+    networks, bodies  weights in plain sight; which network a problem gets, encoders of one's own
     backends      one task's function, for many           loop, vmap, chunkK; tune picks
-    trainer       meta-training, resumable                train(learner, data, settings, out=...)
+    trainer, resume   meta-training; going on with one    train(learner, data, settings, out=...)
     prepare       a training from names, as typed         prepare("protonet", "digits", settings).run(out)
     suited        what of a paper's training gives way to the data
     evaluation, trained, classifier, explain, none        figures with intervals; answers; why; none of these
@@ -36,7 +37,7 @@ from autometa.fewshot.learner import Learner, TaskOutcome, Training, make
 from autometa.fewshot.learners import LEARNERS, find_learner
 from autometa.fewshot.samplers import SAMPLERS
 from autometa.fewshot.settings import TrainingSettings
-from autometa.fewshot.trained import Adapted, Trained
+from autometa.fewshot.trained import AdaptedLearner, Trained
 from autometa.fewshot.trainer import train
 from autometa.moved import former
 
@@ -44,7 +45,7 @@ __all__ = [
     "DATA",
     "LEARNERS",
     "SAMPLERS",
-    "Adapted",
+    "AdaptedLearner",
     "Checkpoint",
     "Choice",
     "Data",

@@ -20,10 +20,11 @@ from torch import nn
 
 from autometa import files
 from autometa.errors import InputError, RunError
+from autometa.fewshot.bodies import EncodedSpec
 from autometa.fewshot.episode import EpisodeSpec
 from autometa.fewshot.learner import Learner, make
 from autometa.fewshot.learners import known_learner
-from autometa.fewshot.networks import EncodedSpec, Weights
+from autometa.fewshot.networks import Weights
 
 CHECKPOINT_FORMAT = 1
 FILE = "checkpoint.npz"

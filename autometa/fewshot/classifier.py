@@ -26,7 +26,7 @@ from autometa.fewshot.learner import make
 from autometa.fewshot.learners import find_learner
 from autometa.fewshot.settings import TrainingSettings
 from autometa.fewshot.suited import suited
-from autometa.fewshot.trained import Adapted, Trained
+from autometa.fewshot.trained import AdaptedLearner, Trained
 from autometa.fewshot.trainer import train
 
 
@@ -217,7 +217,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         return self._adapted().none(X)
 
     def explain(self, X: ArrayLike) -> list[dict[str, Any]]:
-        """Why each query was answered so; the keys are those of `Adapted.explain`."""
+        """Why each query was answered so; the keys are those of `AdaptedLearner.explain`."""
         return self._adapted().explain(X)
 
     def _learned(self) -> Trained:
@@ -237,7 +237,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         fix = "Give a checkpoint, or call meta_fit."
         raise InputError(Problem("FewShotClassifier", "has not learned from tasks yet", fix))
 
-    def _adapted(self) -> Adapted:
+    def _adapted(self) -> AdaptedLearner:
         """The learner, adapted to the support."""
         if not hasattr(self, "adapted_") and hasattr(self, "support_"):
             self.adapted_ = self.trained_.adapt(*self.support_)  # a pickle from before it was kept

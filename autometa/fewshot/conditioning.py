@@ -19,20 +19,11 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import relu
 
+from autometa.fewshot.bodies import network_for
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.metric import class_means, prototype_logits
-from autometa.fewshot.networks import (
-    RUNNING,
-    Network,
-    Norms,
-    Weights,
-    embed,
-    gathered,
-    head_weights,
-    linear_head,
-    network_for,
-)
+from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed, gathered, head_weights, linear_head
 from autometa.fewshot.options import OPTIONS
 
 PLAIN = "plain."  # running statistics of the pass before the network is conditioned

@@ -18,19 +18,10 @@ from typing import ClassVar, Literal
 import torch
 from torch import Generator, Tensor
 
+from autometa.fewshot.bodies import network_for
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import TaskOutcome, Training, query_loss
-from autometa.fewshot.networks import (
-    RUNNING,
-    Network,
-    Norms,
-    Weights,
-    embed,
-    gathered,
-    head_weights,
-    linear_head,
-    network_for,
-)
+from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed, gathered, head_weights, linear_head
 from autometa.fewshot.unbatched import is_unbatched
 
 Forward = Callable[[Weights, Examples], Tensor]

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, 
 from torch import Generator, Tensor, nn
 
 from autometa.errors import InputError, Problem, did_you_mean
+from autometa.fewshot.bodies import EncodedSpec
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
-from autometa.fewshot.networks import EncodedSpec, Weights
+from autometa.fewshot.networks import Weights
 from autometa.moved import former
 
 if not TYPE_CHECKING:

@@ -43,12 +43,13 @@ def suited(
         asked: What must stay: any of ``way``, ``shot``, ``train_query`` and ``query``.
 
     Example:
-        >>> from autometa.fewshot import find_learner, load_data, make
-        >>> digits = load_data("digits")
-        >>> own = make(find_learner("protonet"), digits.train.problem(3)).training
-        >>> found = suited(digits, TrainingSettings(10, way=3, shot=110), own, within=False)
-        >>> own.query, found.training.query, found.notes[0]
-        (5, 4, '4 queries of each class in training instead of 5: no more examples are there')
+        >>> import numpy as np
+        >>> from autometa.fewshot import find_learner, from_arrays, make
+        >>> data = from_arrays(np.zeros((60, 8)), np.arange(12).repeat(5), way=3)  # five examples of each of 12 classes
+        >>> own = make(find_learner("protonet"), data.train.problem(3)).training
+        >>> found = suited(data, TrainingSettings(10, way=3), own, within=False)
+        >>> found.training.query, found.notes[0]
+        (4, '4 queries of each class in training instead of 5: no more examples are there')
     """
     notes: list[str] = []
     ways = training.way or settings.way

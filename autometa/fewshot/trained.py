@@ -37,7 +37,7 @@ class Trained:
     """A learner with its weights, ready to adapt and answer.
 
     See Also:
-        `Checkpoint`, `Adapted`, `autometa.FewShotClassifier`.
+        `Checkpoint`, `AdaptedLearner`, `autometa.FewShotClassifier`.
 
     Example:
         >>> import numpy as np
@@ -89,7 +89,7 @@ class Trained:
         """Whether it can tell any number of classes apart; others have one output for each."""
         return not any(name.rsplit(".", 1)[-1].startswith("head") for name in self.weights)
 
-    def adapt(self, support_x: ArrayLike, support_y: ArrayLike) -> Adapted:
+    def adapt(self, support_x: ArrayLike, support_y: ArrayLike) -> AdaptedLearner:
         """What it learns from a support set, once for all queries; `answer` says what can be given.
 
         Raises:
@@ -115,10 +115,10 @@ class Trained:
         return self._asked(support_x, support_y, query_x).answer(query_x)
 
     def explain(self, support_x: ArrayLike, support_y: ArrayLike, query_x: ArrayLike) -> list[dict[str, Any]]:
-        """Why each query is answered so, as `Adapted.explain` says it."""
+        """Why each query is answered so, as `AdaptedLearner.explain` says it."""
         return self._asked(support_x, support_y, query_x).explain(query_x)
 
-    def _asked(self, support_x: ArrayLike, support_y: ArrayLike, query_x: ArrayLike) -> Adapted:
+    def _asked(self, support_x: ArrayLike, support_y: ArrayLike, query_x: ArrayLike) -> AdaptedLearner:
         """The support, adapted to; what is wrong with either is told together."""
         made, wrong = self._support(support_x, support_y)
         if made is not None:
@@ -134,7 +134,7 @@ class Trained:
     def _numbers(self, where: str, x: ArrayLike) -> NDArray[np.float32] | list[Problem]:
         return shaped(where, x, self.learner.problem, pixels=self.pixels, drawings=self.drawings)
 
-    def _support(self, x: ArrayLike, y: ArrayLike) -> tuple[Adapted | None, list[Problem]]:
+    def _support(self, x: ArrayLike, y: ArrayLike) -> tuple[AdaptedLearner | None, list[Problem]]:
         """The learner, adapted; or what is wrong with the support."""
         problem, wrong = self.learner.problem, []
         rows: NDArray[np.float64] | None = None
@@ -164,7 +164,7 @@ class Trained:
         support = Examples(inside, torch.from_numpy(found).to(self.device), _ones(inside))
         with torch.no_grad():
             state = learner.adapt(self.weights, support)
-        return Adapted(self, learner, support, state, known, found, column_names(x), rows), []
+        return AdaptedLearner(self, learner, support, state, known, found, column_names(x), rows), []
 
     def _class_problems(self, y: NDArray[Any]) -> list[Problem]:
         """Why the learner cannot tell these classes apart."""
@@ -181,7 +181,7 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Adapted:
+class AdaptedLearner:
     """A trained learner that has taken one support set, which is embedded once, whatever is asked afterwards.
 
     See Also:

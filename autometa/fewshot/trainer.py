@@ -29,9 +29,10 @@ from autometa.fewshot.episode import Episode, score
 from autometa.fewshot.evaluation import TellProgress, evaluate
 from autometa.fewshot.learner import Learner, Training
 from autometa.fewshot.learners import name_of
-from autometa.fewshot.networks import RUNNING, EncodedSpec, Weights
+from autometa.fewshot.networks import RUNNING, Weights
 from autometa.fewshot.optimiser import Optimiser
 from autometa.fewshot.options import OPTIONS
+from autometa.fewshot.resume import resumed
 from autometa.fewshot.samplers import Domain, TaskSampler, Uniform
 from autometa.fewshot.settings import TrainingSettings
 from autometa.fewshot.suited import offered, suited
@@ -41,8 +42,6 @@ if not TYPE_CHECKING:
     __getattr__ = former(__name__)  # names of before
 
 CURVE = "curve.jsonl"
-SAME = ("way", "shot", "query", "seed", "look_episodes")  # settings that a training that goes on cannot change
-SAME_TRAINING = ("tasks", "optimizer", "way", "shot", "fewer_shots", "query")  # nor these of its training
 
 
 @dataclass(slots=True)
@@ -149,7 +148,7 @@ def train(
     begun, where = time.monotonic(), torch.device(device)
     source = {**(origin or {"name": data.name}), "fingerprint": getattr(data.train, "fingerprint", None)}
     if resume:
-        state, more = _resumed(learner, settings, training, out, where, source)
+        state, more = resumed(learner, settings, training, out, where, source)
         notes += more
     else:
         if out is not None and (out / FILE).exists():
@@ -331,59 +330,6 @@ class _MetaTraining:
         """Saves a last time, and returns the state."""
         self.save()
         return self.state
-
-
-def _resumed(
-    learner: Learner,
-    settings: TrainingSettings,
-    training: Training,
-    out: Path | None,
-    device: torch.device,
-    origin: dict[str, Any],
-) -> tuple[Checkpoint, list[str]]:
-    """The state in `out`, if it is of this very learner, these data and these episodes; and what is otherwise."""
-    if out is None:
-        raise InputError("There is nothing to resume without a folder.")
-    encoder = learner.problem.encoder if isinstance(learner.problem, EncodedSpec) else None
-    state = Checkpoint.load(out, device=device, learner=name_of(learner), encoder=encoder)
-    differs = [
-        f"{key} was {state.options[key]!r}, is {value!r}"
-        for key, value in options_of(learner).items()
-        if state.options.get(key) != value
-    ]
-    differs += [] if state.problem == learner.problem else [f"problem was {state.problem}, is {learner.problem}"]
-    if differs:
-        raise RunError(f"{out}: cannot go on with another learner: {'; '.join(differs)}.")
-    before, trained = state.settings, state.settings.get("training", {})
-    now = asdict(settings)
-    differs = [f"{key} was {before[key]}, is {now[key]}" for key in SAME if before.get(key, now[key]) != now[key]]
-    own = asdict(training)
-    changed = {key: (trained[key], value) for key, value in own.items() if trained.get(key, value) != value}
-    differs += [f"{key} of training was {a}, is {b}" for key, (a, b) in changed.items() if key in SAME_TRAINING]
-    differs += _other_data(state.data, origin)
-    if differs:
-        raise RunError(
-            f"{out}: cannot go on with other data or episodes: {'; '.join(differs)}. Ask as before, or train into "
-            "another folder."
-        )
-    notes = [f"{key} was {a}, is {b} from here on" for key, (a, b) in changed.items() if key not in SAME_TRAINING]
-    state.settings = now | {"training": own}
-    state.data = {**state.data, **{key: value for key, value in origin.items() if value is not None}}
-    state.progress["stopped"] = False
-    return state, notes
-
-
-def _other_data(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """In what the data of a checkpoint differ from those it is to go on with; where they lie does not count."""
-    differs = []
-    if before.get("name") != now.get("name"):
-        differs.append(f"data were {before.get('name')}, are {now.get('name')}")
-    elif before.get("fingerprint") and now["fingerprint"] and before["fingerprint"] != now["fingerprint"]:
-        differs.append(f"the examples of {now['name']} are others than before")
-    for key, usual in (("options", {}), ("sampler", None)):
-        if key in before and key in now and (before[key] or usual) != (now[key] or usual):
-            differs.append(f"{key} were {before[key]}, are {now[key]}")
-    return differs
 
 
 def _fresh(

@@ -20,10 +20,11 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Generator, Tensor
 
+from autometa.fewshot.bodies import flat, flat_size, flat_weights
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, one_hot
 from autometa.fewshot.learner import TaskOutcome, Training, query_loss
 from autometa.fewshot.lstm import lstm_cell, lstm_weights
-from autometa.fewshot.networks import Weights, flat, flat_size, flat_weights
+from autometa.fewshot.networks import Weights
 from autometa.fewshot.options import OPTIONS
 
 

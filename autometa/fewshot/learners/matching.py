@@ -16,11 +16,12 @@ from typing import ClassVar, Literal
 import torch
 from torch import Generator, Tensor
 
+from autometa.fewshot.bodies import network_for
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss, one_hot
 from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.lstm import lstm_cell, lstm_weights
 from autometa.fewshot.metric import ABSENT, masked
-from autometa.fewshot.networks import Network, Norms, Weights, embed, network_for
+from autometa.fewshot.networks import Network, Norms, Weights, embed
 from autometa.fewshot.options import OPTIONS
 
 

@@ -13,10 +13,11 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Generator, Tensor
 
+from autometa.fewshot.bodies import network_for
 from autometa.fewshot.descent import gradient_of
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import TaskOutcome, Training
-from autometa.fewshot.networks import Network, Norms, Weights, embed, head_weights, linear_head, network_for
+from autometa.fewshot.networks import Network, Norms, Weights, embed, head_weights, linear_head
 
 KNOWN_HEAD = "known_head"  # not `head...`: its rows are the training classes, not those of an episode
 

@@ -7,10 +7,11 @@ from typing import ClassVar, Literal
 
 from torch import Generator, Tensor
 
+from autometa.fewshot.bodies import network_for
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.metric import class_means, masked, prototype_logits, squared_distances
-from autometa.fewshot.networks import Network, Norms, Weights, embed, network_for
+from autometa.fewshot.networks import Network, Norms, Weights, embed
 
 
 @dataclass(frozen=True, slots=True)

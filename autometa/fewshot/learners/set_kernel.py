@@ -12,9 +12,10 @@ import torch
 from torch import Generator, Tensor
 
 from autometa.families.learners import set_kernel
+from autometa.fewshot.bodies import flat, flat_weights
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, one_hot
 from autometa.fewshot.learner import TaskOutcome, Training, query_loss
-from autometa.fewshot.networks import Weights, flat, flat_weights
+from autometa.fewshot.networks import Weights
 
 
 @dataclass(frozen=True, slots=True)
