@@ -1,7 +1,7 @@
 """Going on with a training: only with the learner, the data and the episodes that it began with.
 
-Law: what would make the second half another training than the first is refused; what may change, such as the rate or the
-number of steps, is told.
+Law: what would make the second half another training than the first is refused; what may change, such as the rate or
+the number of steps, is told.
 """
 
 from __future__ import annotations
