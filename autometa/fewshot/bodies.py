@@ -2,8 +2,8 @@
 
 An encoder is any module that makes a vector of each example. Frozen, it is like other data: the network of vectors is
 learned on top of it. Tuned, its weights are learned with the learner's. The module itself is never changed: its weights
-are copied into the learner's, and it is called with those (`torch.func.functional_call`), so that every back end may
-map and differentiate it. It is never in training mode, so its norms go by what it has learned before.
+are copied into the learner's, and it is called with those (`torch.func.functional_call`), so that any back end may map
+and differentiate it. It is never in training mode, so its norms go by what it has learned before.
 
 Letters:  n examples.
 """
