@@ -626,3 +626,66 @@ def test_the_command_answers_none_of_these(model, tmp_path, capsys):
     assert all((float(row["proba_none"]) > 0.5) == (row["prediction"] == "nothing") for row in rows)
     assert rows[-1]["prediction"] == "nothing"
     assert FILE in [path.name for path in (tmp_path / "run").iterdir()]
+
+
+# ------------------------------------------------------------------------------------------------- encoders, vectors
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_an_encoder_of_ones_own_is_below_the_learner_and_never_changed(tuned):
+    X, y = load_digits(return_X_y=True)
+    X = X.reshape(-1, 1, 8, 8).astype(np.float32) / 16
+    torch.manual_seed(0)
+    encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 32), torch.nn.ReLU())
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    old, new = np.flatnonzero(y < 7), np.flatnonzero(y >= 7)
+    model = FewShotClassifier("protonet", encoder=encoder, tune_encoder=tuned).meta_fit(
+        (X[old], y[old]), steps=20, way=3
+    )
+    support = np.concatenate([new[y[new] == digit][:5] for digit in (7, 8, 9)])
+    query = np.setdiff1d(new, support)
+    assert model.fit(X[support], y[support]).score(X[query], y[query]) > 0.45  # chance is a third
+    assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
+
+
+def test_vectors_are_read_from_every_file_that_holds_them(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    labels = np.repeat([f"class {k}" for k in range(8)], 12)
+    vectors = rng.normal(size=(96, 6)) + 4 * rng.normal(size=(8, 6)).repeat(12, axis=0)
+    columns = pd.DataFrame(vectors, columns=[f"emb_{i}" for i in range(6)]).assign(label=labels)
+    np.savez(tmp_path / "a.npz", x=vectors, y=labels)
+    pd.DataFrame({"embedding": list(vectors), "label": labels}).to_parquet(tmp_path / "b.parquet")
+    columns.to_csv(tmp_path / "c.csv", index=False)
+    for name in ("a.npz", "b.parquet", "c.csv"):
+        given = [
+            "train",
+            "--learner",
+            "protonet",
+            "--data",
+            "vectors",
+            "--path",
+            str(tmp_path / name),
+            "--way",
+            "2",
+            "--steps",
+            "2",
+        ]
+        code, _, said = run(capsys, *given, "--out", str(tmp_path / f"run-{name}"))
+        assert code == 0, said
+    columns.assign(emb_3=np.nan).to_csv(tmp_path / "d.csv", index=False)
+    given = [
+        "train",
+        "--learner",
+        "protonet",
+        "--data",
+        "vectors",
+        "--path",
+        str(tmp_path / "d.csv"),
+        "--way",
+        "2",
+        "--steps",
+        "2",
+    ]
+    code, _, said = run(capsys, *given, "--out", str(tmp_path / "run-d"))
+    assert code == 2, said
+    assert not (tmp_path / "run-d").exists()

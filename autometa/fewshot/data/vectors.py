@@ -6,7 +6,7 @@
                with columns of the label (label, class, target or y) and maybe ``domain`` and ``split``
 
 Columns are put in the order of their numbers, wherever they stand. `split` says train, val or test of each class; where
-it lacks, classes are shared out (`arrays`). `autometa fewshot encode` makes such files.
+it lacks, classes are shared out (`arrays`).
 
 Letters:  n examples · p numbers of each.
 """
@@ -31,7 +31,7 @@ VECTORS = ("label", "domain", "split", "way")  # options: names of columns, and 
 LABELS = ("label", "class", "target", "y")
 WHERE_VECTORS = (
     "Give an .npz file with x (n, p) and y (n,), or a table with a column of lists or columns emb_0, emb_1, ... and a "
-    "label. `autometa fewshot encode` makes one of images or texts."
+    "label."
 )
 
 
