@@ -797,7 +797,7 @@ def is_joint(y: Any) -> bool:
         >>> is_joint([1, 2]), is_joint([[1], [2]]), is_joint([[1, 2], [3, 4]])
         (False, False, True)
     """
-    shape = np.shape(y) if not hasattr(y, "shape") else y.shape
+    shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
     return len(shape) == 2 and shape[1] > 1
 
 
