@@ -220,12 +220,14 @@ def test_a_store_is_looked_into_and_tended(tmp_path, capsys):
 def test_collect_hands_its_flags_on_and_says_what_came_of_it(table, tmp_path, capsys, monkeypatch):
     asked = {}
 
-    def fill(sources, store, options, tell):
+    def fill(sources, store, rows, options, tell, executor):
         tell(1, 1, "table: linear complete")
         asked.update(asdict(options), sources=[source.path for source in sources], url=store.info()["url"])
+        asked["rows"] = rows
+        assert executor is None
         return {"evaluations": 1, "failed": 0, "tables": 1, "unreadable": {"b.csv": "no such file"}, "seconds": 1.0}
 
-    monkeypatch.setattr("autometa.collect.collect", fill)
+    monkeypatch.setattr("autometa.collect.learning_curves", fill)
     arguments = [
         "collect",
         str(table),
@@ -240,7 +242,7 @@ def test_collect_hands_its_flags_on_and_says_what_came_of_it(table, tmp_path, ca
     ]
     assert main(arguments) == 0
     assert asked["sources"] == [table]
-    assert (asked["configs"], asked["seconds"], asked["jobs"], asked["seed"], asked["rows"]) == (7, 120, 2, 0, 5000)
+    assert (asked["configs"], asked["seconds"], asked["jobs"], asked["seed"], asked["rows"]) == (7, 120, 2, 0, [5000])
     assert asked["trial_seconds"] == CollectOptions().trial_seconds  # the room's own default holds
     shown = capsys.readouterr()
     assert "1 new evaluation on 1 table" in shown.out

@@ -435,7 +435,7 @@ class TestInterruption:
         draw = random.Random(0)
         reported: set[int] = set()
         kills = 0
-        while kills < 6:
+        while kills < 4:
             process = start(tmp_path, trials=10_000)
             reported |= wait_for_trials(process, 1)
             time.sleep(draw.uniform(0, 0.8))
@@ -450,7 +450,7 @@ class TestInterruption:
             with run.locked():
                 rows = run.trials(run.study(repair=True))
             assert reported <= {row.number for row in rows}
-        assert len(reported) >= 6
+        assert len(reported) >= 4
         head = json.loads((tmp_path / "run" / "run.json").read_text())
         assert head["settings"]["trials"] == 10_000
         process = start(tmp_path, trials=10_000)  # and once more, to the end

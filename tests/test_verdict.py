@@ -217,7 +217,7 @@ def test_python_takes_what_the_flags_take():
     X, y = load_diabetes(return_X_y=True, as_frame=True)
     model = AutoMetaRegressor(**QUICK, time="5m", max_ram="2GB", trial_time="1h", verbose=False).fit(X, y)
     assert set(model.leaderboard_["family"]) <= {"linear", "knn"}
-    settings = model._settings()
+    settings, _ = model._settings()
     assert (settings.seconds, settings.max_ram, settings.trial_seconds) == (300.0, 2_000_000_000, 3600.0)
     with pytest.raises(InputError) as caught:
         AutoMetaRegressor(time="5x", max_ram="much", threshold=7).fit(X, y)
