@@ -90,13 +90,15 @@ def fixed(workers: int, rounds: int) -> dict[str, Any]:
     """Trials of a second each on real workers, as many at once as there are workers."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from cluster import sleeping as asleep_there  # by the name of this file, under which workers find it
+
     from autometa.cluster import connect
 
     with connect(f"local:{workers}") as found, tempfile.TemporaryDirectory() as name:
         a_task().save(Path(name) / "task")
 
         def one(k: int) -> bytes:
-            return found.written(sleeping, Path(name) / "task", path=Path(name) / str(k), seconds=60.0, threads=1)
+            return found.written(asleep_there, Path(name) / "task", path=Path(name) / str(k), seconds=60.0, threads=1)
 
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(one, range(2 * workers)))  # processes start
