@@ -111,6 +111,8 @@ def test_a_regressor_answers_with_several_numbers(meta):
     assert meta.fit(FLOWERS[:, :2], FLOWERS[:, 2:]).score(FLOWERS[:, :2], FLOWERS[:, 2:]) > 0.5
 
 
+# Filters of warnings are not those of threads: what Optuna says of its own is heard there now and then.
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 @pytest.mark.parametrize("backend", ["loky", "threading", "dask"])
 def test_a_grid_is_searched_in_parallel(backend):
     search = GridSearchCV(CLASSIFIER, {"random_state": [0]}, cv=2, refit=False, error_score="raise")

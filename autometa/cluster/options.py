@@ -11,8 +11,8 @@ class ClusterOptions:
 
     # Seconds beyond what a trial may take, after which its worker counts as lost.
     grace: float = 20.0
-    # Seconds for reaching a cluster and its first worker.
-    patience: float = 30.0
+    # Seconds for reaching a cluster and its first worker: on a crowded machine one takes half a minute to start.
+    patience: float = 120.0
     # Seconds between two looks at whether the scheduler is still there while a trial runs.
     look: float = 1.0
     # Bytes of the models of a trial's folds that come back; larger ones are fitted again at the end.
