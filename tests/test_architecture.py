@@ -19,7 +19,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "autometa"
 GUIDE = PACKAGE.parent / "CONTRIBUTING.md"
 FLOORS = (
-    {"quantiles", "errors", "files", "origins", "moved", "passwords", "pickled"},
+    {"quantiles", "errors", "files", "origins", "moved", "passwords", "pickled", "late"},
     {"task", "space", "families", "values", "extras", "listening"},
     {"evaluation", "metafeatures", "openml"},
     {"store"},

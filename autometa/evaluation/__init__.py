@@ -20,9 +20,9 @@ options      the tuned numbers
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from autometa.late import late
 from autometa.origins import State
 
 if TYPE_CHECKING:
@@ -171,8 +171,4 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Imports a file of this room when a name of it is first asked for: who answers with a model tries none."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'autometa.evaluation' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"autometa.evaluation.{_HOMES[name]}"), name)
+__getattr__ = late(__name__, _HOMES)  # who answers with a model tries none

@@ -18,10 +18,11 @@ several    a folder that holds the runs of several targets of one table, whose m
 options    the tuned numbers
 """
 
-import importlib
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from autometa.late import late
 
 if TYPE_CHECKING:
     from autometa.search.model import Model, load_model
@@ -100,11 +101,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Imports a file of this room when a name of it is first asked for: who loads a model needs no search."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'autometa.search' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"autometa.search.{_HOMES[name]}"), name)
+__getattr__ = late(__name__, _HOMES)  # who loads a model needs no search
 
 
 class _SearchRoom(ModuleType):

@@ -22,9 +22,9 @@ Letters:  t past tasks · m configurations or evaluations · f meta-features · 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
+from autometa.late import late
 from autometa.transfer.baselines import Defaults, LearnedRanker, NearestTasks, Observed, Portfolio
 from autometa.transfer.cost import TrialLimit
 from autometa.transfer.cover import RECOMMENDERS, AdaptivePortfolio
@@ -77,11 +77,7 @@ _LATE = {  # names of files that import SciPy, which takes half a second
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Imports what needs SciPy when it is first asked for."""
-    if name not in _LATE:
-        raise AttributeError(f"module 'autometa.transfer' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"autometa.transfer.{_LATE[name]}"), name)
+__getattr__ = late(__name__, _LATE)  # SciPy takes half a second
 
 
 class Recommender(Protocol):
