@@ -57,11 +57,10 @@ METHODS = {  # what the results file calls them -> what `autometa bench` does
     "flaml": "flaml",
     "autogluon": "autogluon",
     "autogluon-best": "autogluon-best",
+    **{name: name for name in bench_methods.METHODS if name.startswith("autogluon-")},
 }
 UNTIMED = tuple(name for name, own in METHODS.items() if not bench_methods.METHODS[own].timed)  # run once
-COMPARED = tuple(
-    m for m in METHODS if m != "autogluon-best"
-)  # by default: the preset needs more time than it gets here
+COMPARED = tuple(m for m in METHODS if not m.startswith("autogluon-"))  # by default: presets need more time
 ENVIRONMENTS = REPOSITORY / ".venvs"
 RESAMPLINGS = 100  # b: of the test rows, the same for every method
 BANDS = ((500, 2_000), (2_000, 10_000), (10_000, 50_001))  # rows

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+import types
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from autometa.bench import Plan, Watcher, bench, bench_task, left_out, only, ope
 from autometa.bench import cells as cells_module
 from autometa.bench.cells import CellPrediction, constant_score, judged
 from autometa.bench.findings import findings, summary
-from autometa.bench.methods import METHODS, Cell
+from autometa.bench.methods import DEFAULT_METHODS, METHODS, Cell
 from autometa.bench.publish import offer, publish
 from autometa.bench.ranking import compare
 from autometa.bench.report import _diagram, markdown, page, write
@@ -651,3 +652,37 @@ def test_a_line_is_on_disk_whole_though_the_one_before_was_cut(tmp_path):
         file.write(b'{"a": 2')
     append(path, {"a": 3})
     assert read_lines(path) == [{"a": 1}, {"a": 3}]
+
+
+def test_each_preset_of_autogluon_is_a_method_that_asks_for_it_and_runs_only_when_asked(tmp_path, monkeypatch):
+    told = []
+
+    class TabularPredictor:
+        model_best = "best"
+
+        def __init__(self, **_):
+            pass
+
+        def fit(self, table, **options):
+            told.append(options)
+
+        def model_names(self):
+            return ["best"]
+
+        def predict(self, test):
+            return pd.Series(np.zeros(len(test)))
+
+    library = types.ModuleType("autogluon.tabular")
+    library.TabularPredictor = TabularPredictor
+    monkeypatch.setitem(sys.modules, "autogluon", types.ModuleType("autogluon"))
+    monkeypatch.setitem(sys.modules, "autogluon.tabular", library)
+    table = pd.DataFrame({"x": [1.0, 2.0]}), pd.Series([1.0, 2.0]), pd.DataFrame({"x": [3.0]})
+    monkeypatch.setattr(Cell, "tables", lambda self: table)
+    presets = [name for name in METHODS if name.startswith("autogluon-") and name != "autogluon-best"]
+    assert {"autogluon-best_quality", "autogluon-best_quality_v150", "autogluon-high_quality_v150"} <= set(presets)
+    for name in presets:
+        cell = Cell(tmp_path, tmp_path, name, "regression", "target", "neg_root_mean_squared_error", 60.0, 2, 0)
+        METHODS[name].function(cell)
+        assert told[-1]["presets"] == name.removeprefix("autogluon-")
+        assert (told[-1]["time_limit"], told[-1]["num_cpus"]) == (60.0, 2)
+        assert METHODS[name].environment == "autogluon" and name not in DEFAULT_METHODS
