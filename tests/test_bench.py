@@ -685,4 +685,5 @@ def test_each_preset_of_autogluon_is_a_method_that_asks_for_it_and_runs_only_whe
         METHODS[name].function(cell)
         assert told[-1]["presets"] == name.removeprefix("autogluon-")
         assert (told[-1]["time_limit"], told[-1]["num_cpus"]) == (60.0, 2)
-        assert METHODS[name].environment == "autogluon" and name not in DEFAULT_METHODS
+        assert METHODS[name].environment == "autogluon"
+        assert name not in DEFAULT_METHODS

@@ -50,7 +50,7 @@ def bench(
         typer.Option(
             "--methods",
             metavar="A,B",
-            help="autometa, cold, default, rf, lightgbm, flaml, autogluon; also autogluon-best_quality and other presets.",
+            help="autometa, cold, default, rf, lightgbm, flaml, autogluon; its presets: autogluon-best_quality, ...",
             rich_help_panel=_WHAT,
         ),
     ] = None,
