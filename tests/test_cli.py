@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import threading
+import tomllib
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -287,6 +288,18 @@ def test_the_doctor_is_content_with_a_new_store(tmp_path, capsys, monkeypatch):
     assert main(["doctor", "--store", str(tmp_path / "s.db")]) == 0
     assert "scikit-learn" in capsys.readouterr().out
     assert not (tmp_path / "s.db").exists()
+
+
+def test_the_doctor_says_what_is_not_there_without_an_extra(capsys, monkeypatch):
+    from autometa.cli import doctor
+
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(doctor.OPTIONAL) == set(project["optional-dependencies"]) - {"dev", "docs"}
+    found = doctor.examine(None) | {"optional": dict.fromkeys(doctor.OPTIONAL) | {"serve": "0.115"}}
+    doctor.show_findings(found)
+    said = capsys.readouterr().out
+    assert "no --cluster. The extra 'cluster' of autometa brings it" in said
+    assert "no autometa serve" not in said
 
 
 # ------------------------------------------------------------------------------------------------------------- refusals

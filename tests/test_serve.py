@@ -187,6 +187,10 @@ def test_health_says_what_is_served(client: Client) -> None:
     assert told.json["status"] == "ok"
     assert told.json["columns"] == a_table().columns.tolist()
     assert told.json["classes"] == ["no", "yes"]
+    with urllib.request.urlopen(
+        urllib.request.Request(client.url + "health", method="HEAD"), timeout=SECONDS
+    ) as answer:
+        assert (answer.status, answer.read()) == (200, b"")
 
 
 def test_openapi_names_every_column_and_parameter(client: Client) -> None:

@@ -37,10 +37,19 @@ REQUIRED = (
     "platformdirs",
     "psutil",
 )
-OPTIONAL = {
-    "xgboost": ("xgboost-cpu", "xgboost"),
-    "catboost": ("catboost",),
-}  # import name: distributions that bring it
+OPTIONAL = {  # name: distributions that bring it, and what is not there without it
+    "xgboost": (("xgboost-cpu", "xgboost"), "its family is left out"),
+    "catboost": (("catboost",), "its family is left out"),
+    "shap": (("shap",), "Shapley values of trees are sampled"),
+    "onnx": (("onnxruntime",), "no export --to onnx"),
+    "skops": (("skops",), "no export --to skops"),
+    "serve": (("fastapi",), "no autometa serve"),
+    "cluster": (("distributed",), "no --cluster"),
+    "mcp": (("mcp",), "no autometa mcp"),
+    "mlflow": (("mlflow-skinny", "mlflow"), "no log of runs in MLflow"),
+    "plots": (("matplotlib",), "no plot_... in Python"),
+    "postgresql": (("psycopg",), "no store in PostgreSQL"),
+}
 
 _ASK_TORCH = "import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')"
 
@@ -66,7 +75,7 @@ def examine(store: str | None) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": packages,
         "missing": [name for name, version in packages.items() if version is None],
-        "optional": {name: _first(_version(d) for d in distributions) for name, distributions in OPTIONAL.items()},
+        "optional": {name: _first(map(_version, ways)) for name, (ways, _) in OPTIONAL.items()},
         **_machine(),
         "gpu": _gpu(),
         "store": _store(store),
@@ -104,7 +113,7 @@ def show_findings(findings: dict[str, Any]) -> None:
         row(
             True if version else None,
             name,
-            version or f"not installed: its family is left out. pip install {OPTIONAL[name][0]}",
+            version or f"not installed: {OPTIONAL[name][1]}. The extra {name!r} of autometa brings it",
         )
     row(
         True,

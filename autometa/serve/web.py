@@ -162,6 +162,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
     async def icon() -> Response:
         return Response(status_code=204)
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", summary="Whether it works, and what it is")
     async def health() -> Response:
         """Always answered at once, without a token."""
