@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import dataclasses
+import gc
 import gzip
 import io
 import random
@@ -19,9 +20,12 @@ import pytest
 
 from autometa.errors import InputError
 from autometa.task import read_table
+from autometa.task.findings import InputFindings
 from autometa.task.read import batches as room
-from autometa.task.read import survey
+from autometa.task.read import large, raw_table, survey
 from autometa.task.read.batches import Batches, batches
+from autometa.task.read.large import read_large
+from autometa.task.read.raw import AS_IT_IS
 
 COLUMNS: dict[str, Callable[[int, int, random.Random], str]] = {  # a row of so many -> its cell
     "int": lambda i, n, rng: str(rng.randint(-50, 50)),
@@ -59,7 +63,7 @@ COLUMNS: dict[str, Callable[[int, int, random.Random], str]] = {  # a row of so 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of a few hundred bytes."""
-    for one in (room, survey):
+    for one in (room, survey, large):
         monkeypatch.setattr(one, "OPTIONS", dataclasses.replace(room.OPTIONS, batch_bytes=400, batched_from_bytes=0))
 
 
@@ -110,6 +114,31 @@ def test_the_parts_of_a_text_are_the_table_that_is_read_in_one_piece(small: None
         assert isinstance(table, Batches)
         assert_alike(joined(table), read_table(text, text=written)[0])
     assert parted >= 12
+
+
+def test_a_large_text_is_one_table_without_being_in_memory_at_once(small: None, tmp_path: Path) -> None:
+    by_parts, known = 0, {file.name for file in Path("/proc/self/fd").glob("*")} if Path("/proc").exists() else set()
+    for seed in range(320, 390):
+        text = text_of(seed)
+        path = tmp_path / ("t.csv.gz" if seed % 5 == 0 else "t.csv")
+        path.write_bytes(gzip.compress(text) if seed % 5 == 0 else text)
+        findings = InputFindings()
+        by_parts += read_large(path, findings, AS_IT_IS) is not None
+        parts, whole = raw_table(path), raw_table(text)
+        assert parts.findings.notes == whole.findings.notes
+        assert [one.what for one in parts.findings.problems] == [one.what for one in whole.findings.problems]
+        assert parts.decimal == whole.decimal
+        if whole.frame is None or whole.findings.problems:
+            continue
+        assert_alike(parts.frame, whole.frame)
+        assert_alike(parts.as_written(list(whole.frame)), whole.as_written(list(whole.frame)))
+        for name in whole.frame:
+            pd.testing.assert_series_equal(parts.bare(name), whole.bare(name))
+    assert by_parts >= 18
+    if known:  # whoever has read has closed
+        del parts, whole
+        gc.collect()
+        assert len({file.name for file in Path("/proc/self/fd").glob("*")}) <= len(known) + 1
 
 
 def test_columns_of_parquet_are_those_that_are_read_in_one_piece(small: None, tmp_path: Path) -> None:

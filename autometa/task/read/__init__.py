@@ -10,8 +10,8 @@ report them with its own.
 To add a format, see `formats`. Where things are decided: `sources` and `joined` which files, and how several are one;
 `decode`, `encoding` and `archives` compression, encoding and members, `dialect` delimiter, quotes and decimal sign,
 `header` what is no row, `records` the rows, `workbooks` sheets, `json`, `arff` and `arrow` the formats of these names,
-`limits` how much is read, `apart` what another process reads, `databases` and `download` what is not a file, `batches`
-and `survey` what is read part by part; what a cell means, and what a column holds, is decided later, in
+`limits` how much is read, `apart` what another process reads, `databases` and `download` what is not a file, `batches`,
+`large` and `survey` what is read part by part; what a cell means, and what a column holds, is decided later, in
 `autometa.task.cells` and `autometa.task.columns`.
 """
 
@@ -38,6 +38,7 @@ from autometa.task.read.decode import decompress, read_bytes
 from autometa.task.read.download import fetched, is_on_the_web
 from autometa.task.read.formats import parse
 from autometa.task.read.joined import Keys, joined
+from autometa.task.read.large import read_large
 from autometa.task.read.limits import Limits
 from autometa.task.read.raw import AS_IT_IS, NO_ROWS, UNFORESEEN, Parsed, RawTable, ReadRequest, refuse_idle
 from autometa.task.read.sources import Source, sources
@@ -142,6 +143,11 @@ def _read(source: Source, request: ReadRequest) -> RawTable:
     if isinstance(source.given, (str, Path)) and is_sqlite(source.given):
         path = Path(source.given)
         return _of_columns(*read_sqlite(path, InputFindings(source.name or path.name), request), request)
+    if isinstance(source.given, (str, Path)) and not is_on_the_web(source.given) and str(source.given) != "-":
+        findings = InputFindings(source.name or Path(source.given).name)
+        large = read_large(Path(source.given), findings, request)
+        if large is not None:
+            return _of_columns(large, findings, request)
     data, findings = (
         fetched(source.given, request) if is_on_the_web(source.given) else read_bytes(source.given, request.limits)
     )

@@ -180,18 +180,22 @@ def _file_of(source: Any, least: int, limits: Limits) -> tuple[IO[bytes] | None,
     parts, findings = sources(source)
     if findings.problems or len(parts) != 1 or parts[0].keys or parts[0].name is not None:
         return None, source
-    path = Path(parts[0].given)
+    return plain_file(Path(parts[0].given), least, limits), source
+
+
+def plain_file(path: Path, least: int, limits: Limits) -> IO[bytes] | None:
+    """The bytes of a file, unpacked; None where it is smaller than `least`, or better read in one piece."""
     try:
         size = path.stat().st_size if path.is_file() else 0
         if not max(least, 1) <= size <= limits.size or is_sqlite(path):
-            return None, source
+            return None
         file = path.open("rb")
     except (OSError, ValueError):
-        return None, source
+        return None
     plain = _plain(file, size, limits)
     if plain is not file:
         file.close()
-    return plain, source
+    return plain
 
 
 class _Bounded:

@@ -64,21 +64,20 @@ def read_delimited(data: bytes, findings: InputFindings, request: ReadRequest) -
         findings.refuse(NO_ROWS, "Rows are needed below the header.")
         empty = pd.DataFrame({i: pd.Series(dtype=object) for i in range(len(head.names))})
         return Parsed(renamed(empty, head.names))
-    _note_dialect(dialect, head, request, findings)
+    note_dialect(dialect, head, request, findings)
     end, below = footer(body, dialect.delimiter, dialect.quote, len(head.names))
     note_footer(below, text.first_line + body[:end].count(b"\n"), findings)
     missing = sorted(request.missing - {"None"})
     body = body[:end] if body[:end].endswith((b"\n", b"\r")) else body[:end] + b"\n"  # PyArrow's last cell needs one
     rows = Body(body, head.names, dialect, text.first_line)
     parsed = read_rows(rows, findings, missing)
-    if parsed is None or not _allow_cells(parsed, len(body), request.limits, findings):
+    if parsed is None or not allow_cells(parsed.frame, len(body), request.limits, findings):
         return None
     if dialect.decimal == "." and _is_comma(parsed, rows):
         dialect = replace(dialect, decimal=",")
         findings.note("Decimal sign: comma.")
         parsed = read_rows(replace(rows, dialect=dialect), InputFindings(), missing) or parsed
-    if len(parsed.frame):
-        note_total([cell for cell in parsed.frame.iloc[-1].tolist() if isinstance(cell, str)], findings)
+    note_last(parsed.frame, findings)
     return replace(parsed, decimal=dialect.decimal if dialect.decimal == "," else None)
 
 
@@ -193,6 +192,12 @@ def _is_comma(parsed: Parsed, rows: Body) -> bool:
     return shown == {","} or any(has_points_between_thousands(texts, OPTIONS.pointed_numbers) for texts in written)
 
 
+def note_last(frame: pd.DataFrame, findings: InputFindings) -> None:  # (n, p)
+    """Says that the last row looks like totals, where it does."""
+    if len(frame):
+        note_total([cell for cell in frame.iloc[-1].tolist() if isinstance(cell, str)], findings)
+
+
 def _any_thousands(frame: pd.DataFrame, floats: Sequence[int]) -> bool:  # (n, p)
     """A cheap look before `has_points_between_thousands`: whole numbers and others, all as `may_be_thousands` wants."""
     step = max(1, OPTIONS.cells_at_once // max(len(frame), 1))
@@ -226,11 +231,11 @@ def _allow_width(data: bytes, limits: Limits, findings: InputFindings) -> bool:
     return limits.allow_columns(max(map(line.count, (b",", b";", b"\t", b"|"))) + 1, findings)
 
 
-def _allow_cells(parsed: Parsed, size: int, limits: Limits, findings: InputFindings) -> bool:
+def allow_cells(frame: pd.DataFrame, size: int, limits: Limits, findings: InputFindings) -> bool:
     """Whether no cell is longer than it may be, in a text of so many bytes."""
     if size <= limits.cell:
         return True
-    for name, column in parsed.frame.items():
+    for name, column in frame.items():
         if pd.api.types.infer_dtype(column, skipna=True) != "string":  # truth values beside missing cells are objects
             continue
         longest = int(column.str.len().max())
@@ -248,7 +253,7 @@ def _whole_lines(data: bytes) -> str:
     return data[: end if len(data) > OPTIONS.sample_bytes else len(data)].decode("utf-8", "replace")
 
 
-def _note_dialect(dialect: Dialect, head: Head, request: ReadRequest, findings: InputFindings) -> None:
+def note_dialect(dialect: Dialect, head: Head, request: ReadRequest, findings: InputFindings) -> None:
     """Says what of the dialect is unusual."""
     if dialect.delimiter != ",":
         findings.note(f"Delimiter: {_SPELLED.get(dialect.delimiter, dialect.delimiter)}.")

@@ -165,11 +165,11 @@ def has_cell(before: bytes, data: bytes, letters: Sequence[bytes], shape: re.Pat
     return any(data.find(some) >= 0 for some in letters) and shape.search(before + data if before else data) is not None
 
 
-def lines_are_rows(body: Body, rows: int) -> bool:
-    """Whether so many rows are as many as there are lines outside quotes; nothing is said where they are not."""
+def lines_of(body: Body, rows: int) -> InputFindings:
+    """A problem where so many rows are not as many as there are lines outside quotes; a note where cells span lines."""
     findings = InputFindings()
     _check_lines(body, rows, findings)
-    return not findings.problems
+    return findings
 
 
 def _check_lines(body: Body, rows: int, findings: InputFindings) -> None:

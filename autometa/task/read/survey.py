@@ -24,11 +24,11 @@ from autometa.task.names import columns_at, renamed
 from autometa.task.options import OPTIONS
 from autometa.task.read.arrow import as_frame, is_unsafe, may_have_been
 from autometa.task.read.decode import utf8
-from autometa.task.read.delimited import may_be_thousands, opened
+from autometa.task.read.delimited import may_be_thousands, note_dialect, opened
 from autometa.task.read.formats import is_delimited
 from autometa.task.read.header import footer
 from autometa.task.read.raw import ReadRequest
-from autometa.task.read.records import DISGUISED, Body, has_cell, line_ends, lines_are_rows
+from autometa.task.read.records import DISGUISED, Body, has_cell, line_ends, lines_of
 
 _NUMBERS_WITH_COMMAS = re.compile(rb",[0-9]")
 _COMMA_AS_SIGN = re.compile(rb'(^|[";\t|\n])[0-9]+,[0-9]{1,2}["; \t|\r\n]')
@@ -66,6 +66,14 @@ class SurveyedColumn:
         elif pa.types.is_timestamp(kind):
             self.unsafe |= kind.tz is not None
 
+    def may_have_been(self, kind: Any) -> str:
+        """As `arrow.may_have_been`, of a part of this type and those before it: what the text has to be asked for."""
+        import pyarrow as pa
+
+        if pa.types.is_floating(kind):
+            return "" if self.fractions else "powers"
+        return "hexadecimal" if pa.types.is_integer(kind) else ""
+
     def kind(self) -> Any:
         """What the whole column is; None where that cannot be told from its parts."""
         import pyarrow as pa
@@ -100,6 +108,7 @@ class Survey:
     commas: bool = False  # before a digit
     commas_as_sign: bool = False
     quotes: bool = False
+    spans: bool = False  # whether a cell spans lines
 
     def kinds(self) -> list[Any]:
         """What each column is."""
@@ -117,6 +126,8 @@ class SurveyedText:
     missing: Sequence[str]
     names: Sequence[str]
     found: Survey
+    notes: tuple[str, ...] = ()  # on its dialect, and on what stands above the rows
+    footed: bool = False  # whether something stands below them
 
     def parts(self) -> Iterator[Body]:
         """The text in parts of whole rows.
@@ -217,10 +228,12 @@ def _opened(file: IO[bytes], request: ReadRequest) -> SurveyedText | None:
     file.seek(tail)
     last = file.read()
     last, tail = (last, tail) if tail == start else (last[last.find(b"\n") + 1 :], tail + last.find(b"\n") + 1)
-    within, _ = footer(last, head.dialect.delimiter, head.dialect.quote, len(names))
+    within, below = footer(last, head.dialect.delimiter, head.dialect.quote, len(names))
     body = Body(b"", names, head.dialect, head.first_line)
     missing = sorted(request.missing - {"None"})
-    return SurveyedText(file, body, start, tail + within, missing, names, Survey([SurveyedColumn() for _ in names]))
+    note_dialect(head.dialect, head.head, request, findings)
+    found, notes = Survey([SurveyedColumn() for _ in names]), tuple(findings.notes)
+    return SurveyedText(file, body, start, tail + within, missing, names, found, notes, bool(below))
 
 
 def _survey(text: SurveyedText) -> Survey | None:
@@ -244,13 +257,18 @@ def _survey(text: SurveyedText) -> Survey | None:
             data.decode("utf-8")  # whose error is a ValueError
         ragged: list[int] = []
         table = part.parse(convert, ragged)
-        if ragged or not lines_are_rows(part, table.num_rows):
+        lines = lines_of(part, table.num_rows)
+        if ragged or lines.problems:
             return None
+        found.spans |= bool(lines.notes)
         found.rows += table.num_rows
         for column, cells in zip(found.columns, table.columns, strict=True):
             column.see(cells)
         before = b"\n" if number else b""
-        found.disguised |= {what for what, how in DISGUISED.items() if has_cell(before, data, *how)}
+        wanted = {column.may_have_been(cells.type) for column, cells in zip(found.columns, table.columns, strict=True)}
+        for what in wanted - {""} - found.disguised:  # looking through all of the text for what nobody asks is slow
+            if has_cell(before, data, *DISGUISED[what]):
+                found.disguised.add(what)
         found.quotes |= quote in data
         found.commas = found.commas or _NUMBERS_WITH_COMMAS.search(data) is not None
         if dialect.delimiter != ",":
