@@ -7,6 +7,7 @@
       coordinates   a learned rule instead of steps       lstm_meta, learned_optimizer
       metric        distances to class means              protonet, and below
       conditioning  a vector that bends the network       task_embedding, dynamic
+      heads         solved on embeddings for each task    simpleshot, r2d2, logistic_head, simple_cnaps
     networks, bodies  weights in plain sight; which network a problem gets, encoders of one's own
     backends      one task's function, for many           loop, vmap, chunkK; tune picks
     trainer, resume   meta-training; going on with one    train(learner, data, settings, out=...)
@@ -89,7 +90,7 @@ def catalogue() -> dict[str, Any]:
         {
             "name": name,
             "kinds": list(kind.kinds),
-            "transductive": kind.transductive,
+            "transductive": kind.transductive is True,  # a property where an option makes it so
             "options": {field.name: field.default for field in fields(kind) if field.default is not MISSING},
             "source": kind.source,
         }

@@ -83,6 +83,12 @@ class FewShotOptions:
     matching_sharpness: float = 10.0
     matching_floor: float = 1e-8  # added to squared lengths and to attention before its logarithm: nothing is 0
 
+    # Heads on embeddings: what squared distances of unit vectors, and least squares of indicators, are multiplied by at
+    # first, and the rate of their few numbers where nothing else is learned. Judgement: both lie within 0..4, and the
+    # logarithm of a number gets anywhere in some hundred steps.
+    head_sharpness: float = 10.0
+    head_rate: float = 1e-2
+
     # ---------------------------------------------------------------------------------------------- data
     # Side of the thumbnails by which classes of images are compared. Judgement.
     thumbnail: int = 4

@@ -14,6 +14,7 @@ from autometa.fewshot.learners.anil import Anil
 from autometa.fewshot.learners.dynamic import Dynamic
 from autometa.fewshot.learners.fomaml import FirstOrderMaml
 from autometa.fewshot.learners.learned_optimizer import LearnedOptimizer
+from autometa.fewshot.learners.logistic_head import LogisticHead
 from autometa.fewshot.learners.lstm_meta import LstmMeta
 from autometa.fewshot.learners.maml import Maml
 from autometa.fewshot.learners.mann import Mann
@@ -21,8 +22,11 @@ from autometa.fewshot.learners.matching import Matching
 from autometa.fewshot.learners.meta_sgd import MetaSgd
 from autometa.fewshot.learners.pretrain_finetune import PretrainFinetune
 from autometa.fewshot.learners.protonet import ProtoNet
+from autometa.fewshot.learners.r2d2 import RidgeHead
 from autometa.fewshot.learners.reptile import Reptile
 from autometa.fewshot.learners.set_kernel import SetKernel
+from autometa.fewshot.learners.simple_cnaps import SimpleCnaps
+from autometa.fewshot.learners.simpleshot import SimpleShot
 from autometa.fewshot.learners.task_embedding import TaskEmbedding
 from autometa.values import called
 
@@ -41,6 +45,10 @@ LEARNERS: dict[str, type[Any]] = {
     "task_embedding": TaskEmbedding,
     "dynamic": Dynamic,
     "set_kernel": SetKernel,
+    "simpleshot": SimpleShot,
+    "r2d2": RidgeHead,
+    "logistic_head": LogisticHead,
+    "simple_cnaps": SimpleCnaps,
 }
 
 
