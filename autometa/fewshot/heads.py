@@ -31,7 +31,7 @@ CENTRE = RUNNING + "centre"
 Centre = Literal["training", "support", "none"]
 
 
-class Head(ABC):
+class HeadLearner(ABC):
     """A learner that solves its head for each task; they differ in `start`, `solve` and `answer`.
 
     What `solve` gives, and what the embeddings were centred by, is what `adapt` gives.

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from autometa.families.learners import heads
 from autometa.fewshot.episode import EpisodeSpec, Examples
-from autometa.fewshot.heads import Centre, Head
+from autometa.fewshot.heads import Centre, HeadLearner
 from autometa.fewshot.networks import Weights
 
 
 @dataclass(frozen=True, slots=True)
-class LogisticHead(Head):
+class LogisticHead(HeadLearner):
     """Logistic regression of any number of classes; its penalty and the scale of its logits are learned over tasks."""
 
     source: ClassVar[str] = "Tian et al., 2020; steps: Böhning, 1992"

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from autometa.families.learners import heads
 from autometa.fewshot.episode import EpisodeKind, EpisodeSpec, Examples
-from autometa.fewshot.heads import Centre, Head
+from autometa.fewshot.heads import Centre, HeadLearner
 from autometa.fewshot.networks import Weights
 from autometa.fewshot.options import OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
-class RidgeHead(Head):
+class RidgeHead(HeadLearner):
     """Least squares on the classes' indicators, or on values; penalty, scale and shift are learned over tasks."""
 
     kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification", "regression")

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from autometa.families.learners import heads
 from autometa.fewshot.episode import EpisodeSpec, Examples
-from autometa.fewshot.heads import Centre, Head
+from autometa.fewshot.heads import Centre, HeadLearner
 from autometa.fewshot.networks import Weights
 
 
 @dataclass(frozen=True, slots=True)
-class SimpleCnaps(Head):
+class SimpleCnaps(HeadLearner):
     """The nearest class by the Mahalanobis distance; with `refine`, the queries' soft labels count in means and spread.
 
     The paper's network, which adapts its filters to the task, is not part of it: `task_embedding` has one.

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from autometa.families.learners import heads
 from autometa.fewshot.episode import EpisodeSpec, Examples
-from autometa.fewshot.heads import Centre, Head
+from autometa.fewshot.heads import Centre, HeadLearner
 from autometa.fewshot.networks import Weights
 from autometa.fewshot.options import OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
-class SimpleShot(Head):
+class SimpleShot(HeadLearner):
     """The nearest class mean; with `refine`, soft k-means moves the means by the queries, all of them together."""
 
     source: ClassVar[str] = "Wang et al., 2019; refine: Ren et al., 2018"
