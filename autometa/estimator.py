@@ -9,6 +9,7 @@ Longer than 400 lines by what is said of parameters.
 
 from __future__ import annotations
 
+import copyreg
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, colu
 
 from autometa.errors import RunError
 from autometa.explain import ModelExplanation, explain_answers
+from autometa.export.to_skops import plain_estimator, read_estimator
 from autometa.files import replace
 from autometa.fitting import fit_file, fit_table
 from autometa.fitting.fit import task_of_table
@@ -136,6 +138,14 @@ class _AutoMeta(Plots, BaseEstimator):
         self.progress = progress
 
     def __getstate__(self) -> dict[str, Any]:
+        """For whoever reads attributes rather than pickles, as skops does: values without types of AutoMeta's own."""
+        return plain_estimator(self._state())
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """For pickles and copies: the attributes as they are."""
+        return copyreg.__newobj__, (type(self),), self._state()  # type: ignore[attr-defined]
+
+    def _state(self) -> dict[str, Any]:
         """Without the password of the store, which is kept nowhere."""
         state = dict(super().__getstate__())
         if isinstance(state.get("store"), str):
@@ -371,11 +381,15 @@ class _AutoMeta(Plots, BaseEstimator):
             self.notes_ = (*notes, *told.notes)
         self.targets_ = tuple(found.results)
         self.run_ = None if self.run is None else str(folder)
-        self.summary_ = {name: one.summary_ for name, one in zip(names, self.estimators_, strict=False)}
-        self.leaderboard_ = self._joined([one.leaderboard_ for one in self.estimators_])
-        models = {name: one.model_ for name, one in zip(names, self.estimators_, strict=False)}
-        self.model_ = JointModel(models)  # type: ignore[assignment]
+        self._gather()
         return self
+
+    def _gather(self) -> None:
+        """What the estimators of several targets say together."""
+        of_each = dict(zip(self.targets_, self.estimators_, strict=True))
+        self.summary_ = {name: one.summary_ for name, one in of_each.items()}
+        self.leaderboard_ = self._joined([one.leaderboard_ for one in self.estimators_])
+        self.model_ = JointModel({name: one.model_ for name, one in of_each.items()})  # type: ignore[assignment]
 
     def _of_one(self, result: Result, kind: str | None) -> Self:
         """An estimator of one of several targets."""
@@ -487,7 +501,9 @@ class _AutoMeta(Plots, BaseEstimator):
             ("keep", "drop", "types", "na", "positive", "costs", "space", "cv", "preset", "members", "monotonic")
         )
         new |= {"infer_limit": None, "exportable": False, "threshold": "auto", "verbose": True, "patience": "auto"}
-        super().__setstate__(new | state)
+        super().__setstate__(new | read_estimator(state))
+        if "estimators_" in state and "model_" not in state:
+            self._gather()
 
     def save(self, path: str | Path) -> None:
         """Writes this estimator to a file that `load` reads, signed with a key only you have, and beside it its card.

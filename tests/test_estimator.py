@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,13 @@ from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from autometa import AutoMetaClassifier, AutoMetaRegressor
 from autometa.errors import InputError, RunError, TableWarning
+from autometa.export import trusted_types
 from autometa.search import Silent
 
 QUICK = {"trials": 1, "families": ("linear",), "cold": True, "remember": False, "verbose": False}
@@ -205,3 +207,36 @@ class TestFace:
         X, y = load_wine(return_X_y=True)
         with pytest.raises(InputError, match="Did you mean 'accuracy'"):
             AutoMetaClassifier(metric="acuracy", **QUICK).fit(X, y)
+
+
+class TestSkops:
+    def test_a_fitted_estimator_is_written_and_read_in_a_pipeline_of_others(self, people):
+        io = pytest.importorskip("skops.io", reason="skops is not installed")
+        X, y = people
+        joint = np.column_stack([y, np.where(X["<b>'\"{}"] > 0, "up", "down")])
+        both = AutoMetaClassifier(**QUICK).fit(X, joint)
+        for learner in (both, both.estimators_[0]):
+            content = io.dumps(make_pipeline(FunctionTransformer(), learner))
+            again = io.loads(content, trusted=trusted_types(content))
+            np.testing.assert_array_equal(again.predict(X), learner.predict(X))
+            read = again[-1]
+            assert vars(read).keys() == vars(learner).keys()
+            assert read.get_params() == learner.get_params()
+            assert read.summary_ == learner.summary_
+            pd.testing.assert_frame_equal(read.leaderboard_, learner.leaderboard_)
+            pd.testing.assert_frame_equal(read.feature_importance(), learner.feature_importance())
+            pickled = pickle.loads(pickle.dumps(read))  # what was read is as whole as what was fitted
+            np.testing.assert_array_equal(pickled.predict(X), learner.predict(X))
+        assert read.study_.trials == learner.study_.trials
+
+    def test_nothing_else_is_trusted(self, tmp_path):
+        io = pytest.importorskip("skops.io", reason="skops is not installed")
+        learner = AutoMetaRegressor(metric=subprocess.getoutput)
+        content = io.dumps(learner)
+        assert trusted_types(content) == ["autometa.estimator.AutoMetaRegressor"]
+        with pytest.raises(TypeError, match="getoutput"):
+            io.loads(content, trusted=trusted_types(content))
+        (tmp_path / "no.skops").write_bytes(b"nothing")
+        for wrong in (tmp_path / "no.skops", b"nothing"):
+            with pytest.raises(RunError, match="no skops file"):
+                trusted_types(wrong)

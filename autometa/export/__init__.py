@@ -21,14 +21,14 @@ from autometa.errors import InputError, Problem, RunError
 from autometa.export.to_docker import write_image
 from autometa.export.to_onnx import onnx_bytes
 from autometa.export.to_python import write_script
-from autometa.export.to_skops import load_skops, skops_bytes
+from autometa.export.to_skops import load_skops, skops_bytes, trusted_types
 from autometa.files import replace
 from autometa.search import load_model, open_run
 
 if TYPE_CHECKING:
     from autometa.search import Model
 
-__all__ = ["FORMATS", "ExportOrder", "export", "load_skops"]
+__all__ = ["FORMATS", "ExportOrder", "export", "load_skops", "trusted_types"]
 
 
 @dataclass(frozen=True, slots=True)
