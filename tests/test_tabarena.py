@@ -115,7 +115,7 @@ def test_a_split_is_answered_under_the_original_labels_with_groups_and_time_as_t
     labels = pd.Categorical(frame["target"].map({0: "10", 1: "<a>", 2: "b 2"}))
     X, y = frame.drop(columns="target"), pd.Series(labels, index=frame.index)
     system = package.AutoMetaSystemModel(
-        problem_type="multiclass", eval_metric="log_loss", families=["linear"], trials=1, path=str(tmp_path),
+        problem_type="multiclass", eval_metric="log_loss", families=["linear"], trials=1, cold=True, path=str(tmp_path),
         validation_metadata={"group_on": ["person"], "time_on": "when"},
         fit_kwargs={"num_cpus": 1, "num_gpus": 0, "memory_limit": 8.0},
     )  # fmt: skip
