@@ -28,6 +28,7 @@ from autometa.families import (
     catboost,
     discriminant,
     extra_trees,
+    few_shot,
     gaussian_process,
     hist_gradient_boosting,
     knn,
@@ -99,6 +100,7 @@ FAMILIES: dict[str, Family] = {
         discriminant.MODEL_FAMILY,
         additive.MODEL_FAMILY,
         gaussian_process.MODEL_FAMILY,
+        few_shot.MODEL_FAMILY,
     )
 }
 
@@ -204,7 +206,7 @@ def presets(kind: Kind) -> list[Config]:
 
 
 def suited(task: Task, families: Sequence[str]) -> dict[str, str]:
-    """Which of `families` are left out for a table of this size, with weights, or for a quantile, and why.
+    """Which of `families` are left out for a table of this size and content, with weights, or for a quantile, and why.
 
     Example:
         >>> import numpy as np
@@ -214,7 +216,10 @@ def suited(task: Task, families: Sequence[str]) -> dict[str, str]:
         >>> suited(many, ["linear", "svm"])
         {'svm': 'a kernel machine on 20000 rows takes too long (at most 10000)'}
     """
-    reasons = {name: FAMILIES[name].limit(task.n, task.p, task.c) for name in families}
+    reasons = {
+        name: FAMILIES[name].limit(task.n, task.p, task.c) or FAMILIES[name].suits(task.columns, task.n)
+        for name in families
+    }
     if task.weights is not None:
         reasons |= {name: "takes no weights of rows" for name in families if not FAMILIES[name].takes_weights}
     if task.monotonic:

@@ -23,6 +23,11 @@ def no_limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
     return None
 
 
+def any_columns(columns: Columns, n_rows: int) -> str | None:
+    """The `suits` of a family that learns from whatever columns there are."""
+    return None
+
+
 def no_onnx(columns: Columns) -> str | None:
     """The `onnx` of a family that has no counterpart there."""
     return "has no counterpart in ONNX"
@@ -60,6 +65,8 @@ class Family:
     requires: str | None = None  # the import name of the package without which the family is absent
     # limit(n_rows, n_columns, n_classes): a sentence why the family does not suit a table of that size, or None.
     limit: Callable[[int, int, int], str | None] = no_limit
+    # suits(columns, n_rows): a sentence why what the columns hold is not what the family learns from, or None.
+    suits: Callable[[Columns, int], str | None] = any_columns
     # The integer parameter that counts what training adds piece by piece (trees, rounds, epochs, inducing rows), for a
     # learner that can end at a deadline (`learners.truncation`); None for one that cannot.
     grows_by: str | None = None

@@ -167,6 +167,21 @@ class SetKernelOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class FewShotHeadOptions:
+    """Few-shot heads on embeddings. `benchmarks/embeddings.py` compares them, as they stand, with others."""
+
+    most_cells: float = 3e8  # rows * columns * classes: some ten seconds of logistic regression on one core
+    most_covariances: float = 1e7  # numbers in the classes' covariances: 80 MB; beyond it all classes share one
+    many_columns: int = 100  # numbers of a table that may be taken as one vector, though nothing says that they are
+    few_rows: int = 1_000  # up to which they are; judgement, both
+    parts: int = 5  # that are left out in turn to find the scale of the logits; judgement
+    # Least and most scale of the logits, in units of the median distance between the best score and the worst, and
+    # how many are tried. Judgement: from undecided to certain.
+    sharpness: tuple[float, float] = (0.1, 1000.0)
+    sharpnesses: int = 33
+
+
+@dataclass(frozen=True, slots=True)
 class QuickOptions:
     """The first model of a search, which is there at once (`learners.quick`)."""
 
@@ -203,6 +218,7 @@ class FamiliesOptions:
     mlp: NetworkOptions = field(default_factory=NetworkOptions)
     gaussian_process: ProcessOptions = field(default_factory=ProcessOptions)
     set_kernel: SetKernelOptions = field(default_factory=SetKernelOptions)
+    few_shot: FewShotHeadOptions = field(default_factory=FewShotHeadOptions)
     quick: QuickOptions = field(default_factory=QuickOptions)
 
 

@@ -92,6 +92,13 @@ PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
         {"C": 0.1, "alpha": 10.0},
         {"C": 0.1, "alpha": 10.0, "bend": 0.3, "scale": "quantile"},
     ),
+    "few_shot": (
+        {"head": "logistic"},
+        {"head": "ridge"},
+        {"scale": "none"},
+        {"head": "logistic", "scale": "standard", "C": 1000.0},
+        {"head": "means"},
+    ),
     "gaussian_process": (
         {"kernel": "matern_32", "relevance": False},
         {"kernel": "matern_32", "scale": "quantile"},

@@ -9,6 +9,7 @@ one `InputError`.
     cells         one cell: missing, text, number; quantities what stands around a number
     moments       dates and times; clocks how people write them
     columns       how a raw column is encoded, ever after
+    vectors       embeddings: lists in cells, and columns that are one vector
     detect        what it holds, found once; distinct and identifiers are its eyes
     schema        a raw table -> typed features
     target, kinds what is to be predicted: classes or numbers, labels as they were written

@@ -34,6 +34,7 @@ from autometa.task.read.limits import Limits
 from autometa.task.schema import Schema
 from autometa.task.target import DEFAULT_METRICS, Target, TargetRequest, find_target, labelled, read_target
 from autometa.task.task import Task
+from autometa.task.vectors import spread, told_vectors
 
 
 def read_task(
@@ -182,7 +183,8 @@ def make_task(
         findings.refuse(f"{weight!r} cannot be the weight of the rows and something else", "Name another column.")
     _check_columns(columns, table.frame, findings)
     aside = {group, time_order, weight, *others} | (set() if y is not None else {target})
-    parts = _Parts(_without(table.as_written(columns.as_written), aside), column, groups, times, weights)
+    raw = spread(_without(table.as_written(columns.as_written), aside), findings, {*columns.drop, *columns.types})
+    parts = _Parts(raw, column, groups, times, weights)
     bare = partial(table.bare, target) if y is None and target in table.frame else lambda: None
     found, parts = _read_target(parts, target, request, bare, findings)
     schema = _fit_schema(parts.features, columns, found, findings)
@@ -212,7 +214,7 @@ def make_task(
         schema=replace(schema, picture=profile(X)),
         groups=hazards.groups if group_codes is None else group_codes,
         time_order=times_as_numbers,
-        notes=(*findings.notes, *schema.notes, *hazards.notes),
+        notes=(*findings.notes, *schema.notes, *told_vectors(schema.columns.numeric), *hazards.notes),
         openml_id=openml_id,
         family=family,
         positive=found.positive,

@@ -33,6 +33,10 @@ class TaskOptions:
     # table of the former takes some 300 MB in one piece; of the latter, a block of PyArrow's and its columns 50 MB.
     batched_from_bytes: int = 1 << 25
     batch_bytes: int = 1 << 23
+    # Numbers of a vector, in a cell or in columns of one name: at most, as encoders make 256 to 4,096; and at least, of
+    # columns that are taken as one. Judgement.
+    most_dimensions: int = 4096
+    fewest_dimensions: int = 8
     # Share of control characters in the sample beyond which a file is binary data. Judgement, not measured.
     control_share: float = 0.02
     # A text without a byte order mark is UTF-16 when one half of its bytes, the even or the odd ones, holds zeros in

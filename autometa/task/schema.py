@@ -11,6 +11,7 @@ Letters:  n rows · p columns.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -29,6 +30,7 @@ from autometa.task.in_memory import as_table
 from autometa.task.later import ColumnProfile, LaterColumn, Tally, tallies, unread
 from autometa.task.names import columns_at, listed, named, part_at
 from autometa.task.options import OPTIONS
+from autometa.task.vectors import spread
 
 if not TYPE_CHECKING:
     __getattr__ = former(__name__)
@@ -200,8 +202,21 @@ class Schema:
         if not isinstance(frame, pd.DataFrame):
             return frame
         frame = named(frame)
+        if any(name not in frame.columns for name in self.raw):
+            frame = self._spread(frame)
         lacking = {name: np.nan for name in self.raw if name not in frame.columns}
         return frame.assign(**lacking) if lacking else frame
+
+    def _spread(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """A later table with its vectors in columns (`vectors.spread`), refused where they are of another length."""
+        wider = spread(frame)
+        made = Counter(name.rpartition("_")[0] for name in wider.columns.difference(frame.columns))
+        before = Counter(name.rpartition("_")[0] for name in self.seen)
+        for column, width in made.items():
+            if before[column] not in (0, width):
+                what = f"vectors of {width} numbers, which were {before[column]} in training"
+                raise InputError(Problem(f"column {column!r}", what, "Take the encoder that was taken then."))
+        return wider
 
     def unread(self, frame: Any) -> list[LaterColumn]:
         """The columns of a later table, as `apply` takes it, that cannot be read as they were learned.
@@ -271,6 +286,8 @@ class Schema:
         if tuple(frame.columns) == raw:
             return frame, np.arange(len(raw))
         where = frame.columns.get_indexer(list(raw))
+        if (where < 0).any() and (wider := self._spread(frame)) is not frame:
+            frame, where = wider, wider.columns.get_indexer(list(raw))
         lacking = [name for name, i in zip(raw, where, strict=True) if i < 0]
         if lacking:
             names, most = list(frame.columns), OPTIONS.columns_listed

@@ -9,7 +9,8 @@ CatBoost) are imported by the functions that call them. `truncation` alone is im
 light. Fitted pipelines are pickled by the names of these modules, so whatever is moved or renamed here needs an entry
 in `autometa.moved`.
 
-    linear, naive_bayes, discriminant, svm, set_kernel, gaussian_process, additive
+    linear, naive_bayes, discriminant, svm, set_kernel, gaussian_process, additive, few_shot
+    heads          the mathematics of few-shot heads, which the episodic learners share
     network, mlp   the neural network, and its training
     forests        of the random forest and of extra trees
     boosting       the estimator of lightgbm, catboost, xgboost and hist_gradient_boosting

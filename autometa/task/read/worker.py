@@ -71,6 +71,8 @@ def _survey(asked: dict[str, Any]) -> dict[str, Any]:
     for kind in schema.types:
         if pa.types.is_decimal(kind) and kind.scale <= 0 and kind.precision > 15:
             return {"whole": True}  # what it is read as depends on all of its cells
+        if pa.types.is_nested(kind):
+            return {"whole": True}  # vectors, whose length one part may not show
         names = {"boolean": pa.types.is_boolean, "integer": pa.types.is_integer, "temporal": pa.types.is_temporal}
         found = next((name for name, is_such in names.items() if is_such(kind)), "other")
         kinds.append("unsigned" if kind == pa.uint64() else found)
