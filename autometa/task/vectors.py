@@ -108,7 +108,7 @@ def vectors_of(column: pd.Series) -> NDArray[np.float64] | None:  # (n,) -> (n, 
         [[1.0, 2.0], [nan, nan]]
         >>> vectors_of(pd.Series([["a", "b"], ["c", "d"]]))
     """
-    first = next((cell for cell in column if not _is_missing(cell)), None)
+    first: Any = next((cell for cell in column if not _is_missing(cell)), None)
     if not is_vector(first) or len(first) < 2:
         return None
     known = ~np.fromiter((_is_missing(cell) for cell in column), dtype=bool, count=len(column))
