@@ -35,5 +35,5 @@ def need(extra: str, what: str) -> None:
     if lacking:
         names = " and ".join(lacking)
         verb = "is" if len(lacking) == 1 else "are"
-        fix = f"pip install 'autometa[{extra}]'."
+        fix = f"pip install 'autometa-ml[{extra}]'."
         raise InputError(Problem(what, f"needs {names}, which {verb} not installed", fix))

@@ -96,7 +96,7 @@ def measure(data: Path, name: str) -> dict[str, Any]:
     return {
         "dataset": name, "rows": task.n, "columns": task.p, "classes": task.c, "metric": metric.title,
         "scores": scores, "seconds": {which: round(value, 3) for which, value in seconds.items()},
-        "versions": {package: version(package) for package in ("autometa", "scikit-learn", "numpy")},
+        "versions": {package: version(package) for package in ("autometa-ml", "scikit-learn", "numpy")},
         "machine": {"processor": platform.processor() or platform.machine(), "load": os.getloadavg()[0]},
     }  # fmt: skip
 

@@ -168,7 +168,7 @@ def keep(line: dict[str, Any]) -> None:
         "load": round(os.getloadavg()[0], 1),
         "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
     }
-    line["versions"] = {package: version(package) for package in ("autometa", "distributed")}
+    line["versions"] = {package: version(package) for package in ("autometa-ml", "distributed")}
     with RESULTS.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 

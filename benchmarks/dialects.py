@@ -230,7 +230,7 @@ def main() -> None:
         began = time.monotonic()
         line = compare(arguments.data, name, kinds[name], left)
         line["seconds"] = round(time.monotonic() - began, 1)
-        line["versions"] = {one: importlib.metadata.version(one) for one in ("autometa", "pandas", "pyarrow")}
+        line["versions"] = {one: importlib.metadata.version(one) for one in ("autometa-ml", "pandas", "pyarrow")}
         line["machine"] = {"processor": platform.processor() or platform.machine(), "cores": 1}
         with RESULTS.open("a", encoding="utf-8") as results:
             results.write(json.dumps(line) + "\n")

@@ -417,7 +417,7 @@ def _fastest(call: Callable[[], Any], device: str) -> float:
 def _where() -> dict[str, Any]:
     revision = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     return {
-        "versions": {name: version(name) for name in ("autometa", "torch", "numpy")},
+        "versions": {name: version(name) for name in ("autometa-ml", "torch", "numpy")},
         "python": platform.python_version(),
         "machine": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
         "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2), "revision": revision.stdout.strip(),

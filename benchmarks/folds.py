@@ -102,7 +102,7 @@ def run(data: Path, name: str, folds: int, seconds: float, cpu: int) -> None:
         print(f"{name}, {folds} folds: failed\n{done.stderr[-2000:]}", flush=True)
         return
     line = json.loads(done.stdout.splitlines()[-1])
-    packages = ("autometa", "optuna", "scikit-learn", "lightgbm")
+    packages = ("autometa-ml", "optuna", "scikit-learn", "lightgbm")
     line["versions"] = {package: importlib.metadata.version(package) for package in packages}
     line["machine"] = {"processor": platform.processor() or platform.machine(), "cores": 1}
     with RESULTS.open("a", encoding="utf-8") as file:

@@ -488,7 +488,7 @@ def main() -> None:
 
 def stamp() -> dict[str, Any]:
     """What every line says of where it was measured."""
-    names = ("autometa", "optuna", "lightgbm", "xgboost-cpu", "scikit-learn")
+    names = ("autometa-ml", "optuna", "lightgbm", "xgboost-cpu", "scikit-learn")
     return {"versions": {name: version(name) for name in names}, "python": platform.python_version()}
 
 

@@ -111,7 +111,7 @@ def main() -> None:
     arguments = parser.parse_args()
     datasets, splits = (DATASETS[:3], 1) if arguments.quick else (DATASETS, arguments.splits)
 
-    packages = ("autometa", "scikit-learn", "lightgbm", "torch", "numpy", "pytabkit")
+    packages = ("autometa-ml", "scikit-learn", "lightgbm", "torch", "numpy", "pytabkit")
     versions = {
         p: importlib.metadata.version(p)
         for p in packages

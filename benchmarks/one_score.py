@@ -82,7 +82,7 @@ def measure(data: Path, name: str, seed: int) -> dict[str, Any]:
             "ensemble": judge(np.asarray(mixed)),
             "ensemble_unseen": score(task.metric, rest, np.asarray(answer), task.c),
         }  # fmt: skip
-    line["versions"] = {package: version(package) for package in ("autometa", "scikit-learn", "numpy")}
+    line["versions"] = {package: version(package) for package in ("autometa-ml", "scikit-learn", "numpy")}
     line["machine"] = {"processor": platform.processor() or platform.machine(), "load": os.getloadavg()[0]}
     return line
 

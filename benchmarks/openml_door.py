@@ -137,7 +137,7 @@ def main() -> None:
     known = pd.read_csv(options.shared / "data" / "catalog.csv")
     chosen = known[(known["n_rows"].between(300, 3000)) & (known["n_features"] <= 60)].drop_duplicates("family")
     chosen = chosen.sample(6 if options.quick else 40, random_state=options.seed)
-    versions = {name: importlib.metadata.version(name) for name in ("autometa", "openml", "pandas", "pyarrow")}
+    versions = {name: importlib.metadata.version(name) for name in ("autometa-ml", "openml", "pandas", "pyarrow")}
     machine = {
         "processor": platform.processor() or platform.machine(),
         "cpus": os.cpu_count(),

@@ -314,7 +314,7 @@ def report(
             "interval": {str(a): [round(x, 5) for x in intervals[j]] for j, a in enumerate(AT)},
             "p_against_portfolio": None if p is None else {str(a): round(p[j], 6) for j, a in enumerate(AT)},
             "seconds": round(time.perf_counter() - started, 1), "python": platform.python_version(),
-            "versions": {name: version(name) for name in ("autometa", "numpy", "scipy", "optuna")},
+            "versions": {name: version(name) for name in ("autometa-ml", "numpy", "scipy", "optuna")},
             "machine": platform.machine(),
         })  # fmt: skip
     print("-, + : better, worse than the static portfolio, Holm-corrected p < .05")

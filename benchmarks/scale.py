@@ -129,7 +129,7 @@ def cell(size: str, seconds: float, load: int, max_ram: str | None = None) -> di
             summary = json.loads(said)
             line |= {"family": summary["best"]["family"], "trials": summary["trials"], "failed": summary["failed"]}
             line["score"] = judge(folder / "run", unseen)
-    line["versions"] = {package: version(package) for package in ("autometa", "lightgbm", "scikit-learn")}
+    line["versions"] = {package: version(package) for package in ("autometa-ml", "lightgbm", "scikit-learn")}
     line["machine"] = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     return line
 

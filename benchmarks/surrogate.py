@@ -781,7 +781,7 @@ def stamp() -> dict[str, Any]:
     import os
 
     return {
-        "versions": {name: version(name) for name in ("autometa", "optuna", "numpy", "torch")},
+        "versions": {name: version(name) for name in ("autometa-ml", "optuna", "numpy", "torch")},
         "python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count(),
     }  # fmt: skip
 

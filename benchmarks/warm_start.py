@@ -417,7 +417,7 @@ def facts_of(options: argparse.Namespace, started: float, **more: Any) -> dict[s
     return {
         "benchmark": "warm_start", "half": options.half, "seed": 0, **more,
         "seconds": round(time.perf_counter() - started, 1), "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("autometa", "numpy", "scipy", "optuna")},
+        "versions": {name: version(name) for name in ("autometa-ml", "numpy", "scipy", "optuna")},
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
     }  # fmt: skip
 

@@ -230,7 +230,9 @@ def origin(stem: str) -> tuple[str, str, str]:
     versions, machines, days = [], [], []
     for record in map(json.loads, path.read_text(encoding="utf-8").splitlines()) if path.is_file() else ():
         found = record.get("versions") or {}
-        version = str(record.get("revision") or record.get("version") or found.get("autometa", ""))
+        version = str(
+            record.get("revision") or record.get("version") or found.get("autometa-ml") or found.get("autometa", "")
+        )
         versions.append(version.removeprefix("0.1.0 ") or ", ".join(f"{name} {one}" for name, one in found.items()))
         machine = record.get("machine") or ""
         if isinstance(machine, dict):

@@ -136,7 +136,9 @@ def test_without_the_extra_one_message_says_what_to_install(
     there = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mcp" else there(name))
     assert main(["mcp"]) == 2
-    assert capsys.readouterr().err == "autometa: mcp: needs mcp, which is not installed. pip install 'autometa[mcp]'.\n"
+    assert (
+        capsys.readouterr().err == "autometa: mcp: needs mcp, which is not installed. pip install 'autometa-ml[mcp]'.\n"
+    )
 
 
 def test_a_client_of_the_official_sdk_asks_before_it_trains(tmp_path: Path) -> None:

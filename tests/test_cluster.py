@@ -19,7 +19,7 @@ import clustered
 import psutil
 import pytest
 
-pytest.importorskip("distributed", reason="needs autometa[cluster]")
+pytest.importorskip("distributed", reason="needs autometa-ml[cluster]")
 
 from autometa.cli import main
 from autometa.cluster import Address, Cluster, connect, write_keys

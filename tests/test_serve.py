@@ -392,7 +392,7 @@ def test_without_the_extra_one_message_says_what_to_install(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else there(name))
     code, err = refused(capsys, str(run))
     assert code == 2
-    assert err == "autometa: serve: needs uvicorn, which is not installed. pip install 'autometa[serve]'.\n"
+    assert err == "autometa: serve: needs uvicorn, which is not installed. pip install 'autometa-ml[serve]'.\n"
 
 
 def test_a_model_file_alone_predicts_and_says_why_it_does_not_explain(run: Path) -> None:

@@ -1,26 +1,30 @@
 """The smoke test of the built wheel (`make wheel`), in a folder that knows nothing of the checkout.
 
-The dependencies are those of the environment that runs this; AutoMeta itself comes from the wheel alone. The source
-distribution must build a wheel of the same files.
+The dependencies are those of the environment that runs this; AutoMeta itself comes from the wheel, with one of its
+extras, in an environment of its own. The source distribution must build the very same wheel, bit by bit, and an index
+must take both. `benchmarks/wheel.py` does the same with every extra and nothing installed.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tempfile
+import venv
 import zipfile
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+EXTRA = "skops"
 USE = """
 import autometa, sys
 from importlib.metadata import version
 from importlib.resources import files
 assert autometa.__file__.startswith(sys.argv[1]), f"{autometa.__file__} is not the wheel's"
-assert version("autometa") == autometa.__version__
+assert version("autometa-ml") == autometa.__version__
 from autometa import MetaStore
 from autometa.families import FAMILIES
 store = MetaStore.with_shipped(sys.argv[1] + "/store.db")
@@ -41,17 +45,44 @@ def check(wheel: Path, least_tasks: int) -> None:
     if missing or not packed:
         raise SystemExit(f"{wheel.name} lacks {sorted(missing) or 'autometa/meta_db'}")
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder, "site").resolve()
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target)]
-        subprocess.run([*pip, str(wheel)], check=True)
-        run = [sys.executable, "-W", "error", "-c", f"import sys; sys.path.insert(0, {str(target)!r})\n{USE}"]
-        subprocess.run([*run, str(target), str(least_tasks)], cwd=folder, check=True)
-        version = [
+        place = Path(folder).resolve() / "environment"
+        venv.create(place, symlinks=True)
+        target = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
+        # What is installed here is seen from there, after what is there: pip finds every dependency, and fetches none.
+        (target / "here.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        python = str(place / "bin" / "python")
+        pip = [
             sys.executable,
-            "-c",
-            f"import sys; sys.path.insert(0, {str(target)!r}); from autometa.cli import main; main()",
+            "-m",
+            "pip",
+            "--python",
+            python,
+            "install",
+            "--quiet",
+            "--no-index",
+            "--ignore-installed",
         ]
-        subprocess.run([*version, "--version"], cwd=folder, check=True)
+        subprocess.run([*pip, "--no-deps", str(wheel)], check=True)
+        subprocess.run([*pip[:-1], f"{wheel}[{EXTRA}]"], check=True)
+        run = [python, "-W", "error", "-c", USE, str(target), str(least_tasks)]
+        subprocess.run(run, cwd=folder, check=True)
+        subprocess.run([str(place / "bin" / "autometa"), "--version"], cwd=folder, check=True)
+
+
+def alike(wheel: Path, again: Path) -> None:
+    """Raises unless two wheels are equal bit by bit; says which files are not."""
+    if wheel.read_bytes() == again.read_bytes():
+        return
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(again) as other:
+        names = {**dict.fromkeys(one.namelist()), **dict.fromkeys(other.namelist())}
+        differ = [
+            name
+            for name in names
+            if not {name} <= set(one.namelist()) & set(other.namelist())
+            or one.read(name) != other.read(name)
+            or one.getinfo(name).external_attr != other.getinfo(name).external_attr
+        ]
+    raise SystemExit(f"the wheel of the source distribution differs: {differ[:20] or 'in its order or its times'}")
 
 
 if __name__ == "__main__":
@@ -67,7 +98,6 @@ if __name__ == "__main__":
             stdout=-3,
         )
         (again,) = Path(folder).glob("*.whl")
-        one, other = (set(zipfile.ZipFile(w).namelist()) for w in (wheel, again))
-        if one != other:
-            raise SystemExit(f"the wheel of the source distribution differs: {sorted(one ^ other)}")
+        alike(wheel, again)
+    subprocess.run([sys.executable, "-m", "twine", "check", "--strict", wheel, sdist], check=True)
     check(wheel, least_tasks=100)

@@ -324,7 +324,7 @@ METHODS = {
 DEFAULT_METHODS = tuple(name for name in METHODS if not name.startswith("autogluon-"))
 
 _VERSIONS = (
-    "autometa", "autogluon.tabular", "catboost", "flaml", "lightgbm", "optuna", "pandas", "scikit-learn", "torch",
+    "autometa-ml", "autogluon.tabular", "catboost", "flaml", "lightgbm", "optuna", "pandas", "scikit-learn", "torch",
     "xgboost", "xgboost-cpu",
 )  # fmt: skip
 
@@ -350,7 +350,7 @@ def main(folder: Path) -> None:
     cell.facts["versions"] = versions = {}
     for name in _VERSIONS:
         with contextlib.suppress(PackageNotFoundError):
-            versions[name] = version(name)
+            versions[name.removesuffix("-ml")] = version(name)
     (folder / "facts.json").write_text(json.dumps(cell.facts), encoding="utf-8")
 
 

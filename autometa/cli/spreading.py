@@ -63,4 +63,4 @@ def needs_dask() -> None:
 
     if find_spec("distributed") is None or find_spec("cryptography") is None:
         what = "needs Dask, which is not installed"
-        raise InputError([Problem("cluster", what, "Install autometa[cluster].")])
+        raise InputError([Problem("cluster", what, "Install autometa-ml[cluster].")])

@@ -76,7 +76,7 @@ def connect(
     try:
         import distributed
     except ImportError as error:
-        what = Problem("--cluster", "needs Dask, which is not installed", "Install autometa[cluster].")
+        what = Problem("--cluster", "needs Dask, which is not installed", "Install autometa-ml[cluster].")
         raise InputError([what]) from error
 
     from autometa.cluster.nodes import local_cluster

@@ -80,7 +80,7 @@ def _check_packages() -> None:
     lacking = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
     if lacking:
         raise InputError(
-            Problem("--to", f"onnx needs {' and '.join(lacking)}", 'Install them: pip install "autometa[onnx]".')
+            Problem("--to", f"onnx needs {' and '.join(lacking)}", 'Install them: pip install "autometa-ml[onnx]".')
         )
 
 

@@ -192,7 +192,7 @@ def _skops() -> Any:
     try:
         import skops.io
     except ImportError:
-        fix = 'Install it: pip install "autometa[skops]".'
+        fix = 'Install it: pip install "autometa-ml[skops]".'
         raise InputError(Problem("skops", "is not installed", fix)) from None
     return skops.io
 

@@ -187,7 +187,7 @@ class Database:
             )
         except ModuleNotFoundError as error:
             raise StoreError(
-                f"{self.shown}: the driver is missing. Install it: pip install 'autometa[postgresql]'."
+                f"{self.shown}: the driver is missing. Install it: pip install 'autometa-ml[postgresql]'."
             ) from error
 
     def _open_file(self, *, write: bool = False) -> sqlite3.Connection:

@@ -174,7 +174,7 @@ def _log_model(result: Result) -> None:
         name="model",
         python_model=str(ANSWERING),
         artifacts={"model": str(result.model)},
-        pip_requirements=[f"autometa=={__version__}"],
+        pip_requirements=[f"autometa-ml=={__version__}"],
     )
 
 

@@ -77,7 +77,7 @@ def read_database(url: str, request: ReadRequest) -> tuple[Parsed | None, InputF
         return None, findings
     except ModuleNotFoundError as error:
         name = str(error.name)
-        how = f"autometa[{_EXTRAS[name]}]" if name in _EXTRAS else name
+        how = f"autometa-ml[{_EXTRAS[name]}]" if name in _EXTRAS else name
         problems.refuse(f"its driver {name!r} is not installed", f"pip install '{how}'.")
         return None, findings
     except (sa.exc.ArgumentError, TypeError, ValueError):  # whose texts quote parts of the URL

@@ -37,9 +37,9 @@ if [[ "$VERSION" == local ]]; then
   if ! command -v nvidia-smi >/dev/null 2>&1 && "${PIP[@]}" "torch==$TORCH+cpu" 2>/dev/null; then :; else "${PIP[@]}" "torch==$TORCH"; fi
   "${PIP[@]}" --constraint "$CHECKOUT/constraints.txt" "${CHECKOUT}[xgboost,catboost]"
 elif [[ "$VERSION" == stable || "$VERSION" == latest ]]; then
-  "${PIP[@]}" --upgrade "autometa[xgboost,catboost]"
+  "${PIP[@]}" --upgrade "autometa-ml[xgboost,catboost]"
 else
-  "${PIP[@]}" "autometa[xgboost,catboost]==$VERSION"
+  "${PIP[@]}" "autometa-ml[xgboost,catboost]==$VERSION"
 fi
 "${PIP[@]}" --requirement "$HERE/requirements.txt"
 

@@ -24,5 +24,5 @@ autometa_info = SystemInfo(
     system_cls=AutoMetaSystemModel,
     config_generator=gen_autometa,
     method_metadata=autometa_metadata,
-    pip_extra=(f"autometa[xgboost,catboost]=={__version__}",),
+    pip_extra=(f"autometa-ml[xgboost,catboost]=={__version__}",),
 )
