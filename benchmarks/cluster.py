@@ -9,7 +9,8 @@
     fit         seconds and trials of `fit --cluster local:2` beside `--jobs 2`, in the same time
     sent        bytes of the table that a worker is sent
     coordinator trials a minute of a search on so many workers that are not there: a trial sleeps for a second in a
-                thread of this process, so what is lost is lost by proposing, writing and telling
+                thread of this process, so what is lost is lost by proposing, writing and telling; and what that takes
+                of the processor, in milliseconds a trial
 
 Appends JSON lines to `results/cluster.jsonl`, with the load of the machine when each began.
 """
@@ -54,6 +55,7 @@ def asleep(task: Any) -> Any:
 
         def __init__(self, workers: int) -> None:
             self.cpus, self.most_threads, self.places = workers, 1, workers
+            self.cpu: list[float] = []  # seconds of this process when each trial began
 
         def warm_up(self) -> None:
             """Nothing."""
@@ -66,6 +68,7 @@ def asleep(task: Any) -> Any:
 
         def evaluate(self, folder: Path, attempt: Any, *, oof_path: Path | None = None, **_: Any) -> Evaluation:
             """Sleeps."""
+            self.cpu.append(time.process_time())
             time.sleep(PAUSE)
             rng = np.random.default_rng(abs(hash(str(sorted(attempt.config.items())))) % 2**32)
             value = float(-rng.uniform(0.3, 0.7))
@@ -143,9 +146,9 @@ def coordinator(workers: int, seconds: float) -> dict[str, Any]:
     Finish.conduct = stop  # type: ignore[method-assign]
     settings = Settings(seconds=seconds, remember=False, patience="off", families=("linear", "knn", "lightgbm"))
     with tempfile.TemporaryDirectory() as name:
-        run, began = Path(name) / "run", time.monotonic()
+        run, began, executor = Path(name) / "run", time.monotonic(), asleep(task)(workers)
         with contextlib.suppress(Enough):
-            search(task, settings, run, executor=asleep(task)(workers))
+            search(task, settings, run, executor=executor)
         from autometa.search import Run
 
         opened = Run.open(run)
@@ -158,6 +161,7 @@ def coordinator(workers: int, seconds: float) -> dict[str, Any]:
     return {
         "what": "coordinator", "workers": workers, "trials": len(ended), "seconds": round(took, 1),
         "per_minute": round(rate, 1), "of": workers * 60 / PAUSE,
+        "cpu_ms": round(1000 * (executor.cpu[-1] - executor.cpu[workers]) / max(len(executor.cpu) - 1 - workers, 1), 1),
     }  # fmt: skip
 
 
@@ -180,15 +184,16 @@ def report() -> str:
     text = [
         "# cluster.py",
         "",
-        "| what | workers | trials a minute | at most | seconds | load |",
-        "|---|---|---|---|---|---|",
+        "| what | workers | trials a minute | at most | seconds | processor, ms a trial | load |",
+        "|---|---|---|---|---|---|---|",
     ]
     for line in newest.values():
         workers, how = line.get("workers", ""), line.get("how", "")
         most = line.get("of", 60.0 * workers / PAUSE if line["what"] == "fixed" else "")
         rate = line.get("per_minute", f"{line.get('trials')} trials")
         text.append(
-            f"| {line['what']} {how} | {workers} | {rate} | {most} | {line.get('seconds', '')} | {line['load']} |"
+            f"| {line['what']} {how} | {workers} | {rate} | {most} | {line.get('seconds', '')} | "
+            f"{line.get('cpu_ms', '')} | {line['load']} |"
         )
     return "\n".join(text) + "\n"
 

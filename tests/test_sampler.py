@@ -160,6 +160,27 @@ def test_where_the_past_misleads_it_loses_its_say() -> None:
     assert min(shares[9:]) >= 80
 
 
+def test_several_are_suggested_from_one_belief_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counted(Guard):
+        def suggest_several(self, history: History, count: int, **how: Any) -> Any:
+            asked.append(count)
+            return super().suggest_several(history, count, **how)
+
+    asked: list[int] = []
+    monkeypatch.setattr("autometa.transfer.improve.Guard", Counted)
+    sampler = WarmStartSampler(past(), SPACE, n_initial=2, seed=0)
+    sampler.ahead = 4
+    study = study_with(sampler)
+    study.optimize(objective, n_trials=2)
+    begun = [(trial, SPACE.suggest(trial)) for trial in [study.ask() for _ in range(8)]]
+    assert len({config_key(config) for _, config in begun}) == 8
+    assert asked == [4, 4]
+    assert {trial.user_attrs[ORIGIN] for trial, _ in begun} == {"surrogate"}
+    again = pickle.loads(pickle.dumps(sampler))  # what was made ahead is made anew
+    assert again.ahead == 4
+    assert not again._ahead
+
+
 def test_after_hundreds_of_trials_the_cold_sampler_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     class Hurried(Guard):
         def suggest(self, history: History, **how: Any) -> Any:

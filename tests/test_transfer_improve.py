@@ -340,10 +340,10 @@ def test_the_first_new_candidate_is_that_of_the_naive_loop(space: SearchSpace) -
         for row in np.argsort(-values, kind="stable"):
             config = space.decode(where.x[row])
             if is_new(where.x[row], where.mask[row]) and is_new(*space.encode(config)):
-                expected = config, float(np.exp(values[row]))
+                expected = int(row)
                 break
         assert guard._first_new(history, where, values) == expected
-        found.add(expected is not None and expected[1] == float(np.exp(values.max())))
+        found.add(expected == np.argmax(values))
     assert found == {True, False}  # the best one, and another where that was tried
 
 
@@ -548,3 +548,58 @@ def test_restricted_to_some_families_it_answers_as_before() -> None:
         np.testing.assert_allclose(after, before, atol=1e-12)
     with pytest.raises(InputError, match="not in the space"):
         whole.restricted(SearchSpace.of(unheard_of=real(0.0, 1.0, 0.5)))
+
+
+class TestSeveral:
+    """Several from one belief: each but the first as if those before it ran."""
+
+    def test_the_first_is_the_one_and_no_two_are_alike(self):
+        guard, history = Guard(SPACE, None), of_space(9)
+        one = guard.suggest(history, rng=np.random.default_rng(3))
+        many = guard.suggest_several(history, 6, rng=np.random.default_rng(3))
+        assert (many[0].config, many[0].expected, many[0].reason) == (one.config, one.expected, one.reason)
+        assert len({config_key(found.config) for found in many}) == 6
+        assert all(SPACE.contains(found.config) for found in many)
+        assert many[1].expected < many[0].expected  # the first one runs
+
+    def test_of_a_pool_each_is_taken_once(self):
+        among = SPACE.encode_all([SPACE.sample(np.random.default_rng(k)) for k in range(4)])
+        found = Guard(SPACE, None).suggest_several(of_space(5), 9, rng=np.random.default_rng(0), among=among)
+        assert sorted(one.row for one in found) == [0, 1, 2, 3]
+
+    def test_what_is_left_after_one_and_another_is_what_is_left_after_both(self):
+        guard, history = Guard(FLAT, hills()), History.of(FLAT, [FLAT.sample(np.random.default_rng(1))], [0.3])
+        where = FLAT.encode_all([FLAT.sample(np.random.default_rng(k)) for k in range(30)])
+        updated = guard.belief.after(history)
+        std = updated.mixture(where).std
+        left, other = updated.left(where), updated.left(where)
+        assert next(left).shape == std.shape == next(other).shape
+        one_first, other_first = [left.send(row) for row in (3, 8)], [other.send(row) for row in (8, 3)]
+        np.testing.assert_allclose(one_first[1], other_first[1], rtol=1e-6)
+        assert (one_first[1] <= one_first[0] + 1e-9).all()
+        assert (one_first[0] <= 1 + 1e-9).all()
+        assert one_first[0][3].max() < 0.6  # there next to nothing is left to be learned
+
+    def test_conditioning_one_by_one_is_conditioning_at_once(self):
+        rng = np.random.default_rng(0)
+        x = rng.random((9, 2))
+        covariance = np.exp(-((x[:, None] - x[None]) ** 2).sum(axis=2) / 0.2)
+        noise, (few, more) = 0.01, (np.arange(4), np.arange(5))
+        before, after = (
+            Adapted(
+                rng.random(len(rows)),
+                np.zeros((len(rows), 1)),
+                covariance[np.ix_(rows, rows)] + noise * np.eye(len(rows)),
+            )
+            for rows in (few, more)
+        )
+        left = before.between(covariance[:, few], covariance)
+        own = left[:, 4]
+        np.testing.assert_allclose(
+            left - np.outer(own, own) / (own[4] + noise), after.between(covariance[:, more], covariance), atol=1e-9
+        )
+
+
+def of_space(m: int) -> History:
+    configs = [SPACE.sample(np.random.default_rng(100 + k)) for k in range(m)]
+    return History.of(SPACE, configs, np.random.default_rng(7).random(m))

@@ -96,6 +96,8 @@ class WarmStartSampler(BaseSampler):
     Attributes:
         space: The space that the past configurations stand in; None while nothing is known.
         notes: What was done to past configurations to fit them into it, for people; it is on Optuna's log, too.
+        ahead: How many configurations a guided search suggests at once, each as if those before it ran: 1 by default;
+            more where trials are asked for faster than they can be thought about one by one.
 
     See Also:
         `autometa.remember` keeps a study while it runs, `autometa.remember_study` one that has ended;
@@ -127,6 +129,7 @@ class WarmStartSampler(BaseSampler):
     _configs: dict[int, Config]
     _keys: dict[int, set[str]]
     _handed_over: bool  # whether the study is the cold sampler's by now
+    _ahead: list[Suggestion]  # that were made with an earlier one
 
     def __init__(
         self,
@@ -163,6 +166,7 @@ class WarmStartSampler(BaseSampler):
         usual = OPTIONS.guided_initial if guided else OPTIONS.unguided_initial
         self.n_initial = usual if n_initial is None else n_initial
         self.guided, self.seconds, self.jobs, self.limit, self.folds = guided, seconds, jobs, limit, folds
+        self.ahead = 1
         self.notes: tuple[str, ...] = ()  # what was done to past configurations to fit them into the space
         self.space = space.plain() if isinstance(space, SearchSpace) else None
         self._asked = {p.name: p.distribution for p in space} if isinstance(space, SearchSpace) else {}
@@ -193,12 +197,13 @@ class WarmStartSampler(BaseSampler):
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the lock, the clock, the store (its URL may hold a password) and what can be calculated again."""
-        gone = ("_lock", "_started", "_study", "_guard", "_encoded", "_configs", "_keys", "_handed_over", "_store")
+        calculated = ("_guard", "_encoded", "_configs", "_keys", "_handed_over", "_ahead")
+        gone = ("_lock", "_started", "_study", "_store", *calculated)
         return {k: v for k, v in self.__dict__.items() if k not in gone}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """With a lock of its own; the time starts again."""
-        older = {"_about": About(), "_asked": {}, "_told": [], "_renamed": {}, "_words": None}
+        older = {"_about": About(), "_asked": {}, "_told": [], "_renamed": {}, "_words": None, "ahead": 1}
         self.__dict__.update(older | state)
         if "_known" not in state:
             self._known = self.space, self._asked, self._past, self._words
@@ -323,6 +328,7 @@ class WarmStartSampler(BaseSampler):
     def _forget(self) -> None:
         """What was calculated in the space as it was."""
         self._guard, self._encoded, self._configs, self._keys, self._handed_over = None, {}, {}, {}, False
+        self._ahead = []
 
     def _turn_to(self, study: Study) -> None:
         """Begins anew where it is another study: what one showed of its space, and its results, are not the other's."""
@@ -406,6 +412,8 @@ class WarmStartSampler(BaseSampler):
     def _next(self, study: Study, others: Sequence[FrozenTrial], number: int) -> tuple[Config | None, str, str]:
         """What a trial is given, None to leave it to the cold sampler; where that comes from, and why."""
         several = len(study.directions) > 1
+        if (made := self._made_ahead()) is not None:
+            return storable(made.config), Origin.SURROGATE.value, made.reason
         others = others if self._words is None or several else self._words.in_words(others)
         if found := self._recommend(study, others, 1):
             return storable(found[0].config), str(found[0].origin), found[0].reason
@@ -456,14 +464,19 @@ class WarmStartSampler(BaseSampler):
             self._handed_over = True  # for good: what has ended only grows
             return None
         left, spent = self._clock()
-        return self._guard.suggest(
-            history,
-            rng=np.random.default_rng([self._seed, number]),
-            seconds_left=left,
-            seconds_spent=spent,
-            limit=self.limit,
-            similarity=self._similarity,
-        )
+        known = {"seconds_left": left, "seconds_spent": spent, "limit": self.limit, "similarity": self._similarity}
+        rng = np.random.default_rng([self._seed, number])
+        if self.ahead == 1:
+            return self._guard.suggest(history, rng=rng, **known)
+        first, *self._ahead = self._guard.suggest_several(history, self.ahead, rng=rng, **known)
+        return first
+
+    def _made_ahead(self) -> Suggestion | None:
+        """One that was made with an earlier one, of a family that is not late."""
+        while self._ahead:
+            if family_in((one := self._ahead.pop(0)).config) not in self._late:
+                return one
+        return None
 
     def _reading(self, study: Study) -> TrialReading:
         """How the trials of the study are read as numbers."""

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from optuna.storages.journal import BaseJournalBackend
+from optuna.storages.journal._storage import JournalOperation
 
 from autometa.errors import RunError
 from autometa.files import PRIVATE, replace
@@ -148,12 +149,16 @@ class Journal(BaseJournalBackend):
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Writes entries to the disk, then how far the journal reaches.
 
+        A parameter, of which a trial has a dozen, waits in the system's memory for the next entry of another kind: it
+        is lost with the machine alone, and with it a trial that had hardly begun.
+
         Raises:
             RunError: It was opened to look, or another process has written to it.
             OSError: The disk is full, or cannot be written; the file is as it was.
         """
         if not self.writable:
             raise RunError(f"{self.path} was opened to look only")
+        told = any(entry.get("op_code") != JournalOperation.SET_TRIAL_PARAM for entry in logs)
         crc, lines = 0, []
         for n, entry in enumerate(logs, start=self._count + 1):
             line, crc = _encoded(entry, n)
@@ -165,13 +170,16 @@ class Journal(BaseJournalBackend):
             try:
                 while left:
                     left = left[file.write(left) :]
-                os.fsync(file.fileno())
+                if told:
+                    os.fsync(file.fileno())
             except OSError:
                 file.truncate(self._size)
                 raise
         self._size += sum(map(len, lines))
         self._count += len(logs)
         self._fresh += [json.loads(line) for line in lines]
+        if not told:
+            return
         with _head_path(self.path).open("rb+") as file:  # of one size always, so this needs no space
             file.write(_head(self._count, crc))
 

@@ -52,6 +52,12 @@ class SearchOptions:
     # Share that a trial should take at most once there is something to fall back on. Judgement.
     trial_share: float = 0.25
 
+    # Of the trials that run at once, the share that is proposed from one belief, at most so many: below eight at once
+    # each has one of its own, which costs little beside the trials. What a proposal costs, and what that does for 32
+    # workers: benchmarks/cluster.py, `coordinator`.
+    proposed_share: float = 0.25
+    most_proposed: int = 16
+
     # Times that share after which a trial is killed that aimed at it: one that is nearly done may end. Judgement, from
     # trials of large tables that had finished two folds of three.
     grace: float = 1.5

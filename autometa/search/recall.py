@@ -72,6 +72,7 @@ def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, rungs
         limit=None if math.isinf(clock.longest) else _first_limit(settings, plan, clock, rungs),
         folds=len(plan.splits),
     )
+    sampler.ahead = max(1, min(int(plan.jobs * plan.options.proposed_share), plan.options.most_proposed))
     return Recall(sampler, metafeatures)
 
 

@@ -264,8 +264,16 @@ class SearchSpace:
         return out
 
     def contains(self, config: Mapping[str, Any]) -> bool:
-        """Whether `config` holds exactly the active parameters, each within its range."""
-        return not self.problems(config)
+        """Whether `config` holds exactly the active parameters, each within its range; `problems` says why it does not.
+
+        Example:
+            >>> SearchSpace.of(depth=integer(1, 16, 6)).contains({"depth": 17})
+            False
+        """
+        expected = self._walk(lambda p: config.get(p.name, p.default))
+        return expected.keys() == config.keys() and all(
+            is_within(self[name].distribution, config[name]) for name in expected
+        )
 
     def clip(self, config: Mapping[str, Any]) -> tuple[Config, list[str]]:
         """The nearest configuration of this space, and what was changed to get there."""

@@ -9,6 +9,7 @@ Letters:  m evaluations · q points · d encoded dimensions · t past tasks.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -118,9 +119,22 @@ class Updated:
 
     def mixture(self, where: Encoded) -> Mixture:
         """The warped score at q points, by all experts that have a weight worth asking for."""
-        heavy = {name: weight for name, weight in self.weights.items() if weight > 0.01}
-        total, found = sum(heavy.values()), []
-        for name, weight in heavy.items():
+        total, found = sum(self._heavy.values()), []
+        for name, weight in self._heavy.items():
             mixture = self.opinions[name].predict(where.x, where.mask)
             found.append(Mixture(mixture.weights * weight / total, mixture.mean, mixture.std))
         return joined(found)
+
+    def left(self, where: Encoded) -> Generator[NDArray[np.float64], int]:  # (q, c)
+        """Of the standard deviations of `mixture`, what is left where trials run at the points that are sent.
+
+        A running trial is expected to end as it is expected to: that leaves the means as they are.
+        """
+        experts = [self.opinions[name].left(where.x, where.mask) for name in self._heavy]
+        row = yield np.concatenate([next(expert) for expert in experts], axis=1)
+        while True:
+            row = yield np.concatenate([expert.send(row) for expert in experts], axis=1)
+
+    @property
+    def _heavy(self) -> dict[str, float]:
+        return {name: weight for name, weight in self.weights.items() if weight > 0.01}

@@ -13,7 +13,7 @@ Letters:  m evaluations · q points · e prior means · t past tasks · d encode
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -201,6 +201,12 @@ class _Part:
             process.variance(there.by(process, group)) + noisy * process.noise,
         )
 
+    def between(self, there: _Features) -> NDArray[np.float64]:  # (q, q)
+        """The covariance of points after the results, but for the scale."""
+        process, group, seen = self.process, self.group, there.by(self.process, self.group)
+        prior = process.covariance(process.apart(seen, seen))
+        return self.adapted.between(process.covariance(there.apart(process, group)), prior)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opinion:
@@ -216,6 +222,21 @@ class Opinion:
         there = _Features(x, mask, self.results)
         found = [part.predict(there, noisy=noisy) for part in self.parts]
         return joined([Mixture(s * m.weights, m.mean, m.std) for s, m in zip(self.shares, found, strict=True)])
+
+    def left(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> Generator[NDArray[np.float64], int]:  # (q, c)
+        """Of the standard deviations at q points, what is left after results at those that are sent, one by one."""
+        there = _Features(x, mask, self.results)
+        covariances = [part.between(there) for part in self.parts]
+        before = [np.maximum(np.diag(covariance), 1e-10) for covariance in covariances]
+        each = [len(part.adapted.weights) for part in self.parts]
+        row = yield np.ones((len(x), sum(each)))
+        while True:
+            for k, (part, covariance) in enumerate(zip(self.parts, covariances, strict=True)):
+                own = covariance[:, row]
+                covariances[k] = covariance - np.outer(own, own) / (max(own[row], 1e-10) + part.process.noise)
+            after = [np.maximum(np.diag(covariance), 1e-10) for covariance in covariances]
+            shares = [np.sqrt(one / other) for one, other in zip(after, before, strict=True)]
+            row = yield np.column_stack([np.tile(one[:, None], count) for one, count in zip(shares, each, strict=True)])
 
 
 def joined(mixtures: Sequence[Mixture]) -> Mixture:

@@ -44,7 +44,7 @@ class PastForecasts:
         """
         self.options, space = options, layout.space
         scores = np.asarray(past.scores, dtype=float).reshape(len(past.records), len(past.configs))
-        fits = np.array([not space.problems(config) for config in past.configs], dtype=bool)
+        fits = np.array([space.contains(config) for config in past.configs], dtype=bool)
         columns = np.flatnonzero(fits)
         known = np.isfinite(scores[:, columns]).sum(axis=0)
         z = warped(scores[:, columns])

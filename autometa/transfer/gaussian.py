@@ -121,6 +121,18 @@ class Adapted:
         spread = left[:, None] * second + slope**2 * np.maximum(second - first**2, 0.0)
         return Mixture(self.weights, mean, np.sqrt(np.maximum(spread, 1e-18)))
 
+    def between(
+        self,
+        cross: NDArray[np.float64],  # (q, m)
+        prior: NDArray[np.float64],  # (q, q) the covariance of the points before any result
+    ) -> NDArray[np.float64]:  # (q, q)
+        """The covariance of q points after the results, but for the scale, which stretches all of it alike."""
+        if self.m == 0:
+            return prior
+        v = solve(self._lower, cross.T)  # (m, q)
+        reduced = (1.0 - v.T @ self._one) / np.sqrt(self._precision)  # (q,)
+        return prior - v.T @ v + np.outer(reduced, reduced)
+
 
 def log_spaced(grid: Grid) -> NDArray[np.float64]:  # (number,)
     """The numbers of a grid, spaced evenly by their logarithms."""

@@ -9,8 +9,8 @@ Letters:  m evaluations · q candidates · d encoded dimensions · t past tasks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,10 +160,15 @@ class Guard:
         seconds = None if log_seconds is None else np.exp(log_seconds)
         return Prediction(mean, std, better, seconds, self.belief.failure(history, where))
 
+    def suggest(self, history: History, *, rng: np.random.Generator, **how: Any) -> Suggestion:
+        """The next configuration: the first of `suggest_several`, which says what else it takes."""
+        return self.suggest_several(history, 1, rng=rng, **how)[0]
+
     @one_thread()
-    def suggest(
+    def suggest_several(
         self,
         history: History,
+        count: int,
         *,
         rng: np.random.Generator,
         seconds_left: float | None = None,
@@ -171,11 +176,15 @@ class Guard:
         limit: TrialLimit | None = None,
         similarity: NDArray[np.float64] | None = None,  # (t,) of the past tasks, any positive scale
         among: Encoded | None = None,
-    ) -> Suggestion:
-        """The next configuration.
+    ) -> list[Suggestion]:
+        """The next configurations, from one belief: each but the first as if those before it ran already.
+
+        A trial that runs takes from the variance where it is, and leaves what is expected (the Kriging believer of
+        Ginsbourger et al., 2010), so that several are not one and the same. There may be fewer than `count`, but one.
 
         Args:
             history: What was tried so far; running trials of other workers have the score NaN.
+            count: How many.
             rng: For candidates only; with `among` nothing is random.
             seconds_left: Time that is left: improvement then counts per expected share of it, less so as the time runs
                 out, and what is expected to take longer than that comes last.
@@ -192,27 +201,51 @@ class Guard:
         if spent is None:
             spent = 0.0 if history.seconds is None else float(np.nansum(history.seconds))
 
-        def value(where: Encoded) -> NDArray[np.float64]:
-            succeeds = self._log_success(history, where)
-            log = log_expected_improvement(updated.mixture(where), best) + succeeds
-            return log - self._price(history, where, seconds_left, spent, limit)
+        def value(where: Encoded, log: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+            if log is None:
+                log = log_expected_improvement(updated.mixture(where), best)
+            return log + self._log_success(history, where) - self._price(history, where, seconds_left, spent, limit)
 
-        reason = _reason(updated.weights)
-        if among is not None:
-            values = value(among)
-            row = int(np.argmax(values))
-            config = self.space.decode(among.x[row])
-            return Suggestion(config, reason, updated.weights, handed_over, float(np.exp(values[row])), row)
-        where = self._candidates(history, rng)
-        values = value(where)
-        for round_ in range(self.options.refinements):
-            top = np.argsort(-values, kind="stable")[:4]
-            near = self._near(where.x[top], 0.08 / (1 + 2 * round_), self.options.neighbours // 4, rng)
-            more = self.belief.layout.complete(near)
-            values = np.concatenate([values, value(more)])
-            where = Encoded(np.concatenate([where.x, more.x]), np.concatenate([where.mask, more.mask]))
-        config, best_value = self._first_new(history, where, values)
-        return Suggestion(config, reason, updated.weights, handed_over, best_value)
+        if among is None:
+            where = self._candidates(history, rng)
+            values = value(where)
+            for round_ in range(self.options.refinements):
+                top = np.argsort(-values, kind="stable")[:4]
+                near = self._near(where.x[top], 0.08 / (1 + 2 * round_), self.options.neighbours // 4, rng)
+                more = self.belief.layout.complete(near)
+                values = np.concatenate([values, value(more)])
+                where = Encoded(np.concatenate([where.x, more.x]), np.concatenate([where.mask, more.mask]))
+        else:
+            where, values = among, value(among)
+
+        def said(row: int | None, values: NDArray[np.float64]) -> Suggestion:
+            best_row = int(np.argmax(values)) if row is None else row
+            expected = 0.0 if row is None else float(np.exp(values[best_row]))
+            config, of_pool = self.space.decode(where.x[best_row]), None if among is None else row
+            return Suggestion(config, _reason(updated.weights), updated.weights, handed_over, expected, of_pool)
+
+        def foremost(history: History, values: NDArray[np.float64]) -> int | None:
+            return self._first_new(history, where, values) if among is None else int(np.argmax(values))
+
+        row = foremost(history, values)
+        found = [said(row, values)]
+        if row is None or count == 1:
+            return found
+        if among is None:  # whoever is far behind comes to nothing before those ahead are used up
+            ahead = np.argsort(-values, kind="stable")[: max(self.options.candidates // 2, 8 * count)]
+            where, values = Encoded(where.x[ahead], where.mask[ahead]), values[ahead]
+            row = int(np.flatnonzero(ahead == row)[0]) if row in ahead else None
+        mixture, fixed, taken = updated.mixture(where), value(where, np.zeros(len(values))), history
+        left = updated.left(where)
+        next(left)
+        while row is not None and len(found) < min(count, len(where.x)):
+            beside = replace(mixture, std=mixture.std * left.send(row))
+            fixed[row] = -np.inf
+            taken = taken.with_running(*self.space.encode(found[-1].config))
+            values = log_expected_improvement(beside, best) + fixed
+            row = foremost(taken, values)
+            found += [] if row is None else [said(row, values)]
+        return found
 
     def _log_success(self, history: History, where: Encoded) -> NDArray[np.float64]:  # (q,)
         """Log of the probability that trials do not fail, and keep the constraints."""
@@ -286,15 +319,14 @@ class Guard:
         active = np.repeat(layout.complete(x).mask, each, axis=0)
         return np.where(active, many, rng.random(many.shape))
 
-    def _first_new(self, history: History, where: Encoded, values: NDArray[np.float64]) -> tuple[Config, float]:
-        """The best candidate that was not tried before, as a configuration."""
-        order = np.argsort(-values, kind="stable")
-        for row in order:
+    def _first_new(self, history: History, where: Encoded, values: NDArray[np.float64]) -> int | None:
+        """The best candidate that was not tried before; None where all were."""
+        for row in np.argsort(-values, kind="stable"):
             if _is_new(history, where.x[row], where.mask[row]):
                 config = self.space.decode(where.x[row])
                 if _is_new(history, *self.space.encode(config)):  # whole numbers and steps are rounded
-                    return config, float(np.exp(values[row]))
-        return self.space.decode(where.x[order[0]]), 0.0
+                    return int(row)
+        return None
 
 
 def _is_new(history: History, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> bool:  # (d,), (d,)

@@ -191,6 +191,22 @@ class History:
         """With what the evaluations said of constraints, (m,) each."""
         return replace(self, constraints=dict(constraints))
 
+    def with_running(self, x: NDArray[np.float64], mask: NDArray[np.bool_]) -> History:  # (d,), (d,)
+        """With one more trial that runs."""
+
+        def longer(values: NDArray[np.float64] | None, last: float) -> NDArray[np.float64] | None:
+            return None if values is None else np.append(values, last)
+
+        told = {name: np.append(values, math.nan) for name, values in (self.constraints or {}).items()}
+        return History(
+            np.vstack([self.x, x]),
+            np.vstack([self.mask, mask]),
+            np.append(self.scores, math.nan),
+            longer(self.seconds, math.nan),
+            longer(self.fidelity, 1.0),
+            told or None,
+        )
+
     @property
     def infeasible(self) -> NDArray[np.bool_]:  # (m,)
         """Which evaluations broke a constraint."""

@@ -189,6 +189,23 @@ def test_a_journal_that_ends_behind_its_head_was_not_told_of_its_last_entry(run)
     assert len(open_run(run).trials) == 4
 
 
+def test_parameters_wait_for_what_follows_them(run, monkeypatch):
+    """A dozen of each trial: the disk is waited for, and the head written, once something is told of it."""
+    waited = []
+    monkeypatch.setattr("os.fsync", waited.append)
+    head = (run / "journal.head").read_bytes()
+    journal = Journal(run / "journal.log", writable=True)
+    entry = {"worker_id": "w", "trial_id": 0}
+    journal.append_logs([{"op_code": 5, **entry, "param_name": "a", "param_value_internal": 1.0, "distribution": "{}"}])
+    assert not waited
+    assert (run / "journal.head").read_bytes() == head
+    assert scan(run / "journal.log", numbered=True).damage == []  # as after the death of the process
+    journal.append_logs([{"op_code": 8, **entry, "user_attr": {"a": 1}}])
+    assert len(waited) == 1
+    assert (run / "journal.head").read_bytes() != head
+    assert scan(run / "journal.log", numbered=True).damage == []
+
+
 # ----------------------------------------------------------------------------------------------------- older versions
 
 

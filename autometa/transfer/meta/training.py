@@ -172,7 +172,7 @@ def train(
 def _telling(past: PastTasks, space: SearchSpace) -> tuple[NDArray, NDArray, NDArray]:
     """Scores of the configurations that fit, and of the tasks that tell them apart; their columns and rows."""
     scores = np.asarray(past.scores, dtype=float).reshape(len(past.records), len(past.configs))
-    columns = np.array([j for j, config in enumerate(past.configs) if not space.problems(config)], dtype=np.int64)
+    columns = np.array([j for j, config in enumerate(past.configs) if space.contains(config)], dtype=np.int64)
     scores = scores[:, columns]
     rows = np.array([i for i, r in enumerate(scores) if len(set(r[np.isfinite(r)])) > 2], dtype=np.int64)
     return scores[rows], columns, rows
