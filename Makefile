@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := autometa_runs/demo
+# Tests wait for one another's processes a good part of the time, so one more of them than there are cores; four at most.
+TESTERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((cores < 3 ? cores + 1 : 4)))
 # Tests use processes of their own; one numerical thread each keeps them from fighting over the cores.
 export OMP_NUM_THREADS ?= 1
 
@@ -54,7 +56,7 @@ types: install
 	$(BIN)/mypy
 
 unit: install
-	$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses=$(TESTERS) --dist=loadscope --no-loadscope-reorder
 
 # The wheel alone, in an empty folder: what it lacks cannot be borrowed from the checkout.
 wheel: install

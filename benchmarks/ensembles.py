@@ -7,7 +7,7 @@
 A pool is a search of `TRIALS` trials on at most `MOST_ROWS` rows of a table (those of `patience.py`, by the same halves
 of the families) with the memory that ships, less the table's family: of each trial the out-of-fold predictions, and
 what the mean of its fold models answers of at most 2,000 rows that were not learned from. It stays in FOLDER, outside
-the repository. Choosing is then free: each way picks weights by the out-of-fold predictions of the first 8, 20 or all
+the repository. Choosing is then free: each way picks weights by the out-of-fold predictions of the first 8, 16 or all
 trials, and the other rows judge. Errors are relative to the best single trial by its own cross-validation: the ratio of
 losses (1 - score of what is better when larger), in the geometric mean over tables.
 
@@ -45,8 +45,8 @@ from autometa.search.ensemble import greedy_ensemble
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "ensembles.jsonl"
-TRIALS, MOST_ROWS, MOST_JUDGING = 40, 1_000, 2_000
-FIRST = (8, 20, TRIALS)
+TRIALS, MOST_ROWS, MOST_JUDGING = 30, 600, 2_000
+FIRST = (8, 16, TRIALS)
 
 Array = NDArray[np.float64]
 Judge = Callable[[Array], float]
@@ -58,7 +58,6 @@ def pool(path: Path, family: str) -> dict[str, Any]:
 
     from autometa.evaluation import Freedom, fit_calibration, fit_model, predict_aligned
     from autometa.search import Settings, search
-    from autometa.search.candidates import candidates_of
     from autometa.search.result import leaderboard
     from autometa.search.run import Run
     from autometa.store import Exclusion
@@ -70,7 +69,7 @@ def pool(path: Path, family: str) -> dict[str, Any]:
     known, unseen = frame.iloc[order[:cut]], frame.iloc[order[cut : cut + MOST_JUDGING]]
     task = make_task(known.reset_index(drop=True), target="target", name=path.stem, family=family)
     exclude = Exclusion(families=frozenset({family}), fingerprints=frozenset({task.fingerprint}))
-    settings = Settings(seconds=None, trials=TRIALS, jobs=1, remember=False, exclude=exclude, patience="off")
+    settings = Settings(seconds=None, trials=TRIALS, jobs=1, folds=5, remember=False, exclude=exclude, patience="off")
     with tempfile.TemporaryDirectory() as folder:
         result = search(task, settings, Path(folder) / "run")
         run = Run.open(result.run)
@@ -78,13 +77,16 @@ def pool(path: Path, family: str) -> dict[str, Any]:
         inside = truth >= 0 if task.kind != "regression" else np.isfinite(truth)
         y, said = np.asarray(task.y), []
         truths = [y[one] for one in np.asarray(run.splits.test)]
-        for one in candidates_of(run, leaderboard(result.trials, task.metric), TRIALS):
-            model = fit_model(task, one.row.evaluation.config, np.arange(task.n), seed=0)
-            folds, later = run.splits.by_fold(one.oof), predict_aligned(model, X, task.kind, task.c)[inside]
+        for one in leaderboard(result.trials, task.metric):
+            oof = run.oof(one.number)
+            if oof is None:
+                continue
+            model = fit_model(task, one.evaluation.config, np.arange(task.n), seed=0)
+            folds, later = run.splits.by_fold(oof[None]), predict_aligned(model, X, task.kind, task.c)[inside]
             if task.kind != "regression":  # as the search does before it chooses
                 calibration = fit_calibration(np.concatenate(folds), np.concatenate(truths), Freedom.OFFSETS)
                 folds, later = [calibration.apply(fold) for fold in folds], calibration.apply(later)
-            said.append({"number": one.row.number, "folds": folds, "later": later})
+            said.append({"number": one.number, "folds": folds, "later": later})
     return {
         "table": path.stem, "family": family, "kind": task.kind, "metric": task.metric, "classes": task.c,
         "rows": task.n, "truths": truths, "unseen": truth[inside], "trials": said,

@@ -123,16 +123,18 @@ def learning_curves(
         (1, 3)
     """
     began, whole = time.monotonic(), dict[str, Any]()
-    for n in sorted(set(rows)):
-        left = None if options.seconds is None else options.seconds - (time.monotonic() - began)
-        if whole and left is not None and left <= 0:
-            break
-        found = collect(sources, store, replace(options, rows=n, seconds=left), **how)
-        for name in ("evaluations", "failed"):
-            found[name] += whole.get(name, 0)
-        found["tables"] = max(found["tables"], whole.get("tables", 0))
-        found["seconds"] = round(time.monotonic() - began, 1)
-        whole = found
+    with Isolation() as isolation:  # one for all samples: starting it takes seconds
+        how["executor"] = how.get("executor") or Local(isolation)
+        for n in sorted(set(rows)):
+            left = None if options.seconds is None else options.seconds - (time.monotonic() - began)
+            if whole and left is not None and left <= 0:
+                break
+            found = collect(sources, store, replace(options, rows=n, seconds=left), **how)
+            for name in ("evaluations", "failed"):
+                found[name] += whole.get(name, 0)
+            found["tables"] = max(found["tables"], whole.get("tables", 0))
+            found["seconds"] = round(time.monotonic() - began, 1)
+            whole = found
     return whole
 
 
