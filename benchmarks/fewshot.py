@@ -7,6 +7,7 @@
     python benchmarks/fewshot.py --sinusoid --minutes 5                     MAML on sine waves
     python benchmarks/fewshot.py --setup                                    .venvs/learn2learn, for the next line
     python benchmarks/fewshot.py --speed                                    beside learn2learn and a plain loop
+    python benchmarks/fewshot.py --gpu --seconds 540                        published rows on a GPU (`fewshot_gpu.py`)
     python benchmarks/fewshot.py --report                                   results/fewshot.md
 
 Protocol: Vinyals' split of Omniglot with rotations as classes; 423 test characters (1,692 classes with rotations) that
@@ -449,12 +450,23 @@ def main() -> None:
     parser.add_argument("--sinusoid", action="store_true")
     parser.add_argument("--setup", action="store_true")
     parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--gpu", action="store_true", help="train and judge the published rows within --seconds")
+    parser.add_argument("--seconds", type=float, default=540.0, help="of --gpu")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--runs", type=Path, default=RUNS, help="where trainings are kept")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--quick", action="store_true", help="a minute of each, nothing recorded")
     asked = parser.parse_args()
     torch.set_num_threads(1 if asked.device == "cpu" else torch.get_num_threads())
+    if asked.gpu:
+        from fewshot_gpu import conduct, keeper
+
+        conduct(
+            load_data("omniglot", str(OMNIGLOT)), device=asked.device, seconds=asked.seconds,
+            keep=print if asked.quick else keeper(asked.device, _where()),
+            episodes=20 if asked.quick else asked.episodes,
+        )  # fmt: skip
+        return
     rows: list[dict[str, Any]] = []
     minutes, episodes = (0.2, 20) if asked.quick else (asked.minutes, asked.episodes)
     if asked.quick:

@@ -5,6 +5,7 @@ fewshot eval DIR --episodes 1000        fewshot list        fewshot predict DIR 
 """
 
 # Annotations are evaluated once, here: typer would compile them from text at every start, which costs 10 ms.
+import re
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,8 +20,19 @@ fewshot_app = typer.Typer(rich_markup_mode=None, help="Few-shot learners: train 
 app.add_typer(fewshot_app, name="fewshot")
 
 _EPISODES = "The episodes"
+
+
+def _device(option: str, text: str) -> str:
+    """The name of a device; whether it is there is asked later, since that takes torch."""
+    from autometa.values import one_of
+
+    return text if re.fullmatch(r"cuda:\d+", text) else one_of(option, text, ("auto", "cpu", "cuda", "mps"))
+
+
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="What `fewshot train --out` made.")]
-Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to calculate.")]
+Device = Annotated[
+    str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to calculate; also cuda:1 and so on, mps.")
+]
 OwnLearner = Annotated[
     str | None,
     typer.Option("--learner", metavar="module:Class", help="A learner of your own, where it was trained with one."),
@@ -111,7 +123,9 @@ def train(
     backend: Annotated[
         str, typer.Option("--backend", metavar="NAME", help="auto, loop, vmap or chunkN: how tasks are batched.")
     ] = "auto",
-    compile_: Annotated[bool, typer.Option("--compile", help="torch.compile, on a GPU.")] = False,
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="On a GPU, record a step once and replay it (CUDA graph).")
+    ] = False,
     seed: Annotated[str, typer.Option("--seed", metavar="N", help="Of weights and episodes.")] = "0",
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="For checkpoint and curve.")] = None,
@@ -149,7 +163,7 @@ def train(
     }
     first = gathered.option(whole, "--seed", seed, 0)
     seconds = gathered.option(duration, "--time", time)
-    gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
+    gathered.option(_device, "--device", device)
     if sampler is not None:
         gathered.option(one_of, "--sampler", sampler, ("uniform", "domain", "similar", "curriculum"))
 
@@ -204,7 +218,7 @@ def eval_(
     as_json: AsJson = False,
 ) -> None:
     """Judge a trained learner on tasks of the test split: mean and 95 % interval."""
-    from autometa.values import Gathered, one_of, whole
+    from autometa.values import Gathered, whole
 
     gathered = Gathered()
     count = gathered.option(whole, "--episodes", episodes, 2)
@@ -213,7 +227,7 @@ def eval_(
     queries = gathered.option(whole, "--query", query, 1)
     first = gathered.option(whole, "--seed", seed, 0)
     options = gathered.take(_pairs, "--set", set_)
-    gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
+    gathered.option(_device, "--device", device)
     gathered.refuse()
 
     from autometa.cli.show import emit, show_record
@@ -286,10 +300,10 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Answer queries by a few labelled examples, as CSV."""
-    from autometa.values import Gathered, one_of
+    from autometa.values import Gathered
 
     gathered = Gathered()
-    gathered.option(one_of, "--device", device, ("auto", "cpu", "cuda"))
+    gathered.option(_device, "--device", device)
     gathered.refuse()
 
     from autometa.cli.show import emit

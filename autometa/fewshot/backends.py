@@ -51,15 +51,24 @@ def group_size(backend: str, t: int) -> int:
 
 
 def find_device(asked: str) -> str:
-    """The device that is meant by ``auto``.
+    """The device that is meant: ``auto`` is a GPU where torch sees one, ``cuda:1`` the second of several.
 
     Raises:
-        InputError: It is not there.
+        InputError: It is not there, or no device is called so.
+
+    Example:
+        >>> find_device("cpu")
+        'cpu'
     """
     if asked == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if asked == "cuda" and not torch.cuda.is_available():
-        raise InputError(Problem("device cuda", "torch sees no such GPU", "Use cpu."))
+    kind = re.fullmatch(r"(cpu|mps|cuda)(?::(\d+))?", asked)
+    if kind is None or (kind[2] is not None and kind[1] != "cuda"):
+        raise InputError(Problem(f"device {asked!r}", "is not known", "Known: auto, cpu, cuda, cuda:1 and so on, mps."))
+    if kind[1] == "cuda" and int(kind[2] or 0) >= torch.cuda.device_count():
+        raise InputError(Problem(f"device {asked}", "torch sees no such GPU", "Use cpu."))
+    if kind[1] == "mps" and not torch.backends.mps.is_available():
+        raise InputError(Problem("device mps", "torch sees none", "Use cpu."))
     return asked
 
 
@@ -90,7 +99,7 @@ def meta_gradient(
     t = len(episode.classes)
     trained = [name for name in weights if not name.startswith(RUNNING)]
     leaves = {name: w.detach().requires_grad_(name in trained) for name, w in weights.items()}
-    total, gradients, outcomes = torch.zeros(()), None, []
+    total, gradients, outcomes = torch.zeros((), device=episode.classes.device), None, []
     size = group_size(backend, t)
     together = "loop" if backend == "loop" else "vmap"
     for start in range(0, t, size):

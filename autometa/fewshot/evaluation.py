@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
+from autometa.fewshot.accelerate import precision
 from autometa.fewshot.backends import over_tasks
 from autometa.fewshot.checkpoint import Checkpoint
 from autometa.fewshot.data import DATA, load_data
@@ -70,7 +71,7 @@ def answers(learner: Learner, weights: Weights, episode: Episode, backend: str =
     def one(weights: Weights, task: Episode) -> torch.Tensor:
         return learner.predict(weights, learner.adapt(weights, task.support), task.query)
 
-    with torch.no_grad():
+    with torch.no_grad(), precision(learner, episode.classes.device):
         return over_tasks(one, backend)(weights, episode)
 
 
@@ -84,7 +85,7 @@ def evaluate(
     shot: int,
     query: int = 15,
     seed: int = 0,
-    together: int = OPTIONS.episodes_at_once,
+    together: int | None = None,
     backend: str = "vmap",
     sampler: TaskSampler | None = None,
     tell: TellProgress = lambda done, total, text: None,
@@ -100,7 +101,7 @@ def evaluate(
         shot: Support examples of a class.
         query: Queries of a class.
         seed: Of the episodes: the same for every learner, so that they can be compared pair by pair.
-        together: Episodes answered at once.
+        together: Episodes answered at once; None for as many as any memory has, or a GPU's.
         backend: How they are batched (`backends`).
         sampler: Which tasks to draw; by default all are as likely.
         tell: Progress.
@@ -118,16 +119,18 @@ def evaluate(
         >>> found.scores.shape, found.mean > 1 / 3  # even untrained features tell digits apart
         ((20,), True)
     """
-    begun, rng, scores = time.perf_counter(), np.random.default_rng(seed), []
-    chooser = sampler or Uniform()
+    begun, rng, scores = time.perf_counter(), np.random.default_rng(seed), list[torch.Tensor]()
+    chooser, on_gpu = sampler or Uniform(), next(iter(weights.values())).is_cuda
+    together = together or (OPTIONS.episodes_at_once_on_gpu if on_gpu else OPTIONS.episodes_at_once)
     for start in range(0, episodes, together):
         t = min(together, episodes - start)
         chosen = chooser.choose(source, rng, t, way, 1.0)
         episode = source.episode(rng, chosen, shot, query)
         found = answers(learner, weights, episode, backend)
-        scores.append(score(learner.problem, found, episode.query).double().cpu().numpy())
-        tell(start + t, episodes, f"{np.concatenate(scores).mean():.4f}")
-    return EpisodeScores(np.concatenate(scores), learner.transductive, time.perf_counter() - begun)
+        scores.append(score(learner.problem, found, episode.query))
+        # What has been scored stays where it is: asking a GPU for a number waits until it has done all it was told.
+        tell(start + t, episodes, "" if on_gpu and start + t < episodes else f"{float(torch.cat(scores).mean()):.4f}")
+    return EpisodeScores(torch.cat(scores).cpu().double().numpy(), learner.transductive, time.perf_counter() - begun)
 
 
 def judge_checkpoint(

@@ -24,9 +24,10 @@ from typing import Literal, Protocol
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import batch_norm, conv2d, max_pool2d, relu
+from torch.nn.functional import batch_norm, max_pool2d, relu
 
 from autometa.fewshot.options import OPTIONS
+from autometa.fewshot.precision import convolved
 from autometa.fewshot.unbatched import is_unbatched
 
 Weights = dict[str, Tensor]
@@ -165,7 +166,7 @@ class Conv4:
 
         A positive scale and ReLU commute with the maximum, so this is norm, ReLU, pooling while the scale is positive.
         """
-        h = conv2d(h, weights[f"conv{k}"], padding=1, stride=2 if self.halving == "stride" else 1)
+        h = convolved(h, weights[f"conv{k}"], stride=2 if self.halving == "stride" else 1)
         if self.halving == "pool" and min(h.shape[2:]) > 1:
             moments = norms.moments(weights, f"norm{k}", h, mask)
             h = normalised(weights, f"norm{k}", max_pool2d(h, 2), moments)

@@ -29,4 +29,4 @@ class TrainingSettings:
     patience: int = 20  # validation steps without improvement after which training stops
     seconds: float | None = None  # of this call; what is left can be resumed
     backend: str = "auto"  # how the tasks of a meta-batch are batched; auto times the back ends
-    compile: bool = False  # torch.compile, on a GPU
+    compile: bool = False  # on a GPU, whether the step of each shape is recorded once and replayed (a CUDA graph)

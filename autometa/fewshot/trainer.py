@@ -57,6 +57,7 @@ class TrainingProgress:
     score: float = 0.0  # likewise
     since: int = 0  # how many steps that is
     backend: str = "auto"
+    precision: str = "float32"  # of training and validation (`accelerate.precision_of`)
 
 
 def check(data: Data, settings: TrainingSettings, training: Training, *, within: bool | None = None) -> list[Problem]:
@@ -198,7 +199,11 @@ class _MetaTraining:
         self.optimiser, self.progress = Optimiser(training, settings.steps), TrainingProgress(**state.progress)
         self.rng = np.random.default_rng()
         self.rng.bit_generator.state = state.random["tasks"]
-        self.gradient = accelerate.meta_gradient_of(compiled=settings.compile, device=device)
+        self.progress.precision = accelerate.precision_of(learner, device)
+        self.gradient = accelerate.meta_gradient_of(recorded=settings.compile, device=device, say=say)
+        # Loss and score since they were last counted, where the weights are: reading them at each step would have a GPU
+        # wait for the processor.
+        self.sums: torch.Tensor | None = None
         self.chosen = ""  # which tasks the last step learned from
         self.begun = self.counted = begun  # of this call; until when `progress.seconds` has counted
         # When the checkpoint was written; the first is written after the first step, so that a kill leaves something.
@@ -268,16 +273,16 @@ class _MetaTraining:
         """One meta-batch, one step of the optimiser; the norms' statistics move towards what they saw."""
         self.drew = self.rng.bit_generator.state
         state, progress, episode = self.state, self.progress, self.draw()
-        with accelerate.precision(self.learner, self.device):
+        with accelerate.precision(self.learner, self.device), accelerate.memory_told(self.training.tasks):
             loss, gradients, outcome = self.gradient(self.learner, state.weights, episode, progress.backend)
-        taken, right = float(loss), float(score(self.learner.problem, outcome.outputs, episode.query).mean())
+        right = score(self.learner.problem, outcome.outputs, episode.query).mean()
+        both = torch.stack([loss.detach().to(right), right]).double()
         self.moving = True
         self.optimiser.move(state.weights, gradients, state.optimiser, state.step)
         for name, seen in outcome.statistics.items():
             state.weights[name].lerp_(seen.mean(0).to(state.weights[name]), OPTIONS.momentum)
         state.step += 1
-        progress.loss += taken
-        progress.score += right
+        self.sums = both if self.sums is None else self.sums + both
         progress.since += 1
         self.drew, self.moving, self.walked = None, False, self.walked + 1
         self.estimate()
@@ -285,9 +290,11 @@ class _MetaTraining:
     def validate(self) -> None:
         """A validation step: the score on episodes of a fixed seed; remembers the best weights, and saves."""
         state, progress, settings = self.state, self.progress, self.settings
+        self.count()
         found = evaluate(
             self.learner, state.weights, self.validation, episodes=settings.look_episodes, way=settings.way,
-            shot=settings.shot, query=settings.query, seed=settings.seed + 1, together=self.training.tasks,
+            shot=settings.shot, query=settings.query, seed=settings.seed + 1,
+            together=None if self.device.type == "cuda" else self.training.tasks,
             backend=progress.backend, sampler=self.validation_sampler,
         )  # fmt: skip
         if not np.isfinite(progress.loss):
@@ -310,8 +317,16 @@ class _MetaTraining:
         self.save(line)
         self.tell(state.step, settings.steps, f"validation {found.mean:.4f} ± {found.interval:.4f}")
 
+    def count(self) -> None:
+        """Adds what the steps since the last time have lost and scored to the progress."""
+        if self.sums is not None:
+            loss, right = self.sums.tolist()
+            self.progress.loss, self.progress.score = self.progress.loss + loss, self.progress.score + right
+            self.sums = None
+
     def save(self, line: dict[str, Any] | None = None) -> None:
         """Brings the checkpoint up to date and writes it, and `line` to the learning curve."""
+        self.count()
         now = time.monotonic()
         self.progress.seconds += now - self.counted
         self.counted = now

@@ -102,15 +102,19 @@ class Classes:
         """Distinct examples of each class; the support in a random order, which some learners see."""
         keys = np.array([choice.key for choice in choices], dtype=np.int64)  # (t, c)
         (t, c), k = keys.shape, shot + query
-        rows = np.stack([rng.choice(self.rows[i % len(self.rows)], k, replace=False) for i in keys.ravel()])  # (t c, k)
-        x = self.x[torch.from_numpy(rows).to(self.x.device)]  # (t c, k, ...)
-        for turn in range(1, self.turns):
-            turned = torch.from_numpy(np.flatnonzero(keys.ravel() // len(self.rows) == turn)).to(x.device)
-            if len(turned):
-                x[turned] = torch.rot90(x[turned], turn, (-2, -1))
+        if self.x.is_cuda:
+            generator = torch.Generator(self.x.device).manual_seed(int(rng.integers(2**63)))
+            x, order = self.drawn(torch.from_numpy(keys).to(self.x.device), shot, k, generator)
+        else:
+            rows = np.stack([rng.choice(self.rows[i % len(self.rows)], k, replace=False) for i in keys.ravel()])
+            x = self.x[torch.from_numpy(rows).to(self.x.device)]  # (t c, k, ...)
+            for turn in range(1, self.turns):
+                turned = torch.from_numpy(np.flatnonzero(keys.ravel() // len(self.rows) == turn)).to(x.device)
+                if len(turned):
+                    x[turned] = torch.rot90(x[turned], turn, (-2, -1))
+            order = torch.from_numpy(rng.random((t, c * shot)).argsort(1)).to(x.device)
         x = scaled(x).unflatten(0, (t, c))  # (t, c, k, ...)
         y = torch.arange(c, device=x.device)[None, :, None].expand(t, c, k)
-        order = torch.from_numpy(rng.random((t, c * shot)).argsort(1)).to(x.device)
         place = torch.arange(t, device=x.device)[:, None]
         support_x, support_y = x[:, :, :shot].flatten(1, 2)[place, order], y[:, :, :shot].flatten(1)[place, order]
         query_x, query_y = x[:, :, shot:].flatten(1, 2), y[:, :, shot:].flatten(1)
@@ -119,6 +123,43 @@ class Classes:
             Examples(query_x, query_y, torch.ones(query_y.shape, device=x.device)),
             torch.from_numpy(keys).to(x.device),
         )
+
+    def drawn(
+        self, keys: Tensor, shot: int, k: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:  # (t, c) -> (t c, k, ...), (t, c * shot)
+        """`k` distinct examples of each class and an order of the support, without leaving the device.
+
+        On a GPU a step waits for what is drawn on the processor and copied; the seed of `generator` is all it needs.
+        """
+        table, counts, turned = self._on_device
+        (t, c), flat = keys.shape, keys.flatten()
+        place = flat % len(self.rows)
+        chance = torch.rand((len(flat), table.shape[1]), generator=generator, device=keys.device)
+        beyond = torch.arange(table.shape[1], device=keys.device) >= counts[place, None]
+        picked = chance.masked_fill(beyond, 2.0).argsort(1)[:, :k]
+        x = self.x[table[place].gather(1, picked)]
+        if self.turns > 1:
+            where = turned[flat // len(self.rows)]  # (t c, h w)
+            pixels = x.flatten(-2)
+            where = where.view(len(flat), *(1 for _ in pixels.shape[1:-1]), -1).expand_as(pixels)
+            x = pixels.gather(-1, where).view_as(x)
+        order = torch.rand((t, c * shot), generator=generator, device=keys.device).argsort(1)
+        return x, order
+
+    @cached_property
+    def _on_device(self) -> tuple[Tensor, Tensor, Tensor]:  # (classes, most), (classes,), (turns, h w)
+        """The rows of each class, padded; how many they are; and which pixel stands where after each turn."""
+        most = max(map(len, self.rows))
+        table = np.stack([np.pad(rows, (0, most - len(rows))) for rows in self.rows])
+        counts = np.array([len(rows) for rows in self.rows])
+        device = self.x.device
+        if self.turns > 1:
+            side = self.x.shape[-2:]
+            pixels = torch.arange(side[0] * side[1]).view(side)
+            turned = torch.stack([torch.rot90(pixels, turn).flatten() for turn in range(self.turns)])
+        else:
+            turned = torch.zeros((1, 0), dtype=torch.int64)
+        return torch.from_numpy(table).to(device), torch.from_numpy(counts).to(device), turned.to(device)
 
     def to(self, device: torch.device | str) -> Classes:
         """The same source with its examples on another device."""

@@ -32,6 +32,7 @@ class Matching:
     kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification",)
     source: ClassVar[str] = "Vinyals et al., 2016"
     transductive: ClassVar[bool] = False
+    precision: ClassVar[str] = "bfloat16"  # of its convolutions on a GPU: it only measures distances
 
     problem: EpisodeSpec
     reads: int = 3  # steps of a query's LSTM; judgement
