@@ -8,7 +8,7 @@ A trial of an Optuna study keeps them as user attributes, whose names are `ORIGI
 `CONFIG` (the configuration that it was given; once it has finished, what ran), `GIVEN` (what it was given, where
 something else ran) and `ROWS` (of a trial that learned from other rows than those by whose results configurations are
 proposed: how many; no sampler hears of it), `GROWN_FROM` (the trial that
-it goes on from with more rows).
+it goes on from with more rows), `MADE_FROM` (the trial whose configuration it tries with columns made of others).
 
 To add one, give it a line: `tests/test_origins.py` asks for its label, and `report/page.css` for its colour.
 """
@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Self
 
 ORIGIN, REASON, CONFIG, GIVEN = "autometa:origin", "autometa:reason", "autometa:config", "autometa:given"
-ROWS, GROWN_FROM = "autometa:rows", "autometa:grown-from"
+ROWS, GROWN_FROM, MADE_FROM = "autometa:rows", "autometa:grown-from", "autometa:made-from"
 
 
 class Origin(StrEnum):
@@ -48,6 +48,7 @@ class Origin(StrEnum):
     SURROGATE = "surrogate", "guided search", "the search that past tasks guide", "yellow", "wedge"
     SEARCH = "search", "search", "the search", "blue", "circle"
     GROWN = "grown", "more rows", "the best so far, with more rows", "green", "circle"
+    FEATURES = "features", "made columns", "the best so far, with columns made of its columns", "green", "diamond"
     FALLBACK = "fallback", "fall-back", "a cheap fall-back", "", "square"
     ENQUEUED = "enqueued", "enqueued", "the user", "", "circle"
 

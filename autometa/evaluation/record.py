@@ -50,6 +50,7 @@ class Evaluation:
     rows: int  # of the task that was evaluated, which may be a sample of a larger one
     versions: dict[str, str]  # of the libraries that had a part in it
     origin: str = Origin.SEARCH.value  # an `Origin`, or what a newer version calls it
+    made: tuple[str, ...] = ()  # columns that its first model makes of others; not in a store, which names no column
 
     @property
     def ended_well(self) -> bool:
@@ -77,6 +78,7 @@ class Evaluation:
         known = {field.name: record[field.name] for field in fields(cls) if field.name in record}
         known["state"] = State.read(known["state"]) or known["state"]
         known["scores"] = {metric: float(value) for metric, value in known["scores"].items()}
+        known["made"] = tuple(known.get("made", ()))
         known["folds"] = {metric: tuple(map(float, values)) for metric, values in known["folds"].items()}
         known["fit_seconds"], known["predict_seconds"] = float(known["fit_seconds"]), float(known["predict_seconds"])
         return cls(**known)

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Freedom, fit_calibration
 from autometa.evaluation.decision import AUTO, MOST_PROBABLE, fit_weights
-from autometa.evaluation.fitted import ClippedRegressor, RelabelledClassifier, fit_model, predict_aligned
+from autometa.evaluation.fitted import fit_model, predict_aligned
 from autometa.evaluation.forkserver import describe_error
 from autometa.evaluation.machine import peak_ram
 from autometa.evaluation.metrics import judges_labels, score_all
@@ -202,6 +202,7 @@ class _Folds:
         self.config = attempt.config  # as it was grown
         self.scores: dict[str, tuple[float, ...]] = {}  # per metric, of each fold
         self.fit_seconds = self.predict_seconds = 0.0
+        self.made: tuple[str, ...] | None = None  # columns of the first model; None where it may make none
         self.models: list[Any] = []
         self.answers: list[tuple[NDArray[np.float64], NDArray[Any]]] = []  # per fold: the prediction, and the truth
         self.counts: list[NDArray[np.float64] | None] = []  # per fold: how much each row counts; None for the same
@@ -212,6 +213,8 @@ class _Folds:
     def why_to_stop(self) -> tuple[State, str] | None:
         """Why no other fold should begin: no hope, or no time; None when it should."""
         rival, deadline = self.attempt.rival, self.attempt.deadline
+        if self.made == ():
+            return State.STOPPED, "no column that could be made told more than chance"
         if rival is not None and (why := _hopeless(self.scores.get(self.task.metric, ()), rival)):
             return State.STOPPED, why
         if deadline is not None and self._elapsed() + self.longest > deadline:
@@ -260,13 +263,14 @@ class _Folds:
             rows=self.attempt.rows or self.task.n,
             versions=_versions(self.config),
             origin=self.attempt.origin,
+            made=self.made or (),
         )
         if not self.answers:
             return Outcome(evaluation, None)
         return Outcome(evaluation, self.attempt.splits.layered([prediction for prediction, _ in self.answers]))
 
     def _fit(self, train: NDArray[np.intp]) -> Any:
-        from autometa.families import as_truncated
+        from autometa.families import as_made, as_truncated, made_by
 
         attempt, seconds = self.attempt, None
         if attempt.growth is not None and not self.answers:  # the other folds grow as many as the first
@@ -278,8 +282,9 @@ class _Folds:
                 self.task, self.config, train,
                 seed=attempt.seed, threads=attempt.threads, device=attempt.device, seconds=seconds,
             )  # fmt: skip
-            wrapped = isinstance(model, (ClippedRegressor, RelabelledClassifier))
-            self.config = as_truncated(self.config, model.model if wrapped else model)
+            self.config = as_truncated(self.config, getattr(model, "model", model))  # of one clipped or relabelled
+            if not self.answers:  # the other folds make what made some in the first
+                self.made, self.config = made_by(model), as_made(self.config, model)
         finally:
             self.fit_seconds += time.perf_counter() - began
         return model

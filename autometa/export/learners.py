@@ -27,6 +27,7 @@ from autometa.export.trees import (
     of_lightgbm,
     of_xgboost,
 )
+from autometa.families import made_by
 from autometa.task import Schema
 
 
@@ -56,6 +57,8 @@ def answers_of(graph: Graph, model: Any, typed: list[str], schema: Schema, kind:
 def _pipeline(graph: Graph, pipeline: Any, typed: list[str], schema: Schema) -> str:
     if not hasattr(pipeline, "steps"):
         raise RunError("the quick linear model has no counterpart in ONNX: give the search more time")
+    if made_by(pipeline) is not None:
+        raise RunError("a pipeline that makes columns of its own has no counterpart in ONNX: fit with --exportable")
     (_, columns), *others = pipeline.steps
     learner = others[-1][1]
     convert = CONVERTERS.get(type(learner).__name__)

@@ -20,7 +20,7 @@ import numpy as np
 from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation.fitted import wished
 from autometa.export.sources import Sources
-from autometa.families import FAMILIES, build
+from autometa.families import FAMILIES, FEATURES, build, makes_features
 from autometa.files import replace, whole
 from autometa.search import Result, Run, TrialRow, leaderboard
 from autometa.space import FAMILY
@@ -102,6 +102,9 @@ def script(result: Result, row: TrialRow, run: Run) -> str:
         raise RunError("the quick linear model is no scikit-learn pipeline: give the search more time")
     if task.weights is not None:
         raise RunError("the pipeline learned with weights of rows, which the script does not know")
+    if makes_features(config):
+        fix = "choose another with --trial, or fit again with --exportable"
+        raise RunError(f"the pipeline makes columns of its own ({FEATURES}), which the script does not know: {fix}")
     sources = Sources()
     seed, n = result.settings.seed, int(run.splits.train.sum(axis=1).mean())
     pipeline = build(config, task.columns, task.kind, n_rows=n, seed=seed, threads=1, **wished(task))

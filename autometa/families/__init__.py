@@ -42,13 +42,23 @@ from autometa.families import (
     xgboost,
 )
 from autometa.families.family import QUICK, QUICK_LABEL, Family
+from autometa.families.features import (
+    FEATURES,
+    as_made,
+    generators_of,
+    made_by,
+    makes_features,
+    with_features,
+    with_parameter,
+    without_features,
+)
 from autometa.families.learners.truncation import Truncatable
 from autometa.families.options import OPTIONS
 from autometa.families.presets import PRESETS
 from autometa.families.registry import FamilyOrigin, Registry
 from autometa.moved import former
 from autometa.quantiles import quantile_of
-from autometa.space import FAMILY, Config, SearchSpace, split_family
+from autometa.space import FAMILY, OFF, Config, SearchSpace, split_family
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,23 +72,28 @@ else:
 
 __all__ = [
     "FAMILIES",
+    "FEATURES",
     "QUICK",
     "QUICK_LABEL",
     "REGISTRY",
     "Family",
     "FamilyOrigin",
+    "as_made",
     "as_truncated",
     "available",
     "build",
     "cash_space",
     "catalogue",
     "fit",
+    "made_by",
+    "makes_features",
     "presets",
     "register_family",
     "rounds_of",
     "suited",
     "suited_to",
     "truncatable",
+    "without_features",
 ]
 
 # In the order in which one would try their defaults: strong in general first, then what differs from it most.
@@ -183,8 +198,9 @@ def cash_space(kind: Kind, families: Sequence[str] | None = None) -> SearchSpace
             problems.append(Problem("families", "none was named", f"Known: {', '.join(known)}."))
         if problems:
             raise InputError(problems)
+    spaces = {name: FAMILIES[name].space(kind) for name in known if families is None or name in families}
     return SearchSpace.cash(
-        {name: FAMILIES[name].space(kind) for name in known if families is None or name in families}
+        {name: with_parameter(space) if FAMILIES[name].makes_features else space for name, space in spaces.items()}
     )
 
 
@@ -277,7 +293,14 @@ def build(
         if not FAMILIES[family].keeps_monotonic:
             raise InputError(Problem(f"family {family!r}", "cannot keep a column monotonic", "Choose another."))
         asked["monotonic"] = dict(monotonic)
-    return FAMILIES[family].build(own, columns, kind, n_rows=n_rows, seed=seed, threads=threads, device=device, **asked)
+    made = own.pop(FEATURES, OFF)
+    if monotonic and made != OFF:
+        fix = "Leave out --monotonic, or what is set for it."
+        raise InputError(Problem(f"parameter {family}.{FEATURES}", "columns made of others keep no answer rising", fix))
+    how: dict[str, Any] = {"n_rows": n_rows, "seed": seed, "threads": threads, "device": device, **asked}
+    if made == OFF:
+        return FAMILIES[family].build(own, columns, kind, **how)
+    return with_features(FAMILIES[family], own, columns, kind, generators_of(made), **how)
 
 
 def fit(

@@ -98,5 +98,6 @@ MODEL_FAMILY = Family(
     keeps_monotonic=True,
     # Other trees than symmetric ones it refuses, and statistics of categories and numbers together know no constraint.
     fixed_if_monotonic={"grow_policy": "SymmetricTree", "max_ctr_complexity": 1},
+    makes_features=True,
     onnx=onnx,
 )

@@ -78,5 +78,7 @@ class Family:
     keeps_monotonic: bool = False
     # Its parameters, unprefixed, that have one value then.
     fixed_if_monotonic: Mapping[str, Any] = field(default_factory=dict)
+    # Whether its pipelines may make columns of columns (`families.features`), where a parameter says so.
+    makes_features: bool = False
     # onnx(columns): a sentence why its pipelines on these columns do not become ONNX (`autometa.export`), or None.
     onnx: Callable[[Columns], str | None] = no_onnx

@@ -83,5 +83,6 @@ MODEL_FAMILY = Family(
     takes_weights=True,
     quantile_rows=math.inf,
     keeps_monotonic=True,
+    makes_features=True,
     onnx=every_onnx,
 )

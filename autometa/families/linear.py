@@ -87,5 +87,6 @@ MODEL_FAMILY = Family(
     build,
     takes_weights=True,
     quantile_rows=OPTIONS.linear.quantile_rows,
+    makes_features=True,
     onnx=every_onnx,
 )

@@ -52,4 +52,13 @@ def build(
     return Pipeline([("preprocessing", steps), ("model", model)])
 
 
-MODEL_FAMILY = Family("mlp", "Neural network", space, build, requires="torch", grows_by="epochs", takes_weights=True)
+MODEL_FAMILY = Family(
+    "mlp",
+    "Neural network",
+    space,
+    build,
+    requires="torch",
+    grows_by="epochs",
+    takes_weights=True,
+    makes_features=True,
+)

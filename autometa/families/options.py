@@ -198,6 +198,31 @@ class QuickOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureOptions:
+    """Columns that are made of others (`learners.features`), and how it is screened which are worth it."""
+
+    fewest_rows: int = 100  # below which nothing is made; judgement
+    rows: int = 4_000  # that are looked at; judgement: half a second
+    folds: int = 3  # by which the quick model's mistakes are found; judgement
+    rounds: int = 60  # of the quick model, where it is boosting; judgement
+    leaves: int = 15  # of its trees; judgement
+    bins: int = 12  # of equally many rows, by which it is looked for a pattern in the mistakes; judgement
+    controls: int = 4  # times that the target is permuted; judgement
+    # Of the candidates where it was, the share that a candidate has to be above. Measured on twelve validation tables:
+    # where it has to be above all of them nothing is made on `electricity`, and a twelfth of what helps on
+    # `sign_language_keel` (`benchmarks/features.py --half validation`).
+    level: float = 0.95
+    most: int = 12  # columns made in all; judgement
+    numbers: int = 10  # whose pairs are candidates, those that tell most; judgement
+    categories: int = 6  # as well
+    grouped_numbers: int = 6  # as well, within categories
+    fewest_categories: int = 3  # of a column whose target means are a candidate: of two a code says as much; judgement
+    alike: float = 0.95  # correlation with a better candidate from which on a column is not made; judgement
+    axes: int = 2  # of a subset of numbers; judgement
+    subsets: int = 6  # judgement
+
+
+@dataclass(frozen=True, slots=True)
 class FamiliesOptions:
     """The tuned numbers of all families.
 
@@ -220,6 +245,7 @@ class FamiliesOptions:
     set_kernel: SetKernelOptions = field(default_factory=SetKernelOptions)
     few_shot: FewShotHeadOptions = field(default_factory=FewShotHeadOptions)
     quick: QuickOptions = field(default_factory=QuickOptions)
+    features: FeatureOptions = field(default_factory=FeatureOptions)
 
 
 OPTIONS = FamiliesOptions()

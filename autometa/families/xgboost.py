@@ -70,5 +70,6 @@ MODEL_FAMILY = Family(
     grows_by="n_estimators",
     takes_weights=True,
     keeps_monotonic=True,
+    makes_features=True,
     onnx=every_onnx,
 )

@@ -26,7 +26,7 @@ from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from autometa.families import FAMILIES
+from autometa.families import FAMILIES, makes_features
 from autometa.libraries.vocabulary import LIBRARIES, Library
 from autometa.libraries.words import UNKNOWN, Equivalents, NewTable, Word, same, taken
 from autometa.origins import CONFIG, GIVEN
@@ -121,6 +121,7 @@ class LibraryPast:
         """Keeps the family's configurations; nothing is translated yet."""
         self.library, self.table, self._renamed = library, table, dict(renamed or {})
         mine = [i for i, config in enumerate(past.configs) if config.get(FAMILY) in library.families]
+        mine = [i for i in mine if not makes_features(past.configs[i])]  # which the library alone does not
         mine = [i for i in mine if library.holds(split_family(past.configs[i])[1])]
         self.past = _columns(past, [past.configs[i] for i in mine], [[i] for i in mine])
         self._shown, self._wanted = ShownSpace(), dict[str, BaseDistribution]()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autometa.errors import InputError, Problem
 from autometa.evaluation import AUTO, Splits, available_cpus, available_ram, plan_splits
-from autometa.families import FAMILIES, available, cash_space, suited
+from autometa.families import FAMILIES, available, cash_space, makes_features, suited
 from autometa.quantiles import quantile_of
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.pace import too_many_trees
@@ -159,7 +159,31 @@ def search_space(task: Task, settings: Settings, options: SearchOptions = OPTION
     wanted: dict[str, Any] = {}
     for name in kept if task.monotonic else ():
         wanted |= {f"{name}.{own}": value for own, value in FAMILIES[name].fixed_if_monotonic.items()}
-    return narrowed(cash_space(task.kind, kept), {**wanted, **settings.space})
+    space = cash_space(task.kind, kept)
+    if why := without_features(task, settings):
+        asked_for = [name for name in settings.space if makes_features({name: settings.space[name]})]
+        problems = [Problem(f"parameter {name}", why, "Leave it out.") for name in asked_for]
+        if problems:
+            raise InputError(problems)
+        space = SearchSpace(space.parameters)
+    return narrowed(space, {**wanted, **settings.space})
+
+
+def without_features(task: Task, settings: Settings) -> str | None:
+    """Why no pipeline may make columns of columns; None where some may.
+
+    Example:
+        >>> from autometa.task import make_task
+        >>> import numpy as np
+        >>> task = make_task(np.arange(40.0).reshape(20, 2), y=[0, 1] * 10)
+        >>> without_features(task, Settings(exportable=True))
+        'what makes columns of others cannot be exported to ONNX'
+    """
+    if settings.exportable:
+        return "what makes columns of others cannot be exported to ONNX"
+    if task.monotonic:
+        return "columns made of others keep no answer rising"
+    return None
 
 
 def _unexportable(task: Task, asked: Sequence[str]) -> dict[str, str]:

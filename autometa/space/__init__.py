@@ -4,8 +4,11 @@ The space of `fit` is one of these (a choice of family, then that family's own p
 somebody's own study. A configuration is a plain dictionary holding the *active* parameters only; nothing is imputed for
 the inactive ones.
 
-Laws: ``decode(encode(c)) == c`` (floats to rounding); every sampled, filled, clipped or decoded configuration is
-contained; a mask is one exactly at the dimensions of the active parameters.
+A parameter may be *optional*: off, and then not named, in every configuration but those that somebody gave it to. No
+sampler draws it and no encoding has it, so a space with it encodes as it did before there was one.
+
+Laws: ``decode(encode(c)) == c`` (floats to rounding, but for what is optional); every sampled, filled, clipped or
+decoded configuration is contained; a mask is one exactly at the dimensions of the active parameters.
 
 Letters:  d encoded dimensions · m configurations.
 
@@ -34,7 +37,8 @@ from optuna.distributions import (
 )
 
 from autometa.errors import did_you_mean
-from autometa.space.parameters import FAMILY, Condition, Config, Interval, Parameter, config_key
+from autometa.origins import CONFIG
+from autometa.space.parameters import FAMILY, OFF, Condition, Config, Interval, Parameter, config_key
 from autometa.space.values import (
     from_unit,
     is_within,
@@ -48,6 +52,7 @@ from autometa.space.values import (
 
 __all__ = [
     "FAMILY",
+    "OFF",
     "Condition",
     "Config",
     "Encoded",
@@ -133,15 +138,17 @@ class SearchSpace:
         ({'depth': 16, 'rate': 0.5}, ['depth: 99 is outside [1, 16], taken as 16'])
     """
 
-    def __init__(self, parameters: Sequence[Parameter]) -> None:
-        """From parameters in order, every parent before its children.
+    optional: tuple[Parameter, ...] = ()  # of one that an older version pickled
+
+    def __init__(self, parameters: Sequence[Parameter], optional: Sequence[Parameter] = ()) -> None:
+        """From parameters in order, every parent before its children, and those that are off unless they are given.
 
         Raises:
             ValueError: A name occurs twice, a parent comes after its child, or a default is outside its range.
         """
-        self.parameters = tuple(parameters)
+        self.parameters, self.optional = tuple(parameters), tuple(optional)
         seen: dict[str, Parameter] = {}
-        for parameter in self.parameters:
+        for parameter in (*self.parameters, *self.optional):
             if parameter.name in seen:
                 raise ValueError(f"parameter {parameter.name!r} occurs twice")
             if parameter.when is not None and parameter.when.name not in seen:
@@ -164,13 +171,14 @@ class SearchSpace:
         ``f.parameter`` and active only when ``family == f``.
         """
         names = tuple(spaces)
-        joined = [Parameter(FAMILY, CategoricalDistribution(names), names[0])]
+        joined, optional = [Parameter(FAMILY, CategoricalDistribution(names), names[0])], list[Parameter]()
         for family, space in spaces.items():
-            for p in space:
+            for p in (*space, *space.optional):
                 inner = p.when and Condition(f"{family}.{p.when.name}", p.when.values)
                 when = inner or Condition(FAMILY, (family,))
-                joined.append(Parameter(f"{family}.{p.name}", p.distribution, p.default, when))
-        return cls(joined)
+                found = Parameter(f"{family}.{p.name}", p.distribution, p.default, when)
+                (optional if p in space.optional else joined).append(found)
+        return cls(joined, optional)
 
     def __iter__(self) -> Iterator[Parameter]:
         """Goes through the parameters, in order."""
@@ -192,7 +200,8 @@ class SearchSpace:
 
     def __eq__(self, other: object) -> bool:
         """Whether `other` is a space of the same parameters, in the same order."""
-        return isinstance(other, SearchSpace) and self.parameters == other.parameters
+        same = isinstance(other, SearchSpace) and self.parameters == other.parameters
+        return same and self.optional == other.optional  # type: ignore[attr-defined]
 
     def __hash__(self) -> int:
         """A hash that is equal for equal spaces."""
@@ -227,7 +236,7 @@ class SearchSpace:
     @property
     def default(self) -> Config:
         """Every parameter at its default, as far as it is active."""
-        return self._walk(lambda p: p.default)
+        return self.complete({})
 
     def complete(self, partial: Mapping[str, Any]) -> Config:
         """`partial` with defaults for the active parameters it lacks; inactive and unknown names are dropped.
@@ -236,7 +245,7 @@ class SearchSpace:
             >>> SearchSpace.of(depth=integer(1, 16, 6), leaves=integer(2, 99, 31)).complete({"depth": 3, "width": 5})
             {'depth': 3, 'leaves': 31}
         """
-        return self._walk(lambda p: partial.get(p.name, p.default))
+        return self._with_optional(self._walk(lambda p: partial.get(p.name, p.default)), partial)
 
     def defaults(self) -> list[Config]:
         """The default of every choice of the top-level ``family``, or the one default of a flat space."""
@@ -249,8 +258,7 @@ class SearchSpace:
             >>> SearchSpace.of(depth=integer(1, 16, 6)).problems({"dept": 3})
             ['depth: missing', "dept: unknown. Did you mean 'depth'?"]
         """
-        out = []
-        expected = self._walk(lambda p: config.get(p.name, p.default))
+        out, expected = [], self._expected(config)
         for name in expected:
             if name not in config:
                 out.append(f"{name}: missing")
@@ -270,10 +278,18 @@ class SearchSpace:
             >>> SearchSpace.of(depth=integer(1, 16, 6)).contains({"depth": 17})
             False
         """
-        expected = self._walk(lambda p: config.get(p.name, p.default))
+        expected = self._expected(config)
         return expected.keys() == config.keys() and all(
             is_within(self[name].distribution, config[name]) for name in expected
         )
+
+    def _expected(self, config: Mapping[str, Any]) -> Config:
+        """What is active under a configuration, with what it has for it; an optional parameter where it has one."""
+        expected = self._walk(lambda p: config.get(p.name, p.default))
+        for p in self.optional:
+            if p.name in config and (p.when is None or p.when.holds(expected)):
+                expected[p.name] = config[p.name]
+        return expected
 
     def clip(self, config: Mapping[str, Any]) -> tuple[Config, list[str]]:
         """The nearest configuration of this space, and what was changed to get there."""
@@ -291,6 +307,11 @@ class SearchSpace:
             return value_in_range
 
         clipped = self._walk(repair)
+        clipped |= {
+            p.name: config[p.name]
+            for p in self.optional
+            if p.name in config and (not p.when or p.when.holds(clipped)) and is_within(p.distribution, config[p.name])
+        }
         changes += [f"{name}: dropped" for name in config if name not in clipped]
         return clipped, changes
 
@@ -358,13 +379,26 @@ class SearchSpace:
 
     def suggest(self, trial: Any) -> Config:
         """The configuration that an Optuna trial suggests, asked for parameter by parameter in this space's order."""
-        return self._walk(lambda p: trial._suggest(p.name, p.distribution))
+        config = self._walk(lambda p: trial._suggest(p.name, p.distribution))
+        if not self.optional:
+            return config
+        told = getattr(trial, "_cached_frozen_trial", trial)
+        given = {**told.system_attrs.get("fixed_params", {}), **told.user_attrs.get(CONFIG, {})}
+        own = {p.name: trial._suggest(p.name, p.distribution) for p in self.optional if p.name in given}
+        return self._with_optional(config, own)
+
+    def _with_optional(self, config: Config, given: Mapping[str, Any]) -> Config:
+        """With the optional parameters that are given, or on by default; what is off is not named."""
+        for p in self.optional:
+            if (p.when is None or p.when.holds(config)) and (value := given.get(p.name, p.default)) != OFF:
+                config[p.name] = value
+        return config
 
     def only(self, families: Sequence[str]) -> SearchSpace:
         """This CASH space restricted to some of its families, the first of which becomes the default."""
         keep = [p for p in self.parameters if p.name.split(".")[0] in families and p.name != FAMILY]
         head = Parameter(FAMILY, CategoricalDistribution(tuple(families)), families[0])
-        return SearchSpace([head, *keep])
+        return SearchSpace([head, *keep], [p for p in self.optional if p.name.split(".")[0] in families])
 
     def plain(self) -> SearchSpace:
         """This space with its categories as `values.plain` has them: the same one where all are texts and numbers."""
@@ -372,11 +406,11 @@ class SearchSpace:
         for p in self.parameters:
             distribution = plain_distribution(p.distribution)
             parameters.append(Parameter(p.name, distribution, plain(p.default), p.when and p.when.plain()))
-        found = SearchSpace(parameters)
+        found = SearchSpace(parameters, self.optional)
         return self if found == self else found
 
     def to_json(self) -> str:
-        """A JSON text that `from_json` reads back equal."""
+        """A JSON text that `from_json` reads back equal, but for what is optional, which no encoding has."""
         return json.dumps(
             [
                 {

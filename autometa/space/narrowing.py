@@ -52,7 +52,7 @@ def narrowed(space: SearchSpace, wanted: Mapping[str, Any]) -> SearchSpace:
             changed[name] = replace(space[name], distribution=found, default=_default(found, space[name].default))
     if problems:
         raise InputError(problems)
-    return SearchSpace([changed.get(p.name, p) for p in space])
+    return SearchSpace(*([changed.get(p.name, p) for p in part] for part in (space, space.optional)))
 
 
 def read_wish(text: str) -> Any:
@@ -141,7 +141,7 @@ def _scalar(text: str) -> Any:
 
 def _unknown(space: SearchSpace, name: str) -> Problem:
     family, _, own = name.partition(".")
-    known = [p.name for p in space if p.name != FAMILY]
+    known = [p.name for p in (*space, *space.optional) if p.name != FAMILY]
     if space.families and family not in space.families:
         what = f"no family {family!r} is searched" if own else "needs the family before it, as in lightgbm.num_leaves"
         return Problem(f"parameter {name}", what, f"Searched: {', '.join(space.families)}.")

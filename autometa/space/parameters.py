@@ -15,6 +15,7 @@ from autometa.space.values import plain
 Config = dict[str, Any]
 
 FAMILY = "family"  # the top-level choice of a CASH space
+OFF = "off"  # what an optional parameter is in a configuration that does not name it
 
 
 @dataclass(frozen=True, slots=True)

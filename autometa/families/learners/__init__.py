@@ -16,6 +16,7 @@ in `autometa.moved`.
     boosting       the estimator of lightgbm, catboost, xgboost and hist_gradient_boosting
 
     preprocess     from the typed columns of a task to one numeric matrix
+    features       columns made of columns; recipes, how; screening and gains, which
     faces          what several estimators share: the likeliest class, a standardised target
     holdout        an inner split, for early stopping and calibration
     truncation     training that ends at a deadline

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
+from autometa.families.learners.features import MadeFeatures
 from autometa.families.learners.preprocess import transformed
 from autometa.families.options import OPTIONS
 
@@ -54,12 +55,23 @@ class SharedInputs:
 
     def ask(self, model: Any, method: str) -> NDArray[Any]:
         """What a fitted model's method answers of the table: a pipeline's, or of anything else as it is."""
+        if type(model) is Pipeline and type(model.steps[0][1]) is MadeFeatures:
+            return self._with_made(model.steps[0][1]).ask(Pipeline(model.steps[1:]), method)
         if type(model) is not Pipeline or not _takes_columns(model.steps[0][1], self._names):
             return getattr(model, method)(self.X)
         inputs = self._columns(model.steps[0][1])
         for _, step in model.steps[1:-1]:
             inputs = transformed(step, inputs)
         return getattr(_on_one_thread(model.steps[-1][1], len(inputs)), method)(inputs)
+
+    def _with_made(self, step: MadeFeatures) -> SharedInputs:
+        """The inputs that pipelines make of the table and of what a step makes of it; those of the table are shared."""
+        frame = step.transform(self.X)
+        if frame is self.X:
+            return self
+        wider = SharedInputs(frame)
+        wider._made, wider._cells = self._made.copy(), self._cells
+        return wider
 
     def _columns(self, transformer: ColumnTransformer) -> NDArray[Any]:
         """What a `ColumnTransformer` makes of the table."""

@@ -41,6 +41,8 @@ from autometa.task.identifiers import UNSPACED
 if TYPE_CHECKING:
     from autometa.task import Columns, Kind
 
+MADE = "\x1f"  # before the name of a column that was made (`features`); alone, in `Columns`: all of them
+
 Categories = Literal["codes", "ordinal", "onehot", "target"]
 Scale = Literal["standard", "quantile", "robust"]
 
@@ -76,7 +78,8 @@ def preprocessing(
 
 def _places(names: tuple[str, ...], X: pd.DataFrame) -> list[int]:
     """Where columns are; by their names alone, scikit-learn takes p^2 steps to find p of them."""
-    return [int(X.columns.get_loc(name)) for name in names]
+    found = [int(X.columns.get_loc(name)) for name in names if name != MADE]
+    return found + [j for j, name in enumerate(X.columns) if name[:1] == MADE] if MADE in names else found
 
 
 def _categories(
