@@ -72,7 +72,7 @@ DOORS = {
     "psutil": ("evaluation", "cli/doctor.py"),
     "pyarrow": ("task", "store"),
     "onnx": ("export",),
-    "onnxruntime": ("export",),
+    "onnxruntime": ("export", "fewshot/encoders.py"),
     "skops": ("export",),
     "filelock": ("search", "bench", "openml"),
     "fastapi": ("serve",),

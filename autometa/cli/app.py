@@ -63,7 +63,7 @@ class AutoMeta(Program):
         "doctor": (("doctor",), "Check that everything here works."),
         "store": (("store", "imports", "studies"), "Look into a store of past evaluations, and tend it."),
         "bench": (("bench",), "Compare methods on the fixed splits of a suite."),
-        "fewshot": (("fewshot",), "Few-shot learners: train on many tasks, adapt to a new one."),
+        "fewshot": (("fewshot", "encoding"), "Few-shot learners: train on many tasks, adapt to a new one."),
         "learn": (("learn",), "Train the surrogate of a search space of your own."),
     }
 

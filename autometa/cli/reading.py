@@ -135,6 +135,16 @@ Query = Annotated[
     str | None,
     typer.Option("--query", metavar="SQL", help="What to ask a database.", rich_help_panel=READING_PANEL),
 ]
+EncoderName = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        metavar="MODEL",
+        help="Of images or texts: FILE.onnx, .pt, .pt2, module:function, timm:NAME, sentence-transformers:NAME; "
+        "default: a simple one that is built in.",
+        rich_help_panel=READING_PANEL,
+    ),
+]
 Download = Annotated[
     bool,
     typer.Option("--download", help="Fetch the table from its address on the web.", rich_help_panel=READING_PANEL),

@@ -14,6 +14,7 @@
     prepare       a training from names, as typed         prepare("protonet", "digits", settings).run(out)
     suited        what of a paper's training gives way to the data
     evaluation, trained, classifier, explain, none        figures with intervals; answers; why; none of these
+    encoders, encoding    frozen encoders by name; images and texts as vectors, each content once
     options       every tuned number, with its origin
 
 Law: weights and episodes are values, randomness is a seed; a resumed training ends where an uninterrupted one ends.

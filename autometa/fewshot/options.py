@@ -105,6 +105,16 @@ class FewShotOptions:
     held_classes: float = 0.2
     # Numbers of a vector at most. Judgement: encoders of images and texts make 256 to 4,096.
     most_dimensions: int = 4096
+    # Pixels of a side that an encoder is given where it does not say; a side of an image, and numbers of a text, of the
+    # one that is built in. Judgement: most encoders of images were trained on 224.
+    encoder_side: int = 224
+    builtin_side: int = 64
+    builtin_numbers: int = 512
+    # Examples that are encoded at once, and after how many vectors they are kept: what a kill costs. Letters of a text,
+    # on average, without which a column is none. Judgement.
+    encoded_at_once: int = 64
+    kept_at_once: int = 1024
+    text_letters: float = 10.0
     # Omniglot by Lake's split: background alphabets kept for validation, a sixth of them. Judgement.
     held_alphabets: int = 5
     # Columns of an episode of past or made-up tables, and of synthetic ones. Judgement; the set kernel ships for the
