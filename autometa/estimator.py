@@ -56,6 +56,7 @@ from autometa.task import as_table, label_array
 from autometa.values import Gathered, duration, names, patience_of, size
 
 if TYPE_CHECKING:
+    from autometa.evaluation import Executor
     from autometa.space import Config
     from autometa.task import Task
     from autometa.transfer import Recommendation
@@ -209,11 +210,7 @@ class _AutoMeta(Plots, BaseEstimator):
             else:
                 temporary = tempfile.TemporaryDirectory(prefix="autometa-", ignore_cleanup_errors=True)
                 folder = Path(stack.enter_context(temporary)) / "run"
-            executor = None
-            if self.cluster is not None:
-                from autometa.cluster import connect
-
-                executor = stack.enter_context(connect(self.cluster, tls=self.tls, tell=told.note))
+            executor = self._executor(stack, told)
             result = fit_table(
                 frame,
                 target,
@@ -242,6 +239,14 @@ class _AutoMeta(Plots, BaseEstimator):
             if isinstance(told.progress, LiveProgress):
                 told.progress.concluded(result)
         return self
+
+    def _executor(self, stack: ExitStack, told: _Told) -> Executor | None:
+        """Where trials run, as long as the stack lasts; None for this machine."""
+        if self.cluster is None:
+            return None
+        from autometa.cluster import connect
+
+        return stack.enter_context(connect(self.cluster, tls=self.tls, tell=told.note))
 
     def _settings(self) -> tuple[Settings, str | None]:
         """What was asked of the search, and what its preset is; what the flags take as text is taken here, too.
@@ -376,7 +381,9 @@ class _AutoMeta(Plots, BaseEstimator):
             else:
                 temporary = tempfile.TemporaryDirectory(prefix="autometa-", ignore_cleanup_errors=True)
                 folder = Path(stack.enter_context(temporary)) / "run"
-            found = search_targets(tasks, settings, folder, telling=lambda: nullcontext(told), started=started)
+            executor = self._executor(stack, told)
+            telling = {"telling": lambda: nullcontext(told), "started": started}
+            found = search_targets(tasks, settings, folder, executor=executor, **telling)
             self.estimators_ = [self._of_one(result, kind) for result in found.results.values()]
             self.notes_ = (*notes, *told.notes)
         self.targets_ = tuple(found.results)

@@ -16,11 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import clustered
+import numpy as np
 import psutil
 import pytest
 
 pytest.importorskip("distributed", reason="needs autometa-ml[cluster]")
 
+from autometa import AutoMetaClassifier
 from autometa.cli import main
 from autometa.cluster import Address, Cluster, connect, write_keys
 from autometa.cluster.options import OPTIONS
@@ -357,3 +359,52 @@ def test_the_command_line_searches_on_a_cluster(two, tmp_path, monkeypatch, caps
     said = capsys.readouterr()
     assert json.loads(said.out)["trials"] == 1
     assert "Cluster: 2 workers with 2 CPUs in all." in said.err
+
+
+def test_several_targets_are_searched_on_a_cluster_and_go_on_there(two, tmp_path, monkeypatch, capsys):
+    table = tmp_path / "table.csv"
+    table.write_text("x,a,b\n" + "".join(f"{k % 7},{'yes' if k % 7 > 3 else 'no'},{k % 5}\n" for k in range(80)))
+    monkeypatch.setattr("autometa.cluster.connect", lambda address, **_: contextlib.nullcontext(two))
+    asked: list[str] = []
+    evaluate = Cluster.evaluate
+
+    def counted(self, folder, attempt, **how):
+        asked.append(folder.parent.name)
+        return evaluate(self, folder, attempt, **how)
+
+    monkeypatch.setattr(Cluster, "evaluate", counted)
+    run, spread = str(tmp_path / "run"), ["--cluster", "local:2", "--json"]
+    how = ["--trials", "1", "--families", "linear", "--cold", "--no-remember"]
+    assert main(["fit", str(table), "--target", "a,b", *how, "--run", run, *spread]) == 0
+    said = capsys.readouterr()
+    assert set(json.loads(said.out)["targets"]) == {"a", "b"}
+    assert "Cluster: 2 workers with 2 CPUs in all." in said.err
+    assert asked == ["1-a", "2-b"]
+    assert main(["resume", run, "--trials", "1", *spread]) == 0
+    assert asked == ["1-a", "2-b"] * 2
+
+
+def test_an_estimator_of_several_targets_searches_on_its_cluster(two, monkeypatch):
+    given: list[object] = []
+    monkeypatch.setattr("autometa.cluster.connect", lambda cluster, **_: contextlib.nullcontext(two))
+    monkeypatch.setattr(
+        "autometa.estimator.search_targets", lambda *_, executor, **how: given.append(executor) or 1 / 0
+    )
+    learner = AutoMetaClassifier(cluster="local:2", trials=1, families="linear", cold=True, verbose=False)
+    with pytest.raises(ZeroDivisionError):
+        learner.fit(np.arange(40.0)[:, None], np.array([["a", "b"], ["c", "d"]] * 20))
+    assert given == [two]
+
+
+def test_workers_begin_to_load_while_the_search_is_prepared(two):
+    """Before any trial: whoever connects has told them of the search."""
+
+    def loading(dask_worker) -> bool:
+        from autometa.cluster import work
+
+        session = work._sessions.get(name)
+        return session is not None and session.isolation._server is not None
+
+    name = two._session
+    two.warm_up()
+    assert all(two.client.run(loading).values())

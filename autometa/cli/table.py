@@ -82,6 +82,7 @@ from autometa.cli.searching import (
 )
 from autometa.cli.spreading import ClusterAddress, Tls, cluster_of, spread
 from autometa.cli.targets import (
+    EachProgress,
     conclude_targets,
     fit_several,
     metrics_of,
@@ -90,7 +91,6 @@ from autometa.cli.targets import (
     predict_targets,
     refuse_for_several,
     several_targets,
-    telling_of,
 )
 from autometa.cli.trusting import say_what_runs
 from autometa.cli.usage import CLOSED, INTERRUPTED, Command
@@ -191,7 +191,7 @@ def fit(
     if gathered.problems:  # nothing will be fitted, so look at the table as well: hear of everything at once
         _look_at_all(gathered, data, run, metric, {**table, **reading}, validation, searching["folds"])
     targets, metrics = several_targets(target), gathered.take(metrics_of, metric)
-    gathered.problems += of_one_search({"--watch": watch, "--cluster": cluster}) if targets else []
+    gathered.problems += of_one_search({"--watch": watch}) if targets else []
     gathered.refuse()
 
     from autometa.cli.watching import followed
@@ -210,7 +210,10 @@ def fit(
     )
     if targets:
         how = {**table, "reading": reading, "validation": validation, "settings": settings, "run": run}
-        return fit_several(source_of(data), targets, metrics, how, telling_of(said), as_json=as_json)
+        telling = EachProgress(said)
+        with spread(cluster, tls, telling.note) as executor:
+            how["executor"] = executor
+            return fit_several(source_of(data), targets, metrics, how, telling, as_json=as_json)
     with (
         live() as lines,
         followed(lines, run, data, wanted=watch) as (progress, run),
@@ -289,9 +292,9 @@ def resume(
     from autometa.search import parts_of_run
 
     if parts_of_run(run):
-        gathered.problems += of_one_search({"--cluster": cluster})
-        gathered.refuse()
-        results = resume_targets(run, **budget, telling=live, trusted=trust, store=store)
+        telling = EachProgress()
+        with spread(cluster, tls, telling.note) as executor:
+            results = resume_targets(run, **budget, telling=telling, trusted=trust, store=store, executor=executor)
         return conclude_targets(results, as_json=as_json)
     say_what_runs(run, trust, everything=True)
     with live() as progress, spread(cluster, tls, progress.note) as executor:

@@ -60,20 +60,40 @@ def metrics_of(text: str | None) -> "str | Mapping[str, str] | None":
     return pairs_of("--metric", text, "TARGET=NAME", "price=rmse")
 
 
-def telling_of(said: str | None) -> Callable[[], Any]:
-    """A progress for each target, the first of which says a sentence before anything else."""
-    from autometa.live import live
+class EachProgress:
+    """A progress for each target; what is to be told between two of them, the next one says before anything else.
 
-    told: list[str] = [] if said is None else [said]
+    Example:
+        >>> each = EachProgress("Half of the time is left.")
+        >>> each.note("Cluster: 2 workers with 2 CPUs in all.")
+        >>> len(each.waiting)
+        2
+    """
+
+    def __init__(self, said: str | None = None) -> None:
+        """With a sentence to begin with."""
+        self.waiting: list[str] = [] if said is None else [said]
+        self._now: Any = None
 
     @contextlib.contextmanager
-    def telling() -> Any:
-        with live() as progress:
-            while told:
-                progress.note(told.pop())
-            yield progress
+    def __call__(self) -> Any:
+        """The progress of one target."""
+        from autometa.live import live
 
-    return telling
+        with live() as self._now:
+            while self.waiting:
+                self._now.note(self.waiting.pop(0))
+            try:
+                yield self._now
+            finally:
+                self._now = None
+
+    def note(self, text: str) -> None:
+        """Tells it now, or with the next target."""
+        if self._now is None:
+            self.waiting.append(text)
+        else:
+            self._now.note(text)
 
 
 def fit_several(
@@ -155,7 +175,7 @@ def of_one_search(options: Mapping[str, Any]) -> list[Problem]:
     """What is given and is of one search, where there are several.
 
     Example:
-        >>> [str(one) for one in of_one_search({"--watch": True, "--cluster": None})]
+        >>> [str(one) for one in of_one_search({"--watch": True, "--server": None})]
         ['--watch: is of one search, and there are several. Leave it out.']
     """
     given = [name for name, value in options.items() if value not in (None, False)]

@@ -29,6 +29,7 @@ from autometa.cluster.work import (
     keep_table,
     leave,
     try_out,
+    warm,
     write_out,
 )
 from autometa.errors import InputError, Problem
@@ -98,6 +99,7 @@ def connect(
                 fix = "Is the scheduler running there (autometa cluster head), with the same certificates?"
                 raise InputError([Problem(where, f"nobody answers ({told})", fix)]) from error
         with Cluster(client, where, tell) as found:
+            found.warm_up()
             yield found
     finally:
         if client is not None and client is not cluster:
@@ -142,7 +144,7 @@ class Cluster:
         self._futures: set[Any] = set()
         self._silent: set[str] = set()  # workers that did not answer, and are asked nothing more
         self._cancellations = 0
-        self._lost = False
+        self._lost = self._warm = False
         self._here: Local | None = None
         self._own_isolation: Isolation | None = None
         self._turn: threading.Semaphore | None = None  # where all is done here, as many at once as there are CPUs
@@ -188,7 +190,12 @@ class Cluster:
             self._own_isolation.close()
 
     def warm_up(self) -> None:
-        """Nothing: workers begin to load with their first trial."""
+        """Workers begin to load what trials need, while the caller goes on; once."""
+        if self._warm or self._lost:
+            return
+        self._warm = True
+        with suppress(Exception):
+            self.client.run(warm, self._session, on_error="ignore")
 
     def overhead(self) -> int:
         """Nothing: trials are not on this machine."""

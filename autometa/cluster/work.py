@@ -129,6 +129,13 @@ def write_out(order: Order, function: Callable[..., None], args: tuple[Any, ...]
         return path.read_bytes()
 
 
+def warm(session: str) -> None:
+    """Begins to load what the trials of a search need."""
+    with _lock:
+        known = _sessions.setdefault(session, _Session(Isolation()))
+    known.isolation.warm_up()
+
+
 def cancel(session: str) -> None:
     """Ends what a search has under way here."""
     with _lock:

@@ -105,7 +105,7 @@ def fit_file(
     """
     started = time.monotonic() if started is None else started
     progress = progress or Silent()
-    shared_isolation().warm_up()  # while the table is read
+    (executor or shared_isolation()).warm_up()  # while the table is read
     progress.stage("reading", shown(data))
     gathered = Gathered()
     gathered.problems += Run.check_free(run) if run is not None else []
@@ -282,6 +282,7 @@ def fit_table(
         cv=cv,
         validation=validation,
         settings=settings,
+        executor=executor,
     )
     for note in task.notes:
         progress.note(note)
@@ -300,6 +301,7 @@ def task_of_table(
     sample_weight: ArrayLike | None = None,
     cv: Any = None,
     validation: tuple[Any, ...] | None = None,
+    executor: Executor | None = None,
     **table: Any,
 ) -> Task:
     """The task in a table in memory, with its validation rows where there are some, under the scorer that it means.
@@ -314,6 +316,7 @@ def task_of_table(
         sample_weight: As there.
         cv: As there.
         validation: As there.
+        executor: As there.
         table: Its other arguments.
 
     Raises:
@@ -321,7 +324,7 @@ def task_of_table(
     """
     if validation is not None and (problems := wrong_validation(validation, settings, cv, groups, time_order)):
         raise InputError(problems)
-    shared_isolation().warm_up()
+    (executor or shared_isolation()).warm_up()
     frame, group, order, weight = _with_columns(frame, groups, time_order, sample_weight)
     task = make_task(
         frame,

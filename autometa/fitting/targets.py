@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from autometa.errors import InputError, Problem
-from autometa.evaluation import available_cpus, shared_isolation
+from autometa.evaluation import Executor, available_cpus, shared_isolation
 from autometa.families import available, catalogue
 from autometa.files import private_folder
 from autometa.fitting.fit import read_file
@@ -65,6 +65,7 @@ def fit_targets(
     run: Path | None = None,
     metric: str | Mapping[str, str] | None = None,
     started: float | None = None,
+    executor: Executor | None = None,
     **how: Any,
 ) -> Results:
     """Reads a table, and searches for each of several targets.
@@ -77,6 +78,7 @@ def fit_targets(
         run: Folder to make; None for one under ``autometa_runs``.
         metric: Of all, or by target.
         started: When the time budget began (`time.monotonic`).
+        executor: Where trials run; None for this machine.
         how: The other arguments of `fit_file`: ``validation``, ``group``, ``reading`` and so on.
 
     Raises:
@@ -100,7 +102,7 @@ def fit_targets(
         {'hue': 'regression', 'alcohol': 'regression'}
     """
     started = time.monotonic() if started is None else started
-    shared_isolation().warm_up()
+    (executor or shared_isolation()).warm_up()
     gathered = Gathered()
     gathered.problems += _wrong_targets(data, targets, metric)
     gathered.refuse()
@@ -120,7 +122,9 @@ def fit_targets(
         first = next(iter(tasks.values()), None)
         run = run or default_folder("targets" if first is None else first.name)
         gathered.problems += Run.check_free(run)
-        return search_targets(tasks, settings, run, telling=telling, started=started, gathered=gathered)
+        return search_targets(
+            tasks, settings, run, telling=telling, started=started, gathered=gathered, executor=executor
+        )
 
 
 def search_targets(
@@ -131,6 +135,7 @@ def search_targets(
     telling: Telling,
     started: float,
     gathered: Gathered | None = None,
+    executor: Executor | None = None,
 ) -> Results:
     """Makes the run of each target, and searches one after another.
 
@@ -141,14 +146,16 @@ def search_targets(
         telling: Gives the progress of a target.
         started: When the time budget began.
         gathered: What is wrong already, to be refused together.
+        executor: Where trials run; None for this machine.
 
     Raises:
         InputError: A family is unknown, none suits one of the tasks, the folder is taken; or what was gathered.
     """
     gathered = gathered or Gathered()
     asked = {name: _suiting(settings, task) for name, task in tasks.items()}
+    cpus = available_cpus() if executor is None else executor.cpus
     plans = {
-        name: _of_target(gathered, name, SearchPlan.of, task, asked[name], available_cpus())
+        name: _of_target(gathered, name, SearchPlan.of, task, asked[name], cpus, machines=executor)
         for name, task in tasks.items()
     }
     gathered.problems += [one for one in Run.check_free(run) if one not in gathered.problems]
@@ -164,7 +171,7 @@ def search_targets(
             if lacking := sorted(set(settings.families or ()) - set(own.families or ())):
                 progress.note(f"{name}: left out, since they are not made for {task.kind}: {', '.join(lacking)}.")
     save_targets(run, parts)
-    return _conducted(run, telling, None if left is None else time.monotonic() + left)
+    return _conducted(run, telling, None if left is None else time.monotonic() + left, executor=executor)
 
 
 def _suiting(settings: Settings, task: Task) -> Settings:
@@ -185,6 +192,7 @@ def resume_targets(
     trials: int | None = None,
     trusted: bool = False,
     store: str | None = None,
+    executor: Executor | None = None,
 ) -> Results:
     """Goes on with the targets of a folder that are not finished; added time is shared, added trials each gets.
 
@@ -195,6 +203,7 @@ def resume_targets(
         trials: Extra trials of each.
         trusted: As `resume_run`.
         store: As there.
+        executor: As there.
 
     Raises:
         RunError: As `resume_run`.
@@ -207,7 +216,7 @@ def resume_targets(
     """
     count = max(len(parts_of_run(run)), 1)
     extra = {"seconds": None if seconds is None else seconds / count, "trials": trials}
-    return _conducted(Path(run), telling, None, trusted=trusted, store=store, **extra)
+    return _conducted(Path(run), telling, None, trusted=trusted, store=store, executor=executor, **extra)
 
 
 def _conducted(run: Path, telling: Telling, until: float | None, **how: Any) -> Results:

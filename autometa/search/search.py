@@ -238,6 +238,8 @@ def _conduct(
     with trials.interrupts():
         progress.stage("searching")
         trials.conduct()
+        if not isinstance(executor, Local):
+            shared_isolation().warm_up()  # which explains the model, wherever trials ran
         leaders = trials.leaders
         if not leaders and trials.interrupted:
             raise KeyboardInterrupt
