@@ -382,8 +382,9 @@ class _AutoMeta(Plots, BaseEstimator):
                 temporary = tempfile.TemporaryDirectory(prefix="autometa-", ignore_cleanup_errors=True)
                 folder = Path(stack.enter_context(temporary)) / "run"
             executor = self._executor(stack, told)
-            telling = {"telling": lambda: nullcontext(told), "started": started}
-            found = search_targets(tasks, settings, folder, executor=executor, **telling)
+            found = search_targets(
+                tasks, settings, folder, telling=lambda: nullcontext(told), started=started, executor=executor
+            )
             self.estimators_ = [self._of_one(result, kind) for result in found.results.values()]
             self.notes_ = (*notes, *told.notes)
         self.targets_ = tuple(found.results)
