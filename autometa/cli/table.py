@@ -210,10 +210,7 @@ def fit(
     )
     if targets:
         how = {**table, "reading": reading, "validation": validation, "settings": settings, "run": run}
-        telling = EachProgress(said)
-        with spread(cluster, tls, telling.note) as executor:
-            how["executor"] = executor
-            return fit_several(source_of(data), targets, metrics, how, telling, as_json=as_json)
+        return fit_several(source_of(data), targets, metrics, how, said, where=(cluster, tls), as_json=as_json)
     with (
         live() as lines,
         followed(lines, run, data, wanted=watch) as (progress, run),

@@ -101,16 +101,20 @@ def fit_several(
     targets: tuple[str, ...],
     metrics: "str | Mapping[str, str] | None",
     how: Mapping[str, Any],
-    telling: Callable[[], Any],
+    said: str | None,
     *,
+    where: tuple[str | None, Path | None],
     as_json: bool,
 ) -> int:
-    """``autometa fit`` of several targets; `how` are the arguments of `fit_file`."""
+    """``autometa fit`` of several targets; `how` are the arguments of `fit_file`, `where` --cluster and --tls."""
     from autometa.cli.app import PROGRAM_STARTED
+    from autometa.cli.spreading import spread
     from autometa.fitting import fit_targets
 
-    given = {name: value for name, value in how.items() if name != "target"}
-    results = fit_targets(source, targets, metric=metrics, telling=telling, started=PROGRAM_STARTED, **given)
+    given = {name: value for name, value in how.items() if name != "target"} | {"started": PROGRAM_STARTED}
+    telling = EachProgress(said)
+    with spread(*where, telling.note) as executor:
+        results = fit_targets(source, targets, metric=metrics, telling=telling, executor=executor, **given)
     return conclude_targets(results, as_json=as_json)
 
 

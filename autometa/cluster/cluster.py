@@ -99,7 +99,6 @@ def connect(
                 fix = "Is the scheduler running there (autometa cluster head), with the same certificates?"
                 raise InputError([Problem(where, f"nobody answers ({told})", fix)]) from error
         with Cluster(client, where, tell) as found:
-            found.warm_up()
             yield found
     finally:
         if client is not None and client is not cluster:
@@ -144,7 +143,7 @@ class Cluster:
         self._futures: set[Any] = set()
         self._silent: set[str] = set()  # workers that did not answer, and are asked nothing more
         self._cancellations = 0
-        self._lost = self._warm = False
+        self._lost = False
         self._here: Local | None = None
         self._own_isolation: Isolation | None = None
         self._turn: threading.Semaphore | None = None  # where all is done here, as many at once as there are CPUs
@@ -178,7 +177,8 @@ class Cluster:
         return dict(found)
 
     def __enter__(self) -> Self:
-        """Starts nothing."""
+        """The workers begin to load."""
+        self.warm_up()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -190,12 +190,10 @@ class Cluster:
             self._own_isolation.close()
 
     def warm_up(self) -> None:
-        """Workers begin to load what trials need, while the caller goes on; once."""
-        if self._warm or self._lost:
-            return
-        self._warm = True
-        with suppress(Exception):
-            self.client.run(warm, self._session, on_error="ignore")
+        """Workers begin to load what trials need, while the caller goes on."""
+        if not self._lost:
+            with suppress(Exception):
+                self.client.run(warm, self._session, on_error="ignore")
 
     def overhead(self) -> int:
         """Nothing: trials are not on this machine."""
@@ -263,8 +261,7 @@ class Cluster:
         begun = self._cancellations
         order = Order(self._session, self._table(folder), seconds, int(how.get("threads", 1)))
         try:
-            found: bytes = self._done(begun, write_out, order, function, args, how)
-            return found
+            return bytes(self._done(begun, write_out, order, function, args, how))
         except _WorkerLost as lost:
             raise Killed(State.CRASHED, str(lost)) from lost
         except _ClusterLost:
@@ -330,9 +327,8 @@ class Cluster:
         except BaseException as error:
             if self._cancellations > begun:
                 raise Cancelled from error
-            if type(error).__name__ in ("CancelledError", "FutureCancelledError", "CommClosedError") or isinstance(
-                error, ConnectionError
-            ):
+            gone = type(error).__name__ in ("CancelledError", "FutureCancelledError", "CommClosedError")
+            if gone or isinstance(error, ConnectionError):
                 self._is_lost(error)
                 raise _ClusterLost from error
             raise
@@ -344,15 +340,12 @@ class Cluster:
 
     def _others(self) -> list[str] | None:
         """The workers that answer; None, which is any, where there are no others."""
-        known = self.client.scheduler_info(n_workers=-1)["workers"]
-        return [worker for worker in known if worker not in self._silent] or None
+        return [one for one in self.client.scheduler_info(n_workers=-1)["workers"] if one not in self._silent] or None
 
     def _give_up(self, future: Any) -> None:
         """Whoever has a trial and says nothing is asked nothing more: to Dask it looks idle, once that is cancelled."""
         with suppress(Exception):
-            for worker, keys in self.client.processing().items():
-                if future.key in keys:
-                    self._silent.add(worker)
+            self._silent |= {worker for worker, keys in self.client.processing().items() if future.key in keys}
         with suppress(Exception):
             future.cancel(force=True)
 

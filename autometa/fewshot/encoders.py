@@ -175,7 +175,7 @@ def _hashed_words(texts: Batch) -> NDArray[np.float32]:
 
 def _onnx(path: Path, how: HowFed) -> Encoder:
     if importlib.util.find_spec("onnxruntime") is None:
-        fix = "pip install 'autometa[onnx]'."
+        fix = "pip install 'autometa-ml[onnx]'."
         raise InputError(Problem(f"encoder {path}", "needs onnxruntime, which is not installed", fix))
     import onnxruntime
 
