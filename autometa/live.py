@@ -62,6 +62,7 @@ OPTIONS = LiveOptions()
 
 STAGES = {
     "reading": "reading the table",
+    "encoding": "making vectors of images or texts",
     "describing": "looking for similar tasks",
     "searching": "searching",
     "ensembling": "putting an ensemble together",

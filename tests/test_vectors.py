@@ -39,7 +39,7 @@ def run(table, tmp_path_factory) -> Result:
     vectors = pa.FixedSizeListArray.from_arrays(np.stack(table["emb"]).ravel(), 24)
     columns = {"emb": vectors, "age": table["age"].to_numpy(), "kind": table["kind"].to_list()}
     pq.write_table(pa.table(columns), folder / "train.parquet")
-    settings = Settings(trials=3, families=("few_shot", "linear"), cold=True, store=str(folder / "store.db"))
+    settings = Settings(trials=3, families=("few_shot", "linear"), cold=True, folds=2, store=str(folder / "store.db"))
     return fit_file(folder / "train.parquet", target="kind", settings=settings, run=folder / "run")
 
 

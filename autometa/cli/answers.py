@@ -158,6 +158,13 @@ def _under(target: str, answers: pd.DataFrame) -> pd.DataFrame:
     return answers.rename(columns=names)
 
 
+def encoded_source(model: Model, source: Any, said: Mapping[str, Any]) -> pd.DataFrame:
+    """Images or texts as the table of vectors that a model learned from."""
+    from autometa.fewshot.embedded import later
+
+    return later(model.schema.encoder, source, **said, **model.schema.reading)
+
+
 def parts_of(source: Any, model: Model, carry: str | None, *, keep_columns: bool, **said: Any) -> Any:
     """A table that is answered part by part, or what is to be read in one piece: what is small, or read otherwise.
 

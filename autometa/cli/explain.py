@@ -118,7 +118,13 @@ def _explain_one(run: Path, asked: _Explaining) -> None:
         return
 
     model = load_model(run, trusted=trust)
-    read = gathered.take(read_table, source_of(data), offline=asked.offline, **said, **model.schema.reading)
+    source: Any = source_of(data)
+    if model.schema.encoder:
+        from autometa.cli.answers import encoded_source
+
+        source = gathered.take(encoded_source, model, source, said)
+        gathered.refuse()
+    read = gathered.take(read_table, source, offline=asked.offline, **said, **model.schema.reading)
     gathered.refuse()
     assert read is not None
     frame = read[0]

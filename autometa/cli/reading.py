@@ -145,6 +145,15 @@ EncoderName = Annotated[
         rich_help_panel=READING_PANEL,
     ),
 ]
+EncoderOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encoder-option",
+        metavar="NAME=VALUE",
+        help="Of the encoder: column, size, scaling, trust, download (docs/fewshot.md). As often as you like.",
+        rich_help_panel=READING_PANEL,
+    ),
+]
 Download = Annotated[
     bool,
     typer.Option("--download", help="Fetch the table from its address on the web.", rich_help_panel=READING_PANEL),
@@ -187,6 +196,19 @@ def reading_of(
         **as_it_is,  # encoding, header, sheet, member, query, download
     }
     return {name: value for name, value in said.items() if value is not None}
+
+
+def options_said(option: str, texts: list[str]) -> dict[str, str]:
+    """``NAME=VALUE`` texts as a mapping.
+
+    Example:
+        >>> options_said("--encoder-option", ["size=64", "column=picture"])
+        {'size': '64', 'column': 'picture'}
+    """
+    wrong = [Problem(f"{option} {text}", "is not NAME=VALUE") for text in texts if "=" not in text]
+    if wrong:
+        raise InputError(wrong)
+    return {name.strip(): value for name, _, value in (text.partition("=") for text in texts)}
 
 
 def limits_said(option: str, text: str) -> dict[str, int]:

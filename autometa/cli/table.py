@@ -47,6 +47,8 @@ from autometa.cli.reading import (
     Costs,
     Download,
     Drop,
+    EncoderName,
+    EncoderOptions,
     Encoding,
     Header,
     Keep,
@@ -61,6 +63,7 @@ from autometa.cli.reading import (
     Validation,
     Weight,
     costs_of,
+    options_said,
     reading_of,
 )
 from autometa.cli.searching import (
@@ -130,6 +133,8 @@ def fit(
     member: Member = None,
     query: Query = None,
     download: Download = False,
+    encoder: EncoderName = None,
+    encoder_option: EncoderOptions = None,
     preset: PresetOption = None,
     time: Time = None,
     trials: TrialsOption = None,
@@ -188,8 +193,10 @@ def fit(
         "server": server,
         "cache": cache,
     }
+    given = gathered.take(options_said, "--encoder-option", encoder_option or [])
     if gathered.problems:  # nothing will be fitted, so look at the table as well: hear of everything at once
         _look_at_all(gathered, data, run, metric, {**table, **reading}, validation, searching["folds"])
+    table |= {"encoder": encoder, "encoder_options": given or None} if encoder or given else {}
     targets, metrics = several_targets(target), gathered.take(metrics_of, metric)
     gathered.problems += of_one_search({"--watch": watch}) if targets else []
     gathered.refuse()
@@ -244,8 +251,11 @@ def _look_at_all(
 ) -> None:
     """Gathers what is wrong with the tables and the folder as well, where options are wrong already."""
     from autometa.search import Run
+    from autometa.task.vectors import may_have_images
 
     gathered.problems += Run.check_free(run) if run is not None else []
+    if len(data) == 1 and may_have_images(data[0]):
+        return  # which are encoded before they are a table
     targets = several_targets(table["target"])
     for name in targets or (table["target"],):
         task_of(gathered, data, None if targets else metric, {**table, "target": name})
@@ -354,7 +364,7 @@ def predict(
 
     The answers are in the column `prediction`, in the target's own labels.
     """
-    from autometa.cli.answers import Answering, answer, parts_of, show_drift
+    from autometa.cli.answers import Answering, answer, encoded_source, parts_of, show_drift
     from autometa.cli.reading import listed_names
     from autometa.openml import read_table
     from autometa.search import load_model, parts_of_run
@@ -378,6 +388,9 @@ def predict(
         download=download,
     )
     source: Any = source_of(data)
+    if model.schema.encoder:
+        source = gathered.take(encoded_source, model, source, said)
+        gathered.refuse()
     if parts:
         level = gathered.option(share, "--interval", interval)
         gathered.take(check_writable, "--out", out)
@@ -389,7 +402,8 @@ def predict(
         predict_targets(parts, source, asked, trusted=trust, offline=offline, said=said)
         return
     if not drift and (out is not None or not as_json):  # else all of it is needed at once
-        source = gathered.take(parts_of, source, model, carry, keep_columns=keep_columns, **said) or source
+        parted = gathered.take(parts_of, source, model, carry, keep_columns=keep_columns, **said)
+        source = source if parted is None else parted
     read: Any = source
     if not isinstance(source, Batches):
         whole = gathered.take(read_table, source, offline=offline, allow_empty=True, **said, **model.schema.reading)

@@ -190,7 +190,7 @@ def _onnx(path: Path, how: HowFed) -> Encoder:
     def run(x: torch.Tensor) -> Any:
         return session.run(None, {entry.name: x.cpu().numpy()})[0]
 
-    return _of_images(str(path), _content(path), run, size, how)
+    return _of_images(str(path), content_of(path), run, size, how)
 
 
 def _program(path: Path, how: HowFed) -> Encoder:
@@ -206,10 +206,11 @@ def _program(path: Path, how: HowFed) -> Encoder:
     except Exception as error:  # whatever a damaged or foreign file raises
         what = f"cannot be read as TorchScript, or what torch.export wrote ({_said(error)})"
         raise InputError(Problem(f"encoder {path}", what)) from error
-    return _of_images(str(path), _content(path), _fed(module, device), how.size or OPTIONS.encoder_side, how)
+    return _of_images(str(path), content_of(path), _fed(module, device), how.size or OPTIONS.encoder_side, how)
 
 
-def _content(path: Path) -> str:
+def content_of(path: Path) -> str:
+    """The SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -223,7 +224,7 @@ def _own(name: str, takes: Takes, how: HowFed) -> Encoder:
         found = found()
     module = sys.modules.get(name.partition(":")[0])
     file = getattr(module, "__file__", None)
-    mark = f"{name}|{_content(Path(file)) if file else ''}"
+    mark = f"{name}|{content_of(Path(file)) if file else ''}"
     if isinstance(found, nn.Module):
         device = find_device(how.device)
         found = _fed(found.to(device).eval(), device) if takes == "images" else found.eval()

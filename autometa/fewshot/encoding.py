@@ -29,10 +29,11 @@ from numpy.typing import NDArray
 
 from autometa import files
 from autometa.errors import InputError, Problem, did_you_mean
-from autometa.fewshot.data.images import IMAGE_SUFFIXES, class_folders, image_files, seen_files
+from autometa.fewshot.data.images import class_folders, image_files, seen_files
 from autometa.fewshot.encoders import Encoder, Takes
 from autometa.fewshot.evaluation import TellProgress
 from autometa.fewshot.options import OPTIONS
+from autometa.task.vectors import IMAGE_SUFFIXES
 
 VECTOR = "emb"  # the column of the vectors
 

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
 from autometa.fewshot.data.images import (
-    IMAGE_SUFFIXES,
     HowRead,
     class_folders,
     image_files,
@@ -31,6 +30,7 @@ from autometa.fewshot.data.vectors import read_vectors
 from autometa.fewshot.episode import EpisodeSpec
 from autometa.fewshot.labels import aligned
 from autometa.moved import former
+from autometa.task.vectors import IMAGE_SUFFIXES
 
 if not TYPE_CHECKING:
     __getattr__ = former(__name__)  # names of before

@@ -31,6 +31,7 @@ from autometa.openml import read_task
 from autometa.search import Progress, Result, Run, Settings, Silent, default_folder
 from autometa.task import Task, make_task, with_validation
 from autometa.task.read.sources import shown
+from autometa.task.vectors import may_have_images
 from autometa.values import Gathered
 
 
@@ -52,6 +53,8 @@ def fit_file(
     cache: Path | None = None,
     reading: Mapping[str, Any] | None = None,
     validation: Any = None,
+    encoder: str | None = None,
+    encoder_options: Mapping[str, Any] | None = None,
     settings: Settings,
     run: Path | None = None,
     progress: Progress | None = None,
@@ -81,6 +84,10 @@ def fit_file(
             ``positive``, ``monotonic``.
         validation: A table with the same columns, as `data`: every configuration is judged on its rows, and no model
             learns from them. None for folds of the table itself.
+        encoder: What makes vectors of images or texts (`autometa.fewshot.encoders.find_encoder`), where `data` is a
+            folder of images, a sub-folder for each class, or a table with a column of paths or texts; None for the one
+            that is built in, which is taken for images alone.
+        encoder_options: ``column``, ``size``, ``scaling``, ``trust``, ``download`` (`autometa.fewshot.embedded.first`).
         settings: Everything else.
         run: Folder to make; None for one under ``autometa_runs``.
         progress: Told what happens.
@@ -127,6 +134,8 @@ def fit_file(
         cache=cache,
         reading=reading,
         validation=validation,
+        encoder=encoder,
+        encoder_options=encoder_options,
         settings=settings,
         progress=progress,
     )
@@ -149,6 +158,8 @@ def read_file(
     offline: bool = False,
     group: str | None = None,
     time_order: str | None = None,
+    encoder: str | None = None,
+    encoder_options: Mapping[str, Any] | None = None,
     **table: Any,
 ) -> Task:
     """The task in a file, with its validation table where there is one, under the scorer that its metric means.
@@ -164,6 +175,8 @@ def read_file(
         offline: As there.
         group: As there.
         time_order: As there.
+        encoder: As there.
+        encoder_options: As there.
         table: Its other arguments, and what else `autometa.task.make_task` takes.
 
     Raises:
@@ -172,6 +185,13 @@ def read_file(
     gathered = Gathered()
     if validation is not None:
         gathered.problems += split_twice(settings.folds, group, time_order)
+    made = gathered.take(_embedded, data, encoder, encoder_options, reading or {}, settings.device, progress)
+    gathered.refuse()
+    if made is not None:
+        table["name"], data = Path(str(data)).name, made.frame
+        reading = {name: value for name, value in (reading or {}).items() if name in _OF_COLUMNS}
+        if validation is not None:
+            validation = gathered.take(_embedded_alike, made, validation, settings.device)
     task = gathered.take(
         read_task,
         data,
@@ -192,7 +212,37 @@ def read_file(
         task = gathered.take(with_table, task, validation, weight, drop_missing_target, offline, of_validation)
     gathered.refuse()
     assert task is not None
+    if made is not None:
+        schema = replace(task.schema, encoder=made.record.text)
+        task = replace(task, schema=schema, notes=(*made.notes, *task.notes))
     return with_known_metric(task)
+
+
+_OF_COLUMNS = ("kind", "keep", "drop", "types", "na", "positive", "monotonic")  # keywords of a table that was read
+
+
+def _embedded(
+    data: Any,
+    encoder: str | None,
+    options: Mapping[str, Any] | None,
+    reading: Mapping[str, Any],
+    device: str,
+    progress: Progress,
+) -> Any:
+    """Images or texts as a table of vectors; None where `data` is a table as it is."""
+    if encoder is None and not options and not may_have_images(data):
+        return None
+    from autometa.fewshot.embedded import first
+
+    progress.stage("encoding", shown(data))
+    how = {name: value for name, value in reading.items() if name not in _OF_COLUMNS or name == "na"}
+    return first(data, encoder, options, reading=how, device=device)
+
+
+def _embedded_alike(made: Any, validation: Any, device: str) -> pd.DataFrame:
+    from autometa.fewshot.embedded import later
+
+    return later(made.record.text, validation, device=device)
 
 
 def fit_table(

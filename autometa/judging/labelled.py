@@ -51,6 +51,10 @@ def labelled(
     known = model.schema.reading
     if any(isinstance(one, str) for one in model.classes):  # 01 is not 1, and NA may be a class
         known = {**known, "text": (*known["text"], model.target)}
+    if model.schema.encoder:
+        from autometa.fewshot import embedded
+
+        data, reading = embedded.later(model.schema.encoder, data, **{**known, **reading}), {}
     frame, notes = read_table(data, **{**known, **reading})
     names = [str(name) for name in frame.columns]
     if model.target not in names:

@@ -84,6 +84,7 @@ class Schema:
     notes: tuple[str, ...]  # sentences for the user
     decimal: str = "."  # the decimal sign of the file
     picture: tuple[ColumnProfile, ...] = ()  # of the training table
+    encoder: str = ""  # what made its vectors of images or texts, as `autometa.fewshot.embedded.Record` says it
 
     def __setstate__(self, state: list[Any]) -> None:
         """Takes the fields in their order; what an older version did not know has its default."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from autometa.task.findings import InputFindings
 from autometa.task.options import OPTIONS
 
 _NUMBERED = re.compile(r"(.*?)[_.\- ]?(\d+)")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+_PATH = re.compile(rb"\.(png|jpe?g|bmp|gif|webp|tiff?)(?=[\"',;\t|\r\n]|$)", re.IGNORECASE)
 # What people call the columns of a vector; others that are numbered, such as questions of a survey, are none.
 _CALLED = re.compile(r"emb|vec|latent|encod|(^|[_.\- ])(clip|bert|dino|resnet)", re.IGNORECASE)
 
@@ -49,6 +52,29 @@ def vector_groups(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
         for name, numbered in groups.items()
         if len(numbered) >= fewest and max(numbered) - min(numbered) < 2 * len(numbered)
     }
+
+
+def may_have_images(data: Any) -> bool:
+    """Whether this is a folder with images in it or in its sub-folders, or a text in which paths of images stand.
+
+    A glance, that costs nothing where there are none: what it says yes to is then looked at (`fewshot.embedded`).
+    """
+    if not isinstance(data, str | Path) or "://" in str(data) or str(data) == "-":
+        return False
+    path = Path(data)
+    try:
+        if path.is_dir():
+            return any(_images_in(one) for one in (path, *path.iterdir()) if not one.name.startswith((".", "_")))
+        if path.suffix.lower() not in (".csv", ".tsv", ".txt", ".jsonl") or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return _PATH.search(file.read(OPTIONS.sample_bytes)) is not None
+    except OSError:  # whoever reads it says what is wrong
+        return False
+
+
+def _images_in(folder: Path) -> bool:
+    return folder.is_dir() and any(file.suffix.lower() in IMAGE_SUFFIXES for file in folder.iterdir())
 
 
 def told_vectors(names: Sequence[str]) -> tuple[str, ...]:

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from autometa.errors import InputError, Problem
 from autometa.fewshot.data.classes import Classes
 from autometa.fewshot.data.source import Data
+from autometa.task.vectors import IMAGE_SUFFIXES
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 SPLITS = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
 WHERE_IMAGES = (
     "A folder of images with train.csv, val.csv and test.csv (columns filename,label), with splits.csv (class,split), "
