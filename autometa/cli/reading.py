@@ -198,17 +198,17 @@ def reading_of(
     return {name: value for name, value in said.items() if value is not None}
 
 
-def options_said(option: str, texts: list[str]) -> dict[str, str]:
+def options_said(option: str, texts: list[str] | None) -> dict[str, str]:
     """``NAME=VALUE`` texts as a mapping.
 
     Example:
         >>> options_said("--encoder-option", ["size=64", "column=picture"])
         {'size': '64', 'column': 'picture'}
     """
-    wrong = [Problem(f"{option} {text}", "is not NAME=VALUE") for text in texts if "=" not in text]
+    wrong = [Problem(f"{option} {text}", "is not NAME=VALUE") for text in texts or [] if "=" not in text]
     if wrong:
         raise InputError(wrong)
-    return {name.strip(): value for name, _, value in (text.partition("=") for text in texts)}
+    return {name.strip(): value for name, _, value in (text.partition("=") for text in texts or [])}
 
 
 def limits_said(option: str, text: str) -> dict[str, int]:

@@ -193,10 +193,12 @@ def fit(
         "server": server,
         "cache": cache,
     }
-    given = gathered.take(options_said, "--encoder-option", encoder_option or [])
+    embedding: dict[str, Any] = {
+        "encoder": encoder,
+        "encoder_options": gathered.take(options_said, "--encoder-option", encoder_option),
+    }
     if gathered.problems:  # nothing will be fitted, so look at the table as well: hear of everything at once
         _look_at_all(gathered, data, run, metric, {**table, **reading}, validation, searching["folds"])
-    table |= {"encoder": encoder, "encoder_options": given or None} if encoder or given else {}
     targets, metrics = several_targets(target), gathered.take(metrics_of, metric)
     gathered.problems += of_one_search({"--watch": watch}) if targets else []
     gathered.refuse()
@@ -207,16 +209,10 @@ def fit(
     from autometa.search import Settings
 
     settings = Settings(
-        **of_trials,
-        **chosen,
-        store=store,
-        cold=cold,
-        remember=not no_remember,
-        device=device,
-        threshold=labelled,
+        **of_trials, **chosen, store=store, cold=cold, remember=not no_remember, device=device, threshold=labelled
     )
     if targets:
-        how = {**table, "reading": reading, "validation": validation, "settings": settings, "run": run}
+        how = {**table, **embedding, "reading": reading, "validation": validation, "settings": settings, "run": run}
         return fit_several(source_of(data), targets, metrics, how, said, where=(cluster, tls), as_json=as_json)
     with (
         live() as lines,
@@ -229,6 +225,7 @@ def fit(
             source_of(data),
             metric=metric,
             **table,
+            **embedding,
             reading=reading,
             validation=validation,
             settings=settings,

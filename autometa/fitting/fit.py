@@ -25,13 +25,13 @@ from autometa.evaluation import (
     splits_of,
 )
 from autometa.evaluation.custom import name_of
+from autometa.fitting.embedding import OF_COLUMNS, embedded, embedded_alike, with_record
 from autometa.fitting.searched import searched
 from autometa.fitting.validation import split_twice, with_table, wrong_validation
 from autometa.openml import read_task
 from autometa.search import Progress, Result, Run, Settings, Silent, default_folder
 from autometa.task import Task, make_task, with_validation
 from autometa.task.read.sources import shown
-from autometa.task.vectors import may_have_images
 from autometa.values import Gathered
 
 
@@ -185,13 +185,13 @@ def read_file(
     gathered = Gathered()
     if validation is not None:
         gathered.problems += split_twice(settings.folds, group, time_order)
-    made = gathered.take(_embedded, data, encoder, encoder_options, reading or {}, settings.device, progress)
+    made = gathered.take(embedded, data, encoder, encoder_options, reading or {}, settings.device, progress)
     gathered.refuse()
     if made is not None:
         table["name"], data = Path(str(data)).name, made.frame
-        reading = {name: value for name, value in (reading or {}).items() if name in _OF_COLUMNS}
+        reading = {name: value for name, value in (reading or {}).items() if name in OF_COLUMNS}
         if validation is not None:
-            validation = gathered.take(_embedded_alike, made, validation, settings.device)
+            validation = gathered.take(embedded_alike, made, validation, settings.device)
     task = gathered.take(
         read_task,
         data,
@@ -213,36 +213,8 @@ def read_file(
     gathered.refuse()
     assert task is not None
     if made is not None:
-        schema = replace(task.schema, encoder=made.record.text)
-        task = replace(task, schema=schema, notes=(*made.notes, *task.notes))
+        task = with_record(task, made)
     return with_known_metric(task)
-
-
-_OF_COLUMNS = ("kind", "keep", "drop", "types", "na", "positive", "monotonic")  # keywords of a table that was read
-
-
-def _embedded(
-    data: Any,
-    encoder: str | None,
-    options: Mapping[str, Any] | None,
-    reading: Mapping[str, Any],
-    device: str,
-    progress: Progress,
-) -> Any:
-    """Images or texts as a table of vectors; None where `data` is a table as it is."""
-    if encoder is None and not options and not may_have_images(data):
-        return None
-    from autometa.fewshot.embedded import first
-
-    progress.stage("encoding", shown(data))
-    how = {name: value for name, value in reading.items() if name not in _OF_COLUMNS or name == "na"}
-    return first(data, encoder, options, reading=how, device=device)
-
-
-def _embedded_alike(made: Any, validation: Any, device: str) -> pd.DataFrame:
-    from autometa.fewshot.embedded import later
-
-    return later(made.record.text, validation, device=device)
 
 
 def fit_table(
