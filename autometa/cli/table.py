@@ -193,10 +193,8 @@ def fit(
         "server": server,
         "cache": cache,
     }
-    embedding: dict[str, Any] = {
-        "encoder": encoder,
-        "encoder_options": gathered.take(options_said, "--encoder-option", encoder_option),
-    }
+    fed = gathered.take(options_said, "--encoder-option", encoder_option)
+    embedding: dict[str, Any] = {"encoder": encoder, "encoder_options": fed}
     if gathered.problems:  # nothing will be fitted, so look at the table as well: hear of everything at once
         _look_at_all(gathered, data, run, metric, {**table, **reading}, validation, searching["folds"])
     targets, metrics = several_targets(target), gathered.take(metrics_of, metric)
