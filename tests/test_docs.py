@@ -67,6 +67,7 @@ SKIPPED = {  # page -> why a block of it is shown only, as often as it is
     "deployment.md": ["serves until it is ended", "installs", "is the run of this page, but for one flag"],
     "importing.md": ["OpenML cannot be reached from tests"],
     "installation.md": ["installs"],
+    "machines.md": ["needs other machines", "needs other machines; grpcio"],
     "openml.md": ["OpenML cannot be reached from tests"] * 3,
     "runs.md": ["shows a page until it is ended"],
     "sampler.md": ["needs five studies, and a minute"],
