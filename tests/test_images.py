@@ -93,7 +93,9 @@ def test_a_table_of_paths_is_read_where_they_are_files_and_its_other_columns_sta
     frame.to_csv(tmp_path / "elsewhere.csv", index=False)  # names of what is not here are words
     assert may_have_images(tmp_path / "elsewhere.csv")
     assert first(tmp_path / "elsewhere.csv", None) is None
+    assert not may_have_images(photos)  # a folder with a table in it is one of tables
     (photos / "list.csv").unlink()
+    assert may_have_images(photos)
 
 
 def test_texts_are_encoded_when_an_encoder_is_asked_for_and_not_by_another_later(tmp_path, monkeypatch):

@@ -141,3 +141,13 @@ def test_a_search_on_vectors_has_heads_in_its_board_and_memory_and_predicts_list
     pd.DataFrame({"emb": [[1.0, 2.0]] * 3, "age": 1.0}).to_json(tmp_path / "bad.jsonl", orient="records", lines=True)
     assert main(["predict", str(run.run), str(tmp_path / "bad.jsonl")]) == 2
     assert "vectors of 2 numbers, which were 24 in training" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("head", ["mahalanobis", "ridge", "means"])
+def test_of_one_row_a_class_a_head_is_neither_sure_nor_undecided(table, head):
+    x = np.stack(table["emb"]) - np.stack(table["emb"]).mean(0)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    y = np.arange(90) % 3
+    found = FewShotHead(head=head, strength=0.3, seed=0).fit(x[:3], y[:3]).predict_proba(x[3:])
+    assert (found.argmax(1) == y[3:]).mean() > 0.6
+    assert -np.log(found[np.arange(87), y[3:]]).mean() < 1.0  # a constant says 1.1

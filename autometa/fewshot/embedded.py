@@ -95,9 +95,9 @@ def first(
     """
     path = Path(data) if isinstance(data, str | Path) and "://" not in str(data) and str(data) != "-" else None
     how = _how(options or {}, device)
-    folder = path is not None and is_image_folder(path)
     asked = encoder is not None or bool(options)
-    if path is None or not (asked or may_have_images(path)):
+    folder = path is not None and is_image_folder(path) and (asked or may_have_images(path))
+    if path is None or not (folder or asked or may_have_images(path)):
         if asked:
             what = "encodes a folder of images, or one table"
             raise InputError(Problem("--encoder", what, "Name one folder or file."))

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from autometa.task.findings import InputFindings
 from autometa.task.options import OPTIONS
+from autometa.task.read.archives import ends_as_table
 
 _NUMBERED = re.compile(r"(.*?)[_.\- ]?(\d+)")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -57,13 +58,17 @@ def vector_groups(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
 def may_have_images(data: Any) -> bool:
     """Whether this is a folder with images in it or in its sub-folders, or a text in which paths of images stand.
 
-    A glance, that costs nothing where there are none: what it says yes to is then looked at (`fewshot.embedded`).
+    A folder with a table in it is one of tables, whatever pictures lie beside it. A glance, that costs nothing where
+    there are no images: what it says yes to is then looked at (`fewshot.embedded`).
     """
     if not isinstance(data, str | Path) or "://" in str(data) or str(data) == "-":
         return False
     path = Path(data)
     try:
         if path.is_dir():
+            tables = (one.name for one in path.iterdir() if not one.name.lower().endswith((".txt", ".json", ".db")))
+            if any(ends_as_table(name) for name in tables):
+                return False
             return any(_images_in(one) for one in (path, *path.iterdir()) if not one.name.startswith((".", "_")))
         if path.suffix.lower() not in (".csv", ".tsv", ".txt", ".jsonl") or not path.is_file():
             return False

@@ -178,8 +178,10 @@ class FewShotHead(ProbabilityClassifier):
             if len(held) and len(np.unique(codes[rest])) > 1:
                 scores[held] = self._scores(self._solve(x[rest], codes[rest]), x[held])
                 judged[held] = True
-        if not judged.any():
-            return 1.0
+        if not judged.any():  # one row of each class, which says nothing of rows unseen
+            seen = self._scores(self.solved_, x)
+            gap = options.lone_gap * np.log(len(self.classes_))
+            return float(gap / (np.median(np.ptp(seen, axis=1)) or 1.0))
         scores, true = scores[judged], codes[judged]
         rows = np.arange(len(true))
         scores = scores - scores.max(axis=1, keepdims=True)
