@@ -19,11 +19,7 @@ from autometa.families.learners.preprocess import MADE
 from autometa.families.learners.recipes import (
     Arithmetic,
     Cells,
-    Frequency,
     Groups,
-    Projection,
-    TargetColumns,
-    TargetOf,
     WithinGroup,
 )
 from autometa.families.learners.screening import screened
@@ -83,14 +79,6 @@ def test_a_difference_beyond_all_numbers_is_missing_and_no_infinity():
     assert not np.isinf(Arithmetic("/", "a", "b").values(Cells(far))).any()
 
 
-def test_a_frequency_counts_training_rows_and_knows_missing_from_new():
-    cells = Cells(TINY)
-    town = Frequency.of(cells, ["town"])
-    assert np.allclose(np.expm1(town.values(cells)), [3, 1, 3, 3, 1])
-    assert np.allclose(np.expm1(town.values(Cells(NEW))), [0, 3, 1])
-    assert np.allclose(np.expm1(Frequency.of(cells, ["town", "shop"]).values(cells)), [2, 1, 1, 2, 1])
-
-
 def test_groups_of_two_categories_are_aligned_by_names():
     cells = Cells(TINY)
     both = Groups.of(cells, ("town", "shop"))
@@ -106,8 +94,6 @@ def test_numbers_within_their_group():
     assert np.allclose(mean.values(cells), [8, 8, 4.5, 8, 4.5])  # of 10 and 6, of 1 and 8
     distance = WithinGroup.of("distance", cells, ["shop"], "price")
     assert np.allclose(distance.values(cells), [2, -2, -3.5, np.nan, 3.5], equal_nan=True)
-    spread = WithinGroup.of("spread", cells, ["shop"], "price")
-    assert np.allclose(spread.values(cells), [2, 2, 3.5, 2, 3.5])
     by_town = WithinGroup.of("mean", cells, ["town"], "price")
     assert np.allclose(by_town.values(new), [6.25, 5.5, 8])  # a new town is all rows; no town is the row without one
 
@@ -129,40 +115,6 @@ def test_ranks_are_those_of_a_loop():
         assert rank[i] == pytest.approx((own < X["x"][i]).mean() + 0.5 * (own == X["x"][i]).mean())
 
 
-def test_an_axis_is_that_of_the_standardised_numbers():
-    rng = np.random.default_rng(0)
-    X = pd.DataFrame(rng.normal(size=(50, 3)) @ rng.normal(size=(3, 3)), columns=list("abc"))
-    z = ((X - X.mean()) / X.std(ddof=0)).to_numpy()
-    _, _, axes = np.linalg.svd(z, full_matrices=False)
-    first = Projection.axes(Cells(X), list("abc"), 2)[0].values(Cells(X))
-    assert np.allclose(np.abs(first), np.abs(z @ axes[0]))
-    X.loc[0, "a"] = np.nan
-    assert np.isfinite(Projection.axes(Cells(X), list("abc"), 2)[1].values(Cells(X))).all()
-
-
-@pytest.mark.parametrize("classification", [False, True])
-def test_a_target_mean_is_over_other_rows_in_training(classification):
-    """Of categories that occur once the training rows have the mean of all, whatever their target is."""
-    X = pd.DataFrame({"id": pd.Categorical([f"{i}" for i in range(40)])})
-    y = np.arange(40) % 2 if classification else np.arange(40.0)
-    made = TargetColumns([TargetOf(("id",))], classification=classification, seed=0)
-    trained = made.fit_values(Cells(X), y)[:, 0]
-    assert abs(np.corrcoef(trained, y)[0, 1]) < 0.5
-    assert abs(np.corrcoef(made.values(Cells(X))[:, 0], y)[0, 1]) > 0.9  # asked again, these are rows like any other
-    assert np.allclose(made.values(Cells(X.assign(id=pd.Categorical(["new"] * 40)))), np.mean(y))
-
-
-def test_of_several_classes_each_has_its_share():
-    X = pd.DataFrame({"town": pd.Categorical(["u", "b"] * 30)})
-    y = np.array([0, 1, 2, 1] * 15)
-    wanted = [TargetOf(("town",), part) for part in range(3)]
-    made = TargetColumns(wanted, classification=True, seed=0)
-    made.fit_values(Cells(X), y)
-    shares = made.values(Cells(X))
-    assert shares[0] == pytest.approx([0.5, 0, 0.5], abs=0.05)
-    assert shares[1] == pytest.approx([0, 1, 0], abs=0.05)
-
-
 # --------------------------------------------------------------------------------------------------- what is worth it
 
 
@@ -172,15 +124,6 @@ def test_what_tells_is_made_and_the_best_comes_first(base):
     found = screened(X, y, HOUSES, ("arithmetic",), classification=False, base=base, seed=0)
     assert found.recipes[0](Cells(X)).name == "rent / area"
     assert len(found.recipes) == len(found.gains) == len(found.generators)
-
-
-def test_a_cross_of_categories_that_tells_is_made():
-    rng = np.random.default_rng(0)
-    X = pd.DataFrame({name: pd.Categorical(rng.choice(list("abcd"), 800)) for name in ("left", "right", "third")})
-    y = ((X["left"].cat.codes + X["right"].cat.codes) % 2).to_numpy()
-    columns = Columns(categorical=("left", "right", "third"))
-    found = screened(X, y, columns, ("target",), classification=True, base="linear", seed=0)
-    assert found.targets[0].columns == ("left", "right")
 
 
 @pytest.mark.parametrize("rows", [0, 5, 150])
@@ -209,7 +152,7 @@ def test_nothing_leaks_of_a_random_target_with_many_categories():
 @pytest.mark.parametrize("family", ["lightgbm", "linear"])
 def test_rows_are_answered_one_by_one_as_together(family):
     X, y = houses()
-    config = cash_space("regression", [family]).complete({f"{family}.features": "target+arithmetic+groups"})
+    config = cash_space("regression", [family]).complete({f"{family}.features": "arithmetic+groups"})
     model = fit(build(config, HOUSES, "regression", n_rows=600, seed=0), X, y)
     new = X.head(30).assign(town=pd.Categorical(["z", *X["town"].head(29)]), rent=[np.nan, *X["rent"].head(29)])
     together = model.predict(new)
@@ -235,7 +178,9 @@ def test_names_tell_columns_and_a_column_of_the_same_name_stays_apart():
     X, y = houses()
     X = X.rename(columns={"age": "rent / area"})  # the name of what will be made
     columns = Columns(numeric=("rent", "area", "rent / area"), categorical=("town",))
-    step = MadeFeatures(("arithmetic",), columns, False, "linear", 0)
+    step = MadeFeatures(
+        ("arithmetic",), columns.numeric, columns.categorical, classification=False, base="linear", seed=0
+    )
     frame = step.fit_transform(X, y)
     assert step.get_feature_names_out()[:4].tolist() == ["rent", "area", "rent / area", "town"]
     assert "rent / area" in step.get_feature_names_out()[4:]
@@ -265,7 +210,7 @@ def test_a_trial_whose_columns_would_all_be_chance_ends_after_a_fold():
 def test_the_configuration_names_only_what_made_something():
     X, y = houses()
     task = make_task(X, y=y, name="houses")
-    config = cash_space("regression", ["linear"]).default | {"linear.features": "target+arithmetic+axes"}
+    config = cash_space("regression", ["linear"]).default | {"linear.features": "arithmetic+groups"}
     tried = evaluate(task, config, plan_splits(task, seed=0, folds=2), seed=0).evaluation
     assert "axes" not in tried.config["linear.features"]  # a linear model adds columns up by itself
     assert "arithmetic" in tried.config["linear.features"]
@@ -296,8 +241,8 @@ def test_it_is_off_in_every_configuration_that_does_not_name_it():
 
 def test_what_is_given_stays_what_is_wrong_is_named_and_off_is_not_written():
     space = cash_space("binary", ["lightgbm", "linear"])
-    on = space.complete({"family": "linear", "linear.features": "target+groups"})
-    assert on["linear.features"] == "target+groups"
+    on = space.complete({"family": "linear", "linear.features": "arithmetic+groups"})
+    assert on["linear.features"] == "arithmetic+groups"
     assert space.contains(on)
     assert space.clip(on) == (on, [])
     assert without_features(on) == space.complete({"family": "linear"})
@@ -305,14 +250,14 @@ def test_what_is_given_stays_what_is_wrong_is_named_and_off_is_not_written():
         without_features(on)
     )
     assert "outside" in space.problems(on | {"linear.features": "magic"})[0]
-    assert "inactive" in space.problems(on | {"lightgbm.features": "target"})[0]
+    assert "inactive" in space.problems(on | {"lightgbm.features": "groups"})[0]
     assert (space.encode(on).x == space.encode(without_features(on)).x).all()
 
 
 def test_every_choice_is_a_set_of_generators_in_order():
     assert CHOICES[0] == "off"
     assert len(CHOICES) == 2 ** len(GENERATORS) == len(set(CHOICES))
-    assert as_made({"family": "linear", "linear.features": "target"}, None)["linear.features"] == "target"
+    assert as_made({"family": "linear", "linear.features": "groups"}, None)["linear.features"] == "groups"
 
 
 def test_a_person_turns_it_on_for_every_trial_or_forbids_it():
@@ -322,7 +267,7 @@ def test_a_person_turns_it_on_for_every_trial_or_forbids_it():
     assert on.default["linear.features"] == "arithmetic"
     off = search_space(task, Settings(trials=1, families=("linear",), space={"linear.features": "off"}))
     assert not makes_features(off.default)
-    assert off.problems(off.default | {"linear.features": "target"})
+    assert off.problems(off.default | {"linear.features": "groups"})
     with pytest.raises(InputError, match="magic"):
         search_space(task, Settings(trials=1, families=("linear",), space={"linear.features": "magic"}))
 
@@ -330,13 +275,13 @@ def test_a_person_turns_it_on_for_every_trial_or_forbids_it():
 def test_where_a_model_has_to_be_exported_or_rise_there_is_none():
     X, y = houses()
     task = make_task(X, y=y, name="houses")
-    asked = {"linear.features": "target"}
+    asked = {"linear.features": "groups"}
     assert "linear.features" not in search_space(task, Settings(trials=1, families=("linear",), exportable=True))
     with pytest.raises(InputError, match="ONNX"):
         search_space(task, Settings(trials=1, families=("linear",), exportable=True, space=asked))
     rising = make_task(X, y=y, monotonic={"rent": 1}, name="rising")
     assert "lightgbm.features" not in search_space(rising, Settings(trials=1, families=("lightgbm",)))
-    config = cash_space("regression", ["lightgbm"]).default | {"lightgbm.features": "target"}
+    config = cash_space("regression", ["lightgbm"]).default | {"lightgbm.features": "groups"}
     with pytest.raises(InputError, match="rising"):
         build(config, HOUSES, "regression", n_rows=600, seed=0, monotonic={"rent": 1})
 

@@ -15,7 +15,7 @@ from autometa.cli.show import facts_grid, page, task_line
 from autometa.evaluation import threshold_of
 from autometa.live import origin_style
 from autometa.origins import Origin
-from autometa.report.verdict import dummy_words, ends_words, scored, warning
+from autometa.report.verdict import dummy_words, ends_words, made_words, scored, warning
 from autometa.report.words import (
     counted,
     family_label,
@@ -50,6 +50,8 @@ def show_result(result: Result, report: Path | None) -> None:
         grid.add_row("dummy", Text(printable(dummy)))
     if (doubt := warning(result)) is not None:
         grid.add_row("warning", Text(printable(doubt), style="bold yellow"))
+    if (made := made_words(result)) is not None:
+        grid.add_row("columns", Text(printable(f"made of yours: {made}")))
     if result.weights:
         grid.add_row("labels", Text(printable(label_words(result))))
     grid.add_row("memory", Text(warm_start_words(result)))

@@ -220,10 +220,7 @@ class FeatureOptions:
     numbers: int = 10  # whose pairs are candidates, those that tell most; judgement
     categories: int = 6  # as well
     grouped_numbers: int = 6  # as well, within categories
-    fewest_categories: int = 3  # of a column whose target means are a candidate: of two a code says as much; judgement
     alike: float = 0.95  # correlation with a better candidate from which on a column is not made; judgement
-    axes: int = 2  # of a subset of numbers; judgement
-    subsets: int = 6  # judgement
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from autometa.report.options import OPTIONS
 from autometa.report.parts import Report, command, figure, figures, fold, origin, parameters, table, version
 from autometa.report.quality import importance, quality
 from autometa.report.trials import board, failures, search
-from autometa.report.verdict import dummy_words, ends_words, interval_words, warning
+from autometa.report.verdict import dummy_words, ends_words, interval_words, made_words, warning
 from autometa.report.words import (
     evidence_values,
     family_label,
@@ -67,6 +67,7 @@ def outcome(report: Report) -> Markup:
     said = [
         tag("p", doubt, cls="warning") if doubt else None,
         tag("p", f"{beside[0].upper()}{beside[1:]}.") if beside else None,
+        tag("p", f"Columns that the model makes of yours: {made}.") if (made := made_words(result)) else None,
     ]
     return join([figures(facts), ended, *said, tag("p", _warm_words(report))])
 

@@ -49,6 +49,21 @@ def dummy_words(result: Result) -> str | None:
     return f"{words}; {gone:.0%} {goal}"
 
 
+def made_words(result: Result) -> str | None:
+    """Which columns the members of the model make of yours, each with its trial; None where they make none."""
+    members = {number for number, _ in result.members}
+    made: dict[str, list[int]] = {}
+    for row in result.trials:
+        for name in row.evaluation.made if row.number in members else ():
+            made.setdefault(name, []).append(row.number)
+    return "; ".join(f"{name} ({counted_trials(numbers)})" for name, numbers in made.items()) or None
+
+
+def counted_trials(numbers: list[int]) -> str:
+    """``trial 4`` or ``trials 4, 9``."""
+    return f"{'trial' if len(numbers) == 1 else 'trials'} {', '.join(map(str, sorted(numbers)))}"
+
+
 def warning(result: Result) -> str | None:
     """That the model is no better than a constant, or not clearly so; None where it is."""
     dummy = result.dummy

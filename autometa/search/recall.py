@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from autometa.search.settings import Progress, Settings, TrialRow
 from autometa.store import Exclusion
 from autometa.task import DEFAULT_METRICS, Task
 from autometa.transfer.cost import TrialLimit
+from autometa.transfer.made import Experience, made_before
 
 if TYPE_CHECKING:
     import optuna
@@ -39,6 +40,7 @@ class Recall:
 
     sampler: WarmStartSampler
     metafeatures: MetaFeatures | None
+    made: Mapping[str, Experience] = field(default_factory=dict)  # what past tables say of made columns, by family
 
 
 def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, rungs: Rungs, progress: Progress) -> Recall:
@@ -49,6 +51,7 @@ def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, rungs
     """
     from autometa.metafeatures import describe
     from autometa.sampler import WarmStartSampler
+    from autometa.sampler.past import task_weights
     from autometa.store import MetaStore
 
     metafeatures = None
@@ -73,7 +76,7 @@ def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, rungs
         folds=len(plan.splits),
     )
     sampler.ahead = max(1, min(int(plan.jobs * plan.options.proposed_share), plan.options.most_proposed))
-    return Recall(sampler, metafeatures)
+    return Recall(sampler, metafeatures, made_before(past, task_weights(past, metafeatures)))
 
 
 def _first_limit(settings: Settings, plan: SearchPlan, clock: Clock, rungs: Rungs) -> TrialLimit:

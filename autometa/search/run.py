@@ -39,7 +39,7 @@ from autometa import __version__
 from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation import Evaluation, Splits
 from autometa.files import PRIVATE, digest, private_folder, replace, sweep
-from autometa.origins import GROWN_FROM, ROWS, Origin
+from autometa.origins import GROWN_FROM, MADE_FROM, ROWS, Origin
 from autometa.search.records import Checksums, DamagedError, json_bytes, read_record, reading, with_checksum
 from autometa.search.settings import Settings, TrialRow
 from autometa.search.several import why_several
@@ -388,7 +388,8 @@ def trial_row(trial: optuna.trial.FrozenTrial) -> TrialRow | None:
     origin, reason = origin_of(trial)
     evaluation = Evaluation.from_dict(attributes[EVALUATION])
     grown = (attributes[GROWN_FROM], attributes[ROWS]) if GROWN_FROM in attributes else None
-    return TrialRow(trial.number, evaluation, origin, reason, attributes[STARTED], attributes[FINISHED], grown)
+    times, made = (attributes[STARTED], attributes[FINISHED]), attributes.get(MADE_FROM)
+    return TrialRow(trial.number, evaluation, origin, reason, *times, grown, made_from=made)
 
 
 def default_folder(name: str) -> Path:

@@ -229,6 +229,7 @@ def _conduct(
     asked = replace(settings, cold=True, remember=False) if over else settings
     recalled = recall(task, asked, plan, clock, trials.rungs, progress)
     study.sampler = recalled.sampler
+    trials.crossings = replace(trials.crossings, known=recalled.made)
     recommendations: list[Recommendation] = []
     if not over:
         recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)

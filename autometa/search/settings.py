@@ -193,6 +193,7 @@ class TrialRow:
     finished: float
     grown_from: tuple[int, int] | None = None  # number of the trial that it goes on from, and its own rows
     predicted: int = 0  # rows that its folds predicted; 0 where that is not known
+    made_from: int | None = None  # number of the trial whose configuration it tries with made columns
 
     @property
     def row_seconds(self) -> float:

@@ -27,8 +27,9 @@ from autometa.evaluation import (
 )
 from autometa.families import FAMILIES
 from autometa.files import whole
-from autometa.origins import GROWN_FROM, ROWS, Origin
+from autometa.origins import GROWN_FROM, MADE_FROM, ROWS, Origin
 from autometa.search.clock import Clock
+from autometa.search.crossing import Crossings
 from autometa.search.first import CONFIG, FirstModel, first_model
 from autometa.search.pace import affordable, cheap_defaults, default_to_begin_with, late_families
 from autometa.search.patience import is_enough, why_enough
@@ -66,6 +67,7 @@ class Trials:
         self.rungs = Rungs.of(run.task, run.settings, plan, self.finished)
         self._samples = Samples(run.task, plan.splits, run.settings.seed)
         self._climbed = {row.grown_from for row in self.finished if row.grown_from}  # a trial, and with how many rows
+        self.crossings = Crossings(plan.space, self.metric, clock.budget.trials, options=plan.options)
         self._ranked, self._leaders = -1, list[TrialRow]()  # of how many finished trials
         self.interrupted = False  # by the person
         self._lock = threading.RLock()
@@ -170,6 +172,8 @@ class Trials:
                         return
                     self._leave_out_the_late()
                     self._climb(best)
+                    left, rows = self.clock.left_to_search(best), self.rungs.rows
+                    self.crossings.enqueue(self.study, self.finished, rows, left=left, longest=self._longest(rows))
                     trial = self.study.ask()
                     config = self.plan.space.suggest(trial)
                     begun = self.clock.budget.elapsed
@@ -248,7 +252,8 @@ class Trials:
             source = trial.user_attrs.get(GROWN_FROM)
             grown = None if source is None else (int(source), rows)
             ended, predicted = self.clock.budget.elapsed, self.plan.splits.predicted(evaluation.n_folds)
-            row = TrialRow(trial.number, evaluation, origin, reason, begun, ended, grown, predicted)
+            made = trial.user_attrs.get(MADE_FROM)
+            row = TrialRow(trial.number, evaluation, origin, reason, begun, ended, grown, predicted, made)
             trial.set_user_attr(FILES, self.run.keep_files(trial.number))
             trial.set_user_attr(STARTED, row.started)
             trial.set_user_attr(FINISHED, row.finished)
@@ -260,6 +265,8 @@ class Trials:
             if not leaders and evaluation.state in (State.TIMEOUT, State.MEMORY):
                 self._fall_back()
             self.progress.trial_finished(row, leaders[0] if leaders else None, self.clock.budget.elapsed)
+            if made is not None and evaluation.made:
+                self.progress.note(f"Columns made in trial {row.number}: {', '.join(evaluation.made)}.")
 
     def _keep_models_of_the_best(self, leaders: list[TrialRow]) -> None:
         """Whoever is not among the best any more loses its fold models, and never needs them again: once for each."""

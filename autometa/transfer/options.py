@@ -285,5 +285,11 @@ class TransferOptions:
     # Past tasks without which there is nothing to learn from. Judgement, not measured.
     fewest_tasks: int = 4
 
+    # ------------------------------------------------------------------------------------------ made columns
+    # Past tables where a family was tried with made columns without which nothing is told of it, and the share of their
+    # weight on which it paid below which it is not tried. Judgement: no table has told yet.
+    made_tables: int = 3
+    made_in_vain: float = 0.3
+
 
 OPTIONS = TransferOptions()

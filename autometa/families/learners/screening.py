@@ -30,12 +30,8 @@ from autometa.families.learners.recipes import (
     Arithmetic,
     Base,
     Cells,
-    Frequency,
-    Projection,
     Recipe,
     Sign,
-    TargetColumns,
-    TargetOf,
     Values,
     Within,
     WithinGroup,
@@ -51,19 +47,18 @@ Make = Callable[[Cells], Recipe]  # a recipe as a training table has it
 class PossibleColumn(NamedTuple):
     """A column that may be made."""
 
-    make: Make | TargetOf
+    make: Make
     numbers: tuple[str, ...]  # that it is made of, each of which has to explain less
     gain: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """What is worth making."""
+    """What is worth making, the best first."""
 
     recipes: tuple[Make, ...] = ()
-    targets: tuple[TargetOf, ...] = ()
-    generators: tuple[str, ...] = ()  # of each recipe, then of each target
-    gains: tuple[float, ...] = ()  # as well: the share of the variance of the mistakes
+    generators: tuple[str, ...] = ()  # of each recipe
+    gains: tuple[float, ...] = ()  # of each as well: the share of the variance of the mistakes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,11 +66,8 @@ class Sample:
     """The rows that are looked at."""
 
     cells: Cells  # (n, p)
-    y: NDArray[Any]  # (n,)
     mistakes: Values  # (n, c) of the quick model, on rows it has not seen
     base: Base
-    columns: Columns
-    classification: bool
     seed: int
     numbers: tuple[str, ...]  # that vary, those that tell most of the target first
     categories: tuple[str, ...]  # as well
@@ -123,11 +115,8 @@ def screened(
         if len(chosen) < options.most and all(abs(float(rank @ other)) < options.alike for other in ranks):
             chosen.append((generator, candidate))
             ranks.append(rank)
-    chosen.sort(key=lambda one: isinstance(one[1].make, TargetOf))  # those last, as they are made
-    makes = [one.make for _, one in chosen]
     return Screened(
-        tuple(make for make in makes if not isinstance(make, TargetOf)),
-        tuple(make for make in makes if isinstance(make, TargetOf)),
+        tuple(one.make for _, one in chosen),
         tuple(generator for generator, _ in chosen),
         tuple(one.gain for _, one in chosen),
     )
@@ -154,11 +143,8 @@ def _sample(
     by_category = np.array([float(gain(one[:, None], bins=int(one.max()) + 1)[0]) for one in codes])
     return Sample(
         cells,
-        y,
         mistakes,
         base,
-        columns,
-        classification,
         seed,
         tuple(numbers[i] for i in np.argsort(-by_number, kind="stable")),
         tuple(categories[i] for i in np.argsort(-by_category, kind="stable")),
@@ -226,27 +212,13 @@ def _worth(sample: Sample, generator: str) -> list[tuple[PossibleColumn, Values]
     """The candidates of a generator that are worth making, the best first, and their values."""
     options = OPTIONS.features
     rng = np.random.default_rng(sample.seed)
-    orders = [rng.permutation(len(sample.y)) for _ in range(options.controls)]
-    if generator == "target":
-        wanted = _targets_of(sample)
-        candidates = [PossibleColumn(one, ()) for one in wanted]
-    else:
-        candidates = list(GENERATORS[generator](sample))
+    orders = [rng.permutation(len(sample.mistakes)) for _ in range(options.controls)]
+    candidates = list(GENERATORS[generator](sample))
     if not candidates:
         return []
-    if generator == "target":
-        values = _target_values(sample, wanted, sample.y)
-        # A row's mean is over other rows whose mean is over it in turn, so what chance gives is asked of the whole way.
-        chance = [
-            share_told(_target_values(sample, wanted, sample.y[o]), sample.mistakes[o], sample.base) for o in orders
-        ]
-    else:
-        values = np.column_stack([one.make(sample.cells).values(sample.cells) for one in candidates])  # type: ignore[operator]
-        chance = [sample.told(values, order) for order in orders]
-    gains, own = (
-        share_told(values, sample.mistakes, sample.base),
-        dict(zip(sample.numbers, _own_gains(sample), strict=True)),
-    )
+    values = np.column_stack([one.make(sample.cells).values(sample.cells) for one in candidates])
+    chance = [sample.told(values, order) for order in orders]
+    gains, own = sample.told(values), dict(zip(sample.numbers, _own_gains(sample), strict=True))
     least = max(float(np.quantile(np.concatenate(chance), options.level)), 0.0)
     worth = [
         (one._replace(gain=float(gain)), values[:, j])
@@ -317,15 +289,6 @@ def _as_ratio(sample: Sample, a: str, b: str) -> tuple[str, str]:
     return (a, b) if found[0] >= found[1] else (b, a)
 
 
-def _frequencies(sample: Sample) -> Iterator[PossibleColumn]:
-    for names in _grouped(sample):
-        yield PossibleColumn(partial(_frequency, names), ())
-
-
-def _frequency(names: tuple[str, ...], cells: Cells) -> Recipe:
-    return Frequency.of(cells, names)
-
-
 def _within(sample: Sample) -> Iterator[PossibleColumn]:
     options = OPTIONS.features
     for name in sample.categories[: options.categories]:
@@ -339,44 +302,7 @@ def _within_group(how: Within, category: str, number: str, cells: Cells) -> Reci
     return WithinGroup.of(how, cells, (category,), number)
 
 
-def _axes(sample: Sample) -> Iterator[PossibleColumn]:
-    """The first axes of random subsets of the numbers."""
-    options, rng = OPTIONS.features, np.random.default_rng(sample.seed)
-    if len(sample.numbers) < 3 or sample.base == "linear":  # which adds numbers up by itself
-        return
-    names = np.array(sample.numbers, dtype=object)
-    for k in range(options.subsets):
-        size = len(names) if k == 0 else int(rng.integers(3, max(min(len(names), 30), 3) + 1))
-        part = tuple(names[np.sort(rng.choice(len(names), min(size, len(names)), replace=False))])
-        for axis in range(min(options.axes, len(part))):
-            yield PossibleColumn(partial(_axis, part, axis), ())
-
-
-def _axis(names: tuple[str, ...], axis: int, cells: Cells) -> Recipe:
-    return Projection.axes(cells, names, axis + 1)[axis]
-
-
-def _grouped(sample: Sample) -> list[tuple[str, ...]]:
-    """Categories, and pairs of those that tell most."""
-    top = sample.categories[: OPTIONS.features.categories]
-    return [*((name,) for name in sample.categories[: 2 * OPTIONS.features.categories]), *combinations(top, 2)]
-
-
-def _targets_of(sample: Sample) -> list[TargetOf]:
-    parts = [None] if sample.mistakes.shape[1] == 1 else list(range(sample.mistakes.shape[1]))
-    fewest = OPTIONS.features.fewest_categories
-    wanted = [names for names in _grouped(sample) if len(names) > 1 or sample.cells.groups(names).k >= fewest]
-    return [TargetOf(names, part) for names in wanted for part in parts]
-
-
-def _target_values(sample: Sample, wanted: Sequence[TargetOf], y: NDArray[Any]) -> Values:
-    made = TargetColumns(wanted, classification=sample.classification, seed=sample.seed)
-    return made.fit_values(sample.cells, y)
-
-
 GENERATORS: dict[str, Callable[[Sample], Iterator[PossibleColumn]]] = {
     "arithmetic": _arithmetic,
     "groups": _within,
-    "frequency": _frequencies,
-    "axes": _axes,
 }
