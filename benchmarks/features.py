@@ -159,7 +159,10 @@ def report() -> str:
     if pairs:
         logs = [math.log(b["loss"] / a["loss"]) for a, b in pairs]
         made = sum(sum(b["counts"]) > 0 for _, b in pairs)
-        parts += [f"Permuted targets: {len(pairs)} fits, {made} made a column; losses {math.exp(np.mean(logs)):.4f}.", ""]
+        parts += [
+            f"Permuted targets: {len(pairs)} fits, {made} made a column; losses {math.exp(np.mean(logs)):.4f}.",
+            "",
+        ]
     return "\n".join(parts)
 
 

@@ -233,7 +233,7 @@ def test_it_is_off_in_every_configuration_that_does_not_name_it():
     space = cash_space("binary", ["lightgbm", "linear", "knn"])
     plain = SearchSpace(space.parameters)
     assert space.default == plain.default
-    assert (space.d, space.fingerprint) == (plain.d, plain.fingerprint)  # what was learned of it still fits
+    assert (space, space.fingerprint) == (plain, plain.fingerprint)  # what was learned of it still fits
     assert space.fill(20, 3) == plain.fill(20, 3)
     assert not any(map(makes_features, space.fill(50)))
     assert "knn.features" not in space

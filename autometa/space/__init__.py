@@ -199,9 +199,8 @@ class SearchSpace:
         return name in self._by_name
 
     def __eq__(self, other: object) -> bool:
-        """Whether `other` is a space of the same parameters, in the same order."""
-        same = isinstance(other, SearchSpace) and self.parameters == other.parameters
-        return same and self.optional == other.optional  # type: ignore[attr-defined]
+        """Whether `other` has the same parameters, in the same order; what is optional is in no encoding."""
+        return isinstance(other, SearchSpace) and self.parameters == other.parameters
 
     def __hash__(self) -> int:
         """A hash that is equal for equal spaces."""
@@ -410,7 +409,7 @@ class SearchSpace:
         return self if found == self else found
 
     def to_json(self) -> str:
-        """A JSON text that `from_json` reads back equal, but for what is optional, which no encoding has."""
+        """A JSON text that `from_json` reads back equal; what is optional is not in it."""
         return json.dumps(
             [
                 {
