@@ -146,6 +146,12 @@ def test_nothing_leaks_of_a_random_target_with_many_categories():
     assert with_them.evaluation.scores["roc_auc"] < 0.56  # 900 rows: a standard error of .02
 
 
+def test_of_hundreds_of_columns_nothing_is_made_and_no_time_is_spent():
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(120, 400))).rename(columns=str)
+    how = {"classification": False, "base": "boosting", "seed": 0}
+    assert screened(X, (X["0"] / X["1"]).to_numpy(), Columns(tuple(X)), GENERATORS, **how).gains == ()
+
+
 # --------------------------------------------------------------------------------------------------------- pipelines
 
 

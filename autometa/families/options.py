@@ -206,6 +206,7 @@ class FeatureOptions:
     """Columns that are made of others (`learners.features`), and how it is screened which are worth it."""
 
     fewest_rows: int = 100  # below which nothing is made; judgement
+    most_columns: int = 300  # above which as well: such are vectors, pixels, genes, and the quick model takes long
     rows: int = 4_000  # that are looked at; judgement: half a second
     folds: int = 3  # by which the quick model's mistakes are found; judgement
     rounds: int = 60  # of the quick model, where it is boosting; judgement

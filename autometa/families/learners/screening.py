@@ -99,7 +99,7 @@ def screened(
         ()
     """
     options = OPTIONS.features
-    if len(X) < options.fewest_rows:
+    if len(X) < options.fewest_rows or len(columns.numeric) + len(columns.categorical) > options.most_columns:
         return Screened()
     sample = _sample(X, y, columns, classification, base, seed)
     if sample is None:
