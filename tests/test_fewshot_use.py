@@ -28,12 +28,14 @@ from autometa.fewshot import (
 )
 from autometa.fewshot.accelerate import precision
 from autometa.fewshot.checkpoint import FILE
+from autometa.fewshot.data.classes import Classes
 from autometa.fewshot.episode import EpisodeSpec
 from autometa.fewshot.inputs import read_examples
 from autometa.fewshot.networks import RUNNING
 from autometa.fewshot.optimiser import Optimiser
 from autometa.fewshot.samplers import Curriculum
 from autometa.fewshot.trainer import CURVE
+from autometa.fewshot.varied import evaluate_varied, sizes, summary, varied_episode
 
 TINY = {"width": 4, "hidden": 4, "rows": 8, "row_width": 3, "heads": 2, "steps": 1, "test_steps": 1}
 SETTINGS = TrainingSettings(4, way=3, shot=1, query=2, look_every=2, look_episodes=4, backend="vmap")
@@ -365,6 +367,48 @@ def test_train_resume_eval_and_list_each_print_one_json_value(tmp_path, capsys):
     assert {"omniglot", "images", "tables", "prior"} <= set(listed["data"])
     assert run(capsys, "fewshot", "train", *given)[0] == 3  # there is one already
     assert run(capsys, "fewshot", "eval", tmp_path / "none")[0] == 3
+
+
+def test_ways_and_shots_vary_and_each_domain_has_its_mean(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    counts = rng.integers(4, 30, 40)
+    rows = tuple(np.split(np.arange(counts.sum()), np.cumsum(counts)[:-1]))
+    x = torch.from_numpy(rng.normal(size=(counts.sum(), 3))).float()
+    names, domains = tuple(map(str, range(40))), ("large",) * 32 + ("small",) * 5 + ("few",) * 3
+    source = Classes(x, rows, names, domains)
+    seen = []
+    for _ in range(40):
+        episode = varied_episode(rng, source, "large")
+        way, kept = episode.classes.shape[1], episode.support.mask[0] > 0
+        shots = np.bincount(episode.support.y[0][kept].numpy(), minlength=way)
+        assert len(set(episode.classes[0].tolist())) == way
+        assert shots.min() >= 1  # of each class something is shown
+        queries = np.bincount(episode.query.y[0].numpy(), minlength=way)
+        assert len(set(queries.tolist())) == 1
+        seen.append((way, tuple(shots), int(queries[0])))
+    assert {way for way, _, _ in seen} <= set(range(5, 33))
+    assert len({way for way, _, _ in seen}) > 10
+    assert any(len(set(shots)) > 1 for _, shots, _ in seen)  # classes are not alike
+    assert max(sizes(rng, [1000] * 50)[0].sum() for _ in range(30)) <= 500
+    learner = make(LEARNERS["simpleshot"], source.problem(5), {})
+    found = evaluate_varied(learner, learner.initialise(torch.Generator()), source, episodes=3)
+    assert list(found) == ["large", "small"]  # the third has no five classes
+    told = summary(found)
+    assert told["mean"] == pytest.approx(np.mean([one.mean for one in found.values()]))
+    with pytest.raises(InputError, match="no domain has 5 classes"):
+        evaluate_varied(learner, {}, replace(source, domain_of=names), episodes=3)
+
+    given = ["--data", "digits", "--steps", "1", "--look-every", "1", "--train-way", "5"]
+    for name in ("protonet", "maml"):
+        given = [*given[:8], "--query", "2", "--learner", name, "--set", "width=4", "--out", tmp_path / name]
+        assert run(capsys, "fewshot", "train", *given)[0] == 0
+    code, printed, _ = run(capsys, "fewshot", "eval", tmp_path / "protonet", "--episodes", "2", "--vary", "--json")
+    assert (code, list(json.loads(printed)["domains"])) == (0, ["digits"])
+    assert "  digits " in run(capsys, "fewshot", "eval", tmp_path / "protonet", "--episodes", "2", "--vary")[1]
+    code, _, told = run(capsys, "fewshot", "eval", tmp_path / "maml", "--episodes", "2", "--vary", "--shot", "1")
+    assert code == 2
+    assert "--shot 1: and --vary" in told
+    assert "maml was trained to tell" in told
 
 
 def test_bad_input_is_told_all_at_once_with_exit_code_2(tmp_path, capsys):

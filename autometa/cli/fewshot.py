@@ -212,6 +212,12 @@ def eval_(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Such as test_steps=10.")
     ] = None,
+    vary: Annotated[
+        bool,
+        typer.Option(
+            "--vary", help="Draw ways and shots for each, and tell each domain's mean.", rich_help_panel=_EPISODES
+        ),
+    ] = False,
     seed: Annotated[str, typer.Option("--seed", metavar="N", help="Of the episodes.")] = "0",
     learner: OwnLearner = None,
     device: Device = "auto",
@@ -246,9 +252,15 @@ def eval_(
     with counting(f"judging {state.learner}") as tell:
         told = judge_checkpoint(
             state, episodes=count, way=ways, shot=shots, query=queries, seed=first, path=path, options=options or {},
-            device=where, tell=tell,
+            vary=vary, device=where, tell=tell,
         )  # fmt: skip
-    emit(told) if as_json else show_record(told)
+    if as_json:
+        emit(told)
+        return
+    each = {
+        f"  {name}": f"{one['mean']:.4f} ± {one['interval_95']:.4f}" for name, one in told.pop("domains", {}).items()
+    }
+    show_record(told | each)
 
 
 @_command

@@ -20,7 +20,7 @@ from autometa.fewshot.accelerate import precision
 from autometa.fewshot.backends import over_tasks
 from autometa.fewshot.checkpoint import Checkpoint
 from autometa.fewshot.data import DATA, load_data
-from autometa.fewshot.data.source import EpisodeSource
+from autometa.fewshot.data.source import Data, EpisodeSource
 from autometa.fewshot.episode import Episode, score
 from autometa.fewshot.learner import Learner, make, with_outputs
 from autometa.fewshot.learners import known_learner
@@ -143,6 +143,7 @@ def judge_checkpoint(
     seed: int = 0,
     path: str | None = None,
     options: dict[str, Any] | None = None,
+    vary: bool = False,
     device: torch.device | str = "cpu",
     tell: TellProgress = lambda done, total, text: None,
 ) -> dict[str, Any]:
@@ -157,6 +158,8 @@ def judge_checkpoint(
         seed: Of the episodes.
         path: Where the data are; None for where they were.
         options: Of the learner, instead of those it was trained with.
+        vary: Draw ways and shots for each episode, so many episodes of each domain, and give each domain's mean and
+            theirs (`varied`: Meta-Dataset's protocol).
         device: Where to calculate.
         tell: Progress.
 
@@ -180,6 +183,8 @@ def judge_checkpoint(
         raise InputError(Problem("data", what, "Judge it there: autometa.fewshot.evaluate(...)."))
     data = load_data(state.data["name"], path or state.data.get("path"), **state.data.get("options", {}))
     trained = Trained.of(state, device)
+    if vary:
+        return _varied(state, data, trained, episodes, seed, {"way": way, "shot": shot, "query": query}, options, tell)
     asked_way, asked_shot = way or state.settings["way"], shot or state.settings["shot"]
     if query is None:
         query = queries_there(data.test, asked_way, asked_shot, 15)
@@ -217,4 +222,40 @@ def judge_checkpoint(
         "trained_steps": state.progress["best_step"] or state.step,
         "trained_seconds": round(state.progress["seconds"], 1),
         "seconds": round(found.seconds, 1),
+    }
+
+
+def _varied(
+    state: Checkpoint,
+    data: Data,
+    trained: Trained,
+    episodes: int,
+    seed: int,
+    fixed: dict[str, int | None],
+    options: dict[str, Any] | None,
+    tell: TellProgress,
+) -> dict[str, Any]:
+    """`judge_checkpoint` with ways and shots that vary."""
+    from autometa.fewshot.varied import evaluate_varied, summary
+
+    wrong = [
+        Problem(f"--{name} {value}", "and --vary, which draws it for each episode", "Leave one of them out.")
+        for name, value in fixed.items()
+        if value is not None
+    ]
+    if not trained.any_way:
+        what = f"{state.learner} was trained to tell {state.problem.outputs} classes apart"
+        wrong.append(Problem("--vary", what, "Judge one that answers any number of ways, such as protonet."))
+    if wrong:
+        raise InputError(wrong)
+    begun = time.perf_counter()
+    learner = make(known_learner(state.learner), state.problem, state.options | (options or {}))
+    source = data.test.to(trained.device)
+    found = evaluate_varied(learner, trained.weights, source, episodes=episodes, seed=seed, tell=tell)
+    told = {"learner": state.learner, "data": state.data["name"], "metric": "accuracy", **summary(found)}
+    return told | {
+        "episodes": episodes,
+        "seed": seed,
+        "trained_steps": state.progress["best_step"] or state.step,
+        "seconds": round(time.perf_counter() - begun, 1),
     }

@@ -82,6 +82,9 @@ class FewShotOptions:
     mann_usage_decay: float = 0.95
     mann_sharpness: float = 10.0
     mann_floor: float = 1e-6
+    # The length of a row's content at which its cosine counts by 0.7: keys are of length 3 to 6 (40 numbers within
+    # -1..1), traces of them a hundredth of that. Judgement; 0.3 was not tried to its end.
+    mann_row_floor: float = 1.0
     # Matching networks: what cosines are multiplied by at first; it is learned. With bare cosines the likeliest of five
     # ways cannot get more than .65.
     matching_sharpness: float = 10.0

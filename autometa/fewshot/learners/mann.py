@@ -1,12 +1,16 @@
 """MANN: a memory-augmented network that reads a task as a sequence.
 
 At each step an LSTM controller sees an example together with the label of the *one before*, so it has to bind what it
-saw to what it hears next, in an external memory: its keys are compared by cosine with the memory as the step before
-left it, then written to where that step read or to the least used row (least recently used access). That order and
-that the key is what is written matter: comparing with a memory that holds the key already, and writing something else,
-5-way 1-shot accuracy on Omniglot stayed near 50 %. Each query is one step more after the support, on a copy of memory
-and state, so queries know nothing of each other. The rows to overwrite are chosen by rank, through which no gradient
-flows.
+saw to what it hears next, in an external memory. A step's key is compared by cosine with the memory as the step before
+left it, and what is read there answers; then the key is written, to where the step before left its own key or to the
+least used row (least recently used access). Each query is one step more after the support, on a copy of memory and
+state, so queries know nothing of each other. The rows to overwrite are chosen by rank, through which no gradient flows.
+
+Three things matter that the paper leaves open. An answer is read *before* the step's key is written, or the key finds
+itself: accuracy stayed near 50 %. Where the next step writes is found *after* it, where the key now is: only so does a
+label, which comes one step late, reach the row of its example (before, five shots were no better than one). And
+a row of little content is like nothing (`mann_row_floor`): cosines alone take a trace of a key for the key, so traces
+in all rows drew the reading, and rows in use were erased for rows that were not.
 
 Letters:  s support · q query · r rows of memory · v numbers of a row · k heads · h hidden · c classes.
 """
@@ -34,7 +38,7 @@ class MemoryState(NamedTuple):
     hidden: Tensor  # (n, h)
     cell: Tensor  # (n, h)
     memory: Tensor  # (n, r, v)
-    read: Tensor  # (n, k, r) where the last step read
+    written: Tensor  # (n, k, r) where the last step's keys are
     usage: Tensor  # (n, r)
     label: Tensor  # (n, c) of the step before
 
@@ -120,17 +124,22 @@ class Mann:
         hidden, cell = lstm_cell(weights, "controller", entering, (state.hidden, state.cell))
         keys = (hidden @ weights["keys"] + weights["keys_bias"]).tanh().unflatten(1, (self.heads, self.row_width))
         gate = (hidden @ weights["gate"] + weights["gate_bias"]).sigmoid()[:, :, None]  # (n, k, 1)
-        size = (state.memory.square().sum(-1) + OPTIONS.mann_floor**2).sqrt()  # (n, r)
-        key_size = (keys.square().sum(-1) + OPTIONS.mann_floor**2).sqrt()  # (n, k)
-        cosine = torch.einsum("nkv,nrv->nkr", keys, state.memory) / (key_size[:, :, None] * size[:, None, :])
-        read = (cosine * OPTIONS.mann_sharpness).softmax(-1)  # (n, k, r)
+        read = _found(keys, state.memory)  # (n, k, r)
         order = state.usage.argsort(dim=-1, stable=True).argsort(dim=-1)  # rank of each row, 0 the least used
         # One row for each head; the heads of the paper share those rows.
         spare = (order[:, None, :] == torch.arange(self.heads, device=x.device)[:, None]).to(x.dtype)  # (n, k, r)
-        write = gate * state.read + (1 - gate) * spare  # (n, k, r)
+        write = gate * state.written + (1 - gate) * spare  # (n, k, r)
         memory = state.memory * (1 - spare.sum(1))[:, :, None]  # what is overwritten is forgotten first
         memory = memory + torch.einsum("nkr,nkv->nrv", write, keys)
         found = torch.einsum("nkr,nrv->nkv", read, memory).flatten(1)
         usage = OPTIONS.mann_usage_decay * state.usage + (read + write).sum(1).detach()
         outputs = torch.cat([hidden, found], -1) @ weights["head"].T + weights["head_bias"]
-        return MemoryState(hidden, cell, memory, read, usage, state.label), outputs
+        return MemoryState(hidden, cell, memory, _found(keys, memory), usage, state.label), outputs
+
+
+def _found(keys: Tensor, memory: Tensor) -> Tensor:  # (n, k, v), (n, r, v) -> (n, k, r)
+    """How much of each row every key finds: a softmax of cosines, those of faint rows less."""
+    size = (memory.square().sum(-1) + OPTIONS.mann_row_floor**2).sqrt()  # (n, r)
+    key_size = (keys.square().sum(-1) + OPTIONS.mann_floor**2).sqrt()  # (n, k)
+    cosine = torch.einsum("nkv,nrv->nkr", keys, memory) / (key_size[:, :, None] * size[:, None, :])
+    return (cosine * OPTIONS.mann_sharpness).softmax(-1)
