@@ -408,6 +408,8 @@ def test_ways_and_shots_vary_and_each_domain_has_its_mean(tmp_path, capsys):
     code, _, told = run(capsys, "fewshot", "eval", tmp_path / "maml", "--episodes", "2", "--vary", "--shot", "1")
     assert code == 2
     assert "--shot 1: and --vary" in told
+    code, _, told = run(capsys, "fewshot", "eval", tmp_path / "maml", "--episodes", "2", "--vary")
+    assert code == 2
     assert "maml was trained to tell" in told
 
 

@@ -234,6 +234,11 @@ def eval_(
     first = gathered.option(whole, "--seed", seed, 0)
     options = gathered.take(_pairs, "--set", set_)
     gathered.option(_device, "--device", device)
+    for name, text in (("--way", way), ("--shot", shot), ("--query", query)):
+        if vary and text is not None:
+            gathered.problems.append(
+                Problem(f"{name} {text}", "and --vary, which draws it for each", "Leave one of them out.")
+            )
     gathered.refuse()
 
     from autometa.cli.show import emit, show_record
@@ -250,10 +255,13 @@ def eval_(
     assert count is not None
     assert first is not None
     with counting(f"judging {state.learner}") as tell:
-        told = judge_checkpoint(
-            state, episodes=count, way=ways, shot=shots, query=queries, seed=first, path=path, options=options or {},
-            vary=vary, device=where, tell=tell,
-        )  # fmt: skip
+        how = {"episodes": count, "seed": first, "path": path, "options": options or {}, "device": where, "tell": tell}
+        if vary:
+            from autometa.fewshot.varied import judge_varied
+
+            told = judge_varied(state, **how)
+        else:
+            told = judge_checkpoint(state, way=ways, shot=shots, query=queries, **how)
     if as_json:
         emit(told)
         return
@@ -318,6 +326,7 @@ def predict(
     gathered.option(_device, "--device", device)
     gathered.refuse()
 
+    from autometa.cli.fewshot_page import show_answers
     from autometa.cli.show import emit
     from autometa.fewshot.backends import find_device
     from autometa.fewshot.checkpoint import Checkpoint
@@ -360,36 +369,7 @@ def predict(
     if explain:
         told["explanations"] = adapted.explain(asked.x)
         told["support_names"] = given.names
-    emit(told) if as_json else _show_answers(told)
-
-
-def _show_answers(told: dict[str, Any]) -> None:
-    """Answers as CSV on standard output; explanations as words in a last column."""
-    import csv
-    import sys
-
-    from autometa.values import printable
-
-    writer = csv.writer(sys.stdout)
-    classes = told.get("classes", [])
-    none = ["proba_none"] if "none" in told else []
-    because = ["because"] if "explanations" in told else []
-    writer.writerow(["query", "prediction", *(f"proba_{label}" for label in classes), *none, *because])
-    for i, (name, prediction) in enumerate(zip(told["names"], told["predictions"], strict=True)):
-        shares = [f"{p:.4f}" for p in told["probabilities"][i]] if classes else []
-        strange = [f"{told['none'][i]:.4f}"] if "none" in told else []
-        row = [name, prediction if classes else " ".join(f"{v:.6g}" for v in prediction), *shares, *strange]
-        if because:
-            row.append(_because(told["explanations"][i], told["support_names"]))
-        writer.writerow([printable(cell) for cell in row])
-
-
-def _because(explanation: dict[str, Any], names: list[str]) -> str:
-    parts = [f"{names[k]} ({label}) {share:.3f}" for k, label, share in explanation["support"]]
-    words = f"{explanation['kind']}: {', '.join(parts)}"
-    if "before" in explanation:
-        words += f"; before adapting: {explanation['before']}"
-    return words
+    emit(told) if as_json else show_answers(told)
 
 
 def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:

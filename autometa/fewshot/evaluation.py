@@ -133,6 +133,18 @@ def evaluate(
     return EpisodeScores(torch.cat(scores).cpu().double().numpy(), learner.transductive, time.perf_counter() - begun)
 
 
+def data_of(state: Checkpoint, path: str | None) -> Data:
+    """What a learner was trained on, from where it was, or from `path`.
+
+    Raises:
+        InputError: It is gone, or was handed over in Python.
+    """
+    if state.data["name"] not in DATA:
+        what = f"it was trained on {state.data['name']}, which was handed over in Python"
+        raise InputError(Problem("data", what, "Judge it there: autometa.fewshot.evaluate(...)."))
+    return load_data(state.data["name"], path or state.data.get("path"), **state.data.get("options", {}))
+
+
 def judge_checkpoint(
     state: Checkpoint,
     *,
@@ -143,7 +155,6 @@ def judge_checkpoint(
     seed: int = 0,
     path: str | None = None,
     options: dict[str, Any] | None = None,
-    vary: bool = False,
     device: torch.device | str = "cpu",
     tell: TellProgress = lambda done, total, text: None,
 ) -> dict[str, Any]:
@@ -158,8 +169,6 @@ def judge_checkpoint(
         seed: Of the episodes.
         path: Where the data are; None for where they were.
         options: Of the learner, instead of those it was trained with.
-        vary: Draw ways and shots for each episode, so many episodes of each domain, and give each domain's mean and
-            theirs (`varied`: Meta-Dataset's protocol).
         device: Where to calculate.
         tell: Progress.
 
@@ -167,7 +176,7 @@ def judge_checkpoint(
         InputError: The data are gone, too few or of another shape, or the learner cannot tell so many classes apart.
 
     See Also:
-        `evaluate`, `Checkpoint`.
+        `evaluate`, `Checkpoint`; `varied.judge_varied`, with ways and shots that vary.
 
     Example:
         >>> from autometa.fewshot import find_learner, load_data, make, Training, TrainingSettings, train
@@ -178,13 +187,8 @@ def judge_checkpoint(
         >>> judge_checkpoint(state, episodes=4, way=3, query=1)["episodes"]
         4
     """
-    if state.data["name"] not in DATA:
-        what = f"it was trained on {state.data['name']}, which was handed over in Python"
-        raise InputError(Problem("data", what, "Judge it there: autometa.fewshot.evaluate(...)."))
-    data = load_data(state.data["name"], path or state.data.get("path"), **state.data.get("options", {}))
+    data = data_of(state, path)
     trained = Trained.of(state, device)
-    if vary:
-        return _varied(state, data, trained, episodes, seed, {"way": way, "shot": shot, "query": query}, options, tell)
     asked_way, asked_shot = way or state.settings["way"], shot or state.settings["shot"]
     if query is None:
         query = queries_there(data.test, asked_way, asked_shot, 15)
@@ -222,40 +226,4 @@ def judge_checkpoint(
         "trained_steps": state.progress["best_step"] or state.step,
         "trained_seconds": round(state.progress["seconds"], 1),
         "seconds": round(found.seconds, 1),
-    }
-
-
-def _varied(
-    state: Checkpoint,
-    data: Data,
-    trained: Trained,
-    episodes: int,
-    seed: int,
-    fixed: dict[str, int | None],
-    options: dict[str, Any] | None,
-    tell: TellProgress,
-) -> dict[str, Any]:
-    """`judge_checkpoint` with ways and shots that vary."""
-    from autometa.fewshot.varied import evaluate_varied, summary
-
-    wrong = [
-        Problem(f"--{name} {value}", "and --vary, which draws it for each episode", "Leave one of them out.")
-        for name, value in fixed.items()
-        if value is not None
-    ]
-    if not trained.any_way:
-        what = f"{state.learner} was trained to tell {state.problem.outputs} classes apart"
-        wrong.append(Problem("--vary", what, "Judge one that answers any number of ways, such as protonet."))
-    if wrong:
-        raise InputError(wrong)
-    begun = time.perf_counter()
-    learner = make(known_learner(state.learner), state.problem, state.options | (options or {}))
-    source = data.test.to(trained.device)
-    found = evaluate_varied(learner, trained.weights, source, episodes=episodes, seed=seed, tell=tell)
-    told = {"learner": state.learner, "data": state.data["name"], "metric": "accuracy", **summary(found)}
-    return told | {
-        "episodes": episodes,
-        "seed": seed,
-        "trained_steps": state.progress["best_step"] or state.step,
-        "seconds": round(time.perf_counter() - begun, 1),
     }

@@ -13,6 +13,7 @@ Letters:  c classes of an episode.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,11 +23,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem
+from autometa.fewshot.checkpoint import Checkpoint
 from autometa.fewshot.data.classes import Classes
 from autometa.fewshot.episode import Episode, score
-from autometa.fewshot.evaluation import EpisodeScores, TellProgress, answers
-from autometa.fewshot.learner import Learner, with_outputs
+from autometa.fewshot.evaluation import EpisodeScores, TellProgress, answers, data_of
+from autometa.fewshot.learner import Learner, make, with_outputs
+from autometa.fewshot.learners import known_learner
 from autometa.fewshot.networks import Weights
+from autometa.fewshot.trained import Trained
 
 FEWEST_WAYS, MOST_WAYS = 5, 50
 MOST_QUERIES = 10
@@ -136,3 +140,42 @@ def summary(found: dict[str, EpisodeScores]) -> dict[str, Any]:
     each = {name: {"mean": one.mean, "interval_95": one.interval} for name, one in found.items()}
     spread = math.sqrt(sum(one.interval**2 for one in found.values())) / len(found)
     return {"mean": float(np.mean([one.mean for one in found.values()])), "interval_95": spread, "domains": each}
+
+
+def judge_varied(
+    state: Checkpoint,
+    *,
+    episodes: int,
+    seed: int = 0,
+    path: str | None = None,
+    options: dict[str, Any] | None = None,
+    device: torch.device | str = "cpu",
+    tell: TellProgress = lambda done, total, text: None,
+) -> dict[str, Any]:
+    """As `evaluation.judge_checkpoint`, on so many episodes of each domain, with ways and shots that vary.
+
+    Raises:
+        InputError: As there; the learner cannot answer any number of ways; no domain has five classes.
+
+    Example:
+        >>> from autometa.fewshot import Training, TrainingSettings, find_learner, load_data, make, train
+        >>> digits = load_data("digits")
+        >>> learner = make(find_learner("protonet"), digits.train.problem(3), {"width": 4})
+        >>> settings = TrainingSettings(1, way=3, query=1, look_every=1, look_episodes=2, backend="loop")
+        >>> state = train(learner, digits, settings, training=Training(way=3, query=1))
+        >>> list(judge_varied(state, episodes=2)["domains"])
+        ['digits']
+    """
+    data, trained, begun = data_of(state, path), Trained.of(state, device), time.perf_counter()
+    if not trained.any_way:
+        what = f"{state.learner} was trained to tell {state.problem.outputs} classes apart"
+        raise InputError(Problem("--vary", what, "Judge one that answers any number of ways, such as protonet."))
+    learner = make(known_learner(state.learner), state.problem, {**state.options, **(options or {})})
+    found = evaluate_varied(learner, trained.weights, data.test.to(device), episodes=episodes, seed=seed, tell=tell)
+    told = {"learner": state.learner, "data": state.data["name"], "metric": "accuracy", **summary(found)}
+    return told | {
+        "episodes": episodes,
+        "seed": seed,
+        "trained_steps": state.progress["best_step"] or state.step,
+        "seconds": round(time.perf_counter() - begun, 1),
+    }
