@@ -255,7 +255,14 @@ def eval_(
     assert count is not None
     assert first is not None
     with counting(f"judging {state.learner}") as tell:
-        how = {"episodes": count, "seed": first, "path": path, "options": options or {}, "device": where, "tell": tell}
+        how: dict[str, Any] = {
+            "episodes": count,
+            "seed": first,
+            "path": path,
+            "options": options or {},
+            "device": where,
+            "tell": tell,
+        }
         if vary:
             from autometa.fewshot.varied import judge_varied
 
