@@ -9,6 +9,7 @@ from autometa.origins import State
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.settings import TrialRow
 from autometa.space import FAMILY, Config, SearchSpace
+from autometa.task.vectors import vector_groups
 
 
 def late_families(trials: Sequence[TrialRow], times: int) -> frozenset[str]:
@@ -25,6 +26,26 @@ def default_to_begin_with(space: SearchSpace, classes: int, options: SearchOptio
     defaults = space.defaults()
     boosting = [config for config in defaults if rounds_of(config) is not None]
     return [*boosting, *cheap_defaults(space, classes, options), *defaults][0]
+
+
+def heads_to_begin_with(space: SearchSpace, numeric: Sequence[str], trials: int | None) -> list[Config]:
+    """Few-shot heads, where columns are embeddings: the default, and of four trials or more the logistic one too.
+
+    The tables of the memory have none, so that nothing of it recommends what suits them.
+
+    Example:
+        >>> from autometa.families import cash_space
+        >>> columns = [f"emb_{k}" for k in range(64)]
+        >>> found = heads_to_begin_with(cash_space("binary", ["linear", "few_shot"]), columns, None)
+        >>> [config["few_shot.head"] for config in found]
+        ['mahalanobis', 'logistic']
+    """
+    defaults = [config for config in space.defaults() if config[FAMILY] == "few_shot"]
+    if not defaults or not vector_groups(numeric):
+        return []
+    other = space.complete({FAMILY: "few_shot", "few_shot.head": "logistic"})
+    more = trials is None or trials > 3  # of fewer, two of a kind would be most
+    return [*defaults, *([other] if more and space.contains(other) and other not in defaults else [])]
 
 
 def cheap_defaults(space: SearchSpace, classes: int, options: SearchOptions = OPTIONS) -> list[Config]:

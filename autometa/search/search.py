@@ -235,6 +235,7 @@ def _conduct(
         recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)
     trials.settle()
     trials.begin_with_the_default()
+    trials.begin_with_heads()
     progress.started(task, settings, recommendations)
     with trials.interrupts():
         progress.stage("searching")
