@@ -204,7 +204,7 @@ def report(records: list[dict[str, Any]]) -> str:
             shown = ["" if np.isnan(v) else f"**{v:.3f}**" if j == best else f"{v:.3f}" for j, v in enumerate(means)]
             lines.append(f"| {s} | {len(full)} | " + " | ".join(shown) + " |")
         both = [c for c in cells.values() if set(METHODS) <= set(c)]
-        if len(both) > 4:
+        if len(both) > 2:
             gaps = [sign * np.array([_of(c, "fit", measure) - _of(c, m, measure) for c in both]) for m in METHODS[:-1]]
             p = holm([wilcoxon(gap).pvalue if np.abs(gap).sum() else 1.0 for gap in gaps])
             lines += ["", f"| `fit` against, {len(both)} cells | better by | wins / ties / losses | p (Holm) |"]

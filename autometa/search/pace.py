@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from autometa.families import rounds_of, suited_to
-from autometa.origins import State
+from autometa.origins import Origin, State
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.settings import TrialRow
 from autometa.space import FAMILY, Config, SearchSpace
@@ -46,6 +47,15 @@ def heads_to_begin_with(space: SearchSpace, numeric: Sequence[str], trials: int 
     other = space.complete({FAMILY: "few_shot", "few_shot.head": "logistic"})
     more = trials is None or trials > 3  # of fewer, two of a kind would be most
     return [*defaults, *([other] if more and space.contains(other) and other not in defaults else [])]
+
+
+def begin_with_heads(study: Any, configs: Sequence[Config]) -> None:
+    """Puts few-shot heads into the queue of a study before anything else is proposed."""
+    from autometa.sampler import ORIGIN, REASON
+
+    for config in configs:
+        attributes = {ORIGIN: Origin.DEFAULT.value, REASON: "Few-shot heads first: columns are embeddings."}
+        study.enqueue_trial(config, user_attrs=attributes, skip_if_exists=True)
 
 
 def cheap_defaults(space: SearchSpace, classes: int, options: SearchOptions = OPTIONS) -> list[Config]:

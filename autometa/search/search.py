@@ -27,6 +27,7 @@ from autometa.search.clock import Clock
 from autometa.search.finish import Finish, fit_by, why_no_model
 from autometa.search.first import first_model
 from autometa.search.keys import why_fleeting
+from autometa.search.pace import begin_with_heads, heads_to_begin_with
 from autometa.search.plan import (
     SearchPlan,
     without_export,
@@ -235,7 +236,8 @@ def _conduct(
         recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)
     trials.settle()
     trials.begin_with_the_default()
-    trials.begin_with_heads()
+    if not trials.finished:
+        begin_with_heads(study, heads_to_begin_with(plan.space, task.columns.numeric, settings.trials))
     progress.started(task, settings, recommendations)
     with trials.interrupts():
         progress.stage("searching")

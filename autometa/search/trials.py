@@ -31,7 +31,7 @@ from autometa.origins import GROWN_FROM, MADE_FROM, ROWS, Origin
 from autometa.search.clock import Clock
 from autometa.search.crossing import Crossings
 from autometa.search.first import CONFIG, FirstModel, first_model
-from autometa.search.pace import affordable, cheap_defaults, default_to_begin_with, heads_to_begin_with, late_families
+from autometa.search.pace import affordable, cheap_defaults, default_to_begin_with, late_families
 from autometa.search.patience import is_enough, why_enough
 from autometa.search.plan import SearchPlan, cells_per_second
 from autometa.search.result import leaderboard
@@ -100,15 +100,6 @@ class Trials:
             reason = "The library's default first: the table is large for the time."
             attributes = {ORIGIN: Origin.DEFAULT.value, REASON: reason}
             self.study.enqueue_trial(default, user_attrs=attributes, skip_if_exists=not again)
-
-    def begin_with_heads(self) -> None:
-        """Where columns are embeddings, few-shot heads come first."""
-        from autometa.sampler import ORIGIN, REASON
-
-        numeric, trials = self.run.task.columns.numeric, self.run.settings.trials
-        for config in [] if self.finished else heads_to_begin_with(self.plan.space, numeric, trials):
-            attributes = {ORIGIN: Origin.DEFAULT.value, REASON: "Few-shot heads first: columns are embeddings."}
-            self.study.enqueue_trial(config, user_attrs=attributes, skip_if_exists=True)
 
     def settle(self) -> None:
         """Trials that were running when the process died: finished if their evaluation is there, else tried again."""
