@@ -298,7 +298,7 @@ def test_the_doctor_says_what_is_not_there_without_an_extra(capsys, monkeypatch)
     found = doctor.examine(None) | {"optional": dict.fromkeys(doctor.OPTIONAL) | {"serve": "0.115"}}
     doctor.show_findings(found)
     said = capsys.readouterr().out
-    assert "no --cluster. The extra 'cluster' of autometa brings it" in said
+    assert "no --cluster. pip install 'autometa-ml[cluster]'" in said
     assert "no autometa serve" not in said
 
 

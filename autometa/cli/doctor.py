@@ -113,7 +113,7 @@ def show_findings(findings: dict[str, Any]) -> None:
         row(
             True if version else None,
             name,
-            version or f"not installed: {OPTIONAL[name][1]}. The extra {name!r} of autometa brings it",
+            version or f"not installed: {OPTIONAL[name][1]}. pip install 'autometa-ml[{name}]'",
         )
     row(
         True,
