@@ -10,7 +10,8 @@ Three things matter that the paper leaves open. An answer is read *before* the s
 itself: accuracy stayed near 50 %. Where the next step writes is found *after* it, where the key now is: only so does a
 label, which comes one step late, reach the row of its example (before, five shots were no better than one). And
 a row of little content is like nothing (`mann_row_floor`): cosines alone take a trace of a key for the key, so traces
-in all rows drew the reading, and rows in use were erased for rows that were not.
+in all rows drew the reading, and rows in use were erased for rows that were not. Weights that were trained without the
+last two lack `BINDS`, and answer as they did.
 
 Letters:  s support · q query · r rows of memory · v numbers of a row · k heads · h hidden · c classes.
 """
@@ -28,8 +29,10 @@ from autometa.fewshot.bodies import flat, flat_size, flat_weights
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, one_hot
 from autometa.fewshot.learner import TaskOutcome, Training, query_loss
 from autometa.fewshot.lstm import lstm_cell, lstm_weights
-from autometa.fewshot.networks import Weights
+from autometa.fewshot.networks import RUNNING, Weights
 from autometa.fewshot.options import OPTIONS
+
+BINDS = f"{RUNNING}binds"  # is among the weights of a network that learned to write where the example is
 
 
 class MemoryState(NamedTuple):
@@ -85,6 +88,7 @@ class Mann:
                 "gate_bias": torch.zeros(self.heads),
                 "head": normal(self.hidden + read, c).T.contiguous(),
                 "head_bias": torch.zeros(c),
+                BINDS: torch.ones(()),
             }
         )
 
@@ -124,7 +128,8 @@ class Mann:
         hidden, cell = lstm_cell(weights, "controller", entering, (state.hidden, state.cell))
         keys = (hidden @ weights["keys"] + weights["keys_bias"]).tanh().unflatten(1, (self.heads, self.row_width))
         gate = (hidden @ weights["gate"] + weights["gate_bias"]).sigmoid()[:, :, None]  # (n, k, 1)
-        read = _found(keys, state.memory)  # (n, k, r)
+        binds = BINDS in weights
+        read = _found(keys, state.memory, faint=binds)  # (n, k, r)
         order = state.usage.argsort(dim=-1, stable=True).argsort(dim=-1)  # rank of each row, 0 the least used
         # One row for each head; the heads of the paper share those rows.
         spare = (order[:, None, :] == torch.arange(self.heads, device=x.device)[:, None]).to(x.dtype)  # (n, k, r)
@@ -134,12 +139,14 @@ class Mann:
         found = torch.einsum("nkr,nrv->nkv", read, memory).flatten(1)
         usage = OPTIONS.mann_usage_decay * state.usage + (read + write).sum(1).detach()
         outputs = torch.cat([hidden, found], -1) @ weights["head"].T + weights["head_bias"]
-        return MemoryState(hidden, cell, memory, _found(keys, memory), usage, state.label), outputs
+        written = _found(keys, memory, faint=True) if binds else read
+        return MemoryState(hidden, cell, memory, written, usage, state.label), outputs
 
 
-def _found(keys: Tensor, memory: Tensor) -> Tensor:  # (n, k, v), (n, r, v) -> (n, k, r)
-    """How much of each row every key finds: a softmax of cosines, those of faint rows less."""
-    size = (memory.square().sum(-1) + OPTIONS.mann_row_floor**2).sqrt()  # (n, r)
+def _found(keys: Tensor, memory: Tensor, *, faint: bool) -> Tensor:  # (n, k, v), (n, r, v) -> (n, k, r)
+    """How much of each row every key finds: a softmax of cosines, and if `faint` those of faint rows count less."""
+    floor = OPTIONS.mann_row_floor if faint else OPTIONS.mann_floor
+    size = (memory.square().sum(-1) + floor**2).sqrt()  # (n, r)
     key_size = (keys.square().sum(-1) + OPTIONS.mann_floor**2).sqrt()  # (n, k)
     cosine = torch.einsum("nkv,nrv->nkr", keys, memory) / (key_size[:, :, None] * size[:, None, :])
     return (cosine * OPTIONS.mann_sharpness).softmax(-1)
