@@ -4,6 +4,8 @@
     python benchmarks/fit.py --time 30 60       runs what is not in the results yet; may be stopped at any time
     python benchmarks/fit.py --quick            three small data sets at 10 s
     python benchmarks/fit.py --report           tables from the results so far
+    python benchmarks/fit.py --time 3 5 8 15 --load 8 --cores 1 --methods autometa forest-50 lightgbm-default
+                                                beside eight busy loops: results of their own, `fit-load8.jsonl`
 
 One *cell* is a method on a dataset under a budget, run as `autometa bench` runs it: a process tree of its own, on the
 same 2 cores, with the same 75 % of the rows to learn from (split once with seed 0, stratified), the same metric (AutoML
@@ -36,6 +38,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scale import busy
 
 from autometa.bench import cells as bench_cells
 from autometa.bench import methods as bench_methods
@@ -54,13 +57,16 @@ METHODS = {  # what the results file calls them -> what `autometa bench` does
     "autometa-cold": "cold",
     "best-default": "default",
     "lightgbm-default": "lightgbm",
+    "forest-50": "rf50",
     "flaml": "flaml",
     "autogluon": "autogluon",
     "autogluon-best": "autogluon-best",
     **{name: name for name in bench_methods.METHODS if name.startswith("autogluon-")},
 }
 UNTIMED = tuple(name for name, own in METHODS.items() if not bench_methods.METHODS[own].timed)  # run once
-COMPARED = tuple(m for m in METHODS if not m.startswith("autogluon-"))  # by default: presets need more time
+COMPARED = tuple(  # by default: presets need more time, and the small forest is for seconds
+    m for m in METHODS if m != "forest-50" and not m.startswith("autogluon-")
+)
 ENVIRONMENTS = REPOSITORY / ".venvs"
 RESAMPLINGS = 100  # b: of the test rows, the same for every method
 BANDS = ((500, 2_000), (2_000, 10_000), (10_000, 50_001))  # rows
@@ -291,8 +297,10 @@ def run(arguments: argparse.Namespace, datasets: Sequence[Dataset]) -> None:
     where = machine()
     for i, (dataset, method, budget) in enumerate(todo, start=1):
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-        record = run_cell(dataset, method, budget, arguments.cores, arguments.data)
+        with busy(arguments.load):
+            record = run_cell(dataset, method, budget, arguments.cores, arguments.data)
         record |= {
+            "loops": arguments.load,
             "machine": where,
             "load": load,
             "revision": revision(),
@@ -435,6 +443,7 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="+", default=None, help="only these of the chosen")
     parser.add_argument("--each", type=int, default=8, help="datasets of each kind")
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--load", type=int, default=0, metavar="LOOPS", help="busy loops beside each cell")
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--retry", action="store_true", help="run cells again that ended in an error")
@@ -449,6 +458,8 @@ def main() -> None:
     if arguments.quick:
         arguments.time, arguments.results = [10.0], arguments.results.with_stem(f"{arguments.results.stem}-quick")
         datasets = [min((d for d in datasets if d.kind == kind), key=lambda d: d.rows) for kind in METRICS]
+    if arguments.load:
+        arguments.results = arguments.results.with_stem(f"{arguments.results.stem}-load{arguments.load}")
     if arguments.datasets:
         datasets = [d for d in datasets if d.name in arguments.datasets]
     if arguments.list:

@@ -193,7 +193,7 @@ def default(cell: Cell) -> Answers:
         return (task.classes, model.predict_proba(X)) if cell.classifies else (None, model.predict(X))
 
 
-def forest(cell: Cell) -> Answers:
+def forest(cell: Cell, trees: int = FOREST_TREES) -> Answers:
     """A random forest, as the AutoML Benchmark has it for a baseline: it grows to its size or until the time ends."""
     import numpy as np
     import pandas as pd
@@ -210,7 +210,7 @@ def forest(cell: Cell) -> Answers:
     model = make(n_estimators=0, warm_start=True, n_jobs=cell.cores, random_state=cell.seed)
     started = step = time.monotonic()
     with cell.clock():
-        while model.n_estimators < FOREST_TREES:
+        while model.n_estimators < trees:
             model.n_estimators += FOREST_STEP
             model.fit(X, y)
             now = time.monotonic()
@@ -311,6 +311,7 @@ METHODS = {
     "cold": Method(cold, "cold TPE"),
     "default": Method(default, "best default", timed=False),
     "rf": Method(forest, "random forest"),
+    "rf50": Method(partial(forest, trees=50), "forest of 50 trees"),  # what anybody has at once
     "lightgbm": Method(lightgbm, "LightGBM default", timed=False),
     "flaml": Method(flaml, "FLAML", "flaml"),
     "autogluon": Method(autogluon, "AutoGluon", "autogluon"),
@@ -320,8 +321,8 @@ METHODS = {
         for preset in _PRESETS
     },
 }
-# The presets need more than some minutes each.
-DEFAULT_METHODS = tuple(name for name in METHODS if not name.startswith("autogluon-"))
+# The presets need more than some minutes each, and the small forest is for seconds.
+DEFAULT_METHODS = tuple(name for name in METHODS if name != "rf50" and not name.startswith("autogluon-"))
 
 _VERSIONS = (
     "autometa-ml", "autogluon.tabular", "catboost", "flaml", "lightgbm", "optuna", "pandas", "scikit-learn", "torch",

@@ -50,7 +50,7 @@ def bench(
         typer.Option(
             "--methods",
             metavar="A,B",
-            help="autometa, cold, default, rf, lightgbm, flaml, autogluon; its presets: autogluon-best_quality, ...",
+            help="autometa, cold, default, rf, rf50, lightgbm, flaml, autogluon, autogluon-best_quality and so on.",
             rich_help_panel=_WHAT,
         ),
     ] = None,
