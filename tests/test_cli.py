@@ -371,7 +371,9 @@ def test_a_folder_that_is_not_a_run_is_refused(command, tmp_path, capsys):
 def test_a_number_has_no_probabilities(tmp_path, table, capsys, monkeypatch):
     monkeypatch.setattr(
         "autometa.search.load_model",
-        lambda run, trusted: SimpleNamespace(kind="regression", target="t", schema=SimpleNamespace(reading={})),
+        lambda run, trusted: SimpleNamespace(
+            kind="regression", target="t", schema=SimpleNamespace(reading={}, encoder=None)
+        ),
     )
     code, lines = refused(capsys, "predict", "run", str(table), "--proba", "--out", str(tmp_path / "no" / "p.csv"))
     assert code == 2

@@ -30,9 +30,11 @@ def test_a_learner_knows_no_space_and_no_catalogue():
         known = {
             "autometa.families.options",
             "autometa.task",
+            "autometa.task.columns",
             "autometa.task.identifiers",
-        }  # of a task types and columns
-        assert {name for name in imported if not name.startswith("autometa.families.learners.")} <= known, path.name
+            "autometa.task.vectors",
+        }  # of a task types, columns and vectors
+        assert {name for name in imported if not name.startswith("autometa.families.learners")} <= known, path.name
 
 
 @pytest.mark.parametrize(("pooling", "shrinkage"), [(0.0, 0.0), (0.3, 0.1), (1.0, 1.0)])

@@ -198,5 +198,5 @@ def test_what_cannot_be_drawn_says_why(classifier: AutoMetaClassifier, monkeypat
         old.plot_importance()
     there = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else there(name))
-    with pytest.raises(InputError, match=r"plot_search: needs matplotlib, .* pip install 'autometa\[plots\]'"):
+    with pytest.raises(InputError, match=r"plot_search: needs matplotlib, .* pip install 'autometa-ml\[plots\]'"):
         classifier.plot_search()

@@ -108,7 +108,7 @@ def test_who_fails_to_be_told_is_a_note(run: Path, monkeypatch: pytest.MonkeyPat
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     there = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mlflow" else there(name))
-    with pytest.raises(InputError, match=r"pip install 'autometa\[mlflow\]'"):
+    with pytest.raises(InputError, match=r"pip install 'autometa-ml\[mlflow\]'"):
         tracking.autolog()
     assert "mlflow" not in LISTENERS
 

@@ -294,9 +294,8 @@ class Cluster:
         from distributed import TimeoutError as TooLate
 
         threads = min(order.threads, self.most_threads)
-        needs = {"cores": threads} if self._counted else None
-        if self._counted and getattr(args[0] if args else None, "device", "cpu") == "cuda":
-            needs = {"cores": threads, "GPU": 1}
+        on_gpu = getattr(args[0] if args else None, "device", "cpu") == "cuda"
+        needs = {"cores": threads} | ({"GPU": 1} if on_gpu else {}) if self._counted else None
         ends = time.monotonic() + order.seconds + order.patience + OPTIONS.grace
         try:
             whom = self._others() if self._silent else None
@@ -311,8 +310,10 @@ class Cluster:
                 try:
                     return future.result(timeout=OPTIONS.look)
                 except (TooLate, TimeoutError) as late:
-                    if future.status != "pending":
+                    if future.status == "error":  # the order's own
                         raise
+                    if future.status != "pending":  # it ended in this moment, or was cancelled: the next look says so
+                        continue
                     if self._cancellations > begun:
                         raise Cancelled from late
                     if self.client.status != "running":
@@ -383,8 +384,7 @@ class Cluster:
         with self._lock:
             if self._lost:
                 return
-            self._lost = True
-            self._own_isolation = Isolation()
+            self._lost, self._own_isolation = True, Isolation()
             self._here = Local(self._own_isolation)
             self._turn = threading.Semaphore(max(1, self._here.cpus))
         self.tell(f"The scheduler of {self.where} is gone: the search goes on here.")
