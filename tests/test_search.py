@@ -58,7 +58,8 @@ def cancer():
 
 
 def quick(tmp_path: Path, **changes) -> Settings:
-    return Settings(**({"trials": 6, "families": QUICK, "store": str(tmp_path / "store.db")} | changes))
+    usual = {"trials": 6, "families": QUICK, "store": str(tmp_path / "store.db"), "folds": 5}  # not three times five
+    return Settings(**(usual | changes))
 
 
 PATIENCE = 300.0  # seconds for one trial, however slow the machine
@@ -146,7 +147,7 @@ class TestEverySearch:
             model.predict_proba(X)
 
     def test_the_same_seed_tries_the_same_configurations_and_ends_in_the_same_model(self, cancer, tmp_path):
-        results = [search(cancer, quick(tmp_path, trials=14, remember=False), tmp_path / f"run{k}") for k in range(2)]
+        results = [search(cancer, quick(tmp_path, trials=8, remember=False), tmp_path / f"run{k}") for k in range(2)]
         first, second = ([t.evaluation.config for t in r.trials] for r in results)
         assert first == second
         assert results[0].members == results[1].members
@@ -155,7 +156,7 @@ class TestEverySearch:
         np.testing.assert_array_equal(*answers)
 
     def test_another_seed_tries_others(self, wine, tmp_path):
-        settings = [quick(tmp_path, trials=14, seed=s, cold=True, remember=False) for s in (0, 1)]
+        settings = [quick(tmp_path, trials=8, seed=s, cold=True, remember=False) for s in (0, 1)]
         tried = [[t.evaluation.config for t in search(wine, s, tmp_path / f"run{s.seed}").trials] for s in settings]
         assert tried[0] != tried[1]
 
@@ -435,7 +436,7 @@ class TestInterruption:
         draw = random.Random(0)
         reported: set[int] = set()
         kills = 0
-        while kills < 4:
+        while kills < 3:
             process = start(tmp_path, trials=10_000)
             reported |= wait_for_trials(process, 1)
             time.sleep(draw.uniform(0, 0.8))
@@ -450,7 +451,7 @@ class TestInterruption:
             with run.locked():
                 rows = run.trials(run.study(repair=True))
             assert reported <= {row.number for row in rows}
-        assert len(reported) >= 4
+        assert len(reported) >= 3
         head = json.loads((tmp_path / "run" / "run.json").read_text())
         assert head["settings"]["trials"] == 10_000
         process = start(tmp_path, trials=10_000)  # and once more, to the end
