@@ -14,7 +14,7 @@ from autometa.cli.app import main
 from autometa.errors import InputError
 from autometa.evaluation.custom import name_of
 
-QUICK = {"trials": 2, "families": "linear,naive_bayes", "cold": True, "remember": False, "verbose": False}
+QUICK = {"trials": 2, "families": "linear,naive_bayes", "cold": True, "remember": False, "verbose": False, "cv": 3}
 WORDS = ("--trials", "2", "--families", "linear,naive_bayes", "--cold", "--no-remember")
 PROFIT = '''
 import numpy as np

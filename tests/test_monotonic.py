@@ -18,7 +18,7 @@ from autometa.search import open_run, remember_run
 from autometa.task import Columns, Task, make_task
 
 KEEPING = [name for name, family in FAMILIES.items() if family.keeps_monotonic]
-QUICK = {"trials": 2, "jobs": 1, "cold": True, "remember": False, "verbose": False}
+QUICK = {"trials": 2, "jobs": 1, "cold": True, "remember": False, "verbose": False, "cv": 3}
 
 
 def applicants(n: int, seed: int) -> pd.DataFrame:
