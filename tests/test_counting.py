@@ -25,9 +25,8 @@ from autometa.families import FAMILIES, available, build, cash_space, fit
 from autometa.search import open_run, remember_run
 from autometa.task import Columns, Task, make_task
 
-QUICK = {
-    "trials": 2, "jobs": 1, "families": "linear,naive_bayes", "cold": True, "remember": False, "verbose": False, "cv": 3,
-}  # fmt: skip
+QUICK = {"trials": 2, "jobs": 1, "families": "linear,naive_bayes", "cold": True, "remember": False, "verbose": False}
+QUICK |= {"cv": 3}
 WORDS = ("--trials", "2", "--families", "linear,naive_bayes", "--cold", "--no-remember")
 
 
