@@ -78,12 +78,13 @@ class FewShotOptions:
     meta_sgd_rates: tuple[float, float] = (0.005, 0.1)
     # MANN: what is kept of a row's usage at each step (Santoro et al., 2016, leave it open), what cosines are
     # multiplied by before the softmax (bare ones spread the reading over all 128 rows), and what memory begins with.
-    # Judged together: 82.8 % at the second presentation, as published (benchmarks/fewshot.py --train mann).
+    # Judged together, before labels were bound to the rows of their examples: 82.8 % at the second presentation, as
+    # published (benchmarks/fewshot.py --train mann).
     mann_usage_decay: float = 0.95
     mann_sharpness: float = 10.0
     mann_floor: float = 1e-6
     # The length of a row's content at which its cosine counts by 0.7: keys are of length 3 to 6 (40 numbers within
-    # -1..1), traces of them a hundredth of that. Judgement; 0.3 was not tried to its end.
+    # -1..1), traces of them a hundredth of that. Judgement: no other was tried to its end.
     mann_row_floor: float = 1.0
     # Matching networks: what cosines are multiplied by at first; it is learned. With bare cosines the likeliest of five
     # ways cannot get more than .65.
