@@ -212,7 +212,7 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> Markup:
     head = tag("tr", [tag("th", title, style=f"{_CELL};{_QUIET};font-weight:500") for title in titles])
     body = [tag("tr", [tag("td", cell, style=_CELL) for cell in row], style="background:transparent") for row in rows]
     inner = tag("table", head, body, style=f"{_NUMBERS};border-collapse:collapse;margin:8px 0")
-    return tag("div", inner, style="overflow-x:auto")
+    return tag("div", inner, tabindex="0", style="overflow-x:auto")  # what scrolls can be reached by keys
 
 
 def _board(board: pd.DataFrame, metric: str, positive: str | None) -> Markup | None:

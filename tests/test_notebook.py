@@ -57,6 +57,7 @@ def test_a_fitted_estimator_shows_its_score_leaderboard_and_columns(classifier: 
     assert "ROC AUC of" not in told
     assert "is worse by" in told
     assert "Shuffled" in told
+    assert '<div tabindex="0" style="overflow-x:auto">' in told  # what scrolls can be reached by keys
     assert "<summary>Parameters</summary>" in told
     assert classifier._repr_mimebundle_()["text/html"].startswith(told[:200])
 
