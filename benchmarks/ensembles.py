@@ -38,14 +38,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from patience import choose, codes, half
+from patience import choose, codes, cut_in_two, half
 
 from autometa.bench.results import read_lines
 from autometa.search.ensemble import greedy_ensemble
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "ensembles.jsonl"
-TRIALS, MOST_ROWS, MOST_JUDGING = 30, 600, 2_000
+TRIALS, MOST_ROWS = 30, 600
 FIRST = (8, 16, TRIALS)
 
 Array = NDArray[np.float64]
@@ -54,21 +54,12 @@ Judge = Callable[[Array], float]
 
 def pool(path: Path, family: str) -> dict[str, Any]:
     """The trials of one search: what each said of rows held out, and of rows never seen."""
-    import pandas as pd
-
     from autometa.evaluation import Freedom, fit_calibration, fit_model, predict_aligned
     from autometa.search import Settings, search
     from autometa.search.result import leaderboard
     from autometa.search.run import Run
-    from autometa.store import Exclusion
-    from autometa.task import make_task
 
-    frame = pd.read_parquet(path)
-    order = np.random.default_rng(0).permutation(len(frame))
-    cut = min(int(len(frame) * 2 / 3), MOST_ROWS)
-    known, unseen = frame.iloc[order[:cut]], frame.iloc[order[cut : cut + MOST_JUDGING]]
-    task = make_task(known.reset_index(drop=True), target="target", name=path.stem, family=family)
-    exclude = Exclusion(families=frozenset({family}), fingerprints=frozenset({task.fingerprint}))
+    task, unseen, exclude = cut_in_two(path, family, MOST_ROWS)
     settings = Settings(seconds=None, trials=TRIALS, jobs=1, folds=5, remember=False, exclude=exclude, patience="off")
     with tempfile.TemporaryDirectory() as folder:
         result = search(task, settings, Path(folder) / "run")

@@ -219,11 +219,11 @@ def speed(device: str, *, quick: bool) -> list[dict[str, Any]]:
         source = data.train.to(device)
         episode = source.episode(rng, source.propose(rng, t, way), shot, query)
         took = {
-            backend: _fastest(lambda e=episode, n=learner, w=weights, b=backend: meta_gradient(n, w, e, b), device)
+            backend: fastest(lambda e=episode, n=learner, w=weights, b=backend: meta_gradient(n, w, e, b), device)
             for backend in BACKENDS
             if backend == "loop" or group_size(backend, t) < t or backend == "vmap"
         }
-        plain = _fastest(
+        plain = fastest(
             lambda e=episode, w=weights, s=steps, r=learner.rate, f=name == "fomaml": plain_gradient(
                 w, e, steps=s, rate=r, first=f
             ),
@@ -403,13 +403,14 @@ def report() -> None:
     print("\n".join(lines))
 
 
-def _fastest(call: Callable[[], Any], device: str) -> float:
+def fastest(call: Callable[[], Any], device: str) -> float:
     """Least of three calls after a first one; on a CPU in seconds of the processor, for machines that are busy."""
-    clock, took = time.perf_counter if device == "cuda" else time.process_time, []
+    on_gpu = device.startswith("cuda")
+    clock, took = time.perf_counter if on_gpu else time.process_time, []
     for _ in range(4):
         begun = clock()
         call()
-        if device == "cuda":
+        if on_gpu:
             torch.cuda.synchronize()
         took.append(clock() - begun)
     return min(took[1:])

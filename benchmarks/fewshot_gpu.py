@@ -23,8 +23,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from fewshot import fastest
 from torch.utils._pytree import tree_map
 
+from autometa.bench.results import append
 from autometa.fewshot import TrainingSettings, evaluate, find_learner, make, train
 from autometa.fewshot.accelerate import meta_gradient_of, precision, precision_of
 from autometa.fewshot.backends import meta_gradient
@@ -104,7 +106,7 @@ def speed(data: Data, device: str, until: float) -> Iterator[dict[str, Any]]:
             for recorded in (False, True):
                 step = meta_gradient_of(recorded=recorded, device=device, say=print)
                 with precision(learner, device):
-                    took["recorded" if recorded else "launched"] = _fastest(
+                    took["recorded" if recorded else "launched"] = fastest(
                         lambda step=step, n=learner, w=weights, e=episode: step(n, w, e, "vmap"), device
                     )
             yield {
@@ -169,21 +171,7 @@ def keeper(device: str, where: dict[str, Any]) -> Callable[[dict[str, Any]], Non
 
     def keep(line: dict[str, Any]) -> None:
         line = {"benchmark": "fewshot gpu", **line, "device": name, **where}
-        with RESULTS.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        append(RESULTS, line)
         print(json.dumps(line), flush=True)
 
     return keep
-
-
-def _fastest(step: Callable[[], Any], device: str, calls: int = 5) -> float:
-    """Seconds of the quickest of some calls, after two."""
-    took = []
-    for k in range(calls + 2):
-        before = time.perf_counter()
-        step()
-        if device.startswith("cuda"):
-            torch.cuda.synchronize()
-        if k > 1:
-            took.append(time.perf_counter() - before)
-    return min(took)

@@ -52,22 +52,28 @@ def choose(catalog: Path, which: str | None) -> list[dict[str, str]]:
     return [r for r in rows if one_each[r["family"]] is r and which in (None, half(r["family"]))]
 
 
-def measure(path: Path, family: str, seconds: float) -> dict[str, Any]:
-    """One search, and what its answers would have been on the way."""
+def cut_in_two(path: Path, family: str, most: int = MOST_ROWS) -> tuple[Any, Any, Any]:
+    """The task of two thirds of a table's rows, `most` at most; rows that judge; what the memory must forget."""
     import pandas as pd
 
-    from autometa.evaluation import fit_model, score
-    from autometa.search import Settings, search
     from autometa.store import Exclusion
     from autometa.task import make_task
 
     frame = pd.read_parquet(path)
-    rng = np.random.default_rng(0)
-    order = rng.permutation(len(frame))
-    cut = min(int(len(frame) * 2 / 3), MOST_ROWS)
+    order = np.random.default_rng(0).permutation(len(frame))
+    cut = min(int(len(frame) * 2 / 3), most)
     known, unseen = frame.iloc[order[:cut]], frame.iloc[order[cut : cut + MOST_JUDGING]]
     task = make_task(known.reset_index(drop=True), target="target", name=path.stem, family=family)
     exclude = Exclusion(families=frozenset({family}), fingerprints=frozenset({task.fingerprint}))
+    return task, unseen.reset_index(drop=True), exclude
+
+
+def measure(path: Path, family: str, seconds: float) -> dict[str, Any]:
+    """One search, and what its answers would have been on the way."""
+    from autometa.evaluation import fit_model, score
+    from autometa.search import Settings, search
+
+    task, unseen, exclude = cut_in_two(path, family)
     settings = Settings(seconds=seconds, jobs=1, remember=False, exclude=exclude, patience="off")
     with tempfile.TemporaryDirectory() as folder:
         result = search(task, settings, Path(folder) / "run")

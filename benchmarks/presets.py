@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from patience import MOST_JUDGING, MOST_ROWS, choose
+from patience import choose, cut_in_two
 
 from autometa.bench.results import read_lines
 
@@ -36,16 +36,9 @@ def measure(path: Path, family: str, preset: str) -> dict[str, Any]:
 
     from autometa.evaluation import Dummy, plan_splits, score
     from autometa.search import Settings, load_model, search, with_preset
-    from autometa.store import Exclusion
-    from autometa.task import later_target, make_task
+    from autometa.task import later_target
 
-    frame = pd.read_parquet(path)
-    order = np.random.default_rng(0).permutation(len(frame))
-    cut = min(int(len(frame) * 2 / 3), MOST_ROWS)
-    known = frame.iloc[order[:cut]].reset_index(drop=True)
-    unseen = frame.iloc[order[cut : cut + MOST_JUDGING]].reset_index(drop=True)
-    task = make_task(known, target="target", name=path.stem, family=family)
-    exclude = Exclusion(families=frozenset({family}), fingerprints=frozenset({task.fingerprint}))
+    task, unseen, exclude = cut_in_two(path, family)
     chosen, _ = with_preset(preset, {})
     settings = Settings(**chosen, remember=False, exclude=exclude)
     with tempfile.TemporaryDirectory() as folder:

@@ -116,13 +116,14 @@ def evaluate_varied(
         raise InputError(Problem("domains", what, "Judge it on episodes of fixed ways: leave --vary out."))
     found: dict[str, EpisodeScores] = {}
     for k, domain in enumerate(able):
-        rng, scores = np.random.default_rng([seed, k]), []
+        rng, scores, begun = np.random.default_rng([seed, k]), list[torch.Tensor](), time.perf_counter()
         for _ in range(episodes):
             episode = varied_episode(rng, source, domain)
             asked = with_outputs(learner, episode.classes.shape[1])
             given = answers(asked, weights, episode)
-            scores.append(score(asked.problem, given, episode.query).double().cpu().numpy())
-        found[domain] = EpisodeScores(np.concatenate(scores), learner.transductive, 0.0)
+            scores.append(score(asked.problem, given, episode.query))
+        each = torch.cat(scores).cpu().double().numpy()
+        found[domain] = EpisodeScores(each, learner.transductive, time.perf_counter() - begun)
         tell(k + 1, len(able), f"{domain} {found[domain].mean:.4f}")
     return found
 
