@@ -69,6 +69,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,  # they are the building machine's
     "min_reported_time": 3600,
+    "junit": "../gallery.xml",  # each example's seconds, beside the site: docs/_build/gallery.xml
     "abort_on_example_error": True,
 }
 
