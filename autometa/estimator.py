@@ -95,7 +95,7 @@ class _AutoMeta(Plots, BaseEstimator):
         cluster: Any = None,
         tls: str | Path | None = None,
         trial_time: float | str | None = None,
-        patience: float | str = "auto",
+        patience: float | str | None = None,
         space: Mapping[str, Any] | None = None,
         cv: Any = None,
         members: int | None = None,
@@ -256,7 +256,7 @@ class _AutoMeta(Plots, BaseEstimator):
         """
         gathered = Gathered()
         families = names(self.families) if isinstance(self.families, str) else _names(self.families)
-        patience = None if self.patience == "auto" else _read(gathered, patience_of, "patience", self.patience)
+        patience = _read(gathered, patience_of, "patience", self.patience)
         asked = {
             "seconds": _read(gathered, duration, "time", self.time),
             "trials": self.trials,
@@ -505,10 +505,9 @@ class _AutoMeta(Plots, BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What an older version did not know has its default."""
-        new: dict[str, Any] = dict.fromkeys(
-            ("keep", "drop", "types", "na", "positive", "costs", "space", "cv", "preset", "members", "monotonic")
-        )
-        new |= {"infer_limit": None, "exportable": False, "threshold": "auto", "verbose": True, "patience": "auto"}
+        later = ("keep", "drop", "types", "na", "positive", "costs", "space", "cv", "preset", "members", "monotonic")
+        new: dict[str, Any] = dict.fromkeys((*later, "patience"))
+        new |= {"infer_limit": None, "exportable": False, "threshold": "auto", "verbose": True}
         super().__setstate__(new | read_estimator(state))
         if "estimators_" in state and "model_" not in state:
             self._gather()
@@ -564,8 +563,8 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         positive: The label of the positive class, of two, of which F1, precision, recall and average precision are;
             None for the rarer one, of 0 and 1 the 1.
         costs: What it costs to take a row of one class for another: ``{("fraud", "ok"): 100, ("ok", "fraud"): 1}``,
-            true class first, or (c, c) numbers, true classes down. Labels are then those of the least expected cost,
-            and the cost per row is the metric unless another is named.
+            true class first, or (c, c) numbers, true classes down, or the path of a CSV file. Labels are then those of
+            the least expected cost, and the cost per row is the metric unless another is named.
         monotonic: Numeric columns along which the prediction may only rise, ``{"income": 1}``, or only fall,
             ``{"age": -1}``; of two classes, the probability of the positive one. Families that cannot keep it are left
             out; `notes_` says which.
@@ -582,7 +581,7 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         tls: The folder of its certificates.
         trial_time: Seconds for one trial, or a text such as ``"30s"``.
         patience: Seconds without a better trial after which the search ends; "auto": where nothing better is expected
-            of the rest of `time`; "off": never before the budget is spent.
+            of the rest of `time`; "off": never before the budget is spent. None is the preset's, or "auto".
         space: Parameters that are fixed or have other ranges: ``{"lightgbm.num_leaves": 31, "lightgbm.learning_rate":
             (0.01, 0.1), "knn.weights": ["uniform"]}``.
         cv: How trials are judged: a number of folds (1 is a hold-out), a splitter of scikit-learn, or pairs of row

@@ -339,6 +339,9 @@ def test_costs_beside_another_metric_decide_and_are_said(frauds):
     model = AutoMetaClassifier(**QUICK, metric="roc_auc", costs=costs).fit(table[["x", "noise"]], table["answer"])
     assert model.metric_ == "roc_auc"
     assert "neg_cost" in model.leaderboard_.columns
+    costs = frauds / "costs.csv"  # as a file, too
+    again = AutoMetaClassifier(**QUICK, metric="roc_auc", costs=costs).fit(table[["x", "noise"]], table["answer"])
+    np.testing.assert_array_equal(again.predict(table), model.predict(table))
     plain = AutoMetaClassifier(**QUICK, metric="roc_auc").fit(table[["x", "noise"]], table["answer"])
     assert (model.predict(table) == "fraud").sum() > (plain.predict(table) == "fraud").sum()
 
@@ -400,11 +403,11 @@ def test_what_is_in_the_catalogue_of_others_is_known_by_its_names():
 # ------------------------------------------------------------------------------------------------------- threshold plot
 
 
-def test_the_report_shows_what_every_threshold_costs_and_the_command_asks_for_the_file(frauds, tmp_path):
+def test_the_report_shows_what_every_threshold_costs_and_the_command_names_the_file(frauds, tmp_path):
     words = ["fit", str(frauds / "t.csv"), "--costs", str(frauds / "costs.csv"), "--run", str(tmp_path / "run"), *WORDS]
     assert main(words) == 0
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "the dashed line is the model's, 0.0476" in page.replace("&#x27;", "'").replace("&#39;", "'")
     assert "cost per row, from" in page
     assert "as was said" in page
-    assert "--costs FILE" in page
+    assert f"--costs {frauds / 'costs.csv'}" in page

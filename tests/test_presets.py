@@ -44,6 +44,12 @@ def test_a_single_option_counts_instead_and_that_is_said():
     assert with_preset(None, given) == (given, None)
 
 
+def test_in_python_too_what_is_said_counts_and_what_is_not_said_does_not():
+    assert AutoMetaClassifier(preset="best")._settings()[0].patience == "off"
+    assert AutoMetaClassifier(preset="best", patience="auto")._settings()[0].patience == "auto"
+    assert AutoMetaClassifier()._settings()[0].patience == "auto"
+
+
 def test_light_is_one_pipeline_fitted_once(light):
     from autometa import load_model
 

@@ -227,29 +227,6 @@ def limits_said(option: str, text: str) -> dict[str, int]:
     return found
 
 
-def costs_of(option: str, text: str) -> dict[tuple[str, str], str]:
-    """A CSV file of costs, true classes down and what they are taken for across, as ``{(true, predicted): cost}``."""
-    path = Path(text)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file, skipinitialspace=True) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise InputError(Problem(f"{option} {text}", f"cannot be read: {why}")) from error
-    fix = "Such as `,no,yes` / `no,0,1` / `yes,5,0`: true classes down, what they are taken for across."
-    if len(rows) < 2 or len(rows[0]) < 3 or any(len(row) != len(rows[0]) for row in rows):
-        raise InputError(Problem(f"{option} {text}", "is no table of classes by classes", fix))
-    said = [name.strip() for name in rows[0][1:]]
-    found = {(row[0].strip(), name): cell.strip() for row in rows[1:] for name, cell in zip(said, row[1:], strict=True)}
-    for (true, name), cell in found.items():
-        try:
-            float(cell or "0")
-        except ValueError:
-            what = f"{cell!r}, of {true!r} taken for {name!r}, is no number"
-            raise InputError(Problem(f"{option} {text}", what, fix)) from None
-    return {pair: cell or "0" for pair, cell in found.items()}
-
-
 def listed_names(text: str) -> tuple[str, ...]:
     """A list with commas; a name that holds one stands in quotes.
 

@@ -62,7 +62,6 @@ from autometa.cli.reading import (
     Types,
     Validation,
     Weight,
-    costs_of,
     options_said,
     reading_of,
 )
@@ -186,7 +185,7 @@ def fit(
         "group": group,
         "time_order": time_order,
         "weight": weight,
-        "costs": None if costs is None else gathered.option(costs_of, "--costs", str(costs)),
+        "costs": costs,
         "drop_missing_target": drop_missing_target,
         "rename_duplicates": rename_duplicates,
         "offline": offline,

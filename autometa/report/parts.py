@@ -118,7 +118,6 @@ def command(task: Task, settings: Settings) -> str:
         "--positive": task.positive_label if given or task.metric in OF_POSITIVE else None,
         "--threshold": settings.threshold if given else None,
         **_aside(task),
-        "--costs": "FILE" if task.costs else None,
         "--time": None if settings.seconds is None else f"{settings.seconds:g}",
         "--trials": settings.trials,
         "--jobs": settings.jobs,
@@ -145,12 +144,13 @@ def command(task: Task, settings: Settings) -> str:
 
 def _aside(task: Task) -> dict[str, str]:
     """The flags of what was named beside the table; what was handed over in Python has no name there."""
-    named, there = dict(task.aside), {"weight": task.weights is not None, "validation": bool(task.validation)}
+    named = dict(task.aside)
+    there = {"weight": task.weights is not None, "costs": bool(task.costs), "validation": bool(task.validation)}
     found = {}
-    for role in ("group", "time_order", "weight", "validation"):
+    for role in ("group", "time_order", "weight", "costs", "validation"):
         name = named.get(role, "autometa:" if there.get(role) else None)
         if name is not None:
-            unnamed = "FILE" if role == "validation" else "COL"
+            unnamed = "FILE" if role in ("costs", "validation") else "COL"
             found[f"--{role.replace('_', '-')}"] = unnamed if name.startswith("autometa:") else name
     return found
 

@@ -8,7 +8,9 @@ Letters:  n rows · c classes.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,6 +99,8 @@ def read_costs(costs: Any, classes: tuple[Any, ...], findings: InputFindings) ->
             "a number is predicted, and mistakes in it are not those of classes", "Leave out --costs (costs=)."
         )
         return ()
+    if isinstance(costs, (str, Path)):
+        return () if (said := _costs_in(Path(costs), where)) is None else read_costs(said, classes, findings)
     if isinstance(costs, pd.DataFrame):
         costs = {(true, said): costs.loc[true, said] for true in costs.index for said in costs.columns}
     if isinstance(costs, Mapping):
@@ -127,6 +131,32 @@ def read_costs(costs: Any, classes: tuple[Any, ...], findings: InputFindings) ->
         findings.note(f"Labels are those of the least expected cost ({shown}).")
         return tuple(tuple(row) for row in matrix.tolist())
     return ()
+
+
+def _costs_in(path: Path, where: InputFindings) -> dict[tuple[str, str], str] | None:
+    """A CSV file of costs, true classes down and what they are taken for across; None, and told, if it is none."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [row for row in csv.reader(file, skipinitialspace=True) if any(cell.strip() for cell in row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        where.refuse(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
+        return None
+    fix = "Such as `,no,yes` / `no,0,1` / `yes,5,0`: true classes down, what they are taken for across."
+    if len(rows) < 2 or len(rows[0]) < 3 or any(len(row) != len(rows[0]) for row in rows):
+        where.refuse(f"{path} is no table of classes by classes", fix)
+        return None
+    across = [name.strip() for name in rows[0][1:]]
+    found = {
+        (row[0].strip(), name): cell.strip() or "0"
+        for row in rows[1:]
+        for name, cell in zip(across, row[1:], strict=True)
+    }
+    odd = [
+        f"{cell!r}, of {true!r} taken for {said!r}" for (true, said), cell in found.items() if np.isnan(_number(cell))
+    ]
+    if odd:
+        where.refuse(f"{path}: {odd[0]}, is no number", fix)
+    return None if odd else found
 
 
 def _number(value: Any) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,8 @@ def make_task(
         time_order: A column that orders the rows in time; not a feature.
         weight: A column that says how much each row counts, from 0 up; not a feature.
         costs: What it costs to take a row of one class for another: ``{(true, predicted): cost}``, where nothing is
-            said 0; or (c, c) numbers, true classes down, in the order of the sorted labels.
+            said 0; or (c, c) numbers, true classes down, in the order of the sorted labels; or a CSV file of them, with
+            the labels in its first row and column.
         name: What messages call the table.
         drop_missing_target: Whether rows without a label are left out rather than refused.
         keep_lone_classes: Whether classes with one row are accepted; a fold that must predict one has never seen it.
@@ -190,6 +192,7 @@ def make_task(
     schema = _fit_schema(parts.features, columns, found, findings)
     group_codes = None if parts.groups is None else read_groups(parts.groups, group, findings)
     times_as_numbers = None if parts.times is None else read_times(parts.times, time_order, findings)
+    file = str(costs) if isinstance(costs, (str, Path)) else None
     counts, matrix = read_counting(parts.weights, weight, costs, found, findings)
     constrained = read_monotonic(monotonic, schema, found, findings)
     if findings.problems:
@@ -221,7 +224,7 @@ def make_task(
         weights=counts,
         costs=matrix,
         monotonic=constrained,
-        aside=tuple((role, name) for role, name in roles.items() if name is not None),
+        aside=tuple((role, name) for role, name in (*roles.items(), ("costs", file)) if name is not None),
     )
 
 

@@ -66,7 +66,7 @@ class Task:
     costs: tuple[tuple[float, ...], ...] = ()  # (c, c) of each true class taken for each; () where it is not said
     validation: int = 0  # the last so many rows judge every model, and none learns from them
     monotonic: tuple[tuple[str, int], ...] = ()  # numeric columns, each 1 (the prediction may only rise) or -1 (fall)
-    # What was named beside the table: group, time_order and weight are columns, validation is a table.
+    # What was named beside the table: group, time_order and weight are columns, costs and validation files.
     aside: tuple[tuple[str, str], ...] = ()
 
     @property
