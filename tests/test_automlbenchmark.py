@@ -218,7 +218,7 @@ def test_numbers_are_handed_over_as_numbers(program, tmp_path, monkeypatch):
     for name in ("frameworks", "frameworks.shared"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     monkeypatch.setitem(sys.modules, "frameworks.shared.callee", callee)
-    monkeypatch.setattr("autometa.estimator.fit_file", lambda *_, **__: SimpleNamespace(trials=[1, 2]))
+    monkeypatch.setattr("autometa.fitting.fit_file", lambda *_, **__: SimpleNamespace(trials=[1, 2]))
     model = SimpleNamespace(predict=lambda rows: np.zeros(len(rows)))
     monkeypatch.setattr("autometa.estimator.load_model", lambda _: model)
     monkeypatch.setattr(program, "left_out_of_memory", lambda *_: None)

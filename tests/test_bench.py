@@ -215,7 +215,7 @@ def test_the_planted_answer_is_left_out_and_nothing_is_written_back(folder, tmp_
     asked = []
     best = SimpleNamespace(evaluation=SimpleNamespace(config={"family": "x"}))
     result = SimpleNamespace(trials=(), score=1.0, recommendations=(), best=best)
-    monkeypatch.setattr("autometa.estimator.fit_file", lambda *_, settings, **__: asked.append(settings) or result)
+    monkeypatch.setattr("autometa.fitting.fit_file", lambda *_, settings, **__: asked.append(settings) or result)
     model = SimpleNamespace(classes=task.classes, predict_proba=lambda frame: np.full((len(frame), 2), 0.5))
     monkeypatch.setattr("autometa.estimator.load_model", lambda _: model)
     answers = cells_module.split_to(task, (0, 0), tmp_path / "data")

@@ -404,7 +404,7 @@ def test_an_interrupted_search_shows_its_best_and_says_so_by_its_exit_code(run, 
     from autometa.search import open_run
 
     result = replace(open_run(run), interrupted=True)
-    monkeypatch.setattr("autometa.estimator.fit_file", lambda *_, **__: result)
+    monkeypatch.setattr("autometa.fitting.fit_file", lambda *_, **__: result)
     assert main(["fit", str(table), "--json"]) == 130
     assert json.loads(capsys.readouterr().out)["score"] == pytest.approx(result.score)
 

@@ -109,8 +109,8 @@ def autometa(cell: Cell, *, cold: bool = False) -> Answers:
     """`autometa fit` with a memory that has never seen the task, and to which nothing is added."""
     import pandas as pd
 
-    from autometa.estimator import fit_file, load_model
-    from autometa.search import Settings, jobs_on
+    from autometa.fitting import fit_file
+    from autometa.search import Settings, jobs_on, load_model
     from autometa.store import Exclusion
 
     settings = Settings(

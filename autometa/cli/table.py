@@ -201,7 +201,7 @@ def fit(
     gathered.refuse()
 
     from autometa.cli.watching import followed
-    from autometa.estimator import fit_file
+    from autometa.fitting import fit_file
     from autometa.live import live
     from autometa.search import Settings
 

@@ -1,18 +1,21 @@
 """Where trials run: the one seam between a search and its processes, here or on other machines.
 
 A search asks for an evaluation and gets one, or hears why not; who runs it, and where, it does not know. `Local` is
-this machine; `autometa.cluster.Cluster` is any number of others.
+this machine; `autometa.cluster.Cluster` is any number of others; `Here` is this very process, where there is no time
+for another one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from autometa.evaluation.isolated import evaluate_isolated
-from autometa.evaluation.isolation import Isolation
-from autometa.evaluation.machine import available_cpus
+from autometa.evaluation.isolated import evaluate_isolated, load_libraries, trial
+from autometa.evaluation.isolation import Isolation, shared_isolation
+from autometa.evaluation.machine import available_cpus, crowding, peak_ram
+from autometa.evaluation.options import OPTIONS
 from autometa.evaluation.record import Evaluation
 from autometa.evaluation.trial import Attempt
 
@@ -146,3 +149,83 @@ class Local:
             return path.read_bytes()
         finally:
             path.unlink(missing_ok=True)
+
+
+class Here:
+    """Trials in this process, one at a time: they begin at once, and nobody can end one but itself.
+
+    For what ends early by its own clock, such as boosting, in a search that is over before another process has loaded
+    what a trial needs (`executor_for`).
+
+    See Also:
+        `Local`, `Executor`.
+
+    Example:
+        >>> Here().cpus
+        1
+    """
+
+    cpus = most_threads = places = 1
+
+    def warm_up(self) -> None:
+        """There is nothing to begin."""
+
+    def overhead(self) -> int:
+        """No process beside this one."""
+        return 0
+
+    def evaluate(
+        self,
+        folder: Path,
+        attempt: Attempt,
+        *,
+        seconds: float,
+        max_ram: int | None = None,
+        oof_path: Path | None = None,
+        patience: float = 0.0,
+    ) -> Evaluation:
+        """As `evaluate_isolated`, without a cap on memory; once all is loaded the attempt keeps its deadline itself."""
+        from autometa.task import Task
+
+        load_libraries(Task.load(folder), attempt.config)
+        found: Evaluation | None = None
+        for found in trial(folder, replace(attempt, deadline=seconds, patience=0.0), oof_path):  # noqa: B007
+            pass
+        assert found is not None
+        return replace(found, peak_ram=peak_ram())
+
+    def written(
+        self,
+        function: Callable[..., None],
+        folder: Path,
+        *args: Any,
+        path: Path,
+        seconds: float,
+        max_ram: int | None = None,
+        **how: Any,
+    ) -> bytes:
+        """What a function writes."""
+        try:
+            function(folder, *args, path, **how)
+            return path.read_bytes()
+        finally:
+            path.unlink(missing_ok=True)
+
+    def cancel_all(self) -> None:
+        """A trial ends by its own deadline."""
+
+
+def executor_for(seconds: float | None) -> Local | Here:
+    """Where the trials of a search of so many seconds run on this machine: apart, or here where that takes too long.
+
+    Another process begins its first trial after `OPTIONS.processor_to_begin` seconds of a processor, of which a crowded
+    machine gives few. None for a search without a time budget.
+
+    Example:
+        >>> type(executor_for(60.0)).__name__, type(executor_for(0.1)).__name__
+        ('Local', 'Here')
+    """
+    isolation = shared_isolation()
+    if seconds is None or seconds >= OPTIONS.longest_here or isolation.is_loaded:
+        return Local(isolation)
+    return Here() if seconds / crowding() < OPTIONS.processor_to_begin else Local(isolation)

@@ -80,7 +80,7 @@ def evaluate_isolated(
     attempt = replace(attempt, deadline=seconds, keep_models=models, patience=patience)
     folder, oof = Path(task_folder).absolute(), None if oof_path is None else Path(oof_path).absolute()
     try:
-        call = _trial, folder, attempt, oof, REGISTRY.registered()
+        call = trial, folder, attempt, oof, REGISTRY.registered()
         returned = isolation.run(*call, seconds=seconds, max_ram=max_ram, patience=patience)
         return replace(returned.value, peak_ram=returned.peak_ram)
     except Killed as end:
@@ -92,10 +92,25 @@ def evaluate_isolated(
         return replace(partial, state=end.state, reason=f"{end.reason}, {where}", peak_ram=peak)
 
 
-def _trial(
-    task_folder: Path, attempt: Attempt, oof_path: Path | None, families: Sequence[FamilyOrigin]
+def trial(
+    task_folder: Path, attempt: Attempt, oof_path: Path | None, families: Sequence[FamilyOrigin] = ()
 ) -> Iterator[Evaluation]:
-    """What the process of a trial runs: the evaluation so far, and the predictions in a file once it is complete."""
+    """What the process of a trial runs: the evaluation so far, and the predictions in a file once it is complete.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from autometa.evaluation import plan_splits
+        >>> from autometa.families import cash_space
+        >>> from autometa.task import make_task
+        >>> task = make_task(np.arange(40.0).reshape(20, 2), y=[0, 1] * 10)
+        >>> config = cash_space("binary").only(["naive_bayes"]).default
+        >>> attempt = Attempt(config, plan_splits(task, seed=0, folds=2), seed=0, deadline=300.0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     task.save(Path(folder) / "task")
+        ...     [found.state.value for found in trial(Path(folder) / "task", attempt, Path(folder) / "oof.npy")]
+        ['stopped', 'complete']
+    """
     from autometa.task import Task
 
     began = time.monotonic()
@@ -103,7 +118,7 @@ def _trial(
     task = Task.load(task_folder)
     assert attempt.deadline is not None
     if attempt.patience:  # what was loaded until now is not charged
-        _load_libraries(task, attempt.config)
+        load_libraries(task, attempt.config)
         yield _unstarted(attempt)
     else:
         attempt = replace(attempt, deadline=attempt.deadline - (time.monotonic() - began))
@@ -124,8 +139,19 @@ def _recall(families: Sequence[FamilyOrigin]) -> None:
             REGISTRY.recalled(families)
 
 
-def _load_libraries(task: Task, config: Config) -> None:
-    """Imports what fitting a configuration needs; what is wrong with it is found out where it is recorded."""
+def load_libraries(task: Task, config: Config) -> None:
+    """Imports what fitting a configuration needs; what is wrong with it is found out where it is recorded.
+
+    Example:
+        >>> import numpy as np
+        >>> from autometa.families import cash_space
+        >>> from autometa.task import make_task
+        >>> task = make_task(np.arange(40.0).reshape(20, 2), y=[0, 1] * 10)
+        >>> load_libraries(task, cash_space("binary").only(["lightgbm"]).default)
+        >>> import sys
+        >>> "lightgbm" in sys.modules
+        True
+    """
     from autometa.families import FAMILIES, build
 
     with suppress(Exception):

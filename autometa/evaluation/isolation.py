@@ -26,7 +26,8 @@ from functools import cache
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from autometa.evaluation.forkserver import kill
-from autometa.evaluation.machine import is_stopped, resident
+from autometa.evaluation.machine import is_stopped, processor_seconds, resident
+from autometa.evaluation.options import OPTIONS
 from autometa.evaluation.watch import Returned, Watch, cut, last_words
 from autometa.files import nameless
 from autometa.moved import former
@@ -95,6 +96,14 @@ class Isolation:
         """Starts the forkserver, which loads its modules while the caller goes on."""
         with self._lock:
             self._ensure_server()
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the forkserver has begun and has had the processor time that loading takes."""
+        with self._lock:
+            if self._server is None or self._owner != os.getpid() or self._server.poll() is not None:
+                return False
+            return processor_seconds([self._server.pid]) >= OPTIONS.processor_to_load
 
     def close(self) -> None:
         """Ends every call and the forkserver."""

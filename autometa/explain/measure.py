@@ -66,6 +66,7 @@ def explain(
     thorough: bool = True,
     trusted: bool = False,
     result: Result | None = None,
+    here: bool = False,
 ) -> ModelExplanation:
     """Which columns the model of a run needs, judged on rows that the answering models had not learned from.
 
@@ -75,6 +76,7 @@ def explain(
         thorough: More rows, and more shuffles, than are looked at after a search.
         trusted: Read models though somebody else made them: that runs code in them.
         result: The run, where it was opened already.
+        here: In this process, whose trials the models are of, rather than in one that can be ended.
 
     Returns:
         What was found in the time; its `why_not` says why nothing was.
@@ -98,7 +100,7 @@ def explain(
     seconds -= time.monotonic() - began
     given = run, costs, files, seconds, thorough, result.settings.seed, trusted
     by_number = {row.number: row for row in result.trials}
-    if all(by_number[number].evaluation.config[FAMILY] == QUICK for number, _ in result.members):
+    if here or all(by_number[number].evaluation.config[FAMILY] == QUICK for number, _ in result.members):
         return _here(of_run(*given), seconds)
     return _boxed(of_run, *given, seconds=seconds)
 
@@ -159,7 +161,7 @@ def explain_answers(model: Model, frame: Any, y: Any, *, seconds: float) -> Mode
 def _here(steps: Iterator[ModelExplanation], seconds: float) -> ModelExplanation:
     """What is known in this process after so many seconds, and the first step at least.
 
-    The quick linear model that a search has at once needs no process of its own, which a short run has no time for.
+    What was fitted in this process needs no other one, for which a short run has no time.
     """
     began, known = time.monotonic(), _NOT_IN_TIME
     for known in steps:

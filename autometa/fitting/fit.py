@@ -20,8 +20,8 @@ from autometa.evaluation import (
     METRIC_KINDS,
     Executor,
     check_metric,
+    executor_for,
     resolve_metric,
-    shared_isolation,
     splits_of,
 )
 from autometa.evaluation.custom import name_of
@@ -112,7 +112,8 @@ def fit_file(
     """
     started = time.monotonic() if started is None else started
     progress = progress or Silent()
-    (executor or shared_isolation()).warm_up()  # while the table is read
+    executor = executor or executor_for(settings.seconds)
+    executor.warm_up()  # while the table is read
     progress.stage("reading", shown(data))
     gathered = Gathered()
     gathered.problems += Run.check_free(run) if run is not None else []
@@ -346,7 +347,8 @@ def task_of_table(
     """
     if validation is not None and (problems := wrong_validation(validation, settings, cv, groups, time_order)):
         raise InputError(problems)
-    (executor or shared_isolation()).warm_up()
+    executor = executor or executor_for(settings.seconds)
+    executor.warm_up()
     frame, group, order, weight = _with_columns(frame, groups, time_order, sample_weight)
     task = make_task(
         frame,

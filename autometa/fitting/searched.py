@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from autometa.errors import RunError
-from autometa.evaluation import Executor, Splits, available_cpus
+from autometa.evaluation import Executor, Here, Splits, available_cpus
 from autometa.explain import explain, kept_seconds, time_for
 from autometa.fitting.listeners import tell_of
 from autometa.search import Progress, Result, Run, SearchPlan, Settings, Silent, resume, search
@@ -68,12 +68,13 @@ def searched(
         cpus = available_cpus() if executor is None else executor.cpus
         plan = SearchPlan.of(task, settings, cpus, splits=splits, machines=executor)
     result = search(task, settings, run, progress=progress, started=started, plan=plan, kept=kept, executor=executor)
-    explained(result, time_for(settings.seconds, time.monotonic() - started), progress or Silent())
+    left = time_for(settings.seconds, time.monotonic() - started)
+    explained(result, left, progress or Silent(), here=isinstance(executor, Here))
     tell_of(result, progress or Silent())
     return result
 
 
-def explained(result: Result, seconds: float, progress: Progress, *, trusted: bool = False) -> None:
+def explained(result: Result, seconds: float, progress: Progress, *, trusted: bool = False, here: bool = False) -> None:
     """Keeps in the folder of a finished run why its model answers as it does, in so many seconds, and a model card.
 
     A run that was interrupted has no explanation: whoever interrupts does not wait. Where it cannot be made, or kept,
@@ -94,7 +95,8 @@ def explained(result: Result, seconds: float, progress: Progress, *, trusted: bo
     try:
         if not result.interrupted:
             progress.stage("explaining")
-            explain(result.run, seconds=seconds, thorough=False, trusted=trusted, result=result).save(result.run)
+            how = {"thorough": False, "trusted": trusted, "here": here}
+            explain(result.run, seconds=seconds, result=result, **how).save(result.run)
     except (RunError, OSError) as error:
         progress.note(f"The model was not explained: {error}. {why}")
     except KeyboardInterrupt:

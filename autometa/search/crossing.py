@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from autometa.families import FEATURES
 from autometa.families.features import ALL, makes_features
-from autometa.origins import MADE_FROM, Origin
+from autometa.origins import MADE_FROM, ORIGIN, REASON, Origin
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.result import leaderboard
 from autometa.search.settings import TrialRow
@@ -37,8 +37,6 @@ class Crossing:
     @property
     def noted(self) -> dict[str, Any]:
         """What is noted of the trial."""
-        from autometa.sampler import ORIGIN, REASON
-
         return {ORIGIN: Origin.FEATURES.value, REASON: self.reason, MADE_FROM: self.row.number}
 
 

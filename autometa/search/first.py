@@ -53,11 +53,15 @@ class FirstModel:
     n: int
 
     @property
-    def reason(self) -> str:
-        """What it was made from, in a sentence."""
+    def is_constant(self) -> bool:
+        """Whether it answers the same for every row."""
+        return all(model.is_constant for model in self.models)
+
+    def reason(self, *, alone: bool = True) -> str:
+        """What it was made from, in a sentence, and that it is `alone`."""
         of = f"{self.rows:,} of {self.n:,} rows" if self.rows < self.n else f"{self.n:,} rows"
-        what = "A constant, the usual answer" if all(m.is_constant for m in self.models) else "A quick linear model"
-        return f"{what} of {of}, fitted at the start: nothing else was evaluated in time."
+        what = "A constant, the usual answer" if self.is_constant else "A quick linear model"
+        return f"{what} of {of}, fitted at the start{': nothing else was evaluated in time' if alone else ''}."
 
     def pickled(self) -> bytes:
         """As trials leave the models of their folds."""
@@ -94,7 +98,7 @@ def first_model(
         >>> X, y = load_wine(return_X_y=True, as_frame=True)
         >>> task = make_task(X, y=y, name="wine")
         >>> first = first_model(task, plan_splits(task, seed=0, folds=5), seed=0, seconds=60.0)
-        >>> len(first.models), first.rows, first.reason.partition(",")[0]
+        >>> len(first.models), first.rows, first.reason().partition(",")[0]
         (5, 143, 'A quick linear model of 143 of 178 rows')
     """
     began = now()

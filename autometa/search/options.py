@@ -72,6 +72,9 @@ class SearchOptions:
     tree_seconds: float = 0.002
     many_classes: int = 50
 
+    # Seconds that the one trial has which runs in the search's own process, however late it is. Judgement.
+    least_here: float = 0.5
+
     # Seconds, the shortest deadline of a trial. Judgement.
     shortest: float = 0.1
 

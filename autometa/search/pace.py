@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autometa.families import rounds_of, suited_to
-from autometa.origins import Origin, State
+from autometa.origins import ORIGIN, REASON, Origin, State
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.settings import TrialRow
 from autometa.space import FAMILY, Config, SearchSpace
@@ -27,6 +27,26 @@ def default_to_begin_with(space: SearchSpace, classes: int, options: SearchOptio
     defaults = space.defaults()
     boosting = [config for config in defaults if rounds_of(config) is not None]
     return [*boosting, *cheap_defaults(space, classes, options), *defaults][0]
+
+
+def default_here(space: SearchSpace, classes: int, options: SearchOptions = OPTIONS) -> Config | None:
+    """The default that is tried where there is time for one, in the search's own process; None where none ends early.
+
+    Boosting grows a tree for each class in a round, so of many classes it is a forest.
+
+    Example:
+        >>> from autometa.families import cash_space
+        >>> space = cash_space("multiclass")
+        >>> default_here(space, 3)["family"], default_here(space, 26)["family"]
+        ('lightgbm', 'random_forest')
+        >>> default_here(space.only(["svm"]), 3) is None
+        True
+    """
+    by_family = {config[FAMILY]: config for config in space.defaults()}
+    boosting = [config for config in by_family.values() if rounds_of(config) is not None]
+    forests = [by_family[name] for name in ("random_forest", "extra_trees") if name in by_family]
+    found = forests + boosting if classes > options.free_classes else boosting + forests
+    return found[0] if found else None
 
 
 def heads_to_begin_with(space: SearchSpace, numeric: Sequence[str], trials: int | None) -> list[Config]:
@@ -51,8 +71,6 @@ def heads_to_begin_with(space: SearchSpace, numeric: Sequence[str], trials: int 
 
 def begin_with_heads(study: Any, configs: Sequence[Config]) -> None:
     """Puts few-shot heads into the queue of a study before anything else is proposed."""
-    from autometa.sampler import ORIGIN, REASON
-
     for config in configs:
         attributes = {ORIGIN: Origin.DEFAULT.value, REASON: "Few-shot heads first: columns are embeddings."}
         study.enqueue_trial(config, user_attrs=attributes, skip_if_exists=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autometa.errors import InputError, Problem
-from autometa.evaluation import AUTO, Splits, available_cpus, available_ram, plan_splits
+from autometa.evaluation import AUTO, Here, Splits, available_cpus, available_ram, plan_splits
 from autometa.families import FAMILIES, available, cash_space, makes_features, suited
 from autometa.quantiles import quantile_of
 from autometa.search.options import OPTIONS, SearchOptions
@@ -90,12 +90,13 @@ class SearchPlan:
         if task.monotonic and quantile_of(task.metric) is not None:
             what = "boosting that fits a quantile sets its leaves anew, and keeps no column monotonic"
             raise InputError(Problem("monotonic", what, "Name another metric, or leave out --monotonic."))
+        here = isinstance(machines, Here)
         space, places = search_space(task, settings, options), 1 if machines is None else machines.places
         return cls(
             space=space,
-            splits=splits or affordable_splits(task, settings, cpus, options),
+            splits=splits or affordable_splits(task, settings, cpus, options, here=here),
             cpus=cpus,
-            jobs=settings.jobs or default_jobs(task, settings, cpus, options, places),
+            jobs=1 if here else settings.jobs or default_jobs(task, settings, cpus, options, places),
             max_ram=settings.max_ram,
             options=options,
             threshold=settings.threshold,
@@ -248,12 +249,15 @@ def without_monotonic(task: Task, settings: Settings) -> str | None:
     return f"Left out, since they cannot keep a column monotonic: {', '.join(names)}." if names else None
 
 
-def affordable_splits(task: Task, settings: Settings, cpus: int, options: SearchOptions = OPTIONS) -> Splits:
+def affordable_splits(
+    task: Task, settings: Settings, cpus: int, options: SearchOptions = OPTIONS, *, here: bool = False
+) -> Splits:
     """The splits that suit the task's size, with fewer fits per trial where the time budget is short for it.
 
     A trial that takes a tenth of the budget leaves a search of ten; what more folds gain in the judgement of each trial
     does not make up for that. Repeats wait for five minutes, and a table too large for five folds gets three or one.
-    With one CPU there is half of the time, while more than two run more trials, none of them faster.
+    With one CPU there is half of the time, while more than two run more trials, none of them faster. Where one default
+    is tried `here`, it is in a hurry.
     """
     full = plan_splits(task, seed=settings.seed, folds=settings.folds)
     if settings.folds is not None:
@@ -263,6 +267,8 @@ def affordable_splits(task: Task, settings: Settings, cpus: int, options: Search
     load = cells_per_second(task, settings.seconds * min(cpus, 2) / 2, options)
     hold_out_above = options.large_hold_out_load if task.n >= options.large else options.hold_out_load
     folds = 1 if load > hold_out_above else 3 if load > options.three_folds_load else 5
+    if here:
+        folds = min(folds, 3) if load <= options.three_folds_load else 1
     if full.n_folds <= folds or (folds == 5 and settings.seconds >= options.repeats_from):
         return full
     return plan_splits(task, seed=settings.seed, folds=folds)

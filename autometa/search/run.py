@@ -39,7 +39,7 @@ from autometa import __version__
 from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation import Evaluation, Splits
 from autometa.files import PRIVATE, digest, private_folder, replace, sweep
-from autometa.origins import GROWN_FROM, MADE_FROM, ROWS, Origin
+from autometa.origins import GROWN_FROM, MADE_FROM, ORIGIN, REASON, ROWS, Origin
 from autometa.search.records import Checksums, DamagedError, json_bytes, read_record, reading, with_checksum
 from autometa.search.settings import Settings, TrialRow
 from autometa.search.several import why_several
@@ -375,8 +375,6 @@ def recommendations_from(values: list[dict[str, Any]]) -> tuple[Recommendation, 
 
 def origin_of(trial: optuna.Trial | optuna.trial.FrozenTrial) -> tuple[str, str]:
     """Where a trial's configuration came from, and why it was tried, as the sampler noted."""
-    from autometa.sampler import ORIGIN, REASON
-
     return trial.user_attrs.get(ORIGIN, Origin.SEARCH.value), trial.user_attrs.get(REASON, "")
 
 

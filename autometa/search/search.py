@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autometa.errors import NoModelError
-from autometa.evaluation import Executor, Local, crowding, shared_isolation
+from autometa.evaluation import Executor, Here, Local, crowding, executor_for, shared_isolation
 from autometa.moved import former
 from autometa.search.adoption import adopt
 from autometa.search.budget import Budget
@@ -36,7 +36,7 @@ from autometa.search.plan import (
     without_quantiles,
     without_weights,
 )
-from autometa.search.recall import first_recommendations, recall, remember_late, why_not_remembered
+from autometa.search.recall import Recall, first_recommendations, recall, remember_late, why_not_remembered
 from autometa.search.result import Result, finished, leaderboard, open_run, save_result
 from autometa.search.run import GRANTED, Run
 from autometa.search.settings import OFF, Progress, Settings, Silent
@@ -94,7 +94,7 @@ def search(
     """
     seconds = None if settings.seconds is None else settings.seconds - kept
     budget = _crowded(Budget(seconds, settings.trials, time.monotonic() if started is None else started))
-    executor = executor or Local(shared_isolation())
+    executor = executor or executor_for(settings.seconds)
     plan = plan or SearchPlan.of(task, settings, executor.cpus, machines=executor)
     folder = prepare(task, settings, run, plan=plan, progress=progress)
     with folder.locked():
@@ -223,26 +223,27 @@ def _conduct(
         first = first_model(
             task, plan.splits, seed=settings.seed, seconds=clock.to_first_model, now=budget.now, options=plan.options
         )
-    # Where the budget is over by now nothing will be tried: no time is spent on what to try.
-    over = first is not None and clock.left_to_search(None) <= 0
+    # Where the budget is over by now nothing will be tried, and here one default: no time is spent on what to try.
+    over = first is not None and (isinstance(executor, Here) or clock.left_to_search(None) <= 0)
     study = study or run.study(repair=True)
     trials = Trials(run, plan, clock, study, executor, progress, first)
-    asked = replace(settings, cold=True, remember=False) if over else settings
-    recalled = recall(task, asked, plan, clock, trials.rungs, progress)
-    study.sampler = recalled.sampler
-    trials.crossings = replace(trials.crossings, known=recalled.made)
+    recalled: Recall | None = None
     recommendations: list[Recommendation] = []
     if not over:
+        recalled = recall(task, settings, plan, clock, trials.rungs, progress)
+        study.sampler = recalled.sampler
+        trials.crossings = replace(trials.crossings, known=recalled.made)
         recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)
     trials.settle()
-    trials.begin_with_the_default()
-    if not trials.finished:
+    if not over:
+        trials.begin_with_the_default()
+    if not trials.finished and not over:
         begin_with_heads(study, heads_to_begin_with(plan.space, task.columns.numeric, settings.trials))
     progress.started(task, settings, recommendations)
     with trials.interrupts():
         progress.stage("searching")
         trials.conduct()
-        if not isinstance(executor, Local):
+        if not isinstance(executor, (Local, Here)):
             shared_isolation().warm_up()  # which explains the model, wherever trials ran
         leaders = trials.leaders
         if not leaders and trials.interrupted:
@@ -278,7 +279,7 @@ def _conduct(
             progress.note(why)
         elif settings.remember:
             progress.stage("remembering")
-            remember_late(result, recalled.metafeatures, progress)
+            remember_late(result, recalled.metafeatures if recalled else None, progress)
         return result
 
 

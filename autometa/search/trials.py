@@ -22,16 +22,17 @@ from autometa.evaluation import (
     Cancelled,
     Evaluation,
     Executor,
+    Here,
     State,
     judged,
 )
 from autometa.families import FAMILIES
 from autometa.files import whole
-from autometa.origins import GROWN_FROM, MADE_FROM, ROWS, Origin
+from autometa.origins import GROWN_FROM, MADE_FROM, ORIGIN, REASON, ROWS, Origin
 from autometa.search.clock import Clock
 from autometa.search.crossing import Crossings
 from autometa.search.first import CONFIG, FirstModel, first_model
-from autometa.search.pace import affordable, cheap_defaults, default_to_begin_with, late_families
+from autometa.search.pace import affordable, cheap_defaults, default_here, default_to_begin_with, late_families
 from autometa.search.patience import is_enough, why_enough
 from autometa.search.plan import SearchPlan, cells_per_second
 from autometa.search.result import leaderboard
@@ -70,6 +71,7 @@ class Trials:
         self.crossings = Crossings(plan.space, self.metric, clock.budget.trials, options=plan.options)
         self._ranked, self._leaders = -1, list[TrialRow]()  # of how many finished trials
         self.interrupted = False  # by the person
+        self.is_here = isinstance(executor, Here)
         self._lock = threading.RLock()
         self._stop = threading.Event()  # no more trials
         self._faults: list[BaseException] = []
@@ -87,8 +89,6 @@ class Trials:
 
         Past tasks are smaller, and what was best there often cannot end here. It tells what a trial takes.
         """
-        from autometa.sampler import ORIGIN, REASON
-
         seconds, options = self.run.settings.seconds, self.plan.options
         if seconds is None or (self.finished and not again):
             return
@@ -119,6 +119,10 @@ class Trials:
         Raises:
             BaseException: Whatever went wrong outside of a configuration.
         """
+        if self.is_here:
+            self._try_here()
+            self._take_the_first()
+            return
         threads = [threading.Thread(target=self._work, daemon=True, name=f"trial-{k}") for k in range(self.plan.jobs)]
         for thread in threads:
             thread.start()
@@ -132,6 +136,18 @@ class Trials:
             raise self._faults[0]
         if not self.leaders and not self.interrupted:
             self._take_the_first()
+
+    def _try_here(self) -> None:
+        """A library's default that ends by its own clock, where this process is the one that tries."""
+        default = default_here(self.plan.space, self.run.task.c, self.plan.options)
+        if self.finished or default is None or self.clock.budget.left <= 0:
+            return
+        reason = "The library's default, tried in this process: there is no time to begin another, and to search."
+        self.study.enqueue_trial(default, user_attrs={ORIGIN: Origin.DEFAULT.value, REASON: reason})
+        trial = self.study.ask()
+        config = self.plan.space.suggest(trial)
+        seconds = max(self.clock.budget.left, self.plan.options.least_here)
+        self._try(trial, config, self.clock.budget.elapsed, seconds, 0.0)
 
     @contextlib.contextmanager
     def interrupts(self) -> Iterator[None]:
@@ -299,8 +315,6 @@ class Trials:
 
     def _climb(self, best: Evaluation | None) -> None:
         """Puts next in the queue what should go on with more rows."""
-        from autometa.sampler import ORIGIN, REASON
-
         left, longest = self.clock.left_to_search(best), self.clock.longest
         up = self.rungs.climb(self.finished, self.metric, begun=self._climbed, left=left, longest=longest)
         if up is None:
@@ -354,8 +368,6 @@ class Trials:
 
     def _fall_back(self) -> None:
         """Puts the default of a cheap family not yet tried next in the queue."""
-        from autometa.sampler import ORIGIN, REASON
-
         tried = {row.evaluation.config[FAMILY] for row in self.finished}
         cheap = cheap_defaults(self.plan.space, self.run.task.c, self.plan.options)
         for config in [config for config in cheap if config[FAMILY] not in tried][:1]:
@@ -367,14 +379,15 @@ class Trials:
         """The first model becomes a trial, and so what there is to answer with."""
         from optuna.trial import TrialState, create_trial
 
-        from autometa.sampler import ORIGIN, REASON
-
         run, plan = self.run, self.plan
         elapsed = self.clock.budget.elapsed
         first = self.first or first_model(
             run.task, plan.splits, seed=run.settings.seed, seconds=self.clock.to_first_model, options=plan.options
         )
-        number = len(self.study.get_trials(deepcopy=False))
+        alone = not self.leaders
+        if first.is_constant and not alone:
+            return
+        number, reason = len(self.study.get_trials(deepcopy=False)), first.reason(alone=alone)
         attempt = replace(self._attempt(number, CONFIG, Origin.FALLBACK.value, math.inf, run.task.n), rival=None)
         outcome = judged(run.task, attempt, first.predictions)
         assert outcome.predictions is not None
@@ -386,12 +399,13 @@ class Trials:
             np.save(file, outcome.predictions if len(outcome.predictions) > 1 else outcome.predictions[0])
         first.save(run.models_path(number))
         ended, predicted = self.clock.budget.elapsed, self.plan.splits.predicted(evaluation.n_folds)
-        row = TrialRow(number, evaluation, Origin.FALLBACK.value, first.reason, elapsed, ended, None, predicted)
+        row = TrialRow(number, evaluation, Origin.FALLBACK.value, reason, elapsed, ended, None, predicted)
         attributes = {
             FILES: run.keep_files(number), STARTED: row.started, FINISHED: row.finished, ORIGIN: row.origin,
             REASON: row.reason, EVALUATION: evaluation.to_dict(),
         }  # fmt: skip
         self.study.add_trial(create_trial(state=TrialState.COMPLETE, value=value, user_attrs=attributes))
         self.finished.append(row)
-        self.progress.note(first.reason)
+        if alone:
+            self.progress.note(reason)
         self.progress.trial_finished(row, row, self.clock.budget.elapsed)

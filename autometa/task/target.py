@@ -65,8 +65,8 @@ class TargetRequest:
 
     @property
     def serves(self) -> frozenset[str]:
-        """The kinds that the metric serves; empty when unknown."""
-        return frozenset((self.known_metrics or {}).get(self.metric or "", ()))
+        """The kinds that the metric serves; empty when unknown, and where none is asked for."""
+        return frozenset() if self.metric is None else frozenset((self.known_metrics or {}).get(self.metric, ()))
 
     @property
     def asks_for_classes(self) -> bool:
