@@ -220,7 +220,7 @@ def test_numbers_are_handed_over_as_numbers(program, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "frameworks.shared.callee", callee)
     monkeypatch.setattr("autometa.fitting.fit_file", lambda *_, **__: SimpleNamespace(trials=[1, 2]))
     model = SimpleNamespace(predict=lambda rows: np.zeros(len(rows)))
-    monkeypatch.setattr("autometa.estimator.load_model", lambda _: model)
+    monkeypatch.setattr("autometa.search.load_model", lambda _: model)
     monkeypatch.setattr(program, "left_out_of_memory", lambda *_: None)
     place = SimpleNamespace(path=tmp_path / "rows.parquet")
     dataset = SimpleNamespace(train=place, test=place, target=SimpleNamespace(name="y"), problem_type="regression")

@@ -43,7 +43,7 @@ class EvaluationOptions:
     # of the wall from which they always do. The first was measured, the others are judgement, judged by
     # `benchmarks/fit.py --time 3 5 --load 8`.
     processor_to_load: float = 1.3
-    processor_to_begin: float = 2.5
+    processor_to_begin: float = 5.5
     longest_here: float = 15.0
 
     # Seconds, the longest that a killed process may take to give back its memory. Judgement, not measured.

@@ -72,8 +72,10 @@ class SearchOptions:
     tree_seconds: float = 0.002
     many_classes: int = 50
 
-    # Seconds that the one trial has which runs in the search's own process, however late it is. Judgement.
+    # Seconds that a trial has which runs in the search's own process, however late it is; and the cells, times classes,
+    # of a table whose linear model is tried there, which does not end by itself. Judgement.
     least_here: float = 0.5
+    cells_here: int = 100_000
 
     # Seconds, the shortest deadline of a trial. Judgement.
     shortest: float = 0.1

@@ -10,6 +10,7 @@ from autometa.origins import ORIGIN, REASON, Origin, State
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.settings import TrialRow
 from autometa.space import FAMILY, Config, SearchSpace
+from autometa.task import Task
 from autometa.task.vectors import vector_groups
 
 
@@ -29,24 +30,29 @@ def default_to_begin_with(space: SearchSpace, classes: int, options: SearchOptio
     return [*boosting, *cheap_defaults(space, classes, options), *defaults][0]
 
 
-def default_here(space: SearchSpace, classes: int, options: SearchOptions = OPTIONS) -> Config | None:
-    """The default that is tried where there is time for one, in the search's own process; None where none ends early.
+def defaults_here(space: SearchSpace, task: Task, options: SearchOptions = OPTIONS) -> list[Config]:
+    """The defaults that are tried where there is time for few, in the search's own process: what ends by its own clock.
 
-    Boosting grows a tree for each class in a round, so of many classes it is a forest.
+    Boosting grows a tree for each class in a round, so of many classes a forest comes first. A small table's linear
+    model needs no clock.
 
     Example:
+        >>> from sklearn.datasets import load_wine
         >>> from autometa.families import cash_space
-        >>> space = cash_space("multiclass")
-        >>> default_here(space, 3)["family"], default_here(space, 26)["family"]
-        ('lightgbm', 'random_forest')
-        >>> default_here(space.only(["svm"]), 3) is None
-        True
+        >>> from autometa.task import make_task
+        >>> X, y = load_wine(return_X_y=True, as_frame=True)
+        >>> space, wine = cash_space("multiclass"), make_task(X, y=y, name="wine")
+        >>> [config["family"] for config in defaults_here(space, wine)]
+        ['lightgbm', 'linear', 'random_forest']
+        >>> defaults_here(space.only(["svm"]), wine)
+        []
     """
     by_family = {config[FAMILY]: config for config in space.defaults()}
-    boosting = [config for config in by_family.values() if rounds_of(config) is not None]
-    forests = [by_family[name] for name in ("random_forest", "extra_trees") if name in by_family]
-    found = forests + boosting if classes > options.free_classes else boosting + forests
-    return found[0] if found else None
+    boosting = [name for name, config in by_family.items() if rounds_of(config) is not None][:1]
+    linear = ["linear"] if task.n * max(task.p, 1) * max(task.c, 1) <= options.cells_here else []
+    many = task.c > options.free_classes
+    order = ["random_forest", *linear, *boosting] if many else [*boosting, *linear, "random_forest"]
+    return [by_family[name] for name in order if name in by_family]
 
 
 def heads_to_begin_with(space: SearchSpace, numeric: Sequence[str], trials: int | None) -> list[Config]:

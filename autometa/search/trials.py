@@ -32,7 +32,7 @@ from autometa.origins import GROWN_FROM, MADE_FROM, ORIGIN, REASON, ROWS, Origin
 from autometa.search.clock import Clock
 from autometa.search.crossing import Crossings
 from autometa.search.first import CONFIG, FirstModel, first_model
-from autometa.search.pace import affordable, cheap_defaults, default_here, default_to_begin_with, late_families
+from autometa.search.pace import affordable, cheap_defaults, default_to_begin_with, defaults_here, late_families
 from autometa.search.patience import is_enough, why_enough
 from autometa.search.plan import SearchPlan, cells_per_second
 from autometa.search.result import leaderboard
@@ -138,16 +138,17 @@ class Trials:
             self._take_the_first()
 
     def _try_here(self) -> None:
-        """A library's default that ends by its own clock, where this process is the one that tries."""
-        default = default_here(self.plan.space, self.run.task.c, self.plan.options)
-        if self.finished or default is None or self.clock.budget.left <= 0:
-            return
-        reason = "The library's default, tried in this process: there is no time to begin another, and to search."
-        self.study.enqueue_trial(default, user_attrs={ORIGIN: Origin.DEFAULT.value, REASON: reason})
-        trial = self.study.ask()
-        config = self.plan.space.suggest(trial)
-        seconds = max(self.clock.budget.left, self.plan.options.least_here)
-        self._try(trial, config, self.clock.budget.elapsed, seconds, 0.0)
+        """A few defaults one after the other, where this process is the one that tries: the first always, if any."""
+        reason = "A library's default, tried in this process: there is no time to begin another, and to search."
+        clock, took = self.clock, 0.0
+        for default in defaults_here(self.plan.space, self.run.task, self.plan.options):
+            if self.interrupted or (self.finished and clock.left_to_search(self._best()) < took):
+                return
+            self.study.enqueue_trial(default, user_attrs={ORIGIN: Origin.DEFAULT.value, REASON: reason})
+            trial, begun = self.study.ask(), clock.budget.elapsed
+            seconds = max(clock.budget.left, self.plan.options.least_here)
+            self._try(trial, self.plan.space.suggest(trial), begun, seconds, 0.0)
+            took = clock.budget.elapsed - begun
 
     @contextlib.contextmanager
     def interrupts(self) -> Iterator[None]:

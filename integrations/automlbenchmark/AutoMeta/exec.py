@@ -46,7 +46,8 @@ def run(dataset: Any, config: Any) -> Any:
     import pandas as pd
     from frameworks.shared.callee import result
 
-    from autometa.estimator import fit_file, load_model
+    from autometa.fitting import fit_file
+    from autometa.search import load_model
 
     train, test = pd.read_parquet(dataset.train.path), pd.read_parquet(dataset.test.path)
     target, classifies = dataset.target.name, config.type == "classification"
