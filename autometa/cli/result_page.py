@@ -67,6 +67,8 @@ def warm_start_words(result: Result) -> str:
     if result.settings.cold:
         return "not used (--cold)"
     metric, warm = result.task.metric, result.warm_start
+    if not warm.proposed and result.was_hurried:
+        return "was not asked: there was no time for it"
     if not warm.proposed:
         return "had nothing to offer for this task yet"
     if warm.best_proposed is None:

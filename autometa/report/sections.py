@@ -87,6 +87,8 @@ def _warm_words(report: Report) -> str:
     if result.settings.cold:
         return "The search started cold: past tasks did not decide what was tried."
     warm = result.warm_start
+    if not warm.proposed and result.was_hurried:
+        return "There was no time to ask the memory; this run will be remembered for the next."
     if not warm.proposed:
         return "The memory had no past task that could say what to try here; this run will be remembered for the next."
     if (first := warm.best_proposed) is None:

@@ -32,6 +32,7 @@ from autometa.space import FAMILY, Config
 from autometa.task import Task
 
 CONFIG: Config = {FAMILY: QUICK}
+HERE = "A library's default, tried in the search's own process: no time to begin another, nor to ask the memory."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

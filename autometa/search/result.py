@@ -20,6 +20,8 @@ from autometa.errors import RunError
 from autometa.evaluation import Dummy, Interval, Weights, as_weights, threshold_of
 from autometa.files import digest, whole
 from autometa.origins import State
+from autometa.search.first import CONFIG as QUICK
+from autometa.search.first import HERE
 from autometa.search.model import save_model
 from autometa.search.records import DamagedError, read_record, reading, write_record
 from autometa.search.run import FORMAT, GRANTED, Run
@@ -91,6 +93,11 @@ class Result:
     def warm_start(self) -> WarmStart:
         """What starting from past tasks bought."""
         return WarmStart.of(self.trials, self.task.metric)
+
+    @property
+    def was_hurried(self) -> bool:
+        """Whether there was no time to ask the memory: what ends quickly was tried in the search's own process."""
+        return any(row.reason == HERE or row.evaluation.config == QUICK for row in self.trials)
 
     @property
     def _of_two_classes(self) -> dict[str, Any]:

@@ -239,7 +239,9 @@ def _conduct(
         trials.begin_with_the_default()
     if not trials.finished and not over:
         begin_with_heads(study, heads_to_begin_with(plan.space, task.columns.numeric, settings.trials))
-    progress.started(task, settings, recommendations)
+    progress.started(task, replace(settings, cold=settings.cold or over), recommendations)
+    if over and not settings.cold:
+        progress.note("There is no time to ask the memory: what ends quickly is tried.")
     with trials.interrupts():
         progress.stage("searching")
         trials.conduct()

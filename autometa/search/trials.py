@@ -31,7 +31,7 @@ from autometa.files import whole
 from autometa.origins import GROWN_FROM, MADE_FROM, ORIGIN, REASON, ROWS, Origin
 from autometa.search.clock import Clock
 from autometa.search.crossing import Crossings
-from autometa.search.first import CONFIG, FirstModel, first_model
+from autometa.search.first import CONFIG, HERE, FirstModel, first_model
 from autometa.search.pace import affordable, cheap_defaults, default_to_begin_with, defaults_here, late_families
 from autometa.search.patience import is_enough, why_enough
 from autometa.search.plan import SearchPlan, cells_per_second
@@ -139,16 +139,16 @@ class Trials:
 
     def _try_here(self) -> None:
         """A few defaults one after the other, where this process is the one that tries: the first always, if any."""
-        reason = "A library's default, tried in this process: there is no time to begin another, and to search."
         clock, took = self.clock, 0.0
         for default in defaults_here(self.plan.space, self.run.task, self.plan.options):
             if self.interrupted or (self.finished and clock.left_to_search(self._best()) < took):
                 return
-            self.study.enqueue_trial(default, user_attrs={ORIGIN: Origin.DEFAULT.value, REASON: reason})
+            self.study.enqueue_trial(default, user_attrs={ORIGIN: Origin.DEFAULT.value, REASON: HERE})
             trial, begun = self.study.ask(), clock.budget.elapsed
             seconds = max(clock.budget.left, self.plan.options.least_here)
             self._try(trial, self.plan.space.suggest(trial), begun, seconds, 0.0)
-            took = clock.budget.elapsed - begun
+            tried = self.finished[-1].evaluation
+            took = tried.fit_seconds + tried.predict_seconds  # the first loads what all need as well
 
     @contextlib.contextmanager
     def interrupts(self) -> Iterator[None]:
