@@ -7,6 +7,7 @@ for another one.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -166,6 +167,11 @@ class Here:
     """
 
     cpus = most_threads = places = 1
+
+    @property
+    def loading(self) -> float:
+        """Processor seconds until the first trial can begin."""
+        return 0.0 if "sklearn.ensemble" in sys.modules else OPTIONS.processor_to_load / 2
 
     def warm_up(self) -> None:
         """There is nothing to begin."""

@@ -16,14 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from autometa.errors import InputError, Problem
-from autometa.evaluation import (
-    METRIC_KINDS,
-    Executor,
-    check_metric,
-    executor_for,
-    resolve_metric,
-    splits_of,
-)
+from autometa.evaluation import METRIC_KINDS, Executor, check_metric, executor_for, resolve_metric, splits_of
 from autometa.evaluation.custom import name_of
 from autometa.fitting.embedding import OF_COLUMNS, embedded, embedded_alike, with_record
 from autometa.fitting.searched import searched

@@ -72,10 +72,14 @@ class SearchOptions:
     tree_seconds: float = 0.002
     many_classes: int = 50
 
-    # Seconds that a trial has which runs in the search's own process, however late it is; and the cells, times classes,
-    # of a table whose linear model is tried there, which does not end by itself. Judgement.
+    # Of trials in the search's own process: the seconds that each has, however late it is; by how many seconds loading
+    # their library may pass the budget, else there is none; the cells, times classes, of a table whose linear model is
+    # tried, which does not end by itself; and the rows up to which there are three folds: of few held-out rows one model
+    # seems much better than another by chance. Judgement, judged by `benchmarks/fit.py --load 8 --time 3 5`.
     least_here: float = 0.5
+    late_here: float = 2.0
     cells_here: int = 100_000
+    folds_here: int = 2_000
 
     # Seconds, the shortest deadline of a trial. Judgement.
     shortest: float = 0.1

@@ -268,7 +268,7 @@ def affordable_splits(
     hold_out_above = options.large_hold_out_load if task.n >= options.large else options.hold_out_load
     folds = 1 if load > hold_out_above else 3 if load > options.three_folds_load else 5
     if here:
-        folds = min(folds, 3) if load <= options.three_folds_load else 1
+        folds = 3 if task.n <= options.folds_here else 1
     if full.n_folds <= folds or (folds == 5 and settings.seconds >= options.repeats_from):
         return full
     return plan_splits(task, seed=settings.seed, folds=folds)

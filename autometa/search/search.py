@@ -244,7 +244,10 @@ def _conduct(
         progress.note("There is no time to ask the memory: what ends quickly is tried.")
     with trials.interrupts():
         progress.stage("searching")
-        trials.conduct()
+        if isinstance(executor, Here):
+            trials.conduct_here(executor.loading)
+        else:
+            trials.conduct()
         if not isinstance(executor, (Local, Here)):
             shared_isolation().warm_up()  # which explains the model, wherever trials ran
         leaders = trials.leaders

@@ -16,16 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autometa.evaluation import (
-    AUTO,
-    Attempt,
-    Cancelled,
-    Evaluation,
-    Executor,
-    Here,
-    State,
-    judged,
-)
+from autometa.evaluation import AUTO, Attempt, Cancelled, Evaluation, Executor, State, judged
 from autometa.families import FAMILIES
 from autometa.files import whole
 from autometa.origins import GROWN_FROM, MADE_FROM, ORIGIN, REASON, ROWS, Origin
@@ -71,7 +62,6 @@ class Trials:
         self.crossings = Crossings(plan.space, self.metric, clock.budget.trials, options=plan.options)
         self._ranked, self._leaders = -1, list[TrialRow]()  # of how many finished trials
         self.interrupted = False  # by the person
-        self.is_here = isinstance(executor, Here)
         self._lock = threading.RLock()
         self._stop = threading.Event()  # no more trials
         self._faults: list[BaseException] = []
@@ -119,10 +109,6 @@ class Trials:
         Raises:
             BaseException: Whatever went wrong outside of a configuration.
         """
-        if self.is_here:
-            self._try_here()
-            self._take_the_first()
-            return
         threads = [threading.Thread(target=self._work, daemon=True, name=f"trial-{k}") for k in range(self.plan.jobs)]
         for thread in threads:
             thread.start()
@@ -137,18 +123,19 @@ class Trials:
         if not self.leaders and not self.interrupted:
             self._take_the_first()
 
-    def _try_here(self) -> None:
-        """A few defaults one after the other, where this process is the one that tries: the first always, if any."""
-        clock, took = self.clock, 0.0
+    def conduct_here(self, loading: float) -> None:
+        """A few defaults in this process, the first after `loading` seconds of the processor, and the first model."""
+        clock, took = self.clock, loading * self.clock.budget.crowding
+        late = max(clock.budget.left, 0.0) + self.plan.options.late_here
         for default in defaults_here(self.plan.space, self.run.task, self.plan.options):
-            if self.interrupted or (self.finished and clock.left_to_search(self._best()) < took):
-                return
+            if self.interrupted or took > (clock.left_to_search(self._best()) if self.finished else late):
+                break
             self.study.enqueue_trial(default, user_attrs={ORIGIN: Origin.DEFAULT.value, REASON: HERE})
-            trial, begun = self.study.ask(), clock.budget.elapsed
-            seconds = max(clock.budget.left, self.plan.options.least_here)
-            self._try(trial, self.plan.space.suggest(trial), begun, seconds, 0.0)
+            trial, begun, seconds = self.study.ask(), clock.budget.elapsed, clock.budget.left
+            self._try(trial, self.plan.space.suggest(trial), begun, max(seconds, self.plan.options.least_here), 0.0)
             tried = self.finished[-1].evaluation
             took = tried.fit_seconds + tried.predict_seconds  # the first loads what all need as well
+        self._take_the_first()
 
     @contextlib.contextmanager
     def interrupts(self) -> Iterator[None]:
