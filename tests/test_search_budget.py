@@ -67,7 +67,7 @@ class Machine:
         monkeypatch.setattr(module, "Budget", lambda *given: Budget(*given, now=lambda: self.now))
         monkeypatch.setattr(module, "crowding", lambda: 1.0)
         monkeypatch.setattr(module, "shared_isolation", lambda: self.isolation)
-        monkeypatch.setattr(module, "executor_for", lambda _: Local(self.isolation))
+        monkeypatch.setattr(module, "executor_for", lambda *_: Local(self.isolation))
         monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
 
     def evaluate(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from autometa.evaluation.conformal import Conformal, fit_conformal, read_level
     from autometa.evaluation.decision import AUTO, fit_weights, read_threshold, threshold_of, weights_of
     from autometa.evaluation.dummy import Dummy
-    from autometa.evaluation.executor import Executor, Here, Local, executor_for
+    from autometa.evaluation.executor import Executor, Here, Local
     from autometa.evaluation.fitted import fit_model, predict_aligned
     from autometa.evaluation.formulas import COST, METRICS
     from autometa.evaluation.isolated import evaluate_isolated
@@ -87,7 +87,6 @@ __all__ = [
     "drawings",
     "evaluate",
     "evaluate_isolated",
-    "executor_for",
     "fit_calibration",
     "fit_conformal",
     "fit_model",
@@ -132,7 +131,6 @@ _HOMES = {
     "Killed": "watch",
     "Here": "executor",
     "Local": "executor",
-    "executor_for": "executor",
     "METRICS": "formulas",
     "METRIC_KINDS": "metrics",
     "Metric": "comparison",

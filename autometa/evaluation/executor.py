@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from autometa.evaluation.isolated import evaluate_isolated, load_libraries, trial
-from autometa.evaluation.isolation import Isolation, shared_isolation
-from autometa.evaluation.machine import available_cpus, crowding, peak_ram
+from autometa.evaluation.isolation import Isolation
+from autometa.evaluation.machine import available_cpus, peak_ram
 from autometa.evaluation.options import OPTIONS
 from autometa.evaluation.record import Evaluation
 from autometa.evaluation.trial import Attempt
@@ -156,7 +156,7 @@ class Here:
     """Trials in this process, one at a time: they begin at once, and nobody can end one but itself.
 
     For what ends early by its own clock, such as boosting, in a search that is over before another process has loaded
-    what a trial needs (`executor_for`).
+    what a trial needs (`autometa.search.plan.executor_for`).
 
     See Also:
         `Local`, `Executor`.
@@ -219,19 +219,3 @@ class Here:
 
     def cancel_all(self) -> None:
         """A trial ends by its own deadline."""
-
-
-def executor_for(seconds: float | None) -> Local | Here:
-    """Where the trials of a search of so many seconds run on this machine: apart, or here where that takes too long.
-
-    Another process begins its first trial after `OPTIONS.processor_to_begin` seconds of a processor, of which a crowded
-    machine gives few. None for a search without a time budget.
-
-    Example:
-        >>> type(executor_for(60.0)).__name__, type(executor_for(0.1)).__name__
-        ('Local', 'Here')
-    """
-    isolation = shared_isolation()
-    if seconds is None or seconds >= OPTIONS.longest_here or isolation.is_loaded:
-        return Local(isolation)
-    return Here() if seconds / crowding() < OPTIONS.processor_to_begin else Local(isolation)

@@ -38,13 +38,8 @@ class EvaluationOptions:
     # Processor seconds over which it is measured how crowded the machine is: several turns of the scheduler. Judgement.
     crowding_seconds: float = 0.02
 
-    # Processor seconds that another process takes to load what boosting needs (half of them are scikit-learn's), and
-    # those that a budget must hold for trials to run apart: the loading, a first trial and what comes after it. Seconds
-    # of the wall from which they always do. The first was measured, the others are judgement, judged by
-    # `benchmarks/fit.py --time 3 5 --load 8`.
+    # Processor seconds that another process takes to load what boosting needs, half of them scikit-learn's. Measured.
     processor_to_load: float = 1.3
-    processor_to_begin: float = 5.5
-    longest_here: float = 15.0
 
     # Seconds, the longest that a killed process may take to give back its memory. Judgement, not measured.
     end_seconds: float = 10.0

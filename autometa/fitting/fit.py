@@ -16,13 +16,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from autometa.errors import InputError, Problem
-from autometa.evaluation import METRIC_KINDS, Executor, check_metric, executor_for, resolve_metric, splits_of
+from autometa.evaluation import METRIC_KINDS, Executor, check_metric, resolve_metric, splits_of
 from autometa.evaluation.custom import name_of
 from autometa.fitting.embedding import OF_COLUMNS, embedded, embedded_alike, with_record
 from autometa.fitting.searched import searched
 from autometa.fitting.validation import split_twice, with_table, wrong_validation
 from autometa.openml import read_task
 from autometa.search import Progress, Result, Run, Settings, Silent, default_folder
+from autometa.search.plan import executor_for
 from autometa.task import Task, make_task, with_validation
 from autometa.task.read.sources import shown
 from autometa.values import Gathered
@@ -105,7 +106,7 @@ def fit_file(
     """
     started = time.monotonic() if started is None else started
     progress = progress or Silent()
-    executor = executor or executor_for(settings.seconds)
+    executor = executor or executor_for(settings)
     executor.warm_up()  # while the table is read
     progress.stage("reading", shown(data))
     gathered = Gathered()
@@ -340,7 +341,7 @@ def task_of_table(
     """
     if validation is not None and (problems := wrong_validation(validation, settings, cv, groups, time_order)):
         raise InputError(problems)
-    executor = executor or executor_for(settings.seconds)
+    executor = executor or executor_for(settings)
     executor.warm_up()
     frame, group, order, weight = _with_columns(frame, groups, time_order, sample_weight)
     task = make_task(

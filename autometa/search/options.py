@@ -72,10 +72,15 @@ class SearchOptions:
     tree_seconds: float = 0.002
     many_classes: int = 50
 
+    # Processor seconds that a budget must hold for trials to run in processes of their own: with fewer (`--time 5` on
+    # an idle machine) not one trial of theirs ended, while three defaults did in the search's own.
+    processor_to_begin: float = 5.5
+    most_crowded: float = 3.0  # seconds of the wall for one of a processor: what more there is will not last
+
     # Of trials in the search's own process: the seconds that each has, however late it is; by how many seconds loading
     # their library may pass the budget, else there is none; the cells, times classes, of a table whose linear model is
-    # tried, which does not end by itself; and the rows up to which there are three folds: of few held-out rows one model
-    # seems much better than another by chance. Judgement, judged by `benchmarks/fit.py --load 8 --time 3 5`.
+    # tried, which does not end by itself; and the rows up to which there are three folds: of few held-out rows one
+    # model seems much better than another by chance. Judgement, judged by `benchmarks/fit.py --load 8 --time 3 5`.
     least_here: float = 0.5
     late_here: float = 2.0
     cells_here: int = 100_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autometa.families import rounds_of, suited_to
+from autometa.families import FAMILIES, rounds_of, suited_to
 from autometa.origins import ORIGIN, REASON, Origin, State
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.settings import TrialRow
@@ -30,6 +30,16 @@ def default_to_begin_with(space: SearchSpace, classes: int, options: SearchOptio
     return [*boosting, *cheap_defaults(space, classes, options), *defaults][0]
 
 
+def ends_by_itself(family: str) -> bool:
+    """Whether the default of a family grows by trees, so that it ends where its time does.
+
+    Example:
+        >>> [ends_by_itself(name) for name in ("lightgbm", "random_forest", "svm")]
+        [True, True, False]
+    """
+    return FAMILIES[family].grows_by in ("n_estimators", "max_iter")
+
+
 def defaults_here(space: SearchSpace, task: Task, options: SearchOptions = OPTIONS) -> list[Config]:
     """The defaults that are tried where there is time for few, in the search's own process: what ends by its own clock.
 
@@ -49,9 +59,10 @@ def defaults_here(space: SearchSpace, task: Task, options: SearchOptions = OPTIO
     """
     by_family = {config[FAMILY]: config for config in space.defaults()}
     boosting = [name for name, config in by_family.items() if rounds_of(config) is not None][:1]
+    forest = [name for name in ("random_forest", "extra_trees") if name in by_family][:1]
     linear = ["linear"] if task.n * max(task.p, 1) * max(task.c, 1) <= options.cells_here else []
     many = task.c > options.free_classes
-    order = ["random_forest", *linear, *boosting] if many else [*boosting, *linear, "random_forest"]
+    order = [*forest, *linear, *boosting] if many else [*boosting, *linear, *forest]
     return [by_family[name] for name in order if name in by_family]
 
 

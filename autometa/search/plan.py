@@ -10,11 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autometa.errors import InputError, Problem
-from autometa.evaluation import AUTO, Here, Splits, available_cpus, available_ram, plan_splits
+from autometa.evaluation import (
+    AUTO,
+    Here,
+    Local,
+    Splits,
+    available_cpus,
+    available_ram,
+    crowding,
+    plan_splits,
+    shared_isolation,
+)
 from autometa.families import FAMILIES, available, cash_space, makes_features, suited
 from autometa.quantiles import quantile_of
 from autometa.search.options import OPTIONS, SearchOptions
-from autometa.search.pace import too_many_trees
+from autometa.search.pace import ends_by_itself, too_many_trees
 from autometa.search.settings import Settings
 from autometa.space import SearchSpace
 from autometa.space.narrowing import narrowed
@@ -122,6 +132,27 @@ class SearchPlan:
         if self.max_ram is None:
             return int(self.options.ram_share * available_ram() / self.jobs)
         return max((self.max_ram - others) // self.jobs, self.options.least_ram)
+
+
+def executor_for(settings: Settings, options: SearchOptions = OPTIONS) -> Local | Here:
+    """Where trials run on this machine: each in a process of its own, or all here, where the time is over before that.
+
+    A crowded machine gives few of the seconds that another process needs to load its libraries. Nobody can end a trial
+    that runs here, so only what ends by itself is tried, and there is another way where none was asked for.
+
+    Example:
+        >>> type(executor_for(Settings(seconds=60.0))).__name__
+        'Local'
+        >>> type(executor_for(Settings(seconds=1.0, families=("svm",)))).__name__
+        'Local'
+    """
+    isolation, asked = shared_isolation(), settings.families
+    suits = asked is None or any(name in FAMILIES and ends_by_itself(name) for name in asked)
+    if settings.seconds is None or not suits or isolation.is_loaded:
+        return Local(isolation)
+    if settings.seconds >= options.processor_to_begin * options.most_crowded:
+        return Local(isolation)  # whatever the machine gives
+    return Here() if settings.seconds / crowding() < options.processor_to_begin else Local(isolation)
 
 
 def _check_threshold(task: Task, settings: Settings) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autometa.errors import NoModelError
-from autometa.evaluation import Executor, Here, Local, crowding, executor_for, shared_isolation
+from autometa.evaluation import Executor, Here, Local, crowding, shared_isolation
 from autometa.moved import former
 from autometa.search.adoption import adopt
 from autometa.search.budget import Budget
@@ -30,6 +30,7 @@ from autometa.search.keys import why_fleeting
 from autometa.search.pace import begin_with_heads, heads_to_begin_with
 from autometa.search.plan import (
     SearchPlan,
+    executor_for,
     without_export,
     without_many_trees,
     without_monotonic,
@@ -94,7 +95,7 @@ def search(
     """
     seconds = None if settings.seconds is None else settings.seconds - kept
     budget = _crowded(Budget(seconds, settings.trials, time.monotonic() if started is None else started))
-    executor = executor or executor_for(settings.seconds)
+    executor = executor or executor_for(settings)
     plan = plan or SearchPlan.of(task, settings, executor.cpus, machines=executor)
     folder = prepare(task, settings, run, plan=plan, progress=progress)
     with folder.locked():
