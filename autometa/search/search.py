@@ -245,12 +245,7 @@ def _conduct(
         progress.note("There is no time to ask the memory: what ends quickly is tried.")
     with trials.interrupts():
         progress.stage("searching")
-        if isinstance(executor, Here):
-            trials.conduct_here(executor.loading)
-        else:
-            trials.conduct()
-        if not isinstance(executor, (Local, Here)):
-            shared_isolation().warm_up()  # which explains the model, wherever trials ran
+        _conduct_trials(trials, executor)
         leaders = trials.leaders
         if not leaders and trials.interrupted:
             raise KeyboardInterrupt
@@ -287,6 +282,16 @@ def _conduct(
             progress.stage("remembering")
             remember_late(result, recalled.metafeatures if recalled else None, progress)
         return result
+
+
+def _conduct_trials(trials: Trials, executor: Executor) -> None:
+    """As many as the budget allows, and then what the end of a search needs."""
+    if isinstance(executor, Here):
+        trials.conduct_here(executor.loading)
+    else:
+        trials.conduct()
+    if not isinstance(executor, (Local, Here)):
+        shared_isolation().warm_up()  # which explains the model, wherever trials ran
 
 
 if not TYPE_CHECKING:
