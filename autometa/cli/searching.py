@@ -89,6 +89,17 @@ Exportable = Annotated[
 ]
 
 
+LearnerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--fewshot",
+        metavar="CHECKPOINT",
+        help="Adapt this learner of `fewshot train`, too: a family of this search alone (docs/fewshot.md).",
+        rich_help_panel=SEARCH_PANEL,
+    ),
+]
+
+
 PresetOption = Annotated[
     str | None,
     typer.Option(

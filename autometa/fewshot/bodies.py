@@ -56,6 +56,11 @@ class EncodedSpec(EpisodeSpec):
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddedSpec(EpisodeSpec):
+    """A problem whose examples are what the learner's own network made of them: there is nothing below its head."""
+
+
+@dataclass(frozen=True, slots=True)
 class EncoderNetwork:
     """A module of one's own, and what is learned on top of it; the module's norms go by what it has learned before."""
 
@@ -185,6 +190,8 @@ def network_for(problem: EpisodeSpec, *, width: int = 64, halving: Literal["pool
 
     With a frozen encoder that of vectors goes on top of it, so that something is learned; a tuned one stands alone.
     """
+    if isinstance(problem, EmbeddedSpec):
+        return Plain(problem.shape)
     if isinstance(problem, EncodedSpec):
         vectors = EpisodeSpec(problem.kind, (problem.features,), problem.outputs, problem.known_classes)
         return EncoderNetwork(problem, Plain(vectors.shape) if problem.tuned else network_for(vectors, width=width))

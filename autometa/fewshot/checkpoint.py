@@ -112,7 +112,7 @@ class Checkpoint:
         if not file.is_file():
             raise RunError(f"{path}: no checkpoint there. `autometa fewshot train --out {path}` makes one.")
         try:
-            with np.load(file, allow_pickle=False) as stored:
+            with file.open("rb") as raw, np.load(raw, allow_pickle=False) as stored:
                 header = json.loads(stored["header"].tobytes())
                 groups: dict[str, Weights] = {"weights": {}, "best": {}, "optimiser": {}}
                 if header["format"] == CHECKPOINT_FORMAT:

@@ -40,6 +40,7 @@ class HeadLearner(ABC):
     __slots__ = ()
 
     kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification",)
+    fixed_body: ClassVar[bool] = True  # an example is embedded alike for every task
 
     problem: EpisodeSpec
     centre: Centre

@@ -45,6 +45,12 @@ class FewShotOptions:
     # Support examples that are answered at once, times the examples that they were answered by, where some are left
     # out to see what a stranger looks like. Judgement: a few dozen images of 28 x 28 through four convolutions.
     hidden_examples: int = 256
+    # Rows that a learner answers at once in a search, and rows and numbers that it adapts to at most: the numbers only
+    # where images pass through its network together. Judgement: a GB where 2,000 drawings of 28 x 28 pass through four
+    # convolutions; more rows are no few-shot learning.
+    answered_at_once: int = 256
+    applied_rows: int = 5000
+    applied_numbers: int = 1_600_000
     # Spread below which what a learner says of members and strangers is all one. Judgement: rounding of float32.
     sign_spread: float = 1e-4
     # By how much a number of an image may lie outside 0..1. Judgement: rounding, and interpolation that overshoots.

@@ -36,6 +36,8 @@ def resumed(
         raise InputError("There is nothing to resume without a folder.")
     encoder = learner.problem.encoder if isinstance(learner.problem, EncodedSpec) else None
     state = Checkpoint.load(out, device=device, learner=name_of(learner), encoder=encoder)
+    if not state.weights:
+        raise RunError(f"{out}: holds what was learned, and not the training: it cannot go on. Train anew.")
     differs = [
         f"{key} was {state.options[key]!r}, is {value!r}"
         for key, value in options_of(learner).items()

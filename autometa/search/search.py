@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autometa.adapting.keeping import copy_into, found_in
 from autometa.errors import NoModelError
 from autometa.evaluation import Executor, Local, crowding, shared_isolation
 from autometa.moved import former
@@ -27,7 +28,7 @@ from autometa.search.clock import Clock
 from autometa.search.finish import Finish, fit_by, why_no_model
 from autometa.search.first import first_model
 from autometa.search.keys import why_fleeting
-from autometa.search.pace import begin_with_heads, heads_to_begin_with
+from autometa.search.pace import begin_with, heads_to_begin_with
 from autometa.search.plan import (
     SearchPlan,
     without_export,
@@ -42,6 +43,7 @@ from autometa.search.run import GRANTED, Run
 from autometa.search.settings import OFF, Progress, Settings, Silent
 from autometa.search.signature import check_signature
 from autometa.search.trials import Trials
+from autometa.space import FAMILY
 from autometa.task import Task
 
 if TYPE_CHECKING:
@@ -125,6 +127,8 @@ def prepare(
     """
     plan = plan or SearchPlan.of(task, settings, Local(shared_isolation()).cpus)
     folder = Run.create(run, task, settings, plan.splits)
+    for origin in settings.own_families:
+        copy_into(origin, run)
     for why in (without_weights, without_quantiles, without_monotonic, without_many_trees, without_export):
         if progress is not None and (left_out := why(task, settings)):
             progress.note(left_out)
@@ -181,6 +185,8 @@ def resume(
             folder.settings = replace(folder.settings, store=store)
         if seconds is not None or trials is not None:  # who asks for more does not want to hear that it is enough
             folder.settings = replace(folder.settings, patience=OFF)
+        own = tuple(found_in(origin, run) for origin in folder.settings.own_families)
+        folder.settings = replace(folder.settings, own_families=own)
         settings = folder.settings
         study = folder.study(repair=True, tell=progress.note)
         rows = folder.trials(study)
@@ -237,7 +243,11 @@ def _conduct(
     trials.settle()
     trials.begin_with_the_default()
     if not trials.finished:
-        begin_with_heads(study, heads_to_begin_with(plan.space, task.columns.numeric, settings.trials))
+        learners = {origin.name for origin in settings.own_families}
+        own = [config for config in plan.space.defaults() if config[FAMILY] in learners]
+        begin_with(study, own, "A learner that was asked for, as it was trained.")
+        heads = heads_to_begin_with(plan.space, task.columns.numeric, settings.trials)
+        begin_with(study, heads, "Few-shot heads first: columns are embeddings.")
     progress.started(task, settings, recommendations)
     with trials.interrupts():
         progress.stage("searching")

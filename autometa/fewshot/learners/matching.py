@@ -32,6 +32,7 @@ class Matching:
     kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification",)
     source: ClassVar[str] = "Vinyals et al., 2016"
     transductive: ClassVar[bool] = False
+    fixed_body: ClassVar[bool] = True  # an example is embedded alike for every task
     precision: ClassVar[str] = "bfloat16"  # of its convolutions on a GPU: it only measures distances
 
     problem: EpisodeSpec

@@ -44,6 +44,11 @@ class PretrainFinetune:
         return {"body": True, "rate": 0.01} if problem.kind == "regression" else {}
 
     @property
+    def fixed_body(self) -> bool:
+        """Whether an example is embedded alike for every task."""
+        return not self.body
+
+    @property
     def training(self) -> Training:
         """Meta-batches of four tasks."""
         return Training(tasks=4, query=10)

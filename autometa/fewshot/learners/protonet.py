@@ -21,6 +21,7 @@ class ProtoNet:
     kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification",)
     source: ClassVar[str] = "Snell, Swersky and Zemel, 2017"
     transductive: ClassVar[bool] = False
+    fixed_body: ClassVar[bool] = True  # an example is embedded alike for every task
     precision: ClassVar[str] = "bfloat16"  # of its convolutions on a GPU: it only measures distances
 
     problem: EpisodeSpec
