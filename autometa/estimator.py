@@ -594,9 +594,9 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         infer_limit: Seconds that answering a row may take in a table of many, or a text such as ``"1ms"``: what takes
             longer does not answer, nor do more pipelines than that allows. The leaderboard has it as ``row_seconds``.
         exportable: Search only families whose pipelines become ONNX (`autometa.export.export`).
-        fewshot: A checkpoint of `autometa fewshot train`, which the search adapts beside its families: a model family
-            of this search alone, with its head, inner steps and rate as parameters. Columns are its examples: a vector,
-            the pixels of an image, or for one of tables all numbers.
+        fewshot: A checkpoint of `autometa fewshot train`, or the name of one that comes trained: the search adapts it
+            beside its families, as a model family of this search alone whose parameters are head, inner steps and rate.
+            Columns are its examples: a vector, the pixels of an image, or for one of tables all numbers.
         device: ``auto``, ``cpu`` or ``cuda``.
         verbose: Say on standard error what the command line says: how the table was read, each new best, what came of
             it. False for silence; `notes_` keeps what should be known.

@@ -33,7 +33,7 @@ def keep(name: str | Path, folder: Path | None = None) -> LearnerCard:
     """A checkpoint of `autometa fewshot train`, as a family of one search.
 
     Args:
-        name: Its file or folder.
+        name: Its file or folder, or the name of one that comes trained (`autometa.fewshot.PRETRAINED`).
         folder: Where it is kept; None for the user's.
 
     Raises:

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from autometa.cli.app import AsJson
-from autometa.cli.fewshot import Device, fewshot_app
+from autometa.cli.fewshot import fewshot_app
+from autometa.cli.fewshot_options import Device
 from autometa.cli.reading import EncoderName
 from autometa.cli.usage import Command
 from autometa.errors import Problem

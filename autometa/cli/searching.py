@@ -94,7 +94,7 @@ LearnerOption = Annotated[
     typer.Option(
         "--fewshot",
         metavar="CHECKPOINT",
-        help="Adapt this learner of `fewshot train`, too: a family of this search alone (docs/fewshot.md).",
+        help="Adapt this learner of `fewshot train`, or one that comes trained, too (docs/fewshot.md).",
         rich_help_panel=SEARCH_PANEL,
     ),
 ]

@@ -1,4 +1,4 @@
-"""A trained learner as an encoder of images: ``fewshot:FILE``, what its network makes of them, or their pixels.
+"""A trained learner as an encoder of images, ``fewshot:CHECKPOINT``: what its network makes of them, or their pixels.
 
 Read like any checkpoint, without running anything in it. It takes images of its own size, to which others are scaled.
 """
@@ -16,6 +16,7 @@ from autometa.fewshot.backends import find_device
 from autometa.fewshot.checkpoint import FILE, Checkpoint
 from autometa.fewshot.data.images import HowRead, read_images
 from autometa.fewshot.encoders import Batch, Encoder, HowFed, Takes, content_of, find_encoder
+from autometa.fewshot.pretrained import located
 from autometa.fewshot.trained import Trained
 
 LEARNER = "fewshot:"
@@ -39,7 +40,7 @@ def any_encoder(name: str | None, takes: Takes, how: HowFed | None = None) -> En
 
 
 def _of_learner(name: str, takes: Takes, how: HowFed) -> Encoder:
-    where, path = f"encoder {name}", Path(name.removeprefix(LEARNER))
+    where, path = f"encoder {name}", located(name.removeprefix(LEARNER))
     file = path / FILE if path.is_dir() else path
     if not file.is_file():
         raise InputError(Problem(where, "no checkpoint there", "`autometa fewshot train` makes one."))

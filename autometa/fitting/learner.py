@@ -26,16 +26,14 @@ def with_learner(settings: Settings, learner: str | Path | None) -> Settings:
 
     Args:
         settings: Of the search.
-        learner: A checkpoint of `autometa fewshot train`.
+        learner: A checkpoint of `autometa fewshot train`, or the name of one that comes trained.
 
     Raises:
         InputError: It is none that a search can adapt.
 
     Example:
-        >>> with_learner(Settings(), "no")
-        Traceback (most recent call last):
-            ...
-        autometa.errors.InputError: fewshot no: no checkpoint there. `autometa fewshot train --out no` makes one.
+        >>> with_learner(Settings(), "protonet-omniglot").own_families[0].name.rpartition("_")[0]
+        'protonet'
     """
     if learner is None:
         return settings
