@@ -86,6 +86,14 @@ def train(
     learning_rate: Annotated[
         str | None, typer.Option("--learning-rate", metavar="X", help="Of the meta-training; default: likewise.")
     ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option("--network", metavar="conv4|resnet12", help="Of images, below the learner; default: conv4."),
+    ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option("--augment", metavar="NAME,...", help="Change images in training: flip, crop, jitter."),
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option of the learner; may be repeated.")
     ] = None,
@@ -129,7 +137,11 @@ def train(
         "train_query": gathered.option(whole, "--train-query", train_query, 1),
         "query": gathered.option(whole, "--query", query, 1),
         "rate": gathered.option(_number, "--learning-rate", learning_rate),
-        "options": gathered.take(_pairs, "--set", set_),
+        "options": {
+            **({} if network is None else {"backbone": network}),
+            **(gathered.take(_pairs, "--set", set_) or {}),
+        },
+        "augment": augment,
         "data_options": gathered.take(_pairs, "--data-option", data_option),
         "sampler": sampler,
         "path": path,

@@ -8,7 +8,8 @@
       metric        distances to class means              protonet, and below
       conditioning  a vector that bends the network       task_embedding, dynamic
       heads         solved on embeddings for each task    simpleshot, r2d2, logistic_head, simple_cnaps
-    networks, bodies  weights in plain sight; which network a problem gets, encoders of one's own
+    networks, resnet, bodies    weights in plain sight; which network a problem gets, encoders of one's own
+    augment           images changed at random in training                  AUGMENTATIONS
     backends      one task's function, for many           loop, vmap, chunkK; tune picks
     trainer, resume   meta-training; going on with one    train(learner, data, settings, out=...)
     prepare       a training from names, as typed         prepare("protonet", "digits", settings).run(out)

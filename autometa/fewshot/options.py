@@ -70,6 +70,12 @@ class FewShotOptions:
     # Pixels; an image with a shorter side gets two blocks, another four, so that places are kept apart. Measured on
     # 8 x 8 digits, three shots, prototypical networks: accuracy .90 with two blocks, .81 with four.
     small_image: int = 16
+    # Slope of the leaky ReLU of ResNet-12 below zero. Oreshkin et al. (2018), Lee et al. (2019).
+    leaky_slope: float = 0.1
+    # Share of a side by which an image is moved at most where training crops, and by how much brightness, contrast and
+    # saturation change at most where it jitters. Chen et al. (2019) and Lee et al. (2019): 8 of 84 pixels, and .4.
+    cropped_share: float = 8 / 84
+    jittered: float = 0.4
     # Widths of the hidden layers where values are predicted. MAML's for sine waves (Finn et al., 2017).
     regression_widths: tuple[int, ...] = (40, 40)
     # Width of the set encoder that makes a task vector where values are predicted. Judgement.
