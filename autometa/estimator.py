@@ -31,6 +31,7 @@ from autometa.export.to_skops import plain_estimator, read_estimator
 from autometa.files import replace
 from autometa.fitting import fit_file, fit_table
 from autometa.fitting.fit import task_of_table
+from autometa.fitting.learner import with_learner
 from autometa.fitting.targets import search_targets
 from autometa.live import LiveProgress
 from autometa.notebook import progress_here, shown
@@ -101,6 +102,7 @@ class _AutoMeta(Plots, BaseEstimator):
         members: int | None = None,
         infer_limit: float | str | None = None,
         exportable: bool = False,
+        fewshot: str | Path | None = None,
         device: str = "auto",
         verbose: bool | int = True,
         progress: Progress | None = None,
@@ -134,6 +136,7 @@ class _AutoMeta(Plots, BaseEstimator):
         self.members = members
         self.infer_limit = infer_limit
         self.exportable = exportable
+        self.fewshot = fewshot
         self.device = device
         self.verbose = verbose
         self.progress = progress
@@ -282,6 +285,7 @@ class _AutoMeta(Plots, BaseEstimator):
             infer_limit=_read(gathered, duration, "infer_limit", self.infer_limit),
             exportable=self.exportable,
         )
+        settings = None if settings is None else gathered.take(with_learner, settings, self.fewshot)
         gathered.refuse()
         assert settings is not None
         return settings, said
@@ -590,6 +594,9 @@ class AutoMetaClassifier(ClassifierMixin, _AutoMeta):
         infer_limit: Seconds that answering a row may take in a table of many, or a text such as ``"1ms"``: what takes
             longer does not answer, nor do more pipelines than that allows. The leaderboard has it as ``row_seconds``.
         exportable: Search only families whose pipelines become ONNX (`autometa.export.export`).
+        fewshot: A checkpoint of `autometa fewshot train`, or the name of one that comes trained: the search adapts it
+            beside its families, as a model family of this search alone whose parameters are head, inner steps and rate.
+            Columns are its examples: a vector, the pixels of an image, or for one of tables all numbers.
         device: ``auto``, ``cpu`` or ``cuda``.
         verbose: Say on standard error what the command line says: how the table was read, each new best, what came of
             it. False for silence; `notes_` keeps what should be known.

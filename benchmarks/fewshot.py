@@ -8,6 +8,7 @@
     python benchmarks/fewshot.py --setup                                    .venvs/learn2learn, for the next line
     python benchmarks/fewshot.py --speed                                    beside learn2learn and a plain loop
     python benchmarks/fewshot.py --gpu --seconds 540                        published rows on a GPU (`fewshot_gpu.py`)
+    python benchmarks/fewshot.py --ship protonet                            meta_db/protonet-omniglot.npz
     python benchmarks/fewshot.py --report                                   results/fewshot.md
 
 Protocol: Vinyals' split of Omniglot with rotations as classes; 423 test characters (1,692 classes with rotations) that
@@ -55,6 +56,7 @@ from autometa.fewshot.backends import BACKENDS, group_size, meta_gradient
 from autometa.fewshot.checkpoint import FILE
 from autometa.fewshot.episode import Episode
 from autometa.fewshot.trainer import CURVE
+from autometa.store.address import meta_db
 
 ROOT = Path(__file__).resolve().parents[1]
 OMNIGLOT = ROOT.parent / "shared" / "fewshot" / "omniglot28.npz"
@@ -147,6 +149,15 @@ def judge_one(name: str, folder: Path, *, ways: list[int], episodes: int, device
         })  # fmt: skip
         print(f"{name:18} {way:2}w{shot}s  {100 * found['mean']:.2f} ± {100 * found['interval_95']:.2f}", flush=True)
     return rows
+
+
+def ship(name: str, folder: Path) -> Path:
+    """Leaves what a training found best in ``meta_db``, for `autometa.fewshot.PRETRAINED`: no path, no optimiser."""
+    state, place = Checkpoint.load(folder, learner=name), meta_db() / f"{name}-omniglot.npz"
+    data = {"name": "omniglot", "path": None, "options": {}, "fingerprint": state.data.get("fingerprint")}
+    replace(state, weights={}, optimiser={}, random={}, data=data).save(place)
+    place.chmod(0o644)
+    return place
 
 
 def curve_of(folder: Path) -> list[dict[str, Any]]:
@@ -453,6 +464,7 @@ def main() -> None:
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--gpu", action="store_true", help="train and judge the published rows within --seconds")
     parser.add_argument("--seconds", type=float, default=540.0, help="of --gpu")
+    parser.add_argument("--ship", nargs="+", default=[], metavar="LEARNER", help="leave these in meta_db")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--runs", type=Path, default=RUNS, help="where trainings are kept")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -491,6 +503,8 @@ def main() -> None:
                 found = judge_one(name, folder, ways=asked.ways, episodes=episodes, device=asked.device)
                 if not asked.quick:
                     _record(found)
+    for name in asked.ship:
+        print(ship(name, place(asked.runs, name, asked.way, asked.shot)))
     if asked.sinusoid:
         rows += sinusoid(asked.runs / "sinusoid", minutes=minutes, steps=70_000, device=asked.device, episodes=episodes)
     if asked.speed:

@@ -59,6 +59,7 @@ ROOMS = {  # whose `__all__` is public, with what a reader goes there for
     "cluster": "trials on other machines",
     "bench": "benchmarks",
     "fewshot": "few-shot learners",
+    "adapting": "a few-shot learner as a family of a search",
     "errors": "the errors",
 }
 

@@ -24,7 +24,7 @@ FLOORS = (
     {"evaluation", "metafeatures", "openml"},
     {"store"},
     {"transfer", "fewshot"},
-    {"studies"},
+    {"studies", "adapting"},
     {"learn", "libraries"},
     {"sampler", "pruner"},
     {"search", "report", "explain", "collect", "imports", "cluster"},

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from autometa.cli.app import AsJson
-from autometa.cli.fewshot import Device, fewshot_app
+from autometa.cli.fewshot import fewshot_app
+from autometa.cli.fewshot_options import Device
 from autometa.cli.reading import EncoderName
 from autometa.cli.usage import Command
 from autometa.errors import Problem
@@ -68,14 +69,15 @@ def encode(
     if scaling is not None:
         gathered.option(one_of, "--scaling", scaling, ("unit", "imagenet"))
 
-    from autometa.fewshot.encoders import HowFed, find_encoder
+    from autometa.fewshot.encoders import HowFed
     from autometa.fewshot.encoding import encoded, examples, written
+    from autometa.fewshot.learned import any_encoder
 
     table = gathered.take(examples, data, column=column, takes="texts" if texts else None)
     how: Any = {"scaling": scaling if scaling in ("unit", "imagenet") else None}
     fed = HowFed(side, device=device, trust=trust, download=download, **how)
     found = None if table is None and not texts else gathered.take(
-        find_encoder, encoder, "texts" if table is None else table.takes, fed
+        any_encoder, encoder, "texts" if table is None else table.takes, fed
     )  # fmt: skip
     gathered.refuse()
     assert table is not None

@@ -5,7 +5,6 @@ fewshot eval DIR --episodes 1000        fewshot list        fewshot predict DIR 
 """
 
 # Annotations are evaluated once, here: typer would compile them from text at every start, which costs 10 ms.
-import re
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,49 +12,23 @@ from typing import Annotated, Any
 import typer
 
 from autometa.cli.app import AsJson, app
+from autometa.cli.fewshot_options import (
+    EPISODES,
+    DataOptions,
+    DataPath,
+    Device,
+    Folder,
+    OwnLearner,
+    Query,
+    Shot,
+    Way,
+    device_named,
+)
 from autometa.cli.usage import Command
 from autometa.errors import InputError, Problem
 
 fewshot_app = typer.Typer(rich_markup_mode=None, help="Few-shot learners: train on many tasks, adapt to a new one.")
 app.add_typer(fewshot_app, name="fewshot")
-
-_EPISODES = "The episodes"
-
-
-def _device(option: str, text: str) -> str:
-    """The name of a device; whether it is there is asked later, since that takes torch."""
-    from autometa.values import one_of
-
-    return text if re.fullmatch(r"cuda:\d+", text) else one_of(option, text, ("auto", "cpu", "cuda", "mps"))
-
-
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="What `fewshot train --out` made.")]
-Device = Annotated[
-    str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to calculate; also cuda:1 and so on, mps.")
-]
-OwnLearner = Annotated[
-    str | None,
-    typer.Option("--learner", metavar="module:Class", help="A learner of your own, where it was trained with one."),
-]
-Way = Annotated[str, typer.Option("--way", metavar="N", help="Classes of an episode.", rich_help_panel=_EPISODES)]
-Shot = Annotated[
-    str, typer.Option("--shot", metavar="N", help="Support examples of each class.", rich_help_panel=_EPISODES)
-]
-Query = Annotated[
-    str | None,
-    typer.Option(
-        "--query", metavar="N", help="Queries of each class when judged; default: 15, or what is there.",
-        rich_help_panel=_EPISODES,
-    ),
-]  # fmt: skip
-DataPath = Annotated[
-    str | None,
-    typer.Option("--path", metavar="PATH", help="File or folder of the data.", rich_help_panel=_EPISODES),
-]
-DataOptions = Annotated[
-    list[str] | None,
-    typer.Option("--data-option", metavar="NAME=VALUE", help="Such as size=84 for images.", rich_help_panel=_EPISODES),
-]
 
 
 def _command(function: Any) -> Any:
@@ -70,7 +43,7 @@ def train(
     ] = "protonet",
     data: Annotated[
         str,
-        typer.Option("--data", metavar="NAME", help="Data set; `fewshot list` names them.", rich_help_panel=_EPISODES),
+        typer.Option("--data", metavar="NAME", help="Data set; `fewshot list` names them.", rich_help_panel=EPISODES),
     ] = "digits",
     path: DataPath = None,
     data_option: DataOptions = None,
@@ -83,16 +56,16 @@ def train(
             "--train-way",
             metavar="N",
             help="Classes of a training episode; default: its paper's, or what is there.",
-            rich_help_panel=_EPISODES,
+            rich_help_panel=EPISODES,
         ),
     ] = None,
     train_shot: Annotated[
         str | None,
-        typer.Option("--train-shot", metavar="N", help="Support examples in training.", rich_help_panel=_EPISODES),
+        typer.Option("--train-shot", metavar="N", help="Support examples in training.", rich_help_panel=EPISODES),
     ] = None,
     train_query: Annotated[
         str | None,
-        typer.Option("--train-query", metavar="N", help="Queries of each class there.", rich_help_panel=_EPISODES),
+        typer.Option("--train-query", metavar="N", help="Queries of each class there.", rich_help_panel=EPISODES),
     ] = None,
     sampler: Annotated[
         str | None,
@@ -100,7 +73,7 @@ def train(
             "--sampler",
             metavar="NAME",
             help="uniform, domain, similar (to the validation tasks) or curriculum.",
-            rich_help_panel=_EPISODES,
+            rich_help_panel=EPISODES,
         ),
     ] = None,
     steps: Annotated[str, typer.Option("--steps", metavar="N", help="Of the whole training.")] = "10000",
@@ -112,6 +85,14 @@ def train(
     ] = None,
     learning_rate: Annotated[
         str | None, typer.Option("--learning-rate", metavar="X", help="Of the meta-training; default: likewise.")
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option("--network", metavar="conv4|resnet12", help="Of images, below the learner; default: conv4."),
+    ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option("--augment", metavar="NAME,...", help="Change images in training: flip, crop, jitter."),
     ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option of the learner; may be repeated.")
@@ -156,14 +137,18 @@ def train(
         "train_query": gathered.option(whole, "--train-query", train_query, 1),
         "query": gathered.option(whole, "--query", query, 1),
         "rate": gathered.option(_number, "--learning-rate", learning_rate),
-        "options": gathered.take(_pairs, "--set", set_),
+        "options": {
+            **({} if network is None else {"backbone": network}),
+            **(gathered.take(_pairs, "--set", set_) or {}),
+        },
+        "augment": augment,
         "data_options": gathered.take(_pairs, "--data-option", data_option),
         "sampler": sampler,
         "path": path,
     }
     first = gathered.option(whole, "--seed", seed, 0)
     seconds = gathered.option(duration, "--time", time)
-    gathered.option(_device, "--device", device)
+    gathered.option(device_named, "--device", device)
     if sampler is not None:
         gathered.option(one_of, "--sampler", sampler, ("uniform", "domain", "similar", "curriculum"))
 
@@ -202,10 +187,10 @@ def eval_(
     folder: Folder,
     episodes: Annotated[str, typer.Option("--episodes", metavar="N", help="How many to draw.")] = "1000",
     way: Annotated[
-        str | None, typer.Option("--way", metavar="N", help="Default: as trained.", rich_help_panel=_EPISODES)
+        str | None, typer.Option("--way", metavar="N", help="Default: as trained.", rich_help_panel=EPISODES)
     ] = None,
     shot: Annotated[
-        str | None, typer.Option("--shot", metavar="N", help="Default: as trained.", rich_help_panel=_EPISODES)
+        str | None, typer.Option("--shot", metavar="N", help="Default: as trained.", rich_help_panel=EPISODES)
     ] = None,
     query: Query = None,
     path: DataPath = None,
@@ -215,7 +200,7 @@ def eval_(
     vary: Annotated[
         bool,
         typer.Option(
-            "--vary", help="Draw ways and shots for each, and tell each domain's mean.", rich_help_panel=_EPISODES
+            "--vary", help="Draw ways and shots for each, and tell each domain's mean.", rich_help_panel=EPISODES
         ),
     ] = False,
     seed: Annotated[str, typer.Option("--seed", metavar="N", help="Of the episodes.")] = "0",
@@ -233,7 +218,7 @@ def eval_(
     queries = gathered.option(whole, "--query", query, 1)
     first = gathered.option(whole, "--seed", seed, 0)
     options = gathered.take(_pairs, "--set", set_)
-    gathered.option(_device, "--device", device)
+    gathered.option(device_named, "--device", device)
     for name, text in (("--way", way), ("--shot", shot), ("--query", query)):
         if vary and text is not None:
             gathered.problems.append(
@@ -280,7 +265,7 @@ def eval_(
 
 @_command
 def list_(as_json: AsJson = False) -> None:
-    """The learners, the data sets and the samplers there are."""
+    """The learners, the data sets and the samplers there are, and what comes trained."""
     from autometa.cli.show import emit
     from autometa.fewshot import catalogue
 
@@ -302,6 +287,8 @@ def list_(as_json: AsJson = False) -> None:
         table.add_row(one["name"], ", ".join(one["kinds"]), Text(options), Text(one["source"]))
     console.print(table)
     console.print(Text(f"\ndata      {', '.join(told['data'])}\nsamplers  {', '.join(told['samplers'])}"))
+    for one in told["pretrained"]:
+        console.print(Text(f"trained   {one['name']}: {one['data']}; {one['licence']}"))
 
 
 @_command
@@ -330,7 +317,7 @@ def predict(
     from autometa.values import Gathered
 
     gathered = Gathered()
-    gathered.option(_device, "--device", device)
+    gathered.option(device_named, "--device", device)
     gathered.refuse()
 
     from autometa.cli.fewshot_page import show_answers

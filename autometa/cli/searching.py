@@ -89,6 +89,17 @@ Exportable = Annotated[
 ]
 
 
+LearnerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--fewshot",
+        metavar="CHECKPOINT",
+        help="Adapt this learner of `fewshot train`, or one that comes trained, too (docs/fewshot.md).",
+        rich_help_panel=SEARCH_PANEL,
+    ),
+]
+
+
 PresetOption = Annotated[
     str | None,
     typer.Option(

@@ -71,6 +71,7 @@ from autometa.cli.searching import (
     Fixed,
     Folds,
     InferLimit,
+    LearnerOption,
     Members,
     NewRun,
     NoRemember,
@@ -150,6 +151,7 @@ def fit(
     members: Members = None,
     infer_limit: InferLimit = None,
     exportable: Exportable = False,
+    fewshot: LearnerOption = None,
     device: Device = "auto",
     cluster: ClusterAddress = None,
     tls: Tls = None,
@@ -202,11 +204,15 @@ def fit(
 
     from autometa.cli.watching import followed
     from autometa.fitting import fit_file
+    from autometa.fitting.learner import with_learner
     from autometa.live import live
     from autometa.search import Settings
 
-    settings = Settings(
-        **of_trials, **chosen, store=store, cold=cold, remember=not no_remember, device=device, threshold=labelled
+    settings = with_learner(
+        Settings(
+            **of_trials, **chosen, store=store, cold=cold, remember=not no_remember, device=device, threshold=labelled
+        ),
+        fewshot,
     )
     if targets:
         how = {**table, **embedding, "reading": reading, "validation": validation, "settings": settings, "run": run}

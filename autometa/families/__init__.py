@@ -171,11 +171,16 @@ def available(kind: Kind) -> tuple[str, ...]:
         >>> "naive_bayes" in available("binary"), "naive_bayes" in available("regression")
         (True, False)
     """
+    of_one_search = REGISTRY.of_one_search
     return tuple(
         family.name
         for family in catalogue().values()
-        if kind in family.kinds and (family.requires is None or importlib.util.find_spec(family.requires) is not None)
+        if kind in family.kinds and family.name not in of_one_search and _is_installed(family)
     )
+
+
+def _is_installed(family: Family) -> bool:
+    return family.requires is None or importlib.util.find_spec(family.requires) is not None
 
 
 def cash_space(kind: Kind, families: Sequence[str] | None = None) -> SearchSpace:
@@ -193,6 +198,8 @@ def cash_space(kind: Kind, families: Sequence[str] | None = None) -> SearchSpace
     """
     known = available(kind)
     if families is not None:
+        own = (name for name in families if name in REGISTRY.of_one_search)
+        known += tuple(name for name in own if kind in FAMILIES[name].kinds and _is_installed(FAMILIES[name]))
         problems = [_problem(name, kind) for name in families if name not in known]
         if not families:
             problems.append(Problem("families", "none was named", f"Known: {', '.join(known)}."))

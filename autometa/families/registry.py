@@ -4,6 +4,9 @@ Trials run in processes of their own, which have to find a family again: the ori
 each trial. What a package announces (entry points of the group `GROUP`) every process finds by itself, once all names
 are asked for, or one that the catalogue does not have.
 
+A family of one search alone has a `FamilyOrigin.source`: text from which its module makes it anew (``family_from``). It
+is in the catalogue, for whoever asks by its name, and is none of those that every search tries.
+
 Law: nothing is replaced: a name that the catalogue has already is refused, but for the same family again.
 """
 
@@ -34,6 +37,7 @@ class FamilyOrigin(NamedTuple):
     name: str
     module: str
     folder: str | None  # that has to be on the path for it
+    source: str | None = None  # of a family of one search alone: what the module's `family_from` makes it of
 
 
 class Registry:
@@ -62,6 +66,11 @@ class Registry:
     def registered(self) -> tuple[FamilyOrigin, ...]:
         """Where another process finds what was added here."""
         return tuple(self._origins.values())
+
+    @property
+    def of_one_search(self) -> frozenset[str]:
+        """The names of families that only the searches try which were asked to."""
+        return frozenset(name for name, origin in self._origins.items() if origin.source is not None)
 
     def _problems(self, family: Any) -> list[Problem]:
         if not isinstance(family, Family):
@@ -95,13 +104,17 @@ class Registry:
                 warnings.warn(f"The model family {point.name!r} of {point.value} is left out: {why}", stacklevel=2)
 
     def recalled(self, origins: Sequence[FamilyOrigin]) -> None:
-        """Imports, in another process, the modules of registered families that it does not know."""
-        for name, module, folder in origins:
+        """Makes families known that this process does not know, by the modules that they are of."""
+        for origin in (FamilyOrigin(*one) for one in origins):
+            name, module, folder, source = origin
             if name in self.catalogue:
                 continue
             if folder is not None and folder not in sys.path:
                 sys.path.append(folder)
             found = importlib.import_module(module)  # which may register it
+            if source is not None:
+                self.catalogue[name] = found.family_from(source)
+                self._origins[name] = origin
             if name not in self.catalogue:
                 self.add(next(own for own in vars(found).values() if isinstance(own, Family) and own.name == name))
 

@@ -8,12 +8,14 @@
       metric        distances to class means              protonet, and below
       conditioning  a vector that bends the network       task_embedding, dynamic
       heads         solved on embeddings for each task    simpleshot, r2d2, logistic_head, simple_cnaps
-    networks, bodies  weights in plain sight; which network a problem gets, encoders of one's own
+    networks, resnet, bodies    weights in plain sight; which network a problem gets, encoders of one's own
+    augment           images changed at random in training                  AUGMENTATIONS
     backends      one task's function, for many           loop, vmap, chunkK; tune picks
     trainer, resume   meta-training; going on with one    train(learner, data, settings, out=...)
     prepare       a training from names, as typed         prepare("protonet", "digits", settings).run(out)
     suited        what of a paper's training gives way to the data
     evaluation, trained, classifier, explain, none        figures with intervals; answers; why; none of these
+    pretrained    learners that come trained              PRETRAINED
     encoders, encoding    frozen encoders by name; images and texts as vectors, each content once
     options       every tuned number, with its origin
 
@@ -27,7 +29,7 @@ Letters:  t tasks · s support · q query · c classes · o outputs · w width.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from autometa.fewshot.checkpoint import Checkpoint
@@ -37,6 +39,7 @@ from autometa.fewshot.episode import Episode, EpisodeSpec, Examples
 from autometa.fewshot.evaluation import EpisodeScores, evaluate, judge_checkpoint
 from autometa.fewshot.learner import Learner, TaskOutcome, Training, make
 from autometa.fewshot.learners import LEARNERS, find_learner
+from autometa.fewshot.pretrained import PRETRAINED
 from autometa.fewshot.samplers import SAMPLERS
 from autometa.fewshot.settings import TrainingSettings
 from autometa.fewshot.trained import AdaptedLearner, Trained
@@ -46,6 +49,7 @@ from autometa.moved import former
 __all__ = [
     "DATA",
     "LEARNERS",
+    "PRETRAINED",
     "SAMPLERS",
     "AdaptedLearner",
     "Checkpoint",
@@ -78,14 +82,14 @@ if not TYPE_CHECKING:
 
 
 def catalogue() -> dict[str, Any]:
-    """The learners with what they learn, their options and their papers, the data sets, and the samplers.
+    """The learners with what they learn, their options and their papers, data sets, samplers, and what comes trained.
 
     See Also:
         `find_learner`, `load_data`.
 
     Example:
         >>> sorted(catalogue())
-        ['data', 'learners', 'samplers']
+        ['data', 'learners', 'pretrained', 'samplers']
     """
     learners = [
         {
@@ -97,4 +101,5 @@ def catalogue() -> dict[str, Any]:
         }
         for name, kind in LEARNERS.items()
     ]
-    return {"learners": learners, "data": list(DATA), "samplers": [*SAMPLERS, "similar"]}
+    ready = [asdict(one) for one in PRETRAINED.values()]
+    return {"learners": learners, "data": list(DATA), "samplers": [*SAMPLERS, "similar"], "pretrained": ready}

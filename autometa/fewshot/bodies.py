@@ -22,6 +22,10 @@ from autometa.errors import InputError, Problem
 from autometa.fewshot.episode import EpisodeSpec, Examples
 from autometa.fewshot.networks import ENCODER, RUNNING, Conv4, Film, Network, Norms, Perceptron, Weights
 from autometa.fewshot.options import OPTIONS
+from autometa.fewshot.resnet import ResNet12
+
+Halving = Literal["pool", "stride"]  # how four convolutions halve an image
+Backbone = Literal["conv4", "resnet12"]  # the network of images
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,11 @@ class EncodedSpec(EpisodeSpec):
             seen = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
             raise InputError(Problem("encoder", f"made {seen} of two examples", "One vector of each is needed."))
         return cls(problem.kind, problem.shape, problem.outputs, problem.known_classes, encoder, made[0].numel(), tuned)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedSpec(EpisodeSpec):
+    """A problem whose examples are what the learner's own network made of them: there is nothing below its head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,23 +180,31 @@ def flat_weights(problem: EpisodeSpec) -> Weights:
     return encoder_weights(problem) if isinstance(problem, EncodedSpec) else {}
 
 
-def body_for(problem: EpisodeSpec, *, width: int = 64, halving: Literal["pool", "stride"] = "pool") -> Network:
+def body_for(
+    problem: EpisodeSpec, *, width: int = 64, halving: Halving = "pool", backbone: Backbone = "conv4"
+) -> Network:
     """The network of heads that learn on embeddings: none for vectors, for images the encoder or convolutions."""
     if isinstance(problem, EncodedSpec):
         return EncoderNetwork(problem, Plain((problem.features,)))
     if len(problem.shape) == 1:
         return Plain(problem.shape)
-    return network_for(problem, width=width, halving=halving)
+    return network_for(problem, width=width, halving=halving, backbone=backbone)
 
 
-def network_for(problem: EpisodeSpec, *, width: int = 64, halving: Literal["pool", "stride"] = "pool") -> Network:
-    """The network that suits examples of that shape.
+def network_for(
+    problem: EpisodeSpec, *, width: int = 64, halving: Halving = "pool", backbone: Backbone = "conv4"
+) -> Network:
+    """The network that suits examples of that shape; `halving` is of four convolutions.
 
     With a frozen encoder that of vectors goes on top of it, so that something is learned; a tuned one stands alone.
     """
+    if isinstance(problem, EmbeddedSpec):
+        return Plain(problem.shape)
     if isinstance(problem, EncodedSpec):
         vectors = EpisodeSpec(problem.kind, (problem.features,), problem.outputs, problem.known_classes)
         return EncoderNetwork(problem, Plain(vectors.shape) if problem.tuned else network_for(vectors, width=width))
+    if backbone == "resnet12":
+        return ResNet12(problem.shape, width)
     if len(problem.shape) == 3:
         depth = 4 if min(problem.shape[1:]) >= OPTIONS.small_image else 2
         return Conv4(problem.shape, width, halving, depth)

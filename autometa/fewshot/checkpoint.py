@@ -25,6 +25,7 @@ from autometa.fewshot.episode import EpisodeSpec
 from autometa.fewshot.learner import Learner, make
 from autometa.fewshot.learners import known_learner
 from autometa.fewshot.networks import Weights
+from autometa.fewshot.pretrained import PRETRAINED, located
 
 CHECKPOINT_FORMAT = 1
 FILE = "checkpoint.npz"
@@ -99,20 +100,23 @@ class Checkpoint:
         """Reads a file, or the one in a folder.
 
         Args:
-            path: The file, or the folder that `train` was given.
+            path: The file, the folder that `train` was given, or the name of one that comes trained (`PRETRAINED`).
             device: Where its tensors go.
             learner: The name of the learner that it must be of; None for any.
             encoder: The module that it was trained with, if it was: its form, for the weights are in the file.
 
         Raises:
+            InputError: None that comes trained is called so.
             RunError: There is none, it is damaged, of another version, of another learner or encoder, or of a learner
                 of one's own whose module is not imported.
         """
+        path = located(path)
         file = path / FILE if path.is_dir() else path
         if not file.is_file():
-            raise RunError(f"{path}: no checkpoint there. `autometa fewshot train --out {path}` makes one.")
+            fix = f"`autometa fewshot train --out {path}` makes one; {', '.join(PRETRAINED)} comes with AutoMeta."
+            raise RunError(f"{path}: no checkpoint there. {fix}")
         try:
-            with np.load(file, allow_pickle=False) as stored:
+            with file.open("rb") as raw, np.load(raw, allow_pickle=False) as stored:
                 header = json.loads(stored["header"].tobytes())
                 groups: dict[str, Weights] = {"weights": {}, "best": {}, "optimiser": {}}
                 if header["format"] == CHECKPOINT_FORMAT:

@@ -24,6 +24,7 @@ from autometa.fewshot.checkpoint import FILE, Checkpoint
 from autometa.fewshot.data import DATA, Data, from_arrays, from_dataset, load_data
 from autometa.fewshot.learner import make
 from autometa.fewshot.learners import find_learner
+from autometa.fewshot.pretrained import PREFIX, located
 from autometa.fewshot.settings import TrainingSettings
 from autometa.fewshot.suited import suited
 from autometa.fewshot.trained import AdaptedLearner, Trained
@@ -35,7 +36,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
 
     Args:
         learner: A name in `LEARNERS`, or ``module:Class`` of one's own.
-        checkpoint: File or folder of `autometa fewshot train` or `save`, or None if `meta_fit` is called.
+        checkpoint: File or folder of `autometa fewshot train` or `save`, or the name of one that comes trained; None if
+            `meta_fit` is called.
         options: The learner's own options, for `meta_fit`.
         random_state: Seed of `meta_fit`.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
@@ -186,6 +188,22 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         new = cls(state.learner, options=dict(state.options), device=device, encoder=encoder)
         new.meta_ = state
         return new
+
+    @classmethod
+    def pretrained(cls, name: str, *, device: str = "auto") -> Self:
+        """A classifier that comes trained, ready for `fit`; `autometa fewshot list` names them.
+
+        Raises:
+            InputError: None comes under that name.
+
+        Example:
+            >>> model = FewShotClassifier.pretrained("protonet-omniglot")
+            >>> drawings = np.zeros((4, 28, 28), np.uint8)
+            >>> drawings[:2, 4:24, 13:15], drawings[2:, 13:15, 4:24] = 255, 255  # two down, two across
+            >>> model.fit(drawings[::2], ["down", "across"]).predict(drawings[1::2]).tolist()
+            ['down', 'across']
+        """
+        return cls.load(located(name if name.startswith(PREFIX) else f"{PREFIX}{name}"), device=device)
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # (s, *shape), (s,)
         """Takes a support set of s labelled examples, and adapts to it once for all predictions.

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import relu
 
-from autometa.fewshot.bodies import network_for
+from autometa.fewshot.bodies import Backbone, Halving, network_for
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.metric import class_means, prototype_logits
@@ -76,7 +76,8 @@ class ConditionedLearner(ABC):
 
     problem: EpisodeSpec
     width: int
-    halving: Literal["pool", "stride"]
+    halving: Halving
+    backbone: Backbone
 
     @property
     def training(self) -> Training:
@@ -86,7 +87,7 @@ class ConditionedLearner(ABC):
     @property
     def network(self) -> Network:
         """The network that the task vector conditions, as it is without it."""
-        return network_for(self.problem, width=self.width, halving=self.halving)
+        return network_for(self.problem, width=self.width, halving=self.halving, backbone=self.backbone)
 
     def initialise(self, generator: Generator) -> Weights:
         """The network, what the task vector needs, what conditions the network, and for values a head."""

@@ -13,12 +13,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 
-from autometa.fewshot.bodies import network_for
+from autometa.fewshot.bodies import Backbone, Halving, network_for
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import TaskOutcome, Training, query_loss
 from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed, gathered, head_weights, linear_head
@@ -108,12 +108,13 @@ class AdaptedNetwork:
 
     problem: EpisodeSpec
     width: int
-    halving: Literal["pool", "stride"]
+    halving: Halving
+    backbone: Backbone
 
     @property
     def network(self) -> Network:
         """The network that adapts."""
-        return network_for(self.problem, width=self.width, halving=self.halving)
+        return network_for(self.problem, width=self.width, halving=self.halving, backbone=self.backbone)
 
     def predict(self, weights: Weights, adapted: Weights, query: Examples) -> Tensor:  # (q, o)
         """The adapted network's answers; a query set is normalised by its own statistics."""
@@ -128,7 +129,7 @@ class DescentLearner(AdaptedNetwork, ABC):
     steps: int = 1  # inner steps in training
     test_steps: int = 1  # inner steps afterwards
     width: int = 64  # channels of a block; the conv4-64 of the literature
-    halving: Literal["pool", "stride"] = "stride"  # how a block halves an image; MAML's, for Omniglot
+    halving: Halving = "stride"  # how a block halves an image; MAML's, for Omniglot
 
     @property
     @abstractmethod

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from autometa.errors import InputError, Problem, did_you_mean
-from autometa.fewshot.encoders import BUILTIN, PROGRAMS, Encoder, HowFed, Takes, content_of, find_encoder
+from autometa.fewshot.encoders import BUILTIN, PROGRAMS, Encoder, HowFed, Takes, content_of
 from autometa.fewshot.encoding import (
     ExampleTable,
     encoded,
@@ -28,6 +28,7 @@ from autometa.fewshot.encoding import (
     with_vectors,
 )
 from autometa.fewshot.evaluation import TellProgress
+from autometa.fewshot.learned import LEARNER, any_encoder
 from autometa.task.vectors import may_have_images
 
 OPTIONS_OF = ("column", "size", "scaling", "trust", "download")
@@ -83,7 +84,7 @@ def first(
 
     Args:
         data: A folder of images in sub-folders by class, or a table; anything else is no such thing.
-        encoder: As `find_encoder` takes it; None for the one that is built in, where there are images.
+        encoder: As `learned.any_encoder` takes it; None for the one that is built in, where there are images.
         options: ``column`` of a table, ``size``, ``scaling``, ``trust`` and ``download``; values may be text.
         reading: Keywords of `autometa.task.read_table`.
         device: Where the encoder runs.
@@ -116,7 +117,7 @@ def first(
         if not asked and not _images_there(frame, path):
             return None
         table = of_table(frame, path, column=column)
-    found = find_encoder(encoder, table.takes, how)
+    found = any_encoder(encoder, table.takes, how)
     vectors = encoded(table, found, cache=cache, tell=tell)
     name = found.name if encoder is None or not Path(encoder).is_file() else str(Path(encoder).resolve())
     record = Record(name, table.takes, found.fingerprint, table.column, found.size, how.scaling)
@@ -155,7 +156,7 @@ def later(text: str, data: Any, /, *, device: str = "auto", cache: Path | None =
     if program and path.is_file() and not record.fingerprint.startswith(content_of(path)):
         raise _other(record)  # before anything of it runs
     how = HowFed(record.size, record.scaling, device=device, trust=program)  # type: ignore[arg-type]
-    found = find_encoder(None if record.encoder == BUILTIN else record.encoder, record.takes, how)
+    found = any_encoder(None if record.encoder == BUILTIN else record.encoder, record.takes, how)
     if found.fingerprint != record.fingerprint:
         raise _other(record)
     return with_vectors(table, encoded(table, found, cache=cache), _free(table.beside))
@@ -208,6 +209,8 @@ def _free(beside: pd.DataFrame) -> str:
 def _said(table: ExampleTable, encoder: Encoder, asked: str | None) -> str:
     where = "" if table.column is None else f" of column {table.column!r}"
     simple = "gradients and colours" if table.takes == "images" else "parts of words"
+    if encoder.name.startswith(LEARNER):
+        return f"{len(table.items)} {table.takes}{where} encoded by the learner {Path(encoder.name).stem}."
     name = encoder.name if asked is not None and asked != BUILTIN else f"the simple encoder that is built in ({simple})"
     more = "" if asked is not None else " --encoder names a trained one."
     return f"{len(table.items)} {table.takes}{where} encoded by {name}.{more}"

@@ -21,7 +21,7 @@ from torch import Generator, Tensor
 
 from autometa.errors import InputError, Problem
 from autometa.families.learners import heads
-from autometa.fewshot.bodies import EncodedSpec, body_for, network_for
+from autometa.fewshot.bodies import Backbone, EncodedSpec, Halving, body_for, network_for
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss, one_hot
 from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.networks import RUNNING, Network, Norms, Weights, embed
@@ -40,12 +40,14 @@ class HeadLearner(ABC):
     __slots__ = ()
 
     kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification",)
+    fixed_body: ClassVar[bool] = True  # an example is embedded alike for every task
 
     problem: EpisodeSpec
     centre: Centre
     normalise: bool
     width: int
-    halving: Literal["pool", "stride"]
+    halving: Halving
+    backbone: Backbone
 
     @classmethod
     def preset(cls, problem: EpisodeSpec) -> dict[str, Any]:
@@ -83,7 +85,7 @@ class HeadLearner(ABC):
     def network(self) -> Network:
         """What embeds an example; nothing where examples are embeddings."""
         make = body_for if self.problem.kind == "classification" else network_for
-        return make(self.problem, width=self.width, halving=self.halving)
+        return make(self.problem, width=self.width, halving=self.halving, backbone=self.backbone)
 
     def initialise(self, generator: Generator) -> Weights:
         """A fresh network, if there is one, the centre, and the head's own numbers."""

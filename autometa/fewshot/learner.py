@@ -67,6 +67,7 @@ class Training:
     shot: int | None = None  # support examples of a class in training; None: as many as when judged
     fewer_shots: bool = False  # whether each step draws its shots, from one to that number
     query: int = 15  # query examples of a class in training
+    augment: str = ""  # how images are changed in training: names of `augment.AUGMENTATIONS`, with commas
 
 
 class Learner(Protocol):
@@ -128,6 +129,14 @@ def with_outputs(learner: Any, outputs: int) -> Any:
     return replace(learner, problem=replace(learner.problem, outputs=outputs))
 
 
+def completed(learner: Any) -> Any:
+    """A learner that was read from a pickle, with the defaults of options that are newer than that."""
+    for option in fields(learner):
+        if not hasattr(learner, option.name):
+            object.__setattr__(learner, option.name, option.default)
+    return learner
+
+
 def make(
     kind: type[Any],
     problem: EpisodeSpec,
@@ -177,6 +186,9 @@ def make(
             given[option] = _read(value, declared[option])
         except ValueError as error:
             wrong.append(Problem(f"{name}: {option}", str(error)))
+    if given.get("backbone", "conv4") != "conv4" and (len(problem.shape) != 3 or encoder is not None):
+        what = "an encoder is below the learner" if encoder is not None else f"examples are of shape {problem.shape}"
+        wrong.append(Problem(f"{name}: backbone", f"{given['backbone']} is for images, and {what}", "Leave it out."))
     if wrong:
         raise InputError(wrong)
     preset: dict[str, Any] = kind.preset(problem) if hasattr(kind, "preset") else {}

@@ -1,7 +1,8 @@
 """Networks in plain sight: weights are a dictionary of tensors, and a network says how they act on one task's examples.
 
-`Conv4` is the network of the literature on small images (four 3 x 3 convolutions), `Perceptron` is for vectors. Both
-are a sequence of blocks, so that a learner may bend what flows between them (`task_embedding`, `dynamic`).
+`Conv4` is the network of the literature on small images (four 3 x 3 convolutions), `resnet.ResNet12` its larger one,
+`Perceptron` is for vectors. All are a sequence of blocks, so that a learner may bend what flows between them
+(`task_embedding`, `dynamic`).
 
 The norms are our own, from primitives: mapping torch's batch norm over tasks gives wrong second-order gradients (torch
 2.13: relative error 1e-3, in silence). Where tasks come one by one and nothing is padded, torch's own does the same in

@@ -45,6 +45,12 @@ class FewShotOptions:
     # Support examples that are answered at once, times the examples that they were answered by, where some are left
     # out to see what a stranger looks like. Judgement: a few dozen images of 28 x 28 through four convolutions.
     hidden_examples: int = 256
+    # Rows that a learner answers at once in a search, and rows and numbers that it adapts to at most: the numbers only
+    # where images pass through its network together. Judgement: a GB where 2,000 drawings of 28 x 28 pass through four
+    # convolutions; more rows are no few-shot learning.
+    answered_at_once: int = 256
+    applied_rows: int = 5000
+    applied_numbers: int = 1_600_000
     # Spread below which what a learner says of members and strangers is all one. Judgement: rounding of float32.
     sign_spread: float = 1e-4
     # By how much a number of an image may lie outside 0..1. Judgement: rounding, and interpolation that overshoots.
@@ -64,6 +70,12 @@ class FewShotOptions:
     # Pixels; an image with a shorter side gets two blocks, another four, so that places are kept apart. Measured on
     # 8 x 8 digits, three shots, prototypical networks: accuracy .90 with two blocks, .81 with four.
     small_image: int = 16
+    # Slope of the leaky ReLU of ResNet-12 below zero. Oreshkin et al. (2018), Lee et al. (2019).
+    leaky_slope: float = 0.1
+    # Share of a side by which an image is moved at most where training crops, and by how much brightness, contrast and
+    # saturation change at most where it jitters. Chen et al. (2019) and Lee et al. (2019): 8 of 84 pixels, and .4.
+    cropped_share: float = 8 / 84
+    jittered: float = 0.4
     # Widths of the hidden layers where values are predicted. MAML's for sine waves (Finn et al., 2017).
     regression_widths: tuple[int, ...] = (40, 40)
     # Width of the set encoder that makes a task vector where values are predicted. Judgement.

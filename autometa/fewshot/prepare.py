@@ -75,6 +75,7 @@ def prepare(
     train_shot: int | None = None,
     train_query: int | None = None,
     query: int | None = None,
+    augment: str | None = None,
 ) -> PreparedTraining:
     """Finds a learner and a data set by their names, and looks whether they go together.
 
@@ -92,6 +93,7 @@ def prepare(
         train_shot: Support examples of a class in training; likewise.
         train_query: Queries of a class in training; likewise.
         query: Queries of a class in validation; None for those of `settings`, or what the data offer.
+        augment: How images are changed in training, such as ``flip,crop``; None for the learner's own.
 
     Raises:
         InputError: Everything that is wrong, together.
@@ -122,7 +124,8 @@ def prepare(
         made = taken(make, kind, loaded.train.problem(settings.way), options or {})
     if made is None or loaded is None:
         raise InputError(problems)
-    changed = {"tasks": tasks, "rate": rate, "way": train_way, "shot": train_shot, "query": train_query}
+    changed: dict[str, Any] = {"tasks": tasks, "rate": rate, "way": train_way, "shot": train_shot, "query": train_query}
+    changed["augment"] = augment
     training = replace(made.training, **{name: value for name, value in changed.items() if value is not None})
     within = loaded.within_domain or sampler == "domain"
     told = {"way": train_way, "shot": train_shot, "train_query": train_query, "query": query}

@@ -15,7 +15,7 @@ import torch
 from autometa.errors import InputError, RunError
 from autometa.fewshot.bodies import EncodedSpec
 from autometa.fewshot.checkpoint import Checkpoint, options_of
-from autometa.fewshot.learner import Learner, Training
+from autometa.fewshot.learner import Learner, Training, make
 from autometa.fewshot.learners import name_of
 from autometa.fewshot.settings import TrainingSettings
 
@@ -36,10 +36,13 @@ def resumed(
         raise InputError("There is nothing to resume without a folder.")
     encoder = learner.problem.encoder if isinstance(learner.problem, EncodedSpec) else None
     state = Checkpoint.load(out, device=device, learner=name_of(learner), encoder=encoder)
+    if not state.weights:
+        raise RunError(f"{out}: holds what was learned, and not the training: it cannot go on. Train anew.")
+    usual = options_of(
+        make(type(learner), state.problem, state.options, encoder=encoder)
+    )  # of before an option was there
     differs = [
-        f"{key} was {state.options[key]!r}, is {value!r}"
-        for key, value in options_of(learner).items()
-        if state.options.get(key) != value
+        f"{key} was {usual[key]!r}, is {value!r}" for key, value in options_of(learner).items() if usual[key] != value
     ]
     differs += [] if state.problem == learner.problem else [f"problem was {state.problem}, is {learner.problem}"]
     if differs:

@@ -25,7 +25,7 @@ from autometa.fewshot.data.tables import standardised
 from autometa.fewshot.episode import EpisodeSpec, Examples
 from autometa.fewshot.explain import change, evidence, kind_of_evidence
 from autometa.fewshot.labels import aligned, column_names, label_array, value_array
-from autometa.fewshot.learner import Learner, make, with_outputs
+from autometa.fewshot.learner import Learner, completed, make, with_outputs
 from autometa.fewshot.learners import known_learner
 from autometa.fewshot.networks import Weights
 from autometa.fewshot.none import NoneOfThese
@@ -63,6 +63,7 @@ class Trained:
         values = dict(zip((field.name for field in fields(self)), state, strict=False))
         for field in fields(self):
             object.__setattr__(self, field.name, values.get(field.name, field.default))
+        completed(self.learner)
 
     @classmethod
     def load(
@@ -206,6 +207,12 @@ class AdaptedLearner:
     found: NDArray[Any]  # (s,) which of them each example is, or (s, o) values
     columns: tuple[str, ...] | None  # names of the support's columns, if it has any
     rows: NDArray[np.float64] | None  # (s, p) a table as it was given, by which queries are standardised
+
+    def __setstate__(self, state: list[Any]) -> None:
+        """From a pickle, whose learner may be older than some of its options."""
+        for field, value in zip(fields(self), state, strict=True):
+            object.__setattr__(self, field.name, value)
+        completed(self.learner)
 
     @property
     def classes(self) -> list[Any]:

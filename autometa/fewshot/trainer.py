@@ -22,7 +22,8 @@ import numpy as np
 import torch
 
 from autometa.errors import InputError, Problem, RunError
-from autometa.fewshot import accelerate, backends
+from autometa.fewshot import accelerate, augment, backends
+from autometa.fewshot.augment import augmented
 from autometa.fewshot.checkpoint import FILE, Checkpoint, options_of
 from autometa.fewshot.data.source import Data
 from autometa.fewshot.episode import Episode, score
@@ -69,8 +70,8 @@ def check(data: Data, settings: TrainingSettings, training: Training, *, within:
         training: Those of training.
         within: Whether every training episode stays within one domain; None for the data's own protocol.
     """
-    wrong = []
     way = training.way or settings.way
+    wrong = augment.check(training.augment, data.train.problem(way))
     wanted = {
         "train": (way, (training.shot or settings.shot) + training.query),
         "validation": (settings.way, settings.shot + settings.query),
@@ -229,7 +230,8 @@ class _MetaTraining:
         part = self.state.step / settings.steps
         chosen = self.sampler.choose(self.source, self.rng, training.tasks, training.way or settings.way, part)
         self.chosen = chosen.why
-        return self.source.episode(self.rng, chosen, shot, training.query)
+        episode = self.source.episode(self.rng, chosen, shot, training.query)
+        return augmented(episode, training.augment, self.rng)
 
     def choose_backend(self) -> None:
         """Times the back ends on a meta-batch that is then drawn again, if that was asked for."""

@@ -11,12 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from autometa.search import Progress
+from autometa.fitting.learner import OF_COLUMNS, encoder_for
+from autometa.search import Progress, Settings
 from autometa.task import Task
 from autometa.task.read.sources import shown
 from autometa.task.vectors import may_have_images
-
-OF_COLUMNS = ("kind", "keep", "drop", "types", "na", "positive", "monotonic")  # keywords of a table that was read
 
 
 def embedded(
@@ -24,7 +23,7 @@ def embedded(
     encoder: str | None,
     options: Mapping[str, Any] | None,
     reading: Mapping[str, Any],
-    device: str,
+    settings: Settings,
     progress: Progress,
 ) -> Any:
     """Images or texts as a table of vectors (`fewshot.embedded.first`); None where `data` is a table as it is.
@@ -32,13 +31,14 @@ def embedded(
     Raises:
         InputError: Everything that is wrong with the encoder, and with what it is to encode.
     """
+    encoder = encoder_for(settings, data, encoder)
     if encoder is None and not options and not may_have_images(data):
         return None
     from autometa.fewshot.embedded import first
 
     progress.stage("encoding", shown(data))
     how = {name: value for name, value in reading.items() if name not in OF_COLUMNS or name == "na"}
-    return first(data, encoder, options, reading=how, device=device)
+    return first(data, encoder, options, reading=how, device=settings.device)
 
 
 def embedded_alike(made: Any, validation: Any, device: str) -> pd.DataFrame:

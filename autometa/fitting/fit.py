@@ -11,14 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from autometa.errors import InputError, Problem
+from autometa.errors import InputError
 from autometa.evaluation import METRIC_KINDS, Executor, check_metric, resolve_metric, splits_of
 from autometa.evaluation.custom import name_of
-from autometa.fitting.embedding import OF_COLUMNS, embedded, embedded_alike, with_record
+from autometa.fitting.beside import with_columns
+from autometa.fitting.embedding import embedded, embedded_alike, with_record
+from autometa.fitting.learner import OF_COLUMNS, check_learner, numbers_kept, with_numbers
 from autometa.fitting.searched import searched
 from autometa.fitting.validation import split_twice, with_table, wrong_validation
 from autometa.openml import read_task
@@ -180,11 +181,12 @@ def read_file(
     gathered = Gathered()
     if validation is not None:
         gathered.problems += split_twice(settings.folds, group, time_order)
-    made = gathered.take(embedded, data, encoder, encoder_options, reading or {}, settings.device, progress)
+    made = gathered.take(embedded, data, encoder, encoder_options, reading or {}, settings, progress)
     gathered.refuse()
+    reading = with_numbers(settings, data, made, reading or {}, offline)
     if made is not None:
         table["name"], data = Path(str(data)).name, made.frame
-        reading = {name: value for name, value in (reading or {}).items() if name in OF_COLUMNS}
+        reading = {name: value for name, value in reading.items() if name in OF_COLUMNS}
         if validation is not None:
             validation = gathered.take(embedded_alike, made, validation, settings.device)
     task = gathered.take(
@@ -199,16 +201,16 @@ def read_file(
         tell=progress.note,
         apart=validation is not None,
         **table,
-        **(reading or {}),
+        **reading,
     )
     if validation is not None:
         progress.stage("reading", shown(validation))
-        of_validation = {**(reading or {}), "server": table.get("server"), "cache": table.get("cache")}
+        of_validation = {**reading, "server": table.get("server"), "cache": table.get("cache")}
         task = gathered.take(with_table, task, validation, weight, drop_missing_target, offline, of_validation)
     gathered.refuse()
     assert task is not None
-    if made is not None:
-        task = with_record(task, made)
+    task = task if made is None else with_record(task, made)
+    check_learner(task, settings)
     return with_known_metric(task)
 
 
@@ -343,7 +345,9 @@ def task_of_table(
         raise InputError(problems)
     executor = executor or executor_for(settings)
     executor.warm_up()
-    frame, group, order, weight = _with_columns(frame, groups, time_order, sample_weight)
+    if settings.own_families:
+        table["keep"] = [*table.get("keep", ()), *numbers_kept(settings, pd.DataFrame(frame))]
+    frame, group, order, weight = with_columns(frame, groups, time_order, sample_weight)
     task = make_task(
         frame,
         y=y,
@@ -359,6 +363,7 @@ def task_of_table(
     if validation is not None:
         X, answers, *counts = validation
         task = with_validation(task, X, y=answers, sample_weight=counts[0] if counts else None)
+    check_learner(task, settings)
     return with_known_metric(task)
 
 
@@ -371,26 +376,3 @@ def with_known_metric(task: Task) -> Task:
     metric = resolve_metric(task.metric, task.kind)
     check_metric(metric, task)
     return replace(task, metric=metric)
-
-
-def _with_columns(
-    frame: pd.DataFrame | NDArray[Any],
-    groups: ArrayLike | None,
-    time_order: ArrayLike | None,
-    sample_weight: ArrayLike | None,
-) -> tuple[pd.DataFrame | NDArray[Any], str | None, str | None, str | None]:
-    """The table with groups, moments and weights as more columns, and their names; None where there are none."""
-    named = {"autometa:group": groups, "autometa:time": time_order, "autometa:sample_weight": sample_weight}
-    extra = {name: np.asarray(values) for name, values in named.items() if values is not None}
-    if extra:
-        frame = pd.DataFrame(frame).reset_index(drop=True)
-        wrong = [
-            Problem(name, f"has {len(v)} entries for {len(frame)} rows")
-            for name, v in extra.items()
-            if len(v) != len(frame)
-        ]
-        if wrong:
-            raise InputError(wrong)
-        frame = pd.concat([frame, pd.DataFrame(extra)], axis=1)
-    group, order, weight = (name if name in extra else None for name in named)
-    return frame, group, order, weight

@@ -16,7 +16,7 @@ from typing import Any
 
 from autometa.errors import InputError, Problem
 from autometa.evaluation import Executor, available_cpus, shared_isolation
-from autometa.families import available, catalogue
+from autometa.families import FAMILIES, REGISTRY, available, catalogue
 from autometa.files import private_folder
 from autometa.fitting.fit import read_file
 from autometa.fitting.searched import resume_run
@@ -180,8 +180,10 @@ def _suiting(settings: Settings, task: Task) -> Settings:
     Kinds of targets differ; where none is left, it is for the search to refuse.
     """
     known = available(task.kind)
+    REGISTRY.recalled(settings.own_families)
+    own = tuple(origin for origin in settings.own_families if task.kind in FAMILIES[origin.name].kinds)
     chosen = tuple(name for name in settings.families or () if name in known or name not in catalogue())
-    return replace(settings, families=chosen) if chosen else settings
+    return replace(settings, families=chosen or settings.families, own_families=own)
 
 
 def resume_targets(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -46,12 +47,20 @@ def rows_words(task: Task) -> str:
 
 
 def family_label(name: str) -> str:
-    """The display name of a family; its own name when it is not in the catalogue."""
+    """The display name of a family; its own name when it is not in the catalogue.
+
+    Example:
+        >>> family_label("lightgbm"), family_label("protonet_0badcafe")  # of one search alone (`autometa.adapting`)
+        ('LightGBM', 'Adapted protonet')
+    """
     from autometa.families import FAMILIES, QUICK, QUICK_LABEL
 
     if name == QUICK:
         return QUICK_LABEL
-    return FAMILIES[name].label if name in FAMILIES else name
+    if name in FAMILIES:
+        return FAMILIES[name].label
+    learner = re.fullmatch(r"(\w+)_[0-9a-f]{8}", name)
+    return name if learner is None else f"Adapted {learner[1]}"
 
 
 def metric_title(metric: str, positive: str | None = None) -> str:

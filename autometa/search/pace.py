@@ -86,10 +86,10 @@ def heads_to_begin_with(space: SearchSpace, numeric: Sequence[str], trials: int 
     return [*defaults, *([other] if more and space.contains(other) and other not in defaults else [])]
 
 
-def begin_with_heads(study: Any, configs: Sequence[Config]) -> None:
-    """Puts few-shot heads into the queue of a study before anything else is proposed."""
+def begin_with(study: Any, configs: Sequence[Config], reason: str) -> None:
+    """Puts configurations into the queue of a study before anything else is proposed."""
     for config in configs:
-        attributes = {ORIGIN: Origin.DEFAULT.value, REASON: "Few-shot heads first: columns are embeddings."}
+        attributes = {ORIGIN: Origin.DEFAULT.value, REASON: reason}
         study.enqueue_trial(config, user_attrs=attributes, skip_if_exists=True)
 
 

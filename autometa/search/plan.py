@@ -21,7 +21,7 @@ from autometa.evaluation import (
     plan_splits,
     shared_isolation,
 )
-from autometa.families import FAMILIES, available, cash_space, makes_features, suited
+from autometa.families import FAMILIES, REGISTRY, available, cash_space, makes_features, suited
 from autometa.quantiles import quantile_of
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.pace import ends_by_itself, too_many_trees
@@ -147,7 +147,9 @@ def executor_for(settings: Settings, options: SearchOptions = OPTIONS) -> Local 
         'Local'
     """
     isolation, asked = shared_isolation(), settings.families
-    suits = asked is None or any(name in FAMILIES and ends_by_itself(name) for name in asked)
+    suits = not settings.own_families and (
+        asked is None or any(name in FAMILIES and ends_by_itself(name) for name in asked)
+    )
     if settings.seconds is None or not suits or isolation.is_loaded:
         return Local(isolation)
     if settings.seconds >= options.processor_to_begin * options.most_crowded:
@@ -173,17 +175,32 @@ def _check_threshold(task: Task, settings: Settings) -> None:
     raise InputError(Problem("threshold", what, fix))
 
 
+def searched_families(task: Task, settings: Settings) -> tuple[str, ...]:
+    """The families that were asked for, or all that there are, and those of this search alone."""
+    REGISTRY.recalled(settings.own_families)
+    own = tuple(origin.name for origin in settings.own_families)
+    return (*(name for name in settings.families or available(task.kind) if name not in own), *own)
+
+
 def search_space(task: Task, settings: Settings, options: SearchOptions = OPTIONS) -> SearchSpace:
     """The conditional space of every family that was asked for, is installed and suits the table and the time.
 
     Raises:
         InputError: A family or parameter is unknown, none is left, or a parameter cannot take what was asked for.
     """
-    asked = tuple(settings.families or available(task.kind))
+    asked = searched_families(task, settings)
+    own = [origin.name for origin in settings.own_families]
+    if wrong := [name for name in own if task.kind not in FAMILIES[name].kinds]:
+        what = f"tells classes apart, and {task.target!r} is a number"
+        raise InputError([Problem(f"learner {name}", what, "Leave it out.") for name in wrong])
     cash_space(task.kind, asked)  # refuses unknown names
     unsuited = suited(task, asked)
     if settings.exportable:
         unsuited |= _unexportable(task, asked)
+    if wrong := [name for name in own if name in unsuited]:
+        raise InputError(
+            [Problem(f"learner {name}", unsuited[name], "Leave it out, or name another.") for name in wrong]
+        )
     slow = too_slow(task, settings, options)
     kept = tuple(f for f in asked if f not in unsuited and f not in slow)
     if not kept:
@@ -233,7 +250,7 @@ def _unexportable(task: Task, asked: Sequence[str]) -> dict[str, str]:
 
 def without_export(task: Task, settings: Settings) -> str | None:
     """Which families are left out because they cannot be exported; None where nobody asks for that."""
-    asked = settings.families or available(task.kind)
+    asked = searched_families(task, settings)
     names = [FAMILIES[name].label for name in _unexportable(task, asked)] if settings.exportable else []
     return f"Left out, since they cannot be exported to ONNX: {', '.join(names)}." if names else None
 
@@ -257,7 +274,7 @@ def without_weights(task: Task, settings: Settings) -> str | None:
     """Which families are left out because they take no weights of rows; None where there are none."""
     if task.weights is None:
         return None
-    asked = settings.families or available(task.kind)
+    asked = searched_families(task, settings)
     names = [FAMILIES[name].label for name in asked if not FAMILIES[name].takes_weights]
     return f"Left out, since they take no weights of rows: {', '.join(names)}." if names else None
 
@@ -266,7 +283,7 @@ def without_quantiles(task: Task, settings: Settings) -> str | None:
     """Which families are left out because they fit no quantile; None where none is asked for."""
     if quantile_of(task.metric) is None:
         return None
-    asked = settings.families or available(task.kind)
+    asked = searched_families(task, settings)
     names = [FAMILIES[name].label for name in asked if FAMILIES[name].quantile_rows < task.n]
     return f"Left out, since they fit no quantile of so many rows: {', '.join(names)}." if names else None
 
@@ -275,7 +292,7 @@ def without_monotonic(task: Task, settings: Settings) -> str | None:
     """Which families are left out because they cannot keep a column monotonic; None where none is asked to."""
     if not task.monotonic:
         return None
-    asked = settings.families or available(task.kind)
+    asked = searched_families(task, settings)
     names = [FAMILIES[name].label for name in asked if not FAMILIES[name].keeps_monotonic]
     return f"Left out, since they cannot keep a column monotonic: {', '.join(names)}." if names else None
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autometa.adapting.keeping import copy_into, found_in
 from autometa.errors import NoModelError
 from autometa.evaluation import Executor, Here, Local, crowding, shared_isolation
 from autometa.moved import former
@@ -27,7 +28,7 @@ from autometa.search.clock import Clock
 from autometa.search.finish import Finish, fit_by, why_no_model
 from autometa.search.first import first_model
 from autometa.search.keys import why_fleeting
-from autometa.search.pace import begin_with_heads, heads_to_begin_with
+from autometa.search.pace import begin_with, heads_to_begin_with
 from autometa.search.plan import (
     SearchPlan,
     executor_for,
@@ -43,6 +44,7 @@ from autometa.search.run import GRANTED, Run
 from autometa.search.settings import OFF, Progress, Settings, Silent
 from autometa.search.signature import check_signature
 from autometa.search.trials import Trials
+from autometa.space import FAMILY
 from autometa.task import Task
 
 if TYPE_CHECKING:
@@ -126,6 +128,8 @@ def prepare(
     """
     plan = plan or SearchPlan.of(task, settings, Local(shared_isolation()).cpus)
     folder = Run.create(run, task, settings, plan.splits)
+    for origin in settings.own_families:
+        copy_into(origin, run)
     for why in (without_weights, without_quantiles, without_monotonic, without_many_trees, without_export):
         if progress is not None and (left_out := why(task, settings)):
             progress.note(left_out)
@@ -182,6 +186,8 @@ def resume(
             folder.settings = replace(folder.settings, store=store)
         if seconds is not None or trials is not None:  # who asks for more does not want to hear that it is enough
             folder.settings = replace(folder.settings, patience=OFF)
+        own = tuple(found_in(origin, run) for origin in folder.settings.own_families)
+        folder.settings = replace(folder.settings, own_families=own)
         settings = folder.settings
         study = folder.study(repair=True, tell=progress.note)
         rows = folder.trials(study)
@@ -237,9 +243,7 @@ def _conduct(
         recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)
     trials.settle()
     if not over:
-        trials.begin_with_the_default()
-    if not trials.finished and not over:
-        begin_with_heads(study, heads_to_begin_with(plan.space, task.columns.numeric, settings.trials))
+        _begin_with_defaults(trials, plan, settings)
     progress.started(task, replace(settings, cold=settings.cold or over), recommendations)
     if over and not settings.cold:
         progress.note("There is no time to ask the memory: what ends quickly is tried.")
@@ -282,6 +286,18 @@ def _conduct(
             progress.stage("remembering")
             remember_late(result, recalled.metafeatures if recalled else None, progress)
         return result
+
+
+def _begin_with_defaults(trials: Trials, plan: SearchPlan, settings: Settings) -> None:
+    """What comes before all proposals: boosting's default on a large table, learners that were asked for, heads."""
+    trials.begin_with_the_default()
+    if trials.finished:
+        return
+    learners = {origin.name for origin in settings.own_families}
+    own = [config for config in plan.space.defaults() if config[FAMILY] in learners]
+    begin_with(trials.study, own, "A learner that was asked for, as it was trained.")
+    heads = heads_to_begin_with(plan.space, trials.run.task.columns.numeric, settings.trials)
+    begin_with(trials.study, heads, "Few-shot heads first: columns are embeddings.")
 
 
 def _conduct_trials(trials: Trials, executor: Executor) -> None:

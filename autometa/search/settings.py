@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from autometa.errors import InputError, Problem
 from autometa.evaluation.decision import AUTO, read_threshold
+from autometa.families import FamilyOrigin
 from autometa.origins import Origin
 from autometa.passwords import without_password
 from autometa.search.options import OPTIONS
@@ -76,6 +77,7 @@ class Settings:
         infer_limit: Seconds that answering a row may take, as the folds of a trial measure it: trials that take longer
             do not answer, nor do more of them than the limit allows together.
         exportable: Search only families whose pipelines become ONNX (`autometa.export`).
+        own_families: Families of this search alone, which it tries beside `families` (`autometa.adapting.keep`).
 
     Raises:
         InputError: Every impossible value, in one error.
@@ -109,6 +111,7 @@ class Settings:
     members: int | None = None
     exportable: bool = False
     infer_limit: float | None = None
+    own_families: tuple[FamilyOrigin, ...] = ()
 
     def __post_init__(self) -> None:
         """Reports every impossible value in one error; without any budget the time is 60 seconds."""
@@ -164,6 +167,7 @@ class Settings:
         """What `to_dict` wrote."""
         values = dict(values)
         values["families"] = None if values["families"] is None else tuple(values["families"])
+        values["own_families"] = tuple(FamilyOrigin(*origin) for origin in values.get("own_families", ()))
         values["exclude"] = Exclusion(**{k: frozenset(v) for k, v in values["exclude"].items()})
         return cls(**values)
 

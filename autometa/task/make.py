@@ -35,7 +35,7 @@ from autometa.task.read.limits import Limits
 from autometa.task.schema import Schema
 from autometa.task.target import DEFAULT_METRICS, Target, TargetRequest, find_target, labelled, read_target
 from autometa.task.task import Task
-from autometa.task.vectors import spread, told_vectors
+from autometa.task.vectors import numbers_of, spread, told_vectors
 
 
 def read_task(
@@ -186,6 +186,7 @@ def make_task(
     _check_columns(columns, table.frame, findings)
     aside = {group, time_order, weight, *others} | (set() if y is not None else {target})
     raw = spread(_without(table.as_written(columns.as_written), aside), findings, {*columns.drop, *columns.types})
+    columns = replace(columns, keep=tuple(one for name in columns.keep for one in numbers_of(name, raw)))
     parts = _Parts(raw, column, groups, times, weights)
     bare = partial(table.bare, target) if y is None and target in table.frame else lambda: None
     found, parts = _read_target(parts, target, request, bare, findings)

@@ -131,6 +131,19 @@ def spread(frame: pd.DataFrame, findings: InputFindings | None = None, but: Coll
     return pd.concat([*parts, frame.iloc[:, start:]], axis=1)
 
 
+def numbers_of(name: str, spread_table: pd.DataFrame) -> tuple[str, ...]:
+    """The columns that a column of vectors has become; those of any other are itself.
+
+    Example:
+        >>> numbers_of("emb", spread(pd.DataFrame({"emb": [[1.0, 2.0], [3.0, 4.0]]})))
+        ('emb_0', 'emb_1')
+    """
+    if name in spread_table:
+        return (name,)
+    pattern = re.compile(rf"{re.escape(name)}_\d+")
+    return tuple(column for column in map(str, spread_table.columns) if pattern.fullmatch(column))
+
+
 def vectors_of(column: pd.Series) -> NDArray[np.float64] | None:  # (n,) -> (n, p)
     """The vectors in the cells of a column, NaN where one is missing; None where they are no vectors of one length.
 

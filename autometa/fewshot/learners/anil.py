@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from autometa.fewshot.bodies import Backbone
 from autometa.fewshot.descent import DescentLearner, gradient_of
 from autometa.fewshot.episode import EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import Training
@@ -25,6 +26,7 @@ class Anil(DescentLearner):
     steps: int = 5
     test_steps: int = 10
     rate: float = 0.4  # of an inner step
+    backbone: Backbone = "conv4"
 
     @classmethod
     def preset(cls, problem: EpisodeSpec) -> dict[str, Any]:

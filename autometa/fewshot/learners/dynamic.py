@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import conv2d, relu
 
+from autometa.fewshot.bodies import Backbone, Halving
 from autometa.fewshot.conditioning import ConditionedLearner, task_width
 from autometa.fewshot.episode import EpisodeSpec, Examples
 from autometa.fewshot.networks import Conv4, Network, Norms, Weights, norm, norm_weights
+from autometa.fewshot.resnet import ResNet12
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,13 @@ class Dynamic(ConditionedLearner):
     problem: EpisodeSpec
     price: float = 0.01  # of a gate that is fully open, in units of the loss; judgement
     width: int = 64  # conv4-64, the usual one
-    halving: Literal["pool", "stride"] = "stride"
+    halving: Halving = "stride"
+    backbone: Backbone = "conv4"
 
     def _condition_weights(self, network: Network, generator: Generator) -> Weights:
         """The extra blocks, and gates half open."""
         weights: Weights = {}
-        image = isinstance(network, Conv4)
+        image = isinstance(network, Conv4 | ResNet12)
         for k, w in enumerate(network.widths):
             if k == 0:
                 continue

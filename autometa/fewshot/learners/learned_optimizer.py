@@ -10,12 +10,13 @@ Letters:  m numbers of the base learner · h hidden.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
 from torch.func import grad
 
+from autometa.fewshot.bodies import Backbone, Halving
 from autometa.fewshot.coordinates import coordinates_of, named, preprocessed
 from autometa.fewshot.descent import AdaptedNetwork, adaptable, start
 from autometa.fewshot.episode import Episode, EpisodeSpec, Examples, mean_loss
@@ -36,7 +37,8 @@ class LearnedOptimizer(AdaptedNetwork):
     hidden: int = 20  # the paper's
     scale: float = 0.1  # what the LSTM's output is multiplied by to make a step; the paper's
     width: int = 32  # judgement: a rule of m coordinates costs m times the LSTM
-    halving: Literal["pool", "stride"] = "stride"
+    halving: Halving = "stride"
+    backbone: Backbone = "conv4"
 
     @classmethod
     def preset(cls, problem: EpisodeSpec) -> dict[str, Any]:

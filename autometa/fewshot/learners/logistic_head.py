@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from autometa.families.learners import heads
+from autometa.fewshot.bodies import Backbone, Halving
 from autometa.fewshot.episode import EpisodeSpec, Examples
 from autometa.fewshot.heads import Centre, HeadLearner
 from autometa.fewshot.networks import Weights
@@ -27,7 +28,8 @@ class LogisticHead(HeadLearner):
     steps: int = 10  # judgement: of unit vectors the loss has all but stopped falling
     penalty: float = 0.1  # at first; it is learned
     width: int = 64
-    halving: Literal["pool", "stride"] = "pool"
+    halving: Halving = "pool"
+    backbone: Backbone = "conv4"
 
     def start(self) -> dict[str, float]:
         """The penalty, and the scale of the logits."""

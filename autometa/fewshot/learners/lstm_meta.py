@@ -10,12 +10,13 @@ Letters:  m numbers of the base learner · h hidden.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 from torch.func import grad_and_value
 
+from autometa.fewshot.bodies import Backbone, Halving
 from autometa.fewshot.coordinates import coordinates_of, named, preprocessed
 from autometa.fewshot.descent import AdaptedNetwork, start
 from autometa.fewshot.episode import Episode, EpisodeSpec, Examples
@@ -34,7 +35,8 @@ class LstmMeta(AdaptedNetwork):
     steps: int = 8  # the paper takes 12 with one shot and 5 with five
     hidden: int = 20  # the paper's
     width: int = 32  # the paper's
-    halving: Literal["pool", "stride"] = "stride"
+    halving: Halving = "stride"
+    backbone: Backbone = "conv4"
 
     @property
     def training(self) -> Training:

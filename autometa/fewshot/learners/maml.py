@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from autometa.fewshot.bodies import Backbone
 from autometa.fewshot.descent import DescentLearner, adaptable, descend
 from autometa.fewshot.episode import EpisodeSpec, Examples
 from autometa.fewshot.learner import Training
@@ -24,6 +25,7 @@ class Maml(DescentLearner):
     # Defaults are the paper's for Omniglot with five ways.
     test_steps: int = 3
     rate: float = 0.4  # of an inner step
+    backbone: Backbone = "conv4"
 
     @classmethod
     def preset(cls, problem: EpisodeSpec) -> dict[str, Any]:

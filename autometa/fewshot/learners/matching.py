@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 
-from autometa.fewshot.bodies import network_for
+from autometa.fewshot.bodies import Backbone, Halving, network_for
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss, one_hot
 from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.lstm import lstm_cell, lstm_weights
@@ -32,13 +32,15 @@ class Matching:
     kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification",)
     source: ClassVar[str] = "Vinyals et al., 2016"
     transductive: ClassVar[bool] = False
+    fixed_body: ClassVar[bool] = True  # an example is embedded alike for every task
     precision: ClassVar[str] = "bfloat16"  # of its convolutions on a GPU: it only measures distances
 
     problem: EpisodeSpec
     reads: int = 3  # steps of a query's LSTM; judgement
     full_context: bool = True  # whether embeddings are read in the context of the support
     width: int = 64  # the paper's
-    halving: Literal["pool", "stride"] = "pool"
+    halving: Halving = "pool"
+    backbone: Backbone = "conv4"
 
     @property
     def training(self) -> Training:
@@ -48,7 +50,7 @@ class Matching:
     @property
     def network(self) -> Network:
         """The network that embeds an example by itself, before context."""
-        return network_for(self.problem, width=self.width, halving=self.halving)
+        return network_for(self.problem, width=self.width, halving=self.halving, backbone=self.backbone)
 
     def initialise(self, generator: Generator) -> Weights:
         """A fresh embedding, the sharpness, and the LSTMs that read in context."""

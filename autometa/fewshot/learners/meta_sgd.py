@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Generator
 
+from autometa.fewshot.bodies import Backbone
 from autometa.fewshot.descent import DescentLearner, adaptable, descend, start
 from autometa.fewshot.episode import Examples
 from autometa.fewshot.learner import Training
@@ -22,6 +23,8 @@ class MetaSgd(DescentLearner):
     """Meta-SGD: MAML that also learns the rate of each weight, its sign included."""
 
     source: ClassVar[str] = "Li, Zhou, Chen and Li, 2017"
+
+    backbone: Backbone = "conv4"
 
     @property
     def training(self) -> Training:

@@ -8,12 +8,12 @@ gradient descent on the support.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
 
-from autometa.fewshot.bodies import network_for
+from autometa.fewshot.bodies import Backbone, Halving, network_for
 from autometa.fewshot.descent import gradient_of
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import TaskOutcome, Training
@@ -36,12 +36,18 @@ class PretrainFinetune:
     rate: float = 0.1  # of a step of fine-tuning
     body: bool = False  # whether the body is fine-tuned with the head
     width: int = 64
-    halving: Literal["pool", "stride"] = "stride"
+    halving: Halving = "stride"
+    backbone: Backbone = "conv4"
 
     @classmethod
     def preset(cls, problem: EpisodeSpec) -> dict[str, Any]:
         """Values are predicted by fine-tuning everything."""
         return {"body": True, "rate": 0.01} if problem.kind == "regression" else {}
+
+    @property
+    def fixed_body(self) -> bool:
+        """Whether an example is embedded alike for every task."""
+        return not self.body
 
     @property
     def training(self) -> Training:
@@ -51,7 +57,7 @@ class PretrainFinetune:
     @property
     def network(self) -> Network:
         """The body that all tasks share."""
-        return network_for(self.problem, width=self.width, halving=self.halving)
+        return network_for(self.problem, width=self.width, halving=self.halving, backbone=self.backbone)
 
     def initialise(self, generator: Generator) -> Weights:
         """A fresh body, a head for the known classes, and a blank one for a new task."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from torch import Generator, Tensor
 
-from autometa.fewshot.bodies import network_for
+from autometa.fewshot.bodies import Backbone, Halving, network_for
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.metric import class_means, masked, prototype_logits, squared_distances
@@ -21,11 +21,13 @@ class ProtoNet:
     kinds: ClassVar[tuple[EpisodeKind, ...]] = ("classification",)
     source: ClassVar[str] = "Snell, Swersky and Zemel, 2017"
     transductive: ClassVar[bool] = False
+    fixed_body: ClassVar[bool] = True  # an example is embedded alike for every task
     precision: ClassVar[str] = "bfloat16"  # of its convolutions on a GPU: it only measures distances
 
     problem: EpisodeSpec
     width: int = 64  # the paper's
-    halving: Literal["pool", "stride"] = "pool"
+    halving: Halving = "pool"
+    backbone: Backbone = "conv4"
 
     @property
     def training(self) -> Training:
@@ -37,7 +39,7 @@ class ProtoNet:
     @property
     def network(self) -> Network:
         """The network that embeds an example."""
-        return network_for(self.problem, width=self.width, halving=self.halving)
+        return network_for(self.problem, width=self.width, halving=self.halving, backbone=self.backbone)
 
     def initialise(self, generator: Generator) -> Weights:
         """A fresh embedding; there is nothing else to learn."""

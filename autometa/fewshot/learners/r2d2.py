@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from autometa.families.learners import heads
+from autometa.fewshot.bodies import Backbone, Halving
 from autometa.fewshot.episode import EpisodeKind, EpisodeSpec, Examples
 from autometa.fewshot.heads import Centre, HeadLearner
 from autometa.fewshot.networks import Weights
@@ -28,7 +29,8 @@ class RidgeHead(HeadLearner):
     normalise: bool = False
     penalty: float = 1.0  # at first; it is learned
     width: int = 64
-    halving: Literal["pool", "stride"] = "pool"
+    halving: Halving = "pool"
+    backbone: Backbone = "conv4"
 
     def start(self) -> dict[str, float]:
         """The penalty, and what is made of indicators to be logits; values are taken as they are."""

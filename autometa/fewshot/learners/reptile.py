@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Generator, Tensor
 
+from autometa.fewshot.bodies import Backbone
 from autometa.fewshot.descent import DescentLearner, adaptable, slope
 from autometa.fewshot.episode import Episode, EpisodeSpec, Examples, mean_loss
 from autometa.fewshot.learner import TaskOutcome, Training
@@ -35,6 +36,7 @@ class Reptile(DescentLearner):
     test_steps: int = 50
     rate: float = 0.001  # of an inner step of Adam
     batch: int = 10  # support examples of an inner step
+    backbone: Backbone = "conv4"
 
     @classmethod
     def preset(cls, problem: EpisodeSpec) -> dict[str, Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from autometa.families.learners import heads
+from autometa.fewshot.bodies import Backbone, Halving
 from autometa.fewshot.episode import EpisodeSpec, Examples
 from autometa.fewshot.heads import Centre, HeadLearner
 from autometa.fewshot.networks import Weights
@@ -30,7 +31,8 @@ class SimpleCnaps(HeadLearner):
     shrinkage: float = 1.0  # of the sphere, at first; it is learned
     refine: int = 0  # times that means and covariances are taken anew with the queries
     width: int = 64
-    halving: Literal["pool", "stride"] = "pool"
+    halving: Halving = "pool"
+    backbone: Backbone = "conv4"
 
     def start(self) -> dict[str, float]:
         """The sphere's part, and the scale of half the squared distances."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from autometa.families.learners import heads
+from autometa.fewshot.bodies import Backbone, Halving
 from autometa.fewshot.episode import EpisodeSpec, Examples
 from autometa.fewshot.heads import Centre, HeadLearner
 from autometa.fewshot.networks import Weights
@@ -27,7 +28,8 @@ class SimpleShot(HeadLearner):
     normalise: bool = True
     refine: int = 0  # steps of soft k-means over the queries
     width: int = 64
-    halving: Literal["pool", "stride"] = "pool"
+    halving: Halving = "pool"
+    backbone: Backbone = "conv4"
 
     def start(self) -> dict[str, float]:
         """What squared distances are multiplied by."""

@@ -6,11 +6,12 @@ Letters:  z numbers of the task vector.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 
+from autometa.fewshot.bodies import Backbone, Halving
 from autometa.fewshot.conditioning import ConditionedLearner, task_width
 from autometa.fewshot.episode import EpisodeSpec, Examples
 from autometa.fewshot.networks import Film, Network, Norms, Weights, embed
@@ -25,7 +26,8 @@ class TaskEmbedding(ConditionedLearner):
 
     problem: EpisodeSpec
     width: int = 64  # conv4-64, the usual one
-    halving: Literal["pool", "stride"] = "stride"
+    halving: Halving = "stride"
+    backbone: Backbone = "conv4"
 
     def _condition_weights(self, network: Network, generator: Generator) -> Weights:
         """A FiLM for each block that bends nothing yet."""
