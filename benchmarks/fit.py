@@ -344,9 +344,10 @@ def report(records: Sequence[dict[str, Any]], budget: float, methods: Sequence[s
     scores = np.array([[_number(table[name][m]["score"]) for m in methods] for name in names])  # (t, methods)
     zero = np.array([table[name]["autometa"]["constant"] for name in names])
     # 0 is what a constant prediction scores, 1 the best of all methods: a scale wherever there is anything to learn.
+    # Where hardly anything is, whoever is worse than the constant is so by any number of units: -1 at least.
     top = np.nanmax(scores, axis=1)
     unit = np.maximum(top - zero, 1e-12)
-    scaled = (scores - zero[:, None]) / unit[:, None]
+    scaled = np.clip((scores - zero[:, None]) / unit[:, None], -1.0, 1.0)
     rank = ranks(scores)
 
     lines += ["| dataset | rows | metric | " + " | ".join(methods) + " |", "|---|---|---|" + "---|" * len(methods)]
@@ -380,7 +381,7 @@ def report(records: Sequence[dict[str, Any]], budget: float, methods: Sequence[s
     p = [wilcoxon(gap[:, j]).pvalue if np.abs(gap[:, j]).sum() > 0 and len(names) > 5 else 1.0 for j in others]
     lines += [
         "",
-        "AutoMeta against each. A difference is in the scale 0 = constant prediction, 1 = best of all; *beyond noise*",
+        "AutoMeta against each. A difference is in the scale -1 to 1, 0 = constant prediction, 1 = best of all; *beyond noise*",
         "counts those beyond two standard errors of the paired bootstrap over the test rows.",
         "",
         "| against | wins / ties / losses | beyond noise | mean difference | worst loss | on | Wilcoxon p (Holm) |",
