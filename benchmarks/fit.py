@@ -381,8 +381,8 @@ def report(records: Sequence[dict[str, Any]], budget: float, methods: Sequence[s
     p = [wilcoxon(gap[:, j]).pvalue if np.abs(gap[:, j]).sum() > 0 and len(names) > 5 else 1.0 for j in others]
     lines += [
         "",
-        "AutoMeta against each. A difference is in the scale -1 to 1, 0 = constant prediction, 1 = best of all; *beyond noise*",
-        "counts those beyond two standard errors of the paired bootstrap over the test rows.",
+        "AutoMeta against each. A difference is in the scale of -1 to 1, 0 = constant prediction, 1 = best of all;",
+        "*beyond noise* counts those beyond two standard errors of the paired bootstrap over the test rows.",
         "",
         "| against | wins / ties / losses | beyond noise | mean difference | worst loss | on | Wilcoxon p (Holm) |",
         "|---|---|---|---|---|---|---|",
