@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from autometa.evaluation.isolated import evaluate_isolated
 from autometa.evaluation.isolation import Isolation
-from autometa.evaluation.machine import available_cpus
+from autometa.evaluation.machine import available_cpus, visible_gpus
 from autometa.evaluation.record import Evaluation
 from autometa.evaluation.trial import Attempt
 
@@ -37,6 +37,10 @@ class Executor(Protocol):
     @property
     def most_threads(self) -> int:
         """CPUs that one trial may use, for it runs on one machine."""
+
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        """Devices of which each is for one trial at a time; on other machines it is theirs which of them."""
 
     @property
     def places(self) -> int:
@@ -114,6 +118,11 @@ class Local:
     def most_threads(self) -> int:
         """All of them."""
         return available_cpus()
+
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        """Those of this machine."""
+        return visible_gpus()
 
     def evaluate(
         self,
