@@ -6,7 +6,6 @@ import threading
 import time
 from collections import Counter
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -184,6 +183,21 @@ def test_plans_and_results_do_not_depend_on_gpus_that_nothing_uses(tmp_path):
     assert np.allclose(found[0].oof, found[1].oof)
 
 
+class Future:
+    """What has been answered."""
+
+    status = "finished"
+
+    def __init__(self, answer) -> None:
+        self.answer = answer
+
+    def result(self, timeout):
+        return self.answer
+
+    def release(self):
+        """Nothing is held."""
+
+
 class Dask:
     """A client of a cluster with one worker that has a GPU; what is submitted is noted, and answered at once."""
 
@@ -204,7 +218,7 @@ class Dask:
     def submit(self, function, order, *args, resources, **how):
         self.asked.append(resources)
         answer = self.answer if function is try_out else b"model"
-        return SimpleNamespace(result=lambda timeout: answer, release=lambda: None, status="finished")
+        return Future(answer)
 
 
 def test_a_cluster_is_asked_for_a_gpu_by_trials_and_fits_that_hold_one_alone(tmp_path):
