@@ -130,7 +130,11 @@ def exports(path: Path, of_classes: bool, seconds: float) -> dict[str, Any]:
     from autometa.search import Settings, load_model, open_run
 
     train, test = halves(pd.read_parquet(path), of_classes)
-    text = [name for name in train if train[name].map(lambda cell: isinstance(cell, str) and " " in cell).mean() > 0.5]
+    text = [
+        name
+        for name in train
+        if train[name].astype(object).map(lambda cell: isinstance(cell, str) and " " in cell).mean() > 0.5
+    ]
     X, y = train.drop(columns=["target", *text], errors="ignore"), train["target"].to_numpy()
     settings = Settings(trials=TRIALS, folds=2, jobs=1, cold=True, remember=False, exportable=True, families=EXPORTED)
     with tempfile.TemporaryDirectory() as folder:

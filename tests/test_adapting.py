@@ -202,7 +202,7 @@ def test_a_learner_of_tables_adapts_to_a_table_with_missing_cells(tmp_path):
 
 @pytest.mark.parametrize(
     "name", ["maml", "anil", "meta_sgd", "reptile", "lstm_meta", "learned_optimizer", "protonet", "matching", "mann",
-             "pretrain_finetune", "task_embedding", "simpleshot"],
+             "pretrain_finetune", "task_embedding", "simpleshot", "pmf"],
 )  # fmt: skip
 def test_every_learner_answers_each_row_by_itself_by_each_of_its_heads(name, tmp_path):
     options = {} if name == "mann" else {"width": 4}

@@ -129,6 +129,7 @@ def test_zero_inner_steps_are_the_identity(name, problem):
     learner = built(name, problem, steps=0, test_steps=0)
     weights = fresh(learner)
     adapted = learner.adapt(weights, batch(problem).task(0).support)
+    adapted = adapted.get("moved", adapted)  # of one that keeps class means beside them
     assert adapted
     assert all(torch.equal(w, weights[key]) for key, w in adapted.items())
 

@@ -53,6 +53,7 @@ def family_from(source: str) -> Family:
         requires="torch",
         limit=one.limit,
         suits=one.suits,
+        uses_gpu=True,
     )
 
 

@@ -218,7 +218,10 @@ TrialTime = Annotated[
 Device = Annotated[
     str,
     typer.Option(
-        "--device", metavar="auto|cpu|cuda", help="Where the neural network is trained.", rich_help_panel=SEARCH_PANEL
+        "--device",
+        metavar="auto|cpu|cuda",
+        help="Where networks run: the neural network, a learner of --fewshot.",
+        rich_help_panel=SEARCH_PANEL,
     ),
 ]
 

@@ -116,6 +116,7 @@ class Cluster:
         cpus: That trials may use, of all workers that were there at the start.
         most_threads: CPUs of the smallest worker.
         places: Workers.
+        gpus: A device for each GPU of theirs.
         sent: Bytes of tables that were sent.
 
     See Also:
@@ -135,14 +136,13 @@ class Cluster:
             InputError: There are none, or one is of another version.
         """
         self.client, self.where, self.tell = client, where, tell
-        self.sent = 0
+        self.sent = self._cancellations = 0
         self._session = uuid.uuid4().hex
         self._tables: dict[Path, TableKey] = {}
         self._sending: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._futures: set[Any] = set()
         self._silent: set[str] = set()  # workers that did not answer, and are asked nothing more
-        self._cancellations = 0
         self._lost = False
         self._here: Local | None = None
         self._own_isolation: Isolation | None = None
@@ -152,16 +152,16 @@ class Cluster:
         self.most_threads = min(one["cores"] for one in workers.values())
         self.places = len(workers)
         # Workers that `autometa worker` started say how many CPUs they have, as what Dask calls resources.
-        held = client.scheduler_info(n_workers=-1)["workers"].values()
-        self._counted = all("cores" in worker.get("resources", {}) for worker in held)
+        held = [one.get("resources", {}) for one in client.scheduler_info(n_workers=-1)["workers"].values()]
+        self._counted = all("cores" in resources for resources in held)
+        self.gpus = ("cuda",) * sum(int(resources.get("GPU", 0)) for resources in held)  # of which one is a worker's
 
     def _workers(self) -> dict[str, dict[str, Any]]:
         from autometa import __version__
 
-        client = self.client
         with suppress(TimeoutError):
-            client.wait_for_workers(1, timeout=OPTIONS.patience)
-        found = client.run(about, on_error="return")
+            self.client.wait_for_workers(1, timeout=OPTIONS.patience)
+        found = self.client.run(about, on_error="return")
         if not found:
             raise InputError([Problem(self.where, "has no workers", "Start some: autometa worker ADDRESS.")])
         problems = []
@@ -229,18 +229,18 @@ class Cluster:
         from autometa.families import REGISTRY
 
         begun = self._cancellations
-        order = Order(self._session, self._table(folder), seconds, attempt.threads, patience, REGISTRY.registered())
-        keep_models = attempt.keep_models is not None
-        sent = replace(attempt, keep_models=None)
+        how = patience, REGISTRY.registered(), attempt.device in self.gpus
+        order = Order(self._session, self._table(folder), seconds, attempt.threads, *how)
+        sent, keep_models = replace(attempt, keep_models=None), attempt.keep_models is not None
         try:
             tried: Tried = self._done(begun, try_out, order, sent, keep_models, oof_path is not None)
         except _WorkerLost as lost:
             return crashed(attempt, str(lost))
         except _ClusterLost:
+            own = replace(attempt, device="auto" if attempt.device in self.gpus else attempt.device)
+            limits: dict[str, Any] = {"max_ram": max_ram, "oof_path": oof_path, "patience": patience}
             with self._locally(begun) as here:
-                return here.evaluate(
-                    folder, attempt, seconds=seconds, max_ram=max_ram, oof_path=oof_path, patience=patience
-                )
+                return here.evaluate(folder, own, seconds=seconds, **limits)
         if tried.oof is not None and oof_path is not None:
             write(oof_path, tried.oof)
         if tried.models is not None and attempt.keep_models is not None:
@@ -259,7 +259,8 @@ class Cluster:
     ) -> bytes:
         """What a function writes to a file, on a worker."""
         begun = self._cancellations
-        order = Order(self._session, self._table(folder), seconds, int(how.get("threads", 1)))
+        threads, on_gpu = int(how.get("threads", 1)), how.get("device") in self.gpus
+        order = Order(self._session, self._table(folder), seconds, threads, on_gpu=on_gpu)
         try:
             return bytes(self._done(begun, write_out, order, function, args, how))
         except _WorkerLost as lost:
@@ -293,13 +294,12 @@ class Cluster:
         from distributed import KilledWorker
         from distributed import TimeoutError as TooLate
 
-        threads = min(order.threads, self.most_threads)
-        on_gpu = getattr(args[0] if args else None, "device", "cpu") == "cuda"
-        needs = {"cores": threads} | ({"GPU": 1} if on_gpu else {}) if self._counted else None
+        needs = {"cores": min(order.threads, self.most_threads)} | ({"GPU": 1} if order.on_gpu else {})
+        how = {"pure": False, "retries": 0, "resources": needs if self._counted else None}
         ends = time.monotonic() + order.seconds + order.patience + OPTIONS.grace
         try:
             whom = self._others() if self._silent else None
-            future = self.client.submit(function, order, *args, pure=False, retries=0, resources=needs, workers=whom)
+            future = self.client.submit(function, order, *args, workers=whom, **how)
         except Exception as error:
             self._is_lost(error)
             raise _ClusterLost from error

@@ -52,6 +52,7 @@ class Order:
     threads: int
     patience: float = 0.0
     families: Sequence[FamilyOrigin] = ()
+    on_gpu: bool = False  # whether it has a GPU of the worker's for itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from autometa.evaluation.isolated import evaluate_isolated, load_libraries, trial
 from autometa.evaluation.isolation import Isolation
-from autometa.evaluation.machine import available_cpus, peak_ram
+from autometa.evaluation.machine import available_cpus, peak_ram, visible_gpus
 from autometa.evaluation.options import OPTIONS
 from autometa.evaluation.record import Evaluation
 from autometa.evaluation.trial import Attempt
@@ -41,6 +41,10 @@ class Executor(Protocol):
     @property
     def most_threads(self) -> int:
         """CPUs that one trial may use, for it runs on one machine."""
+
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        """Devices of which each is for one trial at a time; on other machines it is theirs which of them."""
 
     @property
     def places(self) -> int:
@@ -119,6 +123,11 @@ class Local:
         """All of them."""
         return available_cpus()
 
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        """Those of this machine."""
+        return visible_gpus()
+
     def evaluate(
         self,
         folder: Path,
@@ -167,6 +176,7 @@ class Here:
     """
 
     cpus = most_threads = places = 1
+    gpus: tuple[str, ...] = ()
 
     @property
     def loading(self) -> float:

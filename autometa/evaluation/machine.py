@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
@@ -27,6 +28,7 @@ def _quota_v1(path: str) -> tuple[float, float]:
     return float(Path(path, "cpu.cfs_quota_us").read_text()), float(Path(path, "cpu.cfs_period_us").read_text())
 
 
+DEVICES = Path("/dev")
 _GROUP = "/sys/fs/cgroup"
 _CPU_QUOTAS = ((f"{_GROUP}/cpu.max", _quota_v2), (f"{_GROUP}/cpu", _quota_v1))
 _RAM_LIMITS = (
@@ -57,6 +59,28 @@ def available_cpus() -> int:
             if quota > 0:
                 count = min(count, max(1, round(quota / period)))
     return count
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """Names of the GPUs that PyTorch will find, without loading it: as the driver and the environment show them.
+
+    A build of PyTorch for processors finds none.
+
+    See Also:
+        `available_cpus`.
+
+    Example:
+        >>> all(name.startswith("cuda") for name in visible_gpus())
+        True
+    """
+    count = sum(1 for _ in DEVICES.glob("nvidia[0-9]*"))
+    with suppress(PackageNotFoundError):
+        count = 0 if version("torch").endswith("+cpu") else count
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if shown is not None:
+        asked = [one.strip() for one in shown.split(",")]
+        count = min(count, next((k for k, one in enumerate(asked) if one in ("", "-1")), len(asked)))
+    return ("cuda",) if count == 1 else tuple(f"cuda:{k}" for k in range(count))
 
 
 def available_ram() -> int:

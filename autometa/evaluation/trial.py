@@ -261,7 +261,7 @@ class _Folds:
             peak_ram=peak_ram(),
             seed=self.attempt.seed,
             rows=self.attempt.rows or self.task.n,
-            versions=_versions(self.config),
+            versions=_versions(self.config, self.attempt.device),
             origin=self.attempt.origin,
             made=self.made or (),
         )
@@ -360,17 +360,17 @@ def _limited_threads(threads: int) -> Any:
     return threadpool_limits(threads)
 
 
-def _versions(config: Config) -> dict[str, str]:
-    """Of scikit-learn, NumPy, and the library that the configuration's family needs."""
+def _versions(config: Config, device: str) -> dict[str, str]:
+    """Of scikit-learn, NumPy, and the library that the configuration's family needs; and its GPU, if it had one."""
     from autometa.families import FAMILIES
 
     family = FAMILIES.get(config.get("family", ""))
-    names = {"scikit-learn": "sklearn", "numpy": "numpy"}
-    if family is not None and family.requires is not None:
-        names[family.requires] = family.requires
+    needed = None if family is None else family.requires
+    names = {"scikit-learn": "sklearn", "numpy": "numpy"} | ({} if needed is None else {needed: needed})
     loaded = {name: sys.modules.get(module) for name, module in names.items()}
     # As plain strings: torch has a type of its own for its version, and who reads it has to load torch.
-    return {name: str(module.__version__) for name, module in loaded.items() if module is not None}
+    found = {name: str(module.__version__) for name, module in loaded.items() if module is not None}
+    return found | ({"device": "cuda"} if device.startswith("cuda") else {})
 
 
 class _Capped(io.RawIOBase):

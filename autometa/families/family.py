@@ -80,5 +80,7 @@ class Family:
     fixed_if_monotonic: Mapping[str, Any] = field(default_factory=dict)
     # Whether its pipelines may make columns of columns (`families.features`), where a parameter says so.
     makes_features: bool = False
+    # Whether its learner runs on a GPU where there is one and `build`'s device allows; its trials then have one each.
+    uses_gpu: bool = False
     # onnx(columns): a sentence why its pipelines on these columns do not become ONNX (`autometa.export`), or None.
     onnx: Callable[[Columns], str | None] = no_onnx

@@ -61,4 +61,5 @@ MODEL_FAMILY = Family(
     grows_by="epochs",
     takes_weights=True,
     makes_features=True,
+    uses_gpu=True,
 )

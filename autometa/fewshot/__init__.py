@@ -8,6 +8,7 @@
       metric        distances to class means              protonet, and below
       conditioning  a vector that bends the network       task_embedding, dynamic
       heads         solved on embeddings for each task    simpleshot, r2d2, logistic_head, simple_cnaps
+      pmf           last layers of an encoder fine-tuned  pmf
     networks, resnet, bodies    weights in plain sight; which network a problem gets, encoders of one's own
     augment           images changed at random in training                  AUGMENTATIONS
     backends      one task's function, for many           loop, vmap, chunkK; tune picks

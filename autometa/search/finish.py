@@ -8,6 +8,7 @@ Letters:  n rows · c classes · m candidates · r repeats of the cross-validati
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from autometa.evaluation import (
     Freedom,
     Interval,
     Killed,
+    State,
     Weights,
     bootstrap,
     drawings,
@@ -43,6 +45,7 @@ from autometa.search.candidates import Candidate, mapped
 from autometa.search.clock import Clock
 from autometa.search.ensemble import greedy_ensemble
 from autometa.search.first import CONFIG
+from autometa.search.gpus import Gpus
 from autometa.search.members import Member
 from autometa.search.model import Model, refit
 from autometa.search.plan import SearchPlan
@@ -99,21 +102,30 @@ class Finished:
 def fit_by(executor: Executor, run: Run, plan: SearchPlan) -> Fit:
     """A `Fit` that fits where trials run, each within the memory of a trial."""
     folder = run.folder.absolute()  # those processes stay in the folder in which the first of them began
+    gpus = Gpus.of(run.settings.device, executor)
 
     def fit(row: TrialRow, *, seconds: float, threads: int, rows: int) -> bytes:
-        return executor.written(
-            refit,
-            folder / "task",
-            row.evaluation.config,
-            path=folder / "models" / f"{row.number}-refit.pkl",
-            seconds=seconds,
-            max_ram=plan.trial_ram(executor.overhead()),
-            seed=run.settings.seed,
-            threads=threads,
-            device=run.settings.device,
-            rows=rows,
-            families=REGISTRY.registered(),
-        )
+        ends = time.monotonic() + seconds
+
+        def late() -> bool:
+            if time.monotonic() > ends:
+                raise Killed(State.TIMEOUT, "no GPU was free in time")
+            return False
+
+        with gpus.held(row.evaluation.config, late) as device:
+            return executor.written(
+                refit,
+                folder / "task",
+                row.evaluation.config,
+                path=folder / "models" / f"{row.number}-refit.pkl",
+                seconds=max(ends - time.monotonic(), 0.1),
+                max_ram=plan.trial_ram(executor.overhead()),
+                seed=run.settings.seed,
+                threads=threads,
+                device=device,
+                rows=rows,
+                families=REGISTRY.registered(),
+            )
 
     return fit
 

@@ -23,6 +23,7 @@ from autometa.origins import GROWN_FROM, MADE_FROM, ORIGIN, REASON, ROWS, Origin
 from autometa.search.clock import Clock
 from autometa.search.crossing import Crossings
 from autometa.search.first import CONFIG, HERE, FirstModel, first_model
+from autometa.search.gpus import Gpus
 from autometa.search.pace import affordable, cheap_defaults, default_to_begin_with, defaults_here, late_families
 from autometa.search.patience import is_enough, why_enough
 from autometa.search.plan import SearchPlan, cells_per_second
@@ -30,6 +31,7 @@ from autometa.search.result import leaderboard
 from autometa.search.run import EVALUATION, FILES, FINISHED, STARTED, Run, origin_of, trial_row
 from autometa.search.rungs import Rungs, Samples
 from autometa.search.settings import Progress, TrialRow
+from autometa.search.signals import heard_by
 from autometa.space import FAMILY, Config
 from autometa.transfer.cost import TrialLimit
 
@@ -66,6 +68,8 @@ class Trials:
         self._stop = threading.Event()  # no more trials
         self._faults: list[BaseException] = []
         self._without_models: set[int] = set()  # trials whose fold models were dropped
+        self._gpus = Gpus.of(run.settings.device, executor)
+        self._left_out = frozenset[str]()  # families that ran out of time again and again
 
     @property
     def leaders(self) -> list[TrialRow]:
@@ -131,8 +135,8 @@ class Trials:
             if self.interrupted or took > (clock.left_to_search(self._best()) if self.finished else late):
                 break
             self.study.enqueue_trial(default, user_attrs={ORIGIN: Origin.DEFAULT.value, REASON: HERE})
-            trial, begun, seconds = self.study.ask(), clock.budget.elapsed, clock.budget.left
-            self._try(trial, self.plan.space.suggest(trial), begun, max(seconds, self.plan.options.least_here), 0.0)
+            trial, seconds = self.study.ask(), max(clock.budget.left, self.plan.options.least_here)
+            self._try(trial, self.plan.space.suggest(trial), "cpu", seconds)
             tried = self.finished[-1].evaluation
             took = tried.fit_seconds + tried.predict_seconds  # the first loads what all need as well
         self._take_the_first()
@@ -143,27 +147,16 @@ class Trials:
 
         What ends a session (SIGTERM of a scheduler, SIGHUP of a terminal) counts as the first, however often it comes.
         """
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
 
-        def heard(signum: int, frame: Any) -> None:
+        def hear(signum: int) -> None:
             again, self.interrupted = self.interrupted and signum == signal.SIGINT, True
             self._stop.set()
             self.executor.cancel_all()
             if again:
                 raise KeyboardInterrupt
 
-        names = ("SIGINT", "SIGTERM", "SIGHUP")
-        before = {number: signal.getsignal(number) for name in names if (number := getattr(signal, name, None))}
-        # What whoever started this had ignored (nohup) stays so.
-        for number in [number for number, handler in before.items() if handler is not signal.SIG_IGN]:
-            signal.signal(number, heard)
-        try:
+        with heard_by(hear):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     # ---------------------------------------------------------------------------------------------------- one by one
 
@@ -180,10 +173,8 @@ class Trials:
                     self.crossings.enqueue(self.study, self.finished, rows, left=left, longest=self._longest(rows))
                     trial = self.study.ask()
                     config = self.plan.space.suggest(trial)
-                    begun = self.clock.budget.elapsed
-                    seconds = self.clock.deadline(best, self._longest(self._rows(trial)))
-                    patience = self.clock.patience(best, seconds)
-                self._try(trial, config, begun, seconds, patience)
+                with self._gpus.held(config, self._is_over) as device:
+                    self._try(trial, config, device)
         except Cancelled:
             return  # by the person, which says nothing about the configuration
         except BaseException as error:  # noqa: BLE001 - carried to the main thread and raised there
@@ -213,14 +204,17 @@ class Trials:
         return True
 
     def _leave_out_the_late(self) -> None:
-        """Tells the sampler which families ran out of time again and again, and what a trial may take here."""
+        """Tells the sampler which families run out of time, or have to wait, and what a trial may take here."""
         families = self.plan.space.families
         late = late_families(self.finished, self.plan.options.late_trials).intersection(families)
+        late = late if len(late) < len(families) else self._left_out
+        for family in sorted(late - self._left_out):
+            self.progress.note(f"{FAMILIES[family].label} ran out of time again and again: it is left out from now on.")
+        self._left_out = late
         sampler: Any = self.study.sampler
         before = sampler.limit or TrialLimit(math.inf)
-        limit = replace(before, late=late) if len(late) < len(families) else before
-        for family in sorted(limit.late - before.late):
-            self.progress.note(f"{FAMILIES[family].label} ran out of time again and again: it is left out from now on.")
+        waiting = late | self._gpus.busy(families)
+        limit = replace(before, late=waiting if len(waiting) < len(families) else late)
         if self.finished and sampler.limit is not None:  # by now trials tell how fast this machine is
             limit = replace(limit, seconds=self._longest(self.rungs.rows))
         if limit != before:
@@ -229,18 +223,26 @@ class Trials:
     def _best(self) -> Evaluation | None:
         return next((row.evaluation for row in self.leaders), None)
 
-    def _try(self, trial: optuna.Trial, config: Config, begun: float, seconds: float, patience: float) -> None:
-        """One configuration: evaluated, journalled and told."""
+    def _is_over(self) -> bool:
+        """Whether no trial should begin any more."""
+        with self._lock:
+            return self._stop.is_set() or self.clock.left_to_search(self._best()) <= 0
+
+    def _try(self, trial: optuna.Trial, config: Config, device: str, seconds: float | None = None) -> None:
+        """One configuration: evaluated, journalled and told; `seconds` is its deadline, None for the clock's."""
         origin, reason = origin_of(trial)
         rows = self._rows(trial)
         with self._lock:
+            best, begun = self._best(), self.clock.budget.elapsed
+            seconds = seconds or self.clock.deadline(best, self._longest(rows))
+            patience = self.clock.patience(best, seconds)
             aim = self.clock.to_grow(seconds, self._longest(rows))
             if aim is not None:
                 folds = self.plan.splits.n_folds
                 faster = affordable(config, self.finished, seconds=aim, folds=folds, rows=rows)
                 config = faster if self.plan.space.contains(faster) else config  # a parameter may be fixed
             self.progress.trial_started(trial.number, config, origin, reason)
-            attempt = self._attempt(trial.number, config, origin, seconds, rows)
+            attempt = replace(self._attempt(trial.number, config, origin, seconds, rows), device=device)
         evaluation = self.executor.evaluate(
             self.run.folder / "task",
             attempt,
@@ -320,7 +322,6 @@ class Trials:
             self._samples.of(rows),
             self.run.settings.seed,
             threads=self.plan.threads,
-            device=self.run.settings.device,
             rival=leaders[0].evaluation.folds[self.metric] if leaders else None,
             keep_models=self.run.models_path(number),
             keep_above=leaders[most - 1].evaluation.scores[self.metric] if len(leaders) >= most else None,

@@ -20,6 +20,7 @@ from autometa.fewshot.learners.maml import Maml
 from autometa.fewshot.learners.mann import Mann
 from autometa.fewshot.learners.matching import Matching
 from autometa.fewshot.learners.meta_sgd import MetaSgd
+from autometa.fewshot.learners.pmf import Pmf
 from autometa.fewshot.learners.pretrain_finetune import PretrainFinetune
 from autometa.fewshot.learners.protonet import ProtoNet
 from autometa.fewshot.learners.r2d2 import RidgeHead
@@ -49,6 +50,7 @@ LEARNERS: dict[str, type[Any]] = {
     "r2d2": RidgeHead,
     "logistic_head": LogisticHead,
     "simple_cnaps": SimpleCnaps,
+    "pmf": Pmf,
 }
 
 
