@@ -133,10 +133,12 @@ def test_a_trial_here_keeps_its_deadline_and_leaves_what_a_process_would(tmp_pat
 
 
 def test_such_a_run_goes_on_in_processes_when_it_gets_more_time(task, tmp_path):
-    settings = Settings(seconds=0.01, families=("random_forest", "naive_bayes"), cold=True, remember=False)
-    search(task, settings, tmp_path / "run", executor=Here(), plan=plan(task, settings))
-    result = resume(tmp_path / "run", trials=1, seconds=300.0)
-    assert "naive_bayes" in {row.evaluation.config[FAMILY] for row in result.trials}
+    families = ("random_forest", "naive_bayes")
+    settings = Settings(seconds=0.01, trials=1, families=families, cold=True, remember=False)
+    first = search(task, settings, tmp_path / "run", executor=Here(), plan=plan(task, settings))
+    result = resume(tmp_path / "run", trials=3, seconds=300.0)
+    assert len(first.trials) == 2 < len(result.trials) <= 4
+    assert [row.evaluation.scores for row in result.trials[:2]] == [row.evaluation.scores for row in first.trials]
 
 
 def test_from_the_command_line_it_says_what_it_did_and_explains(tmp_path, capsys, monkeypatch):
