@@ -138,7 +138,9 @@ def test_such_a_run_goes_on_in_processes_when_it_gets_more_time(task, tmp_path):
     first = search(task, settings, tmp_path / "run", executor=Here(), plan=plan(task, settings))
     result = resume(tmp_path / "run", trials=3, seconds=300.0)
     assert len(first.trials) == 2 < len(result.trials) <= 4
-    assert [row.evaluation.scores for row in result.trials[:2]] == [row.evaluation.scores for row in first.trials]
+    kept = {row.number: row.evaluation.scores for row in result.trials}
+    assert [kept[row.number] for row in first.trials] == [row.evaluation.scores for row in first.trials]
+    assert "naive_bayes" in {row.evaluation.config[FAMILY] for row in result.trials}  # which does not end by itself
 
 
 def test_from_the_command_line_it_says_what_it_did_and_explains(tmp_path, capsys, monkeypatch):
