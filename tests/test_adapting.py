@@ -121,6 +121,22 @@ def test_report_and_memory_know_its_name_and_other_searches_do_not_try_it(run, p
     assert card.name not in set(other.fit(frame, y[NEW[:60]]).leaderboard_["family"])
 
 
+@pytest.mark.parametrize(
+    ("to", "told"),
+    [
+        ("skops", "adapts a few-shot learner, whose network skops cannot write"),
+        ("python", "which a script without AutoMeta does not have"),
+        ("onnx", "has no counterpart in ONNX"),
+    ],
+)
+def test_what_cannot_hold_it_is_told_in_one_message(to, told, run, tmp_path, capsys):
+    assert main(["export", str(run), "--to", to, "--out", str(tmp_path / "out")]) == 3
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.count("autometa:") == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_run_holds_its_learner_goes_on_and_predicts_in_another_process(run, photos, cache, tmp_path):
     place = tmp_path / "moved"
     shutil.copytree(run, place)

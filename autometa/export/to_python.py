@@ -20,7 +20,7 @@ import numpy as np
 from autometa.errors import InputError, Problem, RunError
 from autometa.evaluation.fitted import wished
 from autometa.export.sources import Sources
-from autometa.families import FAMILIES, FEATURES, build, makes_features
+from autometa.families import FAMILIES, FEATURES, QUICK, REGISTRY, build, makes_features
 from autometa.files import replace, whole
 from autometa.search import Result, Run, TrialRow, leaderboard
 from autometa.space import FAMILY
@@ -98,8 +98,11 @@ def script(result: Result, row: TrialRow, run: Run) -> str:
     """The source of the script."""
     task, config = result.task, row.evaluation.config
     family = config[FAMILY]
-    if family not in FAMILIES:
+    if family == QUICK:
         raise RunError("the quick linear model is no scikit-learn pipeline: give the search more time")
+    if family not in FAMILIES or family in REGISTRY.of_one_search:
+        what = f"trial {row.number} is of {family}, which a script without AutoMeta does not have"
+        raise RunError(f"{what}: choose another with --trial")
     if task.weights is not None:
         raise RunError("the pipeline learned with weights of rows, which the script does not know")
     if makes_features(config):

@@ -72,6 +72,10 @@ def skops_bytes(model: Model) -> bytes:
         `load_skops`.
     """
     io = _skops()
+    for member in model.members:
+        if any(_adapts(one) for models in member.models for one in models):
+            what = "adapts a few-shot learner, whose network skops cannot write"
+            raise RunError(f"trial {member.number} {what}; fit again without --fewshot")
     try:
         content: bytes = io.dumps({"format": SKOPS_FORMAT, **_said_model(model)})
     except Exception as error:
@@ -209,6 +213,12 @@ def _is_own(name: str) -> bool:
         return False
     found = getattr(importlib.import_module(module), last, None)
     return getattr(found, "__module__", "") == module
+
+
+def _adapts(pipeline: Any) -> bool:
+    """Whether a fitted pipeline ends in a learner of `autometa.adapting`."""
+    last = getattr(getattr(pipeline, "model", pipeline), "steps", [("", None)])[-1][1]
+    return type(last).__module__ == "autometa.adapting.face"
 
 
 def _said_model(model: Model) -> dict[str, Any]:
