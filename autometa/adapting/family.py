@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from autometa.task import Columns, Kind
 
 OWN = "own"
+LEARNER_VECTOR = "learner_vec"  # what `fewshot.embedded` calls the vectors that a learner makes of images
 OTHERS = ("means", "ridge", "logistic")
 
 
@@ -152,6 +153,9 @@ def numbers_in(card: LearnerCard, columns: Columns) -> RowNumbers | str:
             return RowNumbers(numeric, tuple(range(len(numeric))))
         return f"learned from {card.what}, and the table has {said}"
     groups = vector_groups(numeric)
+    own = [name for name in numeric if re.fullmatch(rf"{LEARNER_VECTOR}_\d+", name)]
+    if own:  # which it made itself, beside those of an encoder
+        groups = {LEARNER_VECTOR: tuple(sorted(own, key=lambda name: int(name.rpartition("_")[2])))}
     for names in sorted(groups.values(), key=len, reverse=True):
         places = tuple(int(re.findall(r"\d+", name)[-1]) for name in names)
         full = OPTIONS.share_of_numbers * card.numbers

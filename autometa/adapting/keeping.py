@@ -140,8 +140,10 @@ def encoder_in(record: str, run: Path) -> str:
         '{"encoder": "builtin"}'
     """
     said = json.loads(record)
-    file = Path(str(said.get("encoder", "")).removeprefix(LEARNER))
-    place = run / FOLDER / file.name
-    if not str(said.get("encoder", "")).startswith(LEARNER) or file.is_file() or not place.is_file():
-        return record
-    return json.dumps(said | {"encoder": f"{LEARNER}{place.resolve()}"})
+    for key in ("encoder", "learner"):
+        name = str(said.get(key) or "")
+        file = Path(name.removeprefix(LEARNER))
+        place = run / FOLDER / file.name
+        if name.startswith(LEARNER) and not file.is_file() and place.is_file():
+            said[key] = f"{LEARNER}{place.resolve()}"
+    return record if said == json.loads(record) else json.dumps(said)

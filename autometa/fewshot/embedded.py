@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +31,7 @@ from autometa.fewshot.evaluation import TellProgress
 from autometa.fewshot.learned import LEARNER, any_encoder
 from autometa.task.vectors import may_have_images
 
+LEARNER_VECTOR = "learner_vec"  # the column of a learner's vectors (`adapting.family` finds it by this name)
 OPTIONS_OF = ("column", "size", "scaling", "trust", "download")
 
 
@@ -49,6 +50,8 @@ class Record:
     column: str | None = None  # of a table
     size: int | None = None
     scaling: str | None = None
+    learner: str | None = None  # a trained one that made vectors of the same images, too
+    learner_fingerprint: str = ""
 
     @property
     def text(self) -> str:
@@ -75,6 +78,7 @@ def first(
     encoder: str | None,
     options: Mapping[str, Any] | None = None,
     *,
+    learner: str | None = None,
     reading: Mapping[str, Any] | None = None,
     device: str = "auto",
     cache: Path | None = None,
@@ -86,6 +90,7 @@ def first(
         data: A folder of images in sub-folders by class, or a table; anything else is no such thing.
         encoder: As `learned.any_encoder` takes it; None for the one that is built in, where there are images.
         options: ``column`` of a table, ``size``, ``scaling``, ``trust`` and ``download``; values may be text.
+        learner: A trained learner that makes vectors of images beside the encoder's (`learned.any_encoder`).
         reading: Keywords of `autometa.task.read_table`.
         device: Where the encoder runs.
         cache: Where vectors are kept; None for the user's cache.
@@ -121,7 +126,19 @@ def first(
     vectors = encoded(table, found, cache=cache, tell=tell)
     name = found.name if encoder is None or not Path(encoder).is_file() else str(Path(encoder).resolve())
     record = Record(name, table.takes, found.fingerprint, table.column, found.size, how.scaling)
-    return Embedded(with_vectors(table, vectors, _free(table.beside)), record, [_said(table, found, encoder)])
+    frame, notes = with_vectors(table, vectors, _free(table.beside)), [_said(table, found, encoder)]
+    if learner is not None and table.takes == "images":
+        seeing = any_encoder(learner, table.takes, HowFed(device=device))
+        frame = _with_learner(frame, table, seeing, cache)
+        record = replace(record, learner=learner, learner_fingerprint=seeing.fingerprint)
+        notes.append(_said(table, seeing, learner))
+    return Embedded(frame, record, notes)
+
+
+def _with_learner(frame: pd.DataFrame, table: ExampleTable, learner: Encoder, cache: Path | None) -> pd.DataFrame:
+    """Vectors by a learner beside those that are there."""
+    made = with_vectors(table, encoded(table, learner, cache=cache), LEARNER_VECTOR)
+    return frame.assign(**{LEARNER_VECTOR: made[LEARNER_VECTOR]})
 
 
 def later(text: str, data: Any, /, *, device: str = "auto", cache: Path | None = None, **reading: Any) -> pd.DataFrame:
@@ -157,9 +174,11 @@ def later(text: str, data: Any, /, *, device: str = "auto", cache: Path | None =
         raise _other(record)  # before anything of it runs
     how = HowFed(record.size, record.scaling, device=device, trust=program)  # type: ignore[arg-type]
     found = any_encoder(None if record.encoder == BUILTIN else record.encoder, record.takes, how)
-    if found.fingerprint != record.fingerprint:
+    seeing = None if record.learner is None else any_encoder(record.learner, record.takes, HowFed(device=device))
+    if found.fingerprint != record.fingerprint or (seeing and seeing.fingerprint != record.learner_fingerprint):
         raise _other(record)
-    return with_vectors(table, encoded(table, found, cache=cache), _free(table.beside))
+    frame = with_vectors(table, encoded(table, found, cache=cache), _free(table.beside))
+    return frame if seeing is None else _with_learner(frame, table, seeing, cache)
 
 
 def _other(record: Record) -> InputError:

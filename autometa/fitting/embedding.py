@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from autometa.fitting.learner import OF_COLUMNS, encoder_for
+from autometa.fitting.learner import OF_COLUMNS, learner_for
 from autometa.search import Progress, Settings
 from autometa.task import Task
 from autometa.task.read.sources import shown
@@ -31,14 +31,13 @@ def embedded(
     Raises:
         InputError: Everything that is wrong with the encoder, and with what it is to encode.
     """
-    encoder = encoder_for(settings, data, encoder)
     if encoder is None and not options and not may_have_images(data):
         return None
     from autometa.fewshot.embedded import first
 
     progress.stage("encoding", shown(data))
     how = {name: value for name, value in reading.items() if name not in OF_COLUMNS or name == "na"}
-    return first(data, encoder, options, reading=how, device=settings.device)
+    return first(data, encoder, options, learner=learner_for(settings, data), reading=how, device=settings.device)
 
 
 def embedded_alike(made: Any, validation: Any, device: str) -> pd.DataFrame:

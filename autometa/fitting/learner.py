@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from autometa.adapting.card import LearnerCard, read_card
-from autometa.adapting.family import RowNumbers, numbers_in
+from autometa.adapting.family import LEARNER_VECTOR, RowNumbers, numbers_in
 from autometa.errors import AutoMetaError, InputError, Problem
 from autometa.search import Settings
 from autometa.task import Task
@@ -54,19 +54,10 @@ def cards_of(settings: Settings) -> list[LearnerCard]:
     return [read_card(origin.source) for origin in settings.own_families if origin.source is not None]
 
 
-def encoder_for(settings: Settings, data: Any, encoder: str | None) -> str | None:
-    """What encodes images: the learner where it learned from images, else what was named.
-
-    Raises:
-        InputError: Both would.
-    """
-    for card in cards_of(settings):
-        if card.takes_images and may_have_images(data):
-            if encoder is not None:
-                what = f"and a learner that encodes images itself ({card.name})"
-                raise InputError(Problem(f"encoder {encoder}", what, "Leave one of them out."))
-            return f"fewshot:{card.file}"
-    return encoder
+def learner_for(settings: Settings, data: Any) -> str | None:
+    """What makes vectors of images beside the encoder: a learner that learned from images, where there are some."""
+    files = [card.file for card in cards_of(settings) if card.takes_images]
+    return f"fewshot:{files[0]}" if files and may_have_images(data) else None
 
 
 def numbers_kept(settings: Settings, frame: pd.DataFrame) -> tuple[str, ...]:
@@ -76,7 +67,10 @@ def numbers_kept(settings: Settings, frame: pd.DataFrame) -> tuple[str, ...]:
     wide = spread(frame)
     numeric = [str(name) for name, dtype in zip(wide.columns, wide.dtypes, strict=True) if dtype.kind in "fiub"]
     sizes = {size for card in cards_of(settings) for size in (card.numbers, card.size)}
-    groups = [names for names in vector_groups(numeric).values() if len(names) in sizes]
+    found = vector_groups(numeric)
+    groups = [names for names in found.values() if len(names) in sizes]
+    if own := [name for name in numeric if name.startswith(f"{LEARNER_VECTOR}_")]:
+        groups = [tuple(own)]
     there = {str(name) for name in frame.columns}
     names = [name for group in groups for name in group] or numeric
     return tuple(dict.fromkeys(name if name in there else name.rpartition("_")[0] for name in names))
@@ -118,4 +112,5 @@ def check_learner(task: Task, settings: Settings) -> None:
 
 
 def _encoded(task: Task) -> bool:
+    """Whether its learner has seen images, of which it made the numbers."""
     return '"fewshot:' in task.schema.encoder
