@@ -5,6 +5,8 @@
     python benchmarks/practice.py exports               as coverage; also with --quick
     python benchmarks/practice.py latency               as coverage; also with --quick
     python benchmarks/practice.py latency --tag before  the same under another name, to be reported beside it
+    python benchmarks/practice.py autogluon             what AutoGluon can of it, in an environment of its own
+                                                        (`python benchmarks/fit.py --setup` makes it)
     python benchmarks/practice.py coverage --report     results/practice.md, of all measures
 
 `coverage`: how many truths of rows that were held back lie within the intervals (`predict_interval`, of numbers) and
@@ -25,6 +27,10 @@ time, the median of 100 rows after ten. The processor's, which a crowded machine
 results as well. And of the search's model the processor's seconds of `load_model` in a new process, and of the first
 answer there.
 
+`autogluon`: the same of AutoGluon, LightGBM and its linear model in bags of five, kept in memory; compact is what it
+refits and clones for deployment; and, of numbers, its quantiles in the seconds that `coverage` has
+(`benchmarks/autogluon_rows.py`). It has no sets of classes, and no export of a whole pipeline.
+
 To measure something else, write a function of a table and the seconds of a fit, and give it a line in `MEASURES`.
 
 Letters:  n rows · c classes.
@@ -43,7 +49,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +204,29 @@ def latency(path: Path, of_classes: bool, seconds: float) -> dict[str, Any]:
     return found
 
 
+def autogluon(path: Path, of_classes: bool, seconds: float) -> dict[str, Any]:
+    """What AutoGluon takes for a row, and how well its quantiles hold."""
+    from autometa.bench.environments import interpreter
+
+    python = interpreter("autogluon", REPOSITORY / ".venvs")
+    if python is None:
+        raise SystemExit("autogluon is not installed: python benchmarks/fit.py --setup")
+    train, test = halves(pd.read_parquet(path), of_classes)
+    classes = "binary" if train["target"].nunique() == 2 else "multiclass"
+    kind, found = classes if of_classes else "regression", {"rows": len(train), "judged": len(test)}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, half in (("train", train), ("test", test)):
+            half.to_parquet(Path(folder) / f"{name}.parquet")
+        given = [str(Path(folder) / f"{name}.parquet") for name in ("train", "test")] + [kind, str(seconds)]
+        for what in ("latency",) if of_classes else ("latency", "coverage"):
+            command = [str(python.absolute()), str(REPOSITORY / "benchmarks" / "autogluon_rows.py"), what, *given]
+            ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+            if ran.returncode:
+                raise SystemExit(ran.stderr[-2000:])
+            found |= json.loads(ran.stdout.splitlines()[-1])
+    return found
+
+
 def _families(run: Path, model: Any) -> list[str]:
     """The families of the members."""
     from autometa.search import open_run
@@ -222,6 +251,7 @@ MEASURES: dict[str, Callable[[Path, bool, float], dict[str, Any]]] = {
     "coverage": coverage,
     "exports": exports,
     "latency": latency,
+    "autogluon": autogluon,
 }
 
 
@@ -268,7 +298,7 @@ def _of_exports() -> str:
 
 def _of_latency() -> str:
     """Medians over the tables, before and now."""
-    names = {"latency_before": "before", "latency": "now"}
+    names = {"latency_before": "before", "latency": "now", "autogluon": "AutoGluon"}
     lines = {said: [one for (m, _), one in read().items() if m == measure] for measure, said in names.items()}
     if not any(lines.values()):
         return ""
@@ -308,12 +338,32 @@ def _of_coverage() -> str:
         own = np.array([line[name] for line in found if name in line])
         near = int((np.abs(own - level) <= 0.02).sum())
         text.append(f"| {level} | {own.mean():.3f} | {own.min():.3f} | {own.max():.3f} | {near} of {len(own)} |")
+    text += _of_quantiles(found)
     text += ["", "| table | rows | judged | trials | covered at 0.9 | width or size at 0.9 |", "|---" * 6 + "|"]
     for line in found:
         said = f"{line['width_90']:.2f} sd" if "width_90" in line else f"{line['size_90']:.2f} classes"
         cells = [line["table"], line["rows"], line["judged"], line["trials"], f"{line['covered_90']:.3f}", said]
         text.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(text) + "\n"
+
+
+def _of_quantiles(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """AutoGluon's quantiles beside our intervals, on the tables of numbers that both have."""
+    ours = {line["table"]: line for line in found}
+    both = [(ours[t], line) for (m, t), line in read().items() if m == "autogluon" and t in ours and "width_90" in line]
+    if not both:
+        return []
+    text = ["", f"On the {len(both)} tables of numbers, AutoGluon's quantiles of the same seconds beside them:", ""]
+    text += ["| asked | covered, mean | off, mean | width, sd | AutoGluon covered, mean | off, mean | width, sd |"]
+    text += ["|---" * 7 + "|"]
+    for level in LEVELS:
+        name, cells = f"{level:.0%}".rstrip("%"), [str(level)]
+        for k in range(2):
+            covered = np.array([pair[k][f"covered_{name}"] for pair in both])
+            width = np.mean([pair[k][f"width_{name}"] for pair in both])
+            cells += [f"{covered.mean():.3f}", f"{np.abs(covered - level).mean():.3f}", f"{width:.2f}"]
+        text.append("| " + " | ".join(cells) + " |")
+    return text
 
 
 def main() -> None:
