@@ -217,7 +217,7 @@ def test_the_planted_answer_is_left_out_and_nothing_is_written_back(folder, tmp_
     result = SimpleNamespace(trials=(), score=1.0, recommendations=(), best=best)
     monkeypatch.setattr("autometa.fitting.fit_file", lambda *_, settings, **__: asked.append(settings) or result)
     model = SimpleNamespace(classes=task.classes, predict_proba=lambda frame: np.full((len(frame), 2), 0.5))
-    monkeypatch.setattr("autometa.estimator.load_model", lambda _: model)
+    monkeypatch.setattr("autometa.search.load_model", lambda _: model)
     answers = cells_module.split_to(task, (0, 0), tmp_path / "data")
     assert answers.tolist() == task.frame["target"].iloc[task.folds[0, 0][1]].tolist()
     assert pd.read_parquet(tmp_path / "data" / "test.parquet").columns.tolist() == ["x", "word"]

@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autometa.adapting.keeping import encoder_in
 from autometa.errors import InputError, Problem, RunError, TableWarning
 from autometa.evaluation import (
     AUTO,
@@ -388,6 +387,9 @@ def load_model(path: str | Path, *, trusted: bool = False) -> Model:
     model = getattr(found, "model_", found)  # of an estimator, which `save` wrote
     if not isinstance(model, Model):
         raise RunError(f"{path} holds no AutoMeta model")
-    if model.schema.encoder and (there := encoder_in(model.schema.encoder, path.parent)) != model.schema.encoder:
+    if model.schema.encoder:
+        from autometa.adapting.keeping import encoder_in
+
+        there = encoder_in(model.schema.encoder, path.parent)
         return replace_fields(model, schema=replace_fields(model.schema, encoder=there))
     return model
