@@ -157,8 +157,9 @@ def test_from_the_command_line_it_says_what_it_did_and_explains(tmp_path, capsys
     assert open_run(tmp_path / "run").trials[0].evaluation.config[FAMILY] == "lightgbm"
 
 
-def test_the_estimator_takes_the_same_way(monkeypatch):
+def test_the_estimator_takes_the_same_way_and_decides_once(monkeypatch):
     monkeypatch.setattr(Isolation, "is_loaded", False)
+    monkeypatch.setattr(Isolation, "_ensure_server", lambda self: pytest.fail("another process is begun"))
     monkeypatch.setattr("autometa.search.plan.crowding", lambda: 1.0)
     table = a_table()
     model = AutoMetaClassifier(time=4, remember=False, verbose=False)
@@ -166,6 +167,7 @@ def test_the_estimator_takes_the_same_way(monkeypatch):
     assert model.score(table.drop(columns="target"), table["target"]) > 0.8
     assert {"lightgbm", "random_forest"} & set(model.leaderboard_["family"])
     assert "There is no time to ask the memory: what ends quickly is tried." in model.notes_
+    assert len(model.feature_importance()) == 4
 
 
 def test_an_interrupt_ends_after_the_trial_under_way(task, tmp_path):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from autometa.evaluation.isolated import evaluate_isolated, load_libraries, trial
+from autometa.evaluation.isolated import evaluate_isolated, trial
 from autometa.evaluation.isolation import Isolation
 from autometa.evaluation.machine import available_cpus, peak_ram, visible_gpus
 from autometa.evaluation.options import OPTIONS
@@ -201,11 +201,9 @@ class Here:
         patience: float = 0.0,
     ) -> Evaluation:
         """As `evaluate_isolated`, without a cap on memory; once all is loaded the attempt keeps its deadline itself."""
-        from autometa.task import Task
-
-        load_libraries(Task.load(folder), attempt.config)
         found: Evaluation | None = None
-        for found in trial(folder, replace(attempt, deadline=seconds, patience=0.0), oof_path):  # noqa: B007
+        attempt = replace(attempt, deadline=seconds, patience=0.0)
+        for found in trial(folder, attempt, oof_path, loading_counts=False):  # noqa: B007 - the last one counts
             pass
         assert found is not None
         return replace(found, peak_ram=peak_ram())

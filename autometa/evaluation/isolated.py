@@ -93,9 +93,16 @@ def evaluate_isolated(
 
 
 def trial(
-    task_folder: Path, attempt: Attempt, oof_path: Path | None, families: Sequence[FamilyOrigin] = ()
+    task_folder: Path,
+    attempt: Attempt,
+    oof_path: Path | None,
+    families: Sequence[FamilyOrigin] = (),
+    *,
+    loading_counts: bool = True,
 ) -> Iterator[Evaluation]:
     """What the process of a trial runs: the evaluation so far, and the predictions in a file once it is complete.
+
+    Where loading does not count, or there is patience, the deadline begins with what is yielded first.
 
     Example:
         >>> import tempfile
@@ -117,8 +124,8 @@ def trial(
     _recall(families)
     task = Task.load(task_folder)
     assert attempt.deadline is not None
-    if attempt.patience:  # what was loaded until now is not charged
-        load_libraries(task, attempt.config)
+    if attempt.patience or not loading_counts:  # what was loaded until now is not charged
+        _load_libraries(task, attempt.config)
         yield _unstarted(attempt)
     else:
         attempt = replace(attempt, deadline=attempt.deadline - (time.monotonic() - began))
@@ -139,19 +146,8 @@ def _recall(families: Sequence[FamilyOrigin]) -> None:
             REGISTRY.recalled(families)
 
 
-def load_libraries(task: Task, config: Config) -> None:
-    """Imports what fitting a configuration needs; what is wrong with it is found out where it is recorded.
-
-    Example:
-        >>> import numpy as np
-        >>> from autometa.families import cash_space
-        >>> from autometa.task import make_task
-        >>> task = make_task(np.arange(40.0).reshape(20, 2), y=[0, 1] * 10)
-        >>> load_libraries(task, cash_space("binary").only(["lightgbm"]).default)
-        >>> import sys
-        >>> "lightgbm" in sys.modules
-        True
-    """
+def _load_libraries(task: Task, config: Config) -> None:
+    """Imports what fitting a configuration needs; what is wrong with it is found out where it is recorded."""
     from autometa.families import FAMILIES, build
 
     with suppress(Exception):

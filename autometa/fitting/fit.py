@@ -282,7 +282,7 @@ def fit_table(
         ('multiclass', 1)
     """
     started = time.monotonic() if started is None else started
-    progress = progress or Silent()
+    progress, executor = progress or Silent(), executor or executor_for(settings)
     task = task_of_table(
         frame,
         y,
