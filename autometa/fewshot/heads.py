@@ -31,6 +31,17 @@ CENTRE = RUNNING + "centre"
 Centre = Literal["training", "support", "none"]
 
 
+def training_above(network: Network) -> Training:
+    """Four tasks a step; where nothing is learned below, the few numbers of a head learn faster than a network.
+
+    Example:
+        >>> training_above(body_for(EpisodeSpec("classification", (8,), 2))).rate == OPTIONS.head_rate
+        True
+    """
+    learned = any(not name.startswith(RUNNING) for name in network.initialise(Generator()))
+    return Training(tasks=4, query=10, rate=1e-3 if learned else OPTIONS.head_rate)
+
+
 class HeadLearner(ABC):
     """A learner that solves its head for each task; they differ in `start`, `solve` and `answer`.
 
@@ -78,8 +89,7 @@ class HeadLearner(ABC):
     @property
     def training(self) -> Training:
         """Four tasks a step; the few numbers of a head that stands alone learn faster than a network."""
-        learned = any(not name.startswith(RUNNING) for name in self.network.initialise(Generator()))
-        return Training(tasks=4, query=10, rate=1e-3 if learned else OPTIONS.head_rate)
+        return training_above(self.network)
 
     @property
     def network(self) -> Network:

@@ -23,6 +23,7 @@ from autometa.families.learners import heads
 from autometa.fewshot.bodies import Backbone, EncodedSpec, Halving, body_for, network_for
 from autometa.fewshot.descent import gradient_of
 from autometa.fewshot.episode import Episode, EpisodeKind, EpisodeSpec, Examples, mean_loss, one_hot
+from autometa.fewshot.heads import training_above
 from autometa.fewshot.learner import TaskOutcome, Training
 from autometa.fewshot.metric import masked
 from autometa.fewshot.networks import ENCODER, RUNNING, Network, Norms, Weights, embed
@@ -65,8 +66,7 @@ class Pmf:
     @property
     def training(self) -> Training:
         """Four tasks a step; where an encoder stays as it is, the one number that is left learns fast."""
-        learned = any(not name.startswith(RUNNING) for name in self.network.initialise(Generator()))
-        return Training(tasks=4, query=10, rate=1e-3 if learned else OPTIONS.head_rate)
+        return training_above(self.network)
 
     @property
     def network(self) -> Network:
