@@ -38,7 +38,7 @@ _DATA_URL = re.compile(r"\s*data:[\w.+/-]*(;[\w=-]+)*,", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class RequestEncoder:
     """The images or texts of requests as the table that a model learned from.
 
     Args:
@@ -48,7 +48,7 @@ class Encoded:
 
     Example:
         >>> from autometa.search import load_model
-        >>> Encoded.of(load_model(run)) is None  # a model of a plain table
+        >>> RequestEncoder.of(load_model(run)) is None  # a model of a plain table
         True
     """
 
@@ -57,7 +57,7 @@ class Encoded:
     paths: bool = False
 
     @classmethod
-    def of(cls, model: Model, *, paths: bool = False) -> Encoded | None:
+    def of(cls, model: Model, *, paths: bool = False) -> RequestEncoder | None:
         """What a model needs; None for one of plain tables.
 
         Raises:

@@ -25,7 +25,7 @@ from autometa.explain.shapley import background_of
 from autometa.search import Model, Run, load_model
 from autometa.search.answers import answers_of
 from autometa.serve.columns import Field, fields_of
-from autometa.serve.encoded import Encoded, files_sent
+from autometa.serve.encoded import RequestEncoder, files_sent
 from autometa.serve.options import OPTIONS
 from autometa.serve.reading import PARAMETERS, parameters_of, rows_of_json, table_of_json, table_of_text
 from autometa.task.read import read_table
@@ -106,7 +106,7 @@ class Service:
     background: pd.DataFrame | None
     fields: list[Field]
     rows: int = OPTIONS.rows
-    encoded: Encoded | None = None
+    encoded: RequestEncoder | None = None
 
     @classmethod
     def open(cls, path: str | Path, *, trusted: bool = False, rows: int = OPTIONS.rows, paths: bool = False) -> Service:
@@ -124,7 +124,7 @@ class Service:
         """
         path = Path(path)
         model, background = load_model(path, trusted=trusted), None
-        encoded, fields = Encoded.of(model, paths=paths), fields_of(model)
+        encoded, fields = RequestEncoder.of(model, paths=paths), fields_of(model)
         if encoded is None and (path / "run.json").is_file():
             background = background_of(Run.open(path, trusted=trusted).task)
         service = cls(model, path, background, fields if encoded is None else encoded.fields(model), rows, encoded)
@@ -212,7 +212,7 @@ class Service:
             return table_of_json(body, self.model, allow_missing=asked.allow_missing)
         return table_of_text(body, self.model)
 
-    def _encoded_table(self, encoded: Encoded, body: bytes, kind: str, asked: Asked) -> pd.DataFrame:
+    def _encoded_table(self, encoded: RequestEncoder, body: bytes, kind: str, asked: Asked) -> pd.DataFrame:
         """Images or texts of a body as the vectors that the model learned from."""
         name, reading = encoded.column, self.model.schema.reading
         if kind == "csv":
