@@ -370,7 +370,13 @@ def _versions(config: Config, device: str) -> dict[str, str]:
     loaded = {name: sys.modules.get(module) for name, module in names.items()}
     # As plain strings: torch has a type of its own for its version, and who reads it has to load torch.
     found = {name: str(module.__version__) for name, module in loaded.items() if module is not None}
-    return found | ({"device": "cuda"} if device.startswith("cuda") else {})
+    return found | ({"device": "cuda"} if family is not None and family.uses_gpu and _is_gpu(device) else {})
+
+
+def _is_gpu(device: str) -> bool:
+    """Whether what runs on a GPU where there is one had one."""
+    torch = sys.modules.get("torch")
+    return device.startswith("cuda") or (device == "auto" and torch is not None and bool(torch.cuda.is_available()))
 
 
 class _Capped(io.RawIOBase):

@@ -48,7 +48,9 @@ class Recall:
     knows_embeddings: bool = False  # whether past tasks were of embeddings, as this one is
 
 
-def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, rungs: Rungs, progress: Progress) -> Recall:
+def recall(
+    task: Task, settings: Settings, plan: SearchPlan, clock: Clock, rungs: Rungs, progress: Progress, gpu: bool = False
+) -> Recall:
     """The sampler, with what the store remembers behind it unless the search is cold.
 
     Raises:
@@ -66,7 +68,7 @@ def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, rungs
     if settings.cold:
         return Recall(WarmStartSampler(None, plan.space, seed=settings.seed), metafeatures)
     known = task.metric if task.metric in METRICS else DEFAULT_METRICS[task.kind]  # of others past tasks know nothing
-    past = MetaStore.with_shipped(settings.store).past(kind=task.kind, metric=known, exclude=settings.exclude)
+    past = MetaStore.with_shipped(settings.store).past(kind=task.kind, metric=known, exclude=settings.exclude, gpu=gpu)
     trials, most = clock.budget.trials, plan.options.warm_trials
     sampler = WarmStartSampler(
         past,

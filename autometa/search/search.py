@@ -237,7 +237,7 @@ def _conduct(
     recalled: Recall | None = None
     recommendations: list[Recommendation] = []
     if not over:
-        recalled = recall(task, settings, plan, clock, trials.rungs, progress)
+        recalled = recall(task, settings, plan, clock, trials.rungs, progress, trials.gpus.there)
         study.sampler = recalled.sampler
         trials.crossings = replace(trials.crossings, known=recalled.made)
         recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)

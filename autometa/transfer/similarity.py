@@ -89,7 +89,7 @@ class Similarity:
             return None
         value_of = dict(zip(metafeatures.names, metafeatures.values, strict=True))
         new = self._rank(np.array([[value_of.get(name, np.nan) for name in self.names]], dtype=float))[0]  # (f,)
-        there: NDArray[np.bool_] = np.isfinite(self._spaces).any(axis=1)  # (t,)
+        there = np.asarray(np.isfinite(self._spaces).any(axis=1), dtype=np.bool_)  # (t,)
         own = np.array([value_of.get(name, np.nan) for name in self.space_names])  # (e,)
         spaces, same = self._spaces, np.ones(len(there), dtype=np.bool_)
         if there.any():
