@@ -32,7 +32,7 @@ from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Freedom, f
 from autometa.evaluation.decision import AUTO, MOST_PROBABLE, fit_weights
 from autometa.evaluation.fitted import fit_model, predict_aligned
 from autometa.evaluation.forkserver import describe_error
-from autometa.evaluation.machine import peak_ram
+from autometa.evaluation.machine import had_gpu, peak_ram
 from autometa.evaluation.metrics import judges_labels, score_all
 from autometa.evaluation.options import OPTIONS
 from autometa.evaluation.record import Evaluation, Outcome
@@ -370,13 +370,7 @@ def _versions(config: Config, device: str) -> dict[str, str]:
     loaded = {name: sys.modules.get(module) for name, module in names.items()}
     # As plain strings: torch has a type of its own for its version, and who reads it has to load torch.
     found = {name: str(module.__version__) for name, module in loaded.items() if module is not None}
-    return found | ({"device": "cuda"} if family is not None and family.uses_gpu and _is_gpu(device) else {})
-
-
-def _is_gpu(device: str) -> bool:
-    """Whether what runs on a GPU where there is one had one."""
-    torch = sys.modules.get("torch")
-    return device.startswith("cuda") or (device == "auto" and torch is not None and bool(torch.cuda.is_available()))
+    return found | ({"device": "cuda"} if family is not None and family.uses_gpu and had_gpu(device) else {})
 
 
 class _Capped(io.RawIOBase):

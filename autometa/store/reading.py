@@ -259,9 +259,8 @@ def _sparse(
     own: list[list[tuple[NDArray[np.int64], _Columns]]] = [[] for _ in records]
     for position, code, part in zip(owner, codes, parts, strict=True):
         own[position].append((code, part))
-    taught = [
-        (r, c) for r, c in zip(records, (_cells(one, gpu) for one in own), strict=True) if np.isfinite(c.score).any()
-    ]
+    cells = [_cells(one, gpu) for one in own]
+    taught = [(r, c) for r, c in zip(records, cells, strict=True) if np.isfinite(c.score).any()]
     read = _Read(texts, [len(part.rows) for part in parts], first)
     return [record for record, _ in taught], [found for _, found in taught], read
 
