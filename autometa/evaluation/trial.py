@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -364,12 +365,11 @@ def _versions(config: Config, device: str) -> dict[str, str]:
     """Of scikit-learn, NumPy, and the library that the configuration's family needs; and its GPU, if it had one."""
     from autometa.families import FAMILIES
 
-    family = FAMILIES.get(config.get("family", ""))
-    needed = None if family is None else family.requires
+    needed = getattr(FAMILIES.get(config.get("family", "")), "requires", None)
     names = {"scikit-learn": "sklearn", "numpy": "numpy"} | ({} if needed is None else {needed: needed})
-    loaded = {name: sys.modules.get(module) for name, module in names.items()}
+    loaded = {name: module for name, own in names.items() if (module := sys.modules.get(own)) is not None}
     # As plain strings: torch has a type of its own for its version, and who reads it has to load torch.
-    found = {name: str(module.__version__) for name, module in loaded.items() if module is not None}
+    found = {name: str(getattr(module, "__version__", None) or version(name)) for name, module in loaded.items()}
     return found | ({"device": "cuda"} if device.startswith("cuda") else {})
 
 
