@@ -66,6 +66,7 @@ SKIPPED = {  # page -> why a block of it is shown only, as often as it is
     "cluster.md": ["needs other machines"],
     "deployment.md": ["serves until it is ended", "installs", "is the run of this page, but for one flag"],
     "importing.md": ["OpenML cannot be reached from tests"],
+    "foundation.md": ["installs, and downloads"],
     "installation.md": ["installs"],
     "machines.md": ["needs other machines", "needs other machines; grpcio"],
     "openml.md": ["OpenML cannot be reached from tests"] * 3,
