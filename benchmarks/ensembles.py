@@ -77,7 +77,7 @@ def pool(path: Path, family: str) -> dict[str, Any]:
             if task.kind != "regression":  # as the search does before it chooses
                 calibration = fit_calibration(np.concatenate(folds), np.concatenate(truths), Freedom.OFFSETS)
                 folds, later = [calibration.apply(fold) for fold in folds], calibration.apply(later)
-            said.append({"number": one.number, "folds": folds, "later": later})
+            said.append({"number": one.number, "config": one.evaluation.config, "folds": folds, "later": later})
     return {
         "table": path.stem, "family": family, "kind": task.kind, "metric": task.metric, "classes": task.c,
         "rows": task.n, "truths": truths, "unseen": truth[inside], "trials": said,

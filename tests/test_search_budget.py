@@ -537,6 +537,13 @@ class TestPatience:
         [note] = [note for note in notes if "expected" in note]
         assert re.fullmatch(r"Nothing better is expected: 1\d s of 30 are not needed\.", note)
 
+    def test_a_larger_table_has_all_of_its_time(self, tmp_path, monkeypatch):
+        rng, n = np.random.default_rng(0), OPTIONS.patient_rows + 1
+        frame = pd.DataFrame(rng.normal(size=(n, 3)), columns=list("abc")).assign(y=rng.integers(0, 2, n))
+        machine, notes = self.searched(make_task(frame, target="y", name="larger"), tmp_path, monkeypatch)
+        assert len(machine.tried) > 20
+        assert not [note for note in notes if "expected" in note]
+
     def test_who_asks_for_all_of_the_time_gets_it(self, task, tmp_path, monkeypatch):
         machine, notes = self.searched(task, tmp_path, monkeypatch, patience="off")
         assert len(machine.tried) > 20

@@ -66,6 +66,26 @@ def test_studies_of_their_own_configurations_are_read_as_functions(store: MetaSt
     assert np.isfinite(past.scores).sum(axis=0).tolist() == [1] * len(past.configs)
 
 
+def test_nothing_depends_on_the_order_in_which_a_store_has_its_studies(tmp_path: Path):
+    """Fingerprints, by which a store orders them, hold the names of storages: elsewhere the order is another one."""
+    found = []
+    for order in (range(6), (3, 5, 0, 2, 4, 1)):
+        store = MetaStore(tmp_path / f"{order[0]}.db")
+        for number in order:
+            study = past_study(number)
+            renamed = optuna.create_study(study_name=f"{order[0]} {number * 7 % 6}")  # another fingerprint
+            renamed.add_trials(study.trials)
+            remember_study(renamed, store, "mine")
+        past = past_of(store, "mine")
+        assert isinstance(past, PastStudies)
+        found.append((past, values_of(WarmStartSampler(store, "mine", seed=1))))
+    (one, first), (other, second) = found
+    assert [record.fingerprint for record in one.records] != [record.fingerprint for record in other.records]
+    assert one.configs == other.configs
+    np.testing.assert_array_equal(one.functions.population.mean, other.functions.population.mean)
+    assert first == second
+
+
 def test_studies_that_share_their_configurations_stay_a_table(tmp_path: Path):
     store = MetaStore(tmp_path / "team.db")
     grid = {"x": [0.1, 0.5, 0.9], "y": [0.2, 0.8], "kind": ["a"]}

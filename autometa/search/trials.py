@@ -195,9 +195,9 @@ class Trials:
     def _is_enough(self, best: Evaluation | None) -> bool:
         """Whether nothing better is expected; said once."""
         clock, left, asked = self.clock, self.clock.left_to_search(best), self.run.settings.patience
-        if left <= 0 or (self.rungs.samples and asked == AUTO):  # on a sample more time is more rows
-            return False
         options, elapsed = self.plan.options, clock.budget.elapsed
+        if left <= 0 or (asked == AUTO and self.rungs.n > options.patient_rows):
+            return False
         if not is_enough(self.finished, self.metric, asked, elapsed=elapsed, left=left, options=options):
             return False
         self._stop.set()

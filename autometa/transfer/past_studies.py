@@ -124,18 +124,18 @@ def summarised(
     """What is known of past studies; None where fewer than two of them tell configurations apart.
 
     Args:
-        studies: Those that stand in the table, in any order; next to nothing depends on it.
+        studies: Those that stand in the table, in any order; nothing depends on it.
         space: That holds the configurations of all of them.
         metafeatures: Of the studies, (t, f), their names and version, as in `PastTasks`.
         others: More studies, which have their part in mean and covariance; each is looked at once.
         options: The tuned numbers.
     """
     layout = Layout(space)
-    seen = [_trials_of(study, layout, options) for study in studies]
-    telling = [i for i, trials in enumerate(seen) if trials.tells]
+    trials = [_trials_of(study, layout, options) for study in studies]
+    telling = [i for i in _in_order(studies) if trials[i].tells]
     if len(telling) < 2:
         return None
-    seen = [seen[i] for i in telling]
+    seen = [trials[i] for i in telling]
     population = Population.learned(seen, layout.groups, options)
     more = iter(others)
     if (first := next(more, None)) is not None:
@@ -259,6 +259,14 @@ def _rows_of(of: object, names: Sequence[str], kept: NDArray[np.int64]) -> dict[
 
 def _trials_of(study: OwnTrials, layout: Layout, options: TransferOptions) -> StudyTrials:
     return StudyTrials.of(Points.of(layout, study.x, study.mask), study.scores, options.study_trials)
+
+
+def _in_order(studies: Sequence[OwnTrials]) -> list[int]:
+    """Positions, by what was tried: which features are chosen and who is first of equals depends on an order.
+
+    That of a store is by fingerprints, which are others wherever the same studies are remembered.
+    """
+    return sorted(range(len(studies)), key=lambda i: (studies[i].x.tobytes(), studies[i].scores.tobytes()))
 
 
 def _covering(expected: NDArray[np.float64], options: TransferOptions) -> NDArray[np.int64]:  # (t, m) -> (m',)
