@@ -33,7 +33,7 @@ from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Freedom, f
 from autometa.evaluation.decision import AUTO, MOST_PROBABLE, fit_weights
 from autometa.evaluation.fitted import fit_model, predict_aligned
 from autometa.evaluation.forkserver import describe_error
-from autometa.evaluation.machine import peak_ram
+from autometa.evaluation.machine import had_gpu, peak_ram
 from autometa.evaluation.metrics import judges_labels, score_all
 from autometa.evaluation.options import OPTIONS
 from autometa.evaluation.record import Evaluation, Outcome
@@ -365,12 +365,12 @@ def _versions(config: Config, device: str) -> dict[str, str]:
     """Of scikit-learn, NumPy, and the library that the configuration's family needs; and its GPU, if it had one."""
     from autometa.families import FAMILIES
 
-    needed = getattr(FAMILIES.get(config.get("family", "")), "requires", None)
-    names = {"scikit-learn": "sklearn", "numpy": "numpy"} | ({} if needed is None else {needed: needed})
+    family = FAMILIES.get(config.get("family", ""))
+    names = {"scikit-learn": "sklearn", "numpy": "numpy", **{n: n for n in (getattr(family, "requires", None),) if n}}
     loaded = {name: module for name, own in names.items() if (module := sys.modules.get(own)) is not None}
-    # As plain strings: torch has a type of its own for its version, and who reads it has to load torch.
+    # A plain text: torch has a type of its own for its version, and who reads it has to load torch.
     found = {name: str(getattr(module, "__version__", None) or version(name)) for name, module in loaded.items()}
-    return found | ({"device": "cuda"} if device.startswith("cuda") else {})
+    return found | ({"device": "cuda"} if family is not None and family.uses_gpu and had_gpu(device) else {})
 
 
 class _Capped(io.RawIOBase):

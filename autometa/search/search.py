@@ -242,13 +242,15 @@ def _conduct(
     recalled: Recall | None = None
     recommendations: list[Recommendation] = []
     if not over:
-        recalled = recall(task, settings, plan, clock, trials.rungs, progress)
+        recalled = recall(task, settings, plan, clock, trials.rungs, progress, trials.gpus.there)
         study.sampler = recalled.sampler
         trials.crossings = replace(trials.crossings, known=recalled.made)
         recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)
     trials.settle()
     if not over:
-        _begin_with_defaults(trials, plan, settings)
+        _begin_with_defaults(
+            trials, plan, settings, knows_embeddings=recalled is not None and recalled.knows_embeddings
+        )
     progress.started(task, replace(settings, cold=settings.cold or over), recommendations)
     if over and not settings.cold:
         progress.note("There is no time to ask the memory: what ends quickly is tried.")
@@ -293,14 +295,19 @@ def _conduct(
         return result
 
 
-def _begin_with_defaults(trials: Trials, plan: SearchPlan, settings: Settings) -> None:
-    """What comes before all proposals: boosting's default on a large table, learners that were asked for, heads."""
+def _begin_with_defaults(trials: Trials, plan: SearchPlan, settings: Settings, *, knows_embeddings: bool) -> None:
+    """What comes before all proposals: boosting's default on a large table, learners that were asked for, heads.
+
+    No heads where the memory has seen such: it knows better which.
+    """
     trials.begin_with_the_default()
     if trials.finished:
         return
     learners = {origin.name for origin in settings.own_families}
     own = [config for config in plan.space.defaults() if config[FAMILY] in learners]
     begin_with(trials.study, own, "A learner that was asked for, as it was trained.")
+    if knows_embeddings:
+        return
     heads = heads_to_begin_with(plan.space, trials.run.task.columns.numeric, settings.trials)
     begin_with(trials.study, heads, "Few-shot heads first: columns are embeddings.")
 

@@ -70,7 +70,7 @@ class Trials:
         self._stop = threading.Event()  # no more trials
         self._faults: list[BaseException] = []
         self._without_models: set[int] = set()  # trials whose fold models were dropped
-        self._gpus = Gpus.of(run.settings.device, executor)
+        self.gpus = Gpus.of(run.settings.device, executor)
         self._left_out = frozenset[str]()  # families that ran out of time again and again
 
     @property
@@ -174,7 +174,7 @@ class Trials:
                         kind.enqueue(self.study, self.finished, rows, left=left, longest=self._longest(rows))
                     trial = self.study.ask()
                     config = self.plan.space.suggest(trial)
-                with self._gpus.held(config, self._is_over) as device:
+                with self.gpus.held(config, self._is_over) as device:
                     self._try(trial, config, device)
         except Cancelled:
             return  # by the person, which says nothing about the configuration
@@ -214,7 +214,7 @@ class Trials:
         self._left_out = late
         sampler: Any = self.study.sampler
         before = sampler.limit or TrialLimit(math.inf)
-        waiting = late | self._gpus.busy(families) | self.in_context.reserved()
+        waiting = late | self.gpus.busy(families) | self.in_context.reserved()
         limit = replace(before, late=waiting if len(waiting) < len(families) else late)
         if self.finished and sampler.limit is not None:  # by now trials tell how fast this machine is
             limit = replace(limit, seconds=self._longest(self.rungs.rows))
