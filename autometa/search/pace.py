@@ -87,10 +87,10 @@ def heads_to_begin_with(space: SearchSpace, numeric: Sequence[str], trials: int 
     return [*defaults, *([other] if more and space.contains(other) and other not in defaults else [])]
 
 
-def begin_with(study: Any, configs: Sequence[Config], reason: str) -> None:
+def begin_with(study: Any, configs: Sequence[Config], reason: str, origin: Origin = Origin.DEFAULT) -> None:
     """Puts configurations into the queue of a study before anything else is proposed."""
     for config in configs:
-        attributes = {ORIGIN: Origin.DEFAULT.value, REASON: reason}
+        attributes = {ORIGIN: origin.value, REASON: reason}
         study.enqueue_trial(config, user_attrs=attributes, skip_if_exists=True)
 
 

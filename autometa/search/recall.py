@@ -16,6 +16,7 @@ from autometa.families import truncatable
 from autometa.quantiles import quantile_of
 from autometa.search.clock import Clock
 from autometa.search.first import CONFIG
+from autometa.search.in_context import without_foundation
 from autometa.search.options import OPTIONS
 from autometa.search.plan import SearchPlan
 from autometa.search.result import Result, open_run
@@ -61,21 +62,21 @@ def recall(
     from autometa.sampler.past import task_weights
     from autometa.store import MetaStore
 
-    metafeatures = None
+    metafeatures, space = None, without_foundation(plan.space)
     if settings.remember or not settings.cold:
         progress.stage("describing")
         metafeatures = describe(task.learned, seconds=clock.to_describe)
     if settings.cold:
-        return Recall(WarmStartSampler(None, plan.space, seed=settings.seed), metafeatures)
+        return Recall(WarmStartSampler(None, space, seed=settings.seed), metafeatures)
     known = task.metric if task.metric in METRICS else DEFAULT_METRICS[task.kind]  # of others past tasks know nothing
     past = MetaStore.with_shipped(settings.store).past(kind=task.kind, metric=known, exclude=settings.exclude, gpu=gpu)
     trials, most = clock.budget.trials, plan.options.warm_trials
     sampler = WarmStartSampler(
         past,
-        plan.space,
+        space,
         metafeatures,
         n_initial=most if trials is None else min(most, -(-trials // 2)),
-        surrogate=shipped_surrogate(task.kind, plan.space, settings.exclude, progress),
+        surrogate=shipped_surrogate(task.kind, space, settings.exclude, progress),
         seed=settings.seed,
         seconds=None if settings.seconds is None else max(clock.budget.left_to_search, 0.0),
         jobs=plan.jobs,

@@ -27,6 +27,7 @@ from autometa.search.candidates import candidates_of, quick_enough
 from autometa.search.clock import Clock
 from autometa.search.finish import Finish, fit_by, why_no_model
 from autometa.search.first import first_model
+from autometa.search.in_context import foundation_notes, with_families_of
 from autometa.search.keys import why_fleeting
 from autometa.search.pace import begin_with, heads_to_begin_with
 from autometa.search.plan import (
@@ -133,6 +134,9 @@ def prepare(
     for why in (without_weights, without_quantiles, without_monotonic, without_many_trees, without_export):
         if progress is not None and (left_out := why(task, settings)):
             progress.note(left_out)
+    if progress is not None:
+        for said in foundation_notes(task, settings, plan.space):
+            progress.note(said)
     return folder
 
 
@@ -204,6 +208,7 @@ def resume(
         budget = _crowded(Budget(total, wanted, started - used))
         executor = executor or Local(shared_isolation())
         plan = SearchPlan.of(folder.task, settings, executor.cpus, splits=folder.splits, machines=executor)
+        plan = replace(plan, space=with_families_of(plan.space, study, folder.task.kind))
         folder.check_kept([row.number for row in leaderboard(rows, folder.task.metric)[: plan.options.candidates]])
         return _conduct(folder, plan, budget, progress, executor, study)
 
@@ -313,6 +318,8 @@ def _conduct_trials(trials: Trials, executor: Executor) -> None:
         trials.conduct_here(executor.loading)
     else:
         trials.conduct()
+    if not trials.interrupted and (untried := trials.in_context.untried(trials.finished)):
+        trials.progress.note(untried)
     if not isinstance(executor, (Local, Here)):
         shared_isolation().warm_up()  # which explains the model, wherever trials ran
 
