@@ -201,6 +201,9 @@ class SearchOptions:
     # Additions that the greedy ensemble tries; weights are multiples of one over the number kept. Judgement.
     ensemble_rounds: int = 40
 
+    # How far predictions of two families are apart is told by so many held-out rows: some milliseconds. Judgement.
+    newcomer_rows: int = 2_000
+
     # Bytes of fold models in the final model, at most. That they answer beside the refitted model is measured: a scaled
     # score of .9434 instead of .9335 on 50 tables (`benchmarks/answering.py`). The size is judgement.
     fold_models_bytes: int = 64 << 20

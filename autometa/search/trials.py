@@ -24,7 +24,8 @@ from autometa.search.clock import Clock
 from autometa.search.crossing import Crossings
 from autometa.search.first import CONFIG, HERE, FirstModel, first_model
 from autometa.search.gpus import Gpus
-from autometa.search.pace import affordable, cheap_defaults, default_to_begin_with, defaults_here, late_families
+from autometa.search.newcomers import Newcomers
+from autometa.search.pace import affordable, begin_with, default_to_begin_with, defaults_here, fall_back, late_families
 from autometa.search.patience import is_enough, why_enough
 from autometa.search.plan import SearchPlan, cells_per_second
 from autometa.search.result import leaderboard
@@ -69,6 +70,7 @@ class Trials:
         self._faults: list[BaseException] = []
         self._without_models: set[int] = set()  # trials whose fold models were dropped
         self._gpus = Gpus.of(run.settings.device, executor)
+        self._newcomers = Newcomers(run, plan)
         self._left_out = frozenset[str]()  # families that ran out of time again and again
 
     @property
@@ -92,8 +94,7 @@ class Trials:
         ):
             default = default_to_begin_with(self.plan.space, self.run.task.c, options)
             reason = "The library's default first: the table is large for the time."
-            attributes = {ORIGIN: Origin.DEFAULT.value, REASON: reason}
-            self.study.enqueue_trial(default, user_attrs=attributes, skip_if_exists=not again)
+            begin_with(self.study, [default], reason, again=again)
 
     def settle(self) -> None:
         """Trials that were running when the process died: finished if their evaluation is there, else tried again."""
@@ -219,6 +220,7 @@ class Trials:
             limit = replace(limit, seconds=self._longest(self.rungs.rows))
         if limit != before:
             sampler.limit = limit
+        sampler.wanted = self._newcomers.due(self.study, self.finished) - waiting
 
     def _best(self) -> Evaluation | None:
         return next((row.evaluation for row in self.leaders), None)
@@ -322,7 +324,7 @@ class Trials:
             self._samples.of(rows),
             self.run.settings.seed,
             threads=self.plan.threads,
-            rival=leaders[0].evaluation.folds[self.metric] if leaders else None,
+            rival=self._newcomers.rival(leaders, self.finished, config[FAMILY]),
             keep_models=self.run.models_path(number),
             keep_above=leaders[most - 1].evaluation.scores[self.metric] if len(leaders) >= most else None,
             calibrate=True,
@@ -357,12 +359,9 @@ class Trials:
 
     def _fall_back(self) -> None:
         """Puts the default of a cheap family not yet tried next in the queue."""
-        tried = {row.evaluation.config[FAMILY] for row in self.finished}
-        cheap = cheap_defaults(self.plan.space, self.run.task.c, self.plan.options)
-        for config in [config for config in cheap if config[FAMILY] not in tried][:1]:
-            reason = "A cheap default, because nothing that was tried so far came to an end."
-            attributes = {ORIGIN: Origin.FALLBACK.value, REASON: reason}
-            self.study.enqueue_trial(config, user_attrs=attributes, skip_if_exists=True)
+        reason = "A cheap default, because nothing that was tried so far came to an end."
+        cheap = fall_back(self.plan.space, self.finished, self.run.task.c, self.plan.options)
+        begin_with(self.study, cheap, reason, Origin.FALLBACK)
 
     def _take_the_first(self) -> None:
         """The first model becomes a trial, and so what there is to answer with."""
