@@ -27,10 +27,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autometa.errors import AutoMetaError, InputError, Problem, RunError
-from autometa.evaluation import METRIC_KINDS, resolve_metric
 from autometa.explain import ModelExplanation
 from autometa.fitting import fit_file
-from autometa.openml import read_table, read_task
+from autometa.fitting.fit import read_file
+from autometa.fitting.learner import with_learner
+from autometa.openml import read_table
 from autometa.report.words import metric_title, own_parameters, own_unit
 from autometa.search import Ends, Run, Settings, Silent, default_folder, leaderboard
 from autometa.search.proposals import proposals_for
@@ -40,6 +41,7 @@ from autometa.values import duration, names
 from autometa.watch.followed import Followed
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mcp.server import MCPServer
 
     from autometa.search import Progress
@@ -98,7 +100,7 @@ class Agent:
         """What to try first on a table, and why, by what worked on similar past tasks. Nothing is fitted.
 
         Args:
-            data: A file (CSV, Excel, parquet, ...), or openml:task/31.
+            data: A file (CSV, Excel, parquet, ...), a folder of images by class, or openml:task/31.
             target: Column to predict; by default the one called target, class, label or y, else the last.
             metric: A scikit-learn scorer.
             n: How many configurations.
@@ -129,24 +131,32 @@ class Agent:
         metric: str | None = None,
         families: str | None = None,
         run: str | None = None,
+        encoder: str | None = None,
+        fewshot: str | None = None,
     ) -> dict[str, Any]:
         """Begins a search for the best model of a table, and returns at once; `status` tells how far it is.
 
         Args:
-            data: A file (CSV, Excel, parquet, ...), or openml:task/31.
+            data: A file (CSV, Excel, parquet, ...), a folder of images with a sub-folder for each class, or
+                openml:task/31.
             target: Column to predict; by default the one called target, class, label or y, else the last.
             time: Budget for everything, such as 90s or 5m; by default 60s, or none with trials.
             trials: Configurations to try.
             metric: A scikit-learn scorer; by default AUC, log loss or RMSE.
             families: Only these, with commas between.
             run: Folder to make; by default a new one under autometa_runs.
+            encoder: What makes vectors of images or texts: a file (.onnx), timm:NAME, sentence-transformers:NAME or
+                fewshot:CHECKPOINT, all of this machine, or builtin, which images have by default.
+            fewshot: A few-shot learner that is adapted, too: a checkpoint, or protonet-omniglot.
         """
+        _check_encoder(encoder)
         settings = Settings(
             seconds=None if time is None else duration("time", time),
             trials=trials,
             families=None if families is None else names(families),
             store=self.store,
         )
+        settings = with_learner(settings, fewshot)
         folder = (Path(run) if run else default_folder(Path(data).name)).absolute()
         if folder in self._threads and self._threads[folder].is_alive():
             raise InputError(Problem(str(folder), "is being searched already", "Ask status."))
@@ -155,7 +165,9 @@ class Agent:
 
         def search() -> None:
             try:
-                fit_file(data, target=target, metric=metric, settings=settings, run=folder, progress=begun)
+                fit_file(
+                    data, target=target, metric=metric, encoder=encoder, settings=settings, run=folder, progress=begun
+                )
             except BaseException as error:  # noqa: BLE001 - told by status
                 self._faults[folder] = error
             finally:
@@ -239,20 +251,19 @@ class Agent:
 
         Args:
             run: Its folder.
-            rows: Such as [{"age": 31, "town": "Ulm"}].
-            data: A file with the columns of the training table, instead of rows.
+            rows: Such as [{"age": 31, "town": "Ulm"}]; an image is a path, or base64, in its column or in "image".
+            data: A file with the columns of the training table, or a folder of images, instead of rows.
             proba: Add the probability of each class.
             out: Write the answers there as CSV; without it the first 100 are told.
         """
         if (rows is None) == (data is None):
             raise InputError(Problem("predict", "takes rows, or data", "Give one of them."))
-        service = Service.open(run, rows=10**9)
+        service = Service.open(run, rows=10**9, paths=True)
         query = {"proba": "true"} if proba else {}
         if rows is not None:
             reply = service.predict(_body(rows), "json", query)
         else:
-            frame = read_table(data, allow_empty=True, **service.model.schema.reading)[0]
-            reply = service.predict_table(frame, query)
+            reply = service.predict_table(_table_of(data, service), query)
         told: dict[str, Any] = {"rows": len(reply.table), "notes": reply.notes}
         if out is not None:
             from autometa.files import replace
@@ -281,11 +292,27 @@ class Agent:
         return told | {name: asked[name] for name in ("similar_past_tasks", "abstains")}
 
     def _task(self, data: str, target: str | None, metric: str | None) -> Task:
-        """A table as a task, told apart as `fit` does."""
-        from dataclasses import replace
+        """A table as a task, as `fit` reads it."""
+        return read_file(data, target=target, metric=metric, settings=Settings(store=self.store), progress=Silent())
 
-        task = read_task(data, target=target, metric=metric, known_metrics=METRIC_KINDS)
-        return replace(task, metric=resolve_metric(task.metric, task.kind))
+
+def _check_encoder(name: str | None) -> None:
+    """Refuses an encoder that runs code, which nobody but the user may ask for."""
+    from autometa.fewshot.encoders import runs_code
+
+    if name is not None and runs_code(name):
+        what = "runs code, which an agent may not begin"
+        raise InputError(Problem(f"encoder {name}", what, "Name an .onnx file, or begin the search yourself."))
+
+
+def _table_of(data: Any, service: Service) -> pd.DataFrame:
+    """A table in a file, encoded as the model's training table was."""
+    model = service.model
+    if model.schema.encoder:
+        from autometa.fewshot.embedded import later
+
+        return later(model.schema.encoder, data, **model.schema.reading)
+    return read_table(data, allow_empty=True, **model.schema.reading)[0]
 
 
 def _body(rows: list[dict[str, Any]]) -> bytes:

@@ -221,7 +221,9 @@ def speed(device: str, *, quick: bool) -> list[dict[str, Any]]:
     torch.set_num_threads(1)
     data = load_data("omniglot", str(OMNIGLOT))
     rows = []
-    kinds = (("maml", 1, 1), ("maml", 5, 1), ("maml", 1, 15), ("fomaml", 1, 1))  # inner steps, queries of a class
+    # Inner steps, and queries of a class.
+    second = [("maml", steps, query) for query in (1, 5, 15) for steps in (1, 5)]
+    kinds = (*second, ("fomaml", 1, 1))
     cases = [(5, 1, t, steps, query, name) for t in ((4,) if quick else (4, 16)) for name, steps, query in kinds]
     for way, shot, t, steps, query, name in cases:
         learner = make(find_learner(name), data.train.problem(way), {"steps": steps})

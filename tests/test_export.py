@@ -105,6 +105,38 @@ class TestOnnx:
             limit = 1e-5 * (np.std(expected) if kind == "regression" else 1.0)
             np.testing.assert_allclose(found, expected, rtol=0, atol=limit, err_msg=str(config))
 
+    @pytest.mark.parametrize("classes", [2, 3])
+    def test_few_shot_heads_on_embeddings_answer_there_as_here(self, classes):
+        rng = np.random.default_rng(0)
+        y = np.arange(90) % classes
+        for width in (12, 200):  # fewer numbers than rows, and more: covariances of one kind and of the other
+            x = rng.normal(size=(90, width)) + 2 * rng.normal(size=(classes, width))[y]
+            frame = pd.DataFrame(x, columns=[f"emb_{k}" for k in range(width)])
+            frame.iloc[::7, 3] = np.nan
+            frame = frame.assign(age=rng.normal(size=90), town=rng.choice(["Ulm", "Bern"], 90))
+            task = make_task(frame, y=y)
+            for head in ("mahalanobis", "logistic", "ridge", "means"):
+                for scale in ("length", "standard", "none"):
+                    config = cash_space(task.kind, ["few_shot"]).complete(
+                        {"family": "few_shot", "few_shot.head": head, "few_shot.scale": scale}
+                    )
+                    model = alone(task, config)
+                    found = ask(onnx_bytes(model, task.X), feed_of(model, task.X))["probabilities"]
+                    np.testing.assert_allclose(found, model.answer(task.X), rtol=0, atol=1e-9, err_msg=str(config))
+
+    def test_the_head_of_many_numbers_whitens_first(self, monkeypatch):
+        from autometa.families import options
+
+        few = replace(options.OPTIONS.few_shot, most_covariances=10)
+        monkeypatch.setattr("autometa.families.learners.few_shot.OPTIONS", replace(options.OPTIONS, few_shot=few))
+        rng = np.random.default_rng(0)
+        y = np.arange(60) % 3
+        x = rng.normal(size=(60, 16)) + rng.normal(size=(3, 16))[y]
+        task = make_task(pd.DataFrame(x, columns=[f"emb_{k}" for k in range(16)]), y=y)
+        model = alone(task, cash_space("multiclass", ["few_shot"]).default)
+        found = ask(onnx_bytes(model), feed_of(model, task.X))["probabilities"]
+        np.testing.assert_allclose(found, model.answer(task.X), rtol=0, atol=1e-9)
+
     def test_catboost_becomes_onnx_where_all_columns_are_numbers(self):
         pytest.importorskip("catboost")
         for kind in KINDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -22,7 +23,9 @@ from autometa.families import FAMILIES
 from autometa.search import Settings, search
 from autometa.search.gpus import Gpus
 from autometa.search.plan import SearchPlan
+from autometa.store import MetaStore, TaskRecord
 from autometa.task import make_task
+from autometa.transfer.cost import Cost
 
 NETWORK = {"family": "mlp", "mlp.epochs": 5}
 
@@ -120,6 +123,51 @@ def test_on_the_processor_or_where_there_is_no_gpu_all_is_as_before(tmp_path):
 def test_a_trial_says_that_it_ran_on_a_gpu():
     assert _versions(NETWORK, "cuda:1")["device"] == "cuda"
     assert "device" not in _versions(NETWORK, "cpu")
+    assert "device" not in _versions({"family": "lightgbm"}, "cuda")  # which runs on the processor all the same
+
+
+def timed(seconds: float, device: str | None, score: float = 0.8, **config: float) -> Evaluation:
+    """A trial that took so long, on a device."""
+    versions = {} if device is None else {"device": device}
+    return Evaluation(
+        {**NETWORK, **config}, State.COMPLETE, None, {"roc_auc": score}, {"roc_auc": (score,)}, seconds, 0.0,
+        int(seconds * 1000), 0, 100, versions,
+    )  # fmt: skip
+
+
+def test_seconds_of_a_gpu_tell_a_machine_without_one_nothing(tmp_path):
+    record = TaskRecord("f" * 64, "t", "binary", "roc_auc", 100, 5, 2)
+    both, on_gpu, on_cpu = {"mlp.width": 1}, {"mlp.width": 2}, {"mlp.width": 3}
+    store = MetaStore(str(tmp_path / "s.db"))
+    store.add(record, [timed(60.0, None, **both)])  # a block of before, without devices
+    store.add(record, [timed(3.0, "cuda", **both), timed(4.0, "cuda", **on_gpu), timed(50.0, None, **on_cpu)])
+    store.add(record, [timed(62.0, None, **both)])
+
+    def told(memory: MetaStore, *, gpu: bool) -> dict[int, float]:
+        past = memory.past(kind="binary", metric="roc_auc", gpu=gpu)
+        np.testing.assert_allclose(past.scores, 0.8)  # what they are worth is the same everywhere
+        return {config["mlp.width"]: value for config, value in zip(past.configs, past.seconds[0], strict=True)}
+
+    store.export(tmp_path / "out")
+    again = MetaStore(str(tmp_path / "again.db"))
+    again.import_(tmp_path / "out")
+    for memory in (store, again):
+        without = told(memory, gpu=False)
+        assert (without[1], without[3]) == (61.0, 50.0)
+        assert math.isnan(without[2])
+        assert told(memory, gpu=True) == {1: 3.0, 2: 4.0, 3: 50.0}
+        past = memory.past(kind="binary", metric="roc_auc")
+        assert Cost.learned(past.records, past.configs, past.seconds).of(None).min() > 30
+
+
+def test_a_search_asks_the_memory_for_the_seconds_of_its_own_device(tmp_path, monkeypatch):
+    asked = []
+    past = MetaStore.past
+    monkeypatch.setattr(MetaStore, "past", lambda self, **how: asked.append(how.get("gpu")) or past(self, **how))
+    cases = (("a", WithGpus("cuda"), "auto"), ("b", WithGpus("cuda"), "cpu"), ("c", WithGpus(), "auto"))
+    for name, executor, device in cases:
+        searched(executor, tmp_path / name, device=device, trials=1, cold=False)
+    assert asked == [True, False, False]
 
 
 def test_who_waits_is_heard_when_it_is_over_and_gives_back_what_it_had():

@@ -132,8 +132,31 @@ def found_in(origin: FamilyOrigin, run: Path) -> FamilyOrigin:
     return replace(card, file=str(place.resolve())).origin
 
 
+def encoder_files(record: str) -> list[Path]:
+    """The files of an encoder, to be carried with a model to another machine.
+
+    Raises:
+        InputError: It is no file.
+
+    Example:
+        >>> encoder_files('{"encoder": "builtin"}'), encoder_files('{"encoder": "/tmp/net.onnx"}')[0].name
+        ([], 'net.onnx')
+    """
+    said, files = json.loads(record), []
+    for key in ("encoder", "learner"):
+        name = str(said.get(key) or "")
+        if name in ("", "builtin"):
+            continue
+        file = Path(name.removeprefix(LEARNER))
+        if (not name.startswith(LEARNER) and not file.suffix) or ":" in name.removeprefix(LEARNER):
+            what = "is no file, which could be carried with the model"
+            raise InputError(Problem(f"encoder {name}", what, "Export it as ONNX, and fit with --encoder FILE.onnx."))
+        files.append(file)
+    return files
+
+
 def encoder_in(record: str, run: Path) -> str:
-    """What a model keeps of its encoder; of a learner that is not where it was kept, that of the run.
+    """What a model keeps of its encoder; of a learner, or a file, that is not where it was kept, that of the run.
 
     Example:
         >>> encoder_in('{"encoder": "builtin"}', Path("run"))
@@ -143,7 +166,7 @@ def encoder_in(record: str, run: Path) -> str:
     for key in ("encoder", "learner"):
         name = str(said.get(key) or "")
         file = Path(name.removeprefix(LEARNER))
-        place = run / FOLDER / file.name
-        if name.startswith(LEARNER) and not file.is_file() and place.is_file():
-            said[key] = f"{LEARNER}{place.resolve()}"
+        for place in (run / FOLDER / file.name, run / FOLDER / f"{file.name}.npz"):
+            if file.name and not file.is_file() and place.is_file():
+                said[key] = f"{LEARNER if name.startswith(LEARNER) else ''}{place.resolve()}"
     return record if said == json.loads(record) else json.dumps(said)

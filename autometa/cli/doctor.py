@@ -13,7 +13,9 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from autometa.cli.app import AsJson, Store, app
 from autometa.cli.options import OPTIONS
@@ -40,6 +42,7 @@ REQUIRED = (
 OPTIONAL = {  # name: distributions that bring it, and what is not there without it
     "xgboost": (("xgboost-cpu", "xgboost"), "its family is left out"),
     "catboost": (("catboost",), "its family is left out"),
+    "foundation": (("tabicl", "tabdpt"), "their families are left out"),
     "shap": (("shap",), "Shapley values of trees are sampled"),
     "onnx": (("onnxruntime",), "no export --to onnx"),
     "skops": (("skops",), "no export --to skops"),
@@ -55,10 +58,19 @@ _ASK_TORCH = "import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is
 
 
 @app.command(cls=Command)
-def doctor(store: Store = None, as_json: AsJson = False) -> int:
+def doctor(
+    store: Store = None,
+    download: Annotated[
+        str | None,
+        typer.Option("--download", metavar="tabicl|tabdpt", help="Fetch the weights of a foundation model, and stop."),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
     """Check that everything here works."""
     from autometa.cli.show import emit
 
+    if download is not None:
+        return fetch(download, as_json)
     findings = examine(store)
     emit(findings) if as_json else show_findings(findings)
     return 0 if findings["store"]["usable"] else StoreError.exit_code
@@ -77,6 +89,7 @@ def examine(store: str | None) -> dict[str, Any]:
         "missing": [name for name, version in packages.items() if version is None],
         "optional": {name: _first(map(_version, ways)) for name, (ways, _) in OPTIONAL.items()},
         **_machine(),
+        "foundation": _foundation(),
         "gpu": _gpu(),
         "store": _store(store),
         "shipped": _shipped(),
@@ -120,6 +133,8 @@ def show_findings(findings: dict[str, Any]) -> None:
         "machine",
         f"{findings['cpus']} CPUs, {spoken_bytes(findings['ram_free'])} of {spoken_bytes(findings['ram'])} memory free",
     )
+    for name, model in findings["foundation"].items():
+        row(True if model["ready"] else None, name, model["said"])
     gpu = findings["gpu"]
     row(True if gpu["name"] else None, "GPU", gpu["name"] or gpu["why"])
     store = findings["store"]
@@ -131,6 +146,48 @@ def show_findings(findings: dict[str, Any]) -> None:
     size = f"{counted(shipped['tasks'], 'task')}, {counted(shipped['evaluations'], 'evaluation')} came with the package"
     row(bool(shipped["tasks"]) or None, "memory", shipped["why"] or size)
     console.print(table)
+
+
+def fetch(name: str, as_json: bool) -> int:
+    """Downloads the weights of a foundation model into the hub's cache; says where they lie, how large, whose.
+
+    Raises:
+        InputError: There is no such model, its package is not installed, or the hub does not answer.
+    """
+    from autometa.cli.show import emit, show_record
+    from autometa.families import FAMILIES
+    from autometa.families.foundation import digest_of, download
+    from autometa.values import one_of
+
+    models = {family.name: family.foundation for family in FAMILIES.values() if family.foundation is not None}
+    model = models[one_of("--download", name, tuple(models))]
+    files = [
+        {"file": str(path), "bytes": path.stat().st_size, "sha256": digest_of(path), "licence": model.licence}
+        for path in download(model)
+    ]
+    if as_json:
+        emit(files)
+    else:
+        for file in files:
+            show_record(file)
+    return 0
+
+
+def _foundation() -> dict[str, dict[str, Any]]:
+    """Of each foundation model: whether its family can be tried, and what there is or what is missing."""
+    from autometa.families import FAMILIES
+
+    found = {}
+    for family in FAMILIES.values():
+        model = family.foundation
+        if model is None or model.version is None:
+            continue
+        lacking = {model.file(kind): model.why_not(kind) for kind in sorted(family.kinds)}
+        why = next((problem for problem in lacking.values() if problem is not None), None)
+        told = f"weights ({model.licence}) are here: {', '.join(sorted(map(str, lacking)))}"
+        said = told if why is None else f"{why}"
+        found[family.name] = {"version": model.version, "ready": why is None, "licence": model.licence, "said": said}
+    return found
 
 
 def _version(distribution: str) -> str | None:

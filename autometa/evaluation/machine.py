@@ -61,6 +61,17 @@ def available_cpus() -> int:
     return count
 
 
+def had_gpu(device: str) -> bool:
+    """Whether what runs on a GPU where there is one had one in this process, with ``auto``, ``cpu`` or ``cuda...``.
+
+    Example:
+        >>> had_gpu("cuda:1"), had_gpu("cpu")
+        (True, False)
+    """
+    torch = sys.modules.get("torch")
+    return device.startswith("cuda") or (device == "auto" and torch is not None and bool(torch.cuda.is_available()))
+
+
 def visible_gpus() -> tuple[str, ...]:
     """Names of the GPUs that PyTorch will find, without loading it: as the driver and the environment show them.
 

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ from autometa.evaluation.calibration import IDENTITY, JUDGE_SURENESS, Freedom, f
 from autometa.evaluation.decision import AUTO, MOST_PROBABLE, fit_weights
 from autometa.evaluation.fitted import fit_model, predict_aligned
 from autometa.evaluation.forkserver import describe_error
-from autometa.evaluation.machine import peak_ram
+from autometa.evaluation.machine import had_gpu, peak_ram
 from autometa.evaluation.metrics import judges_labels, score_all
 from autometa.evaluation.options import OPTIONS
 from autometa.evaluation.record import Evaluation, Outcome
@@ -365,12 +366,11 @@ def _versions(config: Config, device: str) -> dict[str, str]:
     from autometa.families import FAMILIES
 
     family = FAMILIES.get(config.get("family", ""))
-    needed = None if family is None else family.requires
-    names = {"scikit-learn": "sklearn", "numpy": "numpy"} | ({} if needed is None else {needed: needed})
-    loaded = {name: sys.modules.get(module) for name, module in names.items()}
-    # As plain strings: torch has a type of its own for its version, and who reads it has to load torch.
-    found = {name: str(module.__version__) for name, module in loaded.items() if module is not None}
-    return found | ({"device": "cuda"} if device.startswith("cuda") else {})
+    names = {"scikit-learn": "sklearn", "numpy": "numpy", **{n: n for n in (getattr(family, "requires", None),) if n}}
+    loaded = {name: module for name, own in names.items() if (module := sys.modules.get(own)) is not None}
+    # A plain text: torch has a type of its own for its version, and who reads it has to load torch.
+    found = {name: str(getattr(module, "__version__", None) or version(name)) for name, module in loaded.items()}
+    return found | ({"device": "cuda"} if family is not None and family.uses_gpu and had_gpu(device) else {})
 
 
 class _Capped(io.RawIOBase):

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.errors import RunError
+from autometa.export.few_shot import shortened, vectors
 from autometa.export.graph import Graph
 from autometa.export.trees import LEQ, LT, Tree, ensemble
 from autometa.task import Schema
@@ -134,8 +135,10 @@ def _moment(graph: Graph, seconds: str, encoder: ColumnEncoder) -> dict[str, str
     }
 
 
-def inputs_of(graph: Graph, transformer: Any, typed: list[str], schema: Schema) -> str:
-    """What a fitted `ColumnTransformer` makes of the typed columns: (n, inputs).
+def inputs_of(
+    graph: Graph, transformer: Any, typed: list[str], schema: Schema, names: tuple[str, ...] | None = None
+) -> str:
+    """What a fitted `ColumnTransformer` makes of the typed columns, or of those with some `names`: (n, inputs).
 
     Raises:
         RunError: One of its steps has no counterpart.
@@ -143,16 +146,18 @@ def inputs_of(graph: Graph, transformer: Any, typed: list[str], schema: Schema) 
     from autometa.families.learners.preprocess import CategoryCodes
 
     categories = {encoder.name: encoder.categories for encoder in schema.encoders}
-    parts = []
+    known, parts = schema.columns.all if names is None else names, []
     for _, part, places in transformer.transformers_:
         if isinstance(part, str) or not places:
             continue
         columns, (first, *others) = [typed[i] for i in places], list(_opened(part))
         if isinstance(first, CategoryCodes):
-            names = [categories[schema.columns.all[i]] for i in places]
+            own = [categories[known[i]] for i in places]
             x = graph.concat(
-                [_coded(graph, *of, first.missing) for of in zip(first.tables_, columns, names, strict=True)]
+                [_coded(graph, *of, first.missing) for of in zip(first.tables_, columns, own, strict=True)]
             )
+        elif hasattr(first, "transformers_"):
+            x = inputs_of(graph, first, columns, schema, tuple(known[i] for i in places))
         else:
             x = step(graph, first, graph.concat(columns))
         for other in others:
@@ -180,7 +185,7 @@ def step(graph: Graph, one: Any, x: str) -> str:
     """
     from sklearn.preprocessing import StandardScaler
 
-    from autometa.families.learners import additive, preprocess
+    from autometa.families.learners import additive, few_shot, preprocess
 
     known = {
         additive.Curves: _curves,
@@ -191,6 +196,8 @@ def step(graph: Graph, one: Any, x: str) -> str:
         preprocess.OneHot: _one_hot,
         preprocess.TargetMeans: _target_means,
         StandardScaler: _standard,
+        few_shot.Vectors: _vectors,
+        few_shot.Shortened: shortened,
     }.get(type(one))
     if known is None:
         raise RunError(f"ONNX has no counterpart of the step {type(one).__name__}")
@@ -200,6 +207,10 @@ def step(graph: Graph, one: Any, x: str) -> str:
 def _numbers(graph: Graph, one: Any, x: str) -> str:
     bound = float(np.finfo(np.float32).max) / 4
     return graph.clip(x, -bound, bound)
+
+
+def _vectors(graph: Graph, one: Any, x: str) -> str:
+    return vectors(graph, one, _numbers(graph, one, x))
 
 
 def _standard(graph: Graph, one: Any, x: str) -> str:

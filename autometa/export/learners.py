@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.errors import RunError
+from autometa.export import few_shot
 from autometa.export.columns import inputs_of, step
 from autometa.export.graph import Graph
 from autometa.export.trees import (
@@ -170,6 +171,10 @@ def _discriminant(graph: Graph, learner: Any, x: str) -> str:
     return graph.op("Softmax", graph.concat(parts), axis=1)
 
 
+def _few_shot(graph: Graph, learner: Any, x: str) -> str:
+    return _alone(graph, x) if len(learner.classes_) == 1 else few_shot.head(graph, learner, x, _logistic)
+
+
 def _naive_bayes(graph: Graph, learner: Any, x: str) -> str:
     model = learner.model_
     parts = []
@@ -196,6 +201,7 @@ CONVERTERS: dict[str, Converter] = {
     },
     "RegularizedDiscriminant": _discriminant,
     "NaiveBayes": _naive_bayes,
+    "FewShotHead": _few_shot,
 }
 
 

@@ -15,6 +15,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from autometa.adapting.keeping import FOLDER as LEARNERS
+from autometa.adapting.keeping import encoder_files
+from autometa.errors import InputError, Problem
 from autometa.export.to_python import check_folder
 from autometa.files import replace
 from autometa.search.model import Model
@@ -27,6 +30,8 @@ NEEDED = (
     *("threadpoolctl", "filelock", "charset-normalizer", "python-calamine", "SQLAlchemy", "fastapi", "uvicorn"),
 )
 LIBRARIES = {"lightgbm": "lightgbm", "xgboost": "xgboost", "catboost": "catboost", "torch": "torch"}
+
+ENCODING = ("torch", "pillow")  # what images and texts are encoded with
 
 DOCKERFILE = """\
 FROM python:{python}-slim
@@ -63,10 +68,14 @@ def write_image(model: Model, folder: Path, card: Path | None = None) -> list[Pa
         `export`.
     """
     check_folder(folder, "Dockerfile")
+    carried = _encoder_of(model)
     (folder / "model").mkdir(parents=True, exist_ok=True)
     model.save(folder / "model" / "model.pkl")
     if card is not None and card.is_file():
         replace(folder / "model" / "model_card.md", card.read_bytes())
+    for name, file in carried.items():
+        (folder / "model" / LEARNERS).mkdir(exist_ok=True)
+        shutil.copyfile(file, folder / "model" / LEARNERS / name)
     unwanted = shutil.ignore_patterns("__pycache__", "meta_db")
     shutil.copytree(ROOT, folder / "autometa", dirs_exist_ok=True, ignore=unwanted)
     replace(folder / "requirements.txt", "".join(f"{line}\n" for line in locked(_needed(model))).encode())
@@ -79,7 +88,27 @@ def _needed(model: Model) -> list[str]:
     from autometa.pickled import names_in
 
     modules = {name.split(".")[0] for member in model.members for name in names_in(member.content)}
-    return [*NEEDED, *(package for module, package in LIBRARIES.items() if module in modules)]
+    found = [*NEEDED, *(package for module, package in LIBRARIES.items() if module in modules)]
+    if model.schema.encoder:
+        found += [name for name in ENCODING if name not in found]
+        found += ["onnxruntime"] * any(name.endswith(".onnx") for name in _encoder_of(model))
+    return found
+
+
+def _encoder_of(model: Model) -> dict[str, Path]:
+    """The files of what encodes images or texts, by their names in the image, where `encoder_in` finds them."""
+    if not model.schema.encoder:
+        return {}
+    from autometa.fewshot.checkpoint import FILE
+    from autometa.fewshot.pretrained import located
+
+    found = {}
+    for name in encoder_files(model.schema.encoder):
+        file = located(str(name))
+        found[name.name if name.suffix else f"{name.name}.npz"] = file / FILE if file.is_dir() else file
+    if wrong := [file for file in found.values() if not file.is_file()]:
+        raise InputError(Problem(f"encoder {one}", "is not there to be carried", "Put it back.") for one in wrong)
+    return found
 
 
 def locked(packages: Iterable[str]) -> list[str]:

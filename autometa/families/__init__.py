@@ -39,6 +39,8 @@ from autometa.families import (
     random_forest,
     set_kernel,
     svm,
+    tabdpt,
+    tabicl,
     xgboost,
 )
 from autometa.families.family import QUICK, QUICK_LABEL, Family
@@ -85,6 +87,7 @@ __all__ = [
     "cash_space",
     "catalogue",
     "fit",
+    "foundation_models",
     "made_by",
     "makes_features",
     "presets",
@@ -116,6 +119,8 @@ FAMILIES: dict[str, Family] = {
         additive.MODEL_FAMILY,
         gaussian_process.MODEL_FAMILY,
         few_shot.MODEL_FAMILY,
+        tabicl.MODEL_FAMILY,
+        tabdpt.MODEL_FAMILY,
     )
 }
 
@@ -167,6 +172,8 @@ def catalogue() -> dict[str, Family]:
 def available(kind: Kind) -> tuple[str, ...]:
     """The families for a kind of task whose library is installed, in catalogue order; those of others come last.
 
+    Foundation models are not among them: they are `foundation_models`.
+
     Example:
         >>> "naive_bayes" in available("binary"), "naive_bayes" in available("regression")
         (True, False)
@@ -175,8 +182,20 @@ def available(kind: Kind) -> tuple[str, ...]:
     return tuple(
         family.name
         for family in catalogue().values()
-        if kind in family.kinds and family.name not in of_one_search and _is_installed(family)
+        if kind in family.kinds and family.name not in of_one_search and family.foundation is None
+        if _is_installed(family)
     )
+
+
+def foundation_models(kind: Kind) -> tuple[str, ...]:
+    """The families of foundation models for a kind of task that can be used here: package and weights are there.
+
+    Example:
+        >>> set(foundation_models("binary")) <= {"tabicl", "tabdpt"}
+        True
+    """
+    found = ((family, family.foundation) for family in FAMILIES.values())
+    return tuple(f.name for f, model in found if model is not None and kind in f.kinds and not model.why_not(kind))
 
 
 def _is_installed(family: Family) -> bool:
@@ -200,6 +219,7 @@ def cash_space(kind: Kind, families: Sequence[str] | None = None) -> SearchSpace
     if families is not None:
         own = (name for name in families if name in REGISTRY.of_one_search)
         known += tuple(name for name in own if kind in FAMILIES[name].kinds and _is_installed(FAMILIES[name]))
+        known += tuple(name for name in foundation_models(kind) if name in families)
         problems = [_problem(name, kind) for name in families if name not in known]
         if not families:
             problems.append(Problem("families", "none was named", f"Known: {', '.join(known)}."))
@@ -442,4 +462,6 @@ def _problem(name: str, kind: Kind) -> Problem:
         return Problem(where, "unknown", f"{did_you_mean(name, known)} Known: {', '.join(known)}.".strip())
     if kind not in FAMILIES[name].kinds:
         return Problem(where, f"is not made for {kind}", f"Known: {', '.join(known)}.")
+    if (model := FAMILIES[name].foundation) is not None and (why := model.why_not(kind)) is not None:
+        return why
     return Problem(where, f"needs the package {FAMILIES[name].requires}", "Install it, or leave the family out.")

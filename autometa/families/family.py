@@ -11,6 +11,7 @@ from autometa.space import SearchSpace
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
+    from autometa.families.foundation import FoundationModel
     from autometa.task import Columns, Kind
 
 CLASSIFICATION: frozenset[Kind] = frozenset({"binary", "multiclass"})
@@ -84,3 +85,5 @@ class Family:
     uses_gpu: bool = False
     # onnx(columns): a sentence why its pipelines on these columns do not become ONNX (`autometa.export`), or None.
     onnx: Callable[[Columns], str | None] = no_onnx
+    # The foundation model whose weights it needs on this machine; None where its learner learns from the table alone.
+    foundation: FoundationModel | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autometa.families.family import CLASSIFICATION, Family
+from autometa.families.family import CLASSIFICATION, Family, every_onnx
 from autometa.families.options import OPTIONS
 from autometa.space import Condition, Config, Parameter, SearchSpace, choice, real
 
@@ -64,4 +64,6 @@ def suits(columns: Columns, n_rows: int) -> str | None:
     return "few-shot heads are for embeddings (a column of lists, or emb_0, emb_1, ...), or few rows of many numbers"
 
 
-MODEL_FAMILY = Family("few_shot", "Few-shot head", space, build, kinds=CLASSIFICATION, limit=limit, suits=suits)
+MODEL_FAMILY = Family(
+    "few_shot", "Few-shot head", space, build, kinds=CLASSIFICATION, limit=limit, suits=suits, onnx=every_onnx
+)

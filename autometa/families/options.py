@@ -186,6 +186,29 @@ class FewShotHeadOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class InContextOptions:
+    """Foundation models: how large a table may be, and what a forecast of their time is made of."""
+
+    # Least and most rows that they are shown, and how many by default. Judgement: the time grows with their square.
+    rows: tuple[int, int, int] = (256, 20_000, 10_000)
+    most_classes: int = 10  # both networks' own
+    most_columns: int = 500  # TabICL was trained on up to 100, its makers go to 500; TabDPT projects those above 100
+    most_cells: float = 1e7  # rows shown * columns * classes: with 8 members an hour on one core; judgement
+    answered: int = 10_000  # rows that are answered at once: bounds memory; judgement
+    # Floating-point operations of one member: for each row twice the parameters, for each row and row shown four times
+    # the width of the network times its blocks (both: 12 blocks of 512), for each cell those that TabICL embeds it by.
+    # Measured with weights at random, on one core of 17 Gflop/s: 800 and 8,000 rows shown of 10 and 40 columns took 4.5
+    # to 243 s, and this says 4.6 to 330 s (docs/decisions.md).
+    parameters: float = 3e7
+    pair: float = 4.0 * 512 * 12
+    cell: float = 4e6
+    # Seconds until package and weights are loaded, in each trial's process: measured, 6 s on a busy core.
+    loading: float = 6.0
+    gpu_speed: float = 1e13  # operations a second of a GPU; judgement, the first trial corrects it
+    timed_seconds: float = 0.05  # for which a processor's speed is measured
+
+
+@dataclass(frozen=True, slots=True)
 class QuickOptions:
     """The first model of a search, which is there at once (`learners.quick`)."""
 
@@ -246,6 +269,7 @@ class FamiliesOptions:
     gaussian_process: ProcessOptions = field(default_factory=ProcessOptions)
     set_kernel: SetKernelOptions = field(default_factory=SetKernelOptions)
     few_shot: FewShotHeadOptions = field(default_factory=FewShotHeadOptions)
+    in_context: InContextOptions = field(default_factory=InContextOptions)
     quick: QuickOptions = field(default_factory=QuickOptions)
     features: FeatureOptions = field(default_factory=FeatureOptions)
 

@@ -9,7 +9,8 @@ Law: a table without images is left as it is, unless an encoder was asked for.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +33,7 @@ from autometa.fewshot.learned import LEARNER, any_encoder
 from autometa.task.vectors import may_have_images
 
 LEARNER_VECTOR = "learner_vec"  # the column of a learner's vectors (`adapting.family` finds it by this name)
+FREE = ("emb", "embedding", "emb_of_it")  # for an encoder's vectors: the first that no other column has
 OPTIONS_OF = ("column", "size", "scaling", "trust", "download")
 
 
@@ -52,6 +54,7 @@ class Record:
     scaling: str | None = None
     learner: str | None = None  # a trained one that made vectors of the same images, too
     learner_fingerprint: str = ""
+    vector: str = ""  # the column of the encoder's vectors; of before there was this, a name that is free
 
     @property
     def text(self) -> str:
@@ -125,19 +128,20 @@ def first(
     found = any_encoder(encoder, table.takes, how)
     vectors = encoded(table, found, cache=cache, tell=tell)
     name = found.name if encoder is None or not Path(encoder).is_file() else str(Path(encoder).resolve())
-    record = Record(name, table.takes, found.fingerprint, table.column, found.size, how.scaling)
-    frame, notes = with_vectors(table, vectors, _free(table.beside)), [_said(table, found, encoder)]
+    vector = _free(table.beside)
+    record = Record(name, table.takes, found.fingerprint, table.column, found.size, how.scaling, vector=vector)
+    frame, notes = with_vectors(table, vectors, vector), [_said(table, found, encoder)]
     if learner is not None and table.takes == "images":
         seeing = any_encoder(learner, table.takes, HowFed(device=device))
-        frame = _with_learner(frame, table, seeing, cache)
+        frame = _with_learner(frame, table, seeing, cache=cache)
         record = replace(record, learner=learner, learner_fingerprint=seeing.fingerprint)
         notes.append(_said(table, seeing, learner))
     return Embedded(frame, record, notes)
 
 
-def _with_learner(frame: pd.DataFrame, table: ExampleTable, learner: Encoder, cache: Path | None) -> pd.DataFrame:
+def _with_learner(frame: pd.DataFrame, table: ExampleTable, learner: Encoder, **kept: Any) -> pd.DataFrame:
     """Vectors by a learner beside those that are there."""
-    made = with_vectors(table, encoded(table, learner, cache=cache), LEARNER_VECTOR)
+    made = with_vectors(table, encoded(table, learner, **kept), LEARNER_VECTOR)
     return frame.assign(**{LEARNER_VECTOR: made[LEARNER_VECTOR]})
 
 
@@ -168,17 +172,67 @@ def later(text: str, data: Any, /, *, device: str = "auto", cache: Path | None =
             raise InputError(Problem("table", what, did_you_mean(record.column or "", [str(name) for name in frame])))
         place = Path(data) if isinstance(data, str | Path) else Path("table")
         table = of_table(frame, place, column=record.column, takes=record.takes)
-    path = Path(record.encoder)
-    program = path.suffix.lower() in PROGRAMS
-    if program and path.is_file() and not record.fingerprint.startswith(content_of(path)):
-        raise _other(record)  # before anything of it runs
-    how = HowFed(record.size, record.scaling, device=device, trust=program)  # type: ignore[arg-type]
-    found = any_encoder(None if record.encoder == BUILTIN else record.encoder, record.takes, how)
-    seeing = None if record.learner is None else any_encoder(record.learner, record.takes, HowFed(device=device))
-    if found.fingerprint != record.fingerprint or (seeing and seeing.fingerprint != record.learner_fingerprint):
-        raise _other(record)
-    frame = with_vectors(table, encoded(table, found, cache=cache), _free(table.beside))
-    return frame if seeing is None else _with_learner(frame, table, seeing, cache)
+    return RecordedEncoder.open(record, device).table(table, cache=cache)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEncoder:
+    """The encoder of a record, and its learner, ready: for who encodes more than once.
+
+    Example:
+        >>> from autometa.fewshot.encoders import find_encoder
+        >>> record = Record("builtin", "texts", find_encoder(None, "texts").fingerprint)
+        >>> table = ExampleTable("texts", ["a good day"], pd.DataFrame({"stars": [4]}))
+        >>> list(RecordedEncoder.open(record).table(table, keep=False))
+        ['stars', 'emb']
+    """
+
+    record: Record
+    encoder: Encoder
+    learner: Encoder | None
+
+    @classmethod
+    def open(cls, record: Record, device: str = "auto") -> RecordedEncoder:
+        """Reads both.
+
+        Raises:
+            InputError: There is none, or it is not what it was.
+        """
+        path = Path(record.encoder)
+        program = path.suffix.lower() in PROGRAMS
+        if program and path.is_file() and not record.fingerprint.startswith(content_of(path)):
+            raise _other(record)  # before anything of it runs
+        how = HowFed(record.size, record.scaling, device=device, trust=program)  # type: ignore[arg-type]
+        found = any_encoder(None if record.encoder == BUILTIN else record.encoder, record.takes, how)
+        seeing = None if record.learner is None else any_encoder(record.learner, record.takes, HowFed(device=device))
+        if found.fingerprint != record.fingerprint or (seeing and seeing.fingerprint != record.learner_fingerprint):
+            raise _other(record)
+        return cls(record, found, seeing)
+
+    def vectors(self, names: Sequence[str]) -> tuple[str, ...]:
+        """What the columns of its vectors are called, among those of a model, without their numbers.
+
+        Args:
+            names: All that the model knows.
+        """
+        there = [one for one in FREE if any(re.fullmatch(rf"{one}(_\d+)?", name) for name in names)]
+        own = (self.record.vector,) if self.record.vector else tuple(there[:1])
+        return own if self.learner is None else (*own, LEARNER_VECTOR)
+
+    def table(self, table: ExampleTable, *, cache: Path | None = None, keep: bool = True) -> pd.DataFrame:
+        """The columns beside, and those of vectors, as the model learned from them.
+
+        Args:
+            table: What is encoded.
+            cache: As `encoding.encoded`.
+            keep: As there.
+
+        Raises:
+            InputError: As there.
+        """
+        vectors = encoded(table, self.encoder, cache=cache, keep=keep)
+        frame = with_vectors(table, vectors, self.record.vector or _free(table.beside))
+        return frame if self.learner is None else _with_learner(frame, table, self.learner, cache=cache, keep=keep)
 
 
 def _other(record: Record) -> InputError:
@@ -222,7 +276,7 @@ def _images_there(frame: pd.DataFrame, path: Path) -> bool:
 def _free(beside: pd.DataFrame) -> str:
     """A name for the column of vectors that no other column has, nor will have once they are spread."""
     taken = {str(name) for name in beside}
-    return next(name for name in ("emb", "embedding", "emb_of_it") if not {name, f"{name}_0"} & taken)
+    return next(name for name in FREE if not {name, f"{name}_0"} & taken)
 
 
 def _said(table: ExampleTable, encoder: Encoder, asked: str | None) -> str:

@@ -46,7 +46,7 @@ PROGRAMS = (".pt", ".ts", ".pth", ".torchscript", ".pt2")
 # Of the channels of ImageNet's photographs; what most published encoders of images were trained with.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 KNOWN = "builtin, a file (.onnx, .pt, .pt2), module:function, timm:NAME or sentence-transformers:NAME"
-Batch = Sequence[Path] | Sequence[str]
+Batch = Sequence[Path | bytes] | Sequence[str]  # images are in files, or are what such files hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +209,18 @@ def _program(path: Path, how: HowFed) -> Encoder:
     return _of_images(str(path), content_of(path), _fed(module, device), how.size or OPTIONS.encoder_side, how)
 
 
+def runs_code(name: str) -> bool:
+    """Whether reading an encoder of this name runs what somebody wrote: a program, or a module of Python.
+
+    Example:
+        >>> [runs_code(name) for name in ("builtin", "net.onnx", "fewshot:net.npz", "timm:vit", "net.pt2", "my:net")]
+        [False, False, False, False, True, True]
+    """
+    prefix, _, rest = name.partition(":")
+    known = ("timm", "sentence-transformers", "st", "fewshot")
+    return Path(name).suffix.lower() in PROGRAMS if not rest or prefix in known else True
+
+
 def content_of(path: Path) -> str:
     """The SHA-256 of a file."""
     with path.open("rb") as file:
@@ -326,7 +338,12 @@ def _fed(module: Any, device: str) -> Callable[[torch.Tensor], Any]:
 
 
 def _pixels(files: Batch, size: int) -> NDArray[np.uint8]:  # (n, 3, size, size)
-    return read_images([Path(file) for file in files], size=size, grey=False)
+    return read_images(files_of(files), size=size, grey=False)
+
+
+def files_of(images: Batch) -> list[Path | bytes]:
+    """Images, as `read_images` takes them."""
+    return [one if isinstance(one, bytes) else Path(one) for one in images]
 
 
 def _checked(name: str, made: Any, n: int) -> NDArray[np.float32]:

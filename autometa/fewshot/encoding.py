@@ -43,7 +43,7 @@ class ExampleTable:
     """What is to be encoded, and what stands beside it."""
 
     takes: Takes
-    items: list[Any]  # (n,) files of images, or texts; None where one is missing
+    items: list[Any]  # (n,) files of images or what they hold, or texts; None where one is missing
     beside: pd.DataFrame  # (n, any): of a folder ``file`` and maybe ``label``, of a table its other columns
     column: str | None = None  # of a table: that of the paths or texts
 
@@ -114,6 +114,7 @@ def encoded(
     encoder: Encoder,
     *,
     cache: Path | None = None,
+    keep: bool = True,
     batch: int = OPTIONS.encoded_at_once,
     tell: TellProgress = lambda done, total, text: None,
 ) -> NDArray[np.float32]:  # (n, p)
@@ -123,6 +124,7 @@ def encoded(
         table: The examples.
         encoder: What encodes them.
         cache: The folder in which vectors are kept; None for `default_cache`.
+        keep: Whether they are kept, and those that were kept are taken.
         batch: How many are encoded at once.
         tell: Progress: done, of how many.
 
@@ -133,7 +135,7 @@ def encoded(
     See Also:
         `find_encoder`, `examples`.
     """
-    kept = VectorCache(default_cache() if cache is None else cache, encoder)
+    kept = VectorCache(cache or default_cache() if keep else None, encoder)
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         keys = list(pool.map(_content, table.items))
     of_key = {key: item for key, item in zip(keys, table.items, strict=True) if key is not None}
@@ -205,11 +207,12 @@ class VectorCache:
         ['ab']
     """
 
-    def __init__(self, folder: Path, encoder: Encoder) -> None:
-        """Reads what is there; a part that is damaged is made again."""
-        self.folder = folder / hashlib.sha256(encoder.fingerprint.encode()).hexdigest()[:32]
+    def __init__(self, folder: Path | None, encoder: Encoder) -> None:
+        """Reads what is there; a part that is damaged is made again. Without a folder nothing outlives it."""
+        mark = hashlib.sha256(encoder.fingerprint.encode()).hexdigest()[:32]
+        self.folder = None if folder is None else folder / mark
         self.vectors: dict[str, NDArray[np.float32]] = {}
-        for part in sorted(self.folder.glob("*.npz")):
+        for part in () if self.folder is None else sorted(self.folder.glob("*.npz")):
             try:
                 with np.load(part, allow_pickle=False) as file:
                     self.vectors.update(zip(file["keys"].tolist(), file["x"].astype(np.float32), strict=True))
@@ -223,6 +226,8 @@ class VectorCache:
             OSError: They cannot be written.
         """
         self.vectors.update(vectors)
+        if self.folder is None:
+            return
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with files.whole(self.folder / f"{uuid.uuid4().hex}.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, keys=np.array(list(vectors)), x=np.stack(list(vectors.values())))
@@ -275,9 +280,11 @@ def _is_missing(cell: Any) -> bool:
     return cell is None or cell is pd.NA or (isinstance(cell, float) and cell != cell)
 
 
-def _content(item: Path | str | None) -> str | None:
+def _content(item: Path | bytes | str | None) -> str | None:
     if item is None:
         return None
+    if isinstance(item, bytes):
+        return hashlib.sha256(item).hexdigest()
     if isinstance(item, str):
         return hashlib.sha256(item.encode("utf-8", "surrogatepass")).hexdigest()
     with item.open("rb") as file:

@@ -5,8 +5,6 @@ Read like any checkpoint, without running anything in it. It takes images of its
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +13,7 @@ from autometa.fewshot.applied import embeds, rows_of_images
 from autometa.fewshot.backends import find_device
 from autometa.fewshot.checkpoint import FILE, Checkpoint
 from autometa.fewshot.data.images import HowRead, read_images
-from autometa.fewshot.encoders import Batch, Encoder, HowFed, Takes, content_of, find_encoder
+from autometa.fewshot.encoders import Batch, Encoder, HowFed, Takes, content_of, files_of, find_encoder
 from autometa.fewshot.pretrained import located
 from autometa.fewshot.trained import Trained
 
@@ -65,7 +63,7 @@ def _of_learner(name: str, takes: Takes, how: HowFed) -> Encoder:
     read = HowRead.of(state.data.get("options") or {}) if state.data.get("name") == "images" else HowRead()
 
     def encode(files: Batch) -> NDArray[np.float32]:
-        images = read_images([Path(file) for file in files], size=shape[1], grey=shape[0] == 1, bits=read.bits)
+        images = read_images(files_of(files), size=shape[1], grey=shape[0] == 1, bits=read.bits)
         return rows_of_images(trained, images)
 
     mark = f"learner|{content_of(file)}|{'embedded' if embeds(trained) else 'pixels'}"

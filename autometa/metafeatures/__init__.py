@@ -1,14 +1,16 @@
-"""What a task looks like: 58 numbers that tell which past tasks it resembles.
+"""What a task looks like: 67 numbers that tell which past tasks it resembles.
 
 `describe` turns a task into `MetaFeatures`: a named, ordered, versioned vector, a pure function of the task, computed
 on a bounded sample within a time box. Groups go from cheap to expensive (`GROUPS`), so that the landmarks are what a
 short time box leaves out; what was not computed, or is not defined for this kind of task, is NaN.
 
-Law: neither the order of the rows nor that of the columns matters, nor what the columns are called. What pymfe computes
-too has pymfe's value (`PYMFE`), on what the sample holds.
+Law: neither the order of the rows nor that of the columns matters, nor what the columns are called, but where their
+names say that they are one embedding (`task.vectors`). What pymfe computes too has pymfe's value (`PYMFE`), on what
+the sample holds.
 
 A meta-feature is a function of a `View`, in the tuple of its group, and its name is the feature's name. To add one,
-write it there; raise `VERSION` with every change of a value, as vectors of different versions cannot be compared.
+write it there: tasks that were described before lack it. Raise `VERSION` with every change of a value, as vectors of
+different versions cannot be compared.
 
 Letters:  f meta-features.
 """
@@ -26,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem, did_you_mean
-from autometa.metafeatures import information, landmarking, model, simple, statistical
+from autometa.metafeatures import embedding, information, landmarking, model, simple, statistical
 from autometa.metafeatures.options import OPTIONS, MetafeatureOptions
 from autometa.metafeatures.view import View
 from autometa.moved import former
@@ -52,6 +54,7 @@ VERSION = "1"  # of the definitions: names and values
 GROUPS: Mapping[str, tuple[Callable[[View], float], ...]] = MappingProxyType(
     {
         "simple": simple.SIMPLE_FEATURES,
+        "embedding": embedding.EMBEDDING_FEATURES,
         "statistical": statistical.STATISTICAL_FEATURES,
         "information": information.INFORMATION_FEATURES,
         "model": model.MODEL_FEATURES,
@@ -118,7 +121,7 @@ def describe(
         >>> task = make_task(pd.DataFrame({"x": [0.5, 1.5, 2.5, 3.5, 4.5, 5.5], "class": list("abbaab")}))
         >>> found = describe(task, groups=["simple", "information"])
         >>> found["rows"], found["class_entropy"], found["naive_bayes"], len(found.names)
-        (6.0, 1.0, nan, 58)
+        (6.0, 1.0, nan, 67)
     """
     from threadpoolctl import threadpool_limits
 

@@ -41,6 +41,10 @@ class MetafeatureOptions:
     # Rows of a leaf of a regression tree, at least, as else every row would be a leaf. Judgement, not measured.
     leaf_rows: int = 5
 
+    # --- the vectors of an encoder ---
+    # Rows, at most. Judgement: their products cost 500 x 500 x 4,096, some 30 ms.
+    embedding_rows: int = 500
+
     # --- the landmarks ---
     # Folds of their cross-validation: the fewest that leave most rows to learn from. Judgement, not measured.
     folds: int = 3

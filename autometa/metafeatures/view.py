@@ -95,16 +95,27 @@ class View:
         return np.zeros(0, np.int64) if self.regression else np.bincount(self.task.y, minlength=self.c)
 
     @cached_property
-    def sample(self) -> tuple[list[Column], NDArray[Any]]:
-        """The kept columns in canonical order, their rows in canonical order, and the targets of these rows, (r,)."""
+    def _ordered(self) -> tuple[list[Column], NDArray[np.int64]]:
+        """The kept columns in canonical order, and the places of all rows in theirs."""
         columns, y = _columns(self.task), np.asarray(self.task.y)
         hashes = _blend(_bits(y.astype(np.float64)), np.zeros((), np.uint64))
         hashes = _hash_rows(columns, _hash_columns(columns, hashes), hashes)
         keys = _number_copies(_hash_columns(columns, hashes))  # so that only rows that are equal keep equal hashes
         hashes = _number_copies(_hash_rows(columns, keys, hashes))
         columns = [columns[j] for j in np.argsort(keys)[: self.options.columns]]
-        rows = np.argsort(hashes)[: min(self.options.rows, self.options.cells // max(len(columns), 1))]
-        return [column.take(rows) for column in columns], y[rows]
+        return columns, np.argsort(hashes)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:  # (n,)
+        """The places of all rows, in canonical order."""
+        return self._ordered[1]
+
+    @cached_property
+    def sample(self) -> tuple[list[Column], NDArray[Any]]:
+        """The kept columns in canonical order, their rows in canonical order, and the targets of these rows, (r,)."""
+        columns, order = self._ordered
+        rows = order[: min(self.options.rows, self.options.cells // max(len(columns), 1))]
+        return [column.take(rows) for column in columns], np.asarray(self.task.y)[rows]
 
     @cached_property
     def y(self) -> NDArray[Any]:  # (r,)

@@ -69,4 +69,8 @@ def task_weights(past: PastTasks, metafeatures: MetaFeatures | None) -> NDArray[
         return None
     seen = Similarity(past.metafeatures, tuple(past.metafeature_names), past.metafeature_version).to(metafeatures)
     sizes = np.array([record.n_rows for record in past.records], dtype=float)
-    return None if seen is None else prior_weights(sizes, rows_of(metafeatures), None if seen.strange else seen)
+    return (
+        None
+        if seen is None
+        else prior_weights(sizes, rows_of(metafeatures), None if seen.strange else seen, same_space=seen.same_space)
+    )

@@ -469,8 +469,8 @@ class WarmStartSampler(BaseSampler):
         left, spent = self._clock()
         known = {"seconds_left": left, "seconds_spent": spent, "limit": self.limit, "similarity": self._similarity}
         rng = np.random.default_rng([self._seed, number])
-        if self.wanted:
-            others = self._late.union(set(self.space.families) - self.wanted)
+        if wanted := self.wanted.intersection(self.space.families):
+            others = self._late.union(set(self.space.families) - wanted)
             only = replace(self.limit or TrialLimit(math.inf), late=others)
             found = self._guard.suggest(history, rng=rng, **known | {"limit": only})
             if found.expected > OPTIONS.least_expected:

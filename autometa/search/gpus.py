@@ -47,6 +47,11 @@ class Gpus:
         """Those of an executor."""
         return cls(wanted, getattr(executor, "gpus", ()))
 
+    @property
+    def there(self) -> bool:
+        """Whether there is one to be had."""
+        return self._any
+
     def busy(self, families: Sequence[str]) -> frozenset[str]:
         """Which of these families have to wait for a GPU now."""
         if not self._any or self._free:

@@ -135,6 +135,16 @@ class SearchOptions:
     made_seconds: float = 1.0
     made_share: float = 0.2
 
+    # ---------------------------------------------------------------------------------------------- foundation models
+    # Complete trials before the first of a foundation model, the share of the time left that it may be expected to
+    # take, how far ahead it has to be for others of its configurations to be tried, trials for each of those, and draws
+    # among which one is looked for that there is time for. Judgement.
+    foundation_after: int = 3
+    foundation_share: float = 0.3
+    foundation_among: int = 5
+    foundation_every: int = 8
+    foundation_draws: int = 30
+
     # ---------------------------------------------------------------------------------------------------------- rows
     # From so many rows on a table has rungs, each so many times the rows of the one below, and as many trials of a rung
     # as go to one that goes on. The rows are the issue's; four is the usual factor of successive halving.

@@ -69,7 +69,8 @@ def defaults_here(space: SearchSpace, task: Task, options: SearchOptions = OPTIO
 def heads_to_begin_with(space: SearchSpace, numeric: Sequence[str], trials: int | None) -> list[Config]:
     """Few-shot heads, where columns are embeddings: the default, and of four trials or more the logistic one too.
 
-    The tables of the memory have none, so that nothing of it recommends what suits them.
+    The tables that ship with the memory have none, so that nothing of it recommends what suits them until such a table
+    was searched (`Recall.knows_embeddings`).
 
     Example:
         >>> from autometa.families import cash_space

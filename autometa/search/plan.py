@@ -21,7 +21,7 @@ from autometa.evaluation import (
     plan_splits,
     shared_isolation,
 )
-from autometa.families import FAMILIES, REGISTRY, available, cash_space, makes_features, suited
+from autometa.families import FAMILIES, REGISTRY, available, cash_space, foundation_models, makes_features, suited
 from autometa.quantiles import quantile_of
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.pace import ends_by_itself, too_many_trees
@@ -176,10 +176,11 @@ def _check_threshold(task: Task, settings: Settings) -> None:
 
 
 def searched_families(task: Task, settings: Settings) -> tuple[str, ...]:
-    """The families that were asked for, or all that there are, and those of this search alone."""
+    """The families that were asked for, or all there are, foundation models too, and those of this search alone."""
     REGISTRY.recalled(settings.own_families)
+    every = settings.families or (*available(task.kind), *foundation_models(task.kind))
     own = tuple(origin.name for origin in settings.own_families)
-    return (*(name for name in settings.families or available(task.kind) if name not in own), *own)
+    return (*(name for name in every if name not in own), *own)
 
 
 def search_space(task: Task, settings: Settings, options: SearchOptions = OPTIONS) -> SearchSpace:

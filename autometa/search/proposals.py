@@ -39,11 +39,12 @@ def proposals_for(
         >>> [one.config["family"] for one in found]
         ['linear', 'linear']
     """
+    from autometa.evaluation.machine import visible_gpus
     from autometa.metafeatures import describe
     from autometa.store import MetaStore
     from autometa.transfer import AdaptivePortfolio
 
     space = search_space(task, Settings(families=families))
-    past = MetaStore.with_shipped(store).past(space="fit", kind=task.kind, metric=task.metric)
+    past = MetaStore.with_shipped(store).past(space="fit", kind=task.kind, metric=task.metric, gpu=bool(visible_gpus()))
     recommender, seen = AdaptivePortfolio().fit(past, space), describe(task)
     return recommender.recommend(seen, count), recommender.explain(seen) if explain else None

@@ -8,18 +8,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from autometa.errors import InputError, RunError, StoreError
 from autometa.evaluation import METRICS, crowding
 from autometa.families import truncatable
 from autometa.quantiles import quantile_of
 from autometa.search.clock import Clock
 from autometa.search.first import CONFIG
+from autometa.search.in_context import without_foundation
 from autometa.search.options import OPTIONS
 from autometa.search.plan import SearchPlan
 from autometa.search.result import Result, open_run
 from autometa.search.run import Run
 from autometa.search.rungs import Rungs
 from autometa.search.settings import Progress, Settings, TrialRow
+from autometa.space import FAMILY
 from autometa.store import Exclusion
 from autometa.task import DEFAULT_METRICS, Task
 from autometa.transfer.cost import TrialLimit
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
     from autometa.sampler import WarmStartSampler
     from autometa.space import SearchSpace
+    from autometa.store import PastTasks
     from autometa.transfer import Recommendation, Surrogate
 
 
@@ -41,9 +46,12 @@ class Recall:
     sampler: WarmStartSampler
     metafeatures: MetaFeatures | None
     made: Mapping[str, Experience] = field(default_factory=dict)  # what past tables say of made columns, by family
+    knows_embeddings: bool = False  # whether past tasks were of embeddings, as this one is
 
 
-def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, rungs: Rungs, progress: Progress) -> Recall:
+def recall(
+    task: Task, settings: Settings, plan: SearchPlan, clock: Clock, rungs: Rungs, progress: Progress, gpu: bool = False
+) -> Recall:
     """The sampler, with what the store remembers behind it unless the search is cold.
 
     Raises:
@@ -54,21 +62,21 @@ def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, rungs
     from autometa.sampler.past import task_weights
     from autometa.store import MetaStore
 
-    metafeatures = None
+    metafeatures, space = None, without_foundation(plan.space)
     if settings.remember or not settings.cold:
         progress.stage("describing")
         metafeatures = describe(task.learned, seconds=clock.to_describe)
     if settings.cold:
-        return Recall(WarmStartSampler(None, plan.space, seed=settings.seed), metafeatures)
+        return Recall(WarmStartSampler(None, space, seed=settings.seed), metafeatures)
     known = task.metric if task.metric in METRICS else DEFAULT_METRICS[task.kind]  # of others past tasks know nothing
-    past = MetaStore.with_shipped(settings.store).past(kind=task.kind, metric=known, exclude=settings.exclude)
+    past = MetaStore.with_shipped(settings.store).past(kind=task.kind, metric=known, exclude=settings.exclude, gpu=gpu)
     trials, most = clock.budget.trials, plan.options.warm_trials
     sampler = WarmStartSampler(
         past,
-        plan.space,
+        space,
         metafeatures,
         n_initial=most if trials is None else min(most, -(-trials // 2)),
-        surrogate=shipped_surrogate(task.kind, plan.space, settings.exclude, progress),
+        surrogate=shipped_surrogate(task.kind, space, settings.exclude, progress),
         seed=settings.seed,
         seconds=None if settings.seconds is None else max(clock.budget.left_to_search, 0.0),
         jobs=plan.jobs,
@@ -76,7 +84,18 @@ def recall(task: Task, settings: Settings, plan: SearchPlan, clock: Clock, rungs
         folds=len(plan.splits),
     )
     sampler.ahead = max(1, min(int(plan.jobs * plan.options.proposed_share), plan.options.most_proposed))
-    return Recall(sampler, metafeatures, made_before(past, task_weights(past, metafeatures)))
+    made = made_before(past, task_weights(past, metafeatures))
+    return Recall(sampler, metafeatures, made, _knows_embeddings(past, metafeatures, plan.space))
+
+
+def _knows_embeddings(past: PastTasks, metafeatures: MetaFeatures | None, space: SearchSpace) -> bool:
+    """Whether few-shot heads were tried on a past task of embeddings, and this is one."""
+    name = "embedding_width"
+    if metafeatures is None or name not in past.metafeature_names or not math.isfinite(metafeatures[name]):
+        return False
+    there = np.isfinite(past.metafeatures[:, past.metafeature_names.index(name)])
+    heads = np.array([config.get(FAMILY) == "few_shot" for config in past.configs], dtype=bool)
+    return "few_shot" in space.families and bool(np.isfinite(past.scores[there][:, heads]).any())
 
 
 def _first_limit(settings: Settings, plan: SearchPlan, clock: Clock, rungs: Rungs) -> TrialLimit:

@@ -27,6 +27,7 @@ from autometa.search.candidates import candidates_of, quick_enough
 from autometa.search.clock import Clock
 from autometa.search.finish import Finish, fit_by, why_no_model
 from autometa.search.first import first_model
+from autometa.search.in_context import foundation_notes, with_families_of
 from autometa.search.keys import why_fleeting
 from autometa.search.pace import begin_with, heads_to_begin_with
 from autometa.search.plan import (
@@ -133,6 +134,9 @@ def prepare(
     for why in (without_weights, without_quantiles, without_monotonic, without_many_trees, without_export):
         if progress is not None and (left_out := why(task, settings)):
             progress.note(left_out)
+    if progress is not None:
+        for said in foundation_notes(task, settings, plan.space):
+            progress.note(said)
     return folder
 
 
@@ -204,6 +208,7 @@ def resume(
         budget = _crowded(Budget(total, wanted, started - used))
         executor = executor or Local(shared_isolation())
         plan = SearchPlan.of(folder.task, settings, executor.cpus, splits=folder.splits, machines=executor)
+        plan = replace(plan, space=with_families_of(plan.space, study, folder.task.kind))
         folder.check_kept([row.number for row in leaderboard(rows, folder.task.metric)[: plan.options.candidates]])
         return _conduct(folder, plan, budget, progress, executor, study)
 
@@ -237,13 +242,15 @@ def _conduct(
     recalled: Recall | None = None
     recommendations: list[Recommendation] = []
     if not over:
-        recalled = recall(task, settings, plan, clock, trials.rungs, progress)
+        recalled = recall(task, settings, plan, clock, trials.rungs, progress, trials.gpus.there)
         study.sampler = recalled.sampler
         trials.crossings = replace(trials.crossings, known=recalled.made)
         recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)
     trials.settle()
     if not over:
-        _begin_with_defaults(trials, plan, settings)
+        _begin_with_defaults(
+            trials, plan, settings, knows_embeddings=recalled is not None and recalled.knows_embeddings
+        )
     progress.started(task, replace(settings, cold=settings.cold or over), recommendations)
     if over and not settings.cold:
         progress.note("There is no time to ask the memory: what ends quickly is tried.")
@@ -288,14 +295,19 @@ def _conduct(
         return result
 
 
-def _begin_with_defaults(trials: Trials, plan: SearchPlan, settings: Settings) -> None:
-    """What comes before all proposals: boosting's default on a large table, learners that were asked for, heads."""
+def _begin_with_defaults(trials: Trials, plan: SearchPlan, settings: Settings, *, knows_embeddings: bool) -> None:
+    """What comes before all proposals: boosting's default on a large table, learners that were asked for, heads.
+
+    No heads where the memory has seen such: it knows better which.
+    """
     trials.begin_with_the_default()
     if trials.finished:
         return
     learners = {origin.name for origin in settings.own_families}
     own = [config for config in plan.space.defaults() if config[FAMILY] in learners]
     begin_with(trials.study, own, "A learner that was asked for, as it was trained.")
+    if knows_embeddings:
+        return
     heads = heads_to_begin_with(plan.space, trials.run.task.columns.numeric, settings.trials)
     begin_with(trials.study, heads, "Few-shot heads first: columns are embeddings.")
 

@@ -20,12 +20,13 @@ from autometa.evaluation import AUTO, Attempt, Cancelled, Evaluation, Executor, 
 from autometa.families import FAMILIES
 from autometa.files import whole
 from autometa.origins import GROWN_FROM, MADE_FROM, ORIGIN, REASON, ROWS, Origin
+from autometa.search import pace
 from autometa.search.clock import Clock
 from autometa.search.crossing import Crossings
 from autometa.search.first import CONFIG, HERE, FirstModel, first_model
 from autometa.search.gpus import Gpus
+from autometa.search.in_context import InContext
 from autometa.search.newcomers import Newcomers
-from autometa.search.pace import affordable, begin_with, default_to_begin_with, defaults_here, fall_back, late_families
 from autometa.search.patience import is_enough, why_enough
 from autometa.search.plan import SearchPlan, cells_per_second
 from autometa.search.result import leaderboard
@@ -63,13 +64,14 @@ class Trials:
         self._samples = Samples(run.task, plan.splits, run.settings.seed)
         self._climbed = {row.grown_from for row in self.finished if row.grown_from}  # a trial, and with how many rows
         self.crossings = Crossings(plan.space, self.metric, clock.budget.trials, options=plan.options)
+        self.in_context = InContext.of(run.task, run.settings, plan, clock.budget.trials, executor)
         self._ranked, self._leaders = -1, list[TrialRow]()  # of how many finished trials
         self.interrupted = False  # by the person
         self._lock = threading.RLock()
         self._stop = threading.Event()  # no more trials
         self._faults: list[BaseException] = []
         self._without_models: set[int] = set()  # trials whose fold models were dropped
-        self._gpus = Gpus.of(run.settings.device, executor)
+        self.gpus = Gpus.of(run.settings.device, executor)
         self._newcomers = Newcomers(run, plan)
         self._left_out = frozenset[str]()  # families that ran out of time again and again
 
@@ -88,13 +90,11 @@ class Trials:
         seconds, options = self.run.settings.seconds, self.plan.options
         if seconds is None or (self.finished and not again):
             return
-        if (
-            len(self.rungs.ladder) > 1
-            or cells_per_second(self.run.task, seconds, options) >= options.default_first_load
-        ):
-            default = default_to_begin_with(self.plan.space, self.run.task.c, options)
+        heavy = cells_per_second(self.run.task, seconds, options) >= options.default_first_load
+        if heavy or len(self.rungs.ladder) > 1:
+            default = pace.default_to_begin_with(self.plan.space, self.run.task.c, options)
             reason = "The library's default first: the table is large for the time."
-            begin_with(self.study, [default], reason, again=again)
+            pace.begin_with(self.study, [default], reason, again=again)
 
     def settle(self) -> None:
         """Trials that were running when the process died: finished if their evaluation is there, else tried again."""
@@ -132,7 +132,7 @@ class Trials:
         """A few defaults in this process, the first after `loading` seconds of the processor, and the first model."""
         clock, took = self.clock, loading * self.clock.budget.crowding
         late = max(clock.budget.left, 0.0) + self.plan.options.late_here
-        for default in defaults_here(self.plan.space, self.run.task, self.plan.options):
+        for default in pace.defaults_here(self.plan.space, self.run.task, self.plan.options):
             if self.interrupted or took > (clock.left_to_search(self._best()) if self.finished else late):
                 break
             self.study.enqueue_trial(default, user_attrs={ORIGIN: Origin.DEFAULT.value, REASON: HERE})
@@ -171,10 +171,11 @@ class Trials:
                     self._leave_out_the_late()
                     self._climb(best)
                     left, rows = self.clock.left_to_search(best), self.rungs.rows
-                    self.crossings.enqueue(self.study, self.finished, rows, left=left, longest=self._longest(rows))
+                    for kind in (self.crossings, self.in_context):
+                        kind.enqueue(self.study, self.finished, rows, left=left, longest=self._longest(rows))
                     trial = self.study.ask()
                     config = self.plan.space.suggest(trial)
-                with self._gpus.held(config, self._is_over) as device:
+                with self.gpus.held(config, self._is_over) as device:
                     self._try(trial, config, device)
         except Cancelled:
             return  # by the person, which says nothing about the configuration
@@ -207,14 +208,14 @@ class Trials:
     def _leave_out_the_late(self) -> None:
         """Tells the sampler which families run out of time, or have to wait, and what a trial may take here."""
         families = self.plan.space.families
-        late = late_families(self.finished, self.plan.options.late_trials).intersection(families)
+        late = pace.late_families(self.finished, self.plan.options.late_trials).intersection(families)
         late = late if len(late) < len(families) else self._left_out
         for family in sorted(late - self._left_out):
             self.progress.note(f"{FAMILIES[family].label} ran out of time again and again: it is left out from now on.")
         self._left_out = late
         sampler: Any = self.study.sampler
         before = sampler.limit or TrialLimit(math.inf)
-        waiting = late | self._gpus.busy(families)
+        waiting = late | self.gpus.busy(families) | self.in_context.reserved()
         limit = replace(before, late=waiting if len(waiting) < len(families) else late)
         if self.finished and sampler.limit is not None:  # by now trials tell how fast this machine is
             limit = replace(limit, seconds=self._longest(self.rungs.rows))
@@ -241,7 +242,7 @@ class Trials:
             aim = self.clock.to_grow(seconds, self._longest(rows))
             if aim is not None:
                 folds = self.plan.splits.n_folds
-                faster = affordable(config, self.finished, seconds=aim, folds=folds, rows=rows)
+                faster = pace.affordable(config, self.finished, seconds=aim, folds=folds, rows=rows)
                 config = faster if self.plan.space.contains(faster) else config  # a parameter may be fixed
             self.progress.trial_started(trial.number, config, origin, reason)
             attempt = replace(self._attempt(trial.number, config, origin, seconds, rows), device=device)
@@ -360,8 +361,8 @@ class Trials:
     def _fall_back(self) -> None:
         """Puts the default of a cheap family not yet tried next in the queue."""
         reason = "A cheap default, because nothing that was tried so far came to an end."
-        cheap = fall_back(self.plan.space, self.finished, self.run.task.c, self.plan.options)
-        begin_with(self.study, cheap, reason, Origin.FALLBACK)
+        cheap = pace.fall_back(self.plan.space, self.finished, self.run.task.c, self.plan.options)
+        pace.begin_with(self.study, cheap, reason, Origin.FALLBACK)
 
     def _take_the_first(self) -> None:
         """The first model becomes a trial, and so what there is to answer with."""

@@ -2,6 +2,7 @@
 
     service   what is answered: a request's body as a table, predictions, explanations; knows nothing of HTTP
     reading   bodies and parameters as tables and values, or everything that is wrong with them
+    encoded   what of a request an encoder makes vectors of first: images, as base64 or as files, and texts
     columns   the columns that a row needs, as JSON Schema for programs and as fields of a form
     web       the same over HTTP, by FastAPI (extra ``serve``)
     page      the page on which a person tries it, with page.css of the report and try.js

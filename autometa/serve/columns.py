@@ -23,7 +23,7 @@ class Field:
     """One column of a row: what it holds, what may stand there, and what is typical."""
 
     name: str
-    holds: str  # number, boolean, category, datetime or text
+    holds: str  # number, boolean, category, datetime, text or image
     example: Any  # None where nothing is typical
     choices: tuple[str, ...] = ()  # of a category, where they are few
     unit: str = ""
@@ -38,8 +38,11 @@ class Field:
             "category": "one of the categories that training saw; another counts as missing, which is said",
             "datetime": "a moment, written as in the training table",
             "text": "a text",
+            "image": "an image: the file (PNG, JPEG, BMP, GIF, WebP or TIFF) as base64, or as a data URL",
         }
         found: dict[str, Any] = {"type": [*kind, "null"], "description": words[self.holds]}
+        if self.holds == "image":
+            found["contentEncoding"] = "base64"
         if self.choices:
             found["examples"] = list(self.choices)
         elif self.example is not None:
@@ -84,6 +87,10 @@ def _moment(encoder: ColumnEncoder) -> str | None:
         return None
 
 
+# A white pixel, as a file of PNG in base64: what stands for an image.
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+
+
 def example_row(fields: list[Field]) -> dict[str, Any]:
     """A row with what is typical in each column."""
-    return {field.name: field.example for field in fields}
+    return {field.name: PIXEL if field.holds == "image" else field.example for field in fields}

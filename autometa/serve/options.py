@@ -13,6 +13,9 @@ class ServeOptions:
     rows: int = 10_000
     # Bytes of one request, unless told. Judgement, not measured: the rows above, with a kilobyte each, and room.
     bytes: int = 32_000_000
+    # Pixels of an image that a request sends: a bomb of some kilobytes unfolds to gigabytes. Judgement: the largest
+    # photographs have as many.
+    pixels: int = 60_000_000
     # Rows that one request has explained; each asks the model hundreds of times. Judgement, not measured.
     explained_rows: int = 100
     # Seconds that a request for explanations may take. Judgement, not measured: half of what proxies wait.

@@ -26,11 +26,13 @@ def trial_page(service: Service) -> str:
     model = service.model
     positive = str(model.classes[model.positive]) if model.kind == "binary" else None
     what = f"{KIND_TITLES[model.kind]} of “{model.target}”, judged by {metric_title(model.metric, positive)}"
-    sections = [
-        ("one", "One row", _one(service)),
-        ("many", "A table", _many(service)),
-        ("programs", "For programs", _programs(service)),
-    ]
+    pictures = _is_of_images(service)
+    sections = [("one", "One image" if pictures else "One row", _one(service))]
+    if not pictures:
+        sections.append(("many", "A table", _many(service)))
+    elif len(service.fields) == 1 and model.kind != "regression":
+        sections.append(("many", "Several images", _files(service)))
+    sections.append(("programs", "For programs", _programs(service)))
     foot = f"Served by AutoMeta {version()} from this machine. The page asks nothing of anybody else."
     return document(
         f"{model.name} · AutoMeta",
@@ -47,6 +49,8 @@ def trial_page(service: Service) -> str:
 def _one(service: Service) -> Markup:
     """A field for each column, filled with what is typical, and where the answer comes."""
     lead = "What is typical of the training table stands here. An empty field is a missing cell."
+    if _is_of_images(service):
+        lead = "Choose an image of this machine." + (" " + lead if len(service.fields) > 1 else "")
     buttons = [tag("button", "Predict", type="submit", id="predict")]
     if service.background is not None:
         buttons.append(tag("button", "Why?", type="button", id="why", cls="second"))
@@ -59,6 +63,8 @@ def _one(service: Service) -> Markup:
 def _field(field: Field) -> Markup:
     """A label, and where its value is typed or chosen."""
     name = {"name": field.name, "data_holds": field.holds}
+    if field.holds == "image":
+        return tag("label", tag("span", field.name), tag("input", type="file", accept="image/*", **name))
     value = "" if field.example is None else str(field.example)
     choices = ("true", "false") if field.holds == "boolean" else field.choices
     if choices:
@@ -74,6 +80,24 @@ def _field(field: Field) -> Markup:
         entry = tag("input", type="text", value=value, **name)
     unit = tag("i", f" {field.unit}") if field.unit else None
     return tag("label", tag("span", field.name, unit), entry)
+
+
+def _is_of_images(service: Service) -> bool:
+    return service.encoded is not None and service.encoded.images
+
+
+def _files(service: Service) -> Markup:
+    """Fields for files of images, and where their answers come."""
+    return join([
+        tag("p", f"Images of this machine. Up to {service.rows:,} at once.", cls="lead"),
+        tag("form",
+            tag("p", tag("input", type="file", id="file", multiple=True, accept="image/*", aria_label="Images",
+                         data_field=service.fields[0].name)),
+            tag("p", tag("button", "Predict the images", type="submit"),
+                tag("label", tag("input", type="checkbox", id="proba"), " with probabilities", cls="inline")),
+            id="table", autocomplete="off"),
+        tag("div", id="answers", role="status", aria_live="polite"),
+    ])  # fmt: skip
 
 
 def _many(service: Service) -> Markup:
@@ -110,15 +134,22 @@ def _programs(service: Service) -> Markup:
             "POST /predict",
             "predictions of rows; ?proba=true, ?interval=0.9, ?by=COLUMN, ?threshold=0.3, ?allow_missing=true",
         ),
-        ("POST /explain", "what each column contributed to the answer of a row (Shapley values)"),
+        *(
+            []
+            if service.encoded is not None
+            else [
+                ("POST /explain", "what each column contributed to the answer of a row (Shapley values)"),
+            ]
+        ),
         ("GET /health", "whether it works, and what it is"),
         ("GET /openapi.json", "all of this, for programs (OpenAPI)"),
     ]
-    curl = (
-        "curl ADDRESS/predict -H 'Content-Type: application/json' \\\n"
-        f"  --data '{quoted}'\n\n"
-        "curl ADDRESS/predict -H 'Content-Type: text/csv' --data-binary @new.csv"
-    )
+    curl = f"curl ADDRESS/predict -H 'Content-Type: application/json' \\\n  --data '{quoted}'\n\n"
+    if _is_of_images(service):
+        beside = "".join(f" -F '{one.name}={one.example}'" for one in service.fields[1:])
+        curl += f"curl ADDRESS/predict -F '{service.fields[0].name}=@picture.png'{beside}"
+    else:
+        curl += "curl ADDRESS/predict -H 'Content-Type: text/csv' --data-binary @new.csv"
     facts = [
         (f"{len(service.fields):,}", "columns that a row needs", ""),
         (f"{len(service.model.members):,}", "pipelines answer together", ""),

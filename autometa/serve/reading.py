@@ -30,6 +30,19 @@ def table_of_json(body: bytes, model: Model, *, allow_missing: bool = False) -> 
     Raises:
         InputError: It is no JSON, no rows, or rows lack columns; everything that is wrong.
     """
+    rows = rows_of_json(body, () if allow_missing else model.schema.raw)
+    if not rows:
+        return pd.DataFrame(columns=pd.Index(model.schema.raw, dtype="str"), dtype=object)
+    plain = body.strip()
+    return read_table(plain if plain.startswith(b"[") else b"[" + plain + b"]", **model.schema.reading)[0]
+
+
+def rows_of_json(body: bytes, needed: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows in JSON, each with the columns that are needed and that any of them has.
+
+    Raises:
+        InputError: As `table_of_json`.
+    """
     try:
         found = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -38,12 +51,9 @@ def table_of_json(body: bytes, model: Model, *, allow_missing: bool = False) -> 
     rows = [found] if isinstance(found, dict) else found
     if not isinstance(rows, list):
         raise InputError(Problem("body", f"is {_kind(rows)} and no rows", _ROWS))
-    if problems := _wrong_rows(rows, () if allow_missing else model.schema.raw):
+    if problems := _wrong_rows(rows, needed):
         raise InputError(problems)
-    if not rows:
-        return pd.DataFrame(columns=pd.Index(model.schema.raw, dtype="str"), dtype=object)
-    plain = body.strip()
-    return read_table(plain if plain.startswith(b"[") else b"[" + plain + b"]", **model.schema.reading)[0]
+    return rows
 
 
 def _wrong_rows(rows: Sequence[Any], needed: Sequence[str]) -> list[Problem]:

@@ -25,8 +25,10 @@ from autometa.explain.shapley import background_of
 from autometa.search import Model, Run, load_model
 from autometa.search.answers import answers_of
 from autometa.serve.columns import Field, fields_of
+from autometa.serve.encoded import RequestEncoder, files_sent
 from autometa.serve.options import OPTIONS
-from autometa.serve.reading import PARAMETERS, parameters_of, table_of_json, table_of_text
+from autometa.serve.reading import PARAMETERS, parameters_of, rows_of_json, table_of_json, table_of_text
+from autometa.task.read import read_table
 from autometa.values import Gathered
 
 ALLOW = "?allow_missing=true"
@@ -83,6 +85,7 @@ class Service:
         background: (b, p) typed rows that rows are explained against; None where the table of the run is not there.
         fields: The columns that a row needs.
         rows: Most rows of one request.
+        encoded: What its rows are encoded by, where it was fitted on images or texts; None for plain tables.
 
     See Also:
         `autometa serve`, which puts it behind HTTP.
@@ -103,25 +106,29 @@ class Service:
     background: pd.DataFrame | None
     fields: list[Field]
     rows: int = OPTIONS.rows
+    encoded: RequestEncoder | None = None
 
     @classmethod
-    def open(cls, path: str | Path, *, trusted: bool = False, rows: int = OPTIONS.rows) -> Service:
+    def open(cls, path: str | Path, *, trusted: bool = False, rows: int = OPTIONS.rows, paths: bool = False) -> Service:
         """Reads the model of a run, or a model file, and asks it for one row.
 
         Args:
             path: The folder of a finished run, its ``model.pkl``, or what an estimator's `save` wrote.
             trusted: Read it though somebody else made it: that runs code that is in it.
             rows: Most rows of one request.
+            paths: Whether rows may name files of images on this machine, which whoever asks could then look at.
 
         Raises:
             RunError: There is no model, it is damaged or somebody else's.
+            InputError: What encodes its images or texts is not there, or not what it was.
         """
         path = Path(path)
         model, background = load_model(path, trusted=trusted), None
-        if (path / "run.json").is_file():
+        encoded, fields = RequestEncoder.of(model, paths=paths), fields_of(model)
+        if encoded is None and (path / "run.json").is_file():
             background = background_of(Run.open(path, trusted=trusted).task)
-        service = cls(model, path, background, fields_of(model), rows)
-        columns = {one.name: [one.example] for one in service.fields}
+        service = cls(model, path, background, fields if encoded is None else encoded.fields(model), rows, encoded)
+        columns = {one.name: [one.example] for one in fields}
         model.answer(model.schema.apply(pd.DataFrame(columns)))
         return service
 
@@ -129,8 +136,9 @@ class Service:
         """The answers for the rows of a body.
 
         Args:
-            body: ``json``: rows with the names of the columns; ``csv``: a table as `autometa predict` reads it.
-            kind: Which of both.
+            body: ``json``: rows with the names of the columns; ``csv``: a table as `autometa predict` reads it; of a
+                model of images also one image, or a form with some.
+            kind: Which of these; of the last two the content type.
             query: Of `PARAMETERS`, as text.
 
         Raises:
@@ -158,6 +166,9 @@ class Service:
         Raises:
             InputError: As `predict`; or the table of the run, which rows are explained against, is not there.
         """
+        if self.encoded is not None:
+            what = f"is of {self.encoded.encoder.record.takes}, whose numbers say nothing by themselves"
+            raise InputError(Problem(self.path.name, what, "`autometa explain` tells which of them a model needs."))
         if self.background is None:
             what = "has no training table beside it, which rows are explained against"
             raise InputError(Problem(self.path.name, what, "Serve the folder of the run to have explanations."))
@@ -195,9 +206,38 @@ class Service:
         return typed[0], asked, notes
 
     def _table(self, body: bytes, kind: str, asked: Asked) -> pd.DataFrame:
+        if self.encoded is not None:
+            return self._encoded_table(self.encoded, body, kind, asked)
         if kind == "json":
             return table_of_json(body, self.model, allow_missing=asked.allow_missing)
         return table_of_text(body, self.model)
+
+    def _encoded_table(self, encoded: RequestEncoder, body: bytes, kind: str, asked: Asked) -> pd.DataFrame:
+        """Images or texts of a body as the vectors that the model learned from."""
+        name, reading = encoded.column, self.model.schema.reading
+        if kind == "csv":
+            frame = table_of_text(body, self.model)
+        elif kind == "json":
+            rows = rows_of_json(body, () if asked.allow_missing else [one.name for one in self.fields])
+            there = any(name in row for row in rows)
+            cells = [row.pop(name, None) for row in rows]
+            frame = pd.DataFrame(index=range(len(rows)))
+            if any(rows):
+                frame = read_table(json.dumps(rows).encode(), **reading)[0]
+            frame = frame.assign(**{name: pd.Series(cells, dtype=object)}) if there or not rows else frame
+        else:
+            images, beside = files_sent(kind, body, name)
+            frame = pd.DataFrame(index=range(len(images)))
+            if beside:
+                frame = read_table(pd.DataFrame(beside).to_csv(index=False).encode(), **reading)[0]
+            frame = frame.assign(**{name: pd.Series(images, dtype=object)})
+        if len(frame) > self.rows:
+            return frame  # which is refused
+        if name not in frame.columns:
+            raise InputError(Problem("body", f"no column {name!r}", "It is what the model was fitted on."))
+        if not len(frame):
+            return pd.DataFrame(columns=pd.Index(self.model.schema.raw, dtype="str"), dtype=object)
+        return encoded.table(frame.drop(columns=[name]), list(frame[name]))
 
     def _check(self, asked: Asked) -> None:
         """Refuses what the model cannot give."""
@@ -223,6 +263,7 @@ class Service:
             "metric": model.metric,
             "classes": [plain(label) for label in model.classes],
             "columns": [one.name for one in self.fields],
+            "takes": "rows" if self.encoded is None else self.encoded.encoder.record.takes,
             "pipelines": len(model.members),
             "most_rows": self.rows,
             "explains": self.background is not None,

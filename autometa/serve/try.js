@@ -11,7 +11,8 @@
   };
   const number = (value) => typeof value === "number" ? String(Number(value.toPrecision(5))) : value === null ? "-" : String(value);
   const ask = async (path, body, kind, accept) => {
-    const headers = { "Content-Type": kind, "Accept": accept || "application/json" };
+    const headers = { "Accept": accept || "application/json" };
+    if (kind) headers["Content-Type"] = kind;
     if (token) headers.Authorization = "Bearer " + token;
     const response = await fetch(path, { method: "POST", headers, body });
     if (!response.ok) throw (await response.json().catch(() => ({ error: [{ where: "", what: "status " + response.status, fix: "" }] }))).error;
@@ -30,10 +31,22 @@
     button.disabled = true;
     try { place.replaceChildren(...await work()); } catch (error) { place.replaceChildren(wrong(error)); } finally { button.disabled = false; }
   };
-  const row = () => {
+  const content = (file) => new Promise((done, failed) => {
+    const reader = new FileReader();
+    reader.onload = () => done(reader.result);
+    reader.onerror = () => failed([{ where: file.name, what: "cannot be read", fix: "" }]);
+    reader.readAsDataURL(file);
+  });
+  const form = (entry) => {
+    const made = new FormData();
+    for (const file of entry.files) made.append(entry.dataset.field, file);
+    return made;
+  };
+  const row = async () => {
     const found = {};
     for (const entry of byId("row").querySelectorAll("[name]")) {
       const holds = entry.dataset.holds, text = entry.value;
+      if (holds === "image") { found[entry.name] = entry.files.length ? await content(entry.files[0]) : null; continue; }
       if (entry.validity && entry.validity.badInput) throw [{ where: entry.name, what: "is no number", fix: "" }];
       found[entry.name] = text === "" ? null : holds === "number" ? Number(text) : holds === "boolean" ? text === "true" : text;
     }
@@ -56,13 +69,13 @@
     event.preventDefault();
     during(byId("answer"), byId("predict"), async () => {
       const query = byId("proba") ? "?proba=true" : "";
-      const said = await ask("predict" + query, row(), "application/json");
+      const said = await ask("predict" + query, await row(), "application/json");
       const answer = said.predictions[0];
       return [make("b", number(answer.prediction), "said"), make("span", said.target, "quiet"), ...classes(answer), listing(said.notes, "notes")];
     });
   });
   if (byId("why")) byId("why").addEventListener("click", () => during(byId("answer"), byId("why"), async () => {
-    const said = await ask("explain", row(), "application/json");
+    const said = await ask("explain", await row(), "application/json");
     const one = said.explanations[0];
     const all = Object.entries(one.contributions).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, 15);
     const widest = Math.max(...all.map(([, value]) => Math.abs(value)), 1e-12);
@@ -72,13 +85,14 @@
     const words = "From " + number(one.base) + ", the mean of the training table, to " + number(one.answer) + ", " + what + ":";
     return [make("b", number(one.prediction), "said"), make("p", words, "quiet"), bars, listing(said.notes, "notes")];
   }));
-  byId("table").addEventListener("submit", (event) => {
+  if (byId("table")) byId("table").addEventListener("submit", (event) => {
     event.preventDefault();
     const button = event.target.querySelector("button");
     during(byId("answers"), button, async () => {
       const file = byId("file").files[0];
       const query = byId("proba") && byId("proba").checked ? "?proba=true" : "";
-      const said = await ask("predict" + query, file || byId("csv").value, file ? "application/octet-stream" : "text/csv");
+      const sent = byId("file").multiple ? [form(byId("file")), ""] : file ? [file, "application/octet-stream"] : [byId("csv").value, "text/csv"];
+      const said = await ask("predict" + query, ...sent);
       const names = said.predictions.length ? Object.keys(said.predictions[0]) : [];
       const table = make("table"), head = make("tr"), body = make("tbody");
       for (const name of ["row", ...names]) head.append(make("th", name));

@@ -19,11 +19,12 @@ from starlette.requests import ClientDisconnect
 from autometa.errors import AutoMetaError, InputError, Problem
 from autometa.listening import names_us
 from autometa.serve.columns import example_row
+from autometa.serve.encoded import described
 from autometa.serve.options import OPTIONS
 from autometa.serve.page import trial_page
 from autometa.serve.service import Reply, Service, TooMuchError, explanations, said
 
-JSON_KIND, CSV_KIND = "application/json", "text/csv"
+JSON_KIND, CSV_KIND, FORM_KIND = "application/json", "text/csv", "multipart/form-data"
 _KINDS = {JSON_KIND: "json", CSV_KIND: "csv", "application/csv": "csv", "application/octet-stream": "csv"}
 _BOOLEAN = {"type": "boolean", "default": False}
 _QUERY = {
@@ -75,7 +76,7 @@ def application(
     _add_pages(app, service)
 
     async def answered(request: Request, answer: Callable[..., Reply], as_json: Callable[[Reply], Any]) -> Response:
-        kind = _kind_of(request)
+        kind = _kind_of(request, service)
         body = await _body(request, most_bytes)
         answers = await run_in_threadpool(answer, body, kind, dict(request.query_params))
         return _response(request, kind, answers, as_json)
@@ -169,12 +170,17 @@ def _add_pages(app: FastAPI, service: Service) -> None:
         return _plain(service.about())
 
 
-def _kind_of(request: Request) -> str:
-    """``json`` or ``csv``, by what a request says of its body."""
-    given = request.headers.get("content-type", "").split(";")[0].strip().lower()
+def _kind_of(request: Request, service: Service) -> str:
+    """``json`` or ``csv``, by what a request says of its body; of images that come as they are, what it says."""
+    whole = request.headers.get("content-type", "")
+    given = whole.split(";")[0].strip().lower()
     if given in _KINDS:
         return _KINDS[given]
     fix = f"Send {JSON_KIND} (a list of rows) or {CSV_KIND} (a table with a header)."
+    if service.encoded is not None and service.encoded.images:
+        if given == FORM_KIND or given.startswith("image/"):
+            return whole
+        fix = f"Send {JSON_KIND} (rows with images as base64), {FORM_KIND} (files), or one image as it is (image/png)."
     raise _Refused(415, Problem("Content-Type", f"{given!r} is not taken" if given else "is missing", fix))
 
 
@@ -232,13 +238,15 @@ def _described(service: Service, summary: str, parameters: tuple[str, ...]) -> d
         {"name": name, "in": "query", "required": False, "schema": _QUERY[name][0], "description": _QUERY[name][1]}
         for name in parameters
     ]
-    body = {
+    body: dict[str, Any] = {
         "required": True,
         "content": {
             JSON_KIND: {"schema": {"anyOf": [rows, row]}, "example": example},
             CSV_KIND: {"schema": {"type": "string"}},
         },
     }
+    if service.encoded is not None and service.encoded.images:
+        body["content"] |= described(service.fields, service.encoded.column)
     problem = {"type": "object", "properties": {name: {"type": "string"} for name in ("where", "what", "fix")}}
     error = {"type": "object", "properties": {"error": {"type": "array", "items": problem}}}
     reasons = {401: "The token", 413: "Too much at once", 415: "The content type", 422: "Everything that is wrong"}

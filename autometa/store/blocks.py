@@ -2,7 +2,7 @@
 
 A block is two Arrow IPC streams, each compressed whole by zstd behind its size (8 bytes) and the CRC-32 of what follows
 (4 bytes): `scores` is what learning reads of every task at once (configuration, state, score in every metric, seconds,
-rows), `details` the rest.
+rows; the device of each, where one of them ran on a GPU), `details` the rest.
 Texts that repeat are dictionary-encoded; a configuration is canonical JSON with every digit kept; the names of the
 metrics are one text per evaluation and their values one list.
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _ZSTD = pa.Codec("zstd")
 _HEAD = struct.Struct("<QI")
+DEVICE = "device"  # in the versions of an evaluation that ran on a GPU, and then a column of the scores
 
 
 class Block(NamedTuple):
@@ -88,6 +89,8 @@ def _tables(evaluations: Sequence[Evaluation], *, ship: bool, folds: bool) -> tu
         "predict_seconds": pa.array([e.predict_seconds for e in evaluations], real),
         "rows": pa.array([e.rows for e in evaluations], pa.int64()),
     }
+    if any(DEVICE in e.versions for e in evaluations):
+        scores[DEVICE] = _texts(e.versions.get(DEVICE) for e in evaluations)
     details = {
         "reason": _texts(e.reason for e in evaluations),
         "fold_metrics": _texts(_json(names) for names in fold_metrics),
@@ -109,7 +112,23 @@ def _packed(scores: pa.Table, details: pa.Table, level: int) -> Block:
 
 def _appended(table: pa.Table, more: pa.Table) -> pa.Table:
     """Both, one under the other; what was shipped in single precision is widened first."""
+    if DEVICE in table.column_names + more.column_names:
+        table, more = (
+            one if DEVICE in one.column_names else with_devices(one, [None] * len(one)) for one in (table, more)
+        )
     return pa.concat_tables([table.cast(more.schema), more]).unify_dictionaries().combine_chunks()
+
+
+def with_devices(scores: pa.Table, devices: Sequence[str | None]) -> pa.Table:
+    """The scores of a block with the device of each evaluation; None is a processor."""
+    return scores.append_column(DEVICE, _texts(devices))
+
+
+def on_gpu(scores: pa.Table) -> np.ndarray:  # (n,) bool
+    """Which evaluations of a block ran on a GPU, whose seconds say nothing of a processor's."""
+    if DEVICE not in scores.column_names:
+        return np.zeros(len(scores), dtype=bool)
+    return scores[DEVICE].is_valid().to_numpy(zero_copy_only=False).astype(bool)
 
 
 def decode(block: Block) -> list[Evaluation]:

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 import autometa
 from autometa.errors import InputError, Problem
-from autometa.store.blocks import Block, encode, pack, unpack
+from autometa.store.blocks import DEVICE, Block, encode, pack, unpack, with_devices
 from autometa.store.reading import Entry
 from autometa.store.schema import SCHEMA, record_of, values_of
 
@@ -138,7 +138,7 @@ def _plain(entry: Entry) -> pa.Table:
     identity = {
         name: pa.repeat(getattr(entry.record, name), entry.block.evaluations) for name in ("fingerprint", "space")
     }
-    return pa.table(identity | columns).cast(_SCHEMA)
+    return pa.table(identity | columns).select(_SCHEMA.names).cast(_SCHEMA)
 
 
 def _block(table: pa.Table) -> Block:
@@ -148,7 +148,9 @@ def _block(table: pa.Table) -> Block:
         for name in table.column_names
     }
     half = [pa.table({name: encoded[name].combine_chunks() for name in part.names}) for part in (_SCORES, _DETAILS)]
-    return Block(pack(half[0]), pack(half[1]), len(table))
+    devices = [json.loads(text).get(DEVICE) for text in table["versions"].to_pylist()]
+    scores = with_devices(half[0], devices) if any(devices) else half[0]
+    return Block(pack(scores), pack(half[1]), len(table))
 
 
 def _without_dictionaries(schema: pa.Schema) -> pa.Schema:

@@ -175,6 +175,7 @@ class MetaStore:
         metric: str,
         exclude: Exclusion = NOTHING,
         most: int | None = OPTIONS.width,
+        gpu: bool = False,
     ) -> PastTasks:
         """What recommenders learn from, in one read.
 
@@ -190,6 +191,8 @@ class MetaStore:
             exclude: What must not be seen.
             most: At most this many configurations: those that the most tasks have tried, then those that did best on
                 their task. The table is dense, and searches that each try their own configurations would make it wide.
+            gpu: Whether trials will have a GPU. Seconds that a trial took on one are unknown where there is none; where
+                there is one, they count before those of processors.
 
         Example:
             >>> memory = MetaStore.with_shipped("no_such_folder/store.db")
@@ -198,7 +201,9 @@ class MetaStore:
             (True, 50, True)
         """
         held = self._database.options.held_bytes
-        return past_in(self.layers, space=space, kind=kind, metric=metric, exclude=exclude, most=most, held=held)
+        return past_in(
+            self.layers, space=space, kind=kind, metric=metric, exclude=exclude, most=most, held=held, gpu=gpu
+        )
 
     def told(self, *, space: str, kind: str, exclude: Exclusion = NOTHING) -> list[ToldTask]:
         """The tasks of a space and kind with every metric that their evaluations told, whatever became of them.

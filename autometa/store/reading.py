@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from autometa.errors import InputError, Problem, StoreError, did_you_mean
 from autometa.moved import former
-from autometa.store.blocks import Block, configs_in, decode, key, scores_in, unpack
+from autometa.store.blocks import Block, configs_in, decode, key, on_gpu, scores_in, unpack
 from autometa.store.records import Exclusion, PastTasks, PastTrials, TaskRecord
 
 if TYPE_CHECKING:
@@ -109,9 +109,10 @@ def past_in(
     exclude: Exclusion,
     most: int | None,
     held: int,  # bytes of unpacked blocks to keep
+    gpu: bool = False,
 ) -> PastTasks:
     """The table of tasks and configurations in one metric, from one read of each layer."""
-    records, cells, read = _sparse(layers, space, kind, metric, exclude, None, held)
+    records, cells, read = _sparse(layers, space, kind, metric, exclude, None, held, gpu)
     kept = _foremost(cells, read.configs, most)
     column_of = np.full(read.configs, -1)
     column_of[kept] = np.arange(len(kept))
@@ -231,6 +232,7 @@ def _sparse(
     exclude: Exclusion,
     fingerprints: Sequence[str] | None,
     held: int,
+    gpu: bool = False,
 ) -> tuple[list[TaskRecord], list[_Cells], _Read]:
     """The tasks on which something has a score in this metric, what each of them tried, and what was read."""
     records: list[TaskRecord] = []
@@ -257,7 +259,8 @@ def _sparse(
     own: list[list[tuple[NDArray[np.int64], _Columns]]] = [[] for _ in records]
     for position, code, part in zip(owner, codes, parts, strict=True):
         own[position].append((code, part))
-    taught = [(r, c) for r, c in zip(records, map(_cells, own), strict=True) if np.isfinite(c.score).any()]
+    cells = [_cells(one, gpu) for one in own]
+    taught = [(r, c) for r, c in zip(records, cells, strict=True) if np.isfinite(c.score).any()]
     read = _Read(texts, [len(part.rows) for part in parts], first)
     return [record for record, _ in taught], [found for _, found in taught], read
 
@@ -269,6 +272,7 @@ class _Columns(NamedTuple):
     score: NDArray[np.float64]  # (n,)
     seconds: NDArray[np.float64]  # (n,)
     rows: NDArray[np.int64]  # (n,)
+    on_gpu: NDArray[np.bool_]  # (n,)
 
 
 class _Cells(NamedTuple):
@@ -291,7 +295,8 @@ def _columns(table: pa.Table, metric: str) -> _Columns:
     texts, which = configs_in(table)
     hashes = np.fromiter(map(hash, texts.to_pylist()), dtype=np.int64, count=len(texts))
     seconds = table["fit_seconds"].to_numpy().astype(np.float64) + table["predict_seconds"].to_numpy()
-    return _Columns(hashes[which], scores_in(table, metric), seconds, table["rows"].to_numpy().copy())
+    rows = table["rows"].to_numpy().copy()
+    return _Columns(hashes[which], scores_in(table, metric), seconds, rows, on_gpu(table))
 
 
 def _coded(hashes: Sequence[NDArray[np.int64]]) -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
@@ -319,13 +324,19 @@ def _configs(texts: Sequence[_Texts], lengths: Sequence[int], where: NDArray[np.
     return list(out)
 
 
-def _cells(parts: Sequence[tuple[NDArray[np.int64], _Columns]]) -> _Cells:
-    """One cell per configuration: the mean over its evaluations on the most rows; -inf only if all of those failed."""
+def _cells(parts: Sequence[tuple[NDArray[np.int64], _Columns]], gpu: bool) -> _Cells:
+    """One cell per configuration: the mean over its evaluations on the most rows; -inf only if all of those failed.
+
+    What took its seconds on a GPU tells a machine without one nothing of them; one with a GPU is told by these first.
+    """
     code = np.concatenate([codes for codes, _ in parts])
-    score, seconds, rows = (
-        np.concatenate([getattr(part, name) for _, part in parts]) for name in ("score", "seconds", "rows")
+    score, seconds, rows, devices = (
+        np.concatenate([getattr(part, name) for _, part in parts]) for name in ("score", "seconds", "rows", "on_gpu")
     )
     config, cell = np.unique(code, return_inverse=True)
+    if devices.any():
+        there = np.bincount(cell[devices], minlength=len(config)) > 0
+        seconds = np.where(devices != (gpu & there[cell]), np.nan, seconds)
     if len(config) == len(code):
         return _Cells(code, score, seconds)
     most = np.zeros(len(config), dtype=rows.dtype)
@@ -336,7 +347,10 @@ def _cells(parts: Sequence[tuple[NDArray[np.int64], _Columns]]) -> _Cells:
     total = np.bincount(cell[finished], score[finished], minlength=len(config))
     mean = np.full(len(config), -np.inf)
     np.divide(total, count, out=mean, where=count > 0)
-    spent = np.bincount(cell[top], seconds[top], minlength=len(config)) / np.bincount(cell[top], minlength=len(config))
+    timed = top & np.isfinite(seconds)
+    times = np.bincount(cell[timed], minlength=len(config))
+    spent = np.full(len(config), np.nan)
+    np.divide(np.bincount(cell[timed], seconds[timed], minlength=len(config)), times, out=spent, where=times > 0)
     return _Cells(config, mean, spent)
 
 

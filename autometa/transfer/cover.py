@@ -224,10 +224,10 @@ class AdaptivePortfolio:
     ) -> TaskMixture:
         """What the normalised scores of this task may be: past tasks, weighted and moved."""
         table, options = self._table, self.options
-        rows = np.nan if seen is None else rows_of(metafeatures)
+        rows, same = (np.nan, None) if seen is None else (rows_of(metafeatures), seen.same_space)
         if seen is not None and seen.strange:
             seen = None
-        weights, means = prior_weights(self._sizes, rows, seen, options), table.normalised
+        weights, means = prior_weights(self._sizes, rows, seen, options, same), table.normalised
         if seen is not None and self._ranker is not None:
             means = np.clip(means + self._ranker.predict(seen.ranks) - self._ranker.predicted, 0.0, 1.0)
         results = {column: score for column, score in tried.items() if not np.isnan(score)}

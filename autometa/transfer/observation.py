@@ -141,7 +141,7 @@ class History:
         """The trials of a study, pruned and running ones by what they reported last, at a lower fidelity.
 
         Args:
-            space: Where they are encoded; what it does not contain is clipped.
+            space: Where they are encoded; what it does not contain is clipped, trials of other families are left out.
             trials: Of one study.
             reading: How they are read.
             encoded: Number of a trial -> its point, for trials that ended; is added to, so that each is encoded once.
@@ -157,7 +157,12 @@ class History:
             (array([[0.5]]), array([-2.]))
         """
         points = {} if encoded is None else encoded
-        seen = Observation.of_trials(trials, reading, configs)
+        families = space.families
+        seen = [
+            trial
+            for trial in Observation.of_trials(trials, reading, configs)
+            if not families or family_in(trial.tried) in families
+        ]
         for trial in seen:
             if trial.running or trial.number not in points:
                 points[trial.number] = space.encode(space.clip(trial.tried)[0])

@@ -80,6 +80,9 @@ class TransferOptions:
     strange_quantile: float = 0.95
     # Tasks that share fewer than this part of the known meta-features cannot be compared. Judgement, not measured.
     shared_metafeatures: float = 0.5
+    # What a past task without an embedding counts for one with, and the other way round, before anything else.
+    # Judgement: a hundred of the first together as much as one of the second.
+    other_space: float = 0.01
     # Share of a past task's weight that does not depend on meta-features; 1 = on none of it (warm_start.py --ablation:
     # "no similarity weights").
     similarity_floor: float = 0.5

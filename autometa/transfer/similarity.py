@@ -5,6 +5,10 @@ it goes on linearly), so that no unit and no outlier rules the distance: the roo
 that both have. A task is *strange* when even its nearest neighbour is further away than past tasks' nearest
 neighbours nearly always are.
 
+What an embedding is like is compared between tasks that have one, as it is (`metafeatures.embedding`: from 0 to 1);
+between one with and one without there is nothing to compare, and all of it differs. Where the new task has none, or no
+past task has, all is as if there were no such meta-features.
+
 Letters:  t past tasks · f meta-features.
 """
 
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
     from autometa.metafeatures import MetaFeatures
 
 
+EMBEDDING = "embedding_"  # what the meta-features of an embedding begin with
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Resemblance:
     """How much one new task resembles every past task, and in what."""
@@ -32,6 +39,7 @@ class Resemblance:
     agreement: NDArray[np.float64]  # (t, f) how much nearer a meta-feature is than it is to past tasks at large
     names: tuple[str, ...]  # (f,)
     ranks: NDArray[np.float64]  # (f,) of the new task
+    same_space: NDArray[np.bool_]  # (t,) whether both are of an embedding, or neither; all where no past task is
 
     def agrees(self, task: int, k: int = 3) -> tuple[str, ...]:
         """The names of the `k` meta-features that speak most for the resemblance to a past task."""
@@ -57,14 +65,18 @@ class Similarity:
     ) -> None:
         """`metafeatures` is (t, f) with NaN where unknown; a column that never varies is left out."""
         self.options = options
+        of_space = np.array([name.startswith(EMBEDDING) for name in names], dtype=bool)
+        self.space_names = tuple(name for name, own in zip(names, of_space, strict=True) if own)
+        self._spaces = metafeatures[:, of_space]  # (t, e)
         varies = np.array([len(np.unique(column[np.isfinite(column)])) > 1 for column in metafeatures.T], dtype=bool)
+        varies &= ~of_space
         self.names = tuple(name for name, keep in zip(names, varies, strict=True) if keep)
         self.version = version
         self._past = metafeatures[:, varies]
         self._ordered = [np.sort(column[np.isfinite(column)]) for column in self._past.T]
         self.ranks = self._rank(self._past)
         t = len(self._past)
-        between = _between(self.ranks, options.shared_metafeatures)
+        between = _between(np.hstack([self.ranks, self._spaces]), options.shared_metafeatures)
         between.sort(axis=1)
         self.unit = _typical(between[:, min(options.unit_neighbour, max(t - 1, 1)) - 1] if t > 1 else np.array([]), 0.5)
         self.limit = _typical(between[:, 0] if t > 1 else np.array([]), options.strange_quantile)
@@ -77,10 +89,18 @@ class Similarity:
             return None
         value_of = dict(zip(metafeatures.names, metafeatures.values, strict=True))
         new = self._rank(np.array([[value_of.get(name, np.nan) for name in self.names]], dtype=float))[0]  # (f,)
-        distances = self._distances(new, self.ranks)
+        there = np.asarray(np.isfinite(self._spaces).any(axis=1), dtype=np.bool_)  # (t,)
+        own = np.array([value_of.get(name, np.nan) for name in self.space_names])  # (e,)
+        spaces, same = self._spaces, np.ones(len(there), dtype=np.bool_)
+        if there.any():
+            same = there == np.isfinite(own).any()
+        if there.any() and np.isfinite(own).any():
+            spaces = np.where(there[:, None], spaces, own + 1.0)  # as different as can be
+        everything = np.hstack([self.ranks, spaces])
+        distances = self._distances(np.append(new, own), everything)
         if not np.isfinite(distances).any():
             return None
-        gaps = np.abs(self.ranks - new)  # (t, f)
+        gaps = np.abs(everything - np.append(new, own))  # (t, f)
         known = np.isfinite(gaps)
         usual = np.where(known, gaps, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)  # (f,)
         return Resemblance(
@@ -88,8 +108,9 @@ class Similarity:
             similarity=np.exp(-0.5 * (distances / self.unit) ** 2),
             strange=bool(distances.min() > self.limit),
             agreement=np.where(known, usual - gaps, -np.inf),
-            names=self.names,
+            names=self.names + self.space_names,
             ranks=new,
+            same_space=same,
         )
 
     def _rank(self, values: NDArray[np.float64]) -> NDArray[np.float64]:  # (a, f) -> (a, f)
@@ -117,6 +138,7 @@ def prior_weights(
     rows: float,
     seen: Resemblance | None,
     options: TransferOptions = OPTIONS,
+    same_space: NDArray[np.bool_] | None = None,  # (t,)
 ) -> NDArray[np.float64]:  # (t,)
     """The weight of each past task before there is any result; they sum to one.
 
@@ -128,6 +150,7 @@ def prior_weights(
         rows: Of the new task; NaN if unknown.
         seen: How the past tasks resemble it, if that is known.
         options: How much size and resemblance count.
+        same_space: Whether past task and new one are both of an embedding, or neither (`Resemblance.same_space`).
 
     Example:
         >>> prior_weights(np.array([100.0, 100.0, 10_000.0]), 100.0, None).round(2)
@@ -137,6 +160,8 @@ def prior_weights(
     steps = np.log(np.where(known, sizes, 1.0)) - np.log(rows if rows > 0 else 1.0)
     near = np.exp(-0.5 * (steps / options.size_spread) ** 2)
     weight = np.where(known, np.maximum(near, options.size_floor), 1.0)
+    if same_space is not None:
+        weight = weight * np.where(same_space, 1.0, options.other_space)
     if seen is None:
         return weight / weight.sum()
     floor = options.similarity_floor

@@ -15,6 +15,7 @@ in `autometa.moved`.
     forests        of the random forest and of extra trees
     boosting       the estimator of lightgbm, catboost, xgboost and hist_gradient_boosting
 
+    in_context     foundation models, which answer from rows by packages of their own
     preprocess     from the typed columns of a task to one numeric matrix
     features       columns made of columns; recipes, how; screening and gains, which
     faces          what several estimators share: the likeliest class, a standardised target

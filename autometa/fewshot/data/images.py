@@ -12,6 +12,7 @@ is turned as its camera says, what is transparent is white, and 16 bits are scal
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,12 +95,12 @@ def images(path: str | None, options: dict[str, Any]) -> Data:
 
 
 def read_images(
-    files: Sequence[Path], *, size: int | None, grey: bool, bits: int = DEPTH
+    files: Sequence[Path | bytes], *, size: int | None, grey: bool, bits: int = DEPTH
 ) -> NDArray[np.uint8]:  # (n, ch, h, w)
     """Images as numbers from 0, black, to 255, white.
 
     Args:
-        files: Each holds one image; of an animation the first counts.
+        files: Each holds one image, or is what such a file holds; of an animation the first counts.
         size: Side of the square to which all are scaled; None where they have one size.
         grey: Whether one channel is wanted instead of three.
         bits: Of a pixel in files of 16 bits.
@@ -113,24 +114,25 @@ def read_images(
     except ImportError as error:
         raise InputError(Problem("images", "reading them needs Pillow", "pip install pillow")) from error
     found, wrong = [], []
-    sizes: dict[tuple[int, int], Path] = {}
-    for file in files:
+    sizes: dict[tuple[int, int], str] = {}
+    for number, file in enumerate(files, start=1):
+        name = f"image {number}" if isinstance(file, bytes) else str(file)
         try:
-            with Image.open(file) as image:
+            with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
                 picture = _eight_bits(ImageOps.exif_transpose(image), bits).convert("L" if grey else "RGB")
         except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-            wrong.append(Problem(str(file), f"cannot be read as an image ({error})"))
+            wrong.append(Problem(name, f"cannot be read as an image ({error})"))
             continue
         except ValueError as error:
-            wrong.append(Problem(str(file), str(error)))
+            wrong.append(Problem(name, str(error)))
             continue
         if size is not None:
             picture = picture.resize((size, size), Image.Resampling.BILINEAR)
-        sizes.setdefault(picture.size, file)
+        sizes.setdefault(picture.size, Path(name).name)
         array = np.asarray(picture, dtype=np.uint8)
         found.append(array[None] if grey else array.transpose(2, 0, 1))
     if len(sizes) > 1:
-        shown = "; ".join(f"{w} x {h} ({file.name})" for (w, h), file in list(sizes.items())[:4])
+        shown = "; ".join(f"{w} x {h} ({one})" for (w, h), one in list(sizes.items())[:4])
         fix = "Give --data-option size=N when training, to scale them all."
         wrong.append(Problem("images", f"{len(sizes)} different sizes: {shown}", fix))
     if wrong:
