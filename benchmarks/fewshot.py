@@ -234,7 +234,7 @@ def speed(device: str, *, quick: bool) -> list[dict[str, Any]]:
         took = {
             backend: fastest(lambda e=episode, n=learner, w=weights, b=backend: meta_gradient(n, w, e, b), device)
             for backend in BACKENDS
-            if backend == "loop" or group_size(backend, t) < t or backend == "vmap"
+            if backend in ("loop", "vmap", "mixed") or group_size(backend, t) < t
         }
         plain = fastest(
             lambda e=episode, w=weights, s=steps, r=learner.rate, f=name == "fomaml": plain_gradient(

@@ -14,10 +14,12 @@ from torch.nn.functional import batch_norm, conv2d, cross_entropy, linear, mse_l
 
 from autometa.errors import InputError
 from autometa.fewshot import LEARNERS, Episode, EpisodeSpec, Examples, make
-from autometa.fewshot.backends import group_size, meta_gradient, over_tasks, tune
+from autometa.fewshot.backends import group_size, meta_gradient, mixes, over_tasks, tune
 from autometa.fewshot.episode import mean_loss
 from autometa.fewshot.explain import change, evidence
 from autometa.fewshot.networks import RUNNING, Conv4, Norms, norm_weights, normalised
+from autometa.fewshot.precision import convolved
+from autometa.fewshot.unbatched import unbatched
 
 IMAGES = EpisodeSpec("classification", (1, 8, 8), 3, known_classes=7)
 VECTORS = EpisodeSpec("classification", (5,), 3)
@@ -141,7 +143,7 @@ def test_all_back_ends_give_the_same_loss_gradient_and_answers(name, problem):
     loss, gradients, outcome = meta_gradient(learner, weights, episode, "loop")
     assert set(gradients) == {key for key in weights if not key.startswith(RUNNING)}
     assert any(g.abs().max() > 0 for g in gradients.values())
-    for backend in ("vmap", "chunk2"):
+    for backend in ("vmap", "chunk2", "mixed"):
         again = meta_gradient(learner, weights, episode, backend)
         assert abs(again[0] - loss) <= 1e-10 * max(1, abs(loss))
         for key, gradient in gradients.items():
@@ -295,7 +297,7 @@ GRADIENT_CASES = [
 ]
 
 
-@pytest.mark.parametrize("backend", ["loop", "vmap", "chunk2"])
+@pytest.mark.parametrize("backend", ["loop", "vmap", "chunk2", "mixed"])
 @pytest.mark.parametrize(("name", "problem"), [c for c in GRADIENT_CASES if c.values[0] != "reptile"])
 def test_the_meta_gradient_is_that_of_a_plain_loop(name, problem, backend):
     learner = built(name, problem, rate=0.1)
@@ -310,7 +312,7 @@ def test_the_meta_gradient_is_that_of_a_plain_loop(name, problem, backend):
         assert (gradients[key] - expected).abs().max() <= 1e-10 * max(1.0, float(expected.abs().max())), key
 
 
-@pytest.mark.parametrize("backend", ["loop", "vmap", "chunk2"])
+@pytest.mark.parametrize("backend", ["loop", "vmap", "chunk2", "mixed"])
 @pytest.mark.parametrize("problem", [IMAGES, VALUES], ids=lambda p: p.kind)
 def test_reptile_moves_towards_where_adam_led(problem, backend):
     learner = built("reptile", problem, rate=0.01, steps=3)
@@ -339,7 +341,7 @@ def test_reptile_moves_towards_where_adam_led(problem, backend):
         assert (gathered - torch.stack(squares[key]).mean(0)).abs().max() <= 1e-10, key
 
 
-@pytest.mark.parametrize("backend", ["loop", "vmap", "chunk2"])
+@pytest.mark.parametrize("backend", ["loop", "vmap", "chunk2", "mixed"])
 @pytest.mark.parametrize(("name", "problem"), [c for c in GRADIENT_CASES if c.values[0] != "reptile"])
 def test_the_meta_gradient_is_that_of_finite_differences(name, problem, backend, monkeypatch):
     """Where a learner takes inner gradients for constants, those of the middle are replayed on both sides."""
@@ -427,7 +429,27 @@ def test_the_tuner_names_a_back_end_that_it_timed():
     learner = built("maml", VALUES)
     name, took = tune(learner, fresh(learner), batch(VALUES))
     assert took[name] == min(took.values())
-    assert {"loop", "vmap"} <= set(took)
+    assert {"loop", "vmap", "mixed"} <= set(took)
+    assert mixes(learner)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_many_grey_images_are_convolved_by_their_patches_alike_to_second_derivatives(stride):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(20, 1, 9, 7, generator=generator).double()
+    kernel = torch.randn(4, 1, 3, 3, generator=generator).double().requires_grad_()
+
+    def derived() -> list[torch.Tensor]:
+        h = convolved(x, kernel, stride=stride)
+        first = torch.autograd.grad(h.pow(3).sum(), kernel, create_graph=True)[0]
+        return [h, first, torch.autograd.grad(first.square().sum(), kernel)[0]]
+
+    plain = derived()
+    with unbatched():
+        found = derived()
+    assert found[0].grad_fn.name() != plain[0].grad_fn.name()
+    for one, other in zip(found, plain, strict=True):
+        assert torch.allclose(one, other, rtol=1e-10)
 
 
 def test_a_back_end_that_is_not_there_is_refused_with_what_was_meant():

@@ -283,6 +283,8 @@ def test_the_default_comes_once_a_few_trials_have_ended(ready, wine):
     assert noted["autometa:reason"].startswith("TabICL as it was trained, in about")
     assert rule.next(enough, Counter(tabicl=1), wine.n, **how) is None, "it runs"
     assert replace(rule, trials=3).next(few[:1], Counter(), wine.n, **how) is not None, "half of few trials"
+    assert rule.untried(enough) == "Not tried, for want of time or trials: TabICL."
+    assert rule.untried(rows_of((tabicl, -0.2), task=wine)) is None
     assert rule.reserved() == {"tabicl"}
     assert without_foundation(space).families == ("linear", "knn")
 
@@ -412,6 +414,9 @@ def test_a_search_tries_it_says_whose_weights_and_opens_no_socket(tmp_path, csv)
     assert '"failed"' not in journal
     answers = run(site, "predict", tmp_path / "run", csv, **where)
     assert answers.returncode == 0, answers.stderr
+    again = run(site, "resume", tmp_path / "run", "--trials", 1, HF_HUB_CACHE=tmp_path / "hub")
+    assert again.returncode == 2
+    assert again.stderr.splitlines()[-1].startswith("autometa: family 'tabicl': has no weights here")
     assert not (tmp_path / "hub").exists(), "nothing was downloaded"
 
 

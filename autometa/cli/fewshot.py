@@ -102,7 +102,7 @@ def train(
         str, typer.Option("--patience", metavar="N", help="Validations without improvement before it stops.")
     ] = "20",
     backend: Annotated[
-        str, typer.Option("--backend", metavar="NAME", help="auto, loop, vmap or chunkN: how tasks are batched.")
+        str, typer.Option("--backend", metavar="NAME", help="auto, loop, vmap, mixed or chunkN: how tasks are batched.")
     ] = "auto",
     compile_: Annotated[
         bool, typer.Option("--compile", help="On a GPU, record a step once and replay it (CUDA graph).")

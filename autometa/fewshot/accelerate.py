@@ -88,7 +88,7 @@ class Recorded:
 
     def __call__(self, learner: Learner, weights: Weights, episode: Episode, backend: str) -> Found:
         """As `meta_gradient`."""
-        if self._gave_up or backend == "loop":  # which decides by the values of tensors
+        if self._gave_up or backend in ("loop", "mixed"):  # which decides by the values of tensors
             return meta_gradient(learner, weights, episode, backend)
         leaves = tree_leaves(episode)
         # The weights are where they were recorded, or what is replayed would be of others.

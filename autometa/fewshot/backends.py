@@ -2,8 +2,9 @@
 
 Learners are written for one task. A back end maps them over tasks: ``loop`` one after another, ``vmap`` all at once,
 ``chunkK`` in groups of K, whose gradients are added up (less memory, and on a processor often faster than all at once
-because a group stays in the cache). Which is fastest depends on the learner, the sizes and the machine, so `tune` tries
-them for an instant.
+because a group stays in the cache). ``mixed`` adapts to all supports at once, which begins at weights that the tasks
+share, and answers the queries task by task, each with weights of its own; learners that do both in one go are looped.
+Which is fastest depends on the learner, the sizes and the machine, so `tune` tries them for an instant.
 
 Law: all back ends give the same numbers, to rounding.
 
@@ -23,13 +24,14 @@ from torch.func import vmap
 from torch.utils._pytree import tree_map
 
 from autometa.errors import InputError, Problem, did_you_mean
+from autometa.fewshot.descent import DescentLearner
 from autometa.fewshot.episode import Episode
-from autometa.fewshot.learner import Learner, TaskOutcome
+from autometa.fewshot.learner import Learner, TaskOutcome, query_loss
 from autometa.fewshot.networks import RUNNING, Weights
 from autometa.fewshot.options import OPTIONS
 from autometa.fewshot.unbatched import unbatched
 
-BACKENDS = ("loop", "chunk1", "chunk4", "chunk8", "vmap")
+BACKENDS = ("loop", "chunk1", "chunk4", "chunk8", "vmap", "mixed")
 
 
 def group_size(backend: str, t: int) -> int:
@@ -38,7 +40,7 @@ def group_size(backend: str, t: int) -> int:
     Raises:
         InputError: There is no such back end.
     """
-    if backend == "vmap":
+    if backend in ("vmap", "mixed"):
         return t
     if backend == "loop":
         return 1
@@ -92,6 +94,24 @@ def over_tasks(function: Callable[..., Any], backend: str) -> Callable[..., Any]
     return mapped
 
 
+def mixes(learner: Learner) -> bool:
+    """Whether ``mixed`` is a way of its own: what it minimises is the query loss, once adapted."""
+    return isinstance(learner, DescentLearner) and type(learner).loss is DescentLearner.loss
+
+
+def _losses(learner: Learner, weights: Weights, tasks: Episode, backend: str) -> tuple[Tensor, TaskOutcome]:
+    """The loss of each task (t,), and what its queries were answered."""
+    if backend != "mixed":
+        return over_tasks(learner.loss, backend)(weights, tasks)
+    assert isinstance(learner, DescentLearner)
+    adapted = vmap(learner.adapt_in_training, in_dims=(None, 0))(weights, tasks.support)
+
+    def answered(weights: Weights, own: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
+        return query_loss(learner, weights, own, task)
+
+    return over_tasks(answered, "loop")(weights, adapted, tasks)
+
+
 def meta_gradient(
     learner: Learner, weights: Weights, episode: Episode, backend: str
 ) -> tuple[Tensor, Weights, TaskOutcome]:  # (), the trained weights' gradients, (t, ...)
@@ -100,11 +120,12 @@ def meta_gradient(
     trained = [name for name in weights if not name.startswith(RUNNING)]
     leaves = {name: w.detach().requires_grad_(name in trained) for name, w in weights.items()}
     total, gradients, outcomes = torch.zeros((), device=episode.classes.device), None, []
+    backend = "loop" if backend == "mixed" and not mixes(learner) else backend
     size = group_size(backend, t)
-    together = "loop" if backend == "loop" else "vmap"
+    together = backend if backend in ("loop", "mixed") else "vmap"
     for start in range(0, t, size):
         with torch.enable_grad():
-            losses, outcome = over_tasks(learner.loss, together)(leaves, episode.some(start, start + size))
+            losses, outcome = _losses(learner, leaves, episode.some(start, start + size), together)
             share = losses.sum() / t
             found = torch.autograd.grad(share, [leaves[name] for name in trained], allow_unused=True)
         total = total.to(share) + share.detach()
@@ -123,8 +144,11 @@ def tune(
     """The fastest back end on this episode, and the seconds that each took; after `seconds` no further one is tried."""
     took: dict[str, float] = {}
     t, begun = len(episode.classes), time.perf_counter()
-    candidates = {group_size(name, t): name for name in BACKENDS if name != "loop"} | {0: "loop"}
-    for _, name in sorted(candidates.items(), key=lambda pair: -pair[0]):
+    sizes = {group_size(name, t): name for name in BACKENDS if name not in ("loop", "mixed")} | {0: "loop"}
+    candidates = [name for _, name in sorted(sizes.items(), key=lambda pair: -pair[0])]
+    if mixes(learner) and t > 1:
+        candidates.insert(1, "mixed")
+    for name in candidates:
         if took and time.perf_counter() - begun > seconds:
             break
         fastest = float("inf")

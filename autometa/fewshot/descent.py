@@ -142,7 +142,11 @@ class DescentLearner(AdaptedNetwork, ABC):
 
     def loss(self, weights: Weights, task: Episode) -> tuple[Tensor, TaskOutcome]:
         """Query loss after `steps` on the support."""
-        return query_loss(self, weights, self._adapt(weights, task.support, self.steps), task)
+        return query_loss(self, weights, self.adapt_in_training(weights, task.support), task)
+
+    def adapt_in_training(self, weights: Weights, support: Examples) -> Weights:
+        """The weights that moved, after `steps`."""
+        return self._adapt(weights, support, self.steps)
 
     def adapt(self, weights: Weights, support: Examples) -> Weights:
         """The weights that moved, after `test_steps`."""

@@ -70,6 +70,10 @@ class FewShotOptions:
     # Pixels; an image with a shorter side gets two blocks, another four, so that places are kept apart. Measured on
     # 8 x 8 digits, three shots, prototypical networks: accuracy .90 with two blocks, .81 with four.
     small_image: int = 16
+    # Images from which the first convolution of grey ones is a product of their patches where tasks come one by one.
+    # Measured on 28 x 28 (`benchmarks/fewshot.py --speed`): with 25 and 75 images MAML's step takes .92 to .96 of the
+    # time, with 5 no less.
+    patched_images: int = 16
     # Slope of the leaky ReLU of ResNet-12 below zero. Oreshkin et al. (2018), Lee et al. (2019).
     leaky_slope: float = 0.1
     # Share of a side by which an image is moved at most where training crops, and by how much brightness, contrast and

@@ -178,6 +178,12 @@ class InContext:
         own = frozenset(self.families)
         return own if len(own) < len(self.space.families) else frozenset()
 
+    def untried(self, finished: Sequence[TrialRow]) -> str | None:
+        """Which of them the budget ended without, in a sentence; None where there is none."""
+        tried = {row.evaluation.config[FAMILY] for row in finished}
+        names = [FAMILIES[name].label for name in self.families if name not in tried]
+        return f"Not tried, for want of time or trials: {', '.join(names)}." if names else None
+
     def enqueue(
         self, study: optuna.Study, finished: Sequence[TrialRow], rows: int, *, left: float, longest: float
     ) -> None:

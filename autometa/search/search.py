@@ -318,6 +318,8 @@ def _conduct_trials(trials: Trials, executor: Executor) -> None:
         trials.conduct_here(executor.loading)
     else:
         trials.conduct()
+    if not trials.interrupted and (untried := trials.in_context.untried(trials.finished)):
+        trials.progress.note(untried)
     if not isinstance(executor, (Local, Here)):
         shared_isolation().warm_up()  # which explains the model, wherever trials ran
 
