@@ -46,6 +46,7 @@ class Origin(StrEnum):
     PORTFOLIO = "portfolio", "portfolio", "the portfolio of past tasks", "cyan", "diamond"
     SIMILAR = "similar", "similar tasks", "similar past tasks", "magenta", "triangle"
     SURROGATE = "surrogate", "guided search", "the search that past tasks guide", "yellow", "wedge"
+    NEWCOMER = "newcomer", "new family", "a family that was not tried yet", "yellow", "wedge"
     SEARCH = "search", "search", "the search", "blue", "circle"
     GROWN = "grown", "more rows", "the best so far, with more rows", "green", "circle"
     FEATURES = "features", "made columns", "the best so far, with columns made of its columns", "green", "diamond"
@@ -65,7 +66,7 @@ class Origin(StrEnum):
     @property
     def searched(self) -> bool:
         """Whether a search after the initial design gave it."""
-        return self in (Origin.SURROGATE, Origin.SEARCH)
+        return self in (Origin.SURROGATE, Origin.NEWCOMER, Origin.SEARCH)
 
     @classmethod
     def read(cls, text: str | None) -> Origin | None:

@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from autometa.search import TrialRow
 
 _COLOURS = {  # those of the report (`report/page.css`)
-    "default": "#7b858f", "portfolio": "#0f8f94", "similar": "#8e4ec6", "surrogate": "#c2410c", "search": "#2f62d9",
-    "grown": "#2e7d32",
-    "features": "#8a6d00",
+    "default": "#7b858f", "portfolio": "#0f8f94", "similar": "#8e4ec6", "surrogate": "#c2410c", "newcomer": "#a14a6b",
+    "search": "#2f62d9", "grown": "#2e7d32", "features": "#8a6d00",
 }  # fmt: skip
 _MARKS = {"circle": "o", "square": "s", "diamond": "D", "triangle": "^", "wedge": "v"}
 _BLUE = "#2f62d9"

@@ -2,7 +2,7 @@
 
     python benchmarks/ensembles.py --pool FOLDER     searches tables that FOLDER has no pool of yet; may be stopped
     python benchmarks/ensembles.py --pool FOLDER --judge     every way of choosing on every pool, into the results
-    python benchmarks/ensembles.py --report          a line for each way
+    python benchmarks/ensembles.py --report          a line for each way, and for each kind of newcomer
 
 A pool is a search of `TRIALS` trials on at most `MOST_ROWS` rows of a table (those of `patience.py`, by the same halves
 of the families) with the memory that ships, less the table's family: of each trial the out-of-fold predictions, and
@@ -21,6 +21,9 @@ The ways:
     equal N      the best N, equal weights
     proper       greedy by log loss, or squared error, whatever the metric is
     held out     greedy, ended at the round that is best on folds that it was not chosen by
+
+*Newcomers*: what one more trial adds to the ensemble of the first so many, by the out-of-fold predictions and on unseen
+rows, as a share of the ensemble's loss; of trials whose family was tried among those, and of new families.
 """
 
 from __future__ import annotations
@@ -210,6 +213,36 @@ def judged(pool: dict[str, Any]) -> list[dict[str, Any]]:
     return lines
 
 
+def newcomers(pool: dict[str, Any]) -> dict[str, Any]:
+    """What a trial adds to the ensemble of the first 5, 8, 12, ... trials: the means over all that come later."""
+    from autometa.evaluation import score
+
+    gains: dict[str, list[tuple[float, float]]] = {"new": [], "again": []}
+    families = {one["number"]: one["config"]["family"] for one in pool["trials"]}
+    for first in (5, 8, 12, 17, 23):
+        before = Choosing(pool, first)
+        known = {families[one["number"]] for one in before.trials}
+
+        def ensemble(trials: list[dict[str, Any]], before: Choosing = before) -> tuple[float, float]:
+            ranked = sorted(trials, key=lambda one: -before.score(one["folds"]))
+            said = [np.concatenate(one["folds"]) for one in ranked]
+            weights = greedy_ensemble(said, before.judge(), rounds=20)
+            inside = sum(w * one for w, one in zip(weights, said, strict=True))
+            later = sum(w * one["later"] for w, one in zip(weights, ranked, strict=True))
+            unseen = score(pool["metric"], pool["unseen"], np.asarray(later), pool["classes"])
+            return loss(before.judge()(np.asarray(inside))), loss(unseen)
+
+        has = ensemble(before.trials) if before.trials else (0.0, 0.0)
+        for one in pool["trials"]:
+            if one["number"] >= first and min(has) > 0:
+                kind = "again" if families[one["number"]] in known else "new"
+                gained = [1 - now / then for now, then in zip(ensemble([*before.trials, one]), has, strict=True)]
+                gains[kind].append((gained[0], gained[1]))
+    means = {kind: [*np.mean(found, axis=0).tolist(), len(found)] for kind, found in gains.items() if found}
+    line = {key: pool[key] for key in ("table", "family", "metric", "rows")}
+    return {**line, "half": half(pool["family"]), "newcomers": means}
+
+
 def loss(value: float) -> float:
     """1 less a score whose best is 1; what is negative already, the other way round."""
     return -value if value <= 0 else 1 - value
@@ -219,7 +252,8 @@ def report() -> str:
     """A line for each way: the geometric mean of its loss over that of the best single trial."""
     text = ["# ensembles.py", ""]
     for which in ("validation", "held-back"):
-        lines = [line for line in read_lines(RESULTS) if line["half"] == which]
+        every = [line for line in read_lines(RESULTS) if line["half"] == which]
+        lines = [line for line in every if "losses" in line]
         if not lines:
             continue
         tables = {line["table"] for line in lines}
@@ -238,6 +272,12 @@ def report() -> str:
             won = sum(one[way] < one["greedy"] - 1e-9 for one in all_of)
             lost = sum(one[way] > one["greedy"] + 1e-9 for one in all_of)
             text.append(f"| {way} | " + " | ".join(cells) + f" | {won} / {lost} |")
+        text += ["", f"### Newcomers, {which}", ""]
+        text += ["| one more trial | tables | less loss, out of fold | less loss, unseen |", "|---|---|---|---|"]
+        for kind, title in (("new", "of a new family"), ("again", "of a family that was tried")):
+            found = [line["newcomers"][kind] for line in every if kind in line.get("newcomers", {})]
+            inside, unseen = np.mean([one[:2] for one in found], axis=0) if found else (np.nan, np.nan)
+            text.append(f"| {title} | {len(found)} | {100 * inside:.3f} % | {100 * unseen:.3f} % |")
         text.append("")
     return "\n".join(text)
 
@@ -259,7 +299,8 @@ def main() -> None:
     if asked.pool is None:
         parser.error("name a folder with --pool")
     if asked.judge:
-        lines = [line for path in sorted(asked.pool.glob("*.pkl")) for line in judged(pickle.loads(path.read_bytes()))]
+        pools = (pickle.loads(path.read_bytes()) for path in sorted(asked.pool.glob("*.pkl")))
+        lines = [line for one in pools for line in (*judged(one), newcomers(one))]
         RESULTS.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
         print(report())
         return

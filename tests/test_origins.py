@@ -42,4 +42,4 @@ def test_an_unknown_text_is_no_error():
 def test_only_what_a_recommender_gave_counts_as_recommended():
     assert {o for o in Origin if o.recommended} == {Origin.DEFAULT, Origin.PORTFOLIO, Origin.SIMILAR}
     assert {o for o in Origin if o.proposed} == {Origin.PORTFOLIO, Origin.SIMILAR}
-    assert {o for o in Origin if o.searched} == {Origin.SURROGATE, Origin.SEARCH}
+    assert {o for o in Origin if o.searched} == {Origin.SURROGATE, Origin.NEWCOMER, Origin.SEARCH}

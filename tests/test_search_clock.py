@@ -36,8 +36,8 @@ def complete(fit_seconds: float, folds: int = 5) -> Evaluation:
         (None, 1e9, None, math.inf),
         (None, 1e9, complete(1e9), math.inf),
         (60.0, 10.0, None, 44.0),  # 6 s are set aside
-        (60.0, 10.0, complete(10.0), 44.0),  # a refit of 2.5 s fits into what is set aside
-        (60.0, 10.0, complete(20.0), 41.0),  # one of 5 s, and a fifth more, less half of the reserve
+        (60.0, 10.0, complete(4.0), 44.0),  # two and a half refits of a second fit into what is set aside
+        (60.0, 10.0, complete(10.0), 39.5),  # as many of 2.5 s, and a fifth more, less half of the reserve
         (60.0, 10.0, complete(4000.0), 32.0),  # but never more than a fifth of the budget
         (60.0, 58.0, None, -4.0),
         (4.0, 0.0, None, 3.0),  # a second at least

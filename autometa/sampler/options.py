@@ -33,6 +33,10 @@ class SamplerOptions:
     least_gain: float = 0.001
     least_recommended: int = 3
 
+    # The expected improvement below which a family that was not tried yet is left alone: what has no time is worth
+    # exp(-50) of what it would be. Judgement.
+    least_expected: float = 1e-20
+
     # How often a configuration is chosen anew because another process chose it at the same moment; and how long it is
     # waited before, at most, twice as long each time: of two one is then the first. Judgement.
     choices: int = 3

@@ -5,6 +5,7 @@ Longer than other files, because a sampler is one class with many arguments, eac
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -167,6 +168,7 @@ class WarmStartSampler(BaseSampler):
         self.n_initial = usual if n_initial is None else n_initial
         self.guided, self.seconds, self.jobs, self.limit, self.folds = guided, seconds, jobs, limit, folds
         self.ahead = 1
+        self.wanted = frozenset[str]()  # families among which the next guided one is, where one is worth trying
         self.notes: tuple[str, ...] = ()  # what was done to past configurations to fit them into the space
         self.space = space.plain() if isinstance(space, SearchSpace) else None
         self._asked = {p.name: p.distribution for p in space} if isinstance(space, SearchSpace) else {}
@@ -420,7 +422,8 @@ class WarmStartSampler(BaseSampler):
         suggestion = None if several else self._search(study, others, number)
         if suggestion is None:
             return None, Origin.SEARCH.value, f"Searched by {self._cold_for(study)}."
-        return storable(suggestion.config), Origin.SURROGATE.value, suggestion.reason
+        origin = Origin.NEWCOMER if family_in(suggestion.config) in self.wanted else Origin.SURROGATE
+        return storable(suggestion.config), origin.value, suggestion.reason
 
     def _recommend(self, study: Study, trials: Sequence[FrozenTrial], m: int) -> list[Recommendation]:
         """The next recommendations, none once `n_initial` were given or a search has begun."""
@@ -466,6 +469,12 @@ class WarmStartSampler(BaseSampler):
         left, spent = self._clock()
         known = {"seconds_left": left, "seconds_spent": spent, "limit": self.limit, "similarity": self._similarity}
         rng = np.random.default_rng([self._seed, number])
+        if wanted := self.wanted.intersection(self.space.families):
+            others = self._late.union(set(self.space.families) - wanted)
+            only = replace(self.limit or TrialLimit(math.inf), late=others)
+            found = self._guard.suggest(history, rng=rng, **known | {"limit": only})
+            if found.expected > OPTIONS.least_expected:
+                return replace(found, reason=f"{found.reason[:-1]}, among families not tried yet.")
         if self.ahead == 1:
             return self._guard.suggest(history, rng=rng, **known)
         first, *self._ahead = self._guard.suggest_several(history, self.ahead, rng=rng, **known)

@@ -42,7 +42,7 @@ def candidates_of(run: Run, leaders: Sequence[TrialRow], most: int) -> list[Cand
         if oof is not None:
             if sum(candidate.oof.nbytes for candidate in found) + oof.nbytes > OPTIONS.candidate_bytes and found:
                 break
-            found.append(Candidate(row, _layers(oof, run), run.fold_models(row.number)))
+            found.append(Candidate(row, layers(oof, run), run.fold_models(row.number)))
     if not found:
         raise RunError(f"{run.folder / 'oof'} lacks the predictions of every complete trial")
     return found
@@ -82,7 +82,7 @@ def mapped(oof: NDArray[np.float64], calibration: Calibration) -> NDArray[np.flo
     return mapped
 
 
-def _layers(oof: NDArray[np.float64], run: Run) -> NDArray[np.float64]:  # (r, n) or (r, n, c)
+def layers(oof: NDArray[np.float64], run: Run) -> NDArray[np.float64]:  # (r, n) or (r, n, c)
     """The predictions of a trial, a layer for each repeat; of an older run, which kept their mean, that for each."""
     if oof.ndim == (2 if run.task.kind == "regression" else 3):
         return oof

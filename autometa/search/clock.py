@@ -57,7 +57,7 @@ class Clock:
         return min(self.options.describe_seconds, self.options.describe_share * self.seconds)
 
     def left_to_search(self, best: Evaluation | None) -> float:
-        """Seconds for more trials; where the best so far takes long to fit on all rows, that time is kept for it.
+        """Seconds for more trials, less what fitting the best so far, and others beside it, on all rows takes.
 
         None is kept where its models know nearly all rows as it is. Without a best one there is little to put together.
         """
@@ -66,7 +66,7 @@ class Clock:
         wanted = 0.0
         if best is not None and self.lacking(best) > self.options.as_good_as_all:
             there = self.options.refit_reserve * self.budget.crowded_reserve
-            wanted = max(self.options.refit_margin * self.to_refit(best) - there, 0.0)
+            wanted = max(self.options.refit_margin * self.options.refit_members * self.to_refit(best) - there, 0.0)
         most = self.options.refit_share * self.seconds
         if wanted > most and best is not None and best.rows < self.rows:  # it goes on with more rows before that
             wanted = 0.0

@@ -286,8 +286,8 @@ class Finish:
         """Fits the chosen on all rows; one that cannot be in time answers by its fold models alone.
 
         Otherwise the models of the folds have half of a member's weight: a mean over models that differ errs less
-        (`benchmarks/answering.py`). They are added in the order of the weights, as long as the model stays small.
-        Models of folds in time order know only the past, and that of a hold-out lacks rows: neither is added.
+        (`benchmarks/answering.py`). They are added in the order of the weights, as long as the model and the table are
+        small. Models of folds in time order know only the past, and that of a hold-out lacks rows: neither is added.
         """
         # One has to be there in the end, so it may take longer when no model of any member was kept.
         last_resort = None if any(c.models for c, _ in chosen) else chosen[0][0]
@@ -298,8 +298,10 @@ class Finish:
 
         with ThreadPoolExecutor(self.plan.jobs) as pool:
             found = list(pool.map(fitted, [candidate for candidate, _ in chosen]))
-        folds_answer = self.plan.splits.n_folds > 1 and self.task.time_order is None and self.plan.members != 1
-        members, room = [], self.plan.options.fold_models_bytes if folds_answer else 0
+        options, task = self.plan.options, self.task
+        folds_answer = self.plan.splits.n_folds > 1 and task.time_order is None and self.plan.members != 1
+        folds_answer &= task.n <= options.fold_models_rows
+        members, room = [], options.fold_models_bytes if folds_answer else 0
         spare = math.inf
         if self.plan.infer_limit is not None:
             spare = self.plan.infer_limit - sum(candidate.row.row_seconds for candidate, _ in chosen)

@@ -211,6 +211,13 @@ class SearchOptions:
     # Additions that the greedy ensemble tries; weights are multiples of one over the number kept. Judgement.
     ensemble_rounds: int = 40
 
+    # How far predictions of two families are apart is told by so many held-out rows: some milliseconds. Judgement.
+    newcomer_rows: int = 2_000
+
+    # Rows up to which the fold models answer beside the refitted one: so many were measured to gain by it. On larger
+    # tables, of three folds mostly, the refitted model alone errs less (benchmarks/answering.py --larger).
+    fold_models_rows: int = 4_000
+
     # Bytes of fold models in the final model, at most. That they answer beside the refitted model is measured: a scaled
     # score of .9434 instead of .9335 on 50 tables (`benchmarks/answering.py`). The size is judgement.
     fold_models_bytes: int = 64 << 20
@@ -218,6 +225,10 @@ class SearchOptions:
     # Beyond the usual reserve, the largest share that is kept for fitting the best on all rows: models of folds know a
     # part of the rows only, and on 11,000 rows the error of such a forest was a tenth larger. The share is judgement.
     refit_share: float = 0.2
+
+    # Members that time is kept for, each as the best: those for which there was none answered by the models of three
+    # folds, and pol's error was 4.6 by them, 4.3 by the refitted model (benchmarks/answering.py --larger).
+    refit_members: float = 2.5
 
     # Of the expected time of that fit what is wanted for it, and of the reserve what counts as there for it. Judgement.
     refit_margin: float = 1.2

@@ -87,11 +87,12 @@ def heads_to_begin_with(space: SearchSpace, numeric: Sequence[str], trials: int 
     return [*defaults, *([other] if more and space.contains(other) and other not in defaults else [])]
 
 
-def begin_with(study: Any, configs: Sequence[Config], reason: str, origin: Origin = Origin.DEFAULT) -> None:
-    """Puts configurations into the queue of a study before anything else is proposed."""
+def begin_with(
+    study: Any, configs: Sequence[Config], reason: str, origin: Origin = Origin.DEFAULT, *, again: bool = False
+) -> None:
+    """Puts configurations into the queue of a study before anything else is proposed; those it has only if `again`."""
     for config in configs:
-        attributes = {ORIGIN: origin.value, REASON: reason}
-        study.enqueue_trial(config, user_attrs=attributes, skip_if_exists=True)
+        study.enqueue_trial(config, user_attrs={ORIGIN: origin.value, REASON: reason}, skip_if_exists=not again)
 
 
 def cheap_defaults(space: SearchSpace, classes: int, options: SearchOptions = OPTIONS) -> list[Config]:
@@ -99,6 +100,14 @@ def cheap_defaults(space: SearchSpace, classes: int, options: SearchOptions = OP
     few = classes <= options.many_classes
     order = ("linear", "naive_bayes", "knn") if few else ("discriminant", "naive_bayes", "linear", "knn")
     return [config for family in order for config in space.defaults() if config[FAMILY] == family]
+
+
+def fall_back(
+    space: SearchSpace, trials: Sequence[TrialRow], classes: int, options: SearchOptions = OPTIONS
+) -> list[Config]:
+    """The first cheap default of a family that was not tried yet, if there is one."""
+    tried = {row.evaluation.config[FAMILY] for row in trials}
+    return [config for config in cheap_defaults(space, classes, options) if config[FAMILY] not in tried][:1]
 
 
 def too_many_trees(

@@ -26,6 +26,7 @@ from autometa.search.crossing import Crossings
 from autometa.search.first import CONFIG, HERE, FirstModel, first_model
 from autometa.search.gpus import Gpus
 from autometa.search.in_context import InContext
+from autometa.search.newcomers import Newcomers
 from autometa.search.patience import is_enough, why_enough
 from autometa.search.plan import SearchPlan, cells_per_second
 from autometa.search.result import leaderboard
@@ -71,6 +72,7 @@ class Trials:
         self._faults: list[BaseException] = []
         self._without_models: set[int] = set()  # trials whose fold models were dropped
         self.gpus = Gpus.of(run.settings.device, executor)
+        self._newcomers = Newcomers(run, plan)
         self._left_out = frozenset[str]()  # families that ran out of time again and again
 
     @property
@@ -92,8 +94,7 @@ class Trials:
         if heavy or len(self.rungs.ladder) > 1:
             default = pace.default_to_begin_with(self.plan.space, self.run.task.c, options)
             reason = "The library's default first: the table is large for the time."
-            attributes = {ORIGIN: Origin.DEFAULT.value, REASON: reason}
-            self.study.enqueue_trial(default, user_attrs=attributes, skip_if_exists=not again)
+            pace.begin_with(self.study, [default], reason, again=again)
 
     def settle(self) -> None:
         """Trials that were running when the process died: finished if their evaluation is there, else tried again."""
@@ -220,6 +221,7 @@ class Trials:
             limit = replace(limit, seconds=self._longest(self.rungs.rows))
         if limit != before:
             sampler.limit = limit
+        sampler.wanted = self._newcomers.due(self.study, self.finished) - waiting
 
     def _best(self) -> Evaluation | None:
         return next((row.evaluation for row in self.leaders), None)
@@ -323,7 +325,7 @@ class Trials:
             self._samples.of(rows),
             self.run.settings.seed,
             threads=self.plan.threads,
-            rival=leaders[0].evaluation.folds[self.metric] if leaders else None,
+            rival=self._newcomers.rival(leaders, self.finished, config[FAMILY]),
             keep_models=self.run.models_path(number),
             keep_above=leaders[most - 1].evaluation.scores[self.metric] if len(leaders) >= most else None,
             calibrate=True,
@@ -358,11 +360,9 @@ class Trials:
 
     def _fall_back(self) -> None:
         """Puts the default of a cheap family not yet tried next in the queue."""
-        tried = {row.evaluation.config[FAMILY] for row in self.finished}
-        cheap = pace.cheap_defaults(self.plan.space, self.run.task.c, self.plan.options)
-        untried = [config for config in cheap if config[FAMILY] not in tried][:1]
         reason = "A cheap default, because nothing that was tried so far came to an end."
-        pace.begin_with(self.study, untried, reason, Origin.FALLBACK)
+        cheap = pace.fall_back(self.plan.space, self.finished, self.run.task.c, self.plan.options)
+        pace.begin_with(self.study, cheap, reason, Origin.FALLBACK)
 
     def _take_the_first(self) -> None:
         """The first model becomes a trial, and so what there is to answer with."""

@@ -1,0 +1,116 @@
+"""Families that the search has not tried yet, which the ensemble gains most by, and how far behind they may be.
+
+With w of the weight on a newcomer that is worse by delta, an ensemble's loss is that of what it has, plus ``w delta``,
+less ``w (1 - w) D``, where D is how far their predictions are apart (for squared error their mean squared distance:
+Krogh and Vedelsby, 1995, Neural network ensembles, cross validation, and active learning; for any other score what
+averaging half and half gains, times four). So it helps while delta is below D. Of trials of one family D is next to
+nothing: another one of a family that was tried adds a tenth of what the first of a family does
+(`benchmarks/ensembles.py --newcomers`). So every other trial after the initial design is of a new family, the one that
+promises most of its own, and is not given up before it is behind by more than D.
+
+Letters:  n rows · c classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autometa.evaluation import Freedom, fit_calibration, score
+from autometa.origins import Origin
+from autometa.search.candidates import layers
+from autometa.search.plan import SearchPlan
+from autometa.search.run import Run
+from autometa.search.settings import TrialRow
+from autometa.space import FAMILY
+
+if TYPE_CHECKING:
+    import optuna
+
+SEARCHED = frozenset(origin.value for origin in Origin if origin.searched)
+
+
+class Newcomers:
+    """Which families are asked next, and what they may lack; keeps the predictions that it has read."""
+
+    def __init__(self, run: Run, plan: SearchPlan) -> None:
+        """Nothing is read yet."""
+        self.run, self.plan = run, plan
+        y, rng = np.asarray(run.task.y), np.random.default_rng(0)
+        sizes = [len(test) for _, test in plan.splits]
+        share = min(1.0, plan.options.newcomer_rows / max(sum(sizes), 1))
+        self._some = [np.sort(rng.permutation(size)[: math.ceil(share * size)]) for size in sizes]
+        self._truths = [y[np.asarray(test)[some]] for (_, test), some in zip(plan.splits, self._some, strict=True)]
+        self._ends = np.cumsum([len(truth) for truth in self._truths])[:-1]
+        self._known: dict[int, NDArray[np.float64] | None] = {}  # of trials
+
+    def due(self, study: optuna.Study, trials: Sequence[TrialRow]) -> frozenset[str]:
+        """The families among which the next trial is chosen; none where any may be.
+
+        Args:
+            study: Whose running trials count as tried.
+            trials: That have finished.
+        """
+        from optuna.trial import TrialState
+
+        running = [trial.params for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
+        searched = sum(row.origin in SEARCHED for row in trials) + len(running)
+        if self.plan.members == 1 or not trials or searched % 2:
+            return frozenset()
+        tried = {row.evaluation.config[FAMILY] for row in trials}
+        return frozenset(self.plan.space.families) - tried - {params.get(FAMILY) for params in running}
+
+    def rival(self, leaders: Sequence[TrialRow], trials: Sequence[TrialRow], family: str) -> tuple[float, ...] | None:
+        """The scores by fold that a trial of a family has to keep up with; None where there are none.
+
+        They are those of the best trial, for a new family less what it may be behind.
+        """
+        if not leaders:
+            return None
+        new = all(row.evaluation.config[FAMILY] != family for row in trials)
+        slack = self.slack(leaders) if new and self.plan.members != 1 else 0.0
+        return tuple(one - slack for one in leaders[0].evaluation.folds[self.run.task.metric])
+
+    def slack(self, leaders: Sequence[TrialRow]) -> float:
+        """By how much a trial of a new family may be worse than the best and still help; 0 where nothing tells that.
+
+        It is what the best trials of the families so far are apart from the best of all, in the median of those that
+        help it.
+        """
+        first: dict[str, TrialRow] = {}
+        for row in leaders:
+            if row.evaluation.rows == leaders[0].evaluation.rows:
+                first.setdefault(row.evaluation.config[FAMILY], row)
+        said = [one for row in first.values() if (one := self._predictions(row.number)) is not None]
+        if len(said) < 2:
+            return 0.0
+        best, *others = said
+        top, apart = self._score(best), []
+        for one in others:
+            own = self._score(one)
+            distance = 4 * (self._score((best + one) / 2) - (top + own) / 2)
+            apart += [distance] if distance > top - own else []
+        return max(float(np.median(apart)), 0.0) if apart else 0.0
+
+    def _predictions(self, number: int) -> NDArray[np.float64] | None:
+        """Of some held-out rows, fold after fold, calibrated as the ensemble has them."""
+        if number not in self._known:
+            oof, self._known[number] = self.run.oof(number), None
+            if oof is not None:
+                folds = self.plan.splits.by_fold(layers(oof, self.run))
+                said = np.concatenate([fold[some] for fold, some in zip(folds, self._some, strict=True)])
+                if self.run.task.kind != "regression":
+                    said = fit_calibration(said, np.concatenate(self._truths), Freedom.OFFSETS).apply(said)
+                self._known[number] = said
+        return self._known[number]
+
+    def _score(self, pooled: NDArray[np.float64]) -> float:
+        """The mean over folds."""
+        task, found = self.run.task, []
+        for truth, said in zip(self._truths, np.split(pooled, self._ends), strict=True):
+            found.append(score(task.metric, truth, said, task.c, positive=task.positive, classes=task.classes))
+        return float(np.nanmean(found))
