@@ -496,16 +496,23 @@ class _AutoMeta(Plots, BaseEstimator):
     def feature_importances_(self) -> NDArray[np.float64]:  # (p,)
         """What `feature_importance` found after `fit`, in the order of the columns: for RFE and `SelectFromModel`.
 
-        A column that the model does not need has 0, and so has one that there was no time to look at.
+        A column that the model does not need has 0, and so has one that there was no time to look at. The numbers of an
+        embedding have equal shares of what it has as one.
 
         Raises:
             AttributeError: There is none, such as where `fit` was interrupted.
         """
+        from autometa.explain.players import players_among
+
         try:
             found = self.feature_importance().set_index("column")["importance"]
         except RunError as error:
             raise AttributeError(str(error)) from error
-        return found.reindex(self.model_.schema.seen, fill_value=0.0).clip(lower=0.0).to_numpy(np.float64)
+        schema = self.model_.schema
+        for name, columns in players_among([*schema.columns.all], schema.columns.numeric).items():
+            if len(columns) > 1 and name in found:
+                found = pd.concat([found.drop(name), pd.Series(found[name] / len(columns), index=list(columns))])
+        return found.reindex(schema.seen, fill_value=0.0).clip(lower=0.0).to_numpy(np.float64)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What an older version did not know has its default."""

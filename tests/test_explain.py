@@ -279,6 +279,63 @@ def test_a_slow_model_is_asked_about_fewer_rows_and_then_about_the_columns_close
     assert sum(asked) * 0.01 < 10.0
 
 
+def of_vectors(n: int = 120) -> pd.DataFrame:
+    """A vector of 600 numbers, of which two say something together, beside a column."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(n, 600)), columns=[f"emb_{k}" for k in range(600)])
+    return frame.assign(age=rng.normal(size=n))
+
+
+def answer_of_vectors(X: pd.DataFrame) -> np.ndarray:
+    return (X["emb_3"] - X["emb_4"] + 0.5 * X["age"]).to_numpy()
+
+
+def test_the_numbers_of_a_vector_are_shuffled_as_one():
+    frame = of_vectors()
+    task = make_task(frame.assign(y=answer_of_vectors(frame)), target="y")
+    asked: list[int] = []
+
+    def answer(X):
+        asked.append(len(X))
+        return answer_of_vectors(X)
+
+    *_, found = look(knows(task, answer), seconds=PATIENCE, rows=120, repeats=2, seed=0)
+    assert [one.column for one in found.importance] == ["emb", "age"]
+    assert found.columns == 2
+    assert found.importance[0].direction == ""  # a vector is neither high nor low
+    assert found.importance[1].direction == "the higher, the higher y"
+    assert [one.column for one in found.dependence] == ["age"]
+    assert sum(asked) < 60 * task.n  # and not hundreds of times
+
+
+def test_a_vector_contributes_to_a_row_as_one():
+    frame = of_vectors(40)
+    found = contributions(answer_of_vectors, frame.head(3), frame.tail(30))
+    assert found.columns == ("emb", "age")
+    mean = frame.tail(30)
+    pair = frame["emb_3"].head(3) - frame["emb_4"].head(3) - (mean["emb_3"] - mean["emb_4"]).mean()
+    np.testing.assert_allclose(found.values[:, 0], pair)
+    np.testing.assert_allclose(found.values[:, 1], 0.5 * (frame["age"].head(3) - mean["age"].mean()))
+    np.testing.assert_allclose(found.base + found.values.sum(axis=1), found.answer)
+
+
+def test_an_estimator_shares_out_what_a_vector_has_among_its_numbers():
+    frame = of_vectors()
+    model = AutoMetaRegressor(trials=1, **QUICK).fit(frame, answer_of_vectors(frame))
+    found = model.feature_importance().set_index("column")["importance"]
+    assert set(found.index) == {"emb", "age"}
+    shares = model.feature_importances_
+    assert shares.shape == (601,)
+    np.testing.assert_allclose(shares[:600], max(found["emb"], 0) / 600)
+    assert shares[600] == pytest.approx(max(found["age"], 0))
+
+
+def test_a_vector_that_is_called_like_a_column_has_a_name_of_its_own():
+    from autometa.explain.players import players
+
+    assert list(players(of_vectors().assign(emb=1.0))) == ["emb_*", "age", "emb"]
+
+
 def test_the_interval_of_a_mean_is_that_of_students_t():
     from scipy import stats
 

@@ -2,6 +2,7 @@
 
     record      what is known of a model, as it is kept: figures of columns, never rows
     judges      who answers for which rows: models that have not learned from them
+    players     what is asked together: a column, or the numbers of a vector
     importance  permutation importance with intervals and directions; partial dependence
     measure     all of that for a run, within a time box
     slices      which rows the model gets wrong

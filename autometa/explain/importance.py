@@ -17,7 +17,7 @@ Source:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from autometa.explain.judges import Judges, RowBlock
 from autometa.explain.options import OPTIONS
+from autometa.explain.players import players
 from autometa.explain.record import Dependence, Importance, ModelExplanation
 
 if TYPE_CHECKING:
@@ -46,13 +47,14 @@ def look(judges: Judges, *, seconds: float, rows: int, repeats: int, seed: int) 
         seed: Of the shuffles.
     """
     task, rng = judges.task, np.random.default_rng(seed)
-    names = list(task.X.columns)
+    groups = players(task.X)
+    names = list(groups)
     rows = enough_rows(task, rows)
     first_rows, count = first_size(judges.seconds, len(names), rows, OPTIONS.first_share * seconds)
     if count < len(names):
-        names = closest(task, names, count)
+        names = closest(task, names, count, groups)
     some = [_some(task, block, first_rows, len(judges.blocks), rng) for block in judges.blocks]
-    seen = {name: _Seen(task, name, len(judges.blocks)) for name in names}
+    seen = {name: _Seen(task, name, groups[name], len(judges.blocks)) for name in names}
     dependence: tuple[Dependence, ...] = ()
 
     def known(repeat: int, used: Sequence[RowBlock]) -> ModelExplanation:
@@ -63,7 +65,7 @@ def look(judges: Judges, *, seconds: float, rows: int, repeats: int, seed: int) 
             judges.source,
             sum(len(block.rows) for block in used),
             repeat,
-            len(task.X.columns),
+            len(groups),
             judges.answering,
             judges.weight,
         )
@@ -75,7 +77,8 @@ def look(judges: Judges, *, seconds: float, rows: int, repeats: int, seed: int) 
                 yield known(1, some[: place + 1])
         yield known(repeat, some)
         if repeat == 1:
-            top = [one.column for one in known(1, some).importance[: OPTIONS.dependent]]
+            single = [one.column for one in known(1, some).importance if len(groups[one.column]) == 1]
+            top = single[: OPTIONS.dependent]
             dependence = depend(judges, some, top)
             yield known(1, some)
             some = [_some(task, block, rows, len(judges.blocks), rng) for block in judges.blocks]
@@ -111,13 +114,16 @@ def first_size(seconds_a_row: float, p: int, rows: int, seconds: float) -> tuple
     return sizes[-1], int(min(p, max(OPTIONS.dependent, seconds / (seconds_a_row * sizes[-1]) - 1)))
 
 
-def closest(task: Task, names: Sequence[str], count: int) -> list[str]:
-    """So many columns whose values go with the target most, by ranks, in the order of the table."""
+def closest(task: Task, names: Sequence[str], count: int, groups: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """So many columns whose values go with the target most, by ranks, in the order of the table; vectors first."""
     rows = np.random.default_rng(0).permutation(task.n)[: OPTIONS.rows]
     y = np.asarray(task.y, dtype=np.float64)[rows]
     targets = [_ranks(y)] if task.c <= 2 else [np.asarray(y == k, dtype=np.float64) for k in range(task.c)]
     strength = {}
     for name in names:
+        if len(groups[name]) > 1:
+            strength[name] = math.inf
+            continue
         column = task.X[name].iloc[rows]
         if pd.api.types.is_numeric_dtype(column.dtype):
             own = _ranks(column.to_numpy(np.float64))
@@ -139,7 +145,7 @@ def depend(judges: Judges, blocks: Sequence[RowBlock], names: Sequence[str]) -> 
     most, count = -(-OPTIONS.dependence_rows // len(blocks)), 0
     for block in blocks if points else ():
         X = task.X.iloc[block.rows[:: max(len(block.rows) // most, 1)]]
-        tables = [_with(X, name, _constant(X[name], one)) for name, (at, _) in points.items() for one in at]
+        tables = [_with(X, _constant(X[name], one).to_frame(name)) for name, (at, _) in points.items() for one in at]
         means = _answers(judges, block.fold, tables).reshape(len(tables), len(X), -1).sum(axis=1)
         count += len(X)
         for name, (at, _) in points.items():
@@ -179,10 +185,11 @@ def points_of(column: pd.Series) -> tuple[list[Any], bool]:
 
 @dataclass(slots=True, eq=False)
 class _Seen:
-    """What shuffles of one column came to."""
+    """What shuffles of one column, or of the numbers of one vector, came to."""
 
     task: Task
     name: str
+    columns: tuple[str, ...]
     blocks: int
     drops: list[list[float]] = field(init=False)
     moved: Values = field(init=False)  # (3, c): sums of both changes multiplied, and of each squared
@@ -191,7 +198,7 @@ class _Seen:
     def __post_init__(self) -> None:
         self.drops = [[] for _ in range(self.blocks)]
         self.moved = np.zeros((3, max(self.task.c, 1)))
-        column = self.task.X[self.name]
+        column = self.task.X[self.columns[0]]
         if isinstance(column.dtype, pd.CategoricalDtype):
             self.by_category = np.zeros((len(column.cat.categories), 1 + max(self.task.c, 1)))
 
@@ -200,9 +207,13 @@ class _Seen:
         """Whether a shuffle of it could be judged, or at least was made."""
         return any(self.drops)
 
-    def add(self, place: int, drop: float, before: pd.Series, after: pd.Series, change: Values) -> None:
+    def add(self, place: int, drop: float, before: pd.DataFrame, after: pd.DataFrame, change: Values) -> None:
         """One shuffle of a block: by how much the score fell, and how the answers changed (n, c) with the values."""
         self.drops[place].append(drop)
+        if len(self.columns) == 1:  # a vector is neither high nor low
+            self._move(before[self.columns[0]], after[self.columns[0]], change)
+
+    def _move(self, before: pd.Series, after: pd.Series, change: Values) -> None:
         if self.by_category is not None:
             moved = np.column_stack([np.ones(len(change)), change])
             for column, sign in ((after, 1.0), (before, -1.0)):  # what came with a category, and what went with it
@@ -293,16 +304,17 @@ def _shuffle(
     for start in range(0, len(names), at_once):
         some = names[start : start + at_once]
         orders = [rng.permutation(len(X)) for _ in some]
-        shuffled = [X[name].take(order).set_axis(X.index) for name, order in zip(some, orders, strict=True)]
-        tables = [_with(X, name, column) for name, column in zip(some, shuffled, strict=True)]
+        own = [list(seen[name].columns) for name in some]
+        shuffled = [X[names].take(order).set_axis(X.index) for names, order in zip(own, orders, strict=True)]
+        tables = [_with(X, columns) for columns in shuffled]
         answers = _answers(judges, block.fold, [X, *tables] if before is None else tables)
         if before is None:
             before, answers = answers[: len(X)], answers[len(X) :]
         whole = judge(before)
         flat = before.reshape(len(X), -1)
-        for k, (name, column) in enumerate(zip(some, shuffled, strict=True)):
+        for k, (name, columns) in enumerate(zip(some, shuffled, strict=True)):
             said = answers[k * len(X) : (k + 1) * len(X)]
-            seen[name].add(place, whole - judge(said), X[name], column, said.reshape(len(X), -1) - flat)
+            seen[name].add(place, whole - judge(said), X[own[k]], columns, said.reshape(len(X), -1) - flat)
 
 
 def _answers(judges: Judges, fold: int, tables: Sequence[pd.DataFrame]) -> Values:
@@ -321,9 +333,10 @@ def _some(task: Task, block: RowBlock, rows: int, blocks: int, rng: np.random.Ge
     return RowBlock(block.fold, np.sort(order[np.minimum(places, len(order) - 1)]))
 
 
-def _with(X: pd.DataFrame, name: str, column: pd.Series) -> pd.DataFrame:
+def _with(X: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFrame:
     changed = X.copy(deep=False)
-    changed[name] = column
+    for name in columns:
+        changed[name] = columns[name]
     return changed
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from autometa.explain.players import players
 from autometa.explain.shapley import Contributions, contributions, in_time
 from autometa.explain.trees import tree_contributions
 
@@ -31,7 +32,8 @@ def explained_rows(
 
     Returns:
         The contributions, and a table of as many rows: ``prediction``, of classes which one is ``explained``, the
-        ``answer`` of the model, the ``base`` that it is explained against, and ``shap_COLUMN`` for each column.
+        ``answer`` of the model, the ``base`` that it is explained against, and ``shap_COLUMN`` for each column; the
+        numbers of a vector are one.
 
     Example:
         >>> from autometa.explain.shapley import background_of
@@ -54,9 +56,10 @@ def explained_rows(
         return contributions(model.answer, part, background, own) if exact is None else exact
 
     parts = list(in_time(some, len(X), lambda: time.monotonic() > until))
+    names = tuple(players(X))
     joined = Contributions(
-        tuple(map(str, X.columns)),
-        *(np.concatenate([getattr(part, name) for part in parts]) if parts else np.empty((0, *([X.shape[1]] * many)))
+        names,
+        *(np.concatenate([getattr(part, name) for part in parts]) if parts else np.empty((0, *([len(names)] * many)))
           for name, many in (("base", 0), ("values", 1), ("answer", 0))),
     )  # fmt: skip
     n = len(joined)

@@ -28,6 +28,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autometa.explain.options import OPTIONS
+from autometa.explain.players import places_of, players
 
 if TYPE_CHECKING:
     from autometa.task import Task
@@ -40,7 +41,7 @@ Predict = Callable[[pd.DataFrame], Values]  # typed X (n, p) -> (n,)
 class Contributions:
     """Of some rows: ``base + values.sum(axis=1) == answer``."""
 
-    columns: tuple[str, ...]
+    columns: tuple[str, ...]  # (p,) or fewer: the numbers of a vector are one
     base: Values  # (n,) the mean answer for the background rows
     values: Values  # (n, p)
     answer: Values  # (n,) a value, or the probability of the class that is explained
@@ -82,16 +83,17 @@ def contributions(
         >>> found.base.tolist(), found.values.tolist(), found.answer.tolist()
         ([5.0, 5.0], [[0.0, 0.0], [2.0, -3.0]], [5.0, 4.0])
     """
-    p = X.shape[1]
-    names = tuple(map(str, X.columns))
+    names = tuple(players(X))
+    q = len(names)
     masks, places, weights = (
-        _exact(p, len(background)) if p <= OPTIONS.exact_columns else _sampled(p, len(background), seed)
+        _exact(q, len(background)) if q <= OPTIONS.exact_columns else _sampled(q, len(background), seed)
     )
-    at_once = max(1, OPTIONS.cells // max(len(masks) * p, 1))
+    cells = masks[:, places_of(X)]  # (m, p)
+    at_once = max(1, OPTIONS.cells // max(cells.size, 1))
     parts = []
     for start in range(0, len(X), at_once):
         rows = X.iloc[start : start + at_once]
-        said = answer(_mixed(rows, background, masks, places)).reshape(len(rows), len(masks), -1)
+        said = answer(_mixed(rows, background, cells, places)).reshape(len(rows), len(masks), -1)
         own = np.zeros(len(rows), dtype=np.intp) if codes is None else codes[start : start + at_once]
         chosen = np.take_along_axis(said, own[:, None, None], axis=2)[:, :, 0]  # (rows, masks)
         parts.append(chosen)

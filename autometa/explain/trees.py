@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autometa.explain.players import places_of, players
 from autometa.explain.shapley import Contributions
 
 if TYPE_CHECKING:
@@ -41,20 +42,22 @@ def tree_contributions(model: Model, X: pd.DataFrame, background: pd.DataFrame) 
     columns = model.schema.columns
     if model.kind != "regression" or columns.text or importlib.util.find_spec("shap") is None:
         return None
-    names = [*columns.categorical, *columns.numeric]  # the order in which trees get them
-    order = [names.index(name) for name in X.columns]
+    given = [*columns.categorical, *columns.numeric]  # the order in which trees get them
+    order = [given.index(name) for name in X.columns]
     values, base = np.zeros(X.shape), 0.0
     for member in model.members:
         for models in member.models:
             for fitted in models:
                 share = member.weight / len(member.models) / len(models)
-                found = _of_trees(fitted, X, background, len(names))
+                found = _of_trees(fitted, X, background, len(given))
                 if found is None:
                     return None
                 values += share * found[0][:, order]
                 base += share * found[1]
     answer = model.answer(X)
-    told = Contributions(tuple(map(str, X.columns)), np.full(len(X), base), values, answer)
+    names, places = tuple(players(X)), places_of(X)
+    values = np.stack([values[:, places == place].sum(axis=1) for place in range(len(names))], axis=1)
+    told = Contributions(names, np.full(len(X), base), values, answer)
     off = np.abs(told.base + values.sum(axis=1) - answer)
     return told if np.all(off <= 1e-4 * max(float(np.ptp(answer)), 1e-12)) else None  # such as where it was clipped
 
