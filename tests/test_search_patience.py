@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -33,6 +34,18 @@ FLAT, RISING = [0.5, *[0.8] * (ENOUGH - 1)], [0.5 + k / 100 for k in range(ENOUG
 def test_what_stays_as_it_is_ends_and_what_rises_goes_on():
     assert enough(FLAT)
     assert not enough(RISING)
+
+
+def test_a_trial_of_a_new_family_counts_only_if_it_is_the_best():
+    among = [replace(trial(2 * k + 1, 0.1), origin="newcomer") for k in range(ENOUGH)]
+    rising = [trial(2 * k, score) for k, score in enumerate(RISING)]
+    assert not is_enough([*rising, *among], "roc_auc", "auto", elapsed=2.0 * ENOUGH, left=30.0)
+    few = [trial(2 * k, score) for k, score in enumerate(FLAT[: OPTIONS.patient_trials - 1])]
+    assert not is_enough([*few, *among], "roc_auc", "auto", elapsed=2.0 * ENOUGH, left=30.0)
+    better = replace(trial(2 * ENOUGH, 0.8), origin="newcomer")
+    flat = [trial(2 * k, 0.5) for k in range(ENOUGH)]
+    assert is_enough([*flat, *among], "roc_auc", "auto", elapsed=2.0 * ENOUGH, left=30.0)
+    assert not is_enough([*flat, better], "roc_auc", "auto", elapsed=2.0 * ENOUGH, left=30.0)
 
 
 def test_a_search_that_has_hardly_begun_goes_on():

@@ -5,7 +5,8 @@ doubled is what the next doubling is expected to gain, and the rest of the budge
 The search ends where that gain is small beside the noise of the score itself, the standard error over folds of the best
 trial, below which nobody can tell two configurations apart (the idea of Makarova et al. 2022, "Automatic Termination
 for Hyperparameter Optimization", without their model). Of a hold-out nobody knows the noise: there it ends where the
-last doubling gained nothing.
+last doubling gained nothing. Trials of new families that are no better than the best are not counted: they are tried
+for the ensemble's sake.
 
 Law: nothing here looks at the time where there is no time budget and no patience in seconds was asked for.
 """
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autometa.evaluation.decision import AUTO
-from autometa.origins import State
+from autometa.origins import Origin, State
 from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.settings import OFF, Patience, TrialRow
 
@@ -46,6 +47,8 @@ def is_enough(
     if patience == OFF or not trials:
         return False
     ended = sorted(trials, key=lambda row: row.finished)
+    if patience == AUTO:
+        ended = _aimed_at_the_best(ended, metric)
     scores = np.array([_score(row, metric) for row in ended])
     if not np.isfinite(scores).any():
         return False
@@ -68,6 +71,17 @@ def why_enough(patience: Patience, left: float, seconds: float | None) -> str:
     if patience == AUTO and seconds is not None:
         return f"Nothing better is expected: {left:.0f} s of {seconds:.0f} are not needed."
     return f"Nothing better was found for {patience:g} s: the search ends here."
+
+
+def _aimed_at_the_best(ended: Sequence[TrialRow], metric: str) -> list[TrialRow]:
+    """Without the first trials of new families, which are for the ensemble: that one is no better says nothing."""
+    found, top = [], -math.inf
+    for row in ended:
+        score = _score(row, metric)
+        if row.origin != Origin.NEWCOMER or score > top:
+            found.append(row)
+        top = max(top, score) if math.isfinite(score) else top
+    return found
 
 
 def _score(row: TrialRow, metric: str) -> float:
