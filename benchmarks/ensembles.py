@@ -252,8 +252,7 @@ def report() -> str:
     """A line for each way: the geometric mean of its loss over that of the best single trial."""
     text = ["# ensembles.py", ""]
     for which in ("validation", "held-back"):
-        every = [line for line in read_lines(RESULTS) if line["half"] == which]
-        lines = [line for line in every if "losses" in line]
+        lines = [line for line in read_lines(RESULTS) if line["half"] == which and "losses" in line]
         if not lines:
             continue
         tables = {line["table"] for line in lines}
@@ -272,13 +271,16 @@ def report() -> str:
             won = sum(one[way] < one["greedy"] - 1e-9 for one in all_of)
             lost = sum(one[way] > one["greedy"] + 1e-9 for one in all_of)
             text.append(f"| {way} | " + " | ".join(cells) + f" | {won} / {lost} |")
-        text += ["", f"### Newcomers, {which}", ""]
-        text += ["| one more trial | tables | less loss, out of fold | less loss, unseen |", "|---|---|---|---|"]
-        for kind, title in (("new", "of a new family"), ("again", "of a family that was tried")):
-            found = [line["newcomers"][kind] for line in every if kind in line.get("newcomers", {})]
-            inside, unseen = np.mean([one[:2] for one in found], axis=0) if found else (np.nan, np.nan)
-            text.append(f"| {title} | {len(found)} | {100 * inside:.3f} % | {100 * unseen:.3f} % |")
         text.append("")
+    found = [line["newcomers"] for line in read_lines(RESULTS) if "newcomers" in line]
+    text += ["## Newcomers", "", "| one more trial | tables | trials | less loss, out of fold | less loss, unseen |"]
+    text += ["|---|---|---|---|---|"]
+    for kind, title in (("new", "of a new family"), ("again", "of a family that was tried")):
+        own = [line[kind] for line in found if kind in line]
+        inside, unseen = np.mean([one[:2] for one in own], axis=0) if own else (np.nan, np.nan)
+        trials = sum(one[2] for one in own)
+        text.append(f"| {title} | {len(own)} | {trials:,} | {100 * inside:.3f} % | {100 * unseen:.3f} % |")
+    text.append("")
     return "\n".join(text)
 
 
