@@ -149,7 +149,7 @@ class Choosing:
 
     def proper(self) -> Array:
         """By a proper loss whatever the metric is."""
-        metric = "rmse" if self.pool["kind"] == "regression" else "log_loss"
+        metric = "neg_root_mean_squared_error" if self.pool["kind"] == "regression" else "neg_log_loss"
         return greedy_ensemble(self.said, self.judge(metric=metric))
 
     def held_out(self) -> Array:

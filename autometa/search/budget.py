@@ -41,10 +41,12 @@ class Budget:
 
     @property
     def reserve(self) -> float:
-        """Seconds set aside for ensembling, refitting and remembering: a tenth, between 1 and 30 s."""
+        """Seconds set aside for ensembling, refitting and remembering: a tenth of a minute, less of more; 1 to 30 s."""
         if self.seconds is None:
             return 0.0
-        return min(max(OPTIONS.reserve * self.seconds, OPTIONS.least_reserve), OPTIONS.most_reserve)
+        beyond = max(self.seconds - OPTIONS.reserve_until, 0.0)
+        share = OPTIONS.reserve * (self.seconds - beyond) + OPTIONS.reserve_beyond * beyond
+        return min(max(share, OPTIONS.least_reserve), OPTIONS.most_reserve)
 
     @property
     def crowded_reserve(self) -> float:

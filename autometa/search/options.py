@@ -17,9 +17,12 @@ class SearchOptions:
     # Seconds, when neither a time nor a number of trials is given. Judgement.
     default_seconds: float = 60.0
 
-    # Share set aside for ensembling, refitting and remembering, and its bounds in seconds. Judgement; that budgets hold
-    # with it is measured by `benchmarks/speed.py`.
+    # Share set aside for ensembling, refitting and remembering, of so many seconds, and of what is beyond those; its
+    # bounds in seconds. Judgement; that budgets hold with it is measured by `benchmarks/speed.py`. With a tenth of five
+    # minutes, 42, 53 and 58 s of them were left over on three tables of some thousand rows (`benchmarks/fit.py`).
     reserve: float = 0.1
+    reserve_until: float = 60.0
+    reserve_beyond: float = 0.02
     least_reserve: float = 1.0
     most_reserve: float = 30.0
 
