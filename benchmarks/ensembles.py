@@ -1,6 +1,7 @@
 """Which selection of an ensemble errs least on rows never seen? Offline, on the trials of real searches.
 
     python benchmarks/ensembles.py --pool FOLDER     searches tables that FOLDER has no pool of yet; may be stopped
+    python benchmarks/ensembles.py --pool FOLDER --larger    tables of `larger.py`: 4,000 rows, 3 folds, 24 trials
     python benchmarks/ensembles.py --pool FOLDER --judge     every way of choosing on every pool, into the results
     python benchmarks/ensembles.py --report          a line for each way, and for each kind of newcomer
 
@@ -40,6 +41,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from larger import choose as larger_tables
 from numpy.typing import NDArray
 from patience import choose, codes, cut_in_two, half
 
@@ -55,15 +57,17 @@ Array = NDArray[np.float64]
 Judge = Callable[[Array], float]
 
 
-def pool(path: Path, family: str) -> dict[str, Any]:
+def pool(path: Path, family: str, most: int = MOST_ROWS, trials: int = TRIALS, folds: int = 5) -> dict[str, Any]:
     """The trials of one search: what each said of rows held out, and of rows never seen."""
     from autometa.evaluation import Freedom, fit_calibration, fit_model, predict_aligned
     from autometa.search import Settings, search
     from autometa.search.result import leaderboard
     from autometa.search.run import Run
 
-    task, unseen, exclude = cut_in_two(path, family, MOST_ROWS)
-    settings = Settings(seconds=None, trials=TRIALS, jobs=1, folds=5, remember=False, exclude=exclude, patience="off")
+    task, unseen, exclude = cut_in_two(path, family, most)
+    settings = Settings(
+        seconds=None, trials=trials, jobs=1, folds=folds, remember=False, exclude=exclude, patience="off"
+    )
     with tempfile.TemporaryDirectory() as folder:
         result = search(task, settings, Path(folder) / "run")
         run = Run.open(result.run)
@@ -272,14 +276,19 @@ def report() -> str:
             lost = sum(one[way] > one["greedy"] + 1e-9 for one in all_of)
             text.append(f"| {way} | " + " | ".join(cells) + f" | {won} / {lost} |")
         text.append("")
-    found = [line["newcomers"] for line in read_lines(RESULTS) if "newcomers" in line]
-    text += ["## Newcomers", "", "| one more trial | tables | trials | less loss, out of fold | less loss, unseen |"]
+    text += ["## Newcomers", "", "| one more trial | tables | trials | less loss, out of fold: mean, median | unseen |"]
     text += ["|---|---|---|---|---|"]
+    told = [line for line in read_lines(RESULTS) if "newcomers" in line]
     for kind, title in (("new", "of a new family"), ("again", "of a family that was tried")):
-        own = [line[kind] for line in found if kind in line]
-        inside, unseen = np.mean([one[:2] for one in own], axis=0) if own else (np.nan, np.nan)
-        trials = sum(one[2] for one in own)
-        text.append(f"| {title} | {len(own)} | {trials:,} | {100 * inside:.3f} % | {100 * unseen:.3f} % |")
+        for size, low, high in (("600 rows at most", 0, MOST_ROWS), ("more rows", MOST_ROWS + 1, 10**9)):
+            own = [
+                line["newcomers"][kind] for line in told if kind in line["newcomers"] and low <= line["rows"] <= high
+            ]
+            if own:
+                values = 100 * np.array([one[:2] for one in own])
+                cells = [f"{np.mean(v):.2f} %, {np.median(v):.2f} %" for v in values.T]
+                trials = sum(one[2] for one in own)
+                text.append(f"| {title}, {size} | {len(own)} | {trials:,} | {cells[0]} | {cells[1]} |")
     text.append("")
     return "\n".join(text)
 
@@ -290,6 +299,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data", help="has catalog.csv")
     parser.add_argument("--pool", type=Path, help="where the predictions are, outside the repository")
     parser.add_argument("--tables", type=int, default=30, help="at most, of each half")
+    parser.add_argument("--larger", action="store_true")
     parser.add_argument("--judge", action="store_true")
     parser.add_argument("--report", action="store_true")
     asked = parser.parse_args()
@@ -308,12 +318,19 @@ def main() -> None:
         return
     asked.pool.mkdir(parents=True, exist_ok=True)
     halves = [choose(asked.data / "catalog.csv", which)[: asked.tables] for which in ("validation", "held-back")]
-    for row in (row for pair in zip(*halves, strict=False) for row in pair):  # in turn, so that both grow alike
+    rows = [row for pair in zip(*halves, strict=False) for row in pair]  # in turn, so that both grow alike
+    size: dict[str, int] = {}
+    if asked.larger:
+        rows, size = (
+            larger_tables(asked.data / "catalog.csv")[: asked.tables],
+            {"most": 4_000, "trials": 24, "folds": 3},
+        )
+    for row in rows:
         path = asked.pool / f"{row['name']}.pkl"
         if path.exists():
             continue
         began = time.monotonic()
-        made = pool(asked.data / "tabular" / f"{row['name']}.parquet", row["family"])
+        made = pool(asked.data / "tabular" / f"{row['name']}.parquet", row["family"], **size)
         path.with_suffix(".part").write_bytes(pickle.dumps(made, protocol=5))
         path.with_suffix(".part").rename(path)
         print(f"{row['name']}: {len(made['trials'])} trials, {time.monotonic() - began:.0f} s", flush=True)

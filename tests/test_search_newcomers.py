@@ -16,6 +16,7 @@ from autometa.origins import ORIGIN, REASON
 from autometa.sampler import WarmStartSampler
 from autometa.search import SearchPlan, Settings, TrialRow, search
 from autometa.search.newcomers import Newcomers
+from autometa.search.options import OPTIONS, SearchOptions
 from autometa.space import FAMILY, family_in
 from autometa.store import PastTasks, TaskRecord
 from autometa.task import make_task
@@ -33,8 +34,11 @@ def task():
     return make_task(X, y=(X["a"] + 0.1 * rng.normal(size=120)).to_numpy(), name="line")
 
 
-def plan_of(task: Any, **changes: Any) -> SearchPlan:
-    return SearchPlan.of(task, Settings(trials=20, families=FAMILIES[:2], folds=3, **changes), 1)
+EVERYWHERE = replace(OPTIONS, newcomers_above=0)
+
+
+def plan_of(task: Any, options: SearchOptions = EVERYWHERE, **changes: Any) -> SearchPlan:
+    return SearchPlan.of(task, Settings(trials=20, families=FAMILIES[:2], folds=3, **changes), 1, options=options)
 
 
 def row(number: int, family: str, origin: str = "surrogate", folds: tuple[float, ...] = (-0.5, -0.6, -0.7)) -> TrialRow:
@@ -63,6 +67,12 @@ class TestWhen:
         for _ in range(2):
             study.ask({FAMILY: optuna.distributions.CategoricalDistribution(("knn",))})
         assert newcomers(task).due(study, [row(0, "linear", "portfolio")]) == frozenset()
+
+    def test_on_a_small_table_one_trial_is_worth_as_much_as_another(self, task):
+        study, first = optuna.create_study(), [row(0, "linear", "portfolio")]
+        assert newcomers(task, options=OPTIONS).due(study, first) == frozenset()
+        assert newcomers(task, options=replace(OPTIONS, newcomers_above=task.n)).due(study, first) == frozenset()
+        assert newcomers(task, options=replace(OPTIONS, newcomers_above=task.n - 1)).due(study, first) == {"knn"}
 
     def test_one_pipeline_alone_has_no_ensemble_to_complete(self, task):
         assert newcomers(task, members=1).due(optuna.create_study(), [row(0, "linear", "portfolio")]) == frozenset()
@@ -142,12 +152,14 @@ def test_a_search_with_a_memory_asks_new_families_and_its_run_says_so(tmp_path):
     X = pd.DataFrame(rng.normal(size=(150, 3)), columns=list("abc"))
     task = make_task(X, y=(X["a"] + X["b"] ** 2 > 0.5).to_numpy(), name="bent")
     settings = Settings(trials=8, families=FAMILIES, folds=3, jobs=1, store=str(tmp_path / "store.db"), remember=False)
-    result = search(task, settings, tmp_path / "run")
+    plan = SearchPlan.of(task, settings, 1, options=EVERYWHERE)
+    result = search(task, settings, tmp_path / "run", plan=plan)
     new = [one for one in result.trials if one.origin == "newcomer"]
     for one in new:
         before = {other.evaluation.config[FAMILY] for other in result.trials if other.number < one.number}
         assert one.evaluation.config[FAMILY] not in before
     tried = {one.evaluation.config[FAMILY] for one in result.trials}
     assert new or tried == set(FAMILIES)
-    alone = search(task, replace(settings, members=1), tmp_path / "alone")
+    single = replace(settings, members=1)
+    alone = search(task, single, tmp_path / "alone", plan=SearchPlan.of(task, single, 1, options=EVERYWHERE))
     assert not [one for one in alone.trials if one.origin == "newcomer"]

@@ -3,10 +3,10 @@
 With w of the weight on a newcomer that is worse by delta, an ensemble's loss is that of what it has, plus ``w delta``,
 less ``w (1 - w) D``, where D is how far their predictions are apart (for squared error their mean squared distance:
 Krogh and Vedelsby, 1995, Neural network ensembles, cross validation, and active learning; for any other score what
-averaging half and half gains, times four). So it helps while delta is below D. Of trials of one family D is next to
-nothing: another one of a family that was tried adds a tenth of what the first of a family does
-(`benchmarks/ensembles.py --newcomers`). So every other trial after the initial design is of a new family, the one that
-promises most of its own, and is not given up before it is behind by more than D.
+averaging half and half gains, times four). So it helps while delta is below D, and of two trials of one family D is
+small. On tables of some thousand rows the first trial of a family adds more to the ensemble than another one of a
+family that was tried; on small ones it does not (`benchmarks/ensembles.py`). So there every other trial after the
+initial design is of a new family, the one that promises most, and is not given up before it is behind by more than D.
 
 Letters:  n rows · c classes.
 """
@@ -40,6 +40,7 @@ class Newcomers:
     def __init__(self, run: Run, plan: SearchPlan) -> None:
         """Nothing is read yet."""
         self.run, self.plan = run, plan
+        self.wanted = plan.members != 1 and run.task.n > plan.options.newcomers_above
         y, rng = np.asarray(run.task.y), np.random.default_rng(0)
         sizes = [len(test) for _, test in plan.splits]
         share = min(1.0, plan.options.newcomer_rows / max(sum(sizes), 1))
@@ -59,7 +60,7 @@ class Newcomers:
 
         running = [trial.params for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
         searched = sum(row.origin in SEARCHED for row in trials) + len(running)
-        if self.plan.members == 1 or not trials or searched % 2:
+        if not self.wanted or not trials or searched % 2:
             return frozenset()
         tried = {row.evaluation.config[FAMILY] for row in trials}
         return frozenset(self.plan.space.families) - tried - {params.get(FAMILY) for params in running}
@@ -72,7 +73,7 @@ class Newcomers:
         if not leaders:
             return None
         new = all(row.evaluation.config[FAMILY] != family for row in trials)
-        slack = self.slack(leaders) if new and self.plan.members != 1 else 0.0
+        slack = self.slack(leaders) if new and self.wanted else 0.0
         return tuple(one - slack for one in leaders[0].evaluation.folds[self.run.task.metric])
 
     def slack(self, leaders: Sequence[TrialRow]) -> float:
