@@ -214,9 +214,9 @@ class SearchOptions:
     # Additions that the greedy ensemble tries; weights are multiples of one over the number kept. Judgement.
     ensemble_rounds: int = 40
 
-    # Rows above which every other trial of the guided search is of a family not tried yet. On eighteen tables of at most
-    # 600 rows it is worth no more than another one, on two of 4,000 more (`benchmarks/ensembles.py`); what is between
-    # is judgement.
+    # Rows above which every other trial of the guided search is of a family not tried yet. On eighteen tables of 600
+    # rows at most it is worth no more than another one, on two of 4,000 more (`benchmarks/ensembles.py`); what is
+    # between is judgement.
     newcomers_above: int = 2_000
     # How far predictions of two families are apart is told by so many held-out rows: some milliseconds. Judgement.
     newcomer_rows: int = 2_000
