@@ -136,7 +136,8 @@ def test_where_a_study_tried_nothing_it_is_expected_to_be_as_the_others_are():
     one = OwnTrials(record, tuple(narrow), x, mask, scores, np.full(25, np.nan))
     found = summary([one, *[study(number) for number in range(1, 12)]])
     asked = [{"rate": rate, "depth": 9, "kernel": "a"} for rate in (0.002, 0.06)]
-    expected = found.expected(SPACE, asked)[0]
+    row = [record.fingerprint for record in found.records].index("0000")
+    expected = found.expected(SPACE, asked)[row]
     assert expected[1] > expected[0] + 0.3
 
 
@@ -151,14 +152,13 @@ def test_doubt_grows_with_the_distance_from_what_a_study_tried(past: PastStudies
     assert np.median(near) < np.median(far)
 
 
-def test_nothing_depends_on_the_unit_of_the_scores_and_next_to_nothing_on_the_order_of_the_studies():
+def test_nothing_depends_on_the_unit_of_the_scores_or_on_the_order_of_the_studies():
     studies = [study(number) for number in range(8)]
     scaled = [study(number, scale=1000.0, offset=-7.0) for number in range(8)]
     asked = [SPACE.sample(np.random.default_rng(k)) for k in range(20)]
     expected = summary(studies).expected(SPACE, asked)
     assert np.allclose(summary(scaled).expected(SPACE, asked), expected, atol=1e-6)
-    shuffled = summary(studies[::-1]).expected(SPACE, asked)[::-1]
-    assert spearmanr(shuffled.ravel(), expected.ravel()).statistic > 0.99
+    np.testing.assert_array_equal(summary(studies[::-1]).expected(SPACE, asked), expected)
 
 
 def test_studies_that_tell_nothing_are_left_out():
