@@ -42,6 +42,7 @@ from typing import Any
 
 import numpy as np
 from larger import choose as larger_tables
+from larger import loss
 from numpy.typing import NDArray
 from patience import choose, codes, cut_in_two, half
 
@@ -80,11 +81,11 @@ def pool(path: Path, family: str, most: int = MOST_ROWS, trials: int = TRIALS, f
             if oof is None:
                 continue
             model = fit_model(task, one.evaluation.config, np.arange(task.n), seed=0)
-            folds, later = run.splits.by_fold(oof[None]), predict_aligned(model, X, task.kind, task.c)[inside]
+            held, later = run.splits.by_fold(oof[None]), predict_aligned(model, X, task.kind, task.c)[inside]
             if task.kind != "regression":  # as the search does before it chooses
-                calibration = fit_calibration(np.concatenate(folds), np.concatenate(truths), Freedom.OFFSETS)
-                folds, later = [calibration.apply(fold) for fold in folds], calibration.apply(later)
-            said.append({"number": one.number, "config": one.evaluation.config, "folds": folds, "later": later})
+                calibration = fit_calibration(np.concatenate(held), np.concatenate(truths), Freedom.OFFSETS)
+                held, later = [calibration.apply(fold) for fold in held], calibration.apply(later)
+            said.append({"number": one.number, "config": one.evaluation.config, "folds": held, "later": later})
     return {
         "table": path.stem, "family": family, "kind": task.kind, "metric": task.metric, "classes": task.c,
         "rows": task.n, "truths": truths, "unseen": truth[inside], "trials": said,
@@ -245,11 +246,6 @@ def newcomers(pool: dict[str, Any]) -> dict[str, Any]:
     means = {kind: [*np.mean(found, axis=0).tolist(), len(found)] for kind, found in gains.items() if found}
     line = {key: pool[key] for key in ("table", "family", "metric", "rows")}
     return {**line, "half": half(pool["family"]), "newcomers": means}
-
-
-def loss(value: float) -> float:
-    """1 less a score whose best is 1; what is negative already, the other way round."""
-    return -value if value <= 0 else 1 - value
 
 
 def report() -> str:

@@ -76,9 +76,8 @@ def judged(folder: Path, test: pd.DataFrame) -> dict[str, Any]:
     X, truth = model.schema.apply(test.drop(columns="target")), test["target"].to_numpy()
     classes = np.array([str(name) for name in task.classes])
 
-    def loss(said: Any) -> float:
-        value = score(task.kind, truth if task.kind == "regression" else truth.astype(str), classes, said)
-        return float(1 - value if value > 0 else -value)
+    def lost(said: Any) -> float:
+        return float(loss(score(task.kind, truth if task.kind == "regression" else truth.astype(str), classes, said)))
 
     means = [
         [np.mean([predict_aligned(one, X, task.kind, task.c) for one in models], axis=0) for models in member.models]
@@ -90,15 +89,20 @@ def judged(folder: Path, test: pd.DataFrame) -> dict[str, Any]:
         for member, own in zip(model.members, means, strict=True):
             said = own[0] if len(own) == 1 else share * own[0] + (1 - share) * own[1]
             whole = whole + member.weight * (said if task.kind == "regression" else member.calibration.apply(said))
-        by_share[str(share)] = loss(whole if task.kind == "regression" else model.calibration.apply(whole))
+        by_share[str(share)] = lost(whole if task.kind == "regression" else model.calibration.apply(whole))
     said = model.predict(test.drop(columns="target")) if task.kind == "regression" else model.predict_proba(test)
     families = {row.number: row.evaluation.config["family"] for row in result.trials}
     return {
-        "metric": task.metric, "folds": run.splits.n_folds, "loss": loss(said), "by_share": by_share,
+        "metric": task.metric, "folds": run.splits.n_folds, "loss": lost(said), "by_share": by_share,
         "members": len(model.members), "fold_models": sum(len(own) > 1 for own in means),
         "families": len({families[member.number] for member in model.members}), "trials": len(result.trials),
         "tried": len(set(families.values())),
     }  # fmt: skip
+
+
+def loss(value: float) -> float:
+    """1 less a score whose best is 1; what is negative already, the other way round."""
+    return -value if value <= 0 else 1 - value
 
 
 def report() -> str:

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autometa.families.family import Family
 from autometa.families.foundation import FoundationModel
+from autometa.families.in_context import foundation_family
 from autometa.families.options import OPTIONS
-from autometa.space import Config, SearchSpace, choice, integer, real
+from autometa.space import SearchSpace, choice, integer, real
 
 if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
-
-    from autometa.task import Columns, Kind
+    from autometa.task import Kind
 
 WEIGHTS = "tabdpt1_3.safetensors"  # one network for classes and for numbers
 MODEL = FoundationModel(
@@ -43,26 +41,4 @@ def space(kind: Kind) -> SearchSpace:
     return SearchSpace.of(**parameters)
 
 
-def build(
-    config: Config, columns: Columns, kind: Kind, *, n_rows: int, seed: int, threads: int, device: str
-) -> Pipeline:
-    """Numbers standardised, categories as codes; the network normalises for itself as well."""
-    from autometa.families.learners.in_context import in_context_pipeline
-
-    return in_context_pipeline(MODEL, config, columns, kind, seed=seed, threads=threads, device=device)
-
-
-def limit(n_rows: int, n_columns: int, n_classes: int) -> str | None:
-    """The network tells ten classes apart; its time grows with the cells that it is shown."""
-    options = OPTIONS.in_context
-    if n_classes > options.most_classes:
-        return f"TabDPT is for up to {options.most_classes} classes"
-    cells = min(n_rows, options.rows[1]) * n_columns * max(n_classes, 1)
-    if n_columns > options.most_columns or cells > options.most_cells:
-        return f"TabDPT takes too long on {n_rows:,} rows of {n_columns:,} columns and {n_classes} classes"
-    return None
-
-
-MODEL_FAMILY = Family(
-    MODEL.name, MODEL.label, space, build, requires=MODEL.package, limit=limit, uses_gpu=True, foundation=MODEL
-)
+MODEL_FAMILY = foundation_family(MODEL, space)

@@ -58,9 +58,11 @@ class Newcomers:
         """
         from optuna.trial import TrialState
 
+        if not self.wanted or not trials:
+            return frozenset()
         running = [trial.params for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
         searched = sum(row.origin in SEARCHED for row in trials) + len(running)
-        if not self.wanted or not trials or searched % 2:
+        if searched % 2:
             return frozenset()
         tried = {row.evaluation.config[FAMILY] for row in trials}
         return frozenset(self.plan.space.families) - tried - {params.get(FAMILY) for params in running}
