@@ -2,12 +2,16 @@
 
     python benchmarks/mlp.py            eight datasets, two splits each
     python benchmarks/mlp.py --quick    three datasets, one split
+    python benchmarks/mlp.py --setup    .venvs/pytabkit: PyTorch's CPU build and pytabkit, and whatever ours has
+    .venvs/pytabkit/bin/python benchmarks/mlp.py --splits 1 --rows 1000     with RealMLP and TabM
+    python benchmarks/mlp.py --report   results/mlp.md: our network's loss as a share of each of the others'
 
 None of the datasets was looked at in choosing the network's default. Each is cut to at most `--rows` rows, then 75 %
 learn and 25 % judge: by log loss for classes, by 1 - R2 for values (smaller is better in both). RealMLP and TabM are
 pytabkit's with its tuned defaults, without a GPU and on one thread, as ours; they run in an environment that has
 pytabkit, and are said to be left out otherwise. Prints a table and appends JSON lines, with versions, seed and machine,
-to ``benchmarks/results/mlp.jsonl``.
+to ``benchmarks/results/mlp.jsonl``. The report takes the last line of each dataset, size, split and method, of datasets
+on which pytabkit's were run.
 """
 
 from __future__ import annotations
@@ -18,6 +22,9 @@ import importlib.util
 import json
 import os
 import platform
+import subprocess
+import sys
+import sysconfig
 import time
 import warnings
 from collections.abc import Callable
@@ -41,6 +48,8 @@ from autometa.task import Task, read_task
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parents[1] / "shared" / "data" / "tabular"
+RESULTS = HERE / "results" / "mlp.jsonl"
+ENVIRONMENT, PYTABKIT = HERE.parent / ".venvs" / "pytabkit", "pytabkit==1.8.0"
 DATASETS = ("qsar-biodeg", "Sacramento", "satimage", "MiceProtein", "car", "pc4", "spambase", "cal_housing")
 
 
@@ -101,6 +110,50 @@ def judge(task: Task, model: Any, X: pd.DataFrame, y: np.ndarray) -> dict[str, f
     }
 
 
+def set_up() -> None:
+    """The environment; PyTorch first, whose default build is gigabytes more. What it lacks is taken from ours."""
+    from autometa.bench.environments import TORCH
+
+    python = ENVIRONMENT / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
+    pip = [str(python), "-m", "pip", "install", "--quiet"]
+    if subprocess.run([*pip, f"torch=={TORCH}+cpu"], capture_output=True, check=False).returncode != 0:
+        subprocess.run([*pip, f"torch=={TORCH}"], check=True)
+    subprocess.run([*pip, PYTABKIT], check=True)
+    where = subprocess.run(
+        [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+    ours = f"{sysconfig.get_path('purelib')}\n{HERE.parent}\n"
+    (Path(where) / "ours.pth").write_text(ours, encoding="utf-8")
+
+
+def report() -> str:
+    """The ratios of losses, ours to each other method's; below 1 ours is better."""
+    lines = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
+    found = {(r["dataset"], r["rows"], r["seed"], r["method"]): r for r in lines}
+    cells = sorted({key[:3] for key in found if key[3] == "RealMLP"})
+    others = ("RealMLP", "TabM", "scikit-learn MLP", "lightgbm")
+
+    def ratios(field: str) -> np.ndarray:  # (cells, others), NaN where a method was not run
+        return np.array([[_ratio(found.get((*c, "mlp")), found.get((*c, n)), field) for n in others] for c in cells])
+
+    losses, spent = ratios("loss"), 1 / ratios("cpu_seconds")
+    text = ["# mlp.py", "", "Loss of our network as a share of the other's: below 1 ours is better.", ""]
+    text += ["| dataset | rows | " + " | ".join(others) + " |", "|---|---|" + "---|" * len(others)]
+    for (name, rows, _), own in zip(cells, losses, strict=True):
+        text.append(f"| {name} | {rows} | " + " | ".join("" if np.isnan(r) else f"{r:.3f}" for r in own) + " |")
+    means, times = np.exp(np.nanmean(np.log(losses), axis=0)), np.exp(np.nanmean(np.log(spent), axis=0))
+    text.append("| geometric mean | | " + " | ".join(f"{ratio:.3f}" for ratio in means) + " |")
+    text.append("| better / worse | | " + " | ".join(f"{(r < 1).sum()} / {(r > 1).sum()}" for r in losses.T) + " |")
+    text.append("| its processor seconds, times ours | | " + " | ".join(f"{ratio:.1f}" for ratio in times) + " |")
+    return "\n".join([*text, ""])
+
+
+def _ratio(own: dict[str, Any] | None, other: dict[str, Any] | None, field: str) -> float:
+    return own[field] / other[field] if own and other else float("nan")
+
+
 def main() -> None:
     """Runs all methods on all datasets and prints what they reached."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -108,8 +161,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="folder of NAME.parquet with a column 'target'")
     parser.add_argument("--rows", type=int, default=6000)
     parser.add_argument("--splits", type=int, default=2)
+    parser.add_argument("--names", nargs="+", default=DATASETS, help="these datasets only")
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    parser.add_argument("--setup", action="store_true")
+    parser.add_argument("--report", action="store_true")
     arguments = parser.parse_args()
-    datasets, splits = (DATASETS[:3], 1) if arguments.quick else (DATASETS, arguments.splits)
+    if arguments.setup:
+        set_up()
+        return
+    if arguments.report:
+        RESULTS.with_suffix(".md").write_text(report(), encoding="utf-8")
+        print(report())
+        return
+    datasets, splits = (DATASETS[:3], 1) if arguments.quick else (arguments.names, arguments.splits)
 
     packages = ("autometa-ml", "scikit-learn", "lightgbm", "torch", "numpy", "pytabkit")
     versions = {
@@ -120,20 +184,19 @@ def main() -> None:
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "threads": 1}
     if "RealMLP" not in METHODS:
         print("RealMLP and TabM were not run: pytabkit is not installed here.")
-    print(f"{'dataset':14s}{'rows':>6s}  " + "".join(f"{name:>26s}" for name in METHODS))
+    print(f"{'dataset':14s}{'rows':>6s}  " + "".join(f"{name:>26s}" for name in arguments.methods))
     rows: list[dict[str, Any]] = []
-    path = HERE / "results" / "mlp.jsonl"
-    path.parent.mkdir(exist_ok=True)
+    RESULTS.parent.mkdir(exist_ok=True)
     for dataset in datasets:
         task = read_task(arguments.data / f"{dataset}.parquet", target="target").sample(arguments.rows, seed=0)
         for seed in range(splits):
             stratify = None if task.kind == "regression" else task.y
             train, test = train_test_split(np.arange(task.n), test_size=0.25, random_state=seed, stratify=stratify)
-            for name, make in METHODS.items():
+            for name in arguments.methods:
                 with threadpool_limits(1), warnings.catch_warnings():
                     warnings.simplefilter("ignore", ConvergenceWarning)
                     wall, processor = time.perf_counter(), time.process_time()
-                    model = make(task, len(train), seed)
+                    model = METHODS[name](task, len(train), seed)
                     model.fit(task.X.iloc[train], task.y[train])
                     spent = {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - processor}
                     scores = judge(task, model, task.X.iloc[test], task.y[test])
@@ -142,12 +205,12 @@ def main() -> None:
                     | scores
                     | spent
                 )
-        with path.open("a", encoding="utf-8") as file:  # as each dataset is done: a run that is cut off loses little
+        with RESULTS.open("a", encoding="utf-8") as file:  # as each dataset is done: a run that is cut off loses little
             for row in rows:
                 if row["dataset"] == dataset:
                     file.write(json.dumps(row | {"versions": versions, "machine": machine}) + "\n")
         cells = []
-        for name in METHODS:
+        for name in arguments.methods:
             own = [row for row in rows if row["dataset"] == dataset and row["method"] == name]
             loss, accuracy, spent = (
                 np.mean([row.get(key, np.nan) for row in own]) for key in ("loss", "accuracy", "cpu_seconds")
@@ -157,7 +220,9 @@ def main() -> None:
             )
         print(f"{dataset:14s}{task.n:6d}  " + "".join(f"{cell:>26s}" for cell in cells), flush=True)
 
-    losses = np.array([[row["loss"] for row in rows if row["method"] == name] for name in METHODS])  # (methods, runs)
+    losses = np.array(
+        [[row["loss"] for row in rows if row["method"] == name] for name in arguments.methods]
+    )  # (methods, runs)
     ranks = losses.argsort(axis=0).argsort(axis=0).mean(axis=1) + 1
     print(f"{'mean rank':22s}" + "".join(f"{rank:26.2f}" for rank in ranks))
     print("Loss (accuracy), processor seconds to fit. Loss: log loss, or 1 - R2; smaller is better.")
