@@ -76,14 +76,15 @@ def of_library(task: Task, n_rows: int, seed: int) -> Any:
     )
 
 
-def of_pytabkit(name: str) -> Callable[[Task, int, int], Any]:
-    """RealMLP or TabM; pytabkit takes the typed frame and does its own preprocessing."""
+def of_pytabkit(name: str, **options: Any) -> Callable[[Task, int, int], Any]:
+    """RealMLP or TabM; pytabkit takes the typed frame and does its own preprocessing. `options` are for classes."""
 
     def make(task: Task, n_rows: int, seed: int) -> Any:
         import pytabkit
 
         face = getattr(pytabkit, f"{name}_{'Regressor' if task.kind == 'regression' else 'Classifier'}")
-        return face(device="cpu", n_threads=1, random_state=seed)
+        own = {} if task.kind == "regression" else options
+        return face(device="cpu", n_threads=1, random_state=seed, **own)
 
     return make
 
@@ -95,6 +96,9 @@ METHODS: dict[str, Callable[[Task, int, int], Any]] = {
 }
 if importlib.util.find_spec("pytabkit") is not None:
     METHODS |= {"RealMLP": of_pytabkit("RealMLP_TD"), "TabM": of_pytabkit("TabM_D")}
+    # Their defaults choose the epoch by errors, and RealMLP's smooths labels; for probabilities pytabkit advises this.
+    METHODS["RealMLP log loss"] = of_pytabkit("RealMLP_TD", val_metric_name="cross_entropy", use_ls=False)
+    METHODS["TabM log loss"] = of_pytabkit("TabM_D", val_metric_name="cross_entropy")
 
 
 def judge(task: Task, model: Any, X: pd.DataFrame, y: np.ndarray) -> dict[str, float]:
@@ -133,7 +137,7 @@ def report() -> str:
     lines = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
     found = {(r["dataset"], r["rows"], r["seed"], r["method"]): r for r in lines}
     cells = sorted({key[:3] for key in found if key[3] == "RealMLP"})
-    others = ("RealMLP", "TabM", "scikit-learn MLP", "lightgbm")
+    others = ("RealMLP", "RealMLP log loss", "TabM", "TabM log loss", "scikit-learn MLP", "lightgbm")
 
     def ratios(field: str) -> np.ndarray:  # (cells, others), NaN where a method was not run
         return np.array([[_ratio(found.get((*c, "mlp")), found.get((*c, n)), field) for n in others] for c in cells])
