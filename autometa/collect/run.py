@@ -274,7 +274,7 @@ def _prepare(
     """Reads a table and saves a sample of it in `folder`; raises what `read_task` raises."""
     name = None if is_address(source.path) else stem(source.path)  # OpenML knows its own
     family, number = source.family or name, source.openml_id
-    roles = {"group": source.group, "time_order": source.time_order}
+    roles: dict[str, Any] = {"group": source.group, "time_order": source.time_order}
     task = read_task(source.path, name=name, family=family, openml_id=number, offline=options.offline, **roles)
     task = replace(task, family=task.family or task.name)
     sample = task.sample(options.rows, options.seed)

@@ -85,7 +85,7 @@ class HeldOut:
 
     def scores(self, pooled: NDArray[np.float64], labelled: Weights = ()) -> NDArray[np.float64]:  # (k,)
         """The score of each fold; `labelled` are weights of classes with which the largest probability is the label."""
-        task, counts = self.task, self._counts or [None] * len(self._truths)
+        task, nothing = self.task, [None] * len(self._truths)
         judge = partial(score, task.metric, positive=task.positive, weights=labelled, classes=task.classes)
-        folds = zip(self._truths, self.by_fold(pooled), counts, strict=True)
+        folds = zip(self._truths, self.by_fold(pooled), self._counts or nothing, strict=True)
         return np.array([judge(y, said, task.c, sample_weight=counted) for y, said, counted in folds])

@@ -38,6 +38,7 @@ def growth(past: PastTasks, options: TransferOptions = OPTIONS) -> Mapping[str, 
         {'knn': 1.2, 'linear': 0.9}
     """
     families = np.array([family_in(config) for config in past.configs])
+    seconds = np.where(past.seconds > 0, past.seconds, np.nan)
     of_table = defaultdict[tuple[str, str | None], list[int]](list)
     for k, record in enumerate(past.records):
         if record.n_rows >= options.curve_rows:
@@ -48,7 +49,7 @@ def growth(past: PastTasks, options: TransferOptions = OPTIONS) -> Mapping[str, 
             more = np.log(past.records[other].n_rows / past.records[one].n_rows)
             if more < np.log(2):
                 continue
-            grown = np.log(past.seconds[other]) - np.log(past.seconds[one])  # (m,)
+            grown = np.log(seconds[other] / seconds[one])  # (m,)
             done = np.isfinite(past.scores[[one, other]]).all(axis=0) & np.isfinite(grown)
             for family in np.unique(families[done]):
                 told[family].append(float(np.median(grown[done & (families == family)]) / more))
