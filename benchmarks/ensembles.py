@@ -22,6 +22,8 @@ The ways:
     equal N      the best N, equal weights
     proper       greedy by log loss, or squared error, whatever the metric is
     held out     greedy, ended at the round that is best on folds that it was not chosen by
+    mirror N     mirror descent on the simplex (exponentiated gradient, Kivinen and Warmuth 1997) of log loss or squared
+                 error, N steps from equal weights
 
 *Newcomers*: what one more trial adds to the ensemble of the first so many, by the out-of-fold predictions and on unseen
 rows, as a share of the ensemble's loss; of trials whose family was tried among those, and of new families.
@@ -157,6 +159,21 @@ class Choosing:
         metric = "neg_root_mean_squared_error" if self.pool["kind"] == "regression" else "neg_log_loss"
         return greedy_ensemble(self.said, self.judge(metric=metric))
 
+    def mirror(self, steps: int) -> Array:
+        """Exponentiated gradient from equal weights of all."""
+        y, said = np.concatenate(self.truths), np.stack(self.said)  # (m, n) or (m, n, c)
+        weights = np.full(len(said), 1 / len(said))
+        for _ in range(steps):
+            mixed = np.tensordot(weights, said, axes=1)
+            if said.ndim == 2:
+                slope = 2 * ((mixed - y) * said).mean(axis=1) / max(float(np.var(y)), 1e-12)
+            else:
+                own = np.arange(len(y)), y.astype(int)
+                slope = -(said[:, *own] / np.maximum(mixed[own], 1e-9)).mean(axis=1)
+            weights *= np.exp(-(slope - slope.min()))
+            weights /= weights.sum()
+        return weights
+
     def held_out(self) -> Array:
         """Greedy, ended at the number of rounds that is best on folds that it was not chosen by."""
         rounds = (1, 2, 4, 8, 16, 40)
@@ -198,6 +215,9 @@ WAYS: dict[str, Callable[[Choosing], Array]] = {
     "equal 8": partial(Choosing.equal, most=8),
     "proper": Choosing.proper,
     "held out": Choosing.held_out,
+    "mirror 5": partial(Choosing.mirror, steps=5),
+    "mirror 20": partial(Choosing.mirror, steps=20),
+    "mirror 80": partial(Choosing.mirror, steps=80),
 }
 
 

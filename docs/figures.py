@@ -298,7 +298,26 @@ def suite_table() -> str:
     return "\n".join(lines)
 
 
-DRAWN = {"suite": suite_table}
+def presets() -> str:
+    """The README's sentence on AutoGluon's presets that bag: each budget and number of cores that was measured."""
+    report, said = "fit-presets.md", []
+    text = (RESULTS / report).read_text(encoding="utf-8")
+    for seconds, cores, datasets in re.findall(r"^## (\d+) s, (\d+) cores, (\d+) datasets", text, re.MULTILINE):
+        heading = f"{seconds} s, {cores} cores"
+        against = []
+        for preset in ("best_quality", "best_quality_v150"):
+            won, _, lost = figure(report, f"autogluon-{preset}", "wins / ties / losses", heading).split(" / ")
+            against.append(f"{won} : {lost} against `{preset}`")
+        rank = figure(report, "autometa", "average rank", heading)
+        budget = f"{int(seconds) // 60} min" if int(seconds) % 60 == 0 else f"{seconds} s"
+        on = "one core" if cores == "1" else f"{cores} cores"
+        said.append(f"{budget}, {on}, {datasets} tables: {', '.join(against)}, average rank {rank} of three")
+    version = re.search(r"autogluon\.tabular ([\d.]+\d)", text)
+    assert version is not None
+    return f"AutoGluon {version[1]} with its presets that bag, wins and losses. {'; '.join(said)}."
+
+
+DRAWN = {"suite": suite_table, "presets": presets}
 
 
 def drawn(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -64,6 +65,37 @@ def test_tables_take_turns_what_is_done_is_not_done_again_and_no_row_is_kept(tab
     content = b"".join(file.read_bytes() for file in tmp_path.glob("store.db*"))
     assert b"zanzibar" not in content
     assert b"timbuktu" not in content
+
+
+def test_a_catalogue_says_which_rows_belong_together_what_orders_them_and_what_was_made(tables, tmp_path):
+    days = pd.date_range("2024-01-01", periods=80).astype(str)
+    for name, role in (("one", [f"site {k // 8}" for k in range(80)]), ("two", days)):
+        frame = pd.read_csv(tables / f"{name}.csv")
+        frame.assign(role=role)[["role", "a", "target"]].to_csv(tables / f"{name}.csv", index=False)
+    head = "name,family,group,time_order,origin"
+    (tmp_path / "catalog.csv").write_text(f"{head}\none,twins,role,,simulated\ntwo,twins,,role,\n")
+    sources, store = find_sources([tables], tmp_path / "catalog.csv"), MetaStore(tmp_path / "store.db")
+    collect(sources, store, CollectOptions(configs=1, folds=2, jobs=1, families=["naive_bayes"]))
+    records = {record.name: record for record in store.tasks()}
+    looks = {name: (r.metafeatures["rows_per_group"], r.metafeatures["time_ordered"]) for name, r in records.items()}
+    assert looks == {"one": (8.0, 0.0), "two": (1.0, 1.0)}
+    assert {name: (r.source, r.n_columns) for name, r in records.items()} == {
+        "one": ("simulated", 1), "two": ("collect", 1),
+    }  # fmt: skip
+
+
+def test_a_description_that_lacks_what_was_added_since_is_made_anew(tables, tmp_path, monkeypatch):
+    store, asked = MetaStore(tmp_path / "store.db"), CollectOptions(configs=1, folds=2, jobs=1, families=["knn"])
+    sources = find_sources([tables / "one.csv"], tmp_path / "catalog.csv")
+    collect(sources, store, asked)
+    (record,) = store.tasks()
+    older = replace(record.metafeatures, names=record.metafeatures.names[1:], values=record.metafeatures.values[1:])
+    with_older = MetaStore(tmp_path / "older.db")
+    with_older.add(replace(record, metafeatures=older), store.evaluations(record.fingerprint))
+    collect(sources, with_older, replace(asked, configs=2, families=["knn", "naive_bayes"]))
+    (renewed,) = with_older.tasks()
+    assert renewed.metafeatures.names == record.metafeatures.names
+    assert renewed.merged(replace(record, metafeatures=older)).metafeatures.names == record.metafeatures.names
 
 
 def test_a_table_by_another_number_of_rows_is_a_task_of_its_own(tables, tmp_path):

@@ -74,7 +74,9 @@ def bare_task(X: pd.DataFrame, y: np.ndarray, classes: int) -> Any:
     """What a view asks of a task, of numbers only, without a word from `make_task` about their use."""
     kind = {0: "regression", 2: "binary"}.get(classes, "multiclass")
     columns = Columns(numeric=tuple(X.columns), categorical=(), text=())
-    return SimpleNamespace(X=X, y=y, kind=kind, classes=tuple(range(classes)), columns=columns)
+    return SimpleNamespace(
+        X=X, y=y, kind=kind, classes=tuple(range(classes)), columns=columns, groups=None, time_order=None
+    )
 
 
 def features(task: Any) -> dict[str, float]:

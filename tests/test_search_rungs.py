@@ -158,6 +158,23 @@ def test_what_takes_too_long_or_came_to_no_end_does_not_go_on():
     assert rungs.climb(failed, "roc_auc", begun=set(), left=1.0, longest=1.0) is None
 
 
+def test_what_the_memory_knows_of_a_family_says_what_more_rows_take():
+    linear = Rungs((10, 40, 160), 0)
+    root = replace(linear, growth={"knn": 0.5, "linear": 2.0})
+    trials = [trial(k, 0.5 + k / 100, 10) for k in range(4)]
+
+    def climb(rungs, left, longest):
+        return rungs.climb(trials, "roc_auc", begun=set(), left=left, longest=longest)
+
+    assert climb(linear, 1e6, 3.0) is None
+    assert (up := climb(root, 1e6, 3.0)) is not None
+    assert (up.row.number, up.rows, up.seconds) == (3, 40, 2.0)
+    assert root.at(1).growth == root.growth
+    late, sooner = (climb(rungs, 6.5, 1.0) for rungs in (linear, root))
+    assert (late.rows, late.seconds) == (50, 5.0)
+    assert (sooner.rows, sooner.seconds) == (160, 4.0)
+
+
 def test_before_the_time_is_over_the_best_goes_as_far_up_as_it_can():
     rungs = Rungs((10, 40, 160), 0)
     trials = [trial(0, 0.9, 10, seconds=1.0), trial(1, 0.8, 10)]

@@ -37,6 +37,9 @@ class CollectOptions:
     # Seconds that one evaluation may take, and bytes. Judgement, not measured.
     trial_seconds: float = 60.0
     evaluation_ram: int = 4 * 2**30
+    # On a crowded machine an evaluation may take so many times that again while it works: what the memory keeps as out
+    # of time is slow by itself. Judgement, not measured.
+    patience: float = 4.0
     # Bytes of all processes together; None for `evaluation_ram` for each evaluation.
     max_ram: int | None = None
     # Evaluations at once; None for one per CPU.

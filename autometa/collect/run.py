@@ -18,7 +18,7 @@ from autometa.collect.sources import TableSource, stem
 from autometa.errors import AutoMetaError
 from autometa.evaluation import Attempt, Cancelled, Executor, Isolation, Local, Splits, plan_splits
 from autometa.families import available, suited
-from autometa.metafeatures import VERSION, describe
+from autometa.metafeatures import FEATURE_NAMES, VERSION, describe
 from autometa.openml import is_address, read_task
 from autometa.origins import State
 from autometa.search.options import OPTIONS as SEARCH
@@ -26,7 +26,7 @@ from autometa.space import FAMILY, Config, config_key
 from autometa.store import MetaStore, TaskRecord, sample_fingerprint
 from autometa.task import Task
 
-SOURCE = "collect"  # who describes a task without a limit of time
+SOURCE = "collect"  # who describes a task without a limit of time, unless the catalogue has a word for its origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +218,7 @@ class _Collection:
                 Attempt(config, ready.splits, self.options.seed, calibrate=True),  # as `fit` judges
                 seconds=self.options.trial_seconds,
                 max_ram=self.evaluation_ram(),
+                patience=self.options.patience * self.options.trial_seconds,
             )
         except Cancelled:
             return
@@ -273,7 +274,8 @@ def _prepare(
     """Reads a table and saves a sample of it in `folder`; raises what `read_task` raises."""
     name = None if is_address(source.path) else stem(source.path)  # OpenML knows its own
     family, number = source.family or name, source.openml_id
-    task = read_task(source.path, name=name, family=family, openml_id=number, offline=options.offline)
+    roles: dict[str, Any] = {"group": source.group, "time_order": source.time_order}
+    task = read_task(source.path, name=name, family=family, openml_id=number, offline=options.offline, **roles)
     task = replace(task, family=task.family or task.name)
     sample = task.sample(options.rows, options.seed)
     sample.save(folder)
@@ -281,10 +283,11 @@ def _prepare(
     # belong to that many rows, and a large new table should not take a sample for its like.
     fingerprint = _address(task, sample.n, known.get(task.fingerprint))
     before = known.get(fingerprint)
-    described = None if before is None or before.source != SOURCE else before.metafeatures
-    if described is None or described.version != VERSION:
+    by = source.origin or SOURCE
+    described = None if before is None or before.source != by else before.metafeatures
+    if described is None or (described.version, described.names) != (VERSION, FEATURE_NAMES):
         described = describe(sample, seconds=math.inf)
-    record = replace(TaskRecord.of(sample, described, space=SPACE, source=SOURCE), fingerprint=fingerprint)
+    record = replace(TaskRecord.of(sample, described, space=SPACE, source=by), fingerprint=fingerprint)
     done = {config_key(e.config) for e in store.evaluations(record.fingerprint, SPACE) if e.seed == options.seed}
     unsuited = frozenset(suited(sample, available(task.kind)))
     return _Prepared(folder, record, plan_splits(sample, seed=options.seed, folds=options.folds), unsuited, done)

@@ -31,6 +31,9 @@ class TableSource:
     path: Path
     family: str | None = None  # of data sets that are variants of one another; None for one of its own
     openml_id: int | None = None
+    group: str | None = None  # the column whose equal cells belong together
+    time_order: str | None = None  # the column that orders the rows in time
+    origin: str | None = None  # "simulated" and the like, where its rows were made; the memory keeps the word
 
 
 def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[TableSource]:
@@ -39,7 +42,9 @@ def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Tab
     Args:
         paths: Files, folders of files, or addresses such as ``openml:task/31``.
         catalog: A CSV with columns ``name`` (file stem), ``family`` and ``openml_id``. Tables that share a family are
-            variants of one another and will be left out together by benchmarks.
+            variants of one another and will be left out together by benchmarks. Where they are there, ``group`` and
+            ``time_order`` name columns as those options of ``fit`` do, and ``origin`` says that a table is not real
+            (``simulated``).
 
     Raises:
         InputError: Every path that does not exist, folders without a table, a catalogue without names.
@@ -82,9 +87,10 @@ def find_sources(paths: Sequence[Path], catalog: Path | None = None) -> list[Tab
         raise InputError(problems)
     sources = []
     for file in files:
-        row = known.get(stem(file), {})
-        number = row.get("openml_id") or None
-        sources.append(TableSource(file, row.get("family") or None, None if number is None else int(float(number))))
+        row = {column: cell for column, cell in known.get(stem(file), {}).items() if cell}
+        number = int(float(row["openml_id"])) if "openml_id" in row else None
+        roles = (row.get("group"), row.get("time_order"), row.get("origin"))
+        sources.append(TableSource(file, row.get("family"), number, *roles))
     return sources
 
 

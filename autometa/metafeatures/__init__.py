@@ -1,4 +1,4 @@
-"""What a task looks like: 67 numbers that tell which past tasks it resembles.
+"""What a task looks like: 69 numbers that tell which past tasks it resembles.
 
 `describe` turns a task into `MetaFeatures`: a named, ordered, versioned vector, a pure function of the task, computed
 on a bounded sample within a time box. Groups go from cheap to expensive (`GROUPS`), so that the landmarks are what a
@@ -121,7 +121,7 @@ def describe(
         >>> task = make_task(pd.DataFrame({"x": [0.5, 1.5, 2.5, 3.5, 4.5, 5.5], "class": list("abbaab")}))
         >>> found = describe(task, groups=["simple", "information"])
         >>> found["rows"], found["class_entropy"], found["naive_bayes"], len(found.names)
-        (6.0, 1.0, nan, 67)
+        (6.0, 1.0, nan, 69)
     """
     from threadpoolctl import threadpool_limits
 

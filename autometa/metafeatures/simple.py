@@ -78,6 +78,17 @@ def largest_class_share(view: View) -> float:
     return np.nan if view.regression else view.class_counts.max() / view.n
 
 
+def rows_per_group(view: View) -> float:
+    """Rows divided by the groups that belong together; 1 where every row stands for itself."""
+    groups = view.task.groups
+    return 1.0 if groups is None or not len(groups) else len(groups) / len(np.unique(groups))
+
+
+def time_ordered(view: View) -> float:
+    """1 where later rows are predicted from earlier ones, else 0."""
+    return float(view.task.time_order is not None)
+
+
 SIMPLE_FEATURES = (
     rows,
     columns,
@@ -92,4 +103,6 @@ SIMPLE_FEATURES = (
     categorical_share,
     smallest_class_share,
     largest_class_share,
+    rows_per_group,
+    time_ordered,
 )

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from autometa.errors import NoModelError
 from autometa.evaluation import (
     IDENTITY,
+    Calibration,
     Cancelled,
     Dummy,
     Executor,
@@ -46,6 +47,7 @@ from autometa.search.clock import Clock
 from autometa.search.ensemble import greedy_ensemble
 from autometa.search.first import CONFIG
 from autometa.search.gpus import Gpus
+from autometa.search.held_out import HeldOut
 from autometa.search.members import Member
 from autometa.search.model import Model, refit
 from autometa.search.plan import SearchPlan
@@ -155,9 +157,7 @@ class Finish:
         self.read = read
         self.task, self.plan, self.clock = task, plan, clock
         self.fit, self.progress, self.interrupted = fit, progress, interrupted
-        self._truths = [np.asarray(task.y)[test] for _, test in plan.splits]  # of each fold
-        counts = None if task.weights is None else np.asarray(task.weights)
-        self._counts = [None if counts is None else counts[test] for _, test in plan.splits]
+        self.held_out = HeldOut(task, plan.splits)
 
     def conduct(self, candidates: Sequence[Candidate]) -> Finished:
         """The greedy ensemble of the candidates (best first), fitted on all rows as far as the time allows.
@@ -175,11 +175,11 @@ class Finish:
         calibration = IDENTITY
         if self.task.kind != "regression" and len(members) > 1:  # one alone has its own
             simple = Freedom.OFFSETS if self.clock.too_late_to_choose else None
-            calibration = fit_calibration(self._pooled(oof), self._truth(), simple, sample_weight=self._count())
+            calibration = self._calibration(self.held_out.pooled(oof), simple)
             oof = mapped(oof, calibration)
-        pooled = self._pooled(oof)
-        labelled = self._labels(pooled)
-        per_fold = self._judge()(pooled, labelled)
+        pooled = self.held_out.pooled(oof)
+        labelled = self._labels(self.held_out, pooled)
+        per_fold = self.held_out.scores(pooled, labelled)
         held_out = mean_of_repeats(oof)
         model = Model(
             self.task.name,
@@ -212,14 +212,13 @@ class Finish:
         """
         shape = candidates[0].oof.shape
         per_row = shape[-1] if len(shape) == 3 else 1
-        step = -(-sum(map(len, self._truths)) * per_row // self.plan.options.ensemble_cells)
-        judge = self._judge(step)
-        known = [one.calibration.apply(self._pooled(one.oof, step)) for one in candidates]
+        some = self.held_out.every(-(-len(self.held_out.truth) * per_row // self.plan.options.ensemble_cells))
+        known = [one.calibration.apply(some.pooled(one.oof)) for one in candidates]
         # All candidates are on one scale now, so the threshold that suits the best of them suits the others.
-        labelled = self._labels(known[0], step)
+        labelled = self._labels(some, known[0])
         weights = greedy_ensemble(
             known,
-            lambda pooled: float(np.nanmean(judge(pooled, labelled))),
+            lambda pooled: float(np.nanmean(some.scores(pooled, labelled))),
             rounds=self.plan.options.ensemble_rounds,
             out_of_time=lambda: self.clock.too_late_to_choose,
             most=self.plan.members,
@@ -235,7 +234,7 @@ class Finish:
         held = np.flatnonzero(splits.test.any(axis=0))  # all rows, but for a hold-out or an order in time
         judge = judged_by_fold(
             partial(score, task.metric, classes=task.classes, positive=task.positive, weights=labelled),
-            self._truths,
+            self.held_out.truths,
             splits.by_fold(oof),
             [test for _, test in splits],
             task.n,
@@ -262,23 +261,24 @@ class Finish:
         """Calibrated: candidates that were fitted under other weights of the classes come to the same scale."""
         if self.task.kind == "regression":
             return candidate
-        pooled = self._pooled(candidate.oof)
-        calibration = fit_calibration(pooled, self._truth(), Freedom.OFFSETS, sample_weight=self._count())
-        return replace(candidate, calibration=calibration)
+        return replace(candidate, calibration=self._calibration(self.held_out.pooled(candidate.oof), Freedom.OFFSETS))
 
-    def _labels(self, pooled: NDArray[np.float64], step: int = 1) -> Weights:
-        """With which weights of the classes the largest probability is the label; by predictions as of `_pooled`."""
+    def _calibration(self, pooled: NDArray[np.float64], freedom: Freedom | None) -> Calibration:
+        return fit_calibration(pooled, self.held_out.truth, freedom, sample_weight=self.held_out.counts)
+
+    def _labels(self, held_out: HeldOut, pooled: NDArray[np.float64]) -> Weights:
+        """With which weights of the classes the largest probability is the label; by predictions of those rows."""
         if self.task.kind == "regression":
             return ()
         task = self.task
         return fit_weights(
             task.metric,
-            self._truth(step),
+            held_out.truth,
             pooled,
             positive=task.positive,
             threshold=self.plan.threshold,
             costs=task.costs,
-            sample_weight=self._count(step),
+            sample_weight=held_out.counts,
             classes=task.classes,
         )
 
@@ -361,29 +361,3 @@ class Finish:
         if part > self.plan.options.worth_refitting * evaluation.rows:
             return part, left
         return (n, max(left, 2 * expected + 1.0)) if must else (0, 0.0)
-
-    def _judge(self, step: int = 1) -> Callable[[NDArray[np.float64], Weights], NDArray[np.float64]]:  # (folds,)
-        """Scores predictions as of `_pooled`, by each fold of each repeat: their averages would be judged too well."""
-        task, truths = self.task, [truth[::step] for truth in self._truths]
-        counts = [None if one is None else one[::step] for one in self._counts]
-        ends = np.cumsum([len(truth) for truth in truths])[:-1]
-
-        def judged(pooled: NDArray[np.float64], labelled: Weights) -> NDArray[np.float64]:
-            judge = partial(score, task.metric, positive=task.positive, weights=labelled, classes=task.classes)
-            folds = zip(truths, np.split(pooled, ends), counts, strict=True)
-            return np.array([judge(y, prediction, task.c, sample_weight=counted) for y, prediction, counted in folds])
-
-        return judged
-
-    def _pooled(self, oof: NDArray[np.float64], step: int = 1) -> NDArray[np.float64]:
-        """The predictions of all folds of all repeats, end to end, as a trial is judged by them; one row of `step`."""
-        return np.concatenate([fold[::step] for fold in self.plan.splits.by_fold(oof)])
-
-    def _count(self, step: int = 1) -> NDArray[np.float64] | None:
-        """How much the rows of `_pooled` count; None for all the same."""
-        counts = [one[::step] for one in self._counts if one is not None]
-        return np.concatenate(counts) if counts else None
-
-    def _truth(self, step: int = 1) -> NDArray[Any]:
-        """What is true of the rows of `_pooled`."""
-        return np.concatenate([truth[::step] for truth in self._truths])

@@ -13,16 +13,16 @@ Letters:  n rows · c classes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autometa.evaluation import Freedom, fit_calibration, score
+from autometa.evaluation import Freedom, fit_calibration
 from autometa.origins import Origin
 from autometa.search.candidates import layers
+from autometa.search.held_out import HeldOut
 from autometa.search.plan import SearchPlan
 from autometa.search.run import Run
 from autometa.search.settings import TrialRow
@@ -41,12 +41,7 @@ class Newcomers:
         """Nothing is read yet."""
         self.run, self.plan = run, plan
         self.wanted = plan.members != 1 and run.task.n > plan.options.newcomers_above
-        y, rng = np.asarray(run.task.y), np.random.default_rng(0)
-        sizes = [len(test) for _, test in plan.splits]
-        share = min(1.0, plan.options.newcomer_rows / max(sum(sizes), 1))
-        self._some = [np.sort(rng.permutation(size)[: math.ceil(share * size)]) for size in sizes]
-        self._truths = [y[np.asarray(test)[some]] for (_, test), some in zip(plan.splits, self._some, strict=True)]
-        self._ends = np.cumsum([len(truth) for truth in self._truths])[:-1]
+        self._held_out = HeldOut(run.task, plan.splits).sample(plan.options.newcomer_rows, seed=0)
         self._known: dict[int, NDArray[np.float64] | None] = {}  # of trials
 
     def due(self, study: optuna.Study, trials: Sequence[TrialRow]) -> frozenset[str]:
@@ -104,16 +99,12 @@ class Newcomers:
         if number not in self._known:
             oof, self._known[number] = self.run.oof(number), None
             if oof is not None:
-                folds = self.plan.splits.by_fold(layers(oof, self.run))
-                said = np.concatenate([fold[some] for fold, some in zip(folds, self._some, strict=True)])
+                said = self._held_out.pooled(layers(oof, self.run))
                 if self.run.task.kind != "regression":
-                    said = fit_calibration(said, np.concatenate(self._truths), Freedom.OFFSETS).apply(said)
+                    rows = self._held_out
+                    said = fit_calibration(said, rows.truth, Freedom.OFFSETS, sample_weight=rows.counts).apply(said)
                 self._known[number] = said
         return self._known[number]
 
     def _score(self, pooled: NDArray[np.float64]) -> float:
-        """The mean over folds."""
-        task, found = self.run.task, []
-        for truth, said in zip(self._truths, np.split(pooled, self._ends), strict=True):
-            found.append(score(task.metric, truth, said, task.c, positive=task.positive, classes=task.classes))
-        return float(np.nanmean(found))
+        return float(np.nanmean(self._held_out.scores(pooled)))

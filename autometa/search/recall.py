@@ -27,6 +27,7 @@ from autometa.space import FAMILY
 from autometa.store import Exclusion
 from autometa.task import DEFAULT_METRICS, Task
 from autometa.transfer.cost import TrialLimit
+from autometa.transfer.growth import growth
 from autometa.transfer.made import Experience, made_before
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Recall:
     metafeatures: MetaFeatures | None
     made: Mapping[str, Experience] = field(default_factory=dict)  # what past tables say of made columns, by family
     knows_embeddings: bool = False  # whether past tasks were of embeddings, as this one is
+    growth: Mapping[str, float] = field(default_factory=dict)  # of seconds with rows, by family
 
 
 def recall(
@@ -85,7 +87,8 @@ def recall(
     )
     sampler.ahead = max(1, min(int(plan.jobs * plan.options.proposed_share), plan.options.most_proposed))
     made = made_before(past, task_weights(past, metafeatures))
-    return Recall(sampler, metafeatures, made, _knows_embeddings(past, metafeatures, plan.space))
+    knows_embeddings = _knows_embeddings(past, metafeatures, plan.space)
+    return Recall(sampler, metafeatures, made, knows_embeddings, growth(past) if rungs.samples else {})
 
 
 def _knows_embeddings(past: PastTasks, metafeatures: MetaFeatures | None, space: SearchSpace) -> bool:

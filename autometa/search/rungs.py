@@ -4,7 +4,9 @@ The rows of a large table make a ladder, each rung four times the one below. A n
 rung, where one costs a few hundredths of the budget; from there the better ones climb, as in asynchronous successive
 halving (Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", algorithm 2: the best quarter of a
 rung goes on). Before the time for it is over the best so far goes up as far as the time allows. All rungs predict the
-same rows, so scores of different rungs compare the models that answer.
+same rows, so scores of different rungs compare the models that answer. How much longer a configuration takes with more
+rows is what the memory knows of its family (`transfer.growth`): boosting that stops early may climb where a forest has
+no time to.
 
 Law: without a time budget, and below `SearchOptions.sampled_from` rows, there is one rung, which is the whole table.
 
@@ -13,8 +15,8 @@ Letters:  n rows of the table.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -28,6 +30,7 @@ from autometa.search.options import OPTIONS, SearchOptions
 from autometa.search.plan import SearchPlan
 from autometa.search.result import leaderboard
 from autometa.search.settings import Settings, TrialRow
+from autometa.space import FAMILY
 from autometa.task import Task
 
 
@@ -53,6 +56,7 @@ class Rungs:
     ladder: tuple[int, ...]  # ascending; the last is the whole table
     base: int = 0  # a position in it
     options: SearchOptions = OPTIONS
+    growth: Mapping[str, float] = field(default_factory=dict)  # of a family's seconds: the power of the rows
 
     @classmethod
     def of(cls, task: Task, settings: Settings, plan: SearchPlan, trials: Sequence[TrialRow] = ()) -> Rungs:
@@ -91,7 +95,7 @@ class Rungs:
 
     def at(self, base: int) -> Rungs:
         """The same ladder from another rung on."""
-        return Rungs(self.ladder, base, self.options)
+        return replace(self, base=base)
 
     def moved(self, took: float, aim: float) -> Rungs:
         """From the highest rung where what took so many seconds on the present one takes about `aim` or less."""
@@ -156,13 +160,18 @@ class Rungs:
                 return None
             if row.number in tried:
                 continue
-            most = min(self.n, int(known * max(left / options.last_climb - start, 0.0) / took))
-            soon = left < options.last_climb * options.last_climb * (start + took * self.n / known)
+            times = max(left / options.last_climb - start, 0.0) / took
+            most = int(min(self.n, known * times ** (1 / self._power(row))))
+            soon = left < options.last_climb * options.last_climb * self._to(row, self.n).seconds
             return self._to(row, most) if soon and most >= options.least_climb * known else None
         return None
 
     def _to(self, row: TrialRow, rows: int) -> Climb:
-        return Climb(row, rows, _start(row) + row.evaluation.seconds * rows / max(row.evaluation.rows, 1))
+        more = (rows / max(row.evaluation.rows, 1)) ** self._power(row)
+        return Climb(row, rows, _start(row) + row.evaluation.seconds * more)
+
+    def _power(self, row: TrialRow) -> float:
+        return self.growth.get(row.evaluation.config[FAMILY], 1.0)
 
 
 class Samples:

@@ -245,6 +245,7 @@ def _conduct(
         recalled = recall(task, settings, plan, clock, trials.rungs, progress, trials.gpus.there)
         study.sampler = recalled.sampler
         trials.crossings = replace(trials.crossings, known=recalled.made)
+        trials.rungs = replace(trials.rungs, growth=recalled.growth)
         recommendations = first_recommendations(run, recalled.sampler, study, trials.finished, plan.options.shown)
     trials.settle()
     if not over:

@@ -88,7 +88,11 @@ class TaskRecord:
         else:
             filled["distributions"] = newer.distributions or self.distributions
         mine, theirs = self.metafeatures, newer.metafeatures
-        if mine is not None and theirs is not None and _order(theirs.version) > _order(mine.version):
+        if (
+            mine is not None
+            and theirs is not None
+            and (_order(theirs.version), len(theirs.names)) > (_order(mine.version), len(mine.names))
+        ):  # of one version, the later description has the meta-features that were added since
             filled["metafeatures"] = theirs
         return replace(self, **filled)
 

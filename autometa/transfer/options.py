@@ -128,6 +128,10 @@ class TransferOptions:
     # ------------------------------------------------------------------------------------------ cost
     # A configuration's own slope over sizes counts as much as everybody's after about so many tasks. Judgement.
     slope_tasks: float = 3.0
+    # Rows of samples between which seconds are compared (all of them judged by one hold-out), and as how many pairs of
+    # samples it counts that they grow as the rows do. Judgement.
+    curve_rows: int = 10_000
+    curve_prior: float = 4.0
     # Seconds that even the cheapest trial takes. Judgement, not measured.
     least_seconds: float = 0.05
     # Of configurations that past tasks know, and of others. What costs.py finds, on one kind of machine, is .2, .3, .4

@@ -1,0 +1,260 @@
+"""Large, grouped and time-ordered tables, simulated from real ones: what the shipped memory knows of such tables.
+
+    python benchmarks/made_tables.py TABLES --catalog meta_db/tables.csv --out made
+
+writes Parquet files and ``made/catalog.csv`` for `autometa collect`, whose column ``origin`` says *simulated* and whose
+``family`` is that of the table each was made from, so that who leaves out a family leaves out all of it. Of the tables
+at hand none has more than 50,000 rows, and few say which rows belong together or came first.
+
+* *Large* (60 tables of 60,000 rows, from real ones of 4,000 rows and more): a row lies between a real row and one of
+  its nearest neighbours (Chawla et al. 2002, SMOTE), each category and each gap is of either. The target is drawn from
+  a teacher: a mixture, with weights drawn for each table, of boosted trees, extra trees and a linear model, each fitted
+  on two thirds of the real rows at a time, at the temperature that is best on the others; of a number, the residuals of
+  those others are its noise. So how hard the table is stays what it was, and no one family is right on all. Which
+  rows are drawn drifts along one direction of the columns.
+* *Grouped* (20 tables of 1,000 to 3,000 rows): neighbours along a random direction make groups of 5 to 60 rows. A group
+  has an effect of its own on the target (half a standard deviation of a number; a share of the labels, a tenth on
+  average, becomes the group's), and two columns tell it from others: what predicts known groups misleads on new ones.
+* *Ordered* (20 tables, likewise): rows come in the order of a random direction and noise; the target moves with time by
+  half a standard deviation or a quarter of its labels, and so do two of the columns.
+
+Letters:  n rows · p columns · c classes · k groups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autometa.collect import find_sources
+from autometa.collect.sources import TableSource
+from autometa.families import build, cash_space, fit
+from autometa.files import whole
+from autometa.task import Task, read_task
+
+TEACHERS = ("lightgbm", "extra_trees", "linear")
+LARGE_FROM = 4_000  # rows of a real table that a large one is made from: fewer say little of what 60,000 would be like
+MOST_LEARNED = 20_000  # rows that a teacher learns from
+MOST_COLUMNS, MOST_CLASSES = 120, 30  # of a real table: beyond, an evaluation of 60,000 rows takes minutes
+NEIGHBOURS = 5  # as SMOTE
+FOLDS = 3
+
+
+def coordinates(task: Task, rng: np.random.Generator, most: int = 30) -> NDArray[np.float64]:  # (n, d)
+    """Rows as points: ranks of numbers, codes of categories in a random order, `most` columns at random."""
+    X = task.X[list(task.columns.all)]
+    chosen = rng.permutation(X.shape[1])[:most]
+    columns = []
+    for name in X.columns[chosen]:
+        column = X[name]
+        if name in task.columns.numeric:
+            ranks = column.rank(pct=True).fillna(0.5).to_numpy(dtype=float)
+        else:
+            codes = column.astype("category").cat.codes.to_numpy()
+            ranks = rng.permutation(codes.max() + 2)[codes] / (codes.max() + 2)
+        columns.append(ranks - 0.5)
+    return np.column_stack(columns)
+
+
+def answers(model: Any, task: Task, X: pd.DataFrame) -> NDArray[np.float64]:  # (n, c), or (n, 1) of a number
+    """Probabilities of all classes of the task, or numbers."""
+    if task.kind == "regression":
+        return np.asarray(model.predict(X), dtype=float)[:, None]
+    found = np.zeros((len(X), task.c))
+    found[:, np.asarray(model.classes_, dtype=int)] = model.predict_proba(X)
+    return found
+
+
+class Teacher:
+    """What the target of made rows is drawn from: a mixture of models of the real ones."""
+
+    def __init__(self, task: Task, rng: np.random.Generator) -> None:
+        """Fits the models of each fold, and finds the temperature or the residuals on the rows that it left out."""
+        self.task, self.weights = task, rng.dirichlet(np.ones(len(TEACHERS)))
+        fold_of = rng.permutation(task.n) % FOLDS
+        self.models: list[list[Any]] = []
+        held_out = np.zeros((task.n, max(task.c, 1)))
+        for fold in range(FOLDS):
+            train, test = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
+            models = [self._fitted(family, train) for family in TEACHERS]
+            held_out[test] = self._mixed(models, task.X.iloc[test])
+            self.models.append(models)
+        if task.kind == "regression":
+            self.residuals = np.asarray(task.y, dtype=float) - held_out[:, 0]
+        else:
+            self.power = min(np.geomspace(0.3, 3.0, 25), key=lambda power: self._loss(held_out, power))
+
+    def _fitted(self, family: str, rows: NDArray[np.intp]) -> Any:
+        task = self.task
+        config = cash_space(task.kind, [family]).default
+        model = build(config, task.columns, task.kind, n_rows=len(rows), seed=0, threads=1)
+        return fit(model, task.X.iloc[rows], task.y[rows])
+
+    def _mixed(self, models: Sequence[Any], X: pd.DataFrame) -> NDArray[np.float64]:
+        return sum(w * answers(model, self.task, X) for w, model in zip(self.weights, models, strict=True))  # type: ignore[return-value]
+
+    def _loss(self, probabilities: NDArray[np.float64], power: float) -> float:
+        tempered = _tempered(probabilities, power)
+        return float(-np.log(tempered[np.arange(self.task.n), self.task.y]).mean())
+
+    def draw(self, X: pd.DataFrame, near: NDArray[np.intp], rng: np.random.Generator) -> NDArray[Any]:  # (m,), (m,)
+        """Targets for made rows; `near` are the real rows each was made from."""
+        mixed = sum(self._mixed(models, X) for models in self.models) / FOLDS
+        if self.task.kind == "regression":
+            return mixed[:, 0] + self.residuals[near]
+        levels = np.cumsum(_tempered(mixed, self.power), axis=1)
+        codes = (rng.random(len(X))[:, None] > levels[:, :-1]).sum(axis=1)
+        return np.asarray(self.task.classes, dtype=object)[codes]
+
+
+def _tempered(probabilities: NDArray[np.float64], power: float) -> NDArray[np.float64]:  # (n, c)
+    raised = np.clip(probabilities, 1e-6, 1.0) ** power
+    return raised / raised.sum(axis=1, keepdims=True)
+
+
+def large(task: Task, rows: int, rng: np.random.Generator) -> pd.DataFrame:
+    """As many rows as asked for, between real ones, their targets from a teacher."""
+    from sklearn.neighbors import NearestNeighbors
+
+    task = task.sample(MOST_LEARNED, 0)
+    points = coordinates(task, rng)
+    near = NearestNeighbors(n_neighbors=NEIGHBOURS + 1).fit(points).kneighbors(points, return_distance=False)
+    along = points @ rng.normal(size=points.shape[1])
+    along = (along - along.mean()) / max(along.std(), 1e-12)
+    first = np.concatenate([  # the drift: where rows are drawn from, in ten steps of time
+        rng.choice(task.n, len(part), p=(w := np.exp(0.5 * (2 * k / 9 - 1) * along)) / w.sum())
+        for k, part in enumerate(np.array_split(np.arange(rows), 10))
+    ])  # fmt: skip
+    second = near[first, rng.integers(1, NEIGHBOURS + 1, rows)]
+    share = rng.random(rows)
+    frame = {}
+    for name in task.columns.all:
+        cells, numeric = task.X[name], name in task.columns.numeric
+        one, other = cells.iloc[first].reset_index(drop=True), cells.iloc[second].reset_index(drop=True)
+        frame[name] = one.where(pd.Series(rng.random(rows) > share), other)
+        if numeric:
+            a, b = one.to_numpy(dtype=float), other.to_numpy(dtype=float)
+            between = a + share * (b - a)
+            whole = bool((cells.dropna() % 1 == 0).all()) and cells.nunique() < LARGE_FROM
+            between = np.round(between) if whole else between
+            frame[name] = np.where(np.isfinite(between), between, frame[name].to_numpy(dtype=float))
+    X = pd.DataFrame(frame)
+    X = X.astype({name: task.X[name].dtype for name in X.columns if name not in task.columns.numeric})
+    return X.assign(target=Teacher(task, rng).draw(X, first, rng))
+
+
+def moved(
+    task: Task, effect: NDArray[np.float64], share: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[Any]:
+    """The target with an effect added, in half standard deviations; of classes, that share of rows gets another label.
+
+    The label is the one that the effect names: classes in the order of their codes lie between -2 and 2.
+    """
+    if task.kind == "regression":
+        return np.asarray(task.y, dtype=float) + 0.5 * float(np.std(task.y)) * effect
+    named = np.clip(((effect + 2) / 4 * task.c).astype(int), 0, task.c - 1)
+    codes = np.where(rng.random(task.n) < share, named, task.y)
+    return np.asarray(task.classes, dtype=object)[codes]
+
+
+def grouped(task: Task, rows: int, rng: np.random.Generator) -> pd.DataFrame:
+    """A sample whose rows belong to groups with effects of their own."""
+    task = task.sample(rows, 0)
+    points = coordinates(task, rng)
+    along = points @ rng.normal(size=points.shape[1])
+    along = along + 0.3 * along.std() * rng.normal(size=task.n)
+    sizes = rng.integers(5, 61, task.n)
+    group = np.empty(task.n, dtype=int)
+    group[np.argsort(along)] = np.repeat(np.arange(task.n), sizes)[: task.n]
+    k = group.max() + 1
+    effect = rng.normal(size=k)
+    level = rng.normal(size=(k, 2))
+    y = moved(task, effect[group], rng.beta(1, 9, size=k)[group], rng)
+    levels = {f"site_{j + 1}": level[group, j] + 0.05 * rng.normal(size=task.n) for j in (0, 1)}
+    return task.X.assign(**levels, site=np.char.add("site ", group.astype(str)), target=y)
+
+
+def ordered(task: Task, rows: int, rng: np.random.Generator) -> pd.DataFrame:
+    """A sample in an order of time, along which target and columns move."""
+    task = task.sample(rows, 0)
+    points = coordinates(task, rng)
+    along = points @ rng.normal(size=points.shape[1])
+    place = np.argsort(np.argsort(along + along.std() * rng.normal(size=task.n))) / task.n  # 0 the first, 1 the last
+    y = moved(task, 2 * place - 1, 0.25 * place, rng)
+    X = task.X.copy()
+    for name in list(rng.permutation(list(task.columns.numeric)))[:2]:
+        X[name] = X[name] + 0.5 * float(X[name].std()) * place
+    day = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.round(place * 1000 * 24), unit="h")
+    return X.assign(day=day, target=y).iloc[np.argsort(place)].reset_index(drop=True)
+
+
+Maker = Callable[[Task, int, np.random.Generator], pd.DataFrame]
+KINDS: dict[str, tuple[Maker, dict[str, str]]] = {  # what is made -> by what, and the roles of its columns
+    "large": (large, {}),
+    "grouped": (grouped, {"group": "site"}),
+    "ordered": (ordered, {"time_order": "day"}),
+}
+
+
+def suits(task: Task, kind: str) -> bool:
+    """Whether a table of a kind can be made from a real one."""
+    least = LARGE_FROM if kind == "large" else 1_000
+    return task.n >= least and 3 <= task.p <= MOST_COLUMNS and task.c <= MOST_CLASSES and len(task.columns.numeric) >= 2
+
+
+def make(sources: Sequence[TableSource], kind: str, number: int, rows: int, out: Path) -> list[dict[str, str]]:
+    """Writes up to `number` tables of a kind, at most two of a family; what is there already is left as it is."""
+    maker, roles = KINDS[kind]
+    order = np.random.default_rng(len(kind)).permutation(len(sources))
+    made: list[dict[str, str]] = []
+    of_family: Counter[str] = Counter()
+    for index in order:
+        source = sources[index]
+        name, family = source.path.stem, source.family or source.path.stem
+        file = out / f"{name}-{kind}.parquet"
+        if len(made) == number or of_family[family] == 2:
+            continue
+        if not file.exists():
+            task = read_task(source.path)
+            if not suits(task, kind):
+                continue
+            rng = np.random.default_rng([index, len(kind)])
+            size = rows if kind == "large" else int(rng.integers(1_000, min(task.n, 3_000) + 1))
+            with whole(file) as temporary:
+                maker(task, size, rng).to_parquet(temporary)
+            print(f"{len(made) + 1}/{number} {file.name}", flush=True)
+        of_family[family] += 1
+        made.append({"name": file.stem, "family": family, "openml_id": "", "origin": "simulated", **roles})
+    return made
+
+
+def main() -> None:
+    """Makes what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", type=Path, help="folder of real tables")
+    parser.add_argument("--catalog", type=Path, help="CSV with columns name and family, as for `autometa collect`")
+    parser.add_argument("--out", type=Path, required=True, help="folder for what is made")
+    parser.add_argument("--rows", type=int, default=60_000, help="of a large table (default 60,000)")
+    for kind, number in (("large", 60), ("grouped", 20), ("ordered", 20)):
+        parser.add_argument(f"--{kind}", type=int, default=number, help=f"{kind} tables (default {number})")
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    sources = find_sources([asked.tables], asked.catalog)
+    catalog = [row for kind in KINDS for row in make(sources, kind, getattr(asked, kind), asked.rows, asked.out)]
+    with (asked.out / "catalog.csv").open("w", newline="", encoding="utf-8") as file:
+        columns = ("name", "family", "openml_id", "origin", "group", "time_order")
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(catalog)
+
+
+if __name__ == "__main__":
+    main()
