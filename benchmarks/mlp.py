@@ -137,7 +137,8 @@ def report() -> str:
     lines = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
     found = {(r["dataset"], r["rows"], r["seed"], r["method"]): r for r in lines}
     cells = sorted({key[:3] for key in found if key[3] == "RealMLP"})
-    others = ("RealMLP", "RealMLP log loss", "TabM", "TabM log loss", "scikit-learn MLP", "lightgbm")
+    every = ("RealMLP", "RealMLP log loss", "TabM", "TabM log loss", "scikit-learn MLP", "lightgbm")
+    others = [name for name in every if any((*cell, name) in found for cell in cells)]
 
     def ratios(field: str) -> np.ndarray:  # (cells, others), NaN where a method was not run
         return np.array([[_ratio(found.get((*c, "mlp")), found.get((*c, n)), field) for n in others] for c in cells])
@@ -148,6 +149,8 @@ def report() -> str:
     for (name, rows, _), own in zip(cells, losses, strict=True):
         text.append(f"| {name} | {rows} | " + " | ".join("" if np.isnan(r) else f"{r:.3f}" for r in own) + " |")
     means, times = np.exp(np.nanmean(np.log(losses), axis=0)), np.exp(np.nanmean(np.log(spent), axis=0))
+    middles = np.nanmedian(losses, axis=0)
+    text.append("| median | | " + " | ".join(f"{ratio:.3f}" for ratio in middles) + " |")
     text.append("| geometric mean | | " + " | ".join(f"{ratio:.3f}" for ratio in means) + " |")
     text.append("| better / worse | | " + " | ".join(f"{(r < 1).sum()} / {(r > 1).sum()}" for r in losses.T) + " |")
     text.append("| its processor seconds, times ours | | " + " | ".join(f"{ratio:.1f}" for ratio in times) + " |")
@@ -158,8 +161,8 @@ def _ratio(own: dict[str, Any] | None, other: dict[str, Any] | None, field: str)
     return own[field] / other[field] if own and other else float("nan")
 
 
-def main() -> None:
-    """Runs all methods on all datasets and prints what they reached."""
+def read_arguments() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of NAME.parquet with a column 'target'")
@@ -169,7 +172,12 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--setup", action="store_true")
     parser.add_argument("--report", action="store_true")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Runs all methods on all datasets and prints what they reached."""
+    arguments = read_arguments()
     if arguments.setup:
         set_up()
         return
