@@ -18,28 +18,46 @@ at hand none has more than 50,000 rows, and few say which rows belong together o
 * *Ordered* (20 tables, likewise): rows come in the order of a random direction and noise; the target moves with time by
   half a standard deviation or a quarter of its labels, and so do two of the columns.
 
-Letters:  n rows · p columns · c classes · k groups.
+    python benchmarks/made_tables.py --judge                the memory that ships, into results/made_tables.md
+
+asks what such tasks are worth to the memory: for each made task, its family of data sets left out, the recommender's
+first one, two and three of the configurations that were tried on it, and what each was expected to take; from all other
+tasks, and from the real ones alone. A regret is what the best of the first so many lacks of the best that was tried,
+as a share of the best's distance from the median; seconds are off by a factor, its geometric mean.
+
+Letters:  n rows · p columns · c classes · k groups · m configurations.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import wilcoxon
 
+from autometa.bench.results import read_lines
 from autometa.collect import find_sources
 from autometa.collect.sources import TableSource
 from autometa.families import build, cash_space, fit
 from autometa.files import whole
-from autometa.task import Task, read_task
+from autometa.space import config_key
+from autometa.store import MetaStore, PastTasks
+from autometa.task import DEFAULT_METRICS, Task, read_task
+from autometa.transfer import AdaptivePortfolio
+from autometa.transfer.cost import Cost
 
+REPOSITORY = Path(__file__).resolve().parents[1]
+RESULTS = REPOSITORY / "benchmarks" / "results" / "made_tables.jsonl"
+FEWEST = 4  # configurations that are to be told apart
 TEACHERS = ("lightgbm", "extra_trees", "linear")
 LARGE_FROM = 4_000  # rows of a real table that a large one is made from: fewer say little of what 60,000 would be like
 MOST_LEARNED = 20_000  # rows that a teacher learns from
@@ -236,16 +254,90 @@ def make(sources: Sequence[TableSource], kind: str, number: int, rows: int, out:
     return made
 
 
+def judged(store: MetaStore) -> list[dict[str, Any]]:
+    """What the memory says of every made task, with other made tasks in it and without."""
+    lines = []
+    for kind, metric in DEFAULT_METRICS.items():
+        whole, space = store.past(kind=kind, metric=metric), cash_space(kind)
+        real = np.array([record.source != "simulated" for record in whole.records])
+        for t in np.flatnonzero(~real):
+            record = whole.records[t]
+            tried = np.isfinite(whole.scores[t]) & (whole.seconds[t] > 0)
+            if tried.sum() < FEWEST or record.metafeatures is None:
+                continue
+            scores, seconds = whole.scores[t, tried], np.log(whole.seconds[t, tried])
+            others = np.array([other.family != record.family for other in whole.records])
+            line: dict[str, Any] = {"table": record.name, "rows": record.n_rows, "family": record.family, "kind": kind}
+            for name, kept in (("all", others), ("real", others & real)):
+                past = part(whole, kept, tried)
+                expected = np.log(Cost.learned(past.records, past.configs, past.seconds).of(record.metafeatures))
+                first = AdaptivePortfolio().fit(past, space).recommend(record.metafeatures, 3)
+                place = {config_key(config): k for k, config in enumerate(past.configs)}
+                found = [scores[place[config_key(one.config)]] for one in first if config_key(one.config) in place]
+                spread = max(scores.max() - np.median(scores), 1e-12)
+                regret = [float((scores.max() - max(found[:k])) / spread) for k in (1, 2, 3)] if found else [1.0] * 3
+                line[name] = {"regret": [round(min(one, 1.0), 4) for one in regret],
+                              "off": round(float(np.abs(expected - seconds).mean()), 4)}  # fmt: skip
+            lines.append(line)
+    return lines
+
+
+def part(past: PastTasks, tasks: NDArray[np.bool_], configs: NDArray[np.bool_]) -> PastTasks:  # (t,), (m,)
+    """Some tasks and some configurations."""
+    return replace(
+        past,
+        records=tuple(record for record, keep in zip(past.records, tasks, strict=True) if keep),
+        configs=tuple(config for config, keep in zip(past.configs, configs, strict=True) if keep),
+        scores=past.scores[np.ix_(tasks, configs)],
+        seconds=past.seconds[np.ix_(tasks, configs)],
+        metafeatures=past.metafeatures[tasks],
+    )
+
+
+def report() -> str:
+    """A line for each kind of made task."""
+    text = ["# made_tables.py", "", "Regret after one, two and three configurations; seconds off by."]
+    text += ["", "| made | tasks | all others know | real ones alone | p | seconds, all | real ones |"]
+    text += ["|---|---|---|---|---|---|---|"]
+    lines = read_lines(RESULTS)
+    for kind in KINDS:
+        of_kind = [line for line in lines if line["table"].endswith(f"-{kind}")]
+        for rows in sorted({line["rows"] for line in of_kind}) if kind == "large" else (None,):
+            some = [line for line in of_kind if rows in (None, line["rows"])]
+            if not some:
+                continue
+            cells = []
+            for name in ("all", "real"):
+                mean = np.mean([line[name]["regret"] for line in some], axis=0)
+                cells.append(" ".join(f"{one:.3f}".removeprefix("0") for one in mean))
+            gained = [np.mean(line["real"]["regret"]) - np.mean(line["all"]["regret"]) for line in some]
+            p = wilcoxon(gained).pvalue if np.any(gained) else 1.0
+            off = [f"{np.exp(np.mean([line[name]['off'] for line in some])):.2f}" for name in ("all", "real")]
+            title = kind if rows is None else f"{kind}, {rows:,} rows"
+            text.append(f"| {title} | {len(some)} | {cells[0]} | {cells[1]} | {p:.2g} | {off[0]} | {off[1]} |")
+    return "\n".join([*text, ""])
+
+
 def main() -> None:
-    """Makes what is asked for."""
+    """Makes what is asked for, or judges it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", type=Path, help="folder of real tables")
+    parser.add_argument("tables", type=Path, nargs="?", help="folder of real tables")
+    parser.add_argument("--judge", action="store_true", help="what the tasks are worth to the memory")
+    parser.add_argument("--store", type=Path, default=REPOSITORY / "meta_db" / "memory.db", help="with --judge")
     parser.add_argument("--catalog", type=Path, help="CSV with columns name and family, as for `autometa collect`")
-    parser.add_argument("--out", type=Path, required=True, help="folder for what is made")
+    parser.add_argument("--out", type=Path, help="folder for what is made")
     parser.add_argument("--rows", type=int, default=60_000, help="of a large table (default 60,000)")
     for kind, number in (("large", 60), ("grouped", 20), ("ordered", 20)):
         parser.add_argument(f"--{kind}", type=int, default=number, help=f"{kind} tables (default {number})")
     asked = parser.parse_args()
+    if asked.judge:
+        lines = judged(MetaStore(asked.store))
+        RESULTS.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        RESULTS.with_suffix(".md").write_text(report(), encoding="utf-8")
+        print(report())
+        return
+    if asked.tables is None or asked.out is None:
+        parser.error("name a folder of tables and one for what is made, or --judge")
     asked.out.mkdir(parents=True, exist_ok=True)
     sources = find_sources([asked.tables], asked.catalog)
     catalog = [row for kind in KINDS for row in make(sources, kind, getattr(asked, kind), asked.rows, asked.out)]

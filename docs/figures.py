@@ -195,6 +195,7 @@ PROGRAMS = {  # whose results are not called as they are
     "bench": "suite.py --overhead",
     "faults": "make faults",
     "fewshot_curves": "fewshot.py",
+    "made_tables": "made_tables.py --judge",
     "own_studies-validation": "own_studies.py --half validation",
     "small_tables_memory": "small_tables.py --memory",
     "suite/costs": "autometa bench --suite benchmarks/suite.csv",
