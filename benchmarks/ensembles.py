@@ -329,7 +329,9 @@ def main() -> None:
     if asked.judge:
         pools = (pickle.loads(path.read_bytes()) for path in sorted(asked.pool.glob("*.pkl")))
         lines = [line for one in pools for line in (*judged(one), newcomers(one))]
-        RESULTS.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        here = {(line["table"], line["rows"]) for line in lines}  # of others, what was judged elsewhere stays
+        kept = [line for line in read_lines(RESULTS) if (line["table"], line["rows"]) not in here]
+        RESULTS.write_text("".join(json.dumps(line) + "\n" for line in [*kept, *lines]), encoding="utf-8")
         print(report())
         return
     asked.pool.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,8 @@ library's default, from the inputs that its documentation asks for. Losses are l
 judge; the ensemble is chosen as a search does (`greedy_ensemble`). *Control* is the default of one more family of
 ours, XGBoost: what another trial of the ordinary sort is worth.
 
-The rule, written before anything was measured. A newcomer becomes an optional family only if all of this holds:
+The rule; its gates were written before anything was measured, the limits of rows and seconds and *EBM short* while the
+first three tables ran. A newcomer becomes an optional family only if all of this holds:
     its licence is a permissive one (MIT, BSD, Apache), as its package says;
     with it the loss of the ensemble on the rows that judge is lower by .5 % or more, in the geometric mean of tables;
     p < .05 by Wilcoxon's one-sided signed-rank test over tables, after Holm's correction for all newcomers;
