@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -565,6 +566,19 @@ class TestGreedyEnsemble:
                 best, kept = judge(np.mean([candidates[i] for i in bag], axis=0)), list(bag)
         naive = np.bincount(kept, minlength=6) / len(kept)
         np.testing.assert_allclose(greedy_ensemble(candidates, judge), naive)
+
+
+def test_the_fingerprint_of_a_large_table_is_there_when_the_time_is_over(wine, tmp_path):
+    settings = Settings(seconds=None, trials=1, jobs=1, families=("naive_bayes",), folds=2, cold=True, remember=False)
+    for most, there in ((wine.n * wine.p, False), (wine.n * wine.p - 1, True)):
+        task = replace(wine)  # which has not been asked for it
+        plan = SearchPlan.of(task, settings, 1, options=replace(OPTIONS, hashed_beside=most))
+        search(task, settings, tmp_path / str(there), plan=plan)
+        beside = [one for one in threading.enumerate() if one.name == "fingerprint"]
+        for one in beside:
+            one.join()
+        assert ("fingerprint" in vars(task)) == there
+        assert task.fingerprint == wine.fingerprint
 
 
 def test_runs_of_one_name_in_two_folders_are_fitted_and_measured_on_their_own_tables(

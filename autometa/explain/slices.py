@@ -75,15 +75,15 @@ def find_slices(task: Task, errors: Values) -> list[Slice]:
         task: The table.
         errors: (n,) of each row; NaN where there is no prediction.
     """
-    known = np.isfinite(errors)
-    n = int(known.sum())
+    known = np.flatnonzero(np.isfinite(errors))
+    errors, n = errors[known], len(known)
     if n < 2 * OPTIONS.slice_rows:
         return []
     least = max(OPTIONS.slice_rows, OPTIONS.slice_share * n)
-    total, squares = float(errors[known].sum()), float((errors[known] ** 2).sum())
+    total, squares = float(errors.sum()), float((errors**2).sum())
     found: list[tuple[float, Slice]] = []
-    for what, rows in _slices(task):
-        own = errors[rows & known]
+    for what, rows in _slices(task, task.X.iloc[known], np.asarray(task.y)[known]):
+        own = errors[rows]
         k, rest = len(own), n - len(own)
         if k < least or rest < least:
             continue
@@ -116,12 +116,12 @@ def worst_rows(task: Task, prediction: Values, errors: Values, labels: NDArray[A
     return rows
 
 
-def _slices(task: Task) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """What rows have in common, and which they are."""
+def _slices(task: Task, X: pd.DataFrame, y: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.bool_]]]:  # (n, p), (n,)
+    """What some rows of a task have in common, and which of them they are."""
     if task.kind == "regression":
-        yield from _quarters(f"{task.target} itself", np.asarray(task.y, dtype=np.float64))
-    for name in list(task.X.columns)[:MOST_COLUMNS]:
-        column = task.X[name]
+        yield from _quarters(f"{task.target} itself", np.asarray(y, dtype=np.float64))
+    for name in list(X.columns)[:MOST_COLUMNS]:
+        column = X[name]
         missing = column.isna().to_numpy()
         if missing.any():
             yield f"{name} is missing", missing
