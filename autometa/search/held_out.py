@@ -30,7 +30,7 @@ class HeldOut:
     Example:
         >>> from autometa.evaluation import plan_splits
         >>> from autometa.task import make_task
-        >>> task = make_task(np.arange(40.0).reshape(20, 2), y=np.arange(20.0), metric="rmse")
+        >>> task = make_task(np.arange(40.0).reshape(20, 2), y=np.arange(20.0))
         >>> held_out = HeldOut(task, plan_splits(task, seed=0, folds=2))
         >>> held_out.pooled(np.arange(20.0)[None, :]).shape, held_out.scores(held_out.truth + 1.0)
         ((20,), array([-1., -1.]))
