@@ -23,19 +23,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from made_tables import part
 from numpy.typing import NDArray
 
 from autometa.bench.results import read_lines
 from autometa.space import family_in
 from autometa.store import MetaStore, PastTasks
 from autometa.task import DEFAULT_METRICS
-from autometa.transfer.growth import growth
+from autometa.transfer.growth import growth, samples
 from autometa.transfer.options import OPTIONS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -44,26 +43,14 @@ FEWEST = 8  # configurations that both samples of a table know
 Array = NDArray[np.float64]
 
 
-def without(past: PastTasks, family: str | None) -> PastTasks:
-    """The tasks of other families of data sets."""
-    kept = np.array([record.family != family for record in past.records], dtype=bool)
-    records = tuple(record for record, keep in zip(past.records, kept, strict=True) if keep)
-    return replace(past, records=records, scores=past.scores[kept], seconds=past.seconds[kept],
-                   metafeatures=past.metafeatures[kept])  # fmt: skip
-
-
 def forecasts(past: PastTasks) -> list[dict[str, Any]]:
     """One line for each configuration and pair of samples: how far off both forecasts are, as logarithms."""
-    samples = defaultdict[tuple[str, str | None], list[int]](list)
-    for k, record in enumerate(past.records):
-        if record.n_rows >= OPTIONS.curve_rows:
-            samples[record.name, record.family].append(k)
     lines = []
-    for (name, family), places in samples.items():
+    for (name, family), places in samples(past, OPTIONS.curve_rows).items():
         if len(places) < 2:
             continue
-        one, *_, other = sorted(places, key=lambda k: past.records[k].n_rows)
-        powers = growth(without(past, family))
+        one, other = places[0], places[-1]
+        powers = growth(part(past, np.array([record.family != family for record in past.records])))
         more = np.log(past.records[other].n_rows / past.records[one].n_rows)
         done = np.isfinite(past.scores[[one, other]]).all(axis=0)
         for column in np.flatnonzero(done & (past.seconds[[one, other]] > 0).all(axis=0)):
@@ -80,13 +67,9 @@ def forecasts(past: PastTasks) -> list[dict[str, Any]]:
 
 def pairs(past: PastTasks) -> list[tuple[str | None, float, Array, Array]]:
     """Family of the data set, logarithm of the rows' ratio, scores on two samples of a table: (m,), NaN if not both."""
-    samples = defaultdict[tuple[str, str | None], list[int]](list)
-    for k, record in enumerate(past.records):
-        samples[record.name, record.family].append(k)
     found = []
-    for (_, family), places in samples.items():
-        ordered = sorted(places, key=lambda k: past.records[k].n_rows)
-        one, other = ordered[0], ordered[-1]
+    for (_, family), places in samples(past).items():
+        one, other = places[0], places[-1]
         both = np.isfinite(past.scores[[one, other]]).all(axis=0)
         if one != other and both.sum() >= FEWEST:
             small = past.scores[one, both]

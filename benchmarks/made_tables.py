@@ -47,6 +47,7 @@ from scipy.stats import wilcoxon
 from autometa.bench.results import read_lines
 from autometa.collect import find_sources
 from autometa.collect.sources import TableSource
+from autometa.evaluation import predict_aligned
 from autometa.families import build, cash_space, fit
 from autometa.files import whole
 from autometa.space import config_key
@@ -82,15 +83,6 @@ def coordinates(task: Task, rng: np.random.Generator, most: int = 30) -> NDArray
     return np.column_stack(columns)
 
 
-def answers(model: Any, task: Task, X: pd.DataFrame) -> NDArray[np.float64]:  # (n, c), or (n, 1) of a number
-    """Probabilities of all classes of the task, or numbers."""
-    if task.kind == "regression":
-        return np.asarray(model.predict(X), dtype=float)[:, None]
-    found = np.zeros((len(X), task.c))
-    found[:, np.asarray(model.classes_, dtype=int)] = model.predict_proba(X)
-    return found
-
-
 class Teacher:
     """What the target of made rows is drawn from: a mixture of models of the real ones."""
 
@@ -99,14 +91,14 @@ class Teacher:
         self.task, self.weights = task, rng.dirichlet(np.ones(len(TEACHERS)))
         fold_of = rng.permutation(task.n) % FOLDS
         self.models: list[list[Any]] = []
-        held_out = np.zeros((task.n, max(task.c, 1)))
+        held_out = np.zeros((task.n, task.c) if task.c else task.n)
         for fold in range(FOLDS):
             train, test = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
             models = [self._fitted(family, train) for family in TEACHERS]
             held_out[test] = self._mixed(models, task.X.iloc[test])
             self.models.append(models)
         if task.kind == "regression":
-            self.residuals = np.asarray(task.y, dtype=float) - held_out[:, 0]
+            self.residuals = np.asarray(task.y, dtype=float) - held_out
         else:
             self.power = min(np.geomspace(0.3, 3.0, 25), key=lambda power: self._loss(held_out, power))
 
@@ -117,7 +109,10 @@ class Teacher:
         return fit(model, task.X.iloc[rows], task.y[rows])
 
     def _mixed(self, models: Sequence[Any], X: pd.DataFrame) -> NDArray[np.float64]:
-        return sum(w * answers(model, self.task, X) for w, model in zip(self.weights, models, strict=True))  # type: ignore[return-value]
+        return sum(
+            w * predict_aligned(model, X, self.task.kind, self.task.c)
+            for w, model in zip(self.weights, models, strict=True)
+        )  # type: ignore[return-value]
 
     def _loss(self, probabilities: NDArray[np.float64], power: float) -> float:
         tempered = _tempered(probabilities, power)
@@ -127,7 +122,7 @@ class Teacher:
         """Targets for made rows; `near` are the real rows each was made from."""
         mixed = sum(self._mixed(models, X) for models in self.models) / FOLDS
         if self.task.kind == "regression":
-            return mixed[:, 0] + self.residuals[near]
+            return np.asarray(mixed + self.residuals[near])
         levels = np.cumsum(_tempered(mixed, self.power), axis=1)
         codes = (rng.random(len(X))[:, None] > levels[:, :-1]).sum(axis=1)
         return np.asarray(self.task.classes, dtype=object)[codes]
@@ -282,8 +277,9 @@ def judged(store: MetaStore) -> list[dict[str, Any]]:
     return lines
 
 
-def part(past: PastTasks, tasks: NDArray[np.bool_], configs: NDArray[np.bool_]) -> PastTasks:  # (t,), (m,)
-    """Some tasks and some configurations."""
+def part(past: PastTasks, tasks: NDArray[np.bool_], configs: NDArray[np.bool_] | None = None) -> PastTasks:
+    """Some tasks (t,) and some configurations (m,), or all of these."""
+    configs = np.ones(len(past.configs), dtype=bool) if configs is None else configs
     return replace(
         past,
         records=tuple(record for record, keep in zip(past.records, tasks, strict=True) if keep),

@@ -23,7 +23,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
 import sysconfig
 import time
 import warnings
@@ -115,15 +114,11 @@ def judge(task: Task, model: Any, X: pd.DataFrame, y: np.ndarray) -> dict[str, f
 
 
 def set_up() -> None:
-    """The environment; PyTorch first, whose default build is gigabytes more. What it lacks is taken from ours."""
-    from autometa.bench.environments import TORCH
+    """The environment; what it lacks is taken from ours."""
+    from autometa.bench.environments import create
 
+    create(ENVIRONMENT, [PYTABKIT])
     python = ENVIRONMENT / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
-    pip = [str(python), "-m", "pip", "install", "--quiet"]
-    if subprocess.run([*pip, f"torch=={TORCH}+cpu"], capture_output=True, check=False).returncode != 0:
-        subprocess.run([*pip, f"torch=={TORCH}"], check=True)
-    subprocess.run([*pip, PYTABKIT], check=True)
     where = subprocess.run(
         [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         capture_output=True, text=True, check=True,

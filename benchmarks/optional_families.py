@@ -39,7 +39,6 @@ import os
 import pickle
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -65,17 +64,6 @@ FOLDS, SHARE_JUDGING, SLOW = 3, 0.25, "processor time is over"
 LEAST_GAIN, LEVEL, MOST_TIMES = 0.005, 0.05, 3.0  # the rule
 
 Array = NDArray[Any]
-
-
-def set_up() -> None:
-    """The environment; PyTorch first, whose default build is gigabytes more."""
-    from autometa.bench.environments import TORCH
-
-    subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
-    pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-    if subprocess.run([*pip, f"torch=={TORCH}+cpu"], capture_output=True, check=False).returncode != 0:
-        subprocess.run([*pip, f"torch=={TORCH}"], check=True)
-    subprocess.run([*pip, *{f"{one.package}=={one.version}" for one in NEWCOMERS.values()}], check=True)
 
 
 # one table -----------------------------------------------------------------------------------------------------------
@@ -319,7 +307,9 @@ def main() -> None:
     parser.add_argument("--report", action="store_true")
     asked = parser.parse_args()
     if asked.setup:
-        set_up()
+        from autometa.bench.environments import create
+
+        create(ENVIRONMENT, sorted({f"{one.package}=={one.version}" for one in NEWCOMERS.values()}))
         return
     from autometa.bench.results import append, read_lines
     from autometa.bench.run import machine, revision

@@ -50,8 +50,7 @@ def missing(methods: Iterable[str], folder: Path = FOLDER) -> list[str]:
 def set_up(methods: Iterable[str], folder: Path = FOLDER, tell: Callable[[str], None] = lambda text: None) -> list[str]:
     """Creates the environments of some methods; gives the names of those that were made.
 
-    One that is there with the same packages is left alone, one with others is made anew. torch comes first, so that its
-    CPU build is taken where there is one: the default build is gigabytes more.
+    One that is there with the same packages is left alone, one with others is made anew.
 
     Raises:
         RunError: An environment could not be made; what it lacks and why.
@@ -72,14 +71,25 @@ def set_up(methods: Iterable[str], folder: Path = FOLDER, tell: Callable[[str], 
             continue
         tell(f"{name}: installing {PACKAGES[name][0]}, which takes minutes")
         shutil.rmtree(place, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(place)], name)
-        pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-        if subprocess.run([*pip, f"torch=={TORCH}+cpu"], capture_output=True, check=False).returncode != 0:
-            _run([*pip, f"torch=={TORCH}"], name)
-        _run([*pip, *PACKAGES[name]], name)
+        create(place, PACKAGES[name])
         (place / INSTALLED).write_text(wanted, encoding="utf-8")
         made.append(name)
     return made
+
+
+def create(place: Path, packages: Iterable[str]) -> None:
+    """An environment with some packages at `place`, as `set_up` makes them.
+
+    torch comes first, so that its CPU build is taken where there is one: the default build is gigabytes more.
+
+    Raises:
+        RunError: It could not be made; what it lacks and why.
+    """
+    _run([sys.executable, "-m", "venv", str(place)], place.name)
+    pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    if subprocess.run([*pip, f"torch=={TORCH}+cpu"], capture_output=True, check=False).returncode != 0:
+        _run([*pip, f"torch=={TORCH}"], place.name)
+    _run([*pip, *packages], place.name)
 
 
 def _run(program: list[str], name: str) -> None:

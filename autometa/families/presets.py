@@ -19,13 +19,13 @@ SLOW: dict[str, Any] = {"n_estimators": 2000, "early_stop": True}  # small steps
 
 PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
     "lightgbm": (
-        {"n_estimators": 2000, "early_stop": True, "learning_rate": 0.05},
+        {**SLOW, "learning_rate": 0.05},
         {"n_estimators": 300, "learning_rate": 0.03, "num_leaves": 8, "min_child_samples": 10, "subsample": 0.8,
          "colsample_bytree": 0.6, "reg_lambda": 1.0},
-        {"n_estimators": 2000, "early_stop": True, "learning_rate": 0.05, "extra_trees": True},
+        {**SLOW, "learning_rate": 0.05, "extra_trees": True},
         {"n_estimators": 1000, "learning_rate": 0.04, "num_leaves": 50, "min_child_samples": 40, "subsample": 0.75,
          "colsample_bytree": 0.4},
-        {"n_estimators": 2000, "early_stop": True, "learning_rate": 0.03, "num_leaves": 128, "min_child_samples": 3,
+        {**SLOW, "learning_rate": 0.03, "num_leaves": 128, "min_child_samples": 3,
          "colsample_bytree": 0.9},
         {**SLOW, "learning_rate": 0.012, "num_leaves": 53, "min_child_samples": 14, "colsample_bytree": 0.7},
         {**SLOW, "learning_rate": 0.019, "num_leaves": 64, "min_child_samples": 28, "colsample_bytree": 0.55,
@@ -53,17 +53,17 @@ PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
     ),
     "catboost": (
         {"n_estimators": 300, "rate": "given", "learning_rate": 0.05, "depth": 4},
-        {"n_estimators": 2000, "early_stop": True, "rate": "given", "learning_rate": 0.05},
+        {**SLOW, "rate": "given", "learning_rate": 0.05},
         {"n_estimators": 500, "rate": "given", "learning_rate": 0.05, "depth": 8, "l2_leaf_reg": 5.0},
         {"n_estimators": 1000, "rate": "given", "learning_rate": 0.08, "depth": 7, "l2_leaf_reg": 0.3,
          "random_strength": 0.8, "max_ctr_complexity": 1},
-        {"n_estimators": 2000, "early_stop": True, "rate": "given", "learning_rate": 0.07, "depth": 4,
+        {**SLOW, "rate": "given", "learning_rate": 0.07, "depth": 4,
          "l2_leaf_reg": 2.7, "grow_policy": "Depthwise", "max_ctr_complexity": 1},
-        {"n_estimators": 2000, "early_stop": True, "rate": "given", "learning_rate": 0.033, "depth": 8,
+        {**SLOW, "rate": "given", "learning_rate": 0.033, "depth": 8,
          "l2_leaf_reg": 1.6, "max_ctr_complexity": 3},
     ),
     "xgboost": (
-        {"n_estimators": 2000, "early_stop": True, "learning_rate": 0.05},
+        {**SLOW, "learning_rate": 0.05},
         {"n_estimators": 500, "learning_rate": 0.03, "max_depth": 3, "subsample": 0.8, "colsample_bytree": 0.6},
         {"n_estimators": 1000, "learning_rate": 0.08, "max_depth": 9, "min_child_weight": 0.1, "subsample": 0.65},
         {**SLOW, "learning_rate": 0.018, "max_depth": 10, "min_child_weight": 0.6, "colsample_bytree": 0.69},

@@ -43,10 +43,10 @@ class HeldOut:
         self.task, self.splits = task, splits
         self._some = [slice(None)] * len(splits) if some is None else some
         rows = [test[part] for (_, test), part in zip(splits, self._some, strict=True)]
-        self._truths = [np.asarray(task.y)[of_fold] for of_fold in rows]
+        self.truths = [np.asarray(task.y)[of_fold] for of_fold in rows]
         weights = None if task.weights is None else np.asarray(task.weights)
         self._counts = None if weights is None else [weights[of_fold] for of_fold in rows]
-        self._ends = np.cumsum([len(truth) for truth in self._truths])[:-1]
+        self._ends = np.cumsum([len(truth) for truth in self.truths])[:-1]
 
     def every(self, step: int) -> HeldOut:
         """One row of `step`, of each fold alike."""
@@ -59,15 +59,10 @@ class HeldOut:
         drawn = [np.sort(rng.permutation(size)[: math.ceil(share * size)]) for size in sizes]
         return HeldOut(self.task, self.splits, drawn)
 
-    @property
-    def truths(self) -> list[NDArray[Any]]:
-        """`truth`, that of each fold."""
-        return self._truths
-
     @cached_property
     def truth(self) -> NDArray[Any]:
         """(m,) class codes or values."""
-        return np.concatenate(self._truths)
+        return np.concatenate(self.truths)
 
     @cached_property
     def counts(self) -> NDArray[np.float64] | None:
@@ -85,7 +80,7 @@ class HeldOut:
 
     def scores(self, pooled: NDArray[np.float64], labelled: Weights = ()) -> NDArray[np.float64]:  # (k,)
         """The score of each fold; `labelled` are weights of classes with which the largest probability is the label."""
-        task, nothing = self.task, [None] * len(self._truths)
+        task, nothing = self.task, [None] * len(self.truths)
         judge = partial(score, task.metric, positive=task.positive, weights=labelled, classes=task.classes)
-        folds = zip(self._truths, self.by_fold(pooled), self._counts or nothing, strict=True)
+        folds = zip(self.truths, self.by_fold(pooled), self._counts or nothing, strict=True)
         return np.array([judge(y, said, task.c, sample_weight=counted) for y, said, counted in folds])

@@ -14,6 +14,7 @@ Letters:  n rows · c classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,6 @@ class Newcomers:
         """Nothing is read yet."""
         self.run, self.plan = run, plan
         self.wanted = plan.members != 1 and run.task.n > plan.options.newcomers_above
-        self._held_out = HeldOut(run.task, plan.splits).sample(plan.options.newcomer_rows, seed=0)
         self._known: dict[int, NDArray[np.float64] | None] = {}  # of trials
 
     def due(self, study: optuna.Study, trials: Sequence[TrialRow]) -> frozenset[str]:
@@ -93,6 +93,10 @@ class Newcomers:
             distance = 4 * (self._score((best + one) / 2) - (top + own) / 2)
             apart += [distance] if distance > top - own else []
         return max(float(np.median(apart)), 0.0) if apart else 0.0
+
+    @cached_property
+    def _held_out(self) -> HeldOut:
+        return HeldOut(self.run.task, self.plan.splits).sample(self.plan.options.newcomer_rows, seed=0)
 
     def _predictions(self, number: int) -> NDArray[np.float64] | None:
         """Of some held-out rows, fold after fold, calibrated as the ensemble has them."""

@@ -21,6 +21,23 @@ from autometa.store import PastTasks
 from autometa.transfer.options import OPTIONS, TransferOptions
 
 
+def samples(past: PastTasks, least: int = 0) -> dict[tuple[str, str | None], list[int]]:
+    """The places of each table's tasks among the past ones, the fewest rows first, of those with `least` rows and more.
+
+    Example:
+        >>> from autometa.store import TaskRecord
+        >>> records = tuple(TaskRecord(f"{n:032x}", "bank", "binary", "roc_auc", n, 16, 2) for n in (400, 100, 200))
+        >>> past = PastTasks(records, (), np.ones((3, 0)), np.ones((3, 0)), np.zeros((3, 0)), ())
+        >>> samples(past, 200)
+        {('bank', None): [2, 0]}
+    """
+    of_table = defaultdict[tuple[str, str | None], list[int]](list)
+    for k in sorted(range(len(past)), key=lambda k: past.records[k].n_rows):
+        if past.records[k].n_rows >= least:
+            of_table[past.records[k].name, past.records[k].family].append(k)
+    return dict(of_table)
+
+
 def growth(past: PastTasks, options: TransferOptions = OPTIONS) -> Mapping[str, float]:
     """The exponent of rows of each model family that past tasks tell something about.
 
@@ -39,13 +56,9 @@ def growth(past: PastTasks, options: TransferOptions = OPTIONS) -> Mapping[str, 
     """
     families = np.array([family_in(config) for config in past.configs])
     seconds = np.where(past.seconds > 0, past.seconds, np.nan)
-    of_table = defaultdict[tuple[str, str | None], list[int]](list)
-    for k, record in enumerate(past.records):
-        if record.n_rows >= options.curve_rows:
-            of_table[record.name, record.family].append(k)
     told = defaultdict[str, list[float]](list)
-    for samples in of_table.values():
-        for one, other in combinations(sorted(samples, key=lambda k: past.records[k].n_rows), 2):
+    for places in samples(past, options.curve_rows).values():
+        for one, other in combinations(places, 2):
             more = np.log(past.records[other].n_rows / past.records[one].n_rows)
             if more < np.log(2):
                 continue
