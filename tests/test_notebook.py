@@ -35,7 +35,7 @@ def a_table(n: int = 120) -> pd.DataFrame:
 def classifier() -> AutoMetaClassifier:
     frame = a_table()
     y = np.where(frame[HOSTILE] + np.random.default_rng(1).normal(size=len(frame)) > 0, "<u>yes</u>", "no")
-    model = AutoMetaClassifier(trials=2, families=["linear", "naive_bayes"], remember=False, verbose=False)
+    model = AutoMetaClassifier(trials=2, families=["linear", "naive_bayes"], cold=True, remember=False, verbose=False)
     return model.fit(frame, y)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pickle
 import re
 import threading
+import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -377,6 +379,26 @@ def test_two_processes_that_choose_the_same_do_not_both_keep_it() -> None:
     sampler._recommend = slow  # type: ignore[method-assign]
     mine = SPACE.suggest(first.ask())
     assert config_key(mine) != config_key(late[0])
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1])
+def test_of_five_that_begin_together_no_two_keep_the_same_however_slow_the_storage(seconds: float) -> None:
+    class Slow(optuna.storages.InMemoryStorage):
+        def set_trial_user_attr(self, *args: Any, **kwargs: Any) -> None:
+            time.sleep(seconds)
+            super().set_trial_user_attr(*args, **kwargs)
+
+    storage, gate = Slow(), threading.Barrier(5, timeout=20)
+    study_with(WarmStartSampler(past(), SPACE), storage=storage, study_name="s")
+
+    def work(own: WarmStartSampler) -> Config:
+        study = optuna.load_study(study_name="s", storage=storage, sampler=own)
+        gate.wait()
+        return SPACE.suggest(study.ask())
+
+    samplers = [WarmStartSampler(past(), SPACE, n_initial=8, seed=0) for _ in range(5)]
+    with ThreadPoolExecutor(5) as threads:
+        assert len({config_key(config) for config in threads.map(work, samplers)}) == 5
 
 
 def test_values_are_fitted_into_what_the_objective_asks_for() -> None:

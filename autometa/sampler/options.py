@@ -37,9 +37,11 @@ class SamplerOptions:
     # exp(-50) of what it would be. Judgement.
     least_expected: float = 1e-20
 
-    # How often a configuration is chosen anew because another process chose it at the same moment; and how long it is
-    # waited before, at most, twice as long each time: of two one is then the first. Judgement.
-    choices: int = 3
+    # How often a configuration is chosen anew because another process chose it at the same moment: of so many that
+    # begin together the last may have to. And how long the earlier of two waits for the later to choose anew: so many
+    # times what its own choice took, on a slow storage or machine too, and so many seconds at least. Judgement.
+    choices: int = 8
+    yield_choices: float = 2.0
     yield_seconds: float = 0.02
 
 

@@ -395,21 +395,25 @@ class WarmStartSampler(BaseSampler):
             self._turn_to(study)
             self._follow(study, other_trials(study, trial))
             for choice in range(OPTIONS.choices):  # two processes may choose at once: who sees a double moves on
+                began = time.monotonic()
                 config, origin, reason = self._next(study, other_trials(study, trial), trial.number)
                 if config is None and choice > 0:  # the cold sampler's turn: what is noted cannot be taken back
                     return
                 given = {} if config is None else {CONFIG: config}
                 note(study, trial, {**given, ORIGIN: origin, REASON: reason})
-                if config is None or self._is_alone(study, trial, config):
+                if config is None or not (doubles := self._doubles(study, trial, config)):
                     return
-                # Of two that saw each other only one has to move on: the one that waits less.
-                time.sleep(np.random.default_rng().uniform(0.0, OPTIONS.yield_seconds * 2**choice))
-                if self._is_alone(study, trial, config):
-                    return
+                # Of two that saw each other only one has to move on: the later one, for which the earlier one waits,
+                # and the longer the slower the storage is.
+                if all(other.number > trial.number and not other.state.is_finished() for other in doubles):
+                    time.sleep(max(OPTIONS.yield_seconds, OPTIONS.yield_choices * (time.monotonic() - began)))
+                    if not self._doubles(study, trial, config):
+                        return
 
-    def _is_alone(self, study: Study, trial: FrozenTrial, config: Config) -> bool:
-        """Whether no other trial was given the configuration, or ran it."""
-        return config_key(config) not in taken_keys(other_trials(study, trial), self._keys)
+    def _doubles(self, study: Study, trial: FrozenTrial, config: Config) -> list[FrozenTrial]:
+        """The other trials that were given the configuration, or ran it."""
+        key = config_key(config)
+        return [other for other in other_trials(study, trial) if key in taken_keys([other], self._keys)]
 
     def _next(self, study: Study, others: Sequence[FrozenTrial], number: int) -> tuple[Config | None, str, str]:
         """What a trial is given, None to leave it to the cold sampler; where that comes from, and why."""
