@@ -114,6 +114,13 @@ def test_a_trial_begins_while_both_budgets_allow_it(seconds, elapsed, trials, be
     assert a_clock(seconds, elapsed, trials=trials).may_begin(None, begun=begun) is may
 
 
+@pytest.mark.parametrize(("quickest", "may"), [(0.0, True), (7.9, True), (8.1, False)])
+def test_no_trial_begins_where_half_of_the_quickest_is_not_left(quickest: float, may: bool) -> None:
+    clock = a_clock(60, 50)
+    assert clock.left_to_search(None) == 4.0
+    assert clock.may_begin(None, begun=3, quickest=quickest) is may
+
+
 def test_what_was_granted_later_lengthens_the_search_and_not_the_trials():
     clock = a_clock(60.0, 60.0, granted=60.0)
     assert clock.left_to_search(None) == pytest.approx(52.8)  # of a hundred and twenty seconds 7.2 are set aside

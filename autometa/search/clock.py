@@ -73,9 +73,12 @@ class Clock:
         kept = self.budget.reserve if best is None else self.budget.crowded_reserve
         return self.budget.left - kept - min(wanted, most)
 
-    def may_begin(self, best: Evaluation | None, *, begun: int) -> bool:
-        """Whether time and trials are left for another trial, `begun` trials having begun."""
-        return self.left_to_search(best) > 0 and self.has_trials(begun)
+    def may_begin(self, best: Evaluation | None, *, begun: int, quickest: float = 0.0) -> bool:
+        """Whether trials are left for another, `begun` having begun, and time in which one may come to an end.
+
+        The quickest that did took so many seconds; what is killed late is time that the final model lacks.
+        """
+        return self.left_to_search(best) > self.options.least_left * quickest and self.has_trials(begun)
 
     def has_trials(self, begun: int) -> bool:
         """Whether the trial budget, if there is one, allows another trial after `begun` trials."""

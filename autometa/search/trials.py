@@ -191,7 +191,8 @@ class Trials:
         begun = len(self.finished)
         if self.clock.budget.trials is not None:
             begun += len(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
-        return self.clock.may_begin(best, begun=begun)
+        quickest = min((row.finished - row.started for row in self.leaders), default=0.0)
+        return self.clock.may_begin(best, begun=begun, quickest=quickest)
 
     def _is_enough(self, best: Evaluation | None) -> bool:
         """Whether nothing better is expected; said once."""
