@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import pickle
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autometa.errors import InputError
+from autometa.store import TaskRecord
 from autometa.task import Schema, Task, make_task, read_table, read_task
 from autometa.task.fingerprint import number_bits, shortest
 
@@ -131,6 +133,33 @@ def test_the_target_and_the_kind_are_part_of_the_fingerprint() -> None:
         make_task(frame, target=t, kind=k).fingerprint for t, k in (("b", None), ("b", "regression"), ("a", None))
     }
     assert len(prints) == 3
+
+
+def test_a_table_judged_otherwise_is_kept_apart_whatever_the_order_of_its_rows() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=60), "class": rng.choice(["a", "b"], 60)})
+    roles = {
+        "shop": rng.integers(0, 6, 60),
+        "town": rng.choice(list("uvw"), 60),
+        "day": np.arange(60),
+        "pay": rng.random(60),
+    }
+    ways: list[dict[str, str]] = [
+        {}, {"group": "shop"}, {"group": "town"}, {"time_order": "day"}, {"weight": "pay"},
+        {"time_order": "day", "weight": "pay"},
+    ]  # fmt: skip
+
+    def judged(rows: pd.DataFrame, way: dict[str, str]) -> str:
+        asked = rows[["x", "class", *way.values()]]
+        return make_task(asked, target="class", **way).judged_fingerprint  # type: ignore[arg-type]
+
+    whole = frame.assign(**roles)
+    found = [judged(whole, way) for way in ways]
+    assert len(set(found)) == len(ways)
+    assert found[0] == make_task(frame, target="class").fingerprint
+    assert [judged(whole.sample(frac=1, random_state=1), way) for way in ways] == found
+    task = make_task(frame, target="class")
+    assert TaskRecord.of(replace(task, validation=20)).fingerprint != TaskRecord.of(task).fingerprint
 
 
 def test_fingerprints_never_change_between_versions(mixed: pd.DataFrame) -> None:

@@ -263,9 +263,10 @@ class _Collection:
         return self.winners[kind, metric]
 
 
-def _address(task: Task, n: int, known: TaskRecord | None) -> str:  # known: what the store has by its fingerprint
+def _address(task: Task, n: int, known: Mapping[str, TaskRecord]) -> str:  # known: what the store has, by fingerprint
     """The table's fingerprint; that of a sample of it where the store knows the table by another number of rows."""
-    return task.fingerprint if known is None or known.n_rows == n else sample_fingerprint(task.fingerprint, n)
+    whole = task.judged_fingerprint
+    return whole if whole not in known or known[whole].n_rows == n else sample_fingerprint(whole, n)
 
 
 def _prepare(
@@ -281,7 +282,7 @@ def _prepare(
     sample.save(folder)
     # The record describes the rows that were evaluated, under the fingerprint of the whole table: scores and seconds
     # belong to that many rows, and a large new table should not take a sample for its like.
-    fingerprint = _address(task, sample.n, known.get(task.fingerprint))
+    fingerprint = _address(task, sample.n, known)
     before = known.get(fingerprint)
     by = source.origin or SOURCE
     described = None if before is None or before.source != by else before.metafeatures

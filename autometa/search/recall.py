@@ -221,8 +221,7 @@ def remember(task: Task, settings: Settings, metafeatures: MetaFeatures | None, 
             described = describe(part, seconds=OPTIONS.describe_seconds)
         record = TaskRecord.of(part, described, source="fit")
         if rows < task.n:
-            record = replace(
-                record, fingerprint=sample_fingerprint(task.fingerprint, rows), family=task.family or task.name
-            )
+            address = sample_fingerprint(task.judged_fingerprint, rows)
+            record = replace(record, fingerprint=address, family=task.family or task.name)
         new += store.add(record, [evaluation for evaluation in known if evaluation.rows == rows])
     return new

@@ -73,7 +73,7 @@ class TaskRecord:
     ) -> TaskRecord:
         """The record of a `Task`."""
         return cls(
-            task.fingerprint, task.name, task.kind, task.metric, task.n, task.p, task.c,
+            task.judged_fingerprint, task.name, task.kind, task.metric, task.n, task.p, task.c,
             task.family, task.openml_id, metafeatures, space, source=source,
         )  # fmt: skip
 

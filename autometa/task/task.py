@@ -8,6 +8,7 @@ Letters:  n rows · p columns · c classes.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -113,6 +114,32 @@ class Task:
     def fingerprint(self) -> str:
         """Thirty-two hexadecimal digits of the content (`autometa.task.fingerprint`), computed when first asked for."""
         return fingerprint(self.X, self.y, self.classes, self.kind)
+
+    @property
+    def judged_fingerprint(self) -> str:
+        """By which a store keeps the table as it is judged: `fingerprint`, unless that was said beside the table.
+
+        What wins where groups stay together, or only later rows judge, need not win where rows are dealt out at random.
+
+        Example:
+            >>> from autometa.task import make_task
+            >>> frame = pd.DataFrame({"x": range(40), "shop": [0, 1, 2, 3] * 10, "class": list("abba") * 10})
+            >>> table, grouped = make_task(frame.drop(columns="shop")), make_task(frame, group="shop")
+            >>> table.fingerprint == grouped.fingerprint == table.judged_fingerprint != grouped.judged_fingerprint
+            True
+        """
+        beside: dict[str, NDArray[Any]] = {}
+        if self.groups is not None and "group" in dict(self.aside):  # rows that repeat are the table's own
+            sizes = np.bincount(self.groups)  # a code says when its group came first; its size and sum do not
+            beside |= {"size": sizes[self.groups], "sum": np.bincount(self.groups, self.y)[self.groups]}
+        if self.time_order is not None:
+            beside["time"] = self.time_order
+        if self.weights is not None:
+            beside["weight"] = self.weights
+        if not beside and not self.validation:
+            return self.fingerprint
+        how = fingerprint(pd.DataFrame(beside, index=self.X.index), self.y, self.classes, self.kind)
+        return hashlib.sha256(f"{self.fingerprint} {how} {self.validation}".encode()).hexdigest()[:32]
 
     def __setstate__(self, state: dict[str, Any] | list[Any]) -> None:
         """Takes what is pickled: today `__dict__`; before, when a Task had slots, its fields and what was computed."""
