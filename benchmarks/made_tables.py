@@ -50,7 +50,8 @@ from autometa.collect.sources import TableSource
 from autometa.evaluation import predict_aligned
 from autometa.families import build, cash_space, fit
 from autometa.files import whole
-from autometa.space import config_key
+from autometa.metafeatures import MetaFeatures
+from autometa.space import SearchSpace, config_key
 from autometa.store import MetaStore, PastTasks
 from autometa.task import DEFAULT_METRICS, Task, read_task
 from autometa.transfer import AdaptivePortfolio
@@ -266,15 +267,22 @@ def judged(store: MetaStore) -> list[dict[str, Any]]:
             for name, kept in (("all", others), ("real", others & real)):
                 past = part(whole, kept, tried)
                 expected = np.log(Cost.learned(past.records, past.configs, past.seconds).of(record.metafeatures))
-                first = AdaptivePortfolio().fit(past, space).recommend(record.metafeatures, 3)
-                place = {config_key(config): k for k, config in enumerate(past.configs)}
-                found = [scores[place[config_key(one.config)]] for one in first if config_key(one.config) in place]
-                spread = max(scores.max() - np.median(scores), 1e-12)
-                regret = [float((scores.max() - max(found[:k])) / spread) for k in (1, 2, 3)] if found else [1.0] * 3
-                line[name] = {"regret": [round(min(one, 1.0), 4) for one in regret],
+                line[name] = {"regret": regrets(past, space, record.metafeatures, scores),
                               "off": round(float(np.abs(expected - seconds).mean()), 4)}  # fmt: skip
             lines.append(line)
     return lines
+
+
+def regrets(
+    past: PastTasks, space: SearchSpace, metafeatures: MetaFeatures, scores: NDArray[np.float64]
+) -> list[float]:  # scores: (m,), of the configurations of `past` on the task that is asked for
+    """What the best of the first one, two and three recommended lacks of the best, in spreads; 1 at most."""
+    first = AdaptivePortfolio().fit(past, space).recommend(metafeatures, 3)
+    place = {config_key(config): k for k, config in enumerate(past.configs)}
+    found = [scores[place[config_key(one.config)]] for one in first if config_key(one.config) in place]
+    spread = max(scores.max() - np.median(scores), 1e-12)
+    lacking = [float((scores.max() - max(found[:k])) / spread) for k in (1, 2, 3)] if found else [1.0] * 3
+    return [round(min(one, 1.0), 4) for one in lacking]
 
 
 def part(past: PastTasks, tasks: NDArray[np.bool_], configs: NDArray[np.bool_] | None = None) -> PastTasks:

@@ -250,7 +250,9 @@ def test_over_http_files_and_base64_are_taken_and_described(client: Any) -> None
     assert client.ask("predict", file_of(1), "application/pdf").status == 415
     assert client.ask("predict", b"x" * 50_000, "image/png").status == 413
     assert client.ask("predict", b"GIF89a", "image/gif").status == 422
-    assert client.ask("explain", [{"image": sent(file_of(0))}]).status == 422
+    why = client.ask("explain", [{"image": sent(file_of(0))}]).json["explanations"][0]
+    assert why["base"] + sum(why["contributions"].values()) == pytest.approx(why["answer"])
+    assert list(why["contributions"]) == ["emb"]  # the numbers of a picture are one column
     about = client.ask("openapi.json").json["paths"]["/predict"]["post"]["requestBody"]["content"]
     assert set(about) == {"application/json", "text/csv", "multipart/form-data", "image/*"}
     row = about["application/json"]["schema"]["anyOf"][1]

@@ -125,7 +125,7 @@ class Service:
         path = Path(path)
         model, background = load_model(path, trusted=trusted), None
         encoded, fields = RequestEncoder.of(model, paths=paths), fields_of(model)
-        if encoded is None and (path / "run.json").is_file():
+        if (path / "run.json").is_file():
             background = background_of(Run.open(path, trusted=trusted).task)
         service = cls(model, path, background, fields if encoded is None else encoded.fields(model), rows, encoded)
         columns = {one.name: [one.example] for one in fields}
@@ -166,9 +166,6 @@ class Service:
         Raises:
             InputError: As `predict`; or the table of the run, which rows are explained against, is not there.
         """
-        if self.encoded is not None:
-            what = f"is of {self.encoded.encoder.record.takes}, whose numbers say nothing by themselves"
-            raise InputError(Problem(self.path.name, what, "`autometa explain` tells which of them a model needs."))
         if self.background is None:
             what = "has no training table beside it, which rows are explained against"
             raise InputError(Problem(self.path.name, what, "Serve the folder of the run to have explanations."))
