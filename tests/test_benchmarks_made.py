@@ -1,14 +1,16 @@
-"""Made tables look like the real ones they come from, and are grouped or ordered as they say; forecasts of seconds."""
+"""Made tables look like the real ones they come from, and are grouped or ordered as they say; what tasks are worth."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from autometa.bench.results import read_lines
 from autometa.store import PastTasks, TaskRecord
 from autometa.task import make_task
 
@@ -127,3 +129,44 @@ def test_a_forecast_of_seconds_does_not_see_the_family_of_its_own_table(monkeypa
     assert odd["powers"] == pytest.approx((0.833 - 3.0) * np.log(4), abs=1e-3)
     assert odd["proportional"] == pytest.approx(-2 * np.log(4), abs=1e-3)
     sys.modules.pop("growth", None)
+
+
+def test_what_few_rows_are_worth_is_asked_without_the_tables_own_family(monkeypatch, tmp_path):
+    from autometa.evaluation import Evaluation, State
+    from autometa.families import cash_space
+    from autometa.metafeatures import describe
+    from autometa.store import MetaStore, sample_fingerprint
+
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import few_rows
+
+    configs = cash_space("regression", ["linear", "knn", "lightgbm"]).defaults()
+    store = MetaStore(tmp_path / "store.db")
+    for k in range(4):
+        task = make_task(real("regression", 300 + k), target="target", name=f"t{k}", family=f"f{k}")
+        for rows in (250, 300 + k):
+            part = task.sample(rows, seed=0)
+            record = TaskRecord.of(part, describe(part, groups=["simple"]), source="collect")
+            record = replace(record, fingerprint=sample_fingerprint(task.fingerprint, rows))
+            other = 0.1 * ((rows == 250) ^ (k == 3))  # with few rows another is best; on one table the other way round
+            scores = [-1.0 - other, -1.05, -2.0]
+            store.add(
+                record,
+                [
+                    Evaluation(c, State.COMPLETE, None, {task.metric: s}, {}, 1.0, 0.1, 0, 0, rows, {})
+                    for c, s in zip(configs, scores, strict=True)
+                ],
+            )
+    monkeypatch.setattr(few_rows, "RESULTS", tmp_path / "few_rows.jsonl")
+    few_rows.judge(store, every=1)
+    lines = read_lines(few_rows.RESULTS)
+    assert sorted((line["table"], line["rows"]) for line in lines) == sorted(
+        (f"t{k}", rows) for k in range(4) for rows in (250, 300 + k)
+    )
+    [other] = [line for line in lines if (line["table"], line["rows"]) == ("t3", 250)]
+    assert other["all"][0] == 1.0  # what its own family knows is not heard, what few rows of others say is
+    assert other["more"][0] == 0.0
+    few_rows.judge(store, every=1)
+    assert read_lines(few_rows.RESULTS) == lines  # nothing is measured twice
+    assert "| 250 | 4 |" in few_rows.report()
+    sys.modules.pop("few_rows", None)
