@@ -348,7 +348,6 @@ class Trials:
         if ROWS in self.study._storage.get_trial(trial._trial_id).user_attrs:
             self.study.tell(trial.number, state=TrialState.FAIL)
             return
-
         value, folds = evaluation.scores.get(self.metric, math.nan), evaluation.folds.get(self.metric, ())
         if math.isfinite(value):
             self.study._storage.set_trial_intermediate_value(trial._trial_id, len(folds) - 1, value)
