@@ -31,8 +31,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from made_tables import part, regrets
-from scipy.stats import wilcoxon
+from made_tables import in_cells, part, regrets
 
 from autometa.bench.results import read_lines
 from autometa.families import cash_space
@@ -86,11 +85,8 @@ def report() -> str:
     ):
         if not some:
             continue
-        means = [np.mean([line[name] for line in some], axis=0) for name in ("all", "more")]
-        cells = [" ".join(f"{one:.3f}".removeprefix("0") for one in mean) for mean in means]
-        gained = [np.mean(line["more"]) - np.mean(line["all"]) for line in some]
-        p = wilcoxon(gained).pvalue if np.any(gained) else 1.0
-        text.append(f"| {title} | {len(some)} | {cells[0]} | {cells[1]} | {p:.2g} |")
+        compared = in_cells(*([line[name] for line in some] for name in ("all", "more")))
+        text.append(f"| {title} | {len(some)} | {compared} |")
     return "\n".join([*text, ""])
 
 

@@ -310,16 +310,19 @@ def report() -> str:
             some = [line for line in of_kind if rows in (None, line["rows"])]
             if not some:
                 continue
-            cells = []
-            for name in ("all", "real"):
-                mean = np.mean([line[name]["regret"] for line in some], axis=0)
-                cells.append(" ".join(f"{one:.3f}".removeprefix("0") for one in mean))
-            gained = [np.mean(line["real"]["regret"]) - np.mean(line["all"]["regret"]) for line in some]
-            p = wilcoxon(gained).pvalue if np.any(gained) else 1.0
+            compared = in_cells(*([line[name]["regret"] for line in some] for name in ("all", "real")))
             off = [f"{np.exp(np.mean([line[name]['off'] for line in some])):.2f}" for name in ("all", "real")]
             title = kind if rows is None else f"{kind}, {rows:,} rows"
-            text.append(f"| {title} | {len(some)} | {cells[0]} | {cells[1]} | {p:.2g} | {off[0]} | {off[1]} |")
+            text.append(f"| {title} | {len(some)} | {compared} | {off[0]} | {off[1]} |")
     return "\n".join([*text, ""])
+
+
+def in_cells(these: Sequence[Sequence[float]], those: Sequence[Sequence[float]]) -> str:
+    """Two means of `regrets` of the same tasks, (t, 3) each, and the p of their difference, as cells of a table."""
+    means = [" ".join(f"{one:.3f}".removeprefix("0") for one in np.mean(some, axis=0)) for some in (these, those)]
+    gained = np.mean(those, axis=1) - np.mean(these, axis=1)
+    p = wilcoxon(gained).pvalue if np.any(gained) else 1.0
+    return f"{means[0]} | {means[1]} | {p:.2g}"
 
 
 def main() -> None:

@@ -93,8 +93,7 @@ class SearchOptions:
     shortest: float = 0.1
 
     # Of what the quickest trial took that came to an end, what must be left for another to begin: boosting can make do
-    # with less, little else can. Of 3,000 rows and 30 s, 8 of 15 trials began in the last seconds and ended in nothing.
-    # Judgement.
+    # with less, little else can. Of 3,000 rows and 30 s, 8 of 15 trials ran out of time near the end. Judgement.
     least_left: float = 0.5
 
     # Trials that are the recommender's, at most, and never more than half of a trial budget; then the guided search.

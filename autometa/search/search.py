@@ -237,7 +237,7 @@ def _conduct(
             task, plan.splits, seed=settings.seed, seconds=clock.to_first_model, now=budget.now, options=plan.options
         )
     if task.n * task.p > plan.options.hashed_beside:  # the card and the memory ask for it when the time is over
-        threading.Thread(target=getattr, args=(task, "fingerprint"), name="fingerprint", daemon=True).start()
+        threading.Thread(target=getattr, args=(task, "judged_fingerprint"), name="fingerprint", daemon=True).start()
     # Where the budget is over by now nothing will be tried, and here one default: no time is spent on what to try.
     over = first is not None and (isinstance(executor, Here) or clock.left_to_search(None) <= 0)
     study = study or run.study(repair=True)

@@ -115,7 +115,7 @@ class Task:
         """Thirty-two hexadecimal digits of the content (`autometa.task.fingerprint`), computed when first asked for."""
         return fingerprint(self.X, self.y, self.classes, self.kind)
 
-    @property
+    @cached_property
     def judged_fingerprint(self) -> str:
         """By which a store keeps the table as it is judged: `fingerprint`, unless that was said beside the table.
 
