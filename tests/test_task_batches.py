@@ -45,6 +45,8 @@ COLUMNS: dict[str, Callable[[int, int, random.Random], str]] = {  # a row of so 
     "zone": lambda i, n, rng: f"2024-0{1 + i % 9}-11T10:00:00+02:00",
     "clock": lambda i, n, rng: f"10:0{i % 10}:00",
     "hexadecimal": lambda i, n, rng: "0x1" if i == n - 3 else str(i),
+    "hexadecimal_early": lambda i, n, rng: "0x1" if i == 2 else str(i) if i < 0.6 * n else f"{i}.5",
+    "minus_zero_early": lambda i, n, rng: ("-0", "0", "")[i % 3] if i < 0.6 * n else f"{i}.5",
     "power": lambda i, n, rng: f"{i % 10}E{i % 3}",
     "power_late": lambda i, n, rng: f"{i % 10}.0" if i < 0.9 * n else "1E2",
     "gaps": lambda i, n, rng: rng.choice(["", "NA", "1", "2"]),
@@ -118,7 +120,7 @@ def test_the_parts_of_a_text_are_the_table_that_is_read_in_one_piece(small: None
 
 def test_a_large_text_is_one_table_without_being_in_memory_at_once(small: None, tmp_path: Path) -> None:
     by_parts, known = 0, {file.name for file in Path("/proc/self/fd").glob("*")} if Path("/proc").exists() else set()
-    for seed in range(320, 390):
+    for seed in range(320, 420):
         text = text_of(seed)
         path = tmp_path / ("t.csv.gz" if seed % 5 == 0 else "t.csv")
         path.write_bytes(gzip.compress(text) if seed % 5 == 0 else text)
@@ -134,11 +136,29 @@ def test_a_large_text_is_one_table_without_being_in_memory_at_once(small: None, 
         assert_alike(parts.as_written(list(whole.frame)), whole.as_written(list(whole.frame)))
         for name in whole.frame:
             pd.testing.assert_series_equal(parts.bare(name), whole.bare(name))
-    assert by_parts >= 18
+            pd.testing.assert_series_equal(parts.target_of(name), whole.target_of(name))
+            if whole.frame[name].dtype == "str" and not whole.frame[name].hasnans:  # then nobody asks the text again
+                assert whole.written(name, None).tolist() == whole.frame[name].tolist()
+    assert by_parts >= 24
     if known:  # whoever has read has closed
         del parts, whole
         gc.collect()
         assert len({file.name for file in Path("/proc/self/fd").glob("*")}) <= len(known) + 1
+
+
+def test_a_large_text_is_parsed_once_where_its_parts_tell_one_type(
+    small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[int] = []
+    plain = survey.Body.parse
+    monkeypatch.setattr(survey.Body, "parse", lambda body, *how: parsed.append(len(body.data)) or plain(body, *how))
+    for cell, times in (("{i}", 1), ("{i}.5", 1), ("w{i}", 1), ("0x1", 3), ("2024-01-01T10:00:00Z", 3)):
+        text = "a,b\n" + "".join(f"{i},{cell.format(i=i)}\n" for i in range(300))
+        (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+        parsed.clear()
+        table = raw_table(tmp_path / "t.csv")
+        assert sum(parsed) == times * (len(text) - 4)
+        assert_alike(table.frame, raw_table(text.encode()).frame)
 
 
 def test_columns_of_parquet_are_those_that_are_read_in_one_piece(small: None, tmp_path: Path) -> None:

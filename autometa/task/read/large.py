@@ -35,7 +35,7 @@ def read_large(path: Path, findings: InputFindings, request: ReadRequest) -> Par
     try:
         is_parquet = file.read(4) == b"PAR1"
         file.seek(0)
-        text = None if is_parquet else surveyed(file, request)
+        text = None if is_parquet else surveyed(file, request, keep=True)
         frame = None if text is None or text.footed or text.found.spans else _whole(text)
     except (ValueError, OSError):  # PyArrow's errors are such: reading it in one piece says what is wrong
         frame = None

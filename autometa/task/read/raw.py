@@ -79,7 +79,10 @@ class RawTable:
         dates = classes and pd.api.types.is_datetime64_any_dtype(column.dtype)
         if self.written is None or not (dates or _may_be_labels(column)):
             return column
-        return as_stored(self.written(name, None))
+        is_written = (
+            isinstance(column.dtype, pd.StringDtype) and not column.hasnans
+        )  # a word for missing may have quotes
+        return as_stored(column.astype(object).rename(None) if is_written else self.written(name, None))
 
     def as_written(self, names: Sequence[str]) -> pd.DataFrame:  # (n, p)
         """The frame, these columns of it as the file has them."""

@@ -13,6 +13,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from typing import IO, Any
 
 import numpy as np
@@ -109,10 +110,36 @@ class Survey:
     commas_as_sign: bool = False
     quotes: bool = False
     spans: bool = False  # whether a cell spans lines
+    kept: list[Any] | None = None  # the parts as PyArrow's tables, where somebody asks for all of them next
 
     def kinds(self) -> list[Any]:
         """What each column is."""
         return [column.kind() for column in self.columns]
+
+    def tell_the_whole(self) -> bool:
+        """Whether the parts tell the types of all columns: 0x1 is a number among whole ones only."""
+        mixed = "hexadecimal" in self.disguised and any(len(column.kinds) > 1 for column in self.columns)
+        return bool(self.rows) and not mixed and all(kind is not None for kind in self.kinds())
+
+    def tables(self) -> Iterator[Any] | None:
+        """The parts that were kept, in the types of the whole, each let go once passed on; None if one is otherwise.
+
+        A part without a cell has any type, and whole numbers among fractions are the fractions that they would be read
+        as: none is too large for that (then the column is unsafe, and read as it is written).
+        """
+        import pyarrow as pa
+
+        kinds = self.kinds()
+        schema = pa.schema([(str(i), kind) for i, kind in enumerate(kinds)])
+        fits = all(
+            own == kind or pa.types.is_null(own) or (pa.types.is_integer(own) and kind == pa.float64())
+            for table in self.kept or ()
+            for own, kind in zip(table.schema.types, kinds, strict=True)
+        )
+        if self.kept is None or not fits:
+            return None
+        kept, self.kept = self.kept[::-1], None
+        return (kept.pop().cast(schema) for _ in range(len(kept)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +183,7 @@ class SurveyedText:
                 line += part.count(b"\n")
 
     def frames(self, written: Sequence[str]) -> Iterator[pd.DataFrame]:
-        """The parts as frames, these columns as they are written."""
+        """The parts as frames, these columns as they are written; what the survey kept is used, and gone."""
         import pyarrow as pa
         import pyarrow.csv
 
@@ -169,8 +196,12 @@ class SurveyedText:
         )
         places = [i for i in range(len(kinds)) if self._is_unsafe(i)]
         places = sorted({*places, *(self.names.index(name) for name in written)})
-        for part in self.parts():
-            frame = as_frame(part.parse(convert, []))
+        kept = None if places else self.found.tables()
+        parsed = (
+            ((part, part.parse(convert, [])) for part in self.parts()) if kept is None else zip(repeat(self.body), kept)
+        )
+        for part, table in parsed:
+            frame = as_frame(table)
             if not len(frame):
                 continue
             found: dict[int, Any] = dict(enumerate(columns_at(frame, slice(None))))
@@ -191,16 +222,23 @@ class SurveyedText:
         return column.unsafe and pa.types.is_timestamp(kind)
 
 
-def surveyed(file: IO[bytes], request: ReadRequest) -> SurveyedText | None:
-    """The text in a file, every part of it looked at; None where it has to be read in one piece."""
+def surveyed(file: IO[bytes], request: ReadRequest, *, keep: bool = False) -> SurveyedText | None:
+    """The text in a file, every part of it looked at; None where it has to be read in one piece.
+
+    Args:
+        file: Of the text.
+        request: What is known of it.
+        keep: Whether the parts stay in memory for whoever asks for the frames first, and once.
+    """
     text = _opened(file, request)
     if text is None:
         return None
+    text.found.kept = [] if keep else None
     try:
         found = _survey(text)
     except (ValueError, OSError):  # PyArrow's errors are such
         return None
-    if found is None or not found.rows or any(kind is None for kind in found.kinds()):
+    if found is None or not found.tell_the_whole():
         return None
     if len(found.columns) == 1 and not found.columns[0].kinds:  # a line of its name, and blank ones
         return None
@@ -262,6 +300,8 @@ def _survey(text: SurveyedText) -> Survey | None:
             return None
         found.spans |= bool(lines.notes)
         found.rows += table.num_rows
+        if found.kept is not None:
+            found.kept.append(table)
         for column, cells in zip(found.columns, table.columns, strict=True):
             column.see(cells)
         before = b"\n" if number else b""
@@ -297,7 +337,9 @@ def _may_be_comma(text: SurveyedText) -> bool:
     may_show = (dialect.delimiter != "," or found.quotes) and found.commas
     if not may_show and not thousands:
         return False
+    kept, found.kept = found.kept, None  # for whoever asks for all parts: one is enough here
     first = next(text.frames(()))
+    found.kept = kept
     words = [i for i, kind in enumerate(kinds) if pa.types.is_string(kind)]
     shown = frozenset[str]()
     for column in columns_at(first.iloc[: OPTIONS.decimals_looked_at], words):
