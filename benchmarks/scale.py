@@ -3,7 +3,8 @@
     python benchmarks/scale.py                     every size, idle and beside 8 busy loops: an hour
     python benchmarks/scale.py --sizes 10x3 200000x20:number --load 8 --time 30
     python benchmarks/scale.py --reference         LightGBM with all the time it wants, on each size
-    python benchmarks/scale.py --report            results/scale.md
+    python benchmarks/scale.py --beside            AutoMeta, FLAML and AutoGluon as rows grow: half an hour
+    python benchmarks/scale.py --report            results/scale.md, scale_beside.md and its two drawings
 
 A size is ROWSxCOLUMNS of two classes, ROWSxCOLUMNS:number or ROWSxCOLUMNS:CLASSES. Each cell is a whole process of
 `autometa fit` on a made table (numbers, a fifth of the columns categories, some cells missing), from before the
@@ -13,6 +14,11 @@ classes (a constant has .5), accuracy of several, R2 of a number. The reference 
 .1 and early stopping on a tenth of the rows, with categories as such, which is not interrupted; from a million rows on
 it learns from a million. `load` in a line is the machine's load average when the cell began, which counts what else ran
 there. Appends JSON lines to `results/scale.jsonl`; a cell that is measured again counts by its newest line.
+
+`--beside` runs methods of `autometa bench` on tables of two classes, each as the bench runs it: the same split, cores
+and metric, in its own environment (`benchmarks/fit.py --setup`), killed after two budgets and a minute. Resumable;
+appends to `results/scale_beside.jsonl`. Its seconds are those of the whole process: start, reading and the
+answers to the unseen rows included.
 """
 
 from __future__ import annotations
@@ -26,7 +32,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,6 +43,9 @@ import psutil
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "scale.jsonl"
+BESIDE = HERE / "results" / "scale_beside.jsonl"
+METHODS = ("autometa", "flaml", "autogluon", "autogluon-best_quality")
+GROWING = ("1000x20", "10000x20", "100000x20", "1000000x20")
 SIZES = (
     "10x3", "100x5", "300x5", "2000x5000", "100x20000", "20000x2000", "50000x10:500", "50000x50", "200000x20",
     "200000x20:number", "1000000x20", "1000000x20:number",
@@ -186,9 +195,96 @@ def reference(size: str) -> dict[str, Any]:
     return {"size": size, "reference": True, "seconds": round(took, 1), "score": found, "lightgbm": version("lightgbm")}
 
 
+def beside(size: str, seconds: float, method: str, cores: int) -> dict[str, Any]:
+    """One method of the bench on a table; its fault, where it ends in one, is in the line."""
+    from autometa.bench import cells
+    from autometa.bench.environments import interpreter
+    from autometa.bench.run import machine
+    from autometa.bench.suite import bench_task
+    from autometa.evaluation import Isolation
+    from autometa.store import Exclusion
+
+    python = interpreter(method, HERE.parent / ".venvs")
+    if python is None:
+        raise SystemExit(f"{method} is not installed: python benchmarks/fit.py --setup")
+    rows, columns, classes = parts(size)
+    known, unseen = halves(rows, columns, classes)
+    sides = np.arange(rows), np.arange(rows, rows + len(unseen))
+    whole = pd.concat([known, unseen], ignore_index=True)
+    task = bench_task(whole, key=size, name=size, target="target", splits=[(0, 0, *sides)])
+    setting = cells.Setting(method, seconds, cores, 0, python.absolute())
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        answers = cells.split_to(task, (0, 0), Path(name) / "data")
+        with Isolation(preload=("autometa.bench.launch",)) as isolation:
+            record, prediction = cells.run_cell(
+                isolation, task, (0, 0), setting, Path(name) / "data", answers, Path(name) / "cell", exclude=Exclusion()
+            )
+    line = {"size": size, "method": method, "budget": seconds, "cores": cores, "load": round(os.getloadavg()[0], 1)}
+    line |= {"seconds": record["seconds"], "peak_mb": round(record["peak_ram"] / 1e6)}
+    line |= {"score": None, "reason": record["reason"], "versions": record.get("versions", {}), "machine": machine()}
+    if prediction is not None and classes == 0:
+        line["score"] = worth(answers, prediction.values)
+    elif prediction is not None:
+        line["score"] = worth(answers == "yes", prediction.values[:, prediction.classes.index("yes")])
+    return line
+
+
+def all_beside(sizes: Sequence[str], seconds: float, methods: Sequence[str], cores: int) -> None:
+    """What is not in the results yet, size by size."""
+    done = {(one["size"], one["method"], one["budget"], one["cores"]) for one in read(BESIDE)}
+    for size in sizes:
+        for method in methods:
+            if (size, method, seconds, cores) not in done:
+                keep(beside(size, seconds, method, cores), BESIDE)
+
+
+def report_beside() -> str:
+    """Score and seconds of each method by size as Markdown, and drawn."""
+    from warm_start import plot
+
+    lines = {(one["size"], one["method"], one["budget"], one["cores"]): one for one in read(BESIDE)}
+    best = {one["size"]: one for one in read(RESULTS) if "reference" in one}
+    text = ["# scale.py --beside", "", "AUC or R2 (a number) on unseen rows, seconds and peak memory of the whole process.", ""]
+    for budget, cores in sorted({key[2:] for key in lines}):
+        found = {key[:2]: one for key, one in lines.items() if key[2:] == (budget, cores)}
+        sizes, methods = (list(dict.fromkeys(names)) for names in zip(*found, strict=True))
+        text += [f"## {budget:g} s, {cores} {'core' if cores == 1 else 'cores'}", ""]
+        text += [f"| rows x columns | {' | '.join(methods)} | LightGBM |", "|---" * (len(methods) + 2) + "|"]
+        for size in sizes:
+            cells = [told(found.get((size, method))) for method in methods]
+            text.append(f"| {size} | {' | '.join([*cells, told(best.get(size))])} |")
+        known = {package: v for one in found.values() for package, v in one["versions"].items()}
+        named = (f"{name} {known[name]}" for name in ("autogluon.tabular", "flaml", "lightgbm") if name in known)
+        text += ["", f"{', '.join(named)}.", ""]
+        for what in ("score", "seconds"):
+            curves = {
+                method: [(parts(size)[0], found[size, method][what]) for size in sizes if is_drawn(found, size, method)]
+                for method in methods
+            }
+            low = 0.99 * min(y for points in curves.values() for _, y in points) if what == "score" else 0.0
+            title = f"{'AUC on unseen rows' if what == 'score' else 'Seconds of the process'} by rows"
+            place = BESIDE.with_suffix(f".{what}.svg")
+            plot(place, title, {k: v for k, v in curves.items() if v}, "rows", title, low=low, log=True)
+    return "\n".join(text)
+
+
+def is_drawn(found: Mapping[tuple[str, str], dict[str, Any]], size: str, method: str) -> bool:
+    """Whether a cell has a place in the drawings: those of two classes that have a score."""
+    return parts(size)[2] == 2 and (size, method) in found and found[size, method]["score"] is not None
+
+
+def told(line: dict[str, Any] | None) -> str:
+    """A cell of the table."""
+    if line is None:
+        return ""
+    memory = f", {line['peak_mb'] / 1e3:.1f} GB" if "peak_mb" in line else ""
+    said = f"no model ({line['reason']})" if line["score"] is None else f"{line['score']:.4f}"
+    return f"{said} in {line['seconds']:.0f} s{memory}"
+
+
 def report() -> str:
     """The newest line of every cell, as Markdown."""
-    lines = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
+    lines = read(RESULTS)
     best = {line["size"]: line for line in lines if "reference" in line}
     newest = {
         (line["size"], line["loops"], line["budget"], line.get("max_ram")): line
@@ -214,9 +310,14 @@ def report() -> str:
     return "\n".join(text) + "\n"
 
 
-def keep(line: dict[str, Any]) -> None:
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of a results file, in order."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def keep(line: dict[str, Any], path: Path = RESULTS) -> None:
     """Appends to the results, and prints."""
-    with RESULTS.open("a", encoding="utf-8") as file:
+    with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
     print(json.dumps({key: line[key] for key in line if key not in ("versions", "machine")}), flush=True)
 
@@ -224,17 +325,24 @@ def keep(line: dict[str, Any]) -> None:
 def main() -> None:
     """Measures what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="ROWSxCOLUMNS[:number|:CLASSES]")
+    parser.add_argument("--sizes", nargs="+", default=None, metavar="ROWSxCOLUMNS[:number|:CLASSES]")
     parser.add_argument("--load", nargs="+", type=int, default=(0, 8), metavar="LOOPS", help="busy loops beside it")
     parser.add_argument("--time", type=float, default=60.0)
     parser.add_argument("--max-ram", metavar="SIZE", help="of all processes of the fit")
     parser.add_argument("--reference", action="store_true")
+    parser.add_argument("--beside", nargs="*", metavar="METHOD", help=f"of the bench; {' '.join(METHODS)}")
+    parser.add_argument("--cores", type=int, default=2, help="of each method with --beside")
     parser.add_argument("--report", action="store_true")
     arguments = parser.parse_args()
     if arguments.report:
-        RESULTS.with_suffix(".md").write_text(report(), encoding="utf-8")
-        print(report())
+        for path, text in ((RESULTS, report()), (BESIDE, report_beside())):
+            path.with_suffix(".md").write_text(text, encoding="utf-8")
+            print(text)
         return
+    if arguments.beside is not None:
+        all_beside(arguments.sizes or GROWING, arguments.time, arguments.beside or METHODS, arguments.cores)
+        return
+    arguments.sizes = arguments.sizes or SIZES
     if arguments.reference:
         for size in arguments.sizes:
             keep(reference(size))

@@ -932,9 +932,16 @@ COLOURS = ("#9ca3af", "#c2410c", "#4d7c0f", "#7c3aed", "#be185d", "#57534e", "#a
 
 
 def plot(
-    path: Path, title: str, lines: dict[str, list[tuple[float, float]]], x_title: str, *, log: bool = False
+    path: Path,
+    title: str,
+    lines: dict[str, list[tuple[float, float]]],
+    x_title: str,
+    y_title: str = "mean normalised regret",
+    *,
+    low: float = 0.0,
+    log: bool = False,
 ) -> None:
-    """A line chart as SVG, as large as its data; `log` spaces the numbers of trials or tasks by their logarithm."""
+    """A line chart as SVG, as large as its data; `log` spaces numbers of trials, tasks or rows by their logarithm."""
     from autometa.report.charts import Frame
 
     def across(x: float) -> float:
@@ -942,9 +949,9 @@ def plot(
 
     xs = [across(x) for points in lines.values() for x, _ in points]
     top = max(y for points in lines.values() for _, y in points)
-    frame = Frame((min(xs), max(xs)), (0.0, 1.05 * top), x_title, "mean normalised regret", right=190)
+    frame = Frame((min(xs), max(xs)), (low, top + 0.05 * (top - low)), x_title, y_title, right=190)
     if log:
-        frame.x_text = lambda value, step: f"{10**value:.0f}"
+        frame.x_text = lambda value, step: f"{10**value:,.0f}"
     for k, points in enumerate(lines.values()):
         frame.path([(across(x), y) for x, y in points], f"line-{k}")
     style = "text{font:12px sans-serif;fill:#444}.grid{stroke:#e5e5e5}.axis{stroke:#888}path{fill:none;stroke-width:2}"
