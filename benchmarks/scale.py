@@ -244,7 +244,7 @@ def report_beside() -> str:
 
     lines = {(one["size"], one["method"], one["budget"], one["cores"]): one for one in read(BESIDE)}
     best = {one["size"]: one for one in read(RESULTS) if "reference" in one}
-    text = ["# scale.py --beside", "", "AUC or R2 (a number) on unseen rows, seconds and peak memory of the whole process.", ""]
+    text = ["# scale.py --beside", "", "AUC on unseen rows, seconds and peak memory of the process.", ""]
     for budget, cores in sorted({key[2:] for key in lines}):
         found = {key[:2]: one for key, one in lines.items() if key[2:] == (budget, cores)}
         sizes, methods = (list(dict.fromkeys(names)) for names in zip(*found, strict=True))
