@@ -13,8 +13,8 @@
                 the peak resident memory of the process tree
 `reading`       a table of 300,000 x 18 as CSV: seconds of the CPU, on one thread, of `read_table` and of `read_task`
                 beside those of PyArrow's reader alone, in turns
-`describing`    tables that are wide, or of many classes, as parquet: seconds of the CPU, children included, to read it,
-                make the task, its meta-features and fingerprint, and to save and open it as a trial does
+`describing`    tables that are long, wide, or of many classes, as parquet: seconds of the CPU, children included, to
+                read it, make the task, its meta-features and fingerprint, and to save and open it as a trial does
 `metafeatures`  calls benchmarks/metafeatures.py: the description of a table against pymfe's
 """
 
@@ -139,7 +139,9 @@ def reading(arguments: argparse.Namespace) -> Iterator[Record]:
     yield {"measure": "reading", **middle, "ratio": middle["task"] / middle["pyarrow"]}
 
 
-SHAPES = {"2000x5000": 2, "100x20000": 2, "20000x2000": 2, "50000x10": 500}  # rows x columns: classes
+SHAPES = {  # rows x columns: classes
+    "2000x5000": 2, "100x20000": 2, "20000x2000": 2, "50000x10": 500, "100000x20": 2, "1000000x20": 2, "5000000x20": 2,
+}  # fmt: skip
 
 
 def describing(arguments: argparse.Namespace) -> Iterator[Record]:
