@@ -1,14 +1,16 @@
-"""How many folds should judge a trial where time is short? The same search with one (a hold-out), three and five.
+"""How many folds should judge a trial, where time is short and where it is not? The same search with each number.
 
     python benchmarks/folds.py                 thirteen tables, 60 s, a core each, two at a time: 20 minutes
     python benchmarks/folds.py --tables adult avila --folds 1 3
+    python benchmarks/folds.py --small         twelve tables of 600 to 3,000 rows with five folds and eight
     python benchmarks/folds.py --quick         two tables, 15 s
     python benchmarks/folds.py --report        the table of what was measured
 
 Each cell is a process of its own on one core: a fifth of the table judges, and the memory is without the table's
 family. No table is of a family of the suite of the proof (`suite.csv`). Appends JSON lines to `results/folds.jsonl`;
 may be stopped and started again, finished cells are not repeated. The table says how much larger the error is than that
-of the best of the three (1 - AUC, log loss, RMSE), and where the search itself would draw the line.
+of the best (1 - AUC, log loss, RMSE), and where the search itself would draw the line. The small tables are of the
+validation half (`patience.py`), four of each kind.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -38,6 +41,11 @@ TABLES = (
     "anuran_species", "cal_housing", "Bike_Sharing_Demand", "ailerons", "Chicago", "kin8nm",
 )  # fmt: skip
 FOLDS = (1, 3, 5)
+SMALL = (
+    "stock", "islr_wage", "car_prices", "debutanizer", "car-evaluation", "cjs", "anneal", "vehicle", "tokyo1", "aer_HMDA",
+    "profb", "audit_risk",
+)  # fmt: skip
+FOLDS_OF_SMALL = (5, 8)  # eight, as AutoGluon bags
 HELD_OUT = 0.2
 
 
@@ -116,19 +124,25 @@ def finished(seconds: float) -> dict[tuple[str, int], dict[str, Any]]:
     return {(r["dataset"], r["folds"]): r for r in map(json.loads, lines) if r["budget"] == seconds}
 
 
-def report(seconds: float) -> None:
-    """Prints the table."""
-    cells = finished(seconds)
-    heads = "".join(f"{folds:>9}" for folds in FOLDS)
+def report(seconds: float, tables: Sequence[str], numbers: Sequence[int]) -> None:
+    """Prints the table, and what the last number of folds is worth beside the one before."""
+    cells = {key: line for key, line in finished(seconds).items() if key[0] in tables and key[1] in numbers}
+    heads = "".join(f"{folds:>9}" for folds in numbers)
     print(f"{'dataset':<32}{'rows':>8}{'cells/s':>9}  error over the best by folds\n{'':<49}{heads}   chosen")
     for name in sorted(
         {name for name, _ in cells}, key=lambda n: -next(c["load"] for k, c in cells.items() if k[0] == n)
     ):
-        own = {folds: cells[name, folds] for folds in FOLDS if (name, folds) in cells}
-        best = min(c["error"] for c in own.values())
+        own = {folds: cells[name, folds] for folds in numbers if (name, folds) in cells}
+        best = max(min(c["error"] for c in own.values()), 1e-12)
         some = next(iter(own.values()))
-        over = "".join(f"{own[f]['error'] / best - 1:>9.1%}" if f in own else f"{'':>9}" for f in FOLDS)
+        over = "".join(f"{own[f]['error'] / best - 1:>9.1%}" if f in own else f"{'':>9}" for f in numbers)
         print(f"{name:<32}{some['rows']:>8,}{some['load']:>9,}{over}{some['chosen']:>9}")
+    more, fewer = numbers[-1], numbers[-2]
+    both = [n for n in tables if (n, more) in cells and (n, fewer) in cells]
+    ratios = np.array([max(cells[n, more]["error"], 1e-12) / max(cells[n, fewer]["error"], 1e-12) for n in both])
+    if len(ratios):
+        middle, better = np.exp(np.log(ratios).mean()), int((ratios < 1).sum())
+        print(f"{more} folds for {fewer}: errors {middle:.3f} times as large; better on {better} of {len(both)} tables")
 
 
 def main() -> None:
@@ -137,8 +151,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="folder with catalog.csv and tabular/")
     parser.add_argument("--time", type=float, default=60.0)
     parser.add_argument("--jobs", type=int, default=2, help="cells at once, each on a core of its own")
-    parser.add_argument("--tables", nargs="+", default=TABLES, metavar="NAME")
-    parser.add_argument("--folds", nargs="+", type=int, default=FOLDS, metavar="K")
+    parser.add_argument("--tables", nargs="+", default=None, metavar="NAME")
+    parser.add_argument("--folds", nargs="+", type=int, default=None, metavar="K")
+    parser.add_argument("--small", action="store_true", help="small tables, with five folds and eight")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--cell", nargs=4, help=argparse.SUPPRESS)
@@ -149,12 +164,14 @@ def main() -> None:
             os.sched_setaffinity(0, {int(cpu)})
         print(json.dumps(cell(arguments.data, name, int(folds), float(seconds))))
         return
-    tables, seconds = (TABLES[3:5], 15.0) if arguments.quick else (arguments.tables, arguments.time)
+    usual, numbers = (SMALL, FOLDS_OF_SMALL) if arguments.small else (TABLES, FOLDS)
+    numbers = sorted(arguments.folds or numbers)
+    tables, seconds = (TABLES[3:5], 15.0) if arguments.quick else (arguments.tables or usual, arguments.time)
     if not arguments.report:
         done = finished(seconds)
         cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
         free = cpus[: arguments.jobs]
-        wanted = [(name, folds) for name in tables for folds in arguments.folds if (name, folds) not in done]
+        wanted = [(name, folds) for name in tables for folds in numbers if (name, folds) not in done]
 
         def one(which: tuple[str, int]) -> None:
             cpu = free.pop()
@@ -165,7 +182,7 @@ def main() -> None:
 
         with ThreadPoolExecutor(len(free)) as pool:
             list(pool.map(one, wanted))
-    report(seconds)
+    report(seconds, tables, numbers)
 
 
 if __name__ == "__main__":
