@@ -42,8 +42,8 @@ TABLES = (
 )  # fmt: skip
 FOLDS = (1, 3, 5)
 SMALL = (
-    "stock", "islr_wage", "car_prices", "debutanizer", "car-evaluation", "cjs", "anneal", "vehicle", "tokyo1", "aer_HMDA",
-    "profb", "audit_risk",
+    "stock", "islr_wage", "car_prices", "debutanizer", "car-evaluation", "cjs", "anneal", "vehicle", "tokyo1",
+    "aer_HMDA", "profb", "audit_risk",
 )  # fmt: skip
 FOLDS_OF_SMALL = (5, 8)  # eight, as AutoGluon bags
 HELD_OUT = 0.2
@@ -137,7 +137,9 @@ def report(seconds: float, tables: Sequence[str], numbers: Sequence[int]) -> Non
         some = next(iter(own.values()))
         over = "".join(f"{own[f]['error'] / best - 1:>9.1%}" if f in own else f"{'':>9}" for f in numbers)
         print(f"{name:<32}{some['rows']:>8,}{some['load']:>9,}{over}{some['chosen']:>9}")
-    more, fewer = numbers[-1], numbers[-2]
+    if len(numbers) < 2:
+        return
+    fewer, more = numbers[-2:]
     both = [n for n in tables if (n, more) in cells and (n, fewer) in cells]
     ratios = np.array([max(cells[n, more]["error"], 1e-12) / max(cells[n, fewer]["error"], 1e-12) for n in both])
     if len(ratios):
