@@ -262,7 +262,7 @@ def report_beside() -> str:
                 for method in methods
             }
             low = 0.99 * min(y for points in curves.values() for _, y in points) if what == "score" else 0.0
-            title = f"{'AUC on unseen rows' if what == 'score' else 'Seconds of the process'} by rows"
+            title = "AUC on unseen rows" if what == "score" else "seconds of the process"
             place = BESIDE.with_suffix(f".{what}.svg")
             plot(place, title, {k: v for k, v in curves.items() if v}, "rows", title, low=low, log=True)
     return "\n".join(text)

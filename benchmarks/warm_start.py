@@ -951,7 +951,8 @@ def plot(
     top = max(y for points in lines.values() for _, y in points)
     frame = Frame((min(xs), max(xs)), (low, top + 0.05 * (top - low)), x_title, y_title, right=190)
     if log:
-        frame.x_text = lambda value, step: f"{10**value:,.0f}"
+        decades = max(xs) - min(xs) > 2  # then 3,162 is no place to name
+        frame.x_text = lambda value, step: "" if decades and value % 1 else f"{10**value:,.0f}"
     for k, points in enumerate(lines.values()):
         frame.path([(across(x), y) for x, y in points], f"line-{k}")
     style = "text{font:12px sans-serif;fill:#444}.grid{stroke:#e5e5e5}.axis{stroke:#888}path{fill:none;stroke-width:2}"
