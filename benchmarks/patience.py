@@ -159,6 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data")
     parser.add_argument("--tables", type=int, default=30, help="at most, of each half")
+    parser.add_argument("--skip", type=int, default=0, help="so many of them, which another process measures")
     parser.add_argument("--half", choices=("validation", "held-back"))
     parser.add_argument("--time", type=float, default=60.0)
     parser.add_argument("--report", action="store_true")
@@ -169,7 +170,7 @@ def main() -> None:
         return
     done = {(line["table"], line["budget"]) for line in read_lines(RESULTS)}
     for which in ("validation", "held-back") if options.half is None else (options.half,):
-        for row in choose(options.data / "catalog.csv", which)[: options.tables]:
+        for row in choose(options.data / "catalog.csv", which)[options.skip : options.tables]:
             if (row["name"], options.time) in done:
                 continue
             began = time.monotonic()
