@@ -135,7 +135,7 @@ def report(seconds: float, tables: Sequence[str], numbers: Sequence[int]) -> Non
         own = {folds: cells[name, folds] for folds in numbers if (name, folds) in cells}
         best = max(min(c["error"] for c in own.values()), 1e-12)
         some = next(iter(own.values()))
-        over = "".join(f"{own[f]['error'] / best - 1:>9.1%}" if f in own else f"{'':>9}" for f in numbers)
+        over = "".join(f"{max(own[f]['error'], 1e-12) / best - 1:>9.1%}" if f in own else f"{'':>9}" for f in numbers)
         print(f"{name:<32}{some['rows']:>8,}{some['load']:>9,}{over}{some['chosen']:>9}")
     if len(numbers) < 2:
         return
