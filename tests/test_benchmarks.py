@@ -194,3 +194,33 @@ def test_who_answers_is_compared_on_datasets_of_other_families_and_each_weight_i
     text = answering.report([judged] * 6)
     assert "| half each | " in text
     assert answering.constant(judged) == 0.5
+
+
+def test_who_has_no_model_as_rows_grow_is_named_and_not_drawn(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY / "benchmarks"))
+    import scale
+
+    monkeypatch.setattr(scale, "BESIDE", tmp_path / "scale_beside.jsonl")
+    monkeypatch.setattr(scale, "RESULTS", tmp_path / "scale.jsonl")
+    shared = {
+        "budget": 60.0,
+        "cores": 1,
+        "seconds": 61.0,
+        "peak_mb": 1500,
+        "reason": "",
+        "versions": {"flaml": "2.7.0"},
+    }
+    for size, method, score in (
+        ("1000x20", "autometa", 0.8), ("1000x20", "flaml", 0.7), ("10000x20", "autometa", 0.9),
+        ("10000x20", "flaml", None), ("10000x20:number", "autometa", 0.123),
+    ):  # fmt: skip
+        line = shared | {"size": size, "method": method, "score": score, "reason": "killed" if score is None else ""}
+        scale.keep(line, scale.BESIDE)
+    scale.keep({"size": "1000x20", "reference": True, "seconds": 0.4, "score": 0.75}, scale.RESULTS)
+    text = scale.report_beside()
+    assert "| 1000x20 | 0.8000 in 61 s, 1.5 GB | 0.7000 in 61 s, 1.5 GB | 0.7500 in 0 s |" in text
+    assert "no model (killed)" in text
+    assert "flaml 2.7.0." in text
+    drawn = (tmp_path / "scale_beside.score.svg").read_text(encoding="utf-8")
+    assert ">autometa<" in drawn
+    assert ">1,000<" in drawn
