@@ -132,6 +132,7 @@ def usual(task: Any, n: int) -> NDArray[Any]:
 def answer(result: Any, trials: Sequence[Any], fit: Any) -> Any:
     """The model that a search which had ended with these trials would have left; None where nothing was evaluated."""
     from dataclasses import replace
+    from unittest.mock import patch
 
     from autometa.search.budget import Budget
     from autometa.search.candidates import candidates_of
@@ -151,7 +152,8 @@ def answer(result: Any, trials: Sequence[Any], fit: Any) -> Any:
     plan = SearchPlan.of(result.task, result.settings, 1, splits=run.splits, options=options)
     clock = Clock(Budget(None, None), None, None, run.splits.growth, options, result.task.n)
     finish = Finish(result.task, plan, clock, fit, Silent(), read=lambda path: path.read_bytes())
-    return finish.conduct(candidates_of(run, leaders, options.candidates)).model
+    with patch.object(Run, "fold_models", return_value=None):  # they are kept of the best only
+        return finish.conduct(candidates_of(run, leaders, options.candidates)).model
 
 
 def main() -> None:
