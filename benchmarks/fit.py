@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import itertools
 import json
 import os
 import random
@@ -413,6 +414,43 @@ def report(records: Sequence[dict[str, Any]], budget: float, methods: Sequence[s
     return "\n".join([*lines, ""])
 
 
+def more_time(records: Sequence[dict[str, Any]], budgets: Sequence[float], cores: int) -> str:
+    """AutoMeta beside itself with more time, on the datasets that it had under both budgets: losses as `_loss`."""
+    from scipy.stats import wilcoxon
+
+    own = {(r["dataset"], r["budget"]): r for r in records if r["method"] == "autometa" and r["cores"] == cores}
+    lines = []
+    for fewer, more in itertools.pairwise(sorted(budgets)):
+        names = [name for name, budget in own if budget == more and (name, fewer) in own]
+        losses = np.array([[_loss(own[name, b]) for b in (fewer, more)] for name in names])  # (t, 2)
+        if len(names) < 2 or np.isnan(losses).any():
+            continue
+        ratios = np.diff(np.log(np.maximum(losses, 1e-6)), axis=1)[:, 0]  # an AUC of 1 has no loss
+        p = wilcoxon(ratios).pvalue if np.abs(ratios).sum() > 0 else 1.0
+        lines += [
+            f"## From {fewer:g} s to {more:g} s on {cores} {'core' if cores == 1 else 'cores'}: {len(names)} datasets",
+            "",
+            "| dataset | rows | loss (1 - AUC, log loss, RMSE) with more time, as a share |",
+            "|---|---|---|",
+        ]
+        lines += [
+            f"| {names[i]} | {own[names[i], more]['rows']} | {np.exp(ratios[i]):.3f} |" for i in np.argsort(ratios)
+        ]
+        better, worse = int((ratios < 0).sum()), int((ratios > 0).sum())
+        lines += [
+            "",
+            f"In the geometric mean {np.exp(ratios.mean()):.3f}; better on {better}, worse on {worse}, p = {p:.3g}.",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _loss(record: dict[str, Any]) -> float:
+    """1 - AUC, log loss or RMSE."""
+    score = _number(record["score"])
+    return 1.0 - score if record["kind"] == "binary" else -score
+
+
 def _number(value: float | None) -> float:
     return np.nan if value is None else value
 
@@ -469,8 +507,12 @@ def main() -> None:
         return
     if not arguments.report:
         run(arguments, datasets)
+    records = list(read(arguments.results).values())
     text = "\n".join(
-        report(list(read(arguments.results).values()), b, arguments.methods, arguments.cores) for b in arguments.time
+        [
+            *(report(records, budget, arguments.methods, arguments.cores) for budget in arguments.time),
+            more_time(records, arguments.time, arguments.cores),
+        ]
     )
     print(text)
     arguments.results.with_suffix(".md").write_text(f"# {Path(__file__).name}\n\n{text}", encoding="utf-8")
