@@ -196,6 +196,27 @@ def test_who_answers_is_compared_on_datasets_of_other_families_and_each_weight_i
     assert answering.constant(judged) == 0.5
 
 
+def test_what_more_time_is_worth_is_told_of_datasets_that_had_both_budgets(fit):
+    def of(dataset, kind, budget, score):
+        return {
+            "dataset": dataset,
+            "method": "autometa",
+            "cores": 1,
+            "kind": kind,
+            "rows": 9,
+            "budget": budget,
+            "score": score,
+        }
+
+    scores = [("a", "binary", 60.0, 0.8), ("a", "binary", 300.0, 0.9), ("b", "regression", 60.0, -2.0)]
+    scores += [("b", "regression", 300.0, -4.0), ("c", "binary", 60.0, 0.7)]
+    text = fit.more_time([of(*one) for one in scores], [300.0, 60.0], 1)
+    assert "## From 60 s to 300 s on 1 core: 2 datasets" in text
+    assert text.index("| a | 9 | 0.500 |") < text.index("| b | 9 | 2.000 |")
+    assert "In the geometric mean 1.000; better on 1, worse on 1" in text
+    assert fit.more_time([of(*one) for one in scores], [60.0, 300.0], 2) == ""
+
+
 def test_who_has_no_model_as_rows_grow_is_named_and_not_drawn(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(REPOSITORY / "benchmarks"))
     import scale
