@@ -17,7 +17,7 @@ import pytest
 from autometa import AutoMetaClassifier, AutoMetaRegressor
 from autometa.cli import main
 from autometa.errors import InputError, RunError
-from autometa.explain import Importance, ModelExplanation, explain, kept_seconds
+from autometa.explain import Importance, ModelExplanation, explain, importance, kept_seconds, order
 from autometa.explain.importance import depend, interval, look
 from autometa.explain.judges import Judges, RowBlock, blocks_of, once_each
 from autometa.explain.labelled import labelled_task
@@ -277,6 +277,52 @@ def test_a_slow_model_is_asked_about_fewer_rows_and_then_about_the_columns_close
     assert {"x7", "x9"} <= {one.column for one in first.importance}
     assert f"the {len(first.importance)} columns closest to the target, of 40" in first.words
     assert sum(asked) * 0.01 < 10.0
+
+
+def test_a_wide_table_is_explained_in_the_time_there_is_by_its_closest_columns(monkeypatch):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(100, 600)), columns=[f"x{k}" for k in range(600)])
+    frame["town"] = pd.Categorical(rng.choice(["Ulm", "Bern"], 100))
+    frame["y"] = 3.0 * frame["x590"] + 6.0 * (frame["town"] == "Ulm") + rng.normal(0, 0.1, 100)
+    task = make_task(frame, target="y")
+    clock = [0.0]
+
+    def answer(X):
+        clock[0] += 1.0 + len(X) / 1000  # what no seconds of a row say: every call takes one
+        return (3.0 * X["x590"] + 6.0 * (X["town"] == "Ulm")).to_numpy()
+
+    monkeypatch.setattr(importance.time, "monotonic", lambda: clock[0])
+    *_, known = look(knows(task, answer, seconds=0.0), seconds=4.0, rows=500, repeats=3, seed=0)
+    assert clock[0] < 4.0 + 5 * 1.5  # the call in which time ran out, and one for each block that is begun
+    assert {one.column for one in known.importance[:2]} == {"x590", "town"}
+    assert len(known.importance) < 600
+    assert known.columns == 601
+
+
+def test_what_goes_with_the_target_is_what_ranks_and_groups_say_of_it():
+    rng = np.random.default_rng(0)
+    columns, targets = rng.normal(size=(50, 4)), rng.normal(size=(50, 3))
+    columns[:9, 1] = np.nan
+    columns[:, 2] = 7.0
+    found = order.correlation(columns, targets)
+    for k in (0, 1, 3):
+        there = np.isfinite(columns[:, k])
+        own = [np.corrcoef(columns[there, k], targets[there, m])[0, 1] for m in range(3)]
+        assert found[k] == pytest.approx(np.abs(own).max())
+    assert found[2] == 0.0
+    codes = rng.integers(0, 5, 50)
+    means = np.array([targets[codes == code].mean(axis=0) for code in codes])
+    assert order.explained(codes, targets) == pytest.approx((means.var(axis=0) / targets.var(axis=0)).max())
+
+
+def test_changes_of_a_table_stand_end_to_end_with_their_own_columns():
+    table = a_frame().drop(columns="bought").astype(dict.fromkeys(a_frame().select_dtypes("str"), "category"))
+    orders = [np.random.default_rng(k).permutation(len(table)) for k in range(table.shape[1])]
+    changes = [table[[name]].take(own).set_axis(table.index) for name, own in zip(table, orders, strict=True)]
+    changes.append(pd.DataFrame(dict.fromkeys(table.select_dtypes("number"), 0.25), index=table.index))  # fractions
+    found = importance.stacked(table, changes, first=True)
+    expected = pd.concat([table, *(table.assign(**dict(change)) for change in changes)], ignore_index=True)
+    pd.testing.assert_frame_equal(found, expected)
 
 
 def of_vectors(n: int = 120) -> pd.DataFrame:

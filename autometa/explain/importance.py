@@ -17,8 +17,10 @@ Source:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from numpy.typing import NDArray
 
 from autometa.explain.judges import Judges, RowBlock
 from autometa.explain.options import OPTIONS
+from autometa.explain.order import closest, first_size, ranks
 from autometa.explain.players import players
 from autometa.explain.record import Dependence, Importance, ModelExplanation
 
@@ -41,21 +44,25 @@ def look(judges: Judges, *, seconds: float, rows: int, repeats: int, seed: int) 
 
     Args:
         judges: Who answers.
-        seconds: That there are, about: by them it is chosen how many rows, and if need be columns, are begun with.
+        seconds: That there are: by them it is chosen how many rows, and if need be columns, are begun with; of a wide
+            table as many columns as there is time for.
         rows: At most.
         repeats: Shuffles of each column, at most.
         seed: Of the shuffles.
     """
-    task, rng = judges.task, np.random.default_rng(seed)
+    task, rng, began = judges.task, np.random.default_rng(seed), time.monotonic()
     groups = players(task.X)
     names = list(groups)
     rows = enough_rows(task, rows)
     first_rows, count = first_size(judges.seconds, len(names), rows, OPTIONS.first_share * seconds)
-    if count < len(names):
+    if count < len(names) or len(names) > OPTIONS.wide:
         names = closest(task, names, count, groups)
     some = [_some(task, block, first_rows, len(judges.blocks), rng) for block in judges.blocks]
-    seen = {name: _Seen(task, name, groups[name], len(judges.blocks)) for name in names}
+    seen = _AllSeen(task, groups, len(judges.blocks))
     dependence: tuple[Dependence, ...] = ()
+
+    def late(share: float = 1.0) -> bool:
+        return time.monotonic() - began > share * seconds
 
     def known(repeat: int, used: Sequence[RowBlock]) -> ModelExplanation:
         found = sorted((one.importance() for one in seen.values() if one.counted), key=_order)
@@ -72,14 +79,20 @@ def look(judges: Judges, *, seconds: float, rows: int, repeats: int, seed: int) 
 
     for repeat in range(1, repeats + 1):
         for place, block in enumerate(some):
-            _shuffle(judges, block, names, seen, place, rng)
+            first = repeat == 1 and not place
+            _shuffle(judges, block, names, seen, place, rng, partial(late, 1 / len(some) if first else 1.0))
+            names = [name for name in names if name in seen]  # for the others there was no time
             if repeat == 1 and place < len(some) - 1:
                 yield known(1, some[: place + 1])
+                if late():
+                    return
         yield known(repeat, some)
+        if late():
+            return
         if repeat == 1:
             single = [one.column for one in known(1, some).importance if len(groups[one.column]) == 1]
             top = single[: OPTIONS.dependent]
-            dependence = depend(judges, some, top)
+            dependence = depend(judges, some, top, late)
             yield known(1, some)
             some = [_some(task, block, rows, len(judges.blocks), rng) for block in judges.blocks]
 
@@ -100,53 +113,31 @@ def enough_rows(task: Task, rows: int) -> int:
     return int(min(task.n, max(rows, min(wanted, OPTIONS.most_growth * rows))))
 
 
-def first_size(seconds_a_row: float, p: int, rows: int, seconds: float) -> tuple[int, int]:
-    """How many rows, and of how many columns, a first shuffle is of, that takes so many seconds at most.
-
-    Example:
-        >>> first_size(1e-5, 30, 500, 1.0), first_size(1e-3, 30, 500, 1.0), first_size(1e-3, 3000, 500, 1.0)
-        ((500, 30), (25, 30), (25, 39))
-    """
-    sizes = [rows, *(fewer for fewer in OPTIONS.fewer_rows if fewer < rows)]
-    for size in sizes:
-        if seconds_a_row * size * (p + 1) <= seconds:
-            return size, p
-    return sizes[-1], int(min(p, max(OPTIONS.dependent, seconds / (seconds_a_row * sizes[-1]) - 1)))
-
-
-def closest(task: Task, names: Sequence[str], count: int, groups: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """So many columns whose values go with the target most, by ranks, in the order of the table; vectors first."""
-    rows = np.random.default_rng(0).permutation(task.n)[: OPTIONS.rows]
-    y = np.asarray(task.y, dtype=np.float64)[rows]
-    targets = [_ranks(y)] if task.c <= 2 else [np.asarray(y == k, dtype=np.float64) for k in range(task.c)]
-    strength = {}
-    for name in names:
-        if len(groups[name]) > 1:
-            strength[name] = math.inf
-            continue
-        column = task.X[name].iloc[rows]
-        if pd.api.types.is_numeric_dtype(column.dtype):
-            own = _ranks(column.to_numpy(np.float64))
-            strength[name] = max(abs(_correlation(own, target)) for target in targets)
-        else:
-            codes, distinct = pd.factorize(column, use_na_sentinel=False)
-            spread = len(distinct) / len(codes)  # what as many groups tell of anything by chance
-            strength[name] = max(_explained(codes, target) for target in targets) ** 0.5 - spread**0.5
-    best = set(sorted(names, key=lambda name: -strength[name])[:count])
-    return [name for name in names if name in best]
+def depend(
+    judges: Judges, blocks: Sequence[RowBlock], names: Sequence[str], late: Callable[[], bool] = lambda: False
+) -> tuple[Dependence, ...]:
+    """Partial dependence of some columns, until it is late; text, and a column of one value, have none."""
+    points = {name: at for name in names if len((at := points_of(judges.task.X[name]))[0]) > 1}
+    rows = -(-OPTIONS.dependence_rows // len(blocks))
+    at_once = max(1, OPTIONS.cells // max(OPTIONS.points * rows * judges.task.p, 1))
+    found: list[Dependence] = []
+    for start in range(0, len(points), at_once):
+        if start and late():
+            break
+        found += _curves(judges, blocks, dict(list(points.items())[start : start + at_once]), rows)
+    return tuple(found)
 
 
-def depend(judges: Judges, blocks: Sequence[RowBlock], names: Sequence[str]) -> tuple[Dependence, ...]:
-    """Partial dependence of some columns; text, and a column of one value, have none."""
-    task = judges.task
-    points = {name: points_of(task.X[name]) for name in names}
-    points = {name: found for name, found in points.items() if len(found[0]) > 1}
+def _curves(
+    judges: Judges, blocks: Sequence[RowBlock], points: dict[str, tuple[list[Any], bool]], rows: int
+) -> list[Dependence]:
+    """The mean answer at some points of some columns, over at most about so many rows of each block."""
+    task, count = judges.task, 0
     totals = {name: np.zeros((len(at), max(task.c, 1))) for name, (at, _) in points.items()}
-    most, count = -(-OPTIONS.dependence_rows // len(blocks)), 0
-    for block in blocks if points else ():
-        X = task.X.iloc[block.rows[:: max(len(block.rows) // most, 1)]]
-        tables = [_with(X, _constant(X[name], one).to_frame(name)) for name, (at, _) in points.items() for one in at]
-        means = _answers(judges, block.fold, tables).reshape(len(tables), len(X), -1).sum(axis=1)
+    for block in blocks:
+        X = task.X.iloc[block.rows[:: max(len(block.rows) // rows, 1)]]
+        changes = [_constant(X[name], one).to_frame(name) for name, (at, _) in points.items() for one in at]
+        means = judges.answer(block.fold, stacked(X, changes)).reshape(len(changes), len(X), -1).sum(axis=1)
         count += len(X)
         for name, (at, _) in points.items():
             totals[name] += means[: len(at)]
@@ -160,7 +151,7 @@ def depend(judges: Judges, blocks: Sequence[RowBlock], names: Sequence[str]) -> 
             shown = [task.positive] if task.c == 2 else np.argsort(-np.ptp(mean, axis=0), kind="stable").tolist()
             curves = {str(task.classes[k]): tuple(mean[:, k].tolist()) for k in shown[: OPTIONS.dependent]}
         found.append(Dependence(str(name), categorical, tuple(at), curves))
-    return tuple(found)
+    return found
 
 
 def points_of(column: pd.Series) -> tuple[list[Any], bool]:
@@ -220,8 +211,8 @@ class _Seen:
                 codes = column.cat.codes.to_numpy()
                 np.add.at(self.by_category, codes[codes >= 0], (moved * [1.0, *[sign] * change.shape[1]])[codes >= 0])
         elif pd.api.types.is_numeric_dtype(before.dtype):
-            ranks = _ranks(np.concatenate([before.to_numpy(np.float64), after.to_numpy(np.float64)]))
-            step = ranks[len(before) :] - ranks[: len(before)]
+            placed = ranks(np.concatenate([before.to_numpy(np.float64), after.to_numpy(np.float64)]))
+            step = placed[len(before) :] - placed[: len(before)]
             known = np.isfinite(step)
             step, change = step[known, None], change[known]
             self.moved += np.stack([(step * change).sum(axis=0), (step**2).sum(axis=0) + 0 * change.sum(axis=0),
@@ -265,6 +256,18 @@ class _Seen:
         return f"{what if not task.c else repr(what)} {ends[0]} for {most!r}, {ends[1]} for {least!r}"
 
 
+class _AllSeen(dict[str, _Seen]):
+    """What shuffles came to, by column; one that is asked for the first time has none yet."""
+
+    def __init__(self, task: Task, groups: Mapping[str, tuple[str, ...]], blocks: int) -> None:
+        super().__init__()
+        self._task, self._groups, self._blocks = task, groups, blocks
+
+    def __missing__(self, name: str) -> _Seen:
+        self[name] = found = _Seen(self._task, name, self._groups[name], self._blocks)
+        return found
+
+
 def interval(means: Values) -> tuple[float, float]:  # (b,)
     """The interval of a mean, by Student's t; NaN of one block.
 
@@ -284,11 +287,12 @@ def _shuffle(
     judges: Judges,
     block: RowBlock,
     names: Sequence[str],
-    seen: dict[str, _Seen],
+    seen: _AllSeen,
     place: int,
     rng: np.random.Generator,
+    late: Callable[[], bool],
 ) -> None:
-    """Shuffles each column among the rows of a block once, and notes what came of it."""
+    """Shuffles each column among the rows of a block once, and notes what came of it; some of them where it is late."""
     from autometa.evaluation import score
 
     task = judges.task
@@ -300,14 +304,14 @@ def _shuffle(
         return score(task.metric, y, said, task.c, **how)  # type: ignore[arg-type]
 
     at_once = max(1, OPTIONS.cells // max(len(X) * task.p, 1))
-    before: Values | None = None
-    for start in range(0, len(names), at_once):
-        some = names[start : start + at_once]
-        orders = [rng.permutation(len(X)) for _ in some]
+    begun, before = min(at_once, OPTIONS.dependent) if len(names) > OPTIONS.wide else at_once, None
+    for start in [0, *range(begun, len(names), at_once)]:
+        if start and late():
+            break
+        some = names[start : start + at_once if start else begun]
         own = [list(seen[name].columns) for name in some]
-        shuffled = [X[names].take(order).set_axis(X.index) for names, order in zip(own, orders, strict=True)]
-        tables = [_with(X, columns) for columns in shuffled]
-        answers = _answers(judges, block.fold, [X, *tables] if before is None else tables)
+        shuffled = [X[columns].take(rng.permutation(len(X))).set_axis(X.index) for columns in own]
+        answers = judges.answer(block.fold, stacked(X, shuffled, first=before is None))
         if before is None:
             before, answers = answers[: len(X)], answers[len(X) :]
         whole = judge(before)
@@ -317,9 +321,27 @@ def _shuffle(
             seen[name].add(place, whole - judge(said), X[own[k]], columns, said.reshape(len(X), -1) - flat)
 
 
-def _answers(judges: Judges, fold: int, tables: Sequence[pd.DataFrame]) -> Values:
-    """The answers for several tables of the same columns, end to end, in one call."""
-    return judges.answer(fold, pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0])
+def stacked(X: pd.DataFrame, changes: Sequence[pd.DataFrame], *, first: bool = False) -> pd.DataFrame:
+    """A table once for each change, end to end, with some columns as the change has them; before these as it is.
+
+    Args:
+        X: (n, p).
+        changes: (n, columns) each.
+        first: Whether the table as it is stands before the others.
+
+    Example:
+        >>> table = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+        >>> stacked(table, [pd.DataFrame({"a": [2, 1]}), pd.DataFrame({"b": [4, 3]})]).to_numpy().T.tolist()
+        [[2, 1, 1, 2], [3, 4, 4, 3]]
+    """
+    n, times = len(X), len(changes) + first
+    whole = X.take(np.tile(np.arange(n), times)).reset_index(drop=True)
+    for k, change in enumerate(changes, start=int(first)):
+        for name in change:
+            column = whole[name]
+            parts = [column.iloc[: k * n], change[name], column.iloc[(k + 1) * n :]]
+            whole[name] = pd.concat(parts, ignore_index=True)
+    return whole
 
 
 def _some(task: Task, block: RowBlock, rows: int, blocks: int, rng: np.random.Generator) -> RowBlock:
@@ -333,13 +355,6 @@ def _some(task: Task, block: RowBlock, rows: int, blocks: int, rng: np.random.Ge
     return RowBlock(block.fold, np.sort(order[np.minimum(places, len(order) - 1)]))
 
 
-def _with(X: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFrame:
-    changed = X.copy(deep=False)
-    for name in columns:
-        changed[name] = columns[name]
-    return changed
-
-
 def _constant(column: pd.Series, value: Any) -> pd.Series:
     """A column of one value, of the same type."""
     if isinstance(column.dtype, pd.CategoricalDtype):
@@ -351,25 +366,3 @@ def _constant(column: pd.Series, value: Any) -> pd.Series:
 def _order(one: Importance) -> tuple[bool, float]:
     """The most important first; what could not be judged last."""
     return (math.isnan(one.drop), -one.drop)
-
-
-def _ranks(values: Values) -> Values:  # (n,) -> (n,) in [0, 1], NaN where missing
-    ranks = pd.Series(values).rank(pct=True)
-    return ranks.to_numpy(np.float64)
-
-
-def _correlation(a: Values, b: Values) -> float:
-    known = np.isfinite(a) & np.isfinite(b)
-    if not known.any():
-        return 0.0
-    a, b = a[known] - a[known].mean(), b[known] - b[known].mean()
-    spread = math.sqrt(float(a @ a) * float(b @ b))
-    return float(a @ b) / spread if spread > 0 else 0.0
-
-
-def _explained(codes: NDArray[np.intp], target: Values) -> float:
-    """The share of the target's variance that groups explain."""
-    counts = np.bincount(codes)
-    means = np.bincount(codes, weights=target) / np.maximum(counts, 1)
-    total = float(target.var())
-    return float(counts @ (means - target.mean()) ** 2 / len(codes)) / total if total > 0 else 0.0

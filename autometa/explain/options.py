@@ -51,6 +51,9 @@ class ExplainOptions:
     coverage: float = 0.9
     # Cells of a table that is answered at once. Judgement: 16 MB of numbers.
     cells: int = 2_000_000
+    # Columns from which those that go with the target most are asked first, few to begin with. That three minutes went
+    # by on 5,000 columns and a crowded machine before anybody looked at the time was measured; the number is judgement.
+    wide: int = 200
     # Correlation between the change of a value and that of the answer from which a column has a direction. Judgement.
     direction: float = 0.3
 

@@ -28,7 +28,7 @@ def players(X: pd.DataFrame) -> dict[str, tuple[str, ...]]:
         >>> {name: len(columns) for name, columns in players(table).items()}
         {'emb': 64, 'age': 1}
     """
-    numeric = [str(name) for name in X.columns if pd.api.types.is_numeric_dtype(X[name].dtype)]
+    numeric = [str(name) for name, dtype in X.dtypes.items() if pd.api.types.is_numeric_dtype(dtype)]
     return players_among([str(name) for name in X.columns], numeric)
 
 
