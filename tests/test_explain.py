@@ -316,7 +316,7 @@ def test_what_goes_with_the_target_is_what_ranks_and_groups_say_of_it():
 
 
 def test_changes_of_a_table_stand_end_to_end_with_their_own_columns():
-    table = a_frame().drop(columns="bought").astype(dict.fromkeys(a_frame().select_dtypes("str"), "category"))
+    table = a_frame().drop(columns="bought").assign(whole=range(520)).astype({"town": "category", "x": np.float32})
     orders = [np.random.default_rng(k).permutation(len(table)) for k in range(table.shape[1])]
     changes = [table[[name]].take(own).set_axis(table.index) for name, own in zip(table, orders, strict=True)]
     changes.append(pd.DataFrame(dict.fromkeys(table.select_dtypes("number"), 0.25), index=table.index))  # fractions
