@@ -197,6 +197,7 @@ PROGRAMS = {  # whose results are not called as they are
     "fewshot_curves": "fewshot.py",
     "made_tables": "made_tables.py --judge",
     "own_studies-validation": "own_studies.py --half validation",
+    "scale_beside": "scale.py --beside",
     "small_tables_memory": "small_tables.py --memory",
     "suite/costs": "autometa bench --suite benchmarks/suite.csv",
     "suite/gaussian_process": "autometa bench --suite benchmarks/suite.csv",
