@@ -126,25 +126,36 @@ def finished(seconds: float) -> dict[tuple[str, int], dict[str, Any]]:
 
 def report(seconds: float, tables: Sequence[str], numbers: Sequence[int]) -> None:
     """Prints the table, and what the last number of folds is worth beside the one before."""
-    cells = {key: line for key, line in finished(seconds).items() if key[0] in tables and key[1] in numbers}
+    cells = {  # an AUC of 1 has no error, and still a ratio
+        key: line | {"error": max(line["error"], 1e-12)}
+        for key, line in finished(seconds).items()
+        if key[0] in tables and key[1] in numbers
+    }
     heads = "".join(f"{folds:>9}" for folds in numbers)
     print(f"{'dataset':<32}{'rows':>8}{'cells/s':>9}  error over the best by folds\n{'':<49}{heads}   chosen")
     for name in sorted(
         {name for name, _ in cells}, key=lambda n: -next(c["load"] for k, c in cells.items() if k[0] == n)
     ):
         own = {folds: cells[name, folds] for folds in numbers if (name, folds) in cells}
-        best = max(min(c["error"] for c in own.values()), 1e-12)
+        best = min(c["error"] for c in own.values())
         some = next(iter(own.values()))
-        over = "".join(f"{max(own[f]['error'], 1e-12) / best - 1:>9.1%}" if f in own else f"{'':>9}" for f in numbers)
+        over = "".join(f"{own[f]['error'] / best - 1:>9.1%}" if f in own else f"{'':>9}" for f in numbers)
         print(f"{name:<32}{some['rows']:>8,}{some['load']:>9,}{over}{some['chosen']:>9}")
     if len(numbers) < 2:
         return
     fewer, more = numbers[-2:]
-    both = [n for n in tables if (n, more) in cells and (n, fewer) in cells]
-    ratios = np.array([max(cells[n, more]["error"], 1e-12) / max(cells[n, fewer]["error"], 1e-12) for n in both])
-    if len(ratios):
-        middle, better = np.exp(np.log(ratios).mean()), int((ratios < 1).sum())
-        print(f"{more} folds for {fewer}: errors {middle:.3f} times as large; better on {better} of {len(both)} tables")
+    both = [name for name in tables if (name, more) in cells and (name, fewer) in cells]
+    changes = np.log([cells[name, more]["error"] / cells[name, fewer]["error"] for name in both])
+    if len(changes) > 1:
+        from scipy.stats import wilcoxon
+
+        most = int(np.abs(changes).argmax())
+        mean, others = np.exp(changes.mean()), np.exp(np.delete(changes, most).mean())
+        print(
+            f"{more} folds for {fewer}: errors {mean:.3f} times as large, {others:.3f} without {both[most]}; "
+            f"smaller on {(changes < 0).sum()} and larger on {(changes > 0).sum()} of {len(both)} tables, "
+            f"p = {wilcoxon(changes).pvalue:.2f}"
+        )
 
 
 def main() -> None:

@@ -41,6 +41,8 @@ import numpy as np
 import pandas as pd
 import psutil
 
+from autometa.bench.results import read_lines
+
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "scale.jsonl"
 BESIDE = HERE / "results" / "scale_beside.jsonl"
@@ -231,7 +233,7 @@ def beside(size: str, seconds: float, method: str, cores: int) -> dict[str, Any]
 
 def all_beside(sizes: Sequence[str], seconds: float, methods: Sequence[str], cores: int) -> None:
     """What is not in the results yet, size by size."""
-    done = {(one["size"], one["method"], one["budget"], one["cores"]) for one in read(BESIDE)}
+    done = {(one["size"], one["method"], one["budget"], one["cores"]) for one in read_lines(BESIDE)}
     for size in sizes:
         for method in methods:
             if (size, method, seconds, cores) not in done:
@@ -242,8 +244,8 @@ def report_beside() -> str:
     """Score and seconds of each method by size as Markdown, and drawn."""
     from warm_start import plot
 
-    lines = {(one["size"], one["method"], one["budget"], one["cores"]): one for one in read(BESIDE)}
-    best = {one["size"]: one for one in read(RESULTS) if "reference" in one}
+    lines = {(one["size"], one["method"], one["budget"], one["cores"]): one for one in read_lines(BESIDE)}
+    best = {one["size"]: one for one in read_lines(RESULTS) if "reference" in one}
     text = ["# scale.py --beside", "", "AUC on unseen rows, seconds and peak memory of the process.", ""]
     for budget, cores in sorted({key[2:] for key in lines}):
         found = {key[:2]: one for key, one in lines.items() if key[2:] == (budget, cores)}
@@ -284,7 +286,7 @@ def told(line: dict[str, Any] | None) -> str:
 
 def report() -> str:
     """The newest line of every cell, as Markdown."""
-    lines = read(RESULTS)
+    lines = read_lines(RESULTS)
     best = {line["size"]: line for line in lines if "reference" in line}
     newest = {
         (line["size"], line["loops"], line["budget"], line.get("max_ram")): line
@@ -308,11 +310,6 @@ def report() -> str:
         )  # fmt: skip
         text.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(text) + "\n"
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    """The lines of a results file, in order."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def keep(line: dict[str, Any], path: Path = RESULTS) -> None:

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -304,11 +305,13 @@ def _shuffle(
         return score(task.metric, y, said, task.c, **how)  # type: ignore[arg-type]
 
     at_once = max(1, OPTIONS.cells // max(len(X) * task.p, 1))
-    begun, before = min(at_once, OPTIONS.dependent) if len(names) > OPTIONS.wide else at_once, None
-    for start in [0, *range(begun, len(names), at_once)]:
+    begun = min(at_once, OPTIONS.dependent) if len(names) > OPTIONS.wide else at_once
+    cuts = [0, *range(begun, len(names), at_once), len(names)] if names else []
+    before: Values | None = None
+    for start, end in pairwise(cuts):
         if start and late():
             break
-        some = names[start : start + at_once if start else begun]
+        some = names[start:end]
         own = [list(seen[name].columns) for name in some]
         shuffled = [X[columns].take(rng.permutation(len(X))).set_axis(X.index) for columns in own]
         answers = judges.answer(block.fold, stacked(X, shuffled, first=before is None))

@@ -51,7 +51,8 @@ def closest(task: Task, names: Sequence[str], count: int, groups: Mapping[str, t
     strength = dict.fromkeys(names, math.inf)
     single = [name for name in names if len(groups[name]) == 1]
     numeric = [name for name in single if pd.api.types.is_numeric_dtype(X.dtypes[name])]
-    strength |= dict(zip(numeric, correlation(ranks_of(X[numeric]), targets), strict=True))
+    placed = X[numeric].astype(np.float64).rank(pct=True).to_numpy()  # as `ranks`, of each column
+    strength |= dict(zip(numeric, correlation(placed, targets), strict=True))
     for name in set(single) - set(numeric):
         codes, distinct = pd.factorize(X[name], use_na_sentinel=False)
         spread = len(distinct) / len(codes)  # what as many groups tell of anything by chance
@@ -67,11 +68,6 @@ def ranks(values: Values) -> Values:  # (n,) -> (n,)
         [1.0, nan, 0.5]
     """
     return pd.Series(values).rank(pct=True).to_numpy(np.float64)
-
-
-def ranks_of(X: pd.DataFrame) -> Values:  # (n, q) -> (n, q)
-    """As `ranks`, of each column."""
-    return X.astype(np.float64).rank(pct=True).to_numpy(np.float64)
 
 
 def correlation(columns: Values, targets: Values) -> Values:  # (n, q), (n, m) -> (q,)

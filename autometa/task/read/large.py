@@ -58,7 +58,7 @@ def read_large(path: Path, findings: InputFindings, request: ReadRequest) -> Par
 
 def _whole(text: SurveyedText) -> pd.DataFrame:  # (n, p)
     """All parts below one another, column by column, so that no more than one of them is there twice."""
-    parts = [columns_at(frame, slice(None)) for frame in text.frames(())]
+    parts = [columns_at(frame, slice(None)) for frame in text.frames((), text.found.tables())]
     columns: dict[int, pd.Series] = {}
     for i in range(len(text.names)):
         columns[i] = pd.concat([part[i] for part in parts], ignore_index=True)

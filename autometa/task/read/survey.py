@@ -110,7 +110,7 @@ class Survey:
     commas_as_sign: bool = False
     quotes: bool = False
     spans: bool = False  # whether a cell spans lines
-    kept: list[Any] | None = None  # the parts as PyArrow's tables, where somebody asks for all of them next
+    kept: list[Any] | None = None  # the parts as PyArrow's tables, until `tables` passes them on
 
     def kinds(self) -> list[Any]:
         """What each column is."""
@@ -129,14 +129,16 @@ class Survey:
         """
         import pyarrow as pa
 
+        if self.kept is None:
+            return None
         kinds = self.kinds()
         schema = pa.schema([(str(i), kind) for i, kind in enumerate(kinds)])
         fits = all(
             own == kind or pa.types.is_null(own) or (pa.types.is_integer(own) and kind == pa.float64())
-            for table in self.kept or ()
+            for table in self.kept
             for own, kind in zip(table.schema.types, kinds, strict=True)
         )
-        if self.kept is None or not fits:
+        if not fits:
             return None
         kept, self.kept = self.kept[::-1], None
         return (kept.pop().cast(schema) for _ in range(len(kept)))
@@ -182,8 +184,8 @@ class SurveyedText:
                 yield replace(self.body, data=part, first_line=line)
                 line += part.count(b"\n")
 
-    def frames(self, written: Sequence[str]) -> Iterator[pd.DataFrame]:
-        """The parts as frames, these columns as they are written; what the survey kept is used, and gone."""
+    def frames(self, written: Sequence[str], tables: Iterator[Any] | None = None) -> Iterator[pd.DataFrame]:
+        """The parts as frames, these columns as they are written; of `tables` that are there, where these tell enough."""
         import pyarrow as pa
         import pyarrow.csv
 
@@ -196,10 +198,9 @@ class SurveyedText:
         )
         places = [i for i in range(len(kinds)) if self._is_unsafe(i)]
         places = sorted({*places, *(self.names.index(name) for name in written)})
-        kept = None if places else self.found.tables()
-        parsed = (
-            ((part, part.parse(convert, [])) for part in self.parts()) if kept is None else zip(repeat(self.body), kept)
-        )
+        parsed: Iterator[tuple[Body, Any]] = ((part, part.parse(convert, [])) for part in self.parts())
+        if tables is not None and not places:
+            parsed = zip(repeat(self.body), tables, strict=False)
         for part, table in parsed:
             frame = as_frame(table)
             if not len(frame):
@@ -228,7 +229,7 @@ def surveyed(file: IO[bytes], request: ReadRequest, *, keep: bool = False) -> Su
     Args:
         file: Of the text.
         request: What is known of it.
-        keep: Whether the parts stay in memory for whoever asks for the frames first, and once.
+        keep: Whether the parts stay in memory for `Survey.tables`.
     """
     text = _opened(file, request)
     if text is None:
@@ -337,9 +338,7 @@ def _may_be_comma(text: SurveyedText) -> bool:
     may_show = (dialect.delimiter != "," or found.quotes) and found.commas
     if not may_show and not thousands:
         return False
-    kept, found.kept = found.kept, None  # for whoever asks for all parts: one is enough here
     first = next(text.frames(()))
-    found.kept = kept
     words = [i for i, kind in enumerate(kinds) if pa.types.is_string(kind)]
     shown = frozenset[str]()
     for column in columns_at(first.iloc[: OPTIONS.decimals_looked_at], words):
