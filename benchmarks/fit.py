@@ -46,9 +46,9 @@ from autometa.bench import methods as bench_methods
 from autometa.bench.environments import interpreter, set_up
 from autometa.bench.ranking import holm
 from autometa.bench.run import machine
-from autometa.bench.suite import bench_task, left_out
+from autometa.bench.suite import BenchTask, bench_task, left_out
 from autometa.evaluation import Isolation
-from autometa.store import MetaStore
+from autometa.store import Exclusion, MetaStore
 from autometa.task import DEFAULT_METRICS as METRICS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -69,6 +69,7 @@ COMPARED = tuple(  # by default: presets need more time, and the small forest is
     m for m in METHODS if m != "forest-50" and not m.startswith("autogluon-")
 )
 ENVIRONMENTS = REPOSITORY / ".venvs"
+NOTHING = Exclusion()  # is left out of the memory
 RESAMPLINGS = 100  # b: of the test rows, the same for every method
 BANDS = ((500, 2_000), (2_000, 10_000), (10_000, 50_001))  # rows
 
@@ -166,10 +167,6 @@ def constant(kind: str, train: NDArray[Any], test: NDArray[Any]) -> float:
 def run_cell(dataset: Dataset, method: str, budget: float, cores: int, data: Path, seed: int = 0) -> dict[str, Any]:
     """Runs one cell to its end or its hard limit; never raises for the method's own faults."""
     train, test = split(pd.read_parquet(data / "tabular" / f"{dataset.name}.parquet"), dataset.kind)
-    own = METHODS[method]
-    python = interpreter(own, ENVIRONMENTS)
-    if python is None:
-        raise SystemExit(f"{method} is not installed: python benchmarks/fit.py --setup")
     sides = np.arange(len(train)), np.arange(len(train), len(train) + len(test))
     task = bench_task(
         pd.concat([train, test], ignore_index=True),
@@ -180,18 +177,12 @@ def run_cell(dataset: Dataset, method: str, budget: float, cores: int, data: Pat
         family=dataset.family,
         splits=[(0, 0, *sides)],
     )
-    setting = bench_cells.Setting(own, budget, cores, seed, python.absolute())
     out: dict[str, Any] = {"dataset": dataset.name, "kind": dataset.kind, "family": dataset.family, "method": method}
     out |= {"budget": budget, "cores": cores, "seed": seed, "metric": METRICS[dataset.kind], "rows": task.n}
     with tempfile.TemporaryDirectory(prefix="autometa-fit-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        exclude = left_out(task, MetaStore.with_shipped(folder / "none.db").tasks(space=None))
-        answers = bench_cells.split_to(task, (0, 0), folder / "data")
-        out["constant"] = constant(dataset.kind, train["target"].to_numpy(), answers)
-        with Isolation(preload=("autometa.bench.launch",)) as isolation:
-            record, prediction = bench_cells.run_cell(
-                isolation, task, (0, 0), setting, folder / "data", answers, folder / "cell", exclude=exclude
-            )
+        exclude = left_out(task, MetaStore.with_shipped(Path(name) / "none.db").tasks(space=None))
+    record, prediction, answers = benched(task, METHODS[method], budget, cores, seed, exclude)
+    out["constant"] = constant(dataset.kind, train["target"].to_numpy(), answers)
     facts = ("seconds", "peak_ram", "fit_seconds", "trials", "validation", "winner", "defaults", "versions")
     out |= {"score": None, "error": None} | {fact: record[fact] for fact in facts if fact in record}
     if prediction is None:
@@ -203,6 +194,24 @@ def run_cell(dataset: Dataset, method: str, budget: float, cores: int, data: Pat
     except ValueError as error:
         out |= {"score": None, "error": f"unusable prediction: {error}"}
     return out
+
+
+def benched(
+    task: BenchTask, method: str, budget: float, cores: int, seed: int = 0, exclude: Exclusion = NOTHING
+) -> tuple[dict[str, Any], bench_cells.CellPrediction | None, NDArray[Any]]:
+    """A method of `autometa bench` on the only fold of a task, as the bench runs it, and the right answers (n,)."""
+    python = interpreter(method, ENVIRONMENTS)
+    if python is None:
+        raise SystemExit(f"{method} is not installed: python benchmarks/fit.py --setup")
+    setting = bench_cells.Setting(method, budget, cores, seed, python.absolute())
+    with tempfile.TemporaryDirectory(prefix="autometa-fit-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        answers = bench_cells.split_to(task, (0, 0), folder / "data")
+        with Isolation(preload=("autometa.bench.launch",)) as isolation:
+            record, prediction = bench_cells.run_cell(
+                isolation, task, (0, 0), setting, folder / "data", answers, folder / "cell", exclude=exclude
+            )
+    return record, prediction, answers
 
 
 def watched(

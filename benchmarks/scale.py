@@ -199,28 +199,17 @@ def reference(size: str) -> dict[str, Any]:
 
 def beside(size: str, seconds: float, method: str, cores: int) -> dict[str, Any]:
     """One method of the bench on a table; its fault, where it ends in one, is in the line."""
-    from autometa.bench import cells
-    from autometa.bench.environments import interpreter
+    from fit import benched
+
     from autometa.bench.run import machine
     from autometa.bench.suite import bench_task
-    from autometa.evaluation import Isolation
-    from autometa.store import Exclusion
 
-    python = interpreter(method, HERE.parent / ".venvs")
-    if python is None:
-        raise SystemExit(f"{method} is not installed: python benchmarks/fit.py --setup")
     rows, columns, classes = parts(size)
     known, unseen = halves(rows, columns, classes)
     sides = np.arange(rows), np.arange(rows, rows + len(unseen))
     whole = pd.concat([known, unseen], ignore_index=True)
     task = bench_task(whole, key=size, name=size, target="target", splits=[(0, 0, *sides)])
-    setting = cells.Setting(method, seconds, cores, 0, python.absolute())
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        answers = cells.split_to(task, (0, 0), Path(name) / "data")
-        with Isolation(preload=("autometa.bench.launch",)) as isolation:
-            record, prediction = cells.run_cell(
-                isolation, task, (0, 0), setting, Path(name) / "data", answers, Path(name) / "cell", exclude=Exclusion()
-            )
+    record, prediction, answers = benched(task, method, seconds, cores)
     line = {"size": size, "method": method, "budget": seconds, "cores": cores, "load": round(os.getloadavg()[0], 1)}
     line |= {"seconds": record["seconds"], "peak_mb": round(record["peak_ram"] / 1e6)}
     line |= {"score": None, "reason": record["reason"], "versions": record.get("versions", {}), "machine": machine()}

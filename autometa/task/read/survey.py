@@ -185,7 +185,7 @@ class SurveyedText:
                 line += part.count(b"\n")
 
     def frames(self, written: Sequence[str], tables: Iterator[Any] | None = None) -> Iterator[pd.DataFrame]:
-        """The parts as frames, these columns as they are written; of `tables` that are there, where these tell enough."""
+        """The parts as frames, these columns as they are written; of `tables` if they tell enough."""
         import pyarrow as pa
         import pyarrow.csv
 
