@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from autometa.report.page import page
 from autometa.report.parts import Report, command
 from autometa.search import open_run, remember_run
 from autometa.task import make_task, with_validation
+from autometa.task.validation import repeated_rows
 
 WORDS = ("--trials", "2", "--families", "linear,lightgbm", "--cold", "--no-remember")
 QUICK = {"trials": 1, "families": "linear", "cold": True, "remember": False, "verbose": False}
@@ -189,3 +191,14 @@ def test_splits_of_a_validation_table_come_back_as_they_were_kept(tmp_path):
     splits.save(tmp_path / "splits.npz")
     again = Splits.load(tmp_path / "splits.npz")
     assert (again.apart, again.growth) == (True, 1.0)
+
+
+def test_rows_of_a_wide_table_are_recognised_and_nothing_is_said_of_how_it_lies_in_memory():
+    rng = np.random.default_rng(0)
+    task = make_task(pd.DataFrame(rng.normal(size=(40, 150))).add_prefix("x"), y=rng.normal(size=40))
+    pieces = task.X[["x0"]].iloc[:6].copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is in pieces, which is what is wanted here
+        for name in task.X.columns[1:]:
+            pieces[name] = task.X[name].iloc[:6]
+    assert repeated_rows(task, pieces, np.asarray(task.y)[:6]) == 6

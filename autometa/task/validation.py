@@ -131,7 +131,8 @@ def repeated_rows(task: Task, X: pd.DataFrame, y: NDArray[Any]) -> int:
 
     def hashed(X: pd.DataFrame, y: NDArray[Any]) -> NDArray[np.uint64]:
         plain = X.astype(dict.fromkeys(task.columns.categorical, "object"))
-        return pd.util.hash_pandas_object(plain.assign(**{"autometa:y": np.asarray(y)}), index=False).to_numpy()
+        labels = pd.Series(np.asarray(y), plain.index, name="autometa:y")
+        return pd.util.hash_pandas_object(pd.concat([plain, labels], axis=1), index=False).to_numpy()
 
     known = hashed(task.X, task.y)
     seen = int(np.isin(hashed(X, y), known).sum())
